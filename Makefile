@@ -1,0 +1,55 @@
+# `make demo` and `make test` do everything on a fresh Debian with Python 3.11, venv, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := shared peer bot
+
+.PHONY: help demo test lint bench docs lock format clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 seconds
+	@$(BIN)/copybara demo
+
+test: $(VENV)/dev.stamp lint ## all tests, lint included
+	@tests/system-packages
+	$(BIN)/pytest
+
+lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks/README.md
+	@tests/system-packages
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
+	$(BIN)/python -m shared.call_diagram docs/call.md
+
+format: $(VENV)/dev.stamp ## let ruff mend what it can
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+lock: $(VENV)/dev.stamp ## resolve pyproject.toml again into the two lock files
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+LOCK := --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# What running needs, then what testing needs on top. The project itself is installed editable, without its
+# dependencies being resolved again.
+$(VENV)/run.stamp: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

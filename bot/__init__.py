@@ -1,0 +1,1 @@
+"""The conversation: messengers, commands, texts and the command line."""

@@ -1,0 +1,226 @@
+"""The owner's commands: text in, one frozen value out.
+
+A command starts with `/`, as in every messenger with bots, and may carry the bot's name (`/call@anna_bot bob`).
+Parsing does no look-ups: whether `bob` is somebody is for the assistant to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.contacts import Hours, Trust
+from shared.errors import InputError
+from shared.media import Media
+
+MAX_ARGUMENT = 400
+"Characters of one argument: longer than any card or link, shorter than a nuisance."
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`/call NAME [audio|video]`"""
+
+    whom: str
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`/answer [audio|video]`; no media means what the caller asked for."""
+
+    media: Media | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """`/decline [why]`"""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """`/hangup`"""
+
+
+@dataclass(frozen=True, slots=True)
+class ListContacts:
+    """`/contacts`"""
+
+
+@dataclass(frozen=True, slots=True)
+class AddContact:
+    """`/contact add NAME [NODE ID | CARD]`; nobody named means the other side of the latest call."""
+
+    name: str
+    whom: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowContact:
+    """`/contact show NAME`"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTrust:
+    """`/contact trust|ring NAME [audio|video] [08:00-22:00]`, `/contact block NAME`."""
+
+    name: str
+    trust: Trust
+    media: Media | None = None
+    "What they may get; None leaves it as it is."
+
+    hours: Hours | None = None
+    "When; None means always."
+
+
+@dataclass(frozen=True, slots=True)
+class RenameContact:
+    """`/contact rename OLD NEW`"""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContact:
+    """`/contact remove NAME`"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCard:
+    """`/card`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`/status`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """`/help`"""
+
+
+Command = (
+    Call
+    | Answer
+    | Decline
+    | HangUp
+    | ListContacts
+    | AddContact
+    | ShowContact
+    | SetTrust
+    | RenameContact
+    | RemoveContact
+    | ShowCard
+    | Status
+    | Help
+)
+
+CONTACT_USAGE = "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, remove NAME, rename OLD NEW"
+
+
+def is_command(text: str) -> bool:
+    """Whether a message is meant as a command at all."""
+    stripped = text.lstrip()
+    return stripped.startswith("/") and stripped[1:2].isalpha()
+
+
+def parse(text: str) -> Command:
+    """Read one command. Raises InputError with a sentence that shows the right use."""
+    head, *words = text.split()
+    word = head.lstrip("/").partition("@")[0].lower()
+    if any(len(argument) > MAX_ARGUMENT for argument in words):
+        raise InputError("That is too long to be a name, a node id or a card.")
+    reader = _READERS.get(word)
+    if reader is None:
+        raise InputError(f"There is no command /{_shown(word)}.")
+    return reader(words, text)
+
+
+def _shown(word: str) -> str:
+    return "".join(character for character in word[:20] if character.isprintable())
+
+
+def _call(words: list[str], _text: str) -> Command:
+    match words:
+        case [whom]:
+            return Call(whom, Media.BOTH)
+        case [whom, media]:
+            return Call(whom, Media.parse(media))
+    raise InputError("Say whom to call.", "Write for example: /call anna, or /call anna audio")
+
+
+def _answer(words: list[str], _text: str) -> Command:
+    match words:
+        case []:
+            return Answer()
+        case [media]:
+            return Answer(Media.parse(media))
+    raise InputError("That is more than I need to answer.", "Write /answer, or /answer audio")
+
+
+def _decline(_words: list[str], text: str) -> Command:
+    why = text.split(maxsplit=1)[1:]
+    return Decline(" ".join(why[0].split())[:200] if why else "")
+
+
+def _alone(command: Command) -> Callable[[list[str], str], Command]:
+    def read(words: list[str], text: str) -> Command:
+        if words:
+            name = text.split()[0]
+            raise InputError(f"{name} takes nothing after it.", f"Write just {name}")
+        return command
+
+    return read
+
+
+def _contact(words: list[str], _text: str) -> Command:
+    match [words[0].lower(), *words[1:]] if words else []:
+        case ["add", name]:
+            return AddContact(name)
+        case ["add", name, whom]:
+            return AddContact(name, whom)
+        case ["show", name]:
+            return ShowContact(name)
+        case ["trust", name, *limits] if len(limits) <= 2:
+            return _trust(name, Trust.AUTO, limits)
+        case ["ring", name, *limits] if len(limits) <= 2:
+            return _trust(name, Trust.RING, limits)
+        case ["block", name]:
+            return SetTrust(name, Trust.BLOCK)
+        case ["rename", old, new]:
+            return RenameContact(old, new)
+        case ["remove", name]:
+            return RemoveContact(name)
+    raise InputError("That isn't a way to use /contact.", f"Write {CONTACT_USAGE}")
+
+
+def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
+    media, hours = None, None
+    for limit in limits:
+        if ":" in limit:
+            hours = Hours.parse(limit)
+        else:
+            media = Media.parse(limit)
+    return SetTrust(name, trust, media, hours)
+
+
+_READERS: dict[str, Callable[[list[str], str], Command]] = {
+    "call": _call,
+    "answer": _answer,
+    "decline": _decline,
+    "hangup": _alone(HangUp()),
+    "contacts": _alone(ListContacts()),
+    "contact": _contact,
+    "card": _alone(ShowCard()),
+    "status": _alone(Status()),
+    "help": _alone(Help()),
+    "start": lambda _words, _text: Help(),
+}

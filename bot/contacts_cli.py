@@ -1,0 +1,72 @@
+"""`copybara contacts …`: the contact book from the command line, whether or not a copybara runs with the home."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bot import book, texts
+from bot.remote import say
+from peer.home import Home
+from shared.contacts import Contact, Trust
+from shared.errors import InputError
+from shared.media import Media
+from shared.store import Store
+
+
+def contacts(home: Home, options: argparse.Namespace) -> int:
+    """Carry out one of the contacts commands. Raises InputError, StoreError."""
+    home.prepare()
+    if options.action == "add" and options.whom is None:
+        # Only the running copybara knows whom it talked to last.
+        return say(home, f"/contact add {options.name}", as_json=False)
+    with Store(home.database) as store:
+        sys.stdout.write(f"{_carry_out(store, options)}\n")
+    return 0
+
+
+def _carry_out(store: Store, options: argparse.Namespace) -> str:
+    match options.action:
+        case "list":
+            everybody = store.contacts()
+            if options.json:
+                return json.dumps([_as_dict(store, contact) for contact in everybody])
+            return "\n".join(map(texts.contact_line, everybody)) or texts.no_contacts()
+        case "show":
+            contact = book.named(store, options.name)
+            if options.json:
+                return json.dumps(_as_dict(store, contact))
+            return texts.contact_details(contact, book.is_paired(store, contact))
+        case "add":
+            who = book.whom(options.whom)
+            if who is None:
+                raise InputError(
+                    "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
+                )
+            contact = book.add(store, options.name, who, own=None)
+            return texts.contact_saved(contact, book.is_paired(store, contact))
+        case "trust":
+            media = Media.parse(options.media) if options.media else None
+            return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media))
+        case "ring" | "block":
+            return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None))
+        case "rename":
+            return texts.renamed(options.old, store.rename_contact(options.old, options.new).name)
+        case _:
+            return texts.removed(store.remove_contact(options.name))
+
+
+def _as_dict(store: Store, contact: Contact) -> dict[str, object]:
+    return {
+        "name": contact.name,
+        "node": str(contact.node),
+        "trust": str(contact.trust),
+        "media": contact.media.words,
+        "hours": str(contact.hours) if contact.hours else None,
+        "endpoint": contact.endpoint,
+        "resolves_as": list(contact.resolves_as),
+        "paired": book.is_paired(store, contact),
+        "card": contact.sealing_key is not None,
+        "created": contact.created,
+    }

@@ -1,0 +1,124 @@
+"""One of the demo's people: a `copybara run --console --json` of its own, with its own home."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from shared.errors import DemoFailed
+
+Said = dict[str, Any]
+"One JSON line of the console."
+
+READ_LIMIT = 256 * 1024
+
+
+class DemoNode:
+    """A running copybara, and the person who types into it."""
+
+    def __init__(self, name: str, home: Path, hear: Callable[[DemoNode, Said], None]) -> None:
+        """`hear` is called with every line that the program writes."""
+        self.name = name
+        self.home = home
+        self.node = ""
+        "Its node id, once it is ready."
+
+        self.calls: list[Said] = []
+        "The states of its calls, as they were told."
+
+        self._hear = hear
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._lines: list[Said] = []
+        self._silent = False
+        self._news = asyncio.Condition()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a program to stop."""
+        return self._process is not None
+
+    async def start(self, *options: str, errors: BinaryIO | None = None) -> None:
+        """Start the program in a new home, or again in its own, and wait until it is ready.
+
+        `options` are added to its command line; `errors` is where its stderr goes, None: where ours does.
+        """
+        if not self.home.exists():
+            self.home.mkdir(mode=0o700)
+            # The home's own configuration, so that the one of the person who runs the demo plays no part.
+            (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n')
+        self._lines.clear()
+        self._silent = False
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.cli", "--home", str(self.home), "run", "--console", "--json", *options),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            limit=READ_LIMIT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        self._reading = asyncio.create_task(self._read())
+        self.node = str((await self.until(lambda said: said["type"] == "ready"))["node"])
+
+    async def stop(self) -> int:
+        """End the program as Ctrl-C does and return its exit code."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+        code = await self._process.wait()
+        if self._reading is not None:
+            await self._reading
+        return code
+
+    def write(self, text: str, *, sender: str = "owner") -> None:
+        """Type as the owner, or deliver what somebody else wrote."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"from": sender, "text": text}).encode() + b"\n")
+
+    async def until(self, wanted: Callable[[Said], bool], seconds: float = 10.0) -> Said:
+        """The first line from now on, or not yet taken, that is wanted. Raises DemoFailed when it doesn't come."""
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                while True:
+                    for place, said in enumerate(self._lines):
+                        if wanted(said):
+                            del self._lines[: place + 1]
+                            return said
+                    if self._silent:
+                        raise DemoFailed(f"{self.name}'s program has ended.")
+                    await self._news.wait()
+        except TimeoutError:
+            raise DemoFailed(f"{self.name}'s program didn't do in {seconds:.0f} s what it should.") from None
+
+    async def posted(self, to: str, containing: str = "") -> Said:
+        """Its next message to the chat or the owner that contains a text."""
+        return await self.until(lambda said: said["type"] == "post" and said["to"] == to and containing in said["text"])
+
+    async def call(self, state: str, **values: object) -> Said:
+        """The next report of a call in that state, with those values."""
+        return await self.until(
+            lambda said: (
+                said["type"] == "call"
+                and said["state"] == state
+                and all(said[name] == value for name, value in values.items())
+            )
+        )
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            said = json.loads(line)
+            self._hear(self, said)
+            async with self._news:
+                self._lines.append(said)
+                self._news.notify_all()
+        async with self._news:
+            self._silent = True
+            self._news.notify_all()

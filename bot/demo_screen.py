@@ -1,0 +1,84 @@
+"""How the demo looks: the chat as the two people see it, then a table."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"Anna": "cyan", "Bob": "magenta"}
+MARGIN = 11
+
+
+class Screen:
+    """Prints the conversation. Typed and posted in the person's colour; what only the owner sees is dim."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def heading(self, text: str) -> None:
+        """A new scene."""
+        self._console.print()
+        self._console.print(Text(text, style="bold"))
+
+    def say(self, text: str) -> None:
+        """The narrator."""
+        self._line("", Text(text, style="dim italic"))
+
+    def typed(self, name: str, text: str) -> None:
+        """A person writes to their own bot."""
+        self._line(name, Text(text, style=f"bold {COLOURS[name]}"), "$")
+
+    def posted(self, name: str, text: str) -> None:
+        """A person's bot writes in the chat."""
+        self._line(f"{name} ✉", Text(text, style=COLOURS[name]), "│")
+
+    def told(self, name: str, text: str) -> None:
+        """A bot tells its owner something."""
+        self._line(f"{name}'s bot", Text(text, style="dim"), " ")
+
+    def _line(self, who: str, body: Text, mark: str = " ") -> None:
+        width = max(40, self._console.width - MARGIN - 2)
+        for number, line in enumerate(_wrapped(body.plain, width)):
+            head = who if number == 0 else ""
+            self._console.print(
+                Text.assemble((f"{head:>{MARGIN - 1}} ", "dim"), (f"{mark} ", "dim"), (line, body.style)),
+                no_wrap=True,
+                overflow="ignore",
+                crop=False,
+            )
+
+
+def table(results: list[dict[str, Any]]) -> Table:
+    """What was measured, a row for each person of each call."""
+    drawn = Table(title="What was measured", title_justify="left", title_style="bold", header_style="dim", box=None)
+    drawn.add_column("call")
+    for heading in ("link characters", "who", "first media", "audio", "video", "lost", "round trip"):
+        drawn.add_column(heading, justify="left" if heading == "who" else "right")
+    drawn.add_column("addresses used")
+    for result in results:
+        links = " + ".join(map(str, result["links"]))
+        people = result.get("people")
+        if people is None:
+            drawn.add_row(result["scene"], links, "", result["outcome"])
+            continue
+        for number, (name, measured) in enumerate(people.items()):
+            drawn.add_row(
+                result["scene"] if number == 0 else "",
+                links if number == 0 else "",
+                f"[{COLOURS[name]}]{name}",
+                f"{measured['first_media_ms']:.0f} ms",
+                str(measured["audio_packets_received"]),
+                str(measured["video_packets_received"]),
+                str(measured["lost"]),
+                f"{measured['round_trip_ms']} ms",
+                f"{measured['local']} → {measured['remote']}",
+            )
+    return drawn
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [part for line in text.splitlines() for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]

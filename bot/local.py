@@ -1,0 +1,111 @@
+"""The unix socket by which `copybara status`, `call`, `answer` … speak with the running copybara.
+
+One JSON line in, one JSON line out, then the connection closes. The socket lies in the home folder, which only its
+owner may enter, so whoever can connect is the owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from shared.errors import CopybaraError, NotRunning
+
+MAX_LINE = 64 * 1024
+"Bytes of one question or answer. A status with a hundred calls is below 40 KiB."
+
+ANSWER_SECONDS = 20.0
+
+
+class Say(msgspec.Struct, frozen=True, tag="say"):
+    """Act as if the owner had written `text` in the chat."""
+
+    text: str
+
+
+class AskStatus(msgspec.Struct, frozen=True, tag="status"):
+    """Tell what is going on."""
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the running copybara answers."""
+
+    posts: list[dict[str, object]] = []
+    status: dict[str, object] | None = None
+    error: str = ""
+    hint: str = ""
+
+
+Question = Say | AskStatus
+_questions = msgspec.json.Decoder(Question)
+_replies = msgspec.json.Decoder(Reply)
+
+
+@contextlib.asynccontextmanager
+async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) -> AsyncIterator[None]:
+    """Serve the socket at `path` for the length of the block. The caller holds the home's lock."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                try:
+                    reply = await answer(_questions.decode(await reader.readuntil()))
+                except CopybaraError as error:
+                    reply = Reply(error=error.sentence, hint=error.hint)
+                except (msgspec.MsgspecError, ValueError):
+                    reply = Reply(error="That isn't a question this copybara understands.")
+                writer.write(msgspec.json.encode(reply) + b"\n")
+                await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # whoever asked has gone, or asks nothing
+        finally:
+            writer.close()
+
+    _remove(path)
+    with _short(path) as name:
+        server = await asyncio.start_unix_server(serve, name, limit=MAX_LINE)
+        os.chmod(name, 0o600)
+    try:
+        yield
+    finally:
+        server.close()
+        _remove(path)
+
+
+def ask(path: Path, question: Question) -> Reply:
+    """Put one question to the running copybara. Raises NotRunning, or the error that it answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        try:
+            with _short(path) as name:
+                connection.connect(name)
+            connection.sendall(msgspec.json.encode(question) + b"\n")
+            with connection.makefile("rb") as lines:
+                reply = _replies.decode(lines.readline(MAX_LINE))
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            raise NotRunning() from None
+        except (OSError, msgspec.MsgspecError):
+            raise NotRunning("The running copybara doesn't answer.", "Stop it and start it again.") from None
+    if reply.error:
+        raise CopybaraError(reply.error, reply.hint)
+    return reply
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of the socket that fits a unix address (108 bytes), however deep the home lies."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+"""The ways to read and write messages, one a file."""

@@ -1,0 +1,124 @@
+"""The chat on stdin and stdout: for trying, for scripts, and for carrying links by hand through any messenger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Annotated, BinaryIO
+
+import msgspec
+
+from bot.conversation import MAX_MESSAGE, IncomingMessage, Post
+from bot.texts import shown
+
+OWNER = "owner"
+
+MAX_LINE = 64 * 1024
+"Bytes of one line of input; a longer one is no message."
+
+
+class InputLine(msgspec.Struct, frozen=True):
+    """`{"from": "owner" | "<who>", "text": "…"}`"""
+
+    sender: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = msgspec.field(name="from")
+    text: str = ""
+
+
+class Console:
+    """One conversation on a pair of streams.
+
+    Plain: what is typed is the owner's, and posts are printed for people. JSON: one object a line each way, and lines
+    may be from anybody, so that a script can carry a chat of two between two consoles.
+    """
+
+    def __init__(self, *, as_json: bool, source: int | None = None, sink: BinaryIO | None = None) -> None:
+        self._as_json = as_json
+        # The descriptor and not the buffered file: its lock, held by a thread that reads, would break the exit.
+        self._source = sys.stdin.fileno() if source is None else source
+        self._sink = sink or sys.stdout.buffer
+
+    async def run(self, hear: Callable[[IncomingMessage], None]) -> None:
+        """Hand every line of input to `hear` until the input ends."""
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+        def read() -> None:
+            # Not the loop's own reader: stdin may be a file. Not its executor: the end would wait for this thread.
+            for line in _lines(self._source):
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(lines.put_nowait, None)
+
+        threading.Thread(target=read, name="stdin", daemon=True).start()
+        while (line := await lines.get()) is not None:
+            message = self._message(line.decode("utf-8", "replace"))
+            if message is not None:
+                hear(message)
+
+    def ready(self, node: str, notices: list[str]) -> None:
+        """Say that links can be read and calls be made from now on."""
+        if self._as_json:
+            self._put({"type": "ready", "node": node})
+            return
+        self._print(*notices, f"Your node: {node}", "Type /help for what I can do, or paste a link. Ctrl-C ends.", "")
+
+    def post(self, post: Post) -> None:
+        """Write one message."""
+        if self._as_json:
+            self._put({"type": "post", "to": post.to, "text": post.text, "token": post.token})
+        elif post.to == "chat":
+            self._print("┌ send this to the other person:", f"│ {post.text}", "└")
+        else:
+            self._print(*post.text.splitlines())
+
+    def call_changed(self, report: dict[str, object]) -> None:
+        """Write the state of a call; people read it in the posts already."""
+        if self._as_json:
+            self._put({"type": "call", **report})
+
+    def _message(self, line: str) -> IncomingMessage | None:
+        if not line.strip():
+            return None
+        if not self._as_json:
+            return IncomingMessage(line.strip(), OWNER, from_owner=True)
+        try:
+            said = msgspec.json.decode(line, type=InputLine)
+        except msgspec.MsgspecError:
+            self._put({"type": "error", "text": f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}'})
+            return None
+        return IncomingMessage(said.text[:MAX_MESSAGE], said.sender, from_owner=said.sender == OWNER)
+
+    def _put(self, value: dict[str, object]) -> None:
+        self._write(msgspec.json.encode(value) + b"\n")
+
+    def _print(self, *lines: str) -> None:
+        self._write("".join(f"{line}\n" for line in lines).encode())
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._sink.write(data)
+            self._sink.flush()
+        except BrokenPipeError:
+            # Whoever read us has gone. The input ends soon as well, or Ctrl-C comes; calls go on until then.
+            self._sink = open(os.devnull, "wb")  # noqa: SIM115
+
+
+def _lines(source: int) -> Iterator[bytes]:
+    """The lines of a descriptor as they come; of one longer than MAX_LINE only its beginning."""
+    pending, skipping = b"", False
+    while data := os.read(source, MAX_LINE):
+        *whole, pending = (pending + data).split(b"\n")
+        for line in whole:
+            if not skipping:
+                yield line[:MAX_LINE]
+            skipping = False
+        if len(pending) > MAX_LINE:
+            if not skipping:
+                yield pending[:MAX_LINE]
+            pending, skipping = b"", True
+    if pending and not skipping:
+        yield pending

@@ -1,0 +1,1 @@
+"""The call itself: overlay, ICE and DTLS over it, media, sessions."""

@@ -1,0 +1,233 @@
+"""A WebM file that can be played at any moment of its making (RFC 8794 EBML, RFC 9559 Matroska).
+
+For one Opus and one VP8 track whose frames come encoded. Nothing is kept for the end that a player needs: each cluster
+is written whole with its size, and the true duration and picture size are put into the header as soon as they are
+known. So a file whose writer was killed has everything but the last moment, and lacks only the index.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+AUDIO_TRACK, VIDEO_TRACK = 1, 2
+
+CLUSTER_MS = 250
+"Length of a cluster: what a crash may cost at most."
+
+CLUSTER_BYTES = 256 * 1024
+"A cluster is written when it has grown so large, whatever its length."
+
+CUE_MS = 5_000
+"An index entry stands at every key frame, and in a file without pictures as far apart as this."
+
+EBML, SEGMENT, SEEK_HEAD, VOID, INFO, TRACKS, CLUSTER, CUES = (
+    0x1A45DFA3,
+    0x18538067,
+    0x114D9B74,
+    0xEC,
+    0x1549A966,
+    0x1654AE6B,
+    0x1F43B675,
+    0x1C53BB6B,
+)
+DURATION = 0x4489
+
+UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
+"The size of a segment that goes on to the end of the file (RFC 8794, 6.2)."
+
+SEEK_SPACE = 96
+"Bytes kept free at the start of the segment for the table of its parts."
+
+OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48_000, 0, 0)
+"Version 1, two channels, no samples to skip, 48 kHz, no gain, mapping family 0 (RFC 7845, 5.1)."
+
+SEEK_PRE_ROLL_NS = 80_000_000
+"80 ms that a decoder of Opus needs before the place it jumped to (RFC 7845, 4.6)."
+
+
+@dataclass(slots=True)
+class _Cluster:
+    start: int
+    blocks: list[tuple[int, int, bool, bytes]] = field(default_factory=list)
+    "Time in ms, track, whether it is a key frame, data."
+
+    size: int = 0
+    cue: bool = False
+
+
+class MatroskaWriter:
+    """Writes the file. What `add` takes is in the file after the next `flush`; the methods raise OSError."""
+
+    def __init__(self, file: BinaryIO, *, audio: bool, video: bool) -> None:
+        """`file` is open for writing, empty and seekable; whether closed in the end is up to the caller."""
+        self._file = file
+        self._video = video
+        self._cluster: _Cluster | None = None
+        self._cues: list[tuple[int, int]] = []
+        self._end = 0
+        self._size: tuple[int, int] | None = None
+        header = _element(
+            EBML,
+            _number(0x4286, 1),
+            _number(0x42F7, 1),
+            _number(0x42F2, 4),
+            _number(0x42F3, 8),
+            _element(0x4282, b"webm"),
+            _number(0x4287, 4),
+            _number(0x4285, 2),
+        )
+        info = _element(
+            INFO,
+            _number(0x2AD7B1, 1_000_000),  # a tick of the file is a millisecond
+            _element(0x4D80, b"Copybara Relay"),
+            _element(0x5741, b"Copybara Relay"),
+            _element(DURATION, struct.pack(">d", 0.0)),
+        )
+        tracks = _element(TRACKS, _audio_track() if audio else b"", _video_track() if video else b"")
+        start = header + _id(SEGMENT) + UNKNOWN_SIZE
+        self._segment = len(start)
+        self._info = SEEK_SPACE
+        self._tracks = self._info + len(info)
+        start += _void(SEEK_SPACE) + info + tracks
+        # Where in the file the values stand that become known later.
+        self._duration_at = start.index(_id(DURATION) + b"\x88", self._segment) + 3
+        self._size_at = start.index(_picture_size(640, 480), self._duration_at) if video else 0
+        self._file.write(start)
+        self._file.flush()
+        self._position = len(start)
+
+    @property
+    def duration(self) -> int:
+        """Milliseconds up to the end of the last frame."""
+        return self._end
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything was added that is not in the file."""
+        return self._cluster is not None
+
+    @property
+    def due(self) -> bool:
+        """Whether enough has been added for a cluster, so that it is time to flush."""
+        cluster = self._cluster
+        return cluster is not None and (self._end - cluster.start >= CLUSTER_MS or cluster.size >= CLUSTER_BYTES)
+
+    def add(self, track: int, start: int, length: int, data: bytes, *, key: bool) -> None:
+        """Take a frame of AUDIO_TRACK or VIDEO_TRACK that starts at `start` and lasts `length`, both in milliseconds.
+
+        Frames of one track come in order; those of the two may be some seconds apart.
+        """
+        cluster = self._cluster
+        if cluster is not None and abs(start - cluster.start) > 15_000:
+            # The time of a block counts from its cluster's in 16 bits.
+            self.flush()
+            cluster = None
+        if cluster is None:
+            cluster = self._cluster = _Cluster(start)
+        cluster.blocks.append((start, track, key, data))
+        cluster.size += len(data)
+        cluster.cue |= key and track == VIDEO_TRACK
+        self._end = max(self._end, start + length)
+
+    def set_picture_size(self, width: int, height: int) -> None:
+        """Note the size of the first pictures; players take that of later ones from the pictures."""
+        if self._size is None:
+            self._size = width, height
+            self._patch(self._size_at, _picture_size(width, height))
+
+    def flush(self) -> None:
+        """Write what was added."""
+        cluster, self._cluster = self._cluster, None
+        if cluster is None:
+            return
+        cluster.blocks.sort(key=lambda block: block[0])
+        start = cluster.blocks[0][0]
+        if cluster.cue or (not self._video and start >= (self._cues[-1][0] + CUE_MS if self._cues else 0)):
+            self._cues.append((start, self._position - self._segment))
+        data = _element(
+            CLUSTER,
+            _number(0xE7, start),
+            *(
+                _element(0xA3, struct.pack(">BhB", 0x80 | track, time - start, 0x80 if key else 0), data)
+                for time, track, key, data in cluster.blocks
+            ),
+        )
+        self._file.write(data)
+        self._position += len(data)
+        self._patch(self._duration_at, struct.pack(">d", float(self._end)))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Write the rest and the index. The file itself stays open."""
+        self.flush()
+        track = VIDEO_TRACK if self._video else AUDIO_TRACK
+        seek = _seek(INFO, self._info) + _seek(TRACKS, self._tracks)
+        if self._cues:
+            points = (
+                _element(0xBB, _number(0xB3, time), _element(0xB7, _number(0xF7, track), _number(0xF1, position)))
+                for time, position in self._cues
+            )
+            cues = _element(CUES, *points)
+            seek += _seek(CUES, self._position - self._segment)
+            self._file.write(cues)
+            self._position += len(cues)
+        table = _element(SEEK_HEAD, seek)
+        self._patch(self._segment, table + _void(SEEK_SPACE - len(table)))
+        self._patch(self._segment - 8, struct.pack(">Q", 1 << 56 | self._position - self._segment))
+        self._file.flush()
+
+    def _patch(self, position: int, data: bytes) -> None:
+        self._file.seek(position)
+        self._file.write(data)
+        self._file.seek(self._position)
+
+
+def _audio_track() -> bytes:
+    return _element(
+        0xAE,
+        *_track(AUDIO_TRACK, 2, b"A_OPUS"),
+        _element(0x63A2, OPUS_HEAD),
+        _number(0x56BB, SEEK_PRE_ROLL_NS),
+        _element(0xE1, _element(0xB5, struct.pack(">d", 48_000.0)), _number(0x9F, 2)),
+    )
+
+
+def _video_track() -> bytes:
+    return _element(0xAE, *_track(VIDEO_TRACK, 1, b"V_VP8"), _element(0xE0, _picture_size(640, 480)))
+
+
+def _picture_size(width: int, height: int) -> bytes:
+    """PixelWidth and PixelHeight, always 8 bytes."""
+    return _element(0xB0, struct.pack(">H", width)) + _element(0xBA, struct.pack(">H", height))
+
+
+def _track(number: int, kind: int, codec: bytes) -> tuple[bytes, ...]:
+    """Number, unique id, type, no lacing, codec."""
+    return _number(0xD7, number), _number(0x73C5, number), _number(0x83, kind), _number(0x9C, 0), _element(0x86, codec)
+
+
+def _seek(identifier: int, position: int) -> bytes:
+    return _element(0x4DBB, _element(0x53AB, _id(identifier)), _element(0x53AC, struct.pack(">Q", position)))
+
+
+def _void(length: int) -> bytes:
+    """A void element of `length` bytes altogether, at least 2 and at most 128."""
+    return _id(VOID) + bytes([0x80 | length - 2]) + bytes(length - 2)
+
+
+def _id(identifier: int) -> bytes:
+    """Element ids are written with their length marker (RFC 8794, 5)."""
+    return identifier.to_bytes((identifier.bit_length() + 7) // 8, "big")
+
+
+def _number(identifier: int, value: int) -> bytes:
+    return _element(identifier, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
+
+
+def _element(identifier: int, *content: bytes) -> bytes:
+    data = b"".join(content)
+    length = len(data)
+    size = bytes([0x80 | length]) if length < 127 else struct.pack(">I", 0x10000000 | length)
+    return _id(identifier) + size + data

@@ -1,0 +1,29 @@
+"""Threads and tasks of an endpoint, which end before anything that they use is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+async def in_thread(function: Callable[[], _Result]) -> _Result:
+    """Run a function that would hold up the event loop in a thread; give what it returns or raises.
+
+    Unlike with `asyncio.to_thread`, a caller that is cancelled goes on only when the function has ended.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+async def end(task: asyncio.Task[Any] | None) -> None:
+    """Cancel a task and wait until it has ended. An error that it ended with is left to asyncio to report."""
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,158 @@
+"""Which overlay calls go through, and a report of what was found that `copybara doctor` prints.
+
+`auto` takes the first of Staex and Yggdrasil that answers. It never falls back to loopback: that gives no privacy, so
+it has to be asked for by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from peer.overlay import Address, Overlay
+from peer.overlay.interfaces import Machine, ThisMachine
+from peer.overlay.loopback import LoopbackOverlay
+from peer.overlay.staex import StaexOverlay
+from peer.overlay.yggdrasil import YggdrasilOverlay
+from shared.config import Config
+from shared.errors import OverlayDown, OverlayError
+from shared.node_id import NodeId
+
+Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
+"What the configuration or `--overlay` may say."
+
+AUTOMATIC = ("staex", "yggdrasil")
+"The overlays that `auto` may take, the preferred one first."
+
+NO_OVERLAY_HINT = (
+    "Start your Staex node, or install Yggdrasil as docs/overlays.md says. "
+    "To try the program on one machine: --overlay loopback."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one overlay."""
+
+    overlay: str
+
+    node: NodeId | None = None
+    "This machine's node id in it, if its node answers."
+
+    address: Address | None = None
+    "What a call would bind, if it can."
+
+    interface: str | None = None
+    "The device that carries the address."
+
+    mtu: int | None = None
+    "The largest packet the device takes, in bytes."
+
+    error: OverlayError | None = None
+    "Why it can't be used."
+
+    why_not: str = ""
+    "Why it wasn't taken, as a sentence; empty for the one that was."
+
+    @property
+    def usable(self) -> bool:
+        """Whether calls could go through it."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was looked at, in the order of preference."""
+
+    wanted: Wanted
+    findings: tuple[Finding, ...]
+
+    @property
+    def taken(self) -> Finding | None:
+        """The overlay that calls go through."""
+        return next((finding for finding in self.findings if not finding.why_not), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The overlay that was taken, and how it came to that."""
+
+    overlay: Overlay
+    report: Report
+
+
+def configured(config: Config, home: Path) -> list[Overlay]:
+    """All overlays as the configuration sets them up, none of them asked yet. Raises ConfigError."""
+    return [StaexOverlay(config.staex), YggdrasilOverlay(config.yggdrasil), LoopbackOverlay(home)]
+
+
+async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> Choice:
+    """Take the wanted overlay, or for `auto` the preferred one that works.
+
+    `overlays` are those that the configuration makes. Only those that may be taken are asked. Raises the overlay's own
+    error (OverlayDown, BadAddress) if a certain one was wanted, OverlayDown with every reason if `auto` found none.
+    """
+    candidates = [overlay for overlay in overlays if _may_take(wanted, overlay)]
+    report = await examine(wanted, candidates, machine)
+    taken = report.taken
+    if taken is None:
+        raise _none_found(report)
+    return Choice(next(overlay for overlay in candidates if overlay.name == taken.overlay), report)
+
+
+async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> Report:
+    """Ask all of these overlays at once and say for each why it is or isn't the one to take. Raises nothing."""
+    ordered = sorted(overlays, key=_preference)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(look_at(overlay, machine)) for overlay in ordered]
+    findings: list[Finding] = []
+    taken = ""
+    for overlay, task in zip(ordered, tasks, strict=True):
+        finding = task.result()
+        if finding.error is not None:
+            why_not = finding.error.sentence
+        elif not _may_take(wanted, overlay):
+            why_not = _not_wanted(wanted, overlay)
+        elif taken:
+            why_not = f"It works too, but {taken} comes first."
+        else:
+            taken, why_not = overlay.name, ""
+        findings.append(replace(finding, why_not=why_not))
+    return Report(wanted, tuple(findings))
+
+
+async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
+    """What the overlay's node says now, and the device that a call would be bound to. Raises nothing."""
+    node: NodeId | None = None
+    try:
+        node = await overlay.node_id()
+        address = await overlay.own_address()
+        interfaces = (machine or ThisMachine()).interfaces()
+    except OverlayError as error:
+        return Finding(overlay.name, node=node, error=error)
+    mtu = next((interface.mtu for interface in interfaces if interface.name == overlay.interface), None)
+    return Finding(overlay.name, node, address, overlay.interface, mtu)
+
+
+def _preference(overlay: Overlay) -> int:
+    return AUTOMATIC.index(overlay.name) if overlay.name in AUTOMATIC else len(AUTOMATIC)
+
+
+def _may_take(wanted: Wanted, overlay: Overlay) -> bool:
+    return overlay.name in AUTOMATIC if wanted == "auto" else overlay.name == wanted
+
+
+def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
+    if wanted == "auto":
+        return f"{overlay.name.capitalize()} is never taken by itself: it gives no privacy."
+    return f"The configuration wants {wanted}."
+
+
+def _none_found(report: Report) -> OverlayError:
+    if report.wanted != "auto" and report.findings and report.findings[0].error is not None:
+        return report.findings[0].error
+    reasons = " ".join(finding.why_not for finding in report.findings)
+    return OverlayDown(f"No overlay network was found. {reasons}".strip(), NO_OVERLAY_HINT)

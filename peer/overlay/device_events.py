@@ -1,0 +1,48 @@
+"""The kernel's word that a network device or an address came or went: rtnetlink(7). Needs no privilege."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from types import TracebackType
+
+RTMGRP_LINK = 0x1
+RTMGRP_IPV4_IFADDR = 0x10
+RTMGRP_IPV6_IFADDR = 0x100
+"Multicast groups of NETLINK_ROUTE, from linux/rtnetlink.h."
+
+CHUNK = 64 * 1024
+
+
+class DeviceEvents:
+    """Within its block, `happened` is set whenever something changed; whoever acts on it clears it.
+
+    What changed isn't said: the machine is asked anew anyway. A system without rtnetlink never says anything.
+    """
+
+    def __init__(self) -> None:
+        self.happened = asyncio.Event()
+        self._socket: socket.socket | None = None
+
+    async def __aenter__(self) -> DeviceEvents:
+        with suppress(OSError, AttributeError):
+            kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+            self._socket = kernel
+            kernel.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+            asyncio.get_running_loop().add_reader(kernel.fileno(), self._read, kernel)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _read(self, kernel: socket.socket) -> None:
+        # An overflow (ENOBUFS) is an event as well: so much has changed that the kernel lost count.
+        with suppress(OSError):
+            kernel.recv(CHUNK)
+        self.happened.set()

@@ -1,0 +1,82 @@
+"""The embedded default overlay: nodes on one machine, each at its own loopback address. For trying; no privacy."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from peer.overlay import Address
+from shared.errors import NodeIdError, NodeUnreachable, StoreError
+from shared.node_id import KEY_BYTES, NodeId
+from shared.store_files import known_errors, locked_folder, make_folder, make_private, write_new_file
+
+KEY_FILE = "node.key"
+"In the home: the key in 64 hexadecimal characters and a line end, readable by the owner only."
+
+
+class LoopbackOverlay:
+    """A network without a node and without registration: an address is a function of the id.
+
+    The key is random and not a key of anything. Whoever runs programs on the machine can listen in on the packets
+    and send from any address, so that only what ICE and DTLS protect is protected.
+    """
+
+    name = "loopback"
+    interface: str | None = "lo"
+
+    def __init__(self, home: Path) -> None:
+        self._key_file = home / KEY_FILE
+        self._node: NodeId | None = None
+
+    async def node_id(self) -> NodeId:
+        """The id kept in the home; made at the first use. Raises StoreError if it can't be read or kept."""
+        if self._node is None:
+            self._node = _kept_node(self._key_file)
+        return self._node
+
+    async def own_address(self) -> Address:
+        """The address of our own id."""
+        return loopback_address(await self.node_id())
+
+    async def address_of(self, node: NodeId) -> Address:
+        """The address of any id. Whether anybody is there shows when it is dialled.
+
+        Raises NodeUnreachable for the one id in millions whose address happens to be our own.
+        """
+        address = loopback_address(node)
+        own = await self.node_id()
+        if node != own and address == loopback_address(own):
+            raise NodeUnreachable("That node's loopback address is our own.", "Try with another home for one of them.")
+        return address
+
+    async def node_of(self, address: Address) -> NodeId | None:
+        """None: a hash can't be turned back."""
+        return None
+
+
+def loopback_address(node: NodeId) -> IPv4Address:
+    """127.x.y.z from the first three bytes of SHA-256(key), x and z in 1..254.
+
+    So that it is never 127.0.0.1, where other programs listen, and never ends in 0 or 255.
+    """
+    x, y, z = hashlib.sha256(node.key).digest()[:3]
+    return IPv4Address(bytes((127, x % 254 + 1, y, z % 254 + 1)))
+
+
+def _kept_node(key_file: Path) -> NodeId:
+    make_folder(key_file.parent)
+    with locked_folder(key_file.parent):  # of two processes that both find no key, one makes it
+        if not key_file.exists():
+            write_new_file(key_file, secrets.token_bytes(KEY_BYTES).hex().encode() + b"\n")
+        make_private(key_file)
+        with known_errors(key_file):
+            written = key_file.read_bytes()
+    try:
+        return NodeId(bytes.fromhex(written.decode("ascii")))
+    except (ValueError, NodeIdError):
+        raise StoreError(
+            f"The node's key in {key_file} is damaged.",
+            "Put a backup in its place. Or move it away: a new one is made, and contacts need your new card.",
+        ) from None

@@ -1,0 +1,141 @@
+"""The Staex node's HTTP service: `GET /id` and `GET /resolve?node-id=ID`, each a bare JSON string.
+
+The service answers 200 with an empty string for a node that it doesn't know, and when the node behind it doesn't
+run. It is asked through httpx's transport rather than its client: that takes no proxy from the environment, follows
+no redirect, undoes no compression and writes no log of what was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from shared.errors import ConfigError, OverlayDown
+from shared.node_id import NodeId
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_API = "http://127.0.0.1:9377"
+"Where the service of the original Copybara listens."
+
+MOST_BYTES = 1024
+"Of an answer. The longest good one, a node id in quotes, has 54."
+
+START_HINT = "Start the node and its HTTP service, or set the command that asks the node; see docs/overlays.md."
+
+
+class StaexApi:
+    """Asks the service at one base address."""
+
+    def __init__(self, base: str = DEFAULT_API, *, allow_remote: bool = False, timeout: float = 5.0) -> None:
+        """`timeout` is in seconds and covers a whole request.
+
+        Raises ConfigError if `base` isn't an http(s) address, or isn't on this machine without `allow_remote`.
+        """
+        self._base = _checked(base, allow_remote=allow_remote)
+        self._timeout = timeout
+        self.where = f"The Staex node's API at {self._base}" if _is_loopback(base) else "The Staex node's remote API"
+
+    async def own_id(self) -> str:
+        """The node's id as it wrote it; empty if the node behind the service doesn't run."""
+        return await self._get("/id", {})
+
+    async def resolve(self, node: NodeId) -> str:
+        """The node-local address of a node as the service wrote it; empty if it isn't known."""
+        return await self._get("/resolve", {"node-id": str(node)})
+
+    async def _get(self, path: str, query: dict[str, str]) -> str:
+        """The string that the service answers with. Raises OverlayDown for every other answer, and for none."""
+        import httpx
+
+        request = httpx.Request("GET", self._base + path, params=query, headers={"Accept": "application/json"})
+        try:
+            # One limit for the whole request: the transport's own start anew with every byte that drips in.
+            async with (
+                asyncio.timeout(self._timeout),
+                httpx.AsyncHTTPTransport(verify=self._tls(), trust_env=False, retries=0) as transport,
+            ):
+                response = await transport.handle_async_request(request)
+                try:
+                    self._refuse_status(response.status_code)
+                    body = await self._read(response)
+                finally:
+                    await response.aclose()
+        except httpx.ConnectError as error:
+            raise OverlayDown(f"{self.where} doesn't answer: nothing listens there.", START_HINT) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise OverlayDown(f"{self.where} didn't answer within {self._timeout:g} seconds.", START_HINT) from error
+        except httpx.TransportError as error:
+            raise OverlayDown(f"{self.where} broke off or doesn't speak HTTP.", START_HINT) from error
+        try:
+            return msgspec.json.decode(body, type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise OverlayDown(f"{self.where} answered with something that isn't a JSON string.") from error
+
+    def _tls(self) -> ssl.SSLContext:
+        """Verifies as usual; for plain HTTP an empty one, because loading all authorities takes longer than asking."""
+        if self._base.startswith("https:"):
+            return ssl.create_default_context()
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def _refuse_status(self, status: int) -> None:
+        if 300 <= status <= 399:
+            raise OverlayDown(f"{self.where} redirects to another address (status {status}); that isn't followed.")
+        if status != 200:
+            raise OverlayDown(f"{self.where} answered with status {status}.")
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise OverlayDown(f"{self.where} answered with more than {MOST_BYTES} bytes.")
+        return bytes(body)
+
+
+def _checked(base: str, *, allow_remote: bool) -> str:
+    parts = _split(base)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("The Staex API's address must look like http://127.0.0.1:9377.", key="staex.api")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError("The Staex API's address must be without user, query and #.", key="staex.api")
+    if not allow_remote and not _is_loopback(base):
+        raise ConfigError(
+            "The Staex API's address isn't on this machine.",
+            "Whoever answers there decides where calls go. If you trust it, set allow_remote_api = true.",
+            key="staex.api",
+        )
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    host = f"[{host}]" if ":" in host else host
+    port = f":{parts.port}" if parts.port is not None else ""
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
+
+
+def _split(base: str) -> SplitResult | None:
+    """The parts of the address; None if it isn't one, its port included."""
+    if not base.isascii() or not base.isprintable() or " " in base:
+        return None
+    try:
+        parts = urlsplit(base)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
+
+
+def _is_loopback(base: str) -> bool:
+    """Whether the address names this machine literally. No name but `localhost` counts: names may be looked up."""
+    parts = _split(base)
+    host = parts.hostname if parts else None
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

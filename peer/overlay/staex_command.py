@@ -1,0 +1,111 @@
+"""The Staex node's command: `mcc id` and `mcc resolve ID`, each printing one line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from io import FileIO
+
+from peer.overlay.bounded import read_bounded
+from shared.errors import ConfigError, OverlayDown
+from shared.node_id import NodeId
+
+DEFAULT_COMMAND = ("mcc",)
+IN_DOCKER = ("docker", "exec", "mcc", "mcc")
+"As the original Copybara ran it."
+
+MOST_BYTES = 1024
+"Of what the command may print. The longest good answer, a node id, has 52."
+
+
+class StaexCommand:
+    """Runs the node's command: without a shell, without input, and never longer than it may take."""
+
+    def __init__(self, command: Sequence[str] = DEFAULT_COMMAND, *, timeout: float = 5.0) -> None:
+        """`command` is the program and its first arguments, `timeout` the seconds that one run may take.
+
+        Raises ConfigError if the command is empty or can't be a command.
+        """
+        if isinstance(command, str) or not command or not all(part and "\0" not in part for part in command):
+            raise ConfigError(
+                'The Staex command must be a list of words, like ["docker", "exec", "mcc", "mcc"].',
+                key="staex.command",
+            )
+        self._command = tuple(command)
+        self._timeout = timeout
+        self.where = f"The command `{' '.join(self._command)}`"
+
+    async def own_id(self) -> str:
+        """The node's id as the command printed it, without white space around it; may be empty."""
+        return await self._run("id")
+
+    async def resolve(self, node: NodeId) -> str:
+        """The node-local address as the command printed it; empty if the node isn't known.
+
+        A NodeId's text has only digits and letters, so it can't be taken for an option or for anything else.
+        """
+        return await self._run("resolve", str(node))
+
+    async def _run(self, *arguments: str) -> str:
+        """What the command prints. Raises OverlayDown if it can't be run, fails, takes too long or prints too much."""
+        hint = f"Run it yourself to see why: {' '.join((*self._command, arguments[0]))}"
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, printed = await self._status_and_output(arguments)
+        except TimeoutError as error:
+            raise OverlayDown(f"{self.where} didn't end within {self._timeout:g} seconds.", hint) from error
+        except (OSError, ValueError) as error:
+            why = "isn't there" if isinstance(error, FileNotFoundError) else "can't be run"
+            raise OverlayDown(
+                f"{self.where} {why}.", "Set the command that asks the Staex node; see docs/overlays.md."
+            ) from error
+        if printed is None:
+            raise OverlayDown(f"{self.where} printed more than {MOST_BYTES} bytes.", hint)
+        if status != 0:
+            raise OverlayDown(f"{self.where} failed with status {status}.", hint)
+        if not printed.isascii():
+            raise OverlayDown(f"{self.where} printed something that isn't text.", hint)
+        return printed.decode("ascii").strip()
+
+    async def _status_and_output(self, arguments: tuple[str, ...]) -> tuple[int, bytes | None]:
+        """Exit status and output; None for the output if it was too much.
+
+        The pipe is ours and not asyncio's, so that a process which the command left behind with the pipe in its hands
+        can't keep us waiting after the time limit.
+        """
+        reading, writing = os.pipe()
+        with FileIO(reading, "rb") as pipe, FileIO(writing, "wb") as into:
+            output = asyncio.StreamReader(limit=MOST_BYTES)
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), pipe)
+            with closing(transport):
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    *arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=into,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                into.close()
+                try:
+                    printed = await read_bounded(output, MOST_BYTES)
+                    if printed is None:
+                        return 0, None
+                    return await process.wait(), printed
+                finally:
+                    await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the command together with what it has started, and leave no zombie.
+
+    It leads a group of its own. Once it has ended by itself, its number may be another's: then nothing is killed.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

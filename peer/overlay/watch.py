@@ -1,0 +1,129 @@
+"""Noticing during a run that the overlay goes away, changes its address, and comes back.
+
+The kernel tells when the overlay's device or address goes; then the node is asked at once. A node tells nobody when it
+loses its mind, its HTTP service or its socket, and none of the overlays has events for that: so it is also asked now
+and then. While it is down somebody may be waiting for it, so it is asked more often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from peer.overlay import Address, Overlay
+from peer.overlay.device_events import DeviceEvents
+from peer.overlay.interfaces import Machine, ThisMachine
+from shared.errors import OverlayDown, OverlayError
+from shared.node_id import NodeId
+
+WHILE_UP = 15.0
+WHILE_DOWN = 3.0
+"Seconds between two questions."
+
+SETTLE = 0.1
+"Seconds that the kernel is given to finish a change: a device that comes up has many events and one state."
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayState:
+    """What the overlay was like when it was last asked."""
+
+    node: NodeId | None = None
+    address: Address | None = None
+    interface: str | None = None
+
+    error: OverlayError | None = None
+    "Why no call can be made now; None while it works."
+
+    @property
+    def up(self) -> bool:
+        """Whether calls can be made."""
+        return self.error is None
+
+
+class OverlayWatch:
+    """Keeps an eye on one overlay. `state` is what was last seen."""
+
+    def __init__(
+        self,
+        overlay: Overlay,
+        machine: Machine | None = None,
+        *,
+        while_up: float = WHILE_UP,
+        while_down: float = WHILE_DOWN,
+    ) -> None:
+        """`while_up` and `while_down` are the seconds between two questions to the node."""
+        self._overlay = overlay
+        self._machine = machine or ThisMachine()
+        self._while_up = while_up
+        self._while_down = while_down
+        self._node: NodeId | None = None
+        self.state = OverlayState(error=OverlayDown("The overlay node hasn't been asked yet."))
+
+    async def check(self) -> OverlayState:
+        """Ask the overlay now and keep the answer in `state`. Raises nothing."""
+        try:
+            node = await self._overlay.node_id()
+            if self._node is not None and node != self._node:
+                # Links already in a chat and contacts' books name the first one; a new id needs a decision.
+                raise OverlayDown(
+                    f"The overlay node is another one than at the start ({node.short}…, not {self._node.short}…).",
+                    "Give the node its old key back, or start copybara again.",
+                )
+            address = await self._overlay.own_address()
+        except OverlayError as error:
+            self.state = OverlayState(node=self._node, error=error)
+        else:
+            self._node = node
+            self.state = OverlayState(node, address, self._overlay.interface)
+        return self.state
+
+    def require(self) -> OverlayState:
+        """The last state if calls can be made. Raises the reason, an OverlayError, if not."""
+        if (error := self.state.error) is not None:
+            raise type(error)(error.sentence, error.hint)
+        return self.state
+
+    async def run(self, changed: Callable[[OverlayState], Awaitable[None]]) -> None:
+        """Watch until cancelled. `changed` gets the first state and each that differs from the one before."""
+        async with DeviceEvents() as events:
+            before: OverlayState | None = None
+            while True:
+                events.happened.clear()
+                now = await self.check()
+                if before is None or _differ(before, now):
+                    await changed(now)
+                before = now
+                await self._until_due(now, events)
+
+    async def _until_due(self, now: OverlayState, events: DeviceEvents) -> None:
+        """Wait for the time to ask again, or for an event that may concern the overlay."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._while_up if now.up else self._while_down):
+                while True:
+                    await events.happened.wait()
+                    await asyncio.sleep(SETTLE)
+                    events.happened.clear()
+                    if not self._stands(now):
+                        return
+
+    def _stands(self, state: OverlayState) -> bool:
+        """Whether the device and the address are as they were: then the event was about something else."""
+        if not state.up or state.address is None:
+            return False
+        try:
+            interfaces = self._machine.interfaces()
+        except OverlayError:
+            return False
+        return any(
+            interface.name == state.interface and interface.up and interface.carries(state.address)
+            for interface in interfaces
+        )
+
+
+def _differ(before: OverlayState, now: OverlayState) -> bool:
+    if before.error is not None and now.error is not None:
+        return (type(before.error), before.error.sentence) != (type(now.error), now.error.sentence)
+    return before != now

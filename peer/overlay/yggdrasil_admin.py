@@ -1,0 +1,183 @@
+"""The Yggdrasil node's admin socket: one JSON request, one JSON response, and the node closes the connection.
+
+The same in 0.4 (from 0.4.5 on) and 0.5. The socket is only ever asked on this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from peer.overlay.bounded import read_bounded
+from shared.errors import ConfigError, OverlayDown
+
+MOST_BYTES = 4 * 1024 * 1024
+"Of a response. A node with 10,000 sessions says about 2 MB."
+
+ADMIN_PORT = 9001
+
+OPEN_HINT = "Add yourself to the group that owns it (`sudo adduser $USER yggdrasil`), then log in again."
+START_HINT = "Install and start Yggdrasil; docs/overlays.md says how."
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSocket:
+    """Where a node listens for requests: a path, or a port on this machine's loopback."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> AdminSocket:
+        """Read `unix:///path` or `tcp://127.0.0.1:9001`, as in the node's AdminListen.
+
+        Raises ConfigError for anything else and for an address that isn't loopback: a node on another machine has no
+        device on this one.
+        """
+        with suppress(ValueError):
+            parts = urlsplit(text)
+            if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/") and "\0" not in text:
+                return cls(path=text.removeprefix("unix://"))
+            host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+            if parts.scheme == "tcp" and parts.port and not parts.path.strip("/") and ip_address(host).is_loopback:
+                return cls(host=host, port=parts.port)
+        raise ConfigError(
+            "The Yggdrasil admin socket must look like unix:///run/yggdrasil/yggdrasil.sock or tcp://127.0.0.1:9001.",
+            "Use what AdminListen says in the node's configuration; it has to be on this machine.",
+            key="yggdrasil.admin",
+        )
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}" if self.path else f"tcp://{self.host}:{self.port}"
+
+
+USUAL_PLACES = (
+    AdminSocket(path="/run/yggdrasil/yggdrasil.sock"),
+    AdminSocket(path="/run/yggdrasil.sock"),
+    AdminSocket(path="/var/run/yggdrasil/yggdrasil.sock"),
+    AdminSocket(path="/var/run/yggdrasil.sock"),
+    AdminSocket(host="127.0.0.1", port=ADMIN_PORT),
+)
+"Debian's package, the project's own packages, the same where /var/run isn't /run, and what older nodes default to."
+
+
+class Myself(msgspec.Struct):
+    """The response to getSelf, as far as it is used."""
+
+    key: str
+    "64 hexadecimal digits."
+
+    address: str
+
+
+class Session(msgspec.Struct):
+    """A node that packets are exchanged with."""
+
+    key: str
+    address: str = ""
+
+
+class Sessions(msgspec.Struct):
+    """The response to getSessions."""
+
+    sessions: list[Session]
+
+
+class _Response(msgspec.Struct):
+    status: str
+    error: str = ""
+    response: msgspec.Raw = msgspec.Raw(b"null")
+
+
+Wanted = TypeVar("Wanted")
+
+HEX_KEY = re.compile("[0-9a-f]{64}")
+
+
+class YggdrasilAdmin:
+    """Asks the node on this machine."""
+
+    def __init__(self, socket: str = "", *, timeout: float = 5.0) -> None:
+        """`socket` is what AdminListen says; empty: look in the usual places. `timeout` is in seconds a request.
+
+        Raises ConfigError if it can't be such an address.
+        """
+        self._places: Sequence[AdminSocket] = (AdminSocket.parse(socket),) if socket else USUAL_PLACES
+        self._timeout = timeout
+
+    async def myself(self) -> Myself:
+        """The own node's key and address. Raises OverlayDown if no node tells them."""
+        return await self._ask("getself", Myself)
+
+    async def sessions(self) -> list[Session]:
+        """The nodes that packets are exchanged with. Raises OverlayDown if the node doesn't tell them."""
+        return (await self._ask("getsessions", Sessions)).sessions
+
+    async def _ask(self, request: str, form: type[Wanted]) -> Wanted:
+        """The response of the first place where a node answers; else raises what was wrong at the most telling one."""
+        problems: list[OverlayDown] = []
+        for place in self._places:
+            try:
+                return await self._ask_at(place, request, form)
+            except FileNotFoundError:
+                continue
+            except PermissionError:
+                problems.insert(0, OverlayDown(f"You may not open Yggdrasil's admin socket {place}.", OPEN_HINT))
+            except ConnectionRefusedError:
+                if place.path:
+                    problems.append(OverlayDown(f"No Yggdrasil node listens at {place} any more.", START_HINT))
+            except OSError:
+                problems.append(OverlayDown(f"The Yggdrasil node at {place} broke off.", START_HINT))
+            except OverlayDown as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        raise OverlayDown(
+            "No Yggdrasil node runs here." if len(self._places) > 1 else f"No Yggdrasil node at {self._places[0]}.",
+            START_HINT,
+        )
+
+    async def _ask_at(self, place: AdminSocket, request: str, form: type[Wanted]) -> Wanted:
+        try:
+            async with asyncio.timeout(self._timeout):
+                raw = await _exchange(place, msgspec.json.encode({"request": request, "arguments": {}}) + b"\n")
+        except TimeoutError as error:
+            raise OverlayDown(
+                f"The Yggdrasil node at {place} didn't answer within {self._timeout:g} seconds.", START_HINT
+            ) from error
+        if raw is None:
+            raise OverlayDown(f"What listens at {place} answered with more than {MOST_BYTES} bytes.")
+        try:
+            response = msgspec.json.decode(raw, type=_Response)
+            if response.status != "success":
+                raise OverlayDown(f"The Yggdrasil node at {place} refuses the request {request}.")
+            return msgspec.json.decode(response.response, type=form)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise OverlayDown(
+                f"What listens at {place} doesn't answer like a Yggdrasil node of version 0.4.5 or newer."
+            ) from error
+
+
+async def _exchange(place: AdminSocket, request: bytes) -> bytes | None:
+    """Send the request and read the response; None if it is too long. Raises OSError."""
+    if place.path:
+        reader, writer = await asyncio.open_unix_connection(place.path)
+    else:
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+    try:
+        writer.write(request)
+        await writer.drain()
+        return await read_bounded(reader, MOST_BYTES)
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

@@ -1,0 +1,283 @@
+"""The one UDP socket of a call. It is the choke point: every datagram of the call passes here, and only datagrams
+from and to the other node's address do.
+
+One call may try several connections at once, for a chat may hold forged responses beside the true one. They share
+the port, and what arrives is told apart: checks by the username in them, answers to checks by their transaction,
+everything else by the remote port at which a connection has proved itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import socket
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Protocol, cast
+
+from aioice import stun
+
+from peer.overlay import Address
+from shared.errors import BadAddress, LocalProtocolError, OverlayDown, OverlayError
+
+logger = logging.getLogger(__name__)
+
+MAX_DATAGRAM = 1500
+"Bytes. Nothing that belongs to a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
+
+RECEIVE_BUFFER = 256 * 1024
+"Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
+
+BROADCAST = IPv4Address("255.255.255.255")
+
+
+class Refusal(enum.StrEnum):
+    """Why a datagram was dropped."""
+
+    FOREIGN_ADDRESS = "foreign-address"
+    "It came from another address than the other node's."
+
+    EMPTY = "empty"
+    OVERSIZED = "oversized"
+
+    UNAUTHENTICATED = "unauthenticated"
+    "A check for nobody here, or without the right password."
+
+    UNEXPECTED = "unexpected"
+    "Nothing that a connection of this port waits for."
+
+    EARLY = "early"
+    "A check that came before any connection was tried here: the callee begins when it has answered."
+
+    LATE = "late"
+    "An answer to a check that isn't waited for any more."
+
+    OVERRUN = "overrun"
+    "More than a connection could take in."
+
+
+HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
+"What an honest other side causes as well: nothing to tell people about."
+
+
+@dataclass(slots=True)
+class PortCounters:
+    """What has passed a port, and what hasn't."""
+
+    received_packets: int = 0
+    received_bytes: int = 0
+    sent_packets: int = 0
+    sent_bytes: int = 0
+
+    refused: Counter[str] = field(default_factory=Counter)
+    "Dropped datagrams, by Refusal."
+
+
+class Share(Protocol):
+    """One connection's share of the port."""
+
+    @property
+    def username(self) -> str:
+        """The ICE username fragment that checks for this connection begin with."""
+
+    @property
+    def transactions(self) -> dict[bytes, stun.Transaction]:
+        """The connection's own checks that wait for an answer, by transaction id."""
+
+    def check_received(self, request: stun.Message, remote_port: int) -> None:
+        """Take a check that names this connection; nothing about it is verified yet."""
+
+    def answer_received(self, answer: stun.Message, remote_port: int) -> None:
+        """Take an answer to one of the connection's own checks; nothing about it is verified yet."""
+
+    def payload_received(self, datagram: bytes) -> None:
+        """Take a DTLS or SRTP datagram from a port at which this connection has proved itself."""
+
+    def port_lost(self) -> None:
+        """The socket is gone."""
+
+
+class OverlayPort(asyncio.DatagramProtocol):
+    """The call's socket, bound to our own overlay address, open to one other address."""
+
+    def __init__(self, local: Address, remote: Address) -> None:
+        self.local = local
+        self.remote = remote
+        self.port = 0
+        self.counters = PortCounters()
+        family = socket.AF_INET if remote.version == 4 else socket.AF_INET6
+        # As the kernel writes it, so that a comparison of strings is one of addresses.
+        self._remote_host = socket.inet_ntop(family, remote.packed)
+        self._shares: dict[str, Share] = {}
+        self._owners: dict[int, Share] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        local: Address,
+        remote: Address,
+        *,
+        interface: str | None,
+        port: int = 0,
+    ) -> OverlayPort:
+        """Bind a socket to `local`, and to the device `interface` where the system allows it.
+
+        `port` 0 lets the system choose. Raises BadAddress for addresses that no call can use, OverlayDown if the
+        device is gone, OverlayError if the port is taken.
+        """
+        _refuse(local, remote)
+        sock = _bound_socket(local, interface, port)
+        try:
+            _, self = await asyncio.get_running_loop().create_datagram_endpoint(lambda: cls(local, remote), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        return self
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent or received any more."""
+        return self._transport is None or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the socket at once; connections that still use it are told."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def register(self, share: Share) -> None:
+        """Let checks for this connection in. Raises LocalProtocolError if another one has its username."""
+        if share.username in self._shares:
+            raise LocalProtocolError("Two connections of one call have the same credentials.")
+        self._shares[share.username] = share
+
+    def release(self, share: Share) -> None:
+        """Forget a connection; the port stays open for the others."""
+        self._shares = {name: other for name, other in self._shares.items() if other is not share}
+        self._owners = {port: other for port, other in self._owners.items() if other is not share}
+
+    def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
+        """Give a connection what comes from a remote port at which it has proved itself.
+
+        The first connection to do so keeps it, unless another one has `chosen` that port for good.
+        """
+        if chosen:
+            self._owners[remote_port] = share
+        else:
+            self._owners.setdefault(remote_port, share)
+
+    def send(self, datagram: bytes, remote_port: int) -> None:
+        """Send to the other node; there is no way to send anywhere else. Does nothing once the port is closed."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.sendto(datagram, (self._remote_host, remote_port))
+        self.counters.sent_packets += 1
+        self.counters.sent_bytes += len(datagram)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count a datagram that is dropped. Nobody is ever told: silence shows that nobody is here."""
+        self.counters.refused[refusal] += 1
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for share in tuple(self._shares.values()):
+            share.port_lost()
+
+    def error_received(self, exc: Exception) -> None:
+        # For example no route while the overlay's device comes up again: the sender's own timers try again.
+        logger.debug("a datagram could not be sent: %s", type(exc).__name__)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        host, remote_port = addr[:2]
+        if host != self._remote_host:
+            return self.refuse(Refusal.FOREIGN_ADDRESS)
+        if not data:
+            return self.refuse(Refusal.EMPTY)
+        if len(data) > MAX_DATAGRAM:
+            return self.refuse(Refusal.OVERSIZED)
+        self.counters.received_packets += 1
+        self.counters.received_bytes += len(data)
+        first = data[0]
+        # RFC 7983, section 7.
+        if first < 4:
+            self._stun_received(data, remote_port)
+        elif 20 <= first < 64 or 128 <= first < 192:
+            self._payload_received(data, remote_port)
+        else:
+            self.refuse(Refusal.UNEXPECTED)
+        return None
+
+    def _stun_received(self, data: bytes, remote_port: int) -> None:
+        try:
+            message = stun.parse_message(data)
+        except (ValueError, struct.error):
+            return self.refuse(Refusal.UNEXPECTED)
+        if message.message_class is stun.Class.REQUEST:
+            local_username, _, _ = message.attributes.get("USERNAME", "").partition(":")
+            share = self._shares.get(local_username)
+            if share is None:
+                return self.refuse(Refusal.UNAUTHENTICATED if self._shares else Refusal.EARLY)
+            return share.check_received(message, remote_port)
+        for share in self._shares.values():
+            if message.transaction_id in share.transactions:
+                return share.answer_received(message, remote_port)
+        answer = message.message_class in (stun.Class.RESPONSE, stun.Class.ERROR)
+        return self.refuse(Refusal.LATE if answer else Refusal.UNEXPECTED)
+
+    def _payload_received(self, data: bytes, remote_port: int) -> None:
+        share = self._owners.get(remote_port)
+        if share is None:
+            self.refuse(Refusal.UNEXPECTED)
+        else:
+            share.payload_received(data)
+
+
+def _refuse(local: Address, remote: Address) -> None:
+    if local.version != remote.version:
+        raise BadAddress("The overlay gave addresses of two different IP versions.")
+    for address in (local, remote):
+        if address.is_unspecified or address.is_multicast or address == BROADCAST:
+            raise BadAddress()
+
+
+def _bound_socket(local: Address, interface: str | None, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET if local.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if local.version == 6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if interface is not None:
+            _bind_to_device(sock, interface)
+        _bind(sock, local, port)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _bind_to_device(sock: socket.socket, interface: str) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+    except PermissionError:
+        # Linux before 5.7 allows it to root only. The address alone then decides, as it does on other systems.
+        logger.debug("not allowed to bind to a device")
+    except OSError as error:
+        raise OverlayDown(f"The overlay's network device {interface} isn't there.") from error
+
+
+def _bind(sock: socket.socket, local: Address, port: int) -> None:
+    try:
+        sock.bind((str(local), port))
+    except OSError as error:
+        if port:
+            raise OverlayError(f"The UDP port {port} can't be had.", "Another program has it; try again.") from error
+        raise BadAddress("The overlay gave an own address that this machine doesn't have.") from error

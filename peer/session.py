@@ -1,0 +1,436 @@
+"""One call's I/O: the port, the legs tried on it, the control channel, pairing and the media endpoint.
+
+A session is told what to try and when to end, and tells what happened through one callback with the values below.
+It decides nothing about the call; that is shared/call.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from peer.leg import Leg
+from peer.media import Endpoint
+from peer.overlay import Address, Overlay
+from peer.port import HONEST, OverlayPort
+from shared.errors import (
+    BadAddress,
+    CopybaraError,
+    LocalProtocolError,
+    MediaError,
+    OverlayError,
+    RemoteProtocolError,
+)
+from shared.handshake import Handshake, Role, epoch, redial_secret
+from shared.media import Media
+from shared.messages import Bye, Hello, MediaState, Message, PairConfirm, PairKey, PairSeal, Ping, Pong, Text, Unknown
+from shared.node_id import NodeId
+from shared.pairing import Commit, PairEffect, Pairing, Propose
+from shared.tokens import VERSION
+
+MAX_ATTEMPTS = 8
+"Legs tried at once: a first-contact call whose chat holds forged responses tries them beside the true one."
+
+PING_SECONDS = 1.0
+
+SILENCE_SECONDS = 6.0
+"Without anything authenticated from the other side for so long, the path is taken as lost."
+
+STAGGER_SECONDS = 3.0
+"How long a caller that dials again waits for one epoch before it tries the next one too."
+
+BYE_SECONDS = 0.5
+"How long a goodbye may take before the leg is closed anyway."
+
+
+@dataclass(frozen=True, slots=True)
+class LegUp:
+    """A leg is connected; control and media flow from here on."""
+
+    secret: bytes
+    "32 bytes: what later epochs of this call are derived from."
+
+    first_heard: float | None
+    "When the other side's first check came, monotonic seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class LegFailed:
+    """One attempt ended without a connection. Others may be running still."""
+
+    error: CopybaraError
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMedia:
+    """The first packet of a kind arrived in this call."""
+
+    kind: str
+    "`audio` or `video`."
+
+    at: float
+    "Monotonic seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A new pair secret, to be stored for reading before this callback returns."""
+
+    secret: bytes
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The other side has stored the new pair secret too."""
+
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBye:
+    """The other side hung up."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The other side wrote a line of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMedia:
+    """What the other side sends now."""
+
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class PathLost:
+    """Nothing is heard any more; the two sides dial each other again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathRestored:
+    """Dialling again worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """The session can't go on."""
+
+    error: CopybaraError
+
+
+SessionEvent = (
+    LegUp
+    | LegFailed
+    | FirstMedia
+    | Proposed
+    | Committed
+    | SaidBye
+    | Wrote
+    | RemoteMedia
+    | PathLost
+    | PathRestored
+    | Broke
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One leg to try."""
+
+    handshake: Handshake
+    remote_port: int | None
+    "The other side's UDP port, or None to wait for its first check."
+    transcript: bytes | None
+    "32 bytes that pairing is bound to; None when the call is paired already (dialled again)."
+    epoch: int = 0
+    "How many times the two have dialled each other again."
+
+
+class _Lost(Exception):
+    """The leg under a conversation is gone."""
+
+
+class Session:
+    """The I/O of one call, from the first bound socket to the last closed one."""
+
+    def __init__(
+        self, overlay: Overlay, peer: NodeId, role: Role, endpoint: Endpoint, tell: Callable[[SessionEvent], None]
+    ) -> None:
+        """`tell` is called in the event loop and must not block. The session owns `endpoint` from now on."""
+        self.port: OverlayPort | None = None
+        "The call's one UDP socket, once it is open."
+
+        self.leg: Leg | None = None
+        "The leg that is connected now."
+
+        self.started = asyncio.Event()
+        "Set once `run` takes attempts."
+
+        self._overlay = overlay
+        self._peer = peer
+        self._role = role
+        self._endpoint = endpoint
+        self._tell = tell
+        self._media = Media.NONE
+        self._legs: list[Leg] = []
+        self._remote: tuple[str, int] | None = None
+        self._secret = b""
+        self._epoch = 0
+        self._round_trip: float | None = None
+        self._pings: dict[int, float] = {}
+        self._heard_media: set[Media] = set()
+        self._trying: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._redial = asyncio.Event()
+
+    async def open(self) -> int:
+        """Bind the call's socket to our own overlay address and return its port.
+
+        Raises OverlayError when the overlay is down, knows no way to the peer, or gives an address that no call may
+        touch.
+        """
+        local = await self._overlay.own_address()
+        remote = await self._overlay.address_of(self._peer)
+        self.port = await OverlayPort.open(local, remote, interface=self._overlay.interface)
+        return self.port.port
+
+    def attempt(self, attempt: Attempt, media: Media) -> None:
+        """Try a leg, beside those that are being tried. Does nothing once a leg is up, or MAX_ATTEMPTS are tried."""
+        assert self._group is not None
+        if self.leg is None and len(self._trying) < MAX_ATTEMPTS:
+            self._media = media
+            task = self._group.create_task(self._try(attempt))
+            self._trying.add(task)
+            task.add_done_callback(self._trying.discard)
+
+    def redial(self) -> None:
+        """After PathLost: dial the other side again until PathRestored or `end`."""
+        self._redial.set()
+
+    def write(self, text: str) -> None:
+        """Send a line of text beside the call. Raises LocalProtocolError when there is no leg."""
+        if self.leg is None:
+            raise LocalProtocolError("There is no call to write in.")
+        self.leg.control.send(Text(text))
+
+    def end(self, goodbye: str | None) -> None:
+        """Let `run` finish, saying goodbye to the other side first unless it is None."""
+        if not self._ending.done():
+            self._ending.set_result(goodbye)
+
+    async def run(self) -> None:
+        """Own every task of the call until `end` is called; then close everything."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self.started.set()
+                goodbye = await self._ending
+                if goodbye is not None and self.leg is not None:
+                    await _say_bye(self.leg, goodbye)
+                for task in tuple(self._trying):
+                    task.cancel()
+        finally:
+            await self._endpoint.detach()
+            for leg in self._legs:
+                await leg.close()
+            if self.port is not None:
+                self.port.close()
+
+    def report(self) -> dict[str, object]:
+        """What has passed so far, in packets, bytes and milliseconds, and where."""
+        counters = [leg.counters for leg in self._legs]
+        audio, video = [each.audio for each in counters], [each.video for each in counters]
+        jitter = [stream.jitter for kind in (*audio[-1:], *video[-1:]) for stream in kind.streams.values()]
+        sent = self.port.counters if self.port else None
+        local = (str(self.port.local), self.port.port) if self.port else None
+        return {
+            "audio_packets_received": sum(each.packets for each in audio),
+            "video_packets_received": sum(each.packets for each in video),
+            "bytes_received": sum(each.bytes for each in audio + video),
+            "packets_sent": sent.sent_packets if sent else 0,
+            "bytes_sent": sent.sent_bytes if sent else 0,
+            "lost": sum(each.lost for each in audio + video),
+            "jitter_ms": round(max(jitter) * 1000, 1) if jitter else None,
+            "round_trip_ms": None if self._round_trip is None else round(self._round_trip * 1000, 1),
+            "local": _shown(local),
+            "remote": _shown(self._remote),
+            "refused": {cause: n for cause, n in sent.refused.items() if cause not in HONEST} if sent else {},
+        }
+
+    async def _try(self, attempt: Attempt) -> None:
+        assert self.port is not None
+        leg = Leg(self.port, attempt.handshake, remote_port=attempt.remote_port)
+        try:
+            await leg.connect()
+            await self._check_owner(self.port.remote)
+        except CopybaraError as error:
+            await leg.close()
+            self._tell(LegFailed(error))
+            return
+        except asyncio.CancelledError:
+            await leg.close()
+            raise
+        if self.leg is not None:
+            await leg.close()
+            return
+        for other in self._trying - {asyncio.current_task()}:
+            other.cancel()
+        await self._carry(leg, attempt)
+
+    async def _check_owner(self, address: Address) -> None:
+        """Ask the overlay whose address that is, where it can say, before any media flows. Raises BadAddress."""
+        try:
+            owner = await self._overlay.node_of(address)
+        except OverlayError:
+            # The leg's own keys have proved who is there; this is a second lock on the same door.
+            return
+        if owner is not None and owner != self._peer:
+            raise BadAddress("The overlay says that the address belongs to another node than the one called.")
+
+    async def _carry(self, leg: Leg, attempt: Attempt) -> None:
+        """Carry the call over a connected leg until it is lost; then wait to be told to dial again."""
+        self.leg = leg
+        self._legs.append(leg)
+        self._remote = leg.remote_address
+        self._epoch = attempt.epoch
+        leg.on_first_media = self._media_arrived
+        if self._secret:
+            self._tell(PathRestored())
+        else:
+            self._secret = redial_secret(attempt.handshake.secret, leg.exported)
+            self._tell(LegUp(self._secret, leg.first_heard))
+        broke: CopybaraError | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch(leg))
+                await self._endpoint.attach(leg, self._media)
+                await self._converse(leg, attempt)
+                raise _Lost
+        except* (RemoteProtocolError, MediaError) as broken:
+            broke = _first(broken)
+        except* _Lost:
+            pass
+        if broke is not None:
+            # Whoever is told says goodbye, and ends the session.
+            self._tell(Broke(broke))
+            return
+        self.leg = None
+        await self._endpoint.detach()
+        await leg.close()
+        self._tell(PathLost())
+        await self._redial.wait()
+        self._redial.clear()
+        await self._dial_again()
+
+    async def _converse(self, leg: Leg, attempt: Attempt) -> None:
+        """Exchange control messages until the channel ends."""
+        control = leg.control
+        pairing = None
+        control.send(Hello(VERSION, int(self._media)))
+        if attempt.transcript is not None:
+            pairing = Pairing(self._role, attempt.transcript)
+            self._pair(control.send, pairing, pairing.start())
+        async for message in control:
+            match message:
+                case Hello():
+                    await self._agree(leg, Media(message.media) & Media.BOTH)
+                case PairKey() | PairSeal() | PairConfirm() if pairing is not None:
+                    self._pair(control.send, pairing, pairing.receive(message))
+                case MediaState():
+                    self._tell(RemoteMedia(Media(message.audio * Media.AUDIO | message.video * Media.VIDEO)))
+                case Text():
+                    self._tell(Wrote(message.text))
+                case Ping():
+                    control.send(Pong(message.id))
+                case Pong():
+                    if (sent := self._pings.pop(message.id, None)) is not None:
+                        self._round_trip = time.monotonic() - sent
+                case Bye():
+                    self._tell(SaidBye(message.reason))
+                    await asyncio.Event().wait()  # until the session is ended; the leg is of no more use
+                case Unknown():
+                    pass
+                case _:
+                    raise RemoteProtocolError("The other side sent a message that has no place in this call.")
+
+    async def _agree(self, leg: Leg, theirs: Media) -> None:
+        """Send no more than the other side wants: a call for video may be answered with audio only."""
+        agreed = self._media & theirs
+        if agreed and agreed != self._media:
+            self._media = agreed
+            await self._endpoint.detach()
+            await self._endpoint.attach(leg, agreed)
+
+    def _pair(self, send: Callable[[Message], None], pairing: Pairing, effects: Sequence[PairEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case Propose():
+                    self._tell(Proposed(effect.secret, pairing.phrase or ""))
+                case Commit():
+                    self._tell(Committed(effect.secret))
+                case _:
+                    send(effect)
+
+    async def _watch(self, leg: Leg) -> None:
+        """Ping the other side, and notice when nothing is heard from it any more. Ends by raising _Lost."""
+        for number in itertools.count():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PING_SECONDS):
+                    await leg.closed.wait()
+            silent = time.monotonic() - (leg.last_heard or 0.0)
+            if leg.closed.is_set() or silent > SILENCE_SECONDS:
+                raise _Lost
+            self._pings = {number: time.monotonic()}
+            leg.control.send(Ping(number))
+
+    async def _dial_again(self) -> None:
+        """Try the next epoch's leg, and the one after it in case one side noticed one loss more than the other.
+
+        The callee tries both at once and the caller one by one, so that never both come up.
+        """
+        number = self._epoch + 1
+        self._attempt_epoch(number)
+        if self._role is Role.CALLER:
+            await asyncio.sleep(STAGGER_SECONDS)
+        self._attempt_epoch(number + 1)
+
+    def _attempt_epoch(self, number: int) -> None:
+        remote_port = self._remote[1] if self._remote else None
+        self.attempt(Attempt(epoch(self._secret, number, self._role), remote_port, None, number), self._media)
+
+    def _media_arrived(self, kind: Media) -> None:
+        if kind not in self._heard_media:
+            self._heard_media.add(kind)
+            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
+
+
+async def _say_bye(leg: Leg, reason: str) -> None:
+    """Say goodbye and wait, not long, until the other side has it."""
+    leg.control.send(Bye(reason))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BYE_SECONDS):
+            await leg.control.drain()
+
+
+def _first(group: BaseExceptionGroup[CopybaraError]) -> CopybaraError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _shown(address: tuple[str, int] | None) -> str | None:
+    """`127.1.2.3:40000` or `[200::1]:40000`."""
+    if address is None:
+        return None
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

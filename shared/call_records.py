@@ -1,0 +1,88 @@
+"""What is kept on disk about calls: those that run, to rejoin them, and those that ended, to list them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.media import Media
+from shared.node_id import NodeId
+
+REFERENCE_BYTES = 8
+CALL_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningCall:
+    """A call that is up: enough for a restarted process to dial the other side again without a link."""
+
+    reference: bytes
+    "8 bytes that name the call on both sides."
+
+    peer: NodeId
+    "The other node."
+
+    role: str
+    "`caller` or `callee`: which of the two we are."
+
+    media: Media
+    "What the call carries."
+
+    started: int
+    "When it connected first, Unix seconds."
+
+    secret: bytes = field(repr=False)
+    "32 bytes: the call secret, from which each later connection's credentials are derived."
+
+    epoch: int = 0
+    "How many times the two have dialled each other again."
+
+    paired: bool = False
+    "Whether it was set up by a paired link."
+
+    automatic: bool = False
+    "Whether it was answered without asking the owner."
+
+    name: str = ""
+    "The contact's name when the call began; empty if it isn't a contact."
+
+    endpoint: str = ""
+    "Which media endpoint is attached."
+
+    def __post_init__(self) -> None:
+        if len(self.reference) != REFERENCE_BYTES or len(self.secret) != CALL_SECRET_BYTES:
+            raise ValueError("a running call has a reference of 8 bytes and a secret of 32")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A call that has ended, as the owner reads it in the list. Holds no secret."""
+
+    reference: bytes
+    "8 bytes."
+
+    peer: NodeId
+    "The other node."
+
+    role: str
+    "`caller` or `callee`."
+
+    media: Media
+    "What the call carried or was to carry."
+
+    started: int
+    "When its first link was written or read, Unix seconds."
+
+    connected: int | None
+    "When media could flow, Unix seconds; None if it never did."
+
+    ended: int
+    "Unix seconds."
+
+    reason: str
+    "Why it ended: a value of EndReason."
+
+    automatic: bool = False
+    "Whether it was answered without asking the owner."
+
+    name: str = ""
+    "The contact's name at that time; empty if it wasn't a contact."

@@ -1,0 +1,138 @@
+"""Contacts: whom the owner knows, and what each may do."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.errors import InputError
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.printable import is_printable
+
+MAX_NAME = 40
+"Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
+
+MINUTES_PER_DAY = 24 * 60
+
+_HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)", re.ASCII)
+
+
+class Trust(enum.StrEnum):
+    """What happens when a contact calls."""
+
+    BLOCK = "block"
+    "Nothing; the caller learns nothing either."
+
+    RING = "ring"
+    "The owner is asked."
+
+    AUTO = "auto"
+    "The call is answered without asking."
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A part of each day, in the owner's local time; past midnight if it ends before it begins."""
+
+    start: int
+    "First minute, counted from midnight: 0 to 1439."
+
+    end: int
+    "First minute that is outside again: 1 to 1440."
+
+    def __post_init__(self) -> None:
+        # msgspec turns ValueError into its own error when it reads a stored one.
+        if not (0 <= self.start < MINUTES_PER_DAY and 0 < self.end <= MINUTES_PER_DAY and self.start != self.end):
+            raise ValueError("hours begin and end at different minutes of one day")
+
+    @classmethod
+    def parse(cls, text: str) -> Hours:
+        """Read `08:00-22:00`, or `22:00-06:00` for a night; a day ends at 24:00 or 00:00. Raises InputError."""
+        numbers = _HOURS.fullmatch(text)
+        if numbers is None:
+            raise InputError("Those aren't hours of a day.", "Write them like 08:00-22:00")
+        hour, minute, end_hour, end_minute = map(int, numbers.groups())
+        try:
+            if minute > 59 or end_minute > 59:
+                raise ValueError
+            return cls(hour * 60 + minute, end_hour * 60 + end_minute or MINUTES_PER_DAY)
+        except ValueError:
+            raise InputError(f"{text} isn't a part of a day.", "Write it like 08:00-22:00") from None
+
+    def __contains__(self, time: datetime.time) -> bool:
+        minute = time.hour * 60 + time.minute
+        if self.start < self.end:
+            return self.start <= minute < self.end
+        return minute >= self.start or minute < self.end
+
+    def __str__(self) -> str:
+        return f"{_clock(self.start)}-{_clock(self.end)}"
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody the owner has given a name."""
+
+    name: str
+    "What the owner calls them, see check_name()."
+
+    node: NodeId
+    "The only node that calls from them come from and calls to them go to."
+
+    trust: Trust = Trust.RING
+
+    media: Media = Media.BOTH
+    "What they may get, however the call is answered."
+
+    hours: Hours | None = None
+    "When `trust` holds; outside, it is one step less: auto rings, ring does nothing. None: always."
+
+    endpoint: str | None = None
+    "Which media endpoint answers; None for the configured one."
+
+    resolves_as: tuple[str, ...] = ()
+    "Names in name systems that led to this node, such as `copybara.azero`."
+
+    sealing_key: bytes | None = None
+    "X25519 public key from their contact card, 32 bytes; None without a card."
+
+    telegram_user: int | None = None
+    "The Telegram user id they write from."
+
+    telegram_bot: str | None = None
+    "The user name of their bot in Telegram, without @."
+
+    created: int
+    "When the contact was added, Unix seconds."
+
+
+def check_name(name: str) -> str:
+    """Check a name for a contact and return it in its one normal form (Unicode NFC).
+
+    One word of 1 to 40 visible characters that can't be taken for a command, an option of the command line or a link.
+    Raises InputError. That nobody else has the name is for the store to see.
+    """
+    name = unicodedata.normalize("NFC", name)
+    if not name:
+        raise InputError("A contact needs a name.", "Write one word, such as anna.")
+    if len(name) > MAX_NAME:
+        raise InputError(f"That name is too long: {len(name)} characters.", f"Use at most {MAX_NAME}.")
+    if any(character.isspace() for character in name):
+        raise InputError("A contact's name is one word.", "Leave out the spaces, or write a dash instead.")
+    # A combining mark at the beginning would change what stands before the name.
+    if not is_printable(name) or unicodedata.category(name[0]).startswith("M"):
+        raise InputError("That name has characters that can't be seen.", "Type it instead of copying it.")
+    if name.startswith("-") or "/" in name or ":" in name:
+        raise InputError(
+            "That name could be taken for a command or a link.", "Don't begin it with -, and leave out / and :"
+        )
+    return name
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,0 +1,196 @@
+"""Every error that may reach a person, in one tree.
+
+    CopybaraError
+    ├── InputError              what the owner typed or configured
+    │   ├── NodeIdError
+    │   ├── NameNotFound
+    │   └── ConfigError
+    ├── LinkError               a link that can't be used
+    │   └── BadLink             … or read, with its Reason (in tokens.py)
+    ├── LocalProtocolError      our own program did what the protocol does not allow
+    ├── RemoteProtocolError     the other side did
+    ├── StoreError              the home folder and what is kept in it
+    │   ├── DamagedStore
+    │   └── HomeInUse
+    ├── OverlayError            the overlay network and its node
+    │   ├── OverlayDown
+    │   ├── NodeUnreachable
+    │   └── BadAddress
+    ├── LegFailed               a connection to the other side
+    │   └── WrongIdentity
+    ├── MediaError              an endpoint that can't play, record or open its device
+    ├── CallRefused             a call that can't be placed, answered or ended right now
+    ├── NotRunning              nobody to talk to on the control socket
+    └── DemoFailed              the demo didn't show what it promises
+
+The first paragraph of a class's docstring is the sentence that a person sees when nothing more exact is
+known; the paragraph after it is the hint: what to do next.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class CopybaraError(Exception):
+    """Something went wrong.
+
+    Run with -v to see more.
+    """
+
+    sentence: str
+    "What happened, as a whole sentence without secrets in it."
+
+    hint: str
+    "What to do next; may be empty."
+
+    def __init__(self, sentence: str = "", hint: str = "") -> None:
+        said, _, next_step = (inspect.getdoc(type(self)) or "").partition("\n\n")
+        self.sentence = sentence or " ".join(said.split())
+        self.hint = hint or " ".join(next_step.split())
+        super().__init__(self.sentence)
+
+
+class InputError(CopybaraError):
+    """That isn't something I can use.
+
+    /help lists the commands.
+    """
+
+
+class NodeIdError(InputError):
+    """That isn't a node id.
+
+    A node id has 52 characters of 0-9 and a-z without i, l, o and u, like the one `copybara card` shows.
+    """
+
+
+class NameNotFound(InputError):
+    """Nobody is known by that name.
+
+    Use a contact's name, a node id or a contact card.
+    """
+
+
+class ConfigError(InputError):
+    """The configuration can't be used.
+
+    Mend the line that is named, or compare it with config/copybara.toml.
+    """
+
+    def __init__(self, sentence: str = "", hint: str = "", *, line: int | None = None, key: str = "") -> None:
+        super().__init__(sentence, hint)
+        self.line = line
+        self.key = key
+
+
+class LinkError(CopybaraError):
+    """That link can't be used.
+
+    Ask for a new one.
+    """
+
+
+class LocalProtocolError(CopybaraError):
+    """The program tried a step that the call doesn't allow now.
+
+    This is a fault in the program; please report what you did before it.
+    """
+
+
+class RemoteProtocolError(CopybaraError):
+    """The other side sent something that the protocol doesn't allow.
+
+    Both sides should run the same version; ask which one the other has.
+    """
+
+
+class StoreError(CopybaraError):
+    """The home folder can't be used.
+
+    Check that it exists, belongs to you and has free space.
+    """
+
+
+class DamagedStore(StoreError):
+    """The database is damaged and was set aside.
+
+    Put a backup in its place, or start again: a new, empty one is made at the next start.
+    """
+
+
+class HomeInUse(StoreError):
+    """Another copybara is running with this home.
+
+    Stop it first, or give this one another home with --home.
+    """
+
+
+class OverlayError(CopybaraError):
+    """The overlay network can't be used.
+
+    `copybara doctor` tells what is missing.
+    """
+
+
+class OverlayDown(OverlayError):
+    """The overlay node doesn't answer.
+
+    Start it, then run `copybara doctor`.
+    """
+
+
+class NodeUnreachable(OverlayError):
+    """The overlay knows no way to that node.
+
+    Ask whether the other node is running, and check its node id.
+    """
+
+
+class BadAddress(OverlayError):
+    """The overlay gave an address that a call must never touch.
+
+    Nothing was sent. Check the overlay node's configuration.
+    """
+
+
+class LegFailed(CopybaraError):
+    """The connection to the other side failed.
+
+    Call again; if it stays so, compare node ids with the other person.
+    """
+
+
+class WrongIdentity(LegFailed):
+    """Somebody else answered than the link was for, and was refused.
+
+    Nothing was sent to them. Ask the other person for a new link over a chat that you trust.
+    """
+
+
+class MediaError(CopybaraError):
+    """The sound or picture can't be opened.
+
+    Check the file or device that the configuration names.
+    """
+
+
+class CallRefused(CopybaraError):
+    """That isn't possible right now.
+
+    /status shows what is going on.
+    """
+
+
+class NotRunning(CopybaraError):
+    """No copybara is running with this home.
+
+    Start it with `copybara run`.
+    """
+
+
+class DemoFailed(CopybaraError):
+    """The demo didn't go as it should.
+
+    Run it again with -v, and report what it printed.
+    """

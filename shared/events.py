@@ -1,0 +1,177 @@
+"""Events: what may happen to a call. call.py says what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+# What the owner and the policy want.
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The owner calls somebody. Begins a call as its caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A request was read that the owner is to be asked about. Begins a call as its callee."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The call is taken: by the owner while it rings, or at once as the beginning of a call."""
+
+    automatic: bool = False
+    "Nobody was asked, so the owner is told. Only possible as a call's beginning."
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The call can't be taken beside the calls that are running: when its request is read, or while it rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """The owner doesn't want the call that rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The owner ends the call, wherever it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The program ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something of ours that the call can't do without doesn't work: overlay, socket, endpoint, messenger."""
+
+    detail: str = field(default="", compare=False)
+    "A sentence for the owner."
+
+
+# What links in the chat say.
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRinging:
+    """The callee's program says that it rings there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAccepted:
+    """A response that accepts our request, true or forged: connecting will tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDeclined:
+    """A response that declines."""
+
+    authenticated: bool
+    "Only the callee can have written it: by pair secret, or because the request was sealed to it."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBusy:
+    """A response that says the callee can't take the call now."""
+
+    authenticated: bool
+    "As in RemoteDeclined."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCancelled:
+    """The other side takes the call back; always authenticated, for only paired links can say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glare:
+    """The node that this call went out to has posted a request to us, too."""
+
+    ours_wins: bool
+    "What glare() says about the two links."
+
+
+# What the leg does.
+
+
+@dataclass(frozen=True, slots=True)
+class LegUp:
+    """A leg is connected: checked by ICE, secured by DTLS, its other end pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegFailed:
+    """One attempt to connect a leg failed."""
+
+    detail: str = field(default="", compare=False)
+    "A sentence for the owner."
+
+
+@dataclass(frozen=True, slots=True)
+class PathLost:
+    """The leg that was up is silent or closed, and nobody has said goodbye."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathRestored:
+    """Dialling again has brought a leg up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBye:
+    """The other side has said goodbye on the leg."""
+
+
+# What time does, and a second call with the same node.
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Timer.RING ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTimeout:
+    """Timer.CONNECT ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Timer.REDIAL ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Another call with the same node is active: of two that crossed each other, the one that was connected."""
+
+
+Event: TypeAlias = (
+    Place
+    | Offered
+    | Answer
+    | Busy
+    | Decline
+    | HangUp
+    | Stop
+    | Failed
+    | RemoteRinging
+    | RemoteAccepted
+    | RemoteDeclined
+    | RemoteBusy
+    | RemoteCancelled
+    | Glare
+    | LegUp
+    | LegFailed
+    | PathLost
+    | PathRestored
+    | RemoteBye
+    | Expired
+    | ConnectTimeout
+    | GaveUp
+    | Replaced
+)

@@ -1,0 +1,112 @@
+"""Who one side of a DTLS connection is: its key, its certificate, and what the other side pins of it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DERIVATION_BYTES = 48
+"What a derived key is made from: 256 bits and 128 more, so that the modulo below has no bias worth a name."
+
+P256_ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551
+"The order n of P-256's group (SP 800-186, 3.2.1.3)."
+
+_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "copybara")])
+_SERIAL = 1
+_NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
+"RFC 5280, 4.1.2.5: a certificate without an end. A pin decides, not a date, and no clock has to be right."
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Pins one certificate (RFC 8122, section 5): for keys that were made for one call and sent in a link."""
+
+    sha256: bytes
+    "32 bytes: SHA-256 of the certificate in DER."
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> Fingerprint:
+        """The pin of a certificate."""
+        return cls(certificate.fingerprint(hashes.SHA256()))
+
+    def matches(self, certificate: x509.Certificate) -> bool:
+        """Whether this is the certificate that was pinned."""
+        return self == Fingerprint.of(certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeyPin:
+    """Pins one public key (RFC 7469, section 2.4): for derived keys, whose certificate each program writes its way."""
+
+    sha256: bytes
+    "32 bytes: SHA-256 of the certificate's SubjectPublicKeyInfo in DER."
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> PublicKeyPin:
+        """The pin of a certificate's key. Raises ValueError or UnsupportedAlgorithm for keys nobody can use."""
+        key = certificate.public_key()
+        spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return cls(hashlib.sha256(spki).digest())
+
+    def matches(self, certificate: x509.Certificate) -> bool:
+        """Whether the certificate holds the key that was pinned; False too for a key that can't be read."""
+        try:
+            return self == PublicKeyPin.of(certificate)
+        except (ValueError, UnsupportedAlgorithm):
+            return False
+
+
+Pin = Fingerprint | PublicKeyPin
+
+
+@dataclass(frozen=True, slots=True)
+class DtlsIdentity:
+    """A P-256 key and the self-signed certificate that shows it in the DTLS handshake."""
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+
+    @classmethod
+    def generate(cls) -> DtlsIdentity:
+        """A new random identity, for one first-contact call."""
+        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def derived(cls, material: bytes) -> DtlsIdentity:
+        """The identity that both sides compute from 48 secret bytes (FIPS 186-5, A.2.1)."""
+        scalar = int.from_bytes(material, "big") % (P256_ORDER - 1) + 1
+        return cls._of(ec.derive_private_key(scalar, ec.SECP256R1()))
+
+    @classmethod
+    def _of(cls, key: ec.EllipticCurvePrivateKey) -> DtlsIdentity:
+        # Every field is fixed and the signature is RFC 6979's, so that the certificate is a function of the key
+        # and tells nothing about the machine or the time it was made.
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(_NAME)
+            .issuer_name(_NAME)
+            .public_key(key.public_key())
+            .serial_number(_SERIAL)
+            .not_valid_before(_NOT_BEFORE)
+            .not_valid_after(_NOT_AFTER)
+            .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+        )
+        return cls(key, certificate)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """32 bytes: SHA-256 of the certificate, as first-contact links carry it."""
+        return Fingerprint.of(self.certificate).sha256
+
+    @property
+    def public_pin(self) -> bytes:
+        """32 bytes: SHA-256 of the public key."""
+        return PublicKeyPin.of(self.certificate).sha256

@@ -1,0 +1,142 @@
+"""What the two sides say to each other over a call's control channel: small typed messages in MessagePack.
+
+One message is one data channel message: a map with the key `type` and the fields below. A newer version may add
+fields, which an older one skips, and types, which an older one reads as `Unknown`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import LocalProtocolError, RemoteProtocolError
+
+MAX_MESSAGE = 16 * 1024
+"Bytes: what every SCTP data channel takes in one message."
+
+MAX_TEXT = 4000
+"Characters, so that the longest text fits into MAX_MESSAGE at four bytes each."
+
+MAX_REASON = 200
+
+MLKEM_PUBLIC_BYTES = 1184
+"An ML-KEM-768 encapsulation key (FIPS 203, section 8)."
+
+PUBLIC_KEY_BYTES = MLKEM_PUBLIC_BYTES + 32
+"That, and an X25519 public key (RFC 7748)."
+
+SEAL_BYTES = 1088 + 32 + 32 + 16
+"Encapsulations of ML-KEM-768 and X25519, 32 sealed bytes, and the tag."
+
+Byte = Annotated[int, Meta(ge=0, le=2**8 - 1)]
+Counter = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type"):
+    """A tagged map."""
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """The first message of each side."""
+
+    version: Byte
+    "The newest protocol version it speaks; 1."
+
+    media: Byte
+    "The media it will send: bits as in links."
+
+
+class PairKey(_Message, frozen=True, tag="pair-key"):
+    """Step 1 of pairing: what to seal to, and a promise."""
+
+    public: Annotated[bytes, Meta(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES)]
+    "Ephemeral public keys: ML-KEM-768, then X25519."
+
+    commitment: Digest
+    "Hash of the 32 random bytes that step 2 reveals."
+
+
+class PairSeal(_Message, frozen=True, tag="pair-seal"):
+    """Step 2 of pairing: the promised random bytes, sealed to the other side's keys."""
+
+    sealed: Annotated[bytes, Meta(min_length=SEAL_BYTES, max_length=SEAL_BYTES)]
+
+
+class PairConfirm(_Message, frozen=True, tag="pair-confirm"):
+    """Step 3 of pairing: proof that the sender has the secret, and has stored it."""
+
+    mac: Digest
+
+
+class MediaState(_Message, frozen=True, tag="media-state"):
+    """What the sender is sending now."""
+
+    audio: bool
+    video: bool
+    screen: bool = False
+
+
+class Text(_Message, frozen=True, tag="text"):
+    """A line of text beside the call."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class Bye(_Message, frozen=True, tag="bye"):
+    """The sender hangs up; nothing follows."""
+
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
+
+
+class Ping(_Message, frozen=True, tag="ping"):
+    """To be answered with a Pong of the same id."""
+
+    id: Counter
+
+
+class Pong(_Message, frozen=True, tag="pong"):
+    """The answer to a Ping."""
+
+    id: Counter
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A message of a type that this version doesn't know: to be skipped."""
+
+
+Message = Hello | PairKey | PairSeal | PairConfirm | MediaState | Text | Bye | Ping | Pong
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    type: Annotated[str, Meta(max_length=32)]
+
+
+_TAGS = frozenset(kind.__struct_config__.tag for kind in get_args(Message))
+_encoder = msgspec.msgpack.Encoder()
+_envelopes = msgspec.msgpack.Decoder(_Envelope)
+_messages: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    """Write one message, at most MAX_MESSAGE bytes. Raises LocalProtocolError if the other side would refuse it."""
+    try:
+        data = _encoder.encode(message)
+        decode(data)
+    except (UnicodeEncodeError, OverflowError, RemoteProtocolError):
+        raise LocalProtocolError("That can't be sent over the control channel.") from None
+    return data
+
+
+def decode(data: bytes) -> Message | Unknown:
+    """Read one message. Raises RemoteProtocolError for anything that isn't one, and nothing else."""
+    if len(data) > MAX_MESSAGE:
+        raise RemoteProtocolError("The other side sent a message that is too long.")
+    try:
+        if _envelopes.decode(data).type not in _TAGS:
+            return Unknown()
+        return _messages.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RemoteProtocolError("The other side sent a message that can't be read.") from None

@@ -1,0 +1,94 @@
+"""The tables of the database, as the steps that lead from an empty file to the present version.
+
+Rule: a step that has been released is never changed; what comes later is a new step at the end. The number of
+steps done is the database's `user_version`. What has many fields is kept as one JSON value next to the columns
+that are searched, so that a new field with a default needs no step at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from shared.errors import StoreError
+
+APPLICATION_ID = 0x436F7079
+'`Copy` in ASCII: tells this program\'s databases from others (SQLite, "Database File Format", 1.3.17).'
+
+Step = tuple[str, ...]
+"SQL statements that are done together or not at all."
+
+STEPS: tuple[Step, ...] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        """CREATE TABLE contacts (
+            name_key BLOB PRIMARY KEY NOT NULL,
+            node BLOB NOT NULL UNIQUE CHECK (length(node) = 32),
+            value BLOB NOT NULL
+        ) STRICT""",
+        """CREATE TABLE pair_secrets (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            node BLOB NOT NULL CHECK (length(node) = 32),
+            secret BLOB NOT NULL CHECK (length(secret) = 32),
+            committed INTEGER NOT NULL DEFAULT 0 CHECK (committed IN (0, 1)),
+            proposed_at INTEGER NOT NULL,
+            UNIQUE (node, secret)
+        ) STRICT""",
+        """CREATE TABLE links (
+            digest BLOB PRIMARY KEY NOT NULL CHECK (length(digest) = 32),
+            ours INTEGER NOT NULL CHECK (ours IN (0, 1)),
+            expires INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX links_by_expiry ON links (expires)",
+        """CREATE TABLE running_calls (
+            reference BLOB PRIMARY KEY NOT NULL CHECK (length(reference) = 8),
+            value BLOB NOT NULL
+        ) STRICT""",
+        """CREATE TABLE call_log (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            value BLOB NOT NULL
+        ) STRICT""",
+        """CREATE TABLE names (
+            name_key BLOB PRIMARY KEY NOT NULL,
+            value BLOB NOT NULL
+        ) STRICT""",
+    ),
+)
+
+
+def migrate(database: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
+    """Do the steps that a database still lacks, each in one transaction; returns the version it came from.
+
+    The connection must be in autocommit mode. Raises StoreError for a database of a newer version or of another
+    program, and leaves it as it is; sqlite3.Error if a step fails, which leaves the version before that step.
+    """
+    found = version(database)
+    if found > len(steps):
+        raise StoreError(
+            f"The database was written by a newer version of this program: it has schema {found}, "
+            f"this version knows {len(steps)}.",
+            "Update this program. The database was left as it is.",
+        )
+    application = database.execute("PRAGMA application_id").fetchone()[0]
+    tables = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if application not in (0, APPLICATION_ID) or (tables and application != APPLICATION_ID):
+        raise StoreError(
+            "The file in the database's place is another program's database.",
+            "Move it away, or use another home with --home. It was left as it is.",
+        )
+    for number, step in enumerate(steps[found:], start=found + 1):
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in step:
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {number}")
+            database.execute("COMMIT")
+        except BaseException:
+            database.rollback()
+            raise
+    return found
+
+
+def version(database: sqlite3.Connection) -> int:
+    """How many steps a database has behind it; 0 for an empty one."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,60 @@
+"""What the networks of yggdrasil.py and staex.py have in common, for tests that are to hold on both."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from shared.node_id import NodeId
+from tests.network.capture import Conversation
+from tests.network.namespaces import Hosts, Namespace
+
+
+class OverlayNode(Protocol):
+    """A running node of an overlay, on its host."""
+
+    @property
+    def host(self) -> Namespace: ...
+
+    @property
+    def node_id(self) -> NodeId: ...
+
+    @property
+    def device(self) -> str:
+        """The overlay's device on this host; its packets have no link layer."""
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address:
+        """Its own, on itself."""
+
+    @property
+    def peering(self) -> Conversation:
+        """Of a leaf: the one TCP connection that may be on its wire. A new one after each start."""
+
+    def address_of(self, other: OverlayNode) -> IPv4Address | IPv6Address:
+        """The address that another node has on this one."""
+
+    async def start(self) -> None:
+        """Start the overlay on this host again."""
+
+    async def stop(self) -> None:
+        """End it, and with it its device."""
+
+
+class OverlayNetwork(Protocol):
+    """Three nodes, of which A and B reach each other only through R; R is also a third node of the overlay."""
+
+    @property
+    def hosts(self) -> Hosts: ...
+
+    @property
+    def a(self) -> OverlayNode: ...
+
+    @property
+    def r(self) -> OverlayNode: ...
+
+    @property
+    def b(self) -> OverlayNode: ...
+
+    async def until_reachable(self) -> None:
+        """Return when each node can send to each other one; to be called after one was started again."""

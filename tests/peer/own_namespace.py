@@ -1,0 +1,50 @@
+"""Tests that need devices of their own: they run in a thread that has a network namespace for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+
+CLONE_NEWNET = 0x40000000
+
+T = TypeVar("T")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def need(*programs: str) -> None:
+    """Skip with a reason of one line if this isn't root or a program is missing; where nothing may be skipped, fail."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if os.geteuid() == 0 and not missing:
+        return
+    reason = f"not installed: {', '.join(missing)}" if missing else "a network namespace needs root"
+    if os.environ.get("CI") == "true" or os.environ.get("COPYBARA_NO_SKIP") == "1":
+        pytest.fail(f"{reason}, and nothing may be skipped here", pytrace=False)
+    pytest.skip(reason)
+
+
+def ip(line: str) -> None:
+    """Run one `ip` command in the calling thread's namespace."""
+    subprocess.run(["ip", *line.split()], check=True, timeout=10)
+
+
+def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine where there is nothing but a loopback device. The namespace ends with all that used it."""
+    need("ip")
+
+    def thread() -> T:
+        if _libc.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "no network namespace can be made")
+        ip("link set lo up")
+        return asyncio.run(work())
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(thread).result()

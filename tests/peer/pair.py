@@ -1,0 +1,174 @@
+"""Two nodes of the loopback overlay in one process, with the real thing between them: sockets, ICE, DTLS, SCTP, RTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from peer.leg import Leg
+from peer.overlay.loopback import loopback_address
+from peer.port import OverlayPort
+from shared.handshake import Handshake, Role, first_contact, one_link
+from shared.identity import DtlsIdentity
+from shared.links import PairedToken, Request, Response
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.paired import Operation, Paired, seal
+
+ANNA = NodeId(b"anna" * 8)
+BEN = NodeId(b"ben!" * 8)
+EVE = NodeId(b"eve!" * 8)
+
+PATIENCE = 10.0
+"Seconds after which something that should happen at once is taken not to happen."
+
+
+@dataclass(slots=True)
+class Ports:
+    """The ports of one call: Anna calls Ben."""
+
+    caller: OverlayPort
+    callee: OverlayPort
+
+
+@asynccontextmanager
+async def two_ports() -> AsyncIterator[Ports]:
+    """Open the caller's and the callee's port."""
+    anna, ben = loopback_address(ANNA), loopback_address(BEN)
+    caller = await OverlayPort.open(anna, ben, interface="lo")
+    callee = await OverlayPort.open(ben, anna, interface="lo")
+    try:
+        yield Ports(caller, callee)
+    finally:
+        caller.close()
+        callee.close()
+        # The sockets are closed in the next turn of the loop.
+        await asyncio.sleep(0)
+
+
+def one_link_handshake(role: Role, *, secret: bytes = b"k" * 32, port: int = 1) -> Handshake:
+    """What Anna or Ben derives from the one link of a paired call."""
+    return one_link(role, paired_call(port, secret), secret=secret, source=ANNA, destination=BEN)
+
+
+def paired_call(port: int, secret: bytes = b"k" * 32) -> PairedToken:
+    """Anna's call link to Ben, with her port in it."""
+    call = Paired(Operation.CALL, Media.BOTH, created=1, port=port)
+    return seal(call, secret=secret, source=ANNA, destination=BEN, nonce=b"n" * 12)
+
+
+@dataclass(slots=True)
+class FirstContact:
+    """A call between two who share no secret: Anna's request, and what anybody may have answered to it."""
+
+    request: Request
+    identity: DtlsIdentity
+    "Anna's, whose fingerprint is in the request."
+
+    @classmethod
+    def of(cls, port: int) -> FirstContact:
+        """A request with Anna's port in it."""
+        identity = DtlsIdentity.generate()
+        request = Request.to(
+            BEN,
+            media=Media.BOTH,
+            created=1,
+            seed=b"s" * 16,
+            source=ANNA,
+            fingerprint=identity.fingerprint,
+            port=port,
+        )
+        return cls(request, identity)
+
+    def answered(self, port: int, *, seed: bytes = b"t" * 8) -> tuple[Handshake, Handshake]:
+        """The caller's and the callee's handshake after an accepting response with that port."""
+        identity = DtlsIdentity.generate()
+        response = Response.accepting(
+            self.request, media=Media.BOTH, seed=seed, fingerprint=identity.fingerprint, port=port
+        )
+        return (
+            first_contact(Role.CALLER, self.request, response, self.identity, BEN),
+            first_contact(Role.CALLEE, self.request, response, identity, BEN),
+        )
+
+
+@dataclass(slots=True)
+class Legs:
+    """Both ends of a connection."""
+
+    caller: Leg
+    callee: Leg
+    ports: Ports
+
+
+@asynccontextmanager
+async def two_legs() -> AsyncIterator[Legs]:
+    """Both legs of a one-link call, not yet connected: the caller doesn't know the callee's port."""
+    async with two_ports() as ports:
+        caller = Leg(ports.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = Leg(ports.callee, one_link_handshake(Role.CALLEE), remote_port=ports.caller.port)
+        try:
+            yield Legs(caller, callee, ports)
+        finally:
+            await caller.close()
+            await callee.close()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Legs]:
+    """Both legs of a one-link call, connected."""
+    async with two_legs() as legs:
+        await together(legs.caller, legs.callee)
+        yield legs
+
+
+async def together(*legs: Leg) -> None:
+    """Connect several legs at the same time."""
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        for leg in legs:
+            group.create_task(leg.connect())
+
+
+class Stranger:
+    """Somebody with a plain UDP socket at any loopback address. asyncio's own would not send empty datagrams."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, address: IPv4Address, port: int = 0) -> AsyncIterator[Stranger]:
+        """Bind a socket there."""
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.bind((str(address), port))
+            stranger = cls(sock)
+            loop.add_reader(sock, stranger._listen)
+            try:
+                yield stranger
+            finally:
+                loop.remove_reader(sock)
+
+    def _listen(self) -> None:
+        self.heard.put_nowait(self._socket.recv(2**16))
+
+    async def hear(self) -> bytes:
+        """The next datagram that is sent here."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.heard.get()
+
+    @property
+    def port(self) -> int:
+        """The port the socket is bound to."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def send(self, datagram: bytes, to: OverlayPort) -> None:
+        """Send a datagram to a call's port."""
+        self._socket.sendto(datagram, (str(to.local), to.port))

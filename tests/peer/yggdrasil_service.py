@@ -1,0 +1,40 @@
+"""Something that listens at an admin socket like a Yggdrasil node, and says what a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from shared.node_id import NodeId
+
+US = NodeId(bytes.fromhex("c5ebbd4efc79f36accb225961fa6b8f18e8d4559826745503cf86d43187c9deb"))
+OUR_ADDRESS = IPv6Address("200:7428:8562:70c:192a:669b:b4d3:c0b2")
+"A key and what yggdrasil 0.4.7 said its address is."
+
+
+@asynccontextmanager
+async def pretending(path: Path, answer: bytes, *, close: bool = True) -> AsyncIterator[str]:
+    """Something that listens at an admin socket and gives every request this answer."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.CancelledError):
+            await reader.readline()
+            writer.write(answer)
+            await writer.drain()
+            if not close:
+                await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(connected, path):
+        yield f"unix://{path}"
+
+
+def response(body: str) -> bytes:
+    return f'{{"status": "success", "request": null, "response": {body}}}\n'.encode()
+
+
+def myself(key: str = US.key.hex(), address: str = str(OUR_ADDRESS)) -> bytes:
+    return response(f'{{"build_name": "unknown", "key": "{key}", "address": "{address}", "coords": []}}')

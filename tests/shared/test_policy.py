@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contacts import MINUTES_PER_DAY, Contact, Hours, Trust
+from shared.links import LIFETIME, MAX_CLOCK_AHEAD
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.policy import Action, Decision, decide
+from shared.reasons import Reason
+
+NOW = 1_700_000_000
+NOON = datetime.time(12)
+NIGHT = datetime.time(3)
+DAY = Hours.parse("08:00-22:00")
+
+
+def contact(trust: Trust = Trust.RING, *, media: Media = Media.BOTH, hours: Hours | None = None) -> Contact:
+    return Contact(name="anna", node=NodeId(bytes(32)), trust=trust, media=media, hours=hours, created=0)
+
+
+def decision(who: Contact | None, **changes: Any) -> Decision:
+    """What is decided at noon about a fresh link for this node, but for `changes`."""
+    values: dict[str, Any] = {
+        "media": Media.BOTH,
+        "created": NOW,
+        "now": NOW,
+        "local_time": NOON,
+        "mine": True,
+        "seen": None,
+        "busy": False,
+        "unknown": "ring",
+    }
+    return decide(contact=who, **(values | changes))
+
+
+def ignored(reason: Reason) -> Decision:
+    return Decision(Action.IGNORE, reason, Media.NONE)
+
+
+def test_a_contact_rings() -> None:
+    assert decision(contact()) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+
+
+def test_a_trusted_contact_is_answered_without_asking() -> None:
+    assert decision(contact(Trust.AUTO)) == Decision(Action.AUTO, Reason.TRUSTED, Media.BOTH)
+
+
+def test_a_stranger_rings() -> None:
+    assert decision(None) == Decision(Action.RING, Reason.NEW_CALLER, Media.BOTH)
+
+
+def test_a_link_for_another_node_is_ignored() -> None:
+    assert decision(contact(), mine=False) == ignored(Reason.NOT_FOR_THIS_NODE)
+
+
+def test_a_link_of_our_own_is_ignored_as_such() -> None:
+    assert decision(None, mine=False, seen="ours") == ignored(Reason.OWN_LINK)
+
+
+def test_a_clock_may_be_two_minutes_ahead_and_not_more() -> None:
+    assert decision(contact(), created=NOW + MAX_CLOCK_AHEAD).action is Action.RING
+    assert decision(contact(), created=NOW + MAX_CLOCK_AHEAD + 1) == ignored(Reason.CLOCK)
+
+
+def test_a_link_lives_ten_minutes_and_not_longer() -> None:
+    assert decision(contact(), created=NOW - LIFETIME + 1).action is Action.RING
+    assert decision(contact(), created=NOW - LIFETIME) == ignored(Reason.EXPIRED)
+    assert decision(contact(), created=NOW - 30, lifetime=30) == ignored(Reason.EXPIRED)
+
+
+def test_a_used_link_is_refused() -> None:
+    assert decision(contact(Trust.AUTO), seen="used") == ignored(Reason.ALREADY_USED)
+
+
+def test_a_stranger_is_ignored_if_the_owner_wants_it_so() -> None:
+    assert decision(None, unknown="ignore") == ignored(Reason.UNKNOWN_CALLER)
+    assert decision(contact(), unknown="ignore").action is Action.RING
+
+
+def test_a_blocked_contact_is_ignored() -> None:
+    assert decision(contact(Trust.BLOCK)) == ignored(Reason.BLOCKED)
+
+
+def test_a_contact_outside_its_hours_is_not_allowed_now() -> None:
+    assert decision(contact(hours=DAY)).action is Action.RING
+    assert decision(contact(hours=DAY), local_time=NIGHT) == ignored(Reason.NOT_ALLOWED_NOW)
+
+
+def test_a_trusted_contact_outside_its_hours_rings() -> None:
+    trusted = contact(Trust.AUTO, hours=DAY)
+    assert decision(trusted).action is Action.AUTO
+    assert decision(trusted, local_time=NIGHT) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+
+
+@pytest.mark.parametrize("trust", [Trust.RING, Trust.AUTO])
+def test_a_contact_gets_what_it_may_have_of_what_it_wants(trust: Trust) -> None:
+    assert decision(contact(trust, media=Media.AUDIO)).media is Media.AUDIO
+    assert decision(contact(trust), media=Media.AUDIO).media is Media.AUDIO
+
+
+@pytest.mark.parametrize("trust", [Trust.RING, Trust.AUTO])
+def test_a_contact_that_may_have_nothing_of_what_it_wants_is_not_allowed(trust: Trust) -> None:
+    assert decision(contact(trust, media=Media.AUDIO), media=Media.VIDEO) == ignored(Reason.NOT_ALLOWED_NOW)
+    assert decision(contact(trust, media=Media.NONE)) == ignored(Reason.NOT_ALLOWED_NOW)
+
+
+@pytest.mark.parametrize("who", [contact(), contact(Trust.AUTO), None])
+def test_whoever_would_get_through_hears_that_we_are_busy(who: Contact | None) -> None:
+    assert decision(who, busy=True) == Decision(Action.BUSY, Reason.BUSY, Media.NONE)
+
+
+@pytest.mark.parametrize("changes", [{"mine": False}, {"seen": "used"}, {"created": 0}])
+def test_whoever_would_not_get_through_never_learns_that_we_are_busy(changes: dict[str, Any]) -> None:
+    assert decision(contact(), busy=True, **changes).action is Action.IGNORE
+    assert decision(contact(Trust.BLOCK), busy=True) == ignored(Reason.BLOCKED)
+
+
+# A wrong link, faults added from the last check to the first: each hides those after it.
+FAULTS: list[tuple[Reason, dict[str, Any]]] = [
+    (Reason.NOT_ALLOWED_NOW, {"who": contact(hours=DAY), "local_time": NIGHT, "busy": True}),
+    (Reason.BLOCKED, {"who": contact(Trust.BLOCK, hours=DAY)}),
+    (Reason.UNKNOWN_CALLER, {"who": None, "unknown": "ignore"}),
+    (Reason.ALREADY_USED, {"seen": "used"}),
+    (Reason.EXPIRED, {"created": NOW - LIFETIME}),
+    (Reason.CLOCK, {"created": NOW + MAX_CLOCK_AHEAD + 1}),
+    (Reason.NOT_FOR_THIS_NODE, {"mine": False}),
+]
+
+
+@pytest.mark.parametrize("count", range(1, len(FAULTS) + 1))
+def test_the_first_check_that_fails_gives_the_reason(count: int) -> None:
+    changes: dict[str, Any] = {}
+    for _, fault in FAULTS[:count]:
+        changes |= fault
+    assert decision(changes.pop("who"), **changes) == ignored(FAULTS[count - 1][0])
+
+
+def test_these_are_the_checks_in_the_order_of_the_reasons() -> None:
+    refusals = list(Reason)[: list(Reason).index(Reason.TRUSTED)]
+    assert refusals == [Reason.MALFORMED, Reason.WRONG_VERSION, *(reason for reason, _ in reversed(FAULTS))]
+
+
+hours = st.builds(
+    lambda start, length: Hours(start, (start + length) % MINUTES_PER_DAY or MINUTES_PER_DAY),
+    st.integers(0, MINUTES_PER_DAY - 1),
+    st.integers(1, MINUTES_PER_DAY - 1),
+)
+contacts = st.builds(contact, st.sampled_from(Trust), media=st.sampled_from(Media), hours=st.none() | hours)
+circumstances = st.fixed_dictionaries(
+    {
+        "media": st.sampled_from([Media.AUDIO, Media.VIDEO, Media.BOTH]),
+        "created": st.integers(NOW - 2 * LIFETIME, NOW + 2 * MAX_CLOCK_AHEAD) | st.just(NOW),
+        "local_time": st.times(),
+        "mine": st.booleans() | st.just(True),
+        "seen": st.sampled_from([None, None, None, "ours", "used"]),
+        "busy": st.booleans(),
+        "unknown": st.sampled_from(["ring", "ignore"]),
+    }
+)
+
+
+@given(st.none() | contacts, circumstances)
+def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_they_may_have(
+    who: Contact | None, values: dict[str, Any]
+) -> None:
+    decided = decision(who, **values)
+    if decided.action is Action.AUTO:
+        assert who is not None
+        assert who.trust is Trust.AUTO
+        assert who.hours is None or values["local_time"] in who.hours
+        assert decided.media
+        assert values["mine"]
+        assert values["seen"] is None
+        assert not values["busy"]
+        assert -MAX_CLOCK_AHEAD <= NOW - values["created"] < LIFETIME
+    allowed = Media.BOTH if who is None else who.media
+    assert decided.media & values["media"] & allowed == decided.media
+    assert bool(decided.media) is (decided.action in (Action.AUTO, Action.RING))
+
+
+@given(st.none() | contacts, circumstances)
+def test_each_reason_goes_with_one_action(who: Contact | None, values: dict[str, Any]) -> None:
+    decided = decision(who, **values)
+    actions = {
+        Reason.TRUSTED: Action.AUTO,
+        Reason.ASK: Action.RING,
+        Reason.NEW_CALLER: Action.RING,
+        Reason.BUSY: Action.BUSY,
+    }
+    assert decided.action is actions.get(decided.reason, Action.IGNORE)
