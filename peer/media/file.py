@@ -251,8 +251,8 @@ class FileTrack(MediaStreamTrack):
         self._pace = pace
         self._frames: asyncio.Queue[AudioFrame | VideoFrame | None] = asyncio.Queue(READ_AHEAD[kind])
 
-    async def put(self, frame: AudioFrame | VideoFrame) -> None:
-        """Hand over a frame; wait while enough are there. Nobody asks for the frames of a track that has ended."""
+    async def put(self, frame: AudioFrame | VideoFrame | None) -> None:
+        """Hand over a frame, or None for the end; wait while enough are there. An ended track takes nothing."""
         if self.readyState == "live":
             await self._frames.put(frame)
 
@@ -293,13 +293,16 @@ class FilePlayer:
     async def attach(self, leg: Leg, media: Media) -> None:
         """Start to play on this leg. Raises MediaError when the file is missing, damaged or has nothing to play."""
         await self._stop()
-        if self._file is None or media != self._media:
+        if media != self._media:
             await self._close()
-            self._media, self._file = media, await in_thread(lambda: MediaFile(self._path, media, *self._limits))
+        if self._file is None:
+            await in_thread(lambda: self._open(media))
+        file = self._file
+        assert file is not None
         pace = Pace()
-        tracks = {kind: FileTrack(kind, pace) for kind in self._file.kinds}
+        tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
         await self._sending.start(leg, tracks.values())
-        self._task = asyncio.create_task(_play(self._file, tracks))
+        self._task = asyncio.create_task(_play(file, tracks))
 
     async def detach(self) -> None:
         """End the tracks and close the file."""
@@ -310,6 +313,10 @@ class FilePlayer:
         task, self._task = self._task, None
         await end(task)
         await self._sending.stop()
+
+    def _open(self, media: Media) -> None:
+        """The file is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile."""
+        self._media, self._file = media, MediaFile(self._path, media, *self._limits)
 
     async def _close(self) -> None:
         file, self._file = self._file, None
@@ -325,6 +332,5 @@ async def _play(file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
             await tracks["audio" if isinstance(frame, AudioFrame) else "video"].put(frame)
     except MediaError as error:
         logger.warning("playing has stopped: %s", error)
-    finally:
         for track in tracks.values():
-            track.stop()
+            await track.put(None)

@@ -243,7 +243,7 @@ class _Source:
             self._lose()
             return
         self._parts.append(data)
-        self._parts_size += len(data)
+        self._parts_size += len(packet.payload)
         if self._parts_size > MAX_FRAME:
             self._lose()
         elif packet.marker:

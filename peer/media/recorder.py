@@ -59,8 +59,10 @@ class Recorder:
             # Begun for what was asked, before it was known what was agreed.
             await self.detach()
         if self._recording is None:
-            self.path, self._recording = await in_thread(lambda: self._create(media))
-        self._task = asyncio.create_task(self._record(Incoming(leg, media & self._recording.media), self._recording))
+            await in_thread(lambda: self._create(media))
+        recording = self._recording
+        assert recording is not None
+        self._task = asyncio.create_task(_record(Incoming(leg, media & recording.media), recording))
 
     async def detach(self) -> None:
         """Finish the file. It is removed if nothing has arrived."""
@@ -79,22 +81,11 @@ class Recorder:
         task, self._task = self._task, None
         await end(task)
 
-    async def _record(self, incoming: Incoming, recording: Recording) -> None:
-        incoming.open()
-        try:
-            while True:
-                frames = await incoming.next(FLUSH_SECONDS)
-                for frame in frames or ():
-                    recording.add(frame)
-                if recording.due or (recording.pending and frames is None):
-                    await in_thread(recording.flush)
-        except OSError as error:
-            logger.warning("recording has stopped: %s", error.strerror)
-        finally:
-            incoming.close()
+    def _create(self, media: Media) -> None:
+        """Make a file that only its owner can read, named after the time and the label.
 
-    def _create(self, media: Media) -> tuple[Path, Recording]:
-        """A new file that only its owner can read, named after the time and the label."""
+        It is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile.
+        """
         label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
         stem = "_".join(filter(None, (f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}", label)))
         try:
@@ -105,10 +96,26 @@ class Recorder:
                     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 except FileExistsError:
                     continue
-                return path, Recording(os.fdopen(descriptor, "wb"), media)
+                self.path, self._recording = path, Recording(os.fdopen(descriptor, "wb"), media)
+                return
         except OSError as error:
             raise MediaError(f"No recording can be made in {self._folder}: {error.strerror}.") from error
         raise MediaError(f"There are too many recordings in {self._folder}.", "Move some of them elsewhere.")
+
+
+async def _record(incoming: Incoming, recording: Recording) -> None:
+    incoming.open()
+    try:
+        while True:
+            frames = await incoming.next(FLUSH_SECONDS)
+            for frame in frames or ():
+                recording.add(frame)
+            if recording.due or (recording.pending and frames is None):
+                await in_thread(recording.flush)
+    except OSError as error:
+        logger.warning("recording has stopped: %s", error.strerror)
+    finally:
+        incoming.close()
 
 
 class Recording:

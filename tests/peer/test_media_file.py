@@ -146,7 +146,7 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
         await player.attach(legs.caller, Media.AUDIO)
         await sound.recv()
         path.unlink()
-        # 1.25 seconds, of which the end has not been reached yet.
+        # 1.25 seconds; a receiver holds back the last packets.
         for _ in range(50):
             await sound.recv()
         await player.detach()
