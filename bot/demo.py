@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from bot.demo_node import DemoNode, Said
-from bot.demo_screen import Screen, table
+from bot.demo_screen import LEGEND, Screen, table
 from shared.errors import DemoFailed
 
 TALK_SECONDS = 1.5
@@ -35,14 +35,14 @@ class Demo:
         self.bob = DemoNode("Bob", folder / "bob", self._heard)
         self._screen = screen
 
-    def scenes(self) -> list[tuple[str, Callable[[], Awaitable[dict[str, Any]]]]]:
-        """All scenes with their headings, in the order in which they build on each other."""
+    def scenes(self) -> list[tuple[str, str, Callable[[], Awaitable[dict[str, Any]]]]]:
+        """All scenes with their names and headings, in the order in which they build on each other."""
         return [
-            ("First contact: a request and a response", self.first_contact),
-            ("Between contacts: one link, answered by hand", self.one_link),
-            ("Trusted: one link, answered by itself", self.trusted),
-            ("Declined", self.declined),
-            ("A used link, sent again", self.used_again),
+            ("first contact", "First contact: a request and a response", self.first_contact),
+            ("one link", "Between contacts: one link, answered by hand", self.one_link),
+            ("trusted", "Trusted: one link, answered by itself", self.trusted),
+            ("declined", "Declined", self.declined),
+            ("used link", "A used link, sent again", self.used_again),
         ]
 
     async def first_contact(self) -> dict[str, Any]:
@@ -171,10 +171,7 @@ def demo(*, as_json: bool) -> int:
     else:
         console.print()
         console.print(table(results))
-        console.print(
-            "[dim]Media went between the two addresses and nowhere else. The loopback overlay gives no privacy:"
-        )
-        console.print("[dim]for real calls see docs/overlays.md, then `copybara init` and `copybara run`.")
+        console.print(LEGEND)
     return 0
 
 
@@ -186,9 +183,9 @@ async def _run(screen: Screen) -> list[dict[str, Any]]:
         try:
             screen.say("Starting two nodes on this machine …")
             await asyncio.gather(*(person.start() for person in people))
-            for number, (heading, scene) in enumerate(play.scenes(), 1):
+            for number, (name, heading, scene) in enumerate(play.scenes(), 1):
                 screen.heading(f"{number}  {heading}")
-                results.append({"scene": heading, **await scene()})
+                results.append({"name": name, "scene": heading, **await scene()})
         finally:
             codes = [await person.stop() for person in people if person.started]
         if any(codes):

@@ -53,31 +53,69 @@ class Screen:
 
 
 def table(results: list[dict[str, Any]]) -> Table:
-    """What was measured, a row for each person of each call."""
-    drawn = Table(title="What was measured", title_justify="left", title_style="bold", header_style="dim", box=None)
-    drawn.add_column("call")
-    for heading in ("link characters", "who", "first media", "audio", "video", "lost", "round trip"):
-        drawn.add_column(heading, justify="left" if heading == "who" else "right")
-    drawn.add_column("addresses used")
+    """What was measured, a row for each person of each call; 80 columns wide."""
+    drawn = Table(
+        title="What was measured",
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    drawn.add_column("call", no_wrap=True)
+    for heading in ("link", "", "media in", "audio", "video", "lost"):
+        drawn.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    drawn.add_column("address used", no_wrap=True)
     for result in results:
-        links = " + ".join(map(str, result["links"]))
+        links = "+".join(map(str, result["links"]))
         people = result.get("people")
         if people is None:
-            drawn.add_row(result["scene"], links, "", result["outcome"])
+            drawn.add_row(result["name"], links, "", OUTCOMES[result["outcome"]])
             continue
         for number, (name, measured) in enumerate(people.items()):
             drawn.add_row(
-                result["scene"] if number == 0 else "",
+                result["name"] if number == 0 else "",
                 links if number == 0 else "",
                 f"[{COLOURS[name]}]{name}",
                 f"{measured['first_media_ms']:.0f} ms",
                 str(measured["audio_packets_received"]),
                 str(measured["video_packets_received"]),
                 str(measured["lost"]),
-                f"{measured['round_trip_ms']} ms",
-                f"{measured['local']} → {measured['remote']}",
+                measured["local"],
             )
     return drawn
+
+
+LEGEND = """\
+[dim]link: characters of each. media in: from reading the last link, or answering,
+to the first packet received. audio, video, lost: packets on that side.
+Media went between these addresses and nowhere else. Loopback gives no privacy:
+for real calls read docs/overlays.md, then run `copybara init`."""
+
+OUTCOMES[result["outcome"]])
+            continue
+        for number, (name, measured) in enumerate(people.items()):
+            drawn.add_row(
+                result["name"] if number == 0 else "",
+                links if number == 0 else "",
+                f"[{COLOURS[name]}]{name}",
+                f"{measured['first_media_ms']:.0f} ms",
+                str(measured["audio_packets_received"]),
+                str(measured["video_packets_received"]),
+                str(measured["lost"]),
+                measured["local"],
+            )
+    return drawn
+
+
+LEGEND = """\
+[dim]link: characters of each link. first media: from reading the last link, or answering, to the
+first packet received. audio, video, lost: packets received, and lost, on the person's side.
+Media went between these addresses and nowhere else. Loopback is for trying and gives no privacy:
+for real calls read docs/overlays.md, then `copybara init` and `copybara run --console`."""
+
+OUTCOMES = {"remote-declined": "declined", "already-used": "refused"}
 
 
 def _wrapped(text: str, width: int) -> list[str]:
