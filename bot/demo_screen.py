@@ -52,6 +52,15 @@ class Screen:
             )
 
 
+LEGEND = """\
+[dim]link: characters of each. media in: from reading the last link, or answering,
+to the first packet received. audio, video, lost: packets on that side.
+Media went between these addresses and nowhere else. Loopback gives no privacy:
+for real calls read docs/overlays.md, then run `copybara init`."""
+
+OUTCOMES = {"remote-declined": "declined", "already-used": "refused"}
+
+
 def table(results: list[dict[str, Any]]) -> Table:
     """What was measured, a row for each person of each call; 80 columns wide."""
     drawn = Table(
@@ -85,37 +94,6 @@ def table(results: list[dict[str, Any]]) -> Table:
                 measured["local"],
             )
     return drawn
-
-
-LEGEND = """\
-[dim]link: characters of each. media in: from reading the last link, or answering,
-to the first packet received. audio, video, lost: packets on that side.
-Media went between these addresses and nowhere else. Loopback gives no privacy:
-for real calls read docs/overlays.md, then run `copybara init`."""
-
-OUTCOMES[result["outcome"]])
-            continue
-        for number, (name, measured) in enumerate(people.items()):
-            drawn.add_row(
-                result["name"] if number == 0 else "",
-                links if number == 0 else "",
-                f"[{COLOURS[name]}]{name}",
-                f"{measured['first_media_ms']:.0f} ms",
-                str(measured["audio_packets_received"]),
-                str(measured["video_packets_received"]),
-                str(measured["lost"]),
-                measured["local"],
-            )
-    return drawn
-
-
-LEGEND = """\
-[dim]link: characters of each link. first media: from reading the last link, or answering, to the
-first packet received. audio, video, lost: packets received, and lost, on the person's side.
-Media went between these addresses and nowhere else. Loopback is for trying and gives no privacy:
-for real calls read docs/overlays.md, then `copybara init` and `copybara run --console`."""
-
-OUTCOMES = {"remote-declined": "declined", "already-used": "refused"}
 
 
 def _wrapped(text: str, width: int) -> list[str]:
