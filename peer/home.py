@@ -32,9 +32,6 @@ PROGRAM = "copybara"
 
 SEALING_KEY_BYTES = 32
 
-SOCKET_PATH_BYTES = 107
-"The longest path of a Unix socket on Linux (unix(7): 108 with the final zero)."
-
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -99,10 +96,8 @@ class Home:
 
         A folder that is there and empty becomes 0700 too. One that has things in it is left as it is, as long
         as nobody but its owner can write there: all files of ours in it are 0600. Raises StoreError if the folder
-        can't be made, belongs to somebody else, can be written to by others, or has too long a path for a socket.
+        can't be made, belongs to somebody else, or can be written to by others.
         """
-        if len(os.fsencode(self.control_socket)) > SOCKET_PATH_BYTES:
-            raise StoreError(f"The path of the home is too long: {self.folder}.", "Give a shorter one with --home.")
         make_folder(self.folder)
         with known_errors(self.folder):
             status = self.folder.stat()

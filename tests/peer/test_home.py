@@ -139,11 +139,6 @@ def test_a_file_in_the_place_of_the_home_is_refused(tmp_path: Path) -> None:
         Home(tmp_path / "home").prepare()
 
 
-def test_a_home_with_too_long_a_path_for_a_socket_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="too long"):
-        Home(tmp_path / ("x" * 100)).prepare()
-
-
 def test_preparing_a_home_again_changes_nothing(home: Home) -> None:
     key = home.load_sealing_key().private_bytes_raw()
     home.prepare()
