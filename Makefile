@@ -14,6 +14,7 @@ demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 s
 
 test: $(VENV)/dev.stamp lint ## all tests, lint included
 	@tests/system-packages
+	@tests/node-packages
 	$(BIN)/pytest
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
@@ -24,10 +25,12 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 
 bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks/README.md
 	@tests/system-packages
+	@tests/node-packages
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call_diagram docs/call.md
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/telegram/test_ways.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .
@@ -35,8 +38,8 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 
 lock: $(VENV)/dev.stamp ## resolve pyproject.toml again into the two lock files
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 LOCK := --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate
 
 clean: ## remove what make made

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import sys
 
-from bot import texts
-from bot.settings import own_card, own_node, settings
+from bot import name_texts, texts
+from bot.settings import own_card, own_name, own_overlay, settings
 from peer.home import Home
 from shared.links import as_copybara
+from shared.names.records import to_publish
+from shared.store import Store
 
 
-def show_card(home: Home, *, overlay: str | None, as_json: bool) -> int:
-    """Print the card. Raises OverlayError when the node can't be asked for its id."""
+def show_card(home: Home, *, overlay: str | None, records: bool, as_json: bool) -> int:
+    """Print the card, or with `records` what belongs into the records of a name, so that others find the card there.
+
+    Raises OverlayError when the node can't be asked for its id.
+    """
     home.prepare()
     config = settings(home, overlay)
-    node = own_node(home, config)
-    card = own_card(home, config, node)
+    overlay_name, node = own_overlay(home, config)
+    with Store(home.database) as store:
+        card = own_card(home, config, node, store)
+    if records:
+        _show_records(to_publish(card, overlay_name), own_name(config), overlay_name, as_json=as_json)
+        return 0
     link = as_copybara(card.token)
     if as_json:
         value = {"node": str(node), "name": card.name, "token": card.token, "link": link}
@@ -27,3 +36,10 @@ def show_card(home: Home, *, overlay: str | None, as_json: bool) -> int:
     segno.make(link, error="m", boost_error=False).terminal(compact=True, border=2)
     sys.stdout.write(f"{texts.card(card.token, card.name)}\n\nNode id: {node}\n")
     return 0
+
+
+def _show_records(records: dict[str, str], name: str, overlay: str, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"name": name or None, "records": records}) + "\n")
+        return
+    sys.stdout.write(name_texts.records(records, name, loopback=overlay == "loopback"))

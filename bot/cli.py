@@ -24,6 +24,21 @@ Run = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            # Here, and not when the interpreter exits: then nobody could act on it.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     # Neither has a default in the parsers: they may stand before or after the command, and the other place must
     # not undo that.
     options = _parser().parse_args(arguments, argparse.Namespace(home=None, verbose=False))
@@ -37,12 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CopybaraError as error:
         print_error(error)
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more, not even at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def print_error(error: CopybaraError) -> None:
@@ -78,7 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         overlays = ["auto", "staex", "yggdrasil", "loopback"]
         sub.add_argument("--overlay", choices=overlays, help="instead of the configured one")
 
-    command("demo", "two nodes on this machine call each other; shows the chat and what was measured", _demo, json=True)
+    demo = command(
+        "demo", "two nodes on this machine call each other; shows the chat and what was measured", _demo, json=True
+    )
+    demo.add_argument(
+        "--handset", action="store_true", help="instead: call two built-in contacts from the page in your browser"
+    )
+    demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
 
     command("init", "ask what is needed, write the configuration and make the home", _init)
 
@@ -117,13 +132,22 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered by itself")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
+    entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")
     entry("rename", "give a contact another name", "old", "new")
     entry("remove", "forget a contact", "name")
 
-    which(command("card", "own contact card, as text and as a QR code", _card, json=True))
+    card = command("card", "own contact card, as text and as a QR code", _card, json=True)
+    card.add_argument("--records", action="store_true", help="what to write into the records of your name")
+    which(card)
 
     resolve = command("resolve", "name to node id, and where the answer came from", _resolve, json=True)
-    resolve.add_argument("name")
+    resolve.add_argument(
+        "name", help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
+    )
+    resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
+    decision = resolve.add_mutually_exclusive_group()
+    decision.add_argument("--follow", action="store_true", help="go with the other node that the name leads to now")
+    decision.add_argument("--keep", action="store_true", help="stay with the node that it led to before")
 
     link = commands.add_parser("link", help="about links", description="about links")
     links = link.add_subparsers(metavar="COMMAND", required=True)
@@ -142,6 +166,10 @@ def _home(options: argparse.Namespace) -> Home:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if options.handset:
+        from bot.demo_handset import demo_handset
+
+        return demo_handset(as_json=options.json, open_page=not options.no_open)
     from bot.demo import demo
 
     return demo(as_json=options.json)
@@ -202,13 +230,14 @@ def _contacts(options: argparse.Namespace) -> int:
 def _card(options: argparse.Namespace) -> int:
     from bot.card_cli import show_card
 
-    return show_card(_home(options), overlay=options.overlay, as_json=options.json)
+    return show_card(_home(options), overlay=options.overlay, records=options.records, as_json=options.json)
 
 
 def _resolve(options: argparse.Namespace) -> int:
     from bot.resolve_cli import resolve
 
-    return resolve(_home(options), options.name, as_json=options.json)
+    decision = "follow" if options.follow else "keep" if options.keep else None
+    return resolve(_home(options), options.name, fresh=options.fresh, decision=decision, as_json=options.json)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -78,6 +78,14 @@ class SetTrust:
 
 
 @dataclass(frozen=True, slots=True)
+class SetEndpoint:
+    """`/contact endpoint NAME ENDPOINT`, or `default` for the configured one."""
+
+    name: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenameContact:
     """`/contact rename OLD NEW`"""
 
@@ -88,6 +96,27 @@ class RenameContact:
 @dataclass(frozen=True, slots=True)
 class RemoveContact:
     """`/contact remove NAME`"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """`/name NAME`"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowName:
+    """`/name follow NAME`: go with the other node that it leads to now."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepName:
+    """`/name keep NAME`: stay with the node that it led to before."""
 
     name: str
 
@@ -116,14 +145,21 @@ Command = (
     | AddContact
     | ShowContact
     | SetTrust
+    | SetEndpoint
     | RenameContact
     | RemoveContact
+    | LookUp
+    | FollowName
+    | KeepName
     | ShowCard
     | Status
     | Help
 )
 
-CONTACT_USAGE = "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, remove NAME, rename OLD NEW"
+CONTACT_USAGE = (
+    "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, remove NAME, rename OLD NEW, "
+    "endpoint NAME ENDPOINT"
+)
 
 
 def is_command(text: str) -> bool:
@@ -134,7 +170,7 @@ def is_command(text: str) -> bool:
 
 def parse(text: str) -> Command:
     """Read one command. Raises InputError with a sentence that shows the right use."""
-    head, *words = text.split()
+    head, *words = text.split() or [""]
     word = head.lstrip("/").partition("@")[0].lower()
     if any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError("That is too long to be a name, a node id or a card.")
@@ -195,11 +231,24 @@ def _contact(words: list[str], _text: str) -> Command:
             return _trust(name, Trust.RING, limits)
         case ["block", name]:
             return SetTrust(name, Trust.BLOCK)
+        case ["endpoint", name, endpoint]:
+            return SetEndpoint(name, endpoint.lower())
         case ["rename", old, new]:
             return RenameContact(old, new)
         case ["remove", name]:
             return RemoveContact(name)
     raise InputError("That isn't a way to use /contact.", f"Write {CONTACT_USAGE}")
+
+
+def _name(words: list[str], _text: str) -> Command:
+    match words:
+        case ["follow", name]:
+            return FollowName(name)
+        case ["keep", name]:
+            return KeepName(name)
+        case [name]:
+            return LookUp(name)
+    raise InputError("Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero")
 
 
 def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
@@ -219,6 +268,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "hangup": _alone(HangUp()),
     "contacts": _alone(ListContacts()),
     "contact": _contact,
+    "name": _name,
     "card": _alone(ShowCard()),
     "status": _alone(Status()),
     "help": _alone(Help()),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 
 from bot import book, texts
 from bot.remote import say
+from bot.resolve_cli import system_names
+from bot.settings import settings
 from peer.home import Home
 from shared.contacts import Contact, Trust
 from shared.errors import InputError
@@ -22,11 +25,11 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
         # Only the running copybara knows whom it talked to last.
         return say(home, f"/contact add {options.name}", as_json=False)
     with Store(home.database) as store:
-        sys.stdout.write(f"{_carry_out(store, options)}\n")
+        sys.stdout.write(f"{_carry_out(home, store, options)}\n")
     return 0
 
 
-def _carry_out(store: Store, options: argparse.Namespace) -> str:
+def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
     match options.action:
         case "list":
             everybody = store.contacts()
@@ -39,7 +42,7 @@ def _carry_out(store: Store, options: argparse.Namespace) -> str:
                 return json.dumps(_as_dict(store, contact))
             return texts.contact_details(contact, book.is_paired(store, contact))
         case "add":
-            who = book.whom(options.whom)
+            who = book.whom(options.whom) or _named(home, store, options.whom)
             if who is None:
                 raise InputError(
                     "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
@@ -51,10 +54,19 @@ def _carry_out(store: Store, options: argparse.Namespace) -> str:
             return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media))
         case "ring" | "block":
             return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None))
+        case "endpoint":
+            return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint))
         case "rename":
-            return texts.renamed(options.old, store.rename_contact(options.old, options.new).name)
+            return texts.renamed(options.old, book.rename(store, options.old, options.new).name)
         case _:
-            return texts.removed(store.remove_contact(options.name))
+            return texts.removed(book.remove(store, options.name))
+
+
+def _named(home: Home, store: Store, name: str) -> book.Whom | None:
+    """Whom a name of a name system leads to; None if it is no such name."""
+    config = settings(home)
+    answer = asyncio.run(system_names(config, store, config.overlay).resolve(name))
+    return book.Whom(answer.node) if answer else None
 
 
 def _as_dict(store: Store, contact: Contact) -> dict[str, object]:

@@ -17,20 +17,29 @@ Said = dict[str, Any]
 
 READ_LIMIT = 256 * 1024
 
+WITHOUT_PAGE = '[answer]\nendpoint = "pattern"\n[handset]\nenabled = false\n'
+"The configuration of a node that nobody sits at."
+
 
 class DemoNode:
     """A running copybara, and the person who types into it."""
 
-    def __init__(self, name: str, home: Path, hear: Callable[[DemoNode, Said], None]) -> None:
-        """`hear` is called with every line that the program writes."""
+    def __init__(
+        self, name: str, home: Path, hear: Callable[[DemoNode, Said], None], *, config: str = WITHOUT_PAGE
+    ) -> None:
+        """`hear` is called with every line that the program writes; `config` is added to a new home's configuration."""
         self.name = name
         self.home = home
         self.node = ""
         "Its node id, once it is ready."
 
+        self.handset: str | None = None
+        "The address of its handset page, once it is ready; None if it has none."
+
         self.calls: list[Said] = []
         "The states of its calls, as they were told."
 
+        self._config = config
         self._hear = hear
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -43,19 +52,31 @@ class DemoNode:
         """Whether there is a program to stop."""
         return self._process is not None
 
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `copybara` with its home."""
+        return [sys.executable, "-m", "bot.cli", "--home", str(self.home), *arguments]
+
+    def prepare(self) -> None:
+        """Make a new home, with a configuration, so that the one of the person who runs the demo plays no part."""
+        self.home.mkdir(mode=0o700)
+        (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n{self._config}')
+
+    async def ended(self) -> None:
+        """Wait for the program to end, by itself or because it was told to."""
+        assert self._process is not None
+        await self._process.wait()
+
     async def start(self, *options: str, errors: BinaryIO | None = None) -> None:
         """Start the program in a new home, or again in its own, and wait until it is ready.
 
         `options` are added to its command line; `errors` is where its stderr goes, None: where ours does.
         """
         if not self.home.exists():
-            self.home.mkdir(mode=0o700)
-            # The home's own configuration, so that the one of the person who runs the demo plays no part.
-            (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n')
+            self.prepare()
         self._lines.clear()
         self._silent = False
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot.cli", "--home", str(self.home), "run", "--console", "--json", *options),
+            *self.command("run", "--console", "--json", *options),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
@@ -63,7 +84,8 @@ class DemoNode:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self._reading = asyncio.create_task(self._read())
-        self.node = str((await self.until(lambda said: said["type"] == "ready"))["node"])
+        ready = await self.until(lambda said: said["type"] == "ready")
+        self.node, self.handset = str(ready["node"]), ready["handset"]
 
     async def stop(self) -> int:
         """End the program as Ctrl-C does and return its exit code."""
@@ -115,6 +137,8 @@ class DemoNode:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             said = json.loads(line)
+            if said["type"] == "call":
+                self.calls.append(said)
             self._hear(self, said)
             async with self._news:
                 self._lines.append(said)

@@ -11,11 +11,16 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bot.settings import settings
+from bot.messengers.telegram.setup import look
+from bot.settings import NAME_ENDS, own_name, settings
 from peer.home import Home, HomeLock
 from peer.overlay.choose import Finding, configured, examine
 from shared.config import Config
 from shared.errors import CopybaraError, HomeInUse
+from shared.names.configured import systems
+from shared.names.lookup import normal
+from shared.names.records import node_records
+from shared.names.trace import Trace
 from shared.store import Store
 
 BUILT = 1_780_000_000
@@ -65,6 +70,8 @@ def _checks(home: Home, overlay: str | None) -> Iterator[Check]:
         return
     yield Check("configuration", ok=True, detail=str(home.config or "none, so the defaults hold"))
     yield _endpoint(config)
+    if config.telegram.token:
+        yield _checked("telegram", lambda: look(home, config))
     yield from asyncio.run(_overlay(home, config))
 
 
@@ -147,7 +154,27 @@ async def _overlay(home: Home, config: Config) -> list[Check]:
             + (f", packets up to {taken.mtu} bytes" if taken.mtu else ""),
         )
     )
-    return [*checks, await _self_call(taken)]
+    return [*checks, await _self_call(taken), *await _own_name(config, taken)]
+
+
+async def _own_name(config: Config, taken: Finding) -> list[Check]:
+    """Whether the owner's name leads to this node. Calls can be made without; so it is never more than a warning."""
+    name = own_name(config)
+    if not name:
+        return []
+    system = next((each for each in systems(config.names) if name.rpartition(".")[2] in each.tlds), None)
+    if system is None:
+        hint = f"Names that can be looked up end in {', '.join(NAME_ENDS)}."
+        return [Check("own name", ok=True, note=True, detail=f"{name} is none that can be looked up", hint=hint)]
+    try:
+        record = await system.look_up(await normal(name), node_records(taken.overlay), Trace())
+    except CopybaraError as error:
+        return [Check("own name", ok=True, note=True, detail=error.sentence, hint=error.hint)]
+    if record.node == taken.node:
+        return [Check("own name", ok=True, detail=f"{name} leads to this node, says {record.server}")]
+    hint = "Whoever calls that name reaches the other node. `copybara card --records` prints what to write there."
+    detail = f"{name} leads to another node: {record.node}"
+    return [Check("own name", ok=True, note=True, detail=detail, hint=hint)]
 
 
 def _found(finding: Finding, *, wanted: str) -> Check:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 
+from bot.messengers.telegram.setup import QUESTION, SECTION, claim_code, keep_token
 from peer.home import Home
 from peer.overlay.choose import configured, examine
 from shared.card import Card
@@ -31,10 +33,24 @@ def init(home: Home) -> int:
     overlay = _choose_overlay(home)
     name = _ask("What shall your contact card call you? (may be empty)", "")
     _check_name(name)
+    token = _ask_secret(QUESTION)
+    if token:
+        keep_token(home, token)
     text = TEMPLATE.format(name=json.dumps(name, ensure_ascii=False), overlay=json.dumps(overlay))
+    text += SECTION if token else ""
     parse(text, home.own_config)
     write_new_file(home.own_config, text.encode())
     home.load_sealing_key()
+    if token:
+        _say(
+            f"Wrote {home.own_config}, and the token beside it",
+            "",
+            "Next:",
+            "  copybara doctor         checks that calls can be made",
+            "  copybara run            starts",
+            f"Then send your bot this, which makes you its owner:  /start {claim_code(home)}",
+        )
+        return 0
     _say(
         f"Wrote {home.own_config}",
         "",
@@ -70,6 +86,11 @@ def _ask(question: str, default: str) -> str:
     sys.stdout.write(f"{question}{f' [{default}]' if default else ''} ")
     sys.stdout.flush()
     return sys.stdin.readline().strip() or default
+
+
+def _ask_secret(question: str) -> str:
+    """The same, without the answer on the screen."""
+    return getpass.getpass(f"{question} ").strip() if sys.stdin.isatty() else ""
 
 
 def _say(*lines: str) -> None:

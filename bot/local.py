@@ -24,7 +24,7 @@ ANSWER_SECONDS = 20.0
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
-    """Act as if the owner had written `text` in the chat."""
+    """Carry out `text`, one of the commands that the owner may write in the chat."""
 
     text: str
 
@@ -58,7 +58,7 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
                     reply = await answer(_questions.decode(await reader.readuntil()))
                 except CopybaraError as error:
                     reply = Reply(error=error.sentence, hint=error.hint)
-                except (msgspec.MsgspecError, ValueError):
+                except (msgspec.MsgspecError, ValueError, RecursionError):
                     reply = Reply(error="That isn't a question this copybara understands.")
                 writer.write(msgspec.json.encode(reply) + b"\n")
                 await writer.drain()

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
 import logging
 import signal
 import time
 
 from bot.assistant import Assistant
-from bot.conversation import IncomingMessage, Post
+from bot.chats import Chats
+from bot.conversation import Messenger, Post
+from bot.handset import Handset, open_handset
 from bot.local import AskStatus, Question, Reply, Say, listening
-from bot.messengers.console import OWNER, Console
-from bot.resolve_cli import resolver
+from bot.lookups import Lookups
+from bot.messengers.console import CHAT, Console
+from bot.messengers.telegram import telegram
+from bot.resolve_cli import system_names
 from bot.settings import open_overlay, own_card, settings
+from bot.texts import with_commands
 from peer.home import Home, HomeLock
 from peer.line import Line
 from peer.link_reader import LinkReader
-from peer.media import Endpoint, make
+from peer.media import Endpoint, Occasion, make
+from peer.news import News
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.switchboard import Switchboard
@@ -33,16 +41,19 @@ LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives n
 
 def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int:
     """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start."""
-    if not console:
+    config = settings(home, overlay)
+    if not (console or config.telegram.token):
         raise InputError("No messenger is configured.", "Use `copybara run --console`: the chat is stdin and stdout.")
     home.prepare()
-    config = settings(home, overlay)
     with HomeLock(home), Store(home.database) as store:
-        asyncio.run(_run(home, config, store, Console(as_json=as_json)))
+        messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
+        if config.telegram.token:
+            messengers.append(telegram(home, config, store))
+        asyncio.run(_run(home, config, store, Chats(messengers)))
     return 0
 
 
-async def _run(home: Home, config: Config, store: Store, console: Console) -> None:
+async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,43 +62,68 @@ async def _run(home: Home, config: Config, store: Store, console: Console) -> No
     overlay = await open_overlay(config, home)
     own = await overlay.node_id()
     watch = OverlayWatch(overlay)
-    assistant = _assistant(home, config, store, overlay, watch, own, console)
-    answer = _Desk(assistant, own, overlay).answer
-    async with assistant.switchboard.running(), listening(home.control_socket, answer):
+    handset = open_handset(config, own, overlay.name, watch, store, home) if config.handset.enabled else None
+    assistant = _assistant(home, config, store, overlay, watch, own, chats, handset)
+    answer = _Desk(assistant, own, overlay, handset).answer
+    async with (
+        chats.running(),
+        assistant.switchboard.running(),
+        assistant.lookups.running(),
+        listening(home.control_socket, answer),
+        handset.running() if handset else contextlib.nullcontext(),
+    ):
         notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
-        console.ready(str(own), notices)
+        if handset:
+            notices += handset.notices
+        chats.ready(str(own), notices, handset.address if handset else None)
         assistant.greet()
-        watching = asyncio.create_task(watch.run(assistant.overlay_changed))
-        conversing = asyncio.create_task(_converse(console, assistant))
-        stopped = asyncio.create_task(stopping.wait())
-        tasks = (watching, conversing, stopped)
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks = [
+            asyncio.create_task(watch.run(assistant.overlay_changed)),
+            asyncio.create_task(stopping.wait()),
+            *(asyncio.create_task(messenger.run(assistant)) for messenger in chats.messengers),
+        ]
+        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         for task in done:
             await task
-        for task in tasks:
-            task.cancel()
 
 
 def _assistant(
-    home: Home, config: Config, store: Store, overlay: Overlay, watch: OverlayWatch, own: NodeId, console: Console
+    home: Home,
+    config: Config,
+    store: Store,
+    overlay: Overlay,
+    watch: OverlayWatch,
+    own: NodeId,
+    chats: Chats,
+    handset: Handset | None,
 ) -> Assistant:
     sealing_key = home.load_sealing_key()
 
-    def show(line: Line) -> None:
-        console.call_changed(line.report())
-
-    def endpoint(name: str | None, label: str) -> Endpoint:
-        return make(name or config.answer.endpoint, config.media, recordings=home.recordings, label=label)
+    def endpoint(name: str, occasion: Occasion) -> Endpoint:
+        if handset is not None:
+            page = functools.partial(handset.reception.endpoint, occasion.number)
+            occasion = dataclasses.replace(occasion, handset=page, attended=handset.reception.attended)
+        return make(name, config, recordings=home.recordings, occasion=occasion)
 
     assistant = Assistant(
         own=own,
         overlay=overlay.name,
         store=store,
-        names=resolver(store),
-        own_card=own_card(home, config, own),
-        post=console.post,
-        call_changed=show,
+        lookups=Lookups(system_names(config, store, overlay.name)),
+        own_card=lambda: own_card(home, config, own, store),
+        post=chats.post,
+        call_changed=chats.call_changed,
+        send_recordings=config.media.send_recordings,
     )
+
+    def tell(line: Line, news: News) -> None:
+        assistant.told(line, news)
+        if handset is not None:
+            handset.reception.told(line, news)
+
     assistant.switchboard = Switchboard(
         own=own,
         overlay=overlay,
@@ -95,36 +131,21 @@ def _assistant(
         store=store,
         reader=LinkReader(own, store, sealing_key),
         settings=config.calls,
+        answering=config.answer,
         endpoint=endpoint,
-        tell=assistant.told,
+        tell=tell,
     )
+    if handset is not None:
+        handset.reception.assistant = assistant
     return assistant
-
-
-async def _converse(console: Console, assistant: Assistant) -> None:
-    """Hear the chat, one message after the other, until it ends."""
-    messages: asyncio.Queue[IncomingMessage] = asyncio.Queue()
-
-    async def listen() -> None:
-        while True:
-            await assistant.hear(await messages.get())
-            messages.task_done()
-
-    listening_task = asyncio.create_task(listen())
-    try:
-        await console.run(messages.put_nowait)
-        await messages.join()
-    finally:
-        listening_task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening_task
 
 
 class _Desk:
     """Answers `copybara status`, `call`, `answer` … over the control socket."""
 
-    def __init__(self, assistant: Assistant, own: NodeId, overlay: Overlay) -> None:
+    def __init__(self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None) -> None:
         self._assistant = assistant
+        self._handset = handset
         self._own = own
         self._overlay = overlay
         self._started = time.time()
@@ -132,7 +153,7 @@ class _Desk:
     async def answer(self, question: Question) -> Reply:
         match question:
             case Say():
-                posts = await self._assistant.hear(IncomingMessage(question.text, OWNER, from_owner=True))
+                posts = await self._assistant.obey(question.text, CHAT)
                 return Reply(posts=[_as_dict(post) for post in posts])
             case AskStatus():
                 return Reply(status=await self._status())
@@ -147,9 +168,10 @@ class _Desk:
             "node": str(self._own),
             "overlay": {"name": self._overlay.name, "address": address, "error": error},
             "running_since": int(self._started),
+            "handset": self._handset.address if self._handset else None,
             "calls": [line.report() for line in self._assistant.switchboard.lines],
         }
 
 
 def _as_dict(post: Post) -> dict[str, object]:
-    return {"to": post.to, "text": post.text, "token": post.token}
+    return {"to": post.to, "text": with_commands(post), "token": post.token}

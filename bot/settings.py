@@ -13,7 +13,12 @@ from peer.overlay import Overlay
 from shared.card import Card
 from shared.config import Config, load
 from shared.errors import NotRunning
+from shared.journal import Journal
 from shared.node_id import NodeId
+from shared.store import Store
+
+NAME_ENDS = (".azero", ".a0", ".tzero", ".eth")
+"Of the names that can be looked up."
 
 
 def settings(home: Home, overlay: str | None = None) -> Config:
@@ -24,11 +29,23 @@ def settings(home: Home, overlay: str | None = None) -> Config:
 
 def own_node(home: Home, config: Config) -> NodeId:
     """Our node id: the running copybara knows it, else the overlay is asked. Raises OverlayError."""
+    return own_overlay(home, config)[1]
+
+
+def own_overlay(home: Home, config: Config) -> tuple[str, NodeId]:
+    """The name of the overlay that calls go through, and our node id in it. Raises OverlayError."""
     try:
         status: dict[str, Any] = ask(home.control_socket, AskStatus()).status or {}
-        return NodeId.parse(str(status.get("node")))
+        return str(status["overlay"]["name"]), NodeId.parse(str(status.get("node")))
     except NotRunning:
         return asyncio.run(_asked(home, config))
+
+
+def own_name(config: Config) -> str:
+    """The owner's name in a name system, empty if there is none: `own_name`, or the `name` if it is such a one."""
+    if config.names.own_name:
+        return config.names.own_name.strip().lower()
+    return config.name.lower() if config.name.lower().endswith(NAME_ENDS) else ""
 
 
 async def open_overlay(config: Config, home: Home) -> Overlay:
@@ -38,10 +55,23 @@ async def open_overlay(config: Config, home: Home) -> Overlay:
     return (await choose(config.overlay, configured(config, home.folder))).overlay
 
 
-async def _asked(home: Home, config: Config) -> NodeId:
-    return await (await open_overlay(config, home)).node_id()
+async def _asked(home: Home, config: Config) -> tuple[str, NodeId]:
+    overlay = await open_overlay(config, home)
+    return overlay.name, await overlay.node_id()
 
 
-def own_card(home: Home, config: Config, node: NodeId) -> Card:
-    """The contact card of this home. Raises InputError if the configured name doesn't fit on one."""
-    return Card(node=node, sealing_key=home.load_sealing_key().public_key().public_bytes_raw(), name=config.name)
+def own_card(home: Home, config: Config, node: NodeId, store: Store) -> Card:
+    """The contact card of this home. Raises InputError if the configured name doesn't fit on one.
+
+    With a Telegram bot it names the bot and its owner, as far as they are known, so that links find their way.
+    """
+    facts = Journal(store, "telegram") if config.telegram.token else None
+    bot, owner = (facts.fact("bot"), facts.fact("owner")) if facts else (None, None)
+    return Card(
+        node=node,
+        sealing_key=home.load_sealing_key().public_key().public_bytes_raw(),
+        name=config.name,
+        resolves_as=own_name(config),
+        telegram_bot=bot.decode() if bot else "",
+        telegram_user=int(owner) if owner else None,
+    )

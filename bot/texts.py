@@ -7,8 +7,12 @@ written (names, texts) goes through `shown` before it stands in one.
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
+from bot.conversation import Act, Post
 from peer.line import Line
+from peer.media import only_for_trusted
+from peer.switchboard import MissedCall
 from shared.call import EndReason, State
 from shared.card import Card
 from shared.contacts import Contact, Trust
@@ -29,6 +33,8 @@ HELP = """\
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact show NAME, rename OLD NEW, remove NAME
+/contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
+/name NAME                  where a name such as copybara.azero leads
 /card                       your own contact card, to give away
 /status                     what is going on
 
@@ -64,10 +70,23 @@ _ENDINGS = {
     EndReason.MISSED: "You missed a call from {name}",
     EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask whether they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
-    EndReason.REPLACED: "{name} was calling you at the same time; you are connected by their call",
+    EndReason.REPLACED: "{name} called you too; you are connected by that call",
     EndReason.STOPPED: "The call with {name} ended because this program was stopped",
     EndReason.FAILED: "The call with {name} failed",
 }
+
+TAPPED = {
+    Act.ANSWER: "Answering …",
+    Act.ANSWER_AUDIO: "Answering with audio only …",
+    Act.DECLINE: "Declined.",
+    Act.BLOCK: "Blocked.",
+    Act.HANG_UP: "Ended.",
+    Act.SAVE: "Saved.",
+    Act.TRUST: "Trusted.",
+}
+"A word for whoever has tapped."
+
+_STRANGER_BUSY = "{name} called while you were in a call; they weren't told that you are here"
 
 _TRUST = {
     Trust.AUTO: "answered by itself",
@@ -107,11 +126,8 @@ def calling(line: Line) -> str:
 def rings(line: Line, reason: Reason) -> str:
     """The owner is asked."""
     if reason is Reason.NEW_CALLER:
-        return (
-            f"Somebody new is calling ({line.media.words}): node {line.peer}\n"
-            "/answer, /answer audio, or /decline. If it isn't who you think, decline."
-        )
-    return f"{line.name} is calling ({line.media.words}). /answer, /answer audio, or /decline"
+        return f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
+    return f"{line.name} is calling ({line.media.words})."
 
 
 def answering(line: Line) -> str:
@@ -122,6 +138,21 @@ def answering(line: Line) -> str:
 def answered_alone(line: Line) -> str:
     """The notice of an automatic answer."""
     return f"Answered {line.name}'s call by itself ({line.media.words}), because you trust them. /hangup ends it"
+
+
+def remote_answered_alone(line: Line) -> str:
+    """The other side's notice of an automatic answer."""
+    return f"Nobody was asked before {line.name}'s side answered: perhaps nobody is there yet."
+
+
+def takes_message(line: Line) -> str:
+    """The answering machine does what the owner hasn't done."""
+    return f"Nobody answered {line.name}'s call, so the answering machine takes it. /hangup ends it"
+
+
+def recorded(line: Line, path: Path) -> str:
+    """A recording is finished."""
+    return f"{'A message' if line.machine else 'A recording'} from {line.name} is in {path}"
 
 
 def connected(line: Line) -> str:
@@ -136,10 +167,7 @@ def reconnecting(line: Line) -> str:
 
 def phrase(line: Line) -> str:
     """The four words, after a first contact."""
-    save = "" if line.contact else "\nSave them with /contact add NAME; then one link is enough the next time."
-    return (
-        f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you.{save}"
-    )
+    return f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
 
 
 def remote_rings(line: Line) -> str:
@@ -158,12 +186,19 @@ def unproven(line: Line) -> str:
 def ended(line: Line) -> str:
     """How a call ended, and why."""
     assert line.call.reason is not None
-    sentence = _ENDINGS[line.call.reason].format(name=line.name)
-    if line.call.detail:
-        sentence += f": {line.call.detail}"
+    return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None)
+
+
+def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> str:
+    """The same, from its parts; `known`: the name is a contact's."""
+    # A stranger isn't told that we are busy, see peer/switchboard.py.
+    form = _STRANGER_BUSY if reason is EndReason.BUSY and not known else _ENDINGS[reason]
+    sentence = form.format(name=name)
+    if detail:
+        sentence += f": {detail}"
     sentence = sentence.rstrip(".") + "."
     # A contact's name is the owner's own word and stays as it is.
-    return sentence if line.contact else sentence[:1].upper() + sentence[1:]
+    return sentence if known else sentence[:1].upper() + sentence[1:]
 
 
 def interrupted(name: str) -> str:
@@ -182,12 +217,34 @@ def card(token: str, name: str) -> str:
     return f"{whose} contact card, to send to people who shall be able to call you:\n{as_copybara(token)}"
 
 
-def card_seen(seen: Card, known: Contact | None) -> str:
-    """Somebody's card in a chat. Nothing is saved by itself."""
+def card_seen(seen: Card, known: Contact | None, name: str = "NAME") -> str:
+    """Somebody's card in a chat, and a name to save it under. Nothing is saved by itself."""
     if known is not None:
-        return f"That is the card of {known.name}, who is in your contacts already."
-    name = shown(seen.name) or "NAME"
+        return f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}"
     return f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}"
+
+
+def own_card_seen() -> str:
+    """The owner's own card in a chat."""
+    return "That is your own card. It is for the other person: send it to them."
+
+
+def _new_on(seen: Card, known: Contact) -> str:
+    """What a card says that isn't in the book, so that the owner can decide."""
+    new = [
+        f"{name} {shown(str(value))}"
+        for name, value, ours in (
+            ("another sealing key", "", known.sealing_key == seen.sealing_key),
+            ("the name", seen.resolves_as, not seen.resolves_as or seen.resolves_as in known.resolves_as),
+            ("the bot", f"@{seen.telegram_bot}", not seen.telegram_bot or seen.telegram_bot == known.telegram_bot),
+            ("the Telegram user", seen.telegram_user, seen.telegram_user in (None, known.telegram_user)),
+        )
+        if not ours
+    ]
+    if not new:
+        return ""
+    take = f"/contact add {known.name} {as_copybara(seen.token)}"
+    return f" New on it: {', '.join(map(str.strip, new))}. Nothing was changed; if it is really theirs: {take}"
 
 
 def contact_line(contact: Contact) -> str:
@@ -213,6 +270,9 @@ def contact_details(contact: Contact, paired: bool) -> str:
         lines.append(f"found as {', '.join(contact.resolves_as)}")
     if contact.sealing_key:
         lines.append("card     yes, so that a first request is sealed")
+    telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
+    if telegram or contact.telegram_user:
+        lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")
     return "\n".join(lines)
 
 
@@ -224,7 +284,29 @@ def no_contacts() -> str:
 def contact_saved(contact: Contact, paired: bool) -> str:
     """After /contact add."""
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
-    return f"Saved {contact.name}, node {contact.node.short}… {again} /contact trust {contact.name} answers by itself"
+    return f"Saved {contact.name}, node {contact.node.short}… {again}"
+
+
+def known_as(contact: Contact) -> str:
+    """A contact that is to be saved, and is there."""
+    return f"{contact.name} is in your contacts already."
+
+
+def missed(call: MissedCall) -> str:
+    """A call that came while nobody could take it."""
+    when = datetime.datetime.fromtimestamp(call.created).strftime("%d %B %H:%M")
+    return f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}."
+
+
+def with_commands(post: Post) -> str:
+    """A post for those who have no buttons: what can be done about it is said as the commands to type."""
+    if Act.ANSWER in post.actions:
+        return f"{post.text} /answer, /answer audio, or /decline"
+    if Act.SAVE in post.actions:
+        return f"{post.text}\nSave them with /contact add NAME; then one link is enough the next time."
+    if Act.TRUST in post.actions and post.contact is not None:
+        return f"{post.text} /contact trust {post.contact.name} answers by itself"
+    return post.text
 
 
 def trust_set(contact: Contact) -> str:
@@ -239,6 +321,16 @@ def trust_set(contact: Contact) -> str:
             return f"{contact.name}'s calls ring now{_hours(contact)}."
         case Trust.BLOCK:
             return f"{contact.name} is blocked: their calls are ignored, and they aren't told."
+
+
+def endpoint_set(contact: Contact) -> str:
+    """After /contact endpoint."""
+    if contact.endpoint is None:
+        return f"{contact.name}'s calls are answered by the configured endpoint now."
+    text = f"{contact.name}'s calls are answered by {contact.endpoint} now."
+    if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
+        text += f" It is only for contacts that you trust: /contact trust {contact.name} lets them see it at any time."
+    return text
 
 
 def renamed(old: str, new: str) -> str:

@@ -38,6 +38,9 @@ class Leg:
         self.on_first_media: Callable[[Media], None] | None = None
         "Called when the first packet of a kind arrives. To be set before anything is awaited after `connect`."
 
+        self.before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] | None = None
+        "Puts something before every track of sound that is sent from now on."
+
         self._port = port
         self._remote_port = remote_port
         self._connection = OverlayConnection(
@@ -132,9 +135,15 @@ class Leg:
         if not self.connected:
             raise LegFailed("The other side can't be reached any more.")
         kind: Kind = track.kind
+        if kind == "audio" and self.before_sound is not None:
+            track = self.before_sound(track)
         await self.stop_sending(kind)
         self._senders[kind] = sender = RTCRtpSender(track, self._dtls)
         await sender.send(send_parameters(kind, cname=self._cname))
+
+    def sends(self, kind: Kind) -> bool:
+        """Whether a track of that kind is being sent, or was and has ended by itself."""
+        return kind in self._senders
 
     async def stop_sending(self, kind: Kind) -> None:
         """Stop sending a kind, and the track that was sent."""

@@ -14,6 +14,7 @@ from shared.events import Event
 from shared.identity import DtlsIdentity
 from shared.links import PairedToken, Request, Response
 from shared.media import Media
+from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.reasons import Reason
 
@@ -79,10 +80,16 @@ class Line:
     "The caller's UDP port, on the callee's side."
 
     endpoint: str | None = None
-    "Which media endpoint; None for the configured one."
+    "The media endpoint, once it is made; None: the contact's, or the configured one."
 
     automatic: bool = False
     "Answered without asking."
+
+    machine: bool = False
+    "The answering machine has taken it, in the owner's place."
+
+    provisional: bool = False
+    "Made in advance: nobody knows yet whether its link will be posted, so until it connects it blocks no other call."
 
     reason: Reason = Reason.ASK
     "What the policy said of it."
@@ -90,6 +97,12 @@ class Line:
     session: Session | None = None
     carrier: asyncio.Task[None] | None = None
     "Runs the session."
+
+    remote_media: MediaState | None = None
+    "What the other side has said that it sends."
+
+    remote_automatic: bool = False
+    "The other side answered without asking."
 
     phrase: str = ""
     "Four words to compare, once both sides have agreed."
@@ -124,8 +137,15 @@ class Line:
 
     @property
     def engaged(self) -> bool:
-        """Whether it takes the owner's time: neither ringing nor over."""
+        """Whether it takes the owner's time: neither ringing nor over, nor the machine's, nor only made in advance."""
+        if self.machine or (self.provisional and self.call.state is State.CALLING):
+            return False
         return self.call.state not in (State.RINGING, State.ENDED)
+
+    @property
+    def id(self) -> str:
+        """Names the call on both sides and in every run of the program: 16 hexadecimal digits, once its link exists."""
+        return self.reference.hex()
 
     @property
     def connect_ms(self) -> int | None:
@@ -177,6 +197,7 @@ NOTHING_ARRIVED: dict[str, object] = {
     "bytes_received": 0,
     "packets_sent": 0,
     "bytes_sent": 0,
+    "audio_gaps": 0,
     "lost": 0,
     "jitter_ms": None,
     "round_trip_ms": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from shared.effects import Noted
@@ -27,6 +28,18 @@ class Rings:
 @dataclass(frozen=True, slots=True)
 class AnsweredAlone:
     """The call was answered without asking; the owner has to notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakesMessage:
+    """Nobody has answered, and the answering machine does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the other side sent is in a file, which is finished."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +72,40 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteMediaChanged:
+    """The other side mutes, shows its screen, or the like: the line has what it sends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAgreed:
+    """The call carries less than was asked for: the line has what it carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnsweredAlone:
+    """The other side's program has answered without asking anybody."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaArrived:
     """The first packet of a kind has arrived."""
 
     kind: str
 
 
-News: TypeAlias = Posted | Rings | AnsweredAlone | Changed | Said | PhraseKnown | Paired | Wrote | MediaArrived
+News: TypeAlias = (
+    Posted
+    | Rings
+    | AnsweredAlone
+    | TakesMessage
+    | Recorded
+    | Changed
+    | Said
+    | PhraseKnown
+    | Paired
+    | Wrote
+    | RemoteMediaChanged
+    | MediaAgreed
+    | RemoteAnsweredAlone
+    | MediaArrived
+)

@@ -9,6 +9,7 @@ everything else by the remote port at which a connection has proved itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
 import socket
@@ -16,7 +17,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
 from aioice import stun
 
@@ -30,6 +31,10 @@ MAX_DATAGRAM = 1500
 
 RECEIVE_BUFFER = 256 * 1024
 "Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
+
+QUIET_SECONDS = 0.2
+LEAVE_SECONDS = 0.75
+"A port that is left closes once nothing has come for the first, at the latest after the second."
 
 BROADCAST = IPv4Address("255.255.255.255")
 
@@ -53,7 +58,7 @@ class Refusal(enum.StrEnum):
     "A check that came before any connection was tried here: the callee begins when it has answered."
 
     LATE = "late"
-    "An answer to a check that isn't waited for any more."
+    "An answer to a check that isn't waited for any more, or what the other side sent before it knew of the end."
 
     OVERRUN = "overrun"
     "More than a connection could take in."
@@ -114,6 +119,8 @@ class OverlayPort(asyncio.DatagramProtocol):
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        self._late: asyncio.Event | None = None
+        "Set when something comes while the port is left; None before that."
 
     @classmethod
     async def open(
@@ -123,7 +130,7 @@ class OverlayPort(asyncio.DatagramProtocol):
         *,
         interface: str | None,
         port: int = 0,
-    ) -> OverlayPort:
+    ) -> Self:
         """Bind a socket to `local`, and to the device `interface` where the system allows it.
 
         `port` 0 lets the system choose. Raises BadAddress for addresses that no call can use, OverlayDown if the
@@ -147,6 +154,21 @@ class OverlayPort(asyncio.DatagramProtocol):
         """Close the socket at once; connections that still use it are told."""
         if self._transport is not None:
             self._transport.abort()
+
+    async def leave(self) -> None:
+        """Drop what the other side still sends until it is quiet, then close.
+
+        A port that is closed at once has the kernel answer the other side's last packets (RFC 1122, section 4.1.3.1),
+        and the next program to get the same number receives them.
+        """
+        self._late = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while not self.closed:
+                    self._late.clear()
+                    async with asyncio.timeout(QUIET_SECONDS):
+                        await self._late.wait()
+        self.close()
 
     def register(self, share: Share) -> None:
         """Let checks for this connection in. Raises LocalProtocolError if another one has its username."""
@@ -173,9 +195,15 @@ class OverlayPort(asyncio.DatagramProtocol):
         """Send to the other node; there is no way to send anywhere else. Does nothing once the port is closed."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.sendto(datagram, (self._remote_host, remote_port))
+        host = self._host_at(remote_port)
+        if host is None:
+            return
+        self._transport.sendto(datagram, (host, remote_port))
         self.counters.sent_packets += 1
         self.counters.sent_bytes += len(datagram)
+
+    def _host_at(self, remote_port: int) -> str | None:
+        return self._remote_host
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a datagram that is dropped. Nobody is ever told: silence shows that nobody is here."""
@@ -199,6 +227,9 @@ class OverlayPort(asyncio.DatagramProtocol):
         host, remote_port = addr[:2]
         if host != self._remote_host:
             return self.refuse(Refusal.FOREIGN_ADDRESS)
+        if self._late is not None:
+            self._late.set()
+            return self.refuse(Refusal.LATE)
         if not data:
             return self.refuse(Refusal.EMPTY)
         if len(data) > MAX_DATAGRAM:

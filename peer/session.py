@@ -33,7 +33,7 @@ from shared.pairing import Commit, PairEffect, Pairing, Propose
 from shared.tokens import VERSION
 
 MAX_ATTEMPTS = 8
-"Legs tried at once: a first-contact call whose chat holds forged responses tries them beside the true one."
+"Legs tried at once: a first-contact call whose chat holds forged responses tries the latest beside the true one."
 
 PING_SECONDS = 1.0
 
@@ -109,7 +109,19 @@ class Wrote:
 class RemoteMedia:
     """What the other side sends now."""
 
+    state: MediaState
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAgreed:
+    """What both sides send and take, when the first leg comes up, and when it turns out to be less."""
+
     media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnsweredAlone:
+    """The other side's program answered without asking anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,8 @@ SessionEvent = (
     | SaidBye
     | Wrote
     | RemoteMedia
+    | MediaAgreed
+    | RemoteAnsweredAlone
     | PathLost
     | PathRestored
     | Broke
@@ -165,9 +179,19 @@ class Session:
     """The I/O of one call, from the first bound socket to the last closed one."""
 
     def __init__(
-        self, overlay: Overlay, peer: NodeId, role: Role, endpoint: Endpoint, tell: Callable[[SessionEvent], None]
+        self,
+        overlay: Overlay,
+        peer: NodeId,
+        role: Role,
+        endpoint: Endpoint,
+        tell: Callable[[SessionEvent], None],
+        *,
+        automatic: bool = False,
     ) -> None:
-        """`tell` is called in the event loop and must not block. The session owns `endpoint` from now on."""
+        """`tell` is called in the event loop and must not block. The session owns `endpoint` from now on.
+
+        `automatic`: nobody was asked before the call was answered, which the other side is told.
+        """
         self.port: OverlayPort | None = None
         "The call's one UDP socket, once it is open."
 
@@ -183,6 +207,8 @@ class Session:
         self._endpoint = endpoint
         self._tell = tell
         self._media = Media.NONE
+        self._automatic = automatic
+        self._sends: MediaState | None = None
         self._legs: list[Leg] = []
         self._remote: tuple[str, int] | None = None
         self._secret = b""
@@ -190,7 +216,9 @@ class Session:
         self._round_trip: float | None = None
         self._pings: dict[int, float] = {}
         self._heard_media: set[Media] = set()
-        self._trying: set[asyncio.Task[None]] = set()
+        self._trying: dict[asyncio.Task[None], None] = {}
+        "The oldest first."
+
         self._group: asyncio.TaskGroup | None = None
         self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._redial = asyncio.Event()
@@ -207,13 +235,18 @@ class Session:
         return self.port.port
 
     def attempt(self, attempt: Attempt, media: Media) -> None:
-        """Try a leg, beside those that are being tried. Does nothing once a leg is up, or MAX_ATTEMPTS are tried."""
+        """Try a leg, beside those that are being tried. Does nothing once a leg is up."""
         assert self._group is not None
-        if self.leg is None and len(self._trying) < MAX_ATTEMPTS:
-            self._media = media
-            task = self._group.create_task(self._try(attempt))
-            self._trying.add(task)
-            task.add_done_callback(self._trying.discard)
+        if self.leg is not None:
+            return
+        if len(self._trying) >= MAX_ATTEMPTS:
+            # The oldest gives way: who fills the chat with forged responses can't shut out the true one after them.
+            oldest = next(iter(self._trying))
+            del self._trying[oldest]
+            oldest.cancel()
+        task = self._group.create_task(self._try(attempt, media))
+        self._trying[task] = None
+        task.add_done_callback(lambda done: self._trying.pop(done, None))
 
     def redial(self) -> None:
         """After PathLost: dial the other side again until PathRestored or `end`."""
@@ -224,6 +257,14 @@ class Session:
         if self.leg is None:
             raise LocalProtocolError("There is no call to write in.")
         self.leg.control.send(Text(text))
+
+    def show_media(self, state: MediaState) -> None:
+        """Tell the other side what we send now, and again whenever it was dialled again."""
+        if state == self._sends:
+            return
+        self._sends = state
+        if self.leg is not None:
+            self.leg.control.send(state)
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""
@@ -244,7 +285,9 @@ class Session:
             await self._endpoint.detach()
             for leg in self._legs:
                 await leg.close()
-            if self.port is not None:
+            if self.port is not None and self._legs:
+                await self.port.leave()
+            elif self.port is not None:
                 self.port.close()
 
     def report(self) -> dict[str, object]:
@@ -260,6 +303,7 @@ class Session:
             "bytes_received": sum(each.bytes for each in audio + video),
             "packets_sent": sent.sent_packets if sent else 0,
             "bytes_sent": sent.sent_bytes if sent else 0,
+            "audio_gaps": sum(each.gaps for each in audio),
             "lost": sum(each.lost for each in audio + video),
             "jitter_ms": round(max(jitter) * 1000, 1) if jitter else None,
             "round_trip_ms": None if self._round_trip is None else round(self._round_trip * 1000, 1),
@@ -268,7 +312,7 @@ class Session:
             "refused": {cause: n for cause, n in sent.refused.items() if cause not in HONEST} if sent else {},
         }
 
-    async def _try(self, attempt: Attempt) -> None:
+    async def _try(self, attempt: Attempt, media: Media) -> None:
         assert self.port is not None
         leg = Leg(self.port, attempt.handshake, remote_port=attempt.remote_port)
         try:
@@ -284,8 +328,11 @@ class Session:
         if self.leg is not None:
             await leg.close()
             return
-        for other in self._trying - {asyncio.current_task()}:
-            other.cancel()
+        for other in self._trying:
+            if other is not asyncio.current_task():
+                other.cancel()
+        # Of this attempt: a forged response that is tried beside it may want less.
+        self._media = media
         await self._carry(leg, attempt)
 
     async def _check_owner(self, address: Address) -> None:
@@ -309,6 +356,7 @@ class Session:
             self._tell(PathRestored())
         else:
             self._secret = redial_secret(attempt.handshake.secret, leg.exported)
+            self._tell(MediaAgreed(self._media))
             self._tell(LegUp(self._secret, leg.first_heard))
         broke: CopybaraError | None = None
         try:
@@ -325,8 +373,10 @@ class Session:
             # Whoever is told says goodbye, and ends the session.
             self._tell(Broke(broke))
             return
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
+            raise asyncio.CancelledError
         self.leg = None
-        await self._endpoint.detach()
         await leg.close()
         self._tell(PathLost())
         await self._redial.wait()
@@ -337,18 +387,22 @@ class Session:
         """Exchange control messages until the channel ends."""
         control = leg.control
         pairing = None
-        control.send(Hello(VERSION, int(self._media)))
+        control.send(Hello(VERSION, int(self._media), self._automatic))
+        if self._sends is not None:
+            control.send(self._sends)
         if attempt.transcript is not None:
             pairing = Pairing(self._role, attempt.transcript)
             self._pair(control.send, pairing, pairing.start())
         async for message in control:
             match message:
                 case Hello():
+                    if message.automatic and self._role is Role.CALLER:
+                        self._tell(RemoteAnsweredAlone())
                     await self._agree(leg, Media(message.media) & Media.BOTH)
                 case PairKey() | PairSeal() | PairConfirm() if pairing is not None:
                     self._pair(control.send, pairing, pairing.receive(message))
                 case MediaState():
-                    self._tell(RemoteMedia(Media(message.audio * Media.AUDIO | message.video * Media.VIDEO)))
+                    self._tell(RemoteMedia(message))
                 case Text():
                     self._tell(Wrote(message.text))
                 case Ping():
@@ -369,7 +423,7 @@ class Session:
         agreed = self._media & theirs
         if agreed and agreed != self._media:
             self._media = agreed
-            await self._endpoint.detach()
+            self._tell(MediaAgreed(agreed))
             await self._endpoint.attach(leg, agreed)
 
     def _pair(self, send: Callable[[Message], None], pairing: Pairing, effects: Sequence[PairEffect]) -> None:

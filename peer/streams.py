@@ -16,6 +16,9 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 "Steps of the sequence number beyond which a stream is taken to have started anew (RFC 3550, appendix A.1)."
 
+GAP_SECONDS = 0.1
+"Silence that can be heard: five packets of 20 ms, more than a jitter buffer covers."
+
 MAX_STREAMS = 32
 "Streams of one kind that are told apart. The other side chooses the SSRCs, so their number has to end somewhere."
 
@@ -95,6 +98,11 @@ class KindCounter:
     packets: int = 0
     bytes: int = 0
 
+    gaps: int = 0
+    "How often nothing came for longer than GAP_SECONDS."
+
+    last_arrival: float | None = None
+
     first_arrival: float | None = None
     "When the first packet came, on the monotonic clock; None before it."
 
@@ -146,6 +154,9 @@ class MediaCounters:
         counter.bytes += len(packet)
         if counter.first_arrival is None:
             counter.first_arrival = arrival
+        if counter.last_arrival is not None and arrival - counter.last_arrival > GAP_SECONDS:
+            counter.gaps += 1
+        counter.last_arrival = arrival
         stream = counter.streams.get(ssrc)
         if stream is None and len(counter.streams) < MAX_STREAMS:
             stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)

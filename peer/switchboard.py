@@ -18,15 +18,32 @@ from dataclasses import dataclass
 from peer import session as happened
 from peer.line import Line
 from peer.link_reader import CallLink, LinkReader, OwnLink, SaidLink
-from peer.media import Endpoint
-from peer.news import AnsweredAlone, Changed, MediaArrived, News, Paired, PhraseKnown, Posted, Rings, Said, Wrote
+from peer.media import ANSWERING_MACHINE, Endpoint, Occasion, only_for_trusted
+from peer.news import (
+    AnsweredAlone,
+    Changed,
+    MediaAgreed,
+    MediaArrived,
+    News,
+    Paired,
+    PhraseKnown,
+    Posted,
+    Recorded,
+    RemoteAnsweredAlone,
+    RemoteMediaChanged,
+    Rings,
+    Said,
+    TakesMessage,
+    Wrote,
+)
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.session import Attempt, Session, SessionEvent
 from shared import paired
 from shared.call import RUNS_OUT, EndReason, State, glare, incoming, outgoing, step
 from shared.call_records import CallRecord, RunningCall
-from shared.config import Calls
+from shared.config import Answering, Calls
+from shared.contacts import Contact, Trust
 from shared.effects import (
     AnnounceAnswer,
     AnswerTheirs,
@@ -46,6 +63,7 @@ from shared.effects import (
     StartTimer,
     StopRinging,
     StopTimer,
+    TakeMessage,
     Timer,
     TryResponse,
 )
@@ -58,6 +76,7 @@ from shared.events import (
     Failed,
     Glare,
     HangUp,
+    Ignore,
     LegFailed,
     LegUp,
     Offered,
@@ -94,8 +113,21 @@ CONNECT_SECONDS = 20.0
 
 REDIAL_SECONDS = 60.0
 
+MISSED_SECONDS = 24 * 3600
+"How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
+
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class MissedCall:
+    """Somebody called while this program didn't run, or couldn't be reached by its messenger."""
+
+    peer: NodeId
+    contact: str | None
+    created: int
+    "When the link was written, Unix seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +142,9 @@ class Reading:
 
     card: Card | None = None
 
+    missed: MissedCall | None = None
+    "With a link that has expired: whom the owner may want to call back. Each link is told once."
+
 
 class Switchboard:
     """All lines of one node. `run` owns their tasks."""
@@ -123,11 +158,12 @@ class Switchboard:
         store: Store,
         reader: LinkReader,
         settings: Calls,
-        endpoint: Callable[[str | None, str], Endpoint],
+        answering: Answering,
+        endpoint: Callable[[str, Occasion], Endpoint],
         tell: Callable[[Line, News], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`endpoint` makes the media endpoint of a contact's name for it (None: the configured) and the peer's name."""
+        """`endpoint` makes the media endpoint of that name for a call."""
         self.lines: list[Line] = []
         "Those that aren't over, oldest first."
         self.latest: Line | None = None
@@ -138,6 +174,7 @@ class Switchboard:
         self._store = store
         self._reader = reader
         self._settings = settings
+        self._answering = answering
         self._endpoint = endpoint
         self._tell = tell
         self._clock = clock
@@ -159,16 +196,27 @@ class Switchboard:
 
     # What the owner wants.
 
-    async def place(self, node: NodeId, media: Media, *, sealing_key: bytes | None = None, chat: str = "chat") -> Line:
+    async def place(
+        self,
+        node: NodeId,
+        media: Media,
+        *,
+        sealing_key: bytes | None = None,
+        chat: str = "chat",
+        provisional: bool = False,
+        endpoint: str | None = None,
+    ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
-        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact. Raises CallRefused for a call to
-        ourselves or beside another call.
+        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
+        is the media endpoint, None: the contact's, or the configured one. Raises CallRefused for a call to ourselves
+        or beside another call.
         """
         if node == self._own:
             raise CallRefused("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
         for line in self.lines:
-            if line.engaged and (line.peer == node or self._engaged() >= self._settings.at_once):
+            same = line.peer == node and (line.engaged or line.machine)
+            if same or (line.engaged and len(self._engaged()) >= self._settings.at_once):
                 raise CallRefused(f"There is a call with {line.name} already.", "End it with /hangup first.")
         contact = self._store.contact_of(node)
         secret = self._store.writable_secret(node) if contact is not None else None
@@ -185,18 +233,25 @@ class Switchboard:
             contact=contact.name if contact else None,
             secret=secret,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
-            endpoint=contact.endpoint if contact else None,
+            provisional=provisional,
+            endpoint=endpoint,
         )
+        self._endpoint_of(line)
         await self._start(line, effects)
         return line
 
-    async def answer(self, line: Line, media: Media | None = None) -> None:
-        """Take the call that rings, with at most `media`. Raises CallRefused if it doesn't ring any more."""
+    async def answer(self, line: Line, media: Media | None = None, *, endpoint: str | None = None) -> None:
+        """Take the call that rings, with at most `media`, and with this endpoint in the place of the usual one.
+
+        Raises CallRefused if it doesn't ring any more.
+        """
         if line.call.state is not State.RINGING:
             raise CallRefused(f"The call with {line.name} doesn't ring.")
-        if self._engaged() >= self._settings.at_once:
-            busy = next(other for other in self.lines if other.engaged)
-            raise CallRefused(f"There is a call with {busy.name} already.", "End it with /hangup first.")
+        busy = self._engaged(beside=line.peer)
+        if len(busy) >= self._settings.at_once:
+            raise CallRefused(f"There is a call with {busy[0].name} already.", "End it with /hangup first.")
+        line.endpoint = endpoint or line.endpoint
+        self._endpoint_of(line)
         if media is not None:
             line.media = line.media & media or line.media
         line.inbox.put_nowait(Answer())
@@ -207,14 +262,24 @@ class Switchboard:
             raise CallRefused(f"The call with {line.name} doesn't ring.")
         line.inbox.put_nowait(Decline())
 
+    def ignore(self, line: Line) -> None:
+        """Let the call ring no more, and tell its caller nothing. Raises CallRefused if it doesn't ring any more."""
+        if line.call.state is not State.RINGING:
+            raise CallRefused(f"The call with {line.name} doesn't ring.")
+        line.inbox.put_nowait(Ignore())
+
     def hang_up(self, line: Line) -> None:
         """End a call, wherever it stands."""
         line.inbox.put_nowait(HangUp())
 
     # What the chat brings.
 
-    async def read(self, token: str, *, chat: str = "chat") -> Reading:
-        """Read one link and act on it. Never raises for a bad link: the Reading has the reason."""
+    async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
+        """Read one link and act on it. Never raises for a bad link: the Reading has the reason.
+
+        `again` is for a link that this program may have begun to act on when it was killed: one that was used and
+        came to no call is then used once more.
+        """
         try:
             opened = self._reader.open(token)
         except BadLink as bad:
@@ -225,16 +290,20 @@ class Switchboard:
             case Card():
                 return Reading(card=opened)
             case CallLink():
-                return await self._called(opened, chat)
+                return await self._called(opened, chat, again=again)
             case SaidLink():
                 return self._said(opened)
             case Response():
                 return self._responded(opened)
 
-    async def _called(self, link: CallLink, chat: str) -> Reading:
+    async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         now = int(self._clock())
+        seen = self._store.link_seen(link.raw)
+        again = again and seen == "used" and not self._came_to_a_call(link.reference)
         contact = self._store.contact_of(link.source)
-        ours = next((line for line in self.lines if line.peer == link.source and _waits(line)), None)
+        ours = next(
+            (line for line in self.lines if line.peer == link.source and _waits(line) and not line.provisional), None
+        )
         decision = decide(
             contact=contact,
             media=link.media,
@@ -242,20 +311,23 @@ class Switchboard:
             now=now,
             local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
             mine=True,
-            seen=self._store.link_seen(link.raw),
-            busy=ours is None and self._engaged() >= self._settings.at_once,
+            seen=None if again else seen,
+            busy=ours is None and len(self._engaged(beside=link.source)) >= self._settings.at_once,
             unknown=self._settings.unknown,
             lifetime=self._settings.lifetime,
+            machine_after=self._answering.machine_after,
         )
         if decision.action is Action.IGNORE:
-            return Reading(decision.reason)
-        if sum(line.call.state is State.RINGING for line in self.lines) >= MAX_RINGING:
+            return Reading(decision.reason, missed=self._missed(link, contact, decision.reason, now, again))
+        if sum(line.call.state is State.RINGING or line.machine for line in self.lines) >= MAX_RINGING:
             return Reading(Reason.BUSY)
         expires = link.created + self._settings.lifetime
-        if not self._store.use_link(link.raw, ours=False, expires=expires + MAX_CLOCK_AHEAD):
+        if not (self._store.use_link(link.raw, ours=False, expires=expires + MAX_CLOCK_AHEAD) or again):
             return Reading(Reason.ALREADY_USED)
         if link.secret is not None:
             self._store.secret_used(link.source, link.secret)
+        if (crossed := self._crossed(link)) is not None:
+            return Reading(decision.reason, crossed)
         line = Line(
             number=self._next_number(),
             call=incoming(Offered(), paired=link.paired)[0],
@@ -272,7 +344,6 @@ class Switchboard:
             token=link.token,
             secret=link.secret,
             remote_port=link.port,
-            endpoint=contact.endpoint if contact else None,
             dialled=time.monotonic(),
         )
         if ours is not None:
@@ -288,9 +359,39 @@ class Switchboard:
             case Action.BUSY:
                 beginning = Busy()
             case _:
-                beginning = Offered()
+                beginning = Offered(machine=decision.machine)
         await self._begin(line, beginning, decision.reason)
         return Reading(decision.reason, line)
+
+    def _crossed(self, link: CallLink) -> Line | None:
+        """The call that is up with the link's writer, if the link is older: both had called, and this one comes late.
+
+        A newer one, also to be told by the new secret, is from somebody who has lost that call, say in a crash, while
+        nothing of it shows here yet.
+        """
+        for line in self.lines:
+            if line.peer == link.source and line.call.state is State.ACTIVE and link.secret in (None, line.secret):
+                return line if link.created <= (line.connected_at or 0) else None
+        return None
+
+    def _came_to_a_call(self, reference: bytes) -> bool:
+        """Whether a call of that name is there, or was."""
+        return any(line.reference == reference for line in self.lines) or any(
+            record.reference == reference for record in self._store.call_log(MAX_RINGING + 1)
+        )
+
+    def _missed(
+        self, link: CallLink, contact: Contact | None, reason: Reason, now: int, again: bool
+    ) -> MissedCall | None:
+        """What the owner is told of an expired link, if its call would have rung."""
+        told_until = link.created + self._settings.lifetime + MISSED_SECONDS
+        if reason is not Reason.EXPIRED or now >= told_until:
+            return None
+        if contact.trust is Trust.BLOCK if contact else self._settings.unknown == "ignore":
+            return None
+        if not (self._store.use_link(link.raw, ours=False, expires=told_until) or again):
+            return None
+        return MissedCall(link.source, contact.name if contact else None, link.created)
 
     async def _begin(self, line: Line, beginning: Offered | Answer | Busy, reason: Reason) -> None:
         line.call, effects = incoming(beginning, paired=line.call.paired)
@@ -343,8 +444,9 @@ class Switchboard:
         self._numbers += 1
         return self._numbers
 
-    def _engaged(self) -> int:
-        return sum(line.engaged for line in self.lines)
+    def _engaged(self, *, beside: NodeId | None = None) -> list[Line]:
+        """The lines that take the owner's time, but for those with a node that calls anew."""
+        return [line for line in self.lines if line.engaged and line.peer != beside]
 
     async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         assert self._group is not None
@@ -416,6 +518,9 @@ class Switchboard:
                 self._tell(line, Rings(line.reason))
             case AnnounceAnswer():
                 self._tell(line, AnsweredAlone())
+            case TakeMessage():
+                line.machine = line.automatic = True
+                self._tell(line, TakesMessage())
             case Noted():
                 self._tell(line, Said(effect))
             case Redial():
@@ -439,6 +544,8 @@ class Switchboard:
         match timer:
             case Timer.RING:
                 seconds = expires
+            case Timer.MACHINE:
+                seconds = self._answering.machine_after
             case Timer.CONNECT:
                 # The caller of a first contact is there once it has read the response, which may take a person.
                 seconds = CONNECT_SECONDS if line.call.paired else max(expires, CONNECT_SECONDS)
@@ -459,14 +566,39 @@ class Switchboard:
         assert self._group is not None
         await self._watch.check()
         self._watch.require()
-        endpoint = self._endpoint(line.endpoint, line.name)
+        line.endpoint = self._endpoint_of(line)
+        occasion = Occasion(
+            number=line.number,
+            label=line.name,
+            automatic=line.automatic,
+            recorded=lambda path: self._tell(line, Recorded(path)),
+            finished=lambda: self.hang_up(line),
+        )
+        endpoint = self._endpoint(line.endpoint, occasion)
         line.session = Session(
-            self._overlay, line.peer, line.call.role, endpoint, lambda event: self._happened(line, event)
+            self._overlay,
+            line.peer,
+            line.call.role,
+            endpoint,
+            lambda event: self._happened(line, event),
+            automatic=line.automatic or line.machine,
         )
         port = await line.session.open()
         line.carrier = self._group.create_task(self._carry(line, line.session), name=f"session {line.number}")
         await line.session.started.wait()
         return port
+
+    def _endpoint_of(self, line: Line) -> str:
+        """The name of the media endpoint for a call. Raises CallRefused for a camera and somebody who isn't trusted."""
+        contact = self._store.contact_of(line.peer)
+        of_contact = contact.endpoint if contact else None
+        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._answering.endpoint
+        if only_for_trusted(name) and (contact is None or contact.trust is not Trust.AUTO):
+            raise CallRefused(
+                f"The camera is only for contacts that you trust, and {line.name} isn't one.",
+                f"/contact trust {line.name} lets them see it at any time." if contact else "Save them first.",
+            )
+        return name
 
     async def _carry(self, line: Line, session: Session) -> None:
         try:
@@ -507,7 +639,7 @@ class Switchboard:
 
     async def _dial(self, line: Line) -> None:
         """Answer: bind the port, make the response of a first contact, and dial the caller."""
-        line.dialled = line.dialled if line.automatic else time.monotonic()
+        line.dialled = line.dialled if line.automatic and not line.machine else time.monotonic()
         port = await self._open(line)
         if line.token is not None:
             assert line.secret is not None
@@ -579,6 +711,17 @@ class Switchboard:
                 line.inbox.put_nowait(RemoteBye())
             case happened.Wrote():
                 self._tell(line, Wrote(event.text))
+            case happened.RemoteMedia():
+                line.remote_media = event.state
+                self._tell(line, RemoteMediaChanged())
+            case happened.MediaAgreed():
+                if line.media != event.media:
+                    line.media = event.media
+                    self._tell(line, MediaAgreed())
+            case happened.RemoteAnsweredAlone():
+                if not line.remote_automatic:
+                    line.remote_automatic = True
+                    self._tell(line, RemoteAnsweredAlone())
             case happened.PathLost():
                 line.inbox.put_nowait(PathLost())
             case happened.PathRestored():
@@ -608,8 +751,8 @@ class Switchboard:
             )
         )
         for other in self.lines:
-            # Both had called each other: of the two calls the other one is over, whichever it is.
-            if other.twin is line or line.twin is other:
+            # Both had called each other, or the other side has lost a call and begun anew: the other one is over.
+            if other is not line and other.peer == line.peer and (other.engaged or _waits(other)):
                 other.inbox.put_nowait(Replaced())
 
     # Links.

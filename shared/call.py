@@ -34,6 +34,7 @@ from shared.effects import (
     StartTimer,
     StopRinging,
     StopTimer,
+    TakeMessage,
     Timer,
     TryResponse,
 )
@@ -49,6 +50,7 @@ from shared.events import (
     GaveUp,
     Glare,
     HangUp,
+    Ignore,
     LegFailed,
     LegUp,
     Offered,
@@ -63,6 +65,7 @@ from shared.events import (
     RemoteRinging,
     Replaced,
     Stop,
+    Unanswered,
 )
 from shared.handshake import Role
 from shared.tokens import Kind
@@ -127,6 +130,7 @@ class EndReason(enum.StrEnum):
 
 RUNS_OUT: Final[Mapping[Timer, Event]] = {
     Timer.RING: Expired(),
+    Timer.MACHINE: Unanswered(),
     Timer.CONNECT: ConnectTimeout(),
     Timer.REDIAL: GaveUp(),
 }
@@ -209,6 +213,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     # Beginnings
     (Role.CALLER, Place()): _to(State.CALLING, Listen(), PostRequest(), StartTimer(Timer.RING)),
     (Role.CALLEE, Offered()): _to(State.RINGING, Ring(), StartTimer(Timer.RING)),
+    (Role.CALLEE, Offered(machine=True)): _to(State.RINGING, Ring(), StartTimer(Timer.MACHINE)),
     (Role.CALLEE, Answer()): _to(State.CONNECTING, OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
     (Role.CALLEE, Answer(automatic=True)): _to(
         State.CONNECTING, AnnounceAnswer(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)
@@ -233,7 +238,11 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     #
     # The callee's owner is asked
     (State.RINGING, Answer()): _to(State.CONNECTING, StopRinging(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
+    (State.RINGING, Unanswered()): _to(
+        State.CONNECTING, StopRinging(), TakeMessage(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)
+    ),
     (State.RINGING, Decline()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
+    (State.RINGING, Ignore()): _end(EndReason.DECLINED, StopRinging(), StopTimer()),
     (State.RINGING, HangUp()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
     (State.RINGING, Busy()): _end(EndReason.BUSY, StopRinging(), PostBusy(), StopTimer()),
     (State.RINGING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, StopRinging(), StopTimer()),

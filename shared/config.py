@@ -20,6 +20,8 @@ import msgspec
 from msgspec import Meta
 
 from shared.errors import ConfigError
+from shared.names import ss58
+from shared.names.server import Server
 from shared.toml_lines import line_of
 
 Key = tuple[str, ...]
@@ -53,6 +55,19 @@ def _web_address(text: str) -> bool:
         return False
 
 
+def _camera_device(text: str) -> bool:
+    return text in ("auto", "none") or (text.startswith("/") and _plain(text))
+
+
+def _camera_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("rtsp", "rtsps", "http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return not text or (known and text.isprintable() and " " not in text)
+
+
 def _networks(texts: tuple[str, ...]) -> bool:
     try:
         return all(ipaddress.ip_network(text) for text in texts)
@@ -62,6 +77,17 @@ def _networks(texts: tuple[str, ...]) -> bool:
 
 def _words(texts: tuple[str, ...]) -> bool:
     return all(text and "\0" not in text for text in texts)
+
+
+def _rpc_addresses(texts: tuple[str, ...]) -> bool:
+    try:
+        return all(Server.parse(text) for text in texts)
+    except ValueError:
+        return False
+
+
+def _account(text: str) -> bool:
+    return not text or ss58.is_account(text)
 
 
 def _accepts(check: Callable[[Any], bool]) -> dict[str, Any]:
@@ -85,10 +111,16 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """[answer]: what the other side sees and hears."""
 
     endpoint: Annotated[
-        Literal["pattern", "echo", "file", "recorder", "none"],
-        Meta(description='"pattern", "echo", "file", "recorder" or "none"'),
-    ] = "pattern"
+        Literal["handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"],
+        Meta(
+            description='"handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder" '
+            'or "none"',
+        ),
+    ] = "handset"
     "The media endpoint of a call, where the contact has none of its own."
+
+    machine_after: Annotated[int, Meta(ge=0, le=600, description="a whole number of seconds from 0 to 600")] = 0
+    "How long a contact's call rings before the answering machine takes it; 0: it never does."
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +131,9 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     record_to: Annotated[str, Meta(description="the path of a folder, or empty", extra=_accepts(_path))] = ""
     "Where the endpoint `recorder` writes; empty is the folder `recordings` in the home. `load` makes it absolute."
+
+    send_recordings: Annotated[bool, Meta(description="true or false")] = False
+    "Whether the messenger brings a recording to the owner's own chat as a file, where the messenger keeps it too."
 
     width: Annotated[
         int, Meta(ge=16, le=1920, multiple_of=2, description="an even number of pixels from 16 to 1920")
@@ -112,6 +147,57 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     fps: Annotated[int, Meta(ge=1, le=60, description="a whole number of pictures a second from 1 to 60")] = 15
     "Pictures a second."
+
+
+class Devices(msgspec.Struct, frozen=True, kw_only=True):
+    """[devices]: the machine's own microphone, speaker and camera."""
+
+    sound: Annotated[Literal["auto", "pulse", "portaudio"], Meta(description='"auto", "pulse" or "portaudio"')] = "auto"
+    "What opens the sound devices: PulseAudio and PipeWire, or PortAudio; `auto` takes the first that is there."
+
+    microphone: Annotated[str, Meta(description="the name of a microphone, or empty", extra=_accepts(_plain))] = ""
+    "Empty: the system's default."
+
+    speaker: Annotated[str, Meta(description="the name of a speaker, or empty", extra=_accepts(_plain))] = ""
+    "Empty: the system's default."
+
+    camera: Annotated[
+        str, Meta(description='"auto", "none" or a device such as "/dev/video0"', extra=_accepts(_camera_device))
+    ] = "auto"
+    "`auto`: the first camera, if there is one."
+
+
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """[camera]: an IP camera."""
+
+    address: Annotated[
+        str,
+        Meta(
+            description='an address such as "rtsp://user:password@192.168.1.20/stream"',
+            extra=_accepts(_camera_address) | {"secret": True},
+        ),
+    ] = ""
+    "RTSP or HTTP; may hold a user name and a password. Empty: there is no camera."
+
+
+class Handset(msgspec.Struct, frozen=True, kw_only=True):
+    """[handset]: the page in the browser."""
+
+    enabled: Annotated[bool, Meta(description="true or false")] = True
+    "Whether this program serves the page."
+
+    port: Annotated[int, Meta(ge=0, le=65_535, description="a port number, or 0 for any that is free")] = 8765
+    "On 127.0.0.1. If another program has it, a free one is taken."
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """[machine]: the answering machine."""
+
+    greeting: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(_path))] = ""
+    "Played once, then a beep; empty: only the beep. `load` makes it absolute."
+
+    longest: Annotated[int, Meta(ge=1, le=3600, description="a whole number of seconds from 1 to 3600")] = 180
+    "How long a message may be; then the machine hangs up."
 
 
 class Staex(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +238,104 @@ class Yggdrasil(msgspec.Struct, frozen=True, kw_only=True):
     "The node's admin socket; empty: the usual places."
 
 
+class Telegram(msgspec.Struct, frozen=True, kw_only=True):
+    """[telegram]: the owner's own bot."""
+
+    token: Annotated[
+        Literal["", "file", "environment", "keyring"],
+        Meta(description='"file", "environment", "keyring", or empty for no Telegram'),
+    ] = ""
+    "Where the bot's token is kept; empty: Telegram isn't used. The token itself never stands in the configuration."
+
+    token_file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(_path))] = ""
+    "The file with the token; empty is `telegram.token` in the home. `load` makes it absolute."
+
+    base_url: Annotated[
+        str,
+        Meta(description='an address such as "https://api.telegram.org"', extra=_accepts(_web_address)),
+    ] = "https://api.telegram.org"
+    "Whom the bot talks to: Telegram, or a Bot API server of one's own."
+
+
+Addresses = Annotated[
+    tuple[str, ...],
+    Meta(
+        description='a list of addresses such as ["wss://ws.azero.dev"]; ws:// and http:// only for private ones',
+        extra=_accepts(_rpc_addresses),
+    ),
+]
+
+Account = Annotated[
+    str, Meta(description="an account of 47 or 48 characters that begins with 5, or empty", extra=_accepts(_account))
+]
+
+BlockHash = Annotated[
+    str, Meta(pattern=r"^(0x[0-9a-f]{64})?$", description="0x and 64 characters of 0-9 and a-f, or empty")
+]
+
+
+class AzeroNames(msgspec.Struct, frozen=True, kw_only=True):
+    """[names.azero]: names that end in `.azero` and `.a0`, on Aleph Zero."""
+
+    rpc: Addresses = ("wss://ws.azero.dev", "wss://aleph-zero-rpc.dwellir.com")
+    "Servers of the chain, asked in this order."
+
+    genesis: BlockHash = "0x70255b4d28de0fc4e1a193d7e175ad1ccef431598211c55538f1018651a0344e"
+    "The chain's first block: a server of another chain is refused. Empty: any."
+
+    router: Account = "5FfRtDtpS3Vcr7BTChjPiQNrcAKu3VLv4E1NGF6ng6j3ZopJ"
+    "The contract that says which registry is in charge; empty: it isn't asked."
+
+    registry: Account = "5CTQBfBC9SfdrCDBJdfLiyW2pg9z5W6C6Es8sK313BLnFgDf"
+    "The registry of `.azero`, where the router doesn't say."
+
+    registry_a0: Account = ""
+    "The same of `.a0`."
+
+
+class TzeroNames(msgspec.Struct, frozen=True, kw_only=True):
+    """[names.tzero]: names that end in `.tzero`, on Aleph Zero's test network."""
+
+    rpc: Addresses = ("wss://ws.test.azero.dev", "wss://aleph-zero-testnet-rpc.dwellir.com")
+    genesis: BlockHash = "0x05d5279c52c484cc80396535a316add7d47b1c5b9e0398dd1f584149341460c5"
+    router: Account = "5HXjj3xhtRMqRYCRaXTDcVPz3Mez2XBruyujw6UEkvn8PCiA"
+    registry: Account = "5FsB91tXSEuMj6akzdPczAtmBaVKToqHmtAwSUzXh49AYzaD"
+
+
+class EnsNames(msgspec.Struct, frozen=True, kw_only=True):
+    """[names.ens]: names that end in `.eth`, on Ethereum."""
+
+    rpc: Addresses = ("https://ethereum-rpc.publicnode.com", "https://eth.drpc.org", "https://eth.llamarpc.com")
+    "Servers of the chain, asked in this order."
+
+    chain_id: Annotated[int, Meta(ge=0, lt=1 << 53, description="a whole number, or 0 for any chain")] = 1
+    "The chain's number (EIP-155): a server of another chain is refused."
+
+    registry: Annotated[
+        str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$", description="an address: 0x and 40 characters of 0-9 and a-f")
+    ] = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
+    "Of ENS; the same on Ethereum and its test networks."
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """[names]: where names such as `copybara.azero` are looked up."""
+
+    own_name: Annotated[
+        str, Meta(max_length=64, description='a name such as "staex.azero", or empty', extra=_accepts(_plain))
+    ] = ""
+    "The owner's own name: it stands on the contact card, and `copybara doctor` checks where it leads."
+
+    server_seconds: Annotated[float, Meta(ge=0.2, le=15, description="a number of seconds from 0.2 to 15")] = 4.0
+    "What one server may take; all together never take more than 15."
+
+    reuse: Annotated[int, Meta(ge=0, le=86_400, description="a whole number of seconds from 0 to 86400")] = 600
+    "For how long `copybara resolve` repeats an answer without asking again. A call always asks."
+
+    azero: AzeroNames = AzeroNames()
+    tzero: TzeroNames = TzeroNames()
+    ens: EnsNames = EnsNames()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. `Config()` is what holds without a file."""
 
@@ -169,8 +353,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     calls: Calls = Calls()
     answer: Answering = Answering()
     media: MediaSettings = MediaSettings()
+    devices: Devices = Devices()
+    camera: Camera = Camera()
+    handset: Handset = Handset()
+    machine: Machine = Machine()
     staex: Staex = Staex()
     yggdrasil: Yggdrasil = Yggdrasil()
+    telegram: Telegram = Telegram()
+    names: Names = Names()
 
 
 def load(path: Path | None) -> Config:
@@ -209,7 +399,9 @@ def parse(text: str, path: Path) -> Config:
         file=_absolute(config.media.file, path.parent),
         record_to=_absolute(config.media.record_to, path.parent),
     )
-    return msgspec.structs.replace(config, media=media)
+    telegram = msgspec.structs.replace(config.telegram, token_file=_absolute(config.telegram.token_file, path.parent))
+    machine = msgspec.structs.replace(config.machine, greeting=_absolute(config.machine.greeting, path.parent))
+    return msgspec.structs.replace(config, media=media, machine=machine, telegram=telegram)
 
 
 class _Problem(NamedTuple):
@@ -258,7 +450,9 @@ def _problems(struct: type[msgspec.Struct], table: dict[str, Any], place: Key = 
         elif get_origin(settings[word]) is Annotated:
             meta = get_args(settings[word])[1]
             if not _fits(value, settings[word], meta):
-                yield _Problem(key, f"{'.'.join(key)} is {_shown(value)}.", f"It must be {meta.description}.")
+                # A password in a value that isn't right is one all the same.
+                shown = "not right" if (meta.extra or {}).get("secret") else _shown(value)
+                yield _Problem(key, f"{'.'.join(key)} is {shown}.", f"It must be {meta.description}.")
         elif isinstance(value, dict):
             yield from _problems(settings[word], value, key)
         else:
@@ -273,6 +467,18 @@ def _contradictions(document: dict[str, Any]) -> Iterator[_Problem]:
     if config.answer.endpoint == "file" and not config.media.file:
         yield _Problem(
             ("answer", "endpoint"), 'answer.endpoint is "file", but there is no file.', "Name one in [media] as file."
+        )
+    if config.answer.endpoint == "handset" and not config.handset.enabled:
+        yield _Problem(
+            ("handset", "enabled"),
+            'handset.enabled is false, but calls are to go to the handset page ("handset").',
+            "Choose what answers in its place: endpoint under [answer].",
+        )
+    if config.answer.endpoint == "camera" and not config.camera.address:
+        yield _Problem(
+            ("answer", "endpoint"),
+            'answer.endpoint is "camera", but there is no camera.',
+            "Give its address in [camera] as address.",
         )
 
 

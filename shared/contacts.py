@@ -107,6 +107,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     telegram_bot: str | None = None
     "The user name of their bot in Telegram, without @."
 
+    telegram_name: str | None = None
+    "Their own user name in Telegram, without @: what a link that opens their chat needs."
+
     created: int
     "When the contact was added, Unix seconds."
 

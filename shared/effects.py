@@ -15,6 +15,9 @@ class Timer(enum.StrEnum):
     RING = "ring"
     "Until the link expires."
 
+    MACHINE = "machine"
+    "Until the answering machine takes a call that rings."
+
     CONNECT = "connect"
     "Until a leg should have come up after the answer."
 
@@ -83,6 +86,11 @@ class AnnounceAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Let the answering machine have the call that nobody has taken, and tell the owner."""
+
+
+@dataclass(frozen=True, slots=True)
 class PostDecline:
     """Post that the owner doesn't want the call."""
 
@@ -131,6 +139,7 @@ Effect: TypeAlias = (
     | OpenLeg
     | PostAnswer
     | AnnounceAnswer
+    | TakeMessage
     | PostDecline
     | PostBusy
     | Redial

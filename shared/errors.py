@@ -4,7 +4,18 @@
     ├── InputError              what the owner typed or configured
     │   ├── NodeIdError
     │   ├── NameNotFound
+    │   │   ├── NameExpired
+    │   │   └── NoNodeRecord
+    │   ├── ConfusingName
     │   └── ConfigError
+    ├── NameSystemError         a name system that can't be asked, or says what can't be used
+    │   ├── ServerFault         … one of its servers
+    │   │   ├── BadAnswer
+    │   │   └── ContractGone
+    │   ├── NamesUnreachable
+    │   ├── BadRecord
+    │   ├── OffChainName
+    │   └── NameHeld            a name that leads to another node than before
     ├── LinkError               a link that can't be used
     │   └── BadLink             … or read, with its Reason (in tokens.py)
     ├── LocalProtocolError      our own program did what the protocol does not allow
@@ -20,6 +31,7 @@
     │   └── WrongIdentity
     ├── MediaError              an endpoint that can't play, record or open its device
     ├── CallRefused             a call that can't be placed, answered or ended right now
+    ├── HandsetError            a handset page that isn't ours, or isn't of this version
     ├── NotRunning              nobody to talk to on the control socket
     └── DemoFailed              the demo didn't show what it promises
 
@@ -72,6 +84,27 @@ class NameNotFound(InputError):
     """
 
 
+class NameExpired(NameNotFound):
+    """That name's registration has expired, so it leads nowhere.
+
+    Ask the other person for their contact card, or to renew the name.
+    """
+
+
+class NoNodeRecord(NameNotFound):
+    """That name exists, but its owner hasn't written a node id under it.
+
+    Ask them to: `copybara card --records` prints what to write, and docs/names.md says with which tools.
+    """
+
+
+class ConfusingName(InputError):
+    """That name has characters that are made to look like others.
+
+    Type it yourself instead of copying it. Nobody was asked for it.
+    """
+
+
 class ConfigError(InputError):
     """The configuration can't be used.
 
@@ -82,6 +115,70 @@ class ConfigError(InputError):
         super().__init__(sentence, hint)
         self.line = line
         self.key = key
+
+
+class NameSystemError(CopybaraError):
+    """The name system can't be asked.
+
+    Try again later, or call the node id.
+    """
+
+
+class ServerFault(NameSystemError):
+    """A server of the name system can't be used.
+
+    Set other servers under [names] in the configuration; docs/names.md lists some.
+    """
+
+
+class BadAnswer(ServerFault):
+    """A server of the name system answered with something that isn't an answer.
+
+    Set other servers under [names] in the configuration.
+    """
+
+
+class ContractGone(ServerFault):
+    """The name system's contract isn't on that chain.
+
+    Compare `registry` and `router` under [names] in the configuration with docs/names.md.
+    """
+
+
+class NamesUnreachable(NameSystemError):
+    """No server of the name system answers.
+
+    Try again later, call the node id, or set other servers under [names] in the configuration.
+    """
+
+
+class BadRecord(NameSystemError):
+    """The record under that name isn't a node id.
+
+    Ask its owner to correct it: `copybara card --records` prints what belongs there.
+    """
+
+
+class OffChainName(NameSystemError):
+    """That name's records aren't on the chain but at a web server that the chain names (CCIP-Read).
+
+    It isn't asked: whoever runs it would learn your address and whom you call. Use the node id or a contact card.
+    """
+
+
+class NameHeld(NameSystemError):
+    """That name leads to another node than before. Nothing was called.
+
+    Ask the other person over another way which node is theirs.
+    """
+
+    def __init__(self, name: str, *, before: str, now: str) -> None:
+        super().__init__(
+            f"{name} leads to another node than before. Nothing was called.\nbefore  {before}\nnow     {now}"
+        )
+        self.name = name
+        self.before = before
+        self.now = now
 
 
 class LinkError(CopybaraError):
@@ -179,6 +276,13 @@ class CallRefused(CopybaraError):
     """That isn't possible right now.
 
     /status shows what is going on.
+    """
+
+
+class HandsetError(CopybaraError):
+    """The handset page said something that this program doesn't understand.
+
+    Reload the page.
     """
 
 

@@ -17,6 +17,9 @@ class Place:
 class Offered:
     """A request was read that the owner is to be asked about. Begins a call as its callee."""
 
+    machine: bool = False
+    "Whether the answering machine takes it when nobody does."
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -34,6 +37,11 @@ class Busy:
 @dataclass(frozen=True, slots=True)
 class Decline:
     """The owner doesn't want the call that rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The owner wants no more of the call that rings, and its caller to learn nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,11 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Timer.MACHINE ran out: it has rung long enough."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectTimeout:
     """Timer.CONNECT ran out."""
 
@@ -156,6 +169,7 @@ Event: TypeAlias = (
     | Answer
     | Busy
     | Decline
+    | Ignore
     | HangUp
     | Stop
     | Failed
@@ -171,6 +185,7 @@ Event: TypeAlias = (
     | PathRestored
     | RemoteBye
     | Expired
+    | Unanswered
     | ConnectTimeout
     | GaveUp
     | Replaced

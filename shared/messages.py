@@ -39,7 +39,7 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type"):
     """A tagged map."""
 
 
-class Hello(_Message, frozen=True, tag="hello"):
+class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
     """The first message of each side."""
 
     version: Byte
@@ -47,6 +47,9 @@ class Hello(_Message, frozen=True, tag="hello"):
 
     media: Byte
     "The media it will send: bits as in links."
+
+    automatic: bool = False
+    "The sender's program answered the call without asking: the caller is to know that perhaps nobody is there yet."
 
 
 class PairKey(_Message, frozen=True, tag="pair-key"):

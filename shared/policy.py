@@ -39,6 +39,9 @@ class Decision:
     media: Media = Media.NONE
     "What the caller gets if the call is answered: at most what it wants; nothing if it isn't to be answered."
 
+    machine: bool = False
+    "Whether the answering machine takes the call when it has rung long enough."
+
 
 def decide(
     *,
@@ -52,6 +55,7 @@ def decide(
     busy: bool,
     unknown: Literal["ring", "ignore"],
     lifetime: int = LIFETIME,
+    machine_after: int = 0,
 ) -> Decision:
     """Decide about a call by its link, its caller and the time.
 
@@ -59,7 +63,8 @@ def decide(
     Nobody can write the first, and an answer to a forged second one reaches that contact's node and no other, so
     both are treated alike. None is a stranger, for whom `unknown` is the owner's wish. `media` is what the caller
     wants, `created`, `now` and `lifetime` are (Unix) seconds, `local_time` the owner's. `mine` tells a link for this
-    node, `seen` what the store knows of it, `busy` that no further call can be taken now.
+    node, `seen` what the store knows of it, `busy` that no further call can be taken now. `machine_after` is after how
+    many seconds the answering machine takes the call of a contact, if the link lives that long; 0: it never does.
 
     Our own link is no call at all. Then the checks stand in the order of Reason; malformed links and other versions
     don't come this far.
@@ -88,7 +93,8 @@ def decide(
         if trust is Trust.AUTO:
             accepted = Decision(Action.AUTO, Reason.TRUSTED, allowed)
         else:
-            accepted = Decision(Action.RING, Reason.ASK, allowed)
+            machine = 0 < machine_after < created + lifetime - now
+            accepted = Decision(Action.RING, Reason.ASK, allowed, machine)
     return Decision(Action.BUSY, Reason.BUSY) if busy else accepted
 
 

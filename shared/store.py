@@ -25,7 +25,7 @@ import msgspec
 from shared.call_records import CallRecord, RunningCall
 from shared.contacts import Contact, check_name
 from shared.errors import CopybaraError, DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
-from shared.names import Answer
+from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store_files import (
     FILE_MODE,
@@ -53,7 +53,7 @@ SMALLEST_PAGE = 512
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, Answer)
+_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName)
 
 
 class Store:
@@ -117,7 +117,7 @@ class Store:
 
     def save_contact(self, contact: Contact) -> None:
         """Add a contact, or replace the one of that name. Raises InputError if the node is another contact's."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             self._refuse_second_name(contact)
             database.execute(
                 "INSERT INTO contacts (name_key, node, value) VALUES (?, ?, ?) "
@@ -128,7 +128,7 @@ class Store:
     def rename_contact(self, old: str, new: str) -> Contact:
         """Give a contact another name and return it. Raises NameNotFound, or InputError if `new` can't be used."""
         new = check_name(new)
-        with self._transaction() as database:
+        with self.transaction() as database:
             contact = msgspec.structs.replace(self._contact_or_raise(old), name=new)
             holder = self.contact_named(new)
             if holder is not None and holder.node != contact.node:
@@ -144,7 +144,7 @@ class Store:
 
     def remove_contact(self, name: str) -> Contact:
         """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             contact = self._contact_or_raise(name)
             database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
             database.execute("DELETE FROM pair_secrets WHERE node = ?", (contact.node.key,))
@@ -158,7 +158,7 @@ class Store:
         """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once."""
         if len(secret) != SECRET_BYTES:
             raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at) VALUES (?, ?, ?)",
                 (node.key, secret, now),
@@ -172,7 +172,7 @@ class Store:
 
     def commit_secret(self, node: NodeId, secret: bytes) -> bool:
         """From now on write with this secret; False if it isn't kept any more (the contact was removed)."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             changed = database.execute(
                 "UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret)
             )
@@ -180,7 +180,7 @@ class Store:
 
     def secret_used(self, node: NodeId, secret: bytes) -> None:
         """The other side wrote with this secret, so it has it: commit it and erase all that are older."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))
             erased = database.execute(
                 "DELETE FROM pair_secrets WHERE node = :node AND id < "
@@ -208,7 +208,7 @@ class Store:
 
     def use_link(self, raw: bytes, *, ours: bool, expires: int) -> bool:
         """Mark a link (its bytes, not its text) as used; False if it already was, here or in another process."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             added = database.execute(
                 "INSERT OR IGNORE INTO links (digest, ours, expires) VALUES (?, ?, ?)",
                 (hashlib.sha256(raw).digest(), ours, expires),
@@ -224,14 +224,14 @@ class Store:
 
     def forget_links(self, before: int) -> int:
         """Drop the links that expired before that time and return how many; they are refused for their age now."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             return database.execute("DELETE FROM links WHERE expires < ?", (before,)).rowcount
 
     # Calls.
 
     def save_call(self, call: RunningCall) -> None:
         """Keep a running call, or what has changed in it."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO running_calls (reference, value) VALUES (?, ?)",
                 (call.reference, _encode(call)),
@@ -244,14 +244,14 @@ class Store:
 
     def remove_call(self, reference: bytes) -> None:
         """Forget a running call and erase its secret; nothing happens if there is none."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             erased = database.execute("DELETE FROM running_calls WHERE reference = ?", (reference,)).rowcount
         if erased:
             self._erase_log()
 
     def log_call(self, record: CallRecord) -> None:
         """Add a call that has ended to the log."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("INSERT INTO call_log (value) VALUES (?)", (_encode(record),))
             database.execute("DELETE FROM call_log WHERE id <= (SELECT max(id) FROM call_log) - ?", (CALLS_LOGGED,))
 
@@ -262,17 +262,43 @@ class Store:
 
     # Names that were looked up.
 
-    def remember_name(self, name: str, node: NodeId, source: str, when: int) -> None:
-        """Keep what a name resolved to, in place of what it did before."""
-        answer = Answer(node=node, source=source, name=name, at=when, from_memory=True)
-        with self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO names (name_key, value) VALUES (?, ?)", (name_key(name), _encode(answer))
-            )
+    def keep_name(self, kept: KeptName) -> None:
+        """Keep what is known of a name, in place of what was before."""
+        with self.transaction() as database:
+            self._keep_name(database, kept)
 
-    def remembered_name(self, name: str) -> Answer | None:
-        """What the name resolved to when it was looked up last."""
-        return self._decoded(Answer, "SELECT value FROM names WHERE name_key = ?", name_key(name))
+    def kept_name(self, name: str) -> KeptName | None:
+        """What is known of a name, in upper or lower case."""
+        return self._decoded(KeptName, "SELECT value FROM names WHERE name_key = ?", name_key(name))
+
+    def kept_names(self) -> list[KeptName]:
+        """All names that were looked up."""
+        return [self._decode(row[0], KeptName) for row in self._rows("SELECT value FROM names ORDER BY name_key")]
+
+    def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
+        """Keep a name's new node and move the contact that goes by it there, both or neither.
+
+        The pair secrets of the contact's old node are erased. Raises InputError if the node is another contact's.
+        """
+        with self.transaction() as database:
+            self._keep_name(database, kept)
+            if contact is not None:
+                self._refuse_second_name(contact)
+                key = name_key(contact.name)
+                database.execute(
+                    "DELETE FROM pair_secrets WHERE node = (SELECT node FROM contacts WHERE name_key = ?)", (key,)
+                )
+                database.execute(
+                    "UPDATE contacts SET node = ?, value = ? WHERE name_key = ?",
+                    (contact.node.key, _encode(contact), key),
+                )
+        self._erase_log()
+
+    def _keep_name(self, database: sqlite3.Connection, kept: KeptName) -> None:
+        database.execute(
+            "INSERT OR REPLACE INTO names (name_key, value) VALUES (?, ?)",
+            (name_key(kept.answer.name), _encode(kept)),
+        )
 
     # Below: SQLite.
 
@@ -317,7 +343,8 @@ class Store:
             return _code(error) in _DAMAGE
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: what the block does is on the disk at its end as a whole, or not at all."""
         with self._known_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -326,6 +353,10 @@ class Store:
             except BaseException:
                 self._database.rollback()
                 raise
+
+    def rows(self, query: str, *parameters: object) -> list[Any]:
+        """The answer to a query that changes nothing."""
+        return self._rows(query, *parameters)
 
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with self._known_errors():
@@ -394,7 +425,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _encode(value: Contact | RunningCall | CallRecord | Answer) -> bytes:
+def _encode(value: Contact | RunningCall | CallRecord | KeptName) -> bytes:
     return msgspec.json.encode(value)
 
 

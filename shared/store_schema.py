@@ -53,6 +53,39 @@ STEPS: tuple[Step, ...] = (
             value BLOB NOT NULL
         ) STRICT""",
     ),
+    (
+        # What messengers bring and take, see journal.py.
+        """CREATE TABLE inbox (
+            messenger TEXT NOT NULL,
+            id INTEGER NOT NULL,
+            stored INTEGER NOT NULL,
+            entry BLOB,
+            PRIMARY KEY (messenger, id)
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            messenger TEXT NOT NULL,
+            call TEXT,
+            value BLOB NOT NULL
+        ) STRICT""",
+        """CREATE TABLE shown_calls (
+            messenger TEXT NOT NULL,
+            call TEXT NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (messenger, call)
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE missed_calls (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            messenger TEXT NOT NULL,
+            value BLOB NOT NULL
+        ) STRICT""",
+        """CREATE TABLE messenger_facts (
+            messenger TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (messenger, name)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

@@ -7,15 +7,18 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, BinaryIO
 
 import msgspec
 
-from bot.conversation import MAX_MESSAGE, IncomingMessage, Post
-from bot.texts import shown
+from bot.conversation import MAX_MESSAGE, IncomingMessage, Listener, Post
+from bot.texts import shown, with_commands
+from peer.line import Line
 
 OWNER = "owner"
+CHAT = "chat"
+"The name of the conversation on the console."
 
 MAX_LINE = 64 * 1024
 "Bytes of one line of input; a longer one is no message."
@@ -41,44 +44,57 @@ class Console:
         self._source = sys.stdin.fileno() if source is None else source
         self._sink = sink or sys.stdout.buffer
 
-    async def run(self, hear: Callable[[IncomingMessage], None]) -> None:
-        """Hand every line of input to `hear` until the input ends."""
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Nothing needs to run for writing."""
+        yield
+
+    async def run(self, listener: Listener) -> None:
+        """Let every line of input be heard, one after the other, until the input ends."""
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[bytes | None] = asyncio.Queue()
 
         def read() -> None:
             # Not the loop's own reader: stdin may be a file. Not its executor: the end would wait for this thread.
-            for line in _lines(self._source):
-                loop.call_soon_threadsafe(lines.put_nowait, line)
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                for line in _lines(self._source):
+                    loop.call_soon_threadsafe(lines.put_nowait, line)
                 loop.call_soon_threadsafe(lines.put_nowait, None)
 
         threading.Thread(target=read, name="stdin", daemon=True).start()
         while (line := await lines.get()) is not None:
             message = self._message(line.decode("utf-8", "replace"))
             if message is not None:
-                hear(message)
+                await listener.hear(message)
 
-    def ready(self, node: str, notices: list[str]) -> None:
-        """Say that links can be read and calls be made from now on."""
+    def ready(self, node: str, notices: list[str], handset: str | None) -> None:
+        """Say that links can be read and calls be made from now on, and where the handset page is."""
         if self._as_json:
-            self._put({"type": "ready", "node": node})
+            self._put({"type": "ready", "node": node, "handset": handset})
             return
-        self._print(*notices, f"Your node: {node}", "Type /help for what I can do, or paste a link. Ctrl-C ends.", "")
+        page = [f"Handset:   {handset}"] if handset else []
+        first_steps = "Type /help for what I can do, or paste a link. Ctrl-C ends."
+        self._print(*notices, f"Your node: {node}", *page, first_steps, "")
+
+    def handles(self, chat: str) -> bool:
+        """The console is the conversation that has no name of its own."""
+        return chat == CHAT
 
     def post(self, post: Post) -> None:
         """Write one message."""
+        text = with_commands(post)
         if self._as_json:
-            self._put({"type": "post", "to": post.to, "text": post.text, "token": post.token})
+            file = {"file": str(post.file)} if post.file else {}
+            self._put({"type": "post", "to": post.to, "text": text, "token": post.token, **file})
         elif post.to == "chat":
-            self._print("┌ send this to the other person:", f"│ {post.text}", "└")
+            self._print("┌ send this to the other person:", f"│ {text}", "└")
         else:
-            self._print(*post.text.splitlines())
+            self._print(*text.splitlines())
 
-    def call_changed(self, report: dict[str, object]) -> None:
+    def call_changed(self, line: Line) -> None:
         """Write the state of a call; people read it in the posts already."""
         if self._as_json:
-            self._put({"type": "call", **report})
+            self._put({"type": "call", **line.report()})
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():
@@ -87,7 +103,7 @@ class Console:
             return IncomingMessage(line.strip(), OWNER, from_owner=True)
         try:
             said = msgspec.json.decode(line, type=InputLine)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             self._put({"type": "error", "text": f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}'})
             return None
         return IncomingMessage(said.text[:MAX_MESSAGE], said.sender, from_owner=said.sender == OWNER)
@@ -104,7 +120,8 @@ class Console:
             self._sink.flush()
         except BrokenPipeError:
             # Whoever read us has gone. The input ends soon as well, or Ctrl-C comes; calls go on until then.
-            self._sink = open(os.devnull, "wb")  # noqa: SIM115
+            # What is left in the buffer goes nowhere as well.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._sink.fileno())
 
 
 def _lines(source: int) -> Iterator[bytes]:

@@ -5,18 +5,53 @@ Only names and the factory are here; an endpoint and the media libraries are imp
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from shared.config import MediaSettings
-from shared.errors import ConfigError
+from shared.config import Config
+from shared.errors import ConfigError, InputError
 from shared.media import Media
 
 if TYPE_CHECKING:
     from peer.leg import Leg
 
-NAMES = ("pattern", "echo", "file", "recorder", "none")
+HANDSET = "handset"
+
+NAMES = (HANDSET, "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none")
 "Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
+
+ANSWERING_MACHINE = "answering-machine"
+
+ONLY_FOR_TRUSTED = frozenset({"camera"})
+"Endpoints that show what nobody but a trusted contact may see, not even when the owner answers by hand."
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The call that an endpoint is made for."""
+
+    number: int = 0
+    "Line.number."
+
+    label: str = ""
+    "Usually who it is with; becomes part of a recording's name."
+
+    automatic: bool = False
+    "Whether it was answered without asking, so that a tone has to be heard on both sides."
+
+    recorded: Callable[[Path], None] = lambda path: None
+    "Called in the event loop with a recording that is finished."
+
+    handset: Callable[[], Endpoint] | None = None
+    "Makes the endpoint of the handset page; None: this program has no page."
+
+    attended: Callable[[], bool] = lambda: False
+    "Whether somebody has a handset page open, which gives the notice of an automatic answer on this side itself."
+
+    finished: Callable[[], None] = lambda: None
+    "Called in the event loop when the endpoint wants the call to end."
 
 
 class Endpoint(Protocol):
@@ -37,18 +72,46 @@ class Endpoint(Protocol):
         """End everything that was started. Does nothing the second time."""
 
 
-def make(name: str, settings: MediaSettings, *, recordings: Path, label: str = "") -> Endpoint:
+def check_endpoint(name: str) -> str:
+    """Return the name of an endpoint that there is. Raises InputError that lists them."""
+    if not all(part in NAMES for part in name.split("+", 1)):
+        raise InputError("There is no such media endpoint.", f"There are: {', '.join(NAMES)}.")
+    return name
+
+
+def only_for_trusted(name: str) -> bool:
+    """Whether an endpoint may be used in a call with a trusted contact only."""
+    return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
+
+
+def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Occasion()) -> Endpoint:
     """An endpoint for one call.
 
-    `recordings` is the folder that a recorder uses where none is set, `label`, usually who the call is with, becomes
-    part of a recording's name. Raises ConfigError for a name that doesn't exist or one that lacks its setting.
+    `recordings` is the folder that a recorder uses where none is set. Raises ConfigError for a name that doesn't
+    exist or one that lacks its setting.
     """
+    endpoint = _make(name, config, recordings, occasion)
+    if occasion.automatic:
+        from peer.media.notice import Announced
+
+        return Announced(endpoint, config.devices, occasion.attended)
+    return endpoint
+
+
+def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> Endpoint:
+    settings = config.media
     if "+" in name:
         from peer.media.both import Both
 
         sender, _, receiver = name.partition("+")
-        return Both(*(make(part, settings, recordings=recordings, label=label) for part in (sender, receiver)))
+        return Both(*(_make(part, config, recordings, occasion) for part in (sender, receiver)))
     match name:
+        case "handset":
+            if occasion.handset is None:
+                raise ConfigError(
+                    "The handset page is switched off.", "Set `enabled` under [handset].", key="handset.enabled"
+                )
+            return occasion.handset()
         case "none":
             from peer.media.none import NoMedia
 
@@ -70,5 +133,31 @@ def make(name: str, settings: MediaSettings, *, recordings: Path, label: str = "
         case "recorder":
             from peer.media.recorder import Recorder
 
-            return Recorder(Path(settings.record_to) if settings.record_to else recordings, label)
+            return Recorder(_recordings(config, recordings), occasion.label, occasion.recorded)
+        case "devices":
+            from peer.media.devices import LocalDevices
+
+            return LocalDevices(config.devices, settings.width, settings.height, settings.fps)
+        case "camera":
+            from peer.media.camera_rtsp import IpCamera
+
+            if not config.camera.address:
+                raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
+            return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)
+        case "answering-machine":
+            from peer.media.answering_machine import AnsweringMachine
+            from peer.media.recorder import Recorder
+
+            greeting = Path(config.machine.greeting) if config.machine.greeting else None
+            return AnsweringMachine(
+                Recorder(_recordings(config, recordings), occasion.label, occasion.recorded),
+                greeting,
+                (settings.width, settings.height, settings.fps),
+                config.machine.longest,
+                occasion.finished,
+            )
     raise ConfigError(f"There is no media endpoint {name!r}.", f"There are: {', '.join(NAMES)}.", key="answer.endpoint")
+
+
+def _recordings(config: Config, default: Path) -> Path:
+    return Path(config.media.record_to) if config.media.record_to else default

@@ -18,9 +18,13 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video import VideoStream
-from av.video.frame import PictureType
 
+from peer.media.encoded import Encoded, VP8Pictures, goes_as_it_is
+from peer.media.incoming import key_frame_asked
 from peer.media.pacing import Pace
+from peer.media.picture_size import fitting
+from peer.media.reception import key_frame_size
+from peer.media.recorder import opus_milliseconds
 from peer.media.sending import Sending
 from peer.media.tasks import end, in_thread
 from peer.profile import Kind
@@ -48,22 +52,30 @@ READ_AHEAD: dict[Kind, int] = {"audio": 50, "video": 15}
 SHORTEST_PICTURE = 1 / 240
 "Seconds, whatever the file says, so that each turn through it takes some time."
 
+Played = AudioFrame | VideoFrame | Encoded
+
 
 class MediaFile:
-    """A media file, decoded from the start to the end and from the start again, with timestamps that only grow.
+    """A media file, read from the start to the end and from the start again, with timestamps that only grow.
 
-    Its methods block; one thread at a time may use it.
+    What a call carries as it stands in the file isn't decoded. Its methods block; one thread at a time may use it.
     """
 
-    def __init__(self, path: Path, media: Media, width: int, height: int, rate: int) -> None:
-        """Open the file and decode its first frame. Raises MediaError with a sentence about what is wrong with it.
+    def __init__(
+        self, path: Path, media: Media, width: int, height: int, rate: int, *, turns: int | None = None
+    ) -> None:
+        """Open the file and read its first frame. Raises MediaError with a sentence about what is wrong with it.
 
-        Larger pictures are made smaller to fit `width` and `height`, and not more than `rate` a second are given.
+        Larger pictures are made smaller to fit `width` and `height`. Of pictures that have to be decoded not more than
+        `rate` a second are given. `turns` is how many times the file is played; None: over and over.
         """
         self._path = path
         self._media = media
         self._box = width, height
         self._step = 1 / rate
+        self._turns = turns
+        self._as_they_are: set[Kind] = set()
+        "What isn't decoded."
         self._turn = 0.0
         "Where on the timeline this turn through the file began, in seconds."
         self._picture_end = 0.0
@@ -81,7 +93,7 @@ class MediaFile:
         self._first = 0.0
         "The file's timestamp of its start, in seconds."
         self._frames = self._play()
-        self._ahead: AudioFrame | VideoFrame | None = None
+        self._ahead: Played | None = None
         try:
             self._ahead = self.read()
         except BaseException:
@@ -91,13 +103,18 @@ class MediaFile:
     @property
     def kinds(self) -> set[Kind]:
         """What there is to play, of what was wanted."""
-        return {"audio" if isinstance(stream, AudioStream) else "video" for stream in self._streams}
+        return {_kind(stream) for stream in self._streams}
 
-    def read(self) -> AudioFrame | VideoFrame:
-        """The next frame: 20 ms of 48 kHz stereo, or a picture.
+    @property
+    def ended(self) -> bool:
+        """Whether it has been played as often as it is to be."""
+        return self._turns == 0
+
+    def read(self) -> Played:
+        """The next frame: 20 ms of 48 kHz stereo, a picture, or one of both as it stands in the file.
 
         Its `time` says when it is due, in seconds from the first start; sound and pictures are each in order. Raises
-        MediaError if a whole turn through the file gave nothing.
+        MediaError if a whole turn through the file gave nothing, or it has ended.
         """
         ahead, self._ahead = self._ahead, None
         frame = ahead or next(self._frames, None)
@@ -119,11 +136,17 @@ class MediaFile:
         if not self._streams:
             raise MediaError(f"There is no {self._media.words} to play in {self._path}.", "Choose another file.")
         self._first = (self._container.start_time or 0) / av.time_base
+        seconds = (self._container.duration or 0) / av.time_base
+        rate = self._container.size * 8 / seconds if seconds else None
+        self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
 
-    def _play(self) -> Iterator[AudioFrame | VideoFrame]:
-        while True:
+    def _play(self) -> Iterator[Played]:
+        while not self.ended:
             self._open()
             for packet in self._packets():
+                if _kind(packet.stream) in self._as_they_are:
+                    yield from self._encoded(packet)
+                    continue
                 for frame in _decode(packet):
                     yield from self._sound(frame) if isinstance(frame, AudioFrame) else self._picture(frame)
             # The next turn begins where the longer of sound and pictures has ended.
@@ -131,6 +154,23 @@ class MediaFile:
             if end <= self._turn:
                 return
             self._turn = end
+            if self._turns is not None:
+                self._turns -= 1
+
+    def _encoded(self, packet: Packet[Stream]) -> Iterator[Encoded]:
+        """A packet as it is. Those that hold nothing, and pictures before the first whole one, are left out."""
+        data, kind = bytes(packet), _kind(packet.stream)
+        if not data or packet.pts is None:
+            return
+        position = self._turn + max(0.0, float(packet.pts * packet.time_base) - self._first)
+        if kind == "audio":
+            self._samples = max(self._samples, round((position + opus_milliseconds(data) / 1000) * SAMPLE_RATE))
+            yield Encoded(kind, data, position)
+            return
+        key = key_frame_size(data) is not None
+        if key or self._picture_end > self._turn:
+            self._picture_end = max(self._picture_end, position + self._picture_length())
+            yield Encoded(kind, data, position, key)
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """The packets of one turn. A file that is damaged somewhere ends there."""
@@ -173,19 +213,23 @@ class MediaFile:
             position = max(self._turn, self._picture_end)
         else:
             position = self._turn + max(0.0, frame.time - self._first)
-        rate = next(stream.average_rate for stream in self._streams if isinstance(stream, VideoStream))
-        length = max(float(1 / rate), SHORTEST_PICTURE) if rate else self._step
-        self._picture_end = max(self._picture_end, position + length)
+        self._picture_end = max(self._picture_end, position + self._picture_length())
         # A tenth earlier will do: timestamps are rounded.
         if position < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, position)
-        width, height = _fitting(frame.width, frame.height, *self._box)
-        fitted = frame.reformat(width, height, "yuv420p")
-        # A picture that was a key frame in the file is not to become one in the call.
-        fitted.pict_type = PictureType.NONE
+        fitted = fitting(frame, *self._box)
         fitted.pts, fitted.time_base = round(position / VIDEO_TIME), VIDEO_TIME
         yield fitted
+
+    def _picture_length(self) -> float:
+        """Seconds that a picture is shown."""
+        rate = next(stream.average_rate for stream in self._streams if isinstance(stream, VideoStream))
+        return max(float(1 / rate), SHORTEST_PICTURE) if rate else self._step
+
+
+def _kind(stream: Stream) -> Kind:
+    return "audio" if isinstance(stream, AudioStream) else "video"
 
 
 def _open(path: Path) -> InputContainer:
@@ -236,34 +280,45 @@ def _padded(frame: AudioFrame) -> AudioFrame:
     return whole
 
 
-def _fitting(width: int, height: int, widest: int, highest: int) -> tuple[int, int]:
-    """The size to send: not larger than allowed, proportions kept, both sides even."""
-    scale = min(1.0, widest / width, highest / height)
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
-
-
 class FileTrack(MediaStreamTrack):
     """The sound or the pictures of a file, each frame when it is due."""
 
     def __init__(self, kind: Kind, pace: Pace) -> None:
         super().__init__()
         self.kind = kind
-        self._pace = pace
-        self._frames: asyncio.Queue[AudioFrame | VideoFrame | None] = asyncio.Queue(READ_AHEAD[kind])
+        self.played = asyncio.Event()
+        "Set when the last frame has been given."
 
-    async def put(self, frame: AudioFrame | VideoFrame | None) -> None:
+        self._pace = pace
+        self._pictures = VP8Pictures()
+        self._frames: asyncio.Queue[Played | None] = asyncio.Queue(READ_AHEAD[kind])
+
+    async def put(self, frame: Played | None) -> None:
         """Hand over a frame, or None for the end; wait while enough are there. An ended track takes nothing."""
         if self.readyState == "live":
             await self._frames.put(frame)
 
-    async def recv(self) -> AudioFrame | VideoFrame:
+    async def recv(self) -> AudioFrame | VideoFrame | Packet[Stream]:
         """The next frame when it is due. Raises MediaStreamError once the track has ended."""
-        frame = await self._frames.get() if self.readyState == "live" else None
-        if frame is not None and frame.time is not None:
-            await self._pace.until(frame.time)
-        if frame is None or self.readyState != "live":
-            raise MediaStreamError
-        return frame
+        while True:
+            frame = await self._frames.get() if self.readyState == "live" else None
+            if frame is not None and frame.time is not None:
+                await self._pace.until(frame.time)
+            if self.readyState != "live":
+                raise MediaStreamError
+            if frame is None:
+                self.played.set()
+                raise MediaStreamError
+            if not isinstance(frame, Encoded):
+                return frame
+            if frame.kind == "audio":
+                return frame.packet()
+            if (picture := await self._pictures.next(frame)) is not None:
+                return picture
+
+    def want_key_frame(self) -> None:
+        """The other side needs a whole picture. An encoder makes one without being told here."""
+        self._pictures.want_key_frame()
 
     def stop(self) -> None:
         """End the track, also for those who wait to put or to get a frame."""
@@ -281,10 +336,18 @@ class FilePlayer:
 
     name = "file"
 
-    def __init__(self, path: Path, width: int = 640, height: int = 480, rate: int = 15) -> None:
-        """Limits of the pictures: pixels, and frames a second."""
+    def __init__(
+        self, path: Path, width: int = 640, height: int = 480, rate: int = 15, *, turns: int | None = None
+    ) -> None:
+        """Limits of the pictures: pixels, and frames a second. `turns`: how often the file is played; None: always."""
+        self.ended = asyncio.Event()
+        "Set when it has been played as often as it is to be."
+
         self._path = path
         self._limits = width, height, rate
+        self._turns = turns
+        self._leg: Leg | None = None
+        self._tracks: dict[Kind, FileTrack] = {}
         self._file: MediaFile | None = None
         self._media = Media.NONE
         self._sending = Sending()
@@ -300,9 +363,11 @@ class FilePlayer:
         file = self._file
         assert file is not None
         pace = Pace()
-        tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
-        await self._sending.start(leg, tracks.values())
-        self._task = asyncio.create_task(_play(file, tracks))
+        self._tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
+        self._leg = leg
+        leg.tap(self._on_packet)
+        await self._sending.start(leg, self._tracks.values())
+        self._task = asyncio.create_task(self._play(file, self._tracks))
 
     async def detach(self) -> None:
         """End the tracks and close the file."""
@@ -313,24 +378,41 @@ class FilePlayer:
         task, self._task = self._task, None
         await end(task)
         await self._sending.stop()
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.untap(self._on_packet)
+
+    async def _on_packet(self, data: bytes) -> None:
+        if "video" in self._tracks and key_frame_asked(data):
+            # Not before the sender has read the same packet, which makes its encoder give a whole picture.
+            asyncio.get_running_loop().call_soon(self._tracks["video"].want_key_frame)
 
     def _open(self, media: Media) -> None:
         """The file is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile."""
-        self._media, self._file = media, MediaFile(self._path, media, *self._limits)
+        self._media, self._file = media, MediaFile(self._path, media, *self._limits, turns=self._turns)
 
     async def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             await in_thread(file.close)
 
+    async def _play(self, file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
+        try:
+            # A sender ends its track when its leg is lost.
+            while any(track.readyState == "live" for track in tracks.values()):
+                frame = await in_thread(file.read)
+                await tracks[_kind_of(frame)].put(frame)
+        except MediaError as error:
+            if not file.ended:
+                logger.warning("playing has stopped: %s", error)
+            for track in tracks.values():
+                await track.put(None)
+            for track in tracks.values():
+                await track.played.wait()
+            self.ended.set()
 
-async def _play(file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
-    try:
-        # A sender ends its track when its leg is lost.
-        while any(track.readyState == "live" for track in tracks.values()):
-            frame = await in_thread(file.read)
-            await tracks["audio" if isinstance(frame, AudioFrame) else "video"].put(frame)
-    except MediaError as error:
-        logger.warning("playing has stopped: %s", error)
-        for track in tracks.values():
-            await track.put(None)
+
+def _kind_of(frame: Played) -> Kind:
+    if isinstance(frame, Encoded):
+        return frame.kind
+    return "audio" if isinstance(frame, AudioFrame) else "video"

@@ -7,7 +7,15 @@ import contextlib
 import struct
 from typing import TYPE_CHECKING
 
-from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, RtcpSrPacket, is_rtcp
+from aiortc.rtp import (
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    AnyRtcpPacket,
+    RtcpPacket,
+    RtcpPsfbPacket,
+    RtcpSrPacket,
+    is_rtcp,
+)
 
 from peer.media.reception import EncodedFrame, Reception
 from peer.profile import MEDIA
@@ -27,11 +35,12 @@ class Incoming:
     arrives and has no encoder to make a key frame with.
     """
 
-    def __init__(self, leg: Leg, media: Media, *, mirrored: bool = False) -> None:
+    def __init__(self, leg: Leg, media: Media, *, mirrored: bool = False, patience: float | None = None) -> None:
+        """`patience` is how many seconds a missing packet is waited for; None: as long as is good for a recording."""
         self._leg = leg
         self._mirrored = mirrored
         self._packets: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MAX_QUEUE)
-        self._receptions = [Reception(kind) for kind, flag in MEDIA.items() if flag in media]
+        self._receptions = [Reception(kind, patience) for kind, flag in MEDIA.items() if flag in media]
         self._clock = asyncio.get_running_loop().time
 
     def open(self) -> None:
@@ -73,13 +82,25 @@ class Incoming:
             self._packets.put_nowait((self._clock(), data))
 
     def _on_rtcp(self, data: bytes, now: float) -> None:
-        try:
-            packets = RtcpPacket.parse(data)
-        except (ValueError, struct.error):
-            return
-        for packet in packets:
+        for packet in _parsed(data):
             if isinstance(packet, RtcpSrPacket):
                 for reception in self._receptions:
                     reception.note_report(packet, now)
-            elif self._mirrored and isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            elif self._mirrored and _asks_key_frame(packet):
                 self.want_key_frame()
+
+
+def key_frame_asked(data: bytes) -> bool:
+    """Whether that is an RTCP packet in which the other side asks for a whole picture (RFC 4585, RFC 5104)."""
+    return is_rtcp(data) and any(map(_asks_key_frame, _parsed(data)))
+
+
+def _asks_key_frame(packet: AnyRtcpPacket) -> bool:
+    return isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR)
+
+
+def _parsed(data: bytes) -> list[AnyRtcpPacket]:
+    try:
+        return RtcpPacket.parse(data)
+    except (ValueError, struct.error):
+        return []

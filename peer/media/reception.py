@@ -82,8 +82,10 @@ class EncodedFrame:
 class Reception:
     """The stream of one kind of media; when a new sender takes its place, the frames go on."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, patience: float | None = None) -> None:
+        """`patience` is how many seconds a missing packet is waited for; None: PATIENCE."""
         self.kind = kind
+        self._patience = PATIENCE[kind] if patience is None else patience
         self._extensions = HeaderExtensionsMap()
         self._extensions.configure(receive_parameters(kind))
         self._own_ssrc = random.getrandbits(32)
@@ -103,7 +105,7 @@ class Reception:
         if KINDS.get(packet.payload_type) != self.kind:
             return []
         if self._source is None or not self._source.accepts(packet):
-            self._source = _Source(self.kind, packet, now)
+            self._source = _Source(self.kind, packet, now, self._patience)
         source = self._source
         source.statistics.add(packet)
         self._estimate(packet, now)
@@ -156,7 +158,8 @@ class Reception:
 class _Source:
     """One synchronization source: order, loss and frames."""
 
-    def __init__(self, kind: Kind, first: RtpPacket, now: float) -> None:
+    def __init__(self, kind: Kind, first: RtpPacket, now: float, patience: float) -> None:
+        self._patience = patience
         self.ssrc = first.ssrc
         self.statistics = StreamStatistics(CLOCK_RATES[kind])
         self.key_frame_wanted = kind == "video"
@@ -186,7 +189,7 @@ class _Source:
         while self._waiting:
             first = min(self._waiting)
             since, _ = self._waiting[first]
-            if now - since <= PATIENCE[self._kind] and first - self._next <= MAX_MISSING:
+            if now - since <= self._patience and first - self._next <= MAX_MISSING:
                 break
             self._next = first
             self._lose()

@@ -7,6 +7,7 @@ import datetime
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -43,12 +44,16 @@ class Recorder:
 
     name = "recorder"
 
-    def __init__(self, folder: Path, label: str = "") -> None:
-        """`folder` is where the file is made; `label`, usually who calls, becomes part of its name."""
+    def __init__(self, folder: Path, label: str = "", recorded: Callable[[Path], None] = lambda path: None) -> None:
+        """`folder` is where the file is made; `label`, usually who calls, becomes part of its name.
+
+        `recorded` is called with the file once it is finished, if anything is in it.
+        """
         self.path: Path | None = None
         "The file of this call, once it is open."
         self._folder = folder
         self._label = label
+        self._recorded = recorded
         self._recording: Recording | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -76,6 +81,8 @@ class Recorder:
                 self.path.unlink()
         except OSError as error:
             logger.warning("the recording could not be finished: %s", error.strerror)
+        if not recording.empty:
+            self._recorded(self.path)
 
     async def _stop(self) -> None:
         task, self._task = self._task, None

@@ -1,8 +1,11 @@
-"""Threads and tasks of an endpoint, which end before anything that they use is closed."""
+"""Threads, programs and tasks of an endpoint, which end before anything that they use is closed."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +23,15 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
     except asyncio.CancelledError:
         await asyncio.wait([future])
         raise
+
+
+async def end_process(process: asyncio.subprocess.Process) -> None:
+    """Kill a program if it still runs, and wait until it has ended."""
+    if process.returncode is None:
+        # Not process.kill(): it would collect one that has just ended by itself, which asyncio then looks for in vain.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def end(task: asyncio.Task[Any] | None) -> None:

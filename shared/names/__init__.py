@@ -27,6 +27,30 @@ class Answer:
     from_memory: bool
     "Whether it is what the source said at an earlier time, because it could not be asked now."
 
+    server: str = ""
+    "The host that was asked."
+
+    record: str = ""
+    "Which record of the name holds the node."
+
+    card: str = ""
+    "The token of the contact card in the name's records, if there is one of this node."
+
+    owner: str = ""
+    "The account that owns the name, in the spelling of its chain."
+
+    account: str = ""
+    "The account that the name stands for there; most often the owner."
+
+    why: str = ""
+    "Why memory was used, as a sentence."
+
+    looks_like: str = ""
+    "Another name that the owner knows and that this one could be taken for."
+
+    refused: NodeId | None = None
+    "What the name leads to in truth, where the owner has said to stay with `node`."
+
 
 class Resolver(Protocol):
     """Somebody to ask for a name."""

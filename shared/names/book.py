@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from shared.errors import InputError
+from collections.abc import Callable
+
 from shared.names import Answer
-from shared.store import Store, name_key
+from shared.names.lookup import contact_for
+from shared.store import Store
 
 
 class ContactBook:
@@ -12,24 +14,17 @@ class ContactBook:
 
     source = "contacts"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, but: Callable[[str], bool] = lambda _: False) -> None:
+        """`but` tells which names are for somebody else, who asks the book as well."""
         self._store = store
+        self._but = but
 
     async def resolve(self, name: str) -> Answer | None:
         """The node of the contact of that name, else of the one that resolves from it, in upper or lower case.
 
         Raises InputError if several contacts resolve from it.
         """
-        contact = self._store.contact_named(name)
+        contact = None if self._but(name) else contact_for(self._store, name)
         if contact is None:
-            wanted = name_key(name)
-            matches = [
-                each for each in self._store.contacts() if wanted in {name_key(alias) for alias in each.resolves_as}
-            ]
-            if len(matches) > 1:
-                names = " and ".join(each.name for each in matches)
-                raise InputError(f"{name} stands for several contacts: {names}.", "Use the contact's own name.")
-            if not matches:
-                return None
-            contact = matches[0]
+            return None
         return Answer(node=contact.node, source=self.source, name=name, at=contact.created, from_memory=False)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def overlay(request: pytest.FixtureRequest) -> OverlayNetwork:
     """Each of the two networks in turn."""
     network: OverlayNetwork = request.getfixturevalue(request.param)
     return network
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way for copybara to reach an overlay."""
+
+    network: OverlayNetwork
+    command: bool = False
+    "Whether a Staex node is asked by its command, and not by its API."
+
+
+@pytest.fixture(params=["yggdrasil", "staex-api", "staex-command"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each of the ways in turn."""
+    network, _, by = request.param.partition("-")
+    return Way(request.getfixturevalue(network), command=by == "command")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=[yggdrasil_network, staex_network])

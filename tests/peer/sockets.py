@@ -1,4 +1,4 @@
-"""The network sockets that this process has, as the kernel sees them."""
+"""The network sockets that a process has, as the kernel sees them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from pathlib import Path
 TABLES = ("udp", "udp6", "tcp", "tcp6", "raw", "raw6")
 
 
-def own_sockets() -> set[tuple[str, IPv4Address | IPv6Address, int]]:
-    """Protocol, local address and local port of every socket of this process."""
+Sockets = set[tuple[str, IPv4Address | IPv6Address, int]]
+"Protocol, local address and local port."
+
+
+def own_sockets() -> Sockets:
+    """Every network socket of this process."""
+    return sockets_of("self")
+
+
+def sockets_of(process: int | str) -> Sockets:
+    """Every network socket of the process with that number."""
     inodes = set()
-    for descriptor in os.listdir("/proc/self/fd"):
+    for descriptor in os.listdir(f"/proc/{process}/fd"):
         try:
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
+            target = os.readlink(f"/proc/{process}/fd/{descriptor}")
         except FileNotFoundError:  # the folder's own descriptor
             continue
         if target.startswith("socket:["):
             inodes.add(target[len("socket:[") : -1])
     found = set()
     for table in TABLES:
-        path = Path("/proc/self/net") / table
+        path = Path(f"/proc/{process}/net") / table
         for line in path.read_text().splitlines()[1:] if path.exists() else ():
             fields = line.split()
             if fields[9] in inodes:

@@ -28,8 +28,8 @@ async def test_no_media_sends_nothing_and_what_comes_is_only_counted() -> None:
 
 def test_no_media_library_is_loaded_for_it() -> None:
     program = (
-        "import sys; from pathlib import Path; from peer.media import make; from shared.config import MediaSettings;"
-        "make('none', MediaSettings(), recordings=Path('.'));"
+        "import sys; from pathlib import Path; from peer.media import make; from shared.config import Config;"
+        "make('none', Config(), recordings=Path('.'));"
         "sys.exit(bool({'av', 'aiortc'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

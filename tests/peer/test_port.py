@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from peer.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
 from peer.overlay.loopback import loopback_address
-from peer.port import MAX_DATAGRAM, OverlayPort, Refusal
+from peer.port import MAX_DATAGRAM, QUIET_SECONDS, OverlayPort, Refusal
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, OverlayError
 from shared.handshake import Handshake, Role
 from tests.peer.pair import ANNA, BEN, EVE, Stranger, one_link_handshake, two_ports
@@ -214,6 +214,31 @@ async def test_two_connections_of_a_call_cannot_have_the_same_credentials() -> N
         await attempt.close()
         again = connection(ports.caller, CALLER)
         await again.close()
+
+
+async def test_a_port_that_is_left_drops_what_comes_late_and_closes_when_it_is_quiet() -> None:
+    async with waiting_caller() as port, Stranger.at(THEIR_ADDRESS) as neighbour:
+        leaving = asyncio.create_task(port.leave())
+        await asyncio.sleep(0)
+        for datagram in (bytes(check(CALLEE)), b"\x80\x6f", b"", b"junk"):
+            neighbour.send(datagram, port)
+        await leaving
+        assert port.closed
+        assert port.counters.refused == {Refusal.LATE: 4}
+        assert port.counters.received_packets == port.counters.sent_packets == 0
+
+
+async def test_a_port_that_is_left_does_not_wait_for_ever() -> None:
+    async with (
+        waiting_caller() as port,
+        Stranger.at(THEIR_ADDRESS) as neighbour,
+        asyncio.timeout(5),
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(port.leave())
+        while not port.closed:
+            neighbour.send(b"\x80\x6f", port)
+            await asyncio.sleep(QUIET_SECONDS / 4)
 
 
 async def test_closing_a_port_is_noticed_by_its_connections() -> None:

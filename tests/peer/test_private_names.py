@@ -65,6 +65,7 @@ PRIVATE = {
     RTCDtlsTransport: [
         "_handle_rtcp_data",
         "_handle_rtp_data",
+        "_rtp_router",
         "_send_rtp",
         "_set_role",
         "_set_state",

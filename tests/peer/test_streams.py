@@ -105,6 +105,13 @@ def test_packets_are_sorted_by_payload_type_and_ssrc() -> None:
     assert (counters.audio.newest, counters.video.newest) == (1, 3)
 
 
+def test_silence_that_can_be_heard_is_counted() -> None:
+    counters = MediaCounters()
+    for arrival in (1.0, 1.02, 1.119, 1.25, 1.26, 9.0):
+        counters.add_rtp(rtp(), arrival)
+    assert (counters.audio.gaps, counters.video.gaps) == (2, 0)
+
+
 def test_nothing_has_arrived_at_first() -> None:
     counters = MediaCounters()
     assert counters.of("audio").first_arrival is counters.of("video").newest is None

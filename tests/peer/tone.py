@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
@@ -66,3 +67,15 @@ def hertz(frames: Iterable[AudioFrame]) -> float:
         if samples[n] < 0 <= samples[n + 1]
     ]
     return (len(crossings) - 1) * SAMPLE_RATE / (crossings[-1] - crossings[0])
+
+
+def opus_packets(hertz: float, count: int) -> list[bytes]:
+    """A tone, encoded: 20 ms each."""
+    encoder = OpusEncoder()
+    packets = []
+    for number in range(count + 1):
+        frame = AudioFrame("s16", "mono", 960)
+        frame.planes[0].update(sine(hertz, 960, number * 960))
+        frame.pts, frame.sample_rate, frame.time_base = number * 960, SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+        packets += encoder.encode(frame)[0]
+    return packets[:count]

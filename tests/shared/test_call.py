@@ -30,6 +30,7 @@ from shared.effects import (
     StartTimer,
     StopRinging,
     StopTimer,
+    TakeMessage,
     Timer,
     TryResponse,
 )
@@ -59,6 +60,7 @@ from shared.events import (
     RemoteRinging,
     Replaced,
     Stop,
+    Unanswered,
 )
 from shared.handshake import Role
 from shared.tokens import Kind
@@ -127,6 +129,27 @@ def test_an_automatic_answer_never_rings_and_is_announced() -> None:
     call, effects = incoming(Answer(automatic=True), paired=True)
     assert call.state is State.CONNECTING
     assert effects == (AnnounceAnswer(), OpenLeg(), StartTimer(Timer.CONNECT))
+
+
+def test_the_answering_machine_takes_a_call_that_has_rung_long_enough() -> None:
+    call, effects = incoming(Offered(machine=True), paired=True)
+    assert (call.state, effects) == (State.RINGING, (Ring(), StartTimer(Timer.MACHINE)))
+    call, effects = step(call, RUNS_OUT[Timer.MACHINE])
+    assert call.state is State.CONNECTING
+    assert effects == (StopRinging(), TakeMessage(), OpenLeg(), StartTimer(Timer.CONNECT))
+    assert follow(call, LegUp()).state is State.ACTIVE
+
+
+def test_the_answering_machine_posts_the_response_of_a_first_contact() -> None:
+    _, effects = step(callee(paired=False), Unanswered())
+    assert effects == (StopRinging(), TakeMessage(), OpenLeg(), PostAnswer(), StartTimer(Timer.CONNECT))
+
+
+@pytest.mark.parametrize("event", [Answer(), Decline(), RemoteCancelled()])
+def test_what_the_owner_or_the_caller_does_first_leaves_nothing_to_the_machine(event: Event) -> None:
+    call, _ = step(incoming(Offered(machine=True), paired=True)[0], event)
+    with pytest.raises(LocalProtocolError):
+        step(call, Unanswered())
 
 
 def test_what_rings_is_not_answered_automatically() -> None:
@@ -303,7 +326,7 @@ EVENTS: list[Event] = sorted(
 )
 BEGINNINGS = [outgoing(paired=paired)[0] for paired in (True, False)] + [
     incoming(first, paired=paired)[0]
-    for first in (Offered(), Answer(), Answer(True), Busy())
+    for first in (Offered(), Offered(True), Answer(), Answer(True), Busy())
     for paired in (True, False)
 ]
 LIVE = [state for state in State if state is not State.ENDED]
@@ -407,8 +430,8 @@ def test_each_state_that_waits_ends_or_goes_on_when_its_timer_runs_out(state: St
         for effect in rule.effects
         if isinstance(effect, StartTimer)
     }
-    assert len(started) == (state is not State.ACTIVE)
-    assert all(TABLE[state, RUNS_OUT[timer]].state is State.ENDED for timer in started)
+    assert bool(started) is (state is not State.ACTIVE)
+    assert all(TABLE[state, RUNS_OUT[timer]].state is not state for timer in started)
 
 
 def test_every_state_can_be_reached_and_every_reason_given() -> None:

@@ -29,6 +29,7 @@ from shared.effects import (
     StartTimer,
     StopRinging,
     StopTimer,
+    TakeMessage,
     Timer,
     TryResponse,
 )
@@ -178,7 +179,7 @@ class World:
                 node.timers[link] = effect.timer
             case StopTimer():
                 del node.timers[link]
-            case AnswerTheirs() | Ring() | StopRinging() | AnnounceAnswer() | Noted():
+            case AnswerTheirs() | Ring() | StopRinging() | AnnounceAnswer() | TakeMessage() | Noted():
                 pass
 
     def _connect(self, at: int, link: Link) -> None:
@@ -212,7 +213,9 @@ class World:
             if AnswerTheirs() in effects:
                 self._set(at, link, *incoming(Answer(), paired=paired))
         else:
-            self._set(at, link, *incoming(Busy() if node.live() else Offered(), paired=paired))
+            # Every second link finds an answering machine.
+            first = Busy() if node.live() else Offered(machine=link[1] % 2 == 1)
+            self._set(at, link, *incoming(first, paired=paired))
 
 
 def link_of(number: int, *, paired: bool) -> Link:

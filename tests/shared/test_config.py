@@ -104,8 +104,19 @@ def test_settings_are_read() -> None:
         ("calls = {at_once = 99}", 1, "calls.at_once", "from 1 to 16"),
         ("name = 'A'\ncalls = 5", 2, "calls", "[calls]"),
         ("[[calls]]\nlifetime = 5", 1, "calls", "[calls]"),
-        ('[answer]\nendpoint = "camera"', 2, "answer.endpoint", '"pattern", "echo", "file", "recorder" or "none"'),
+        ('[answer]\nendpoint = "mirror"', 2, "answer.endpoint", '"pattern", "echo", "file", "recorder" or "none"'),
         ('[answer]\nendpoint = "file"', 2, "answer.endpoint", "[media]"),
+        ('[answer]\nendpoint = "camera"', 2, "answer.endpoint", "[camera]"),
+        ("[answer]\nmachine_after = -1", 2, "answer.machine_after", "seconds from 0 to 600"),
+        ('[devices]\nsound = "alsa"', 2, "devices.sound", '"pulse" or "portaudio"'),
+        ('[devices]\nmicrophone = " a"', 2, "devices.microphone", "name of a microphone"),
+        ('[devices]\ncamera = "video0"', 2, "devices.camera", '"/dev/video0"'),
+        ('[camera]\naddress = "192.168.1.20"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "file:///etc/passwd"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "rtsp://"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "rtsp://[::1"', 2, "camera.address", "rtsp://"),
+        ('[machine]\ngreeting = "~no-such-user/hello.wav"', 2, "machine.greeting", "path of a file"),
+        ("[machine]\nlongest = 0", 2, "machine.longest", "seconds from 1 to 3600"),
         ('[media]\nfile = "a\\u0000b"', 2, "media.file", "path of a file"),
         ('[media]\nfile = "~no-such-user/film.webm"', 2, "media.file", "path of a file"),
         ("[media]\nrecord_to = []", 2, "media.record_to", "path of a folder"),
@@ -185,6 +196,12 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     media = load(file).media
     assert media.file == str(tmp_path / "films" / "one.webm")
     assert media.record_to == "/var/recordings"
+
+
+def test_a_password_in_a_mistyped_address_is_not_repeated() -> None:
+    for address in ("rtps://admin:secret@192.168.1.20/", "rtsp://admin:secret @192.168.1.20/", "admin:secret"):
+        error = mistake(f'[camera]\naddress = "{address}"')
+        assert "secret" not in f"{error.sentence} {error.hint} {error}"
 
 
 def test_a_tilde_in_a_path_is_the_home_folder() -> None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from shared.call_records import CallRecord, RunningCall
 from shared.contacts import Contact, Hours, Trust
 from shared.errors import DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
 from shared.media import Media
+from shared.names import Answer
+from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import CALLS_LOGGED, SECRETS_KEPT, Store
 from shared.store_schema import APPLICATION_ID, STEPS, Step, migrate, version
@@ -181,7 +184,7 @@ class TestContacts:
 
     def test_a_name_with_half_a_character_is_just_not_known(self, store: Store) -> None:
         assert store.contact_named("\ud800") is None
-        assert store.remembered_name("\ud800") is None
+        assert store.kept_name("\ud800") is None
         with pytest.raises(NameNotFound):
             store.remove_contact("\ud800")
 
@@ -367,25 +370,39 @@ class TestCalls:
 
 
 class TestNames:
-    def test_a_remembered_name_comes_from_memory(self, store: Store) -> None:
-        assert store.remembered_name("copybara.azero") is None
-        store.remember_name("copybara.azero", node(1), "AZERO.ID", 100)
-        answer = store.remembered_name("Copybara.AZERO")
-        assert answer is not None
-        assert (answer.node, answer.source, answer.name, answer.at, answer.from_memory) == (
-            node(1),
-            "AZERO.ID",
-            "copybara.azero",
-            100,
-            True,
-        )
+    def test_a_kept_name_is_found_in_upper_and_lower_case(self, store: Store) -> None:
+        assert store.kept_name("copybara.azero") is None
+        store.keep_name(kept("copybara.azero", node(1), at=100))
+        assert store.kept_name("Copybara.AZERO") == kept("copybara.azero", node(1), at=100)
 
-    def test_the_last_answer_is_the_one_that_is_remembered(self, store: Store) -> None:
-        store.remember_name("copybara.azero", node(1), "AZERO.ID", 100)
-        store.remember_name("COPYBARA.azero", node(2), "AZERO.ID", 200)
-        answer = store.remembered_name("copybara.azero")
-        assert answer is not None
-        assert (answer.node, answer.at) == (node(2), 200)
+    def test_what_was_kept_last_holds(self, store: Store) -> None:
+        store.keep_name(kept("copybara.azero", node(1), at=100))
+        last = replace(kept("copybara.azero", node(1), at=200), refused=node(2))
+        store.keep_name(last)
+        assert store.kept_names() == [last]
+
+    def test_following_a_name_moves_the_contact_and_forgets_the_old_nodes_secrets(self, store: Store) -> None:
+        old = contact("Anna")
+        store.save_contact(old)
+        store.propose_secret(old.node, bytes(32), 1)
+        new = msgspec.structs.replace(old, node=node(77))
+        store.follow_name(kept("anna.azero", node(77), at=100), new)
+        assert store.contacts() == [new]
+        assert store.readable_secrets() == []
+        assert store.kept_name("anna.azero") == kept("anna.azero", node(77), at=100)
+
+    def test_a_name_is_not_followed_to_another_contacts_node(self, store: Store) -> None:
+        old, other = contact("Anna", 1), contact("Bob", 2)
+        store.save_contact(old)
+        store.save_contact(other)
+        with pytest.raises(InputError, match="Bob"):
+            store.follow_name(kept("anna.azero", other.node, at=100), msgspec.structs.replace(old, node=other.node))
+        assert store.contacts() == [old, other]
+        assert store.kept_names() == []
+
+
+def kept(name: str, node: NodeId, *, at: int) -> KeptName:
+    return KeptName(Answer(node=node, source="AZERO.ID", name=name, at=at, from_memory=False))
 
 
 class TestSeveralAtATime:

@@ -1,0 +1,74 @@
+"""`python -m benchmarks`: measure everything, print it, and write it into README.md.
+
+With names of figures only those are measured, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import (
+    idle_memory,
+    name_lookup,
+    processor_share,
+    reading_links,
+    relayed_call,
+    request_length,
+    start,
+    time_to_media,
+    yggdrasil_setup,
+)
+from benchmarks.machine import description
+from benchmarks.report import table, write
+
+README = Path(__file__).with_name("README.md")
+
+FIGURES = (
+    request_length,
+    time_to_media,
+    reading_links,
+    start,
+    idle_memory,
+    processor_share,
+    relayed_call,
+    yggdrasil_setup,
+    name_lookup,
+)
+
+MIN_WIDTH = 140
+"Characters of a line where the output isn't a terminal."
+
+
+def main() -> None:
+    names = [figure.NAME for figure in FIGURES]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the alternatives.")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"only this one: {', '.join(names)}")
+    wanted = parser.parse_args().figures
+    if unknown := set(wanted) - set(names):
+        parser.error(f"There is no figure {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = MIN_WIDTH
+    measured = []
+    for figure in FIGURES:
+        if not wanted or figure.NAME in wanted:
+            if missing := getattr(figure, "why_not", str)():
+                console.print(f"{figure.NAME} is left out: {missing}\n")
+                continue
+            with console.status(f"measuring {figure.NAME} …"):
+                measured.append(figure.measure())
+            console.print(table(measured[-1]))
+            console.print()
+    if not wanted:
+        write(README, measured, description())
+        console.print("Written into benchmarks/README.md.")
+    for missed in (f"{each.title}: {row.what}" for each in measured for row in each.rows if row.met is False):
+        console.print(f"goal missed: {missed}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A node in the middle as a process of its own: one call between two legs, relayed or decoded and encoded again.
+
+JSON lines in, JSON lines out. `{"do": "begin", "how": "relay" | "transcode", "secret": …, "port": …}` opens a leg to
+that port of the far side and one for the near side, whose port is answered; both connect. `{"do": "end"}` ends the call
+and is answered by `{}`. The end of the input ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from typing import Any
+
+from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake
+from peer.leg import Leg
+from peer.port import OverlayPort
+from peer.profile import MEDIA
+from peer.relay import Relay, RelayCounters
+from shared.handshake import Role
+from shared.media import Media
+
+
+class Call:
+    """The two legs of one call."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self._secret = bytes.fromhex(asked["secret"])
+        self._far_port = int(asked["port"])
+        self._transcodes = asked["how"] == "transcode"
+        self._stack = contextlib.AsyncExitStack()
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def begin(self) -> int:
+        """Open both ports and connect in the background. Returns the port for the near side."""
+        overlay_port = await OverlayPort.open(MIDDLE, FAR, interface="lo")
+        own_port = await OverlayPort.open(OWN, NEAR, interface="lo")
+        self._stack.callback(overlay_port.close)
+        self._stack.callback(own_port.close)
+        overlay = Leg(overlay_port, handshake(Role.CALLEE, self._secret), remote_port=self._far_port)
+        own = Leg(own_port, handshake(Role.CALLER, self._secret), remote_port=None)
+        self._stack.push_async_callback(overlay.close)
+        self._stack.push_async_callback(own.close)
+        self._connecting = asyncio.create_task(self._connect(overlay, own))
+        return own_port.port
+
+    async def end(self) -> None:
+        """Close everything."""
+        assert self._connecting is not None
+        self._connecting.cancel()
+        await asyncio.wait([self._connecting])
+        await self._stack.aclose()
+        # The sockets are closed in the next turn of the loop.
+        await asyncio.sleep(0)
+
+    async def _connect(self, overlay: Leg, own: Leg) -> None:
+        # Before anything arrives, so that the first key frame isn't missed.
+        tracks = []
+        if self._transcodes:
+            for leg, other in ((overlay, own), (own, overlay)):
+                tracks += [(await leg.receive(kind), other) for kind in MEDIA]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(overlay.connect())
+            group.create_task(own.connect())
+        if self._transcodes:
+            for track, other in tracks:
+                await other.send(track)
+        else:
+            relay = Relay(overlay, own, Media.BOTH, RelayCounters())
+            relay.start()
+            self._stack.callback(relay.stop)
+
+
+async def serve() -> None:
+    """One call after the other."""
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.buffer.readline()))
+    print(json.dumps({"ready": True}), flush=True)
+    call: Call | None = None
+    while line := await lines.get():
+        asked = json.loads(line)
+        reply: dict[str, Any] = {}
+        if asked["do"] == "begin":
+            call = Call(asked)
+            reply = {"port": await call.begin()}
+        elif call is not None:
+            await call.end()
+            call = None
+        print(json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

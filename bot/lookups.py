@@ -1,0 +1,77 @@
+"""Names that are being looked up for the owner, beside everything else that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from shared.errors import CallRefused, CopybaraError
+from shared.names import Answer
+from shared.names.lookup import SystemNames
+
+AT_ONCE = 4
+"Names that are looked up at the same time."
+
+_Result = TypeVar("_Result")
+
+
+class Lookups:
+    """Owns a task for each name. A server that doesn't answer keeps nobody else waiting."""
+
+    def __init__(self, systems: SystemNames) -> None:
+        self._systems = systems
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look names up for the length of the block; what isn't found at its end is given up."""
+        async with asyncio.TaskGroup() as self._group:
+            try:
+                yield
+            finally:
+                for task in self._tasks.values():
+                    task.cancel()
+
+    @property
+    def tasks(self) -> frozenset[asyncio.Task[Any]]:
+        """What is under way."""
+        return frozenset(self._tasks.values())
+
+    def knows(self, name: str) -> bool:
+        """Whether that is a name that has to be looked up."""
+        return self._systems.knows(name)
+
+    def begin(self, name: str, then: Callable[[Answer | CopybaraError], Awaitable[_Result]]) -> asyncio.Task[_Result]:
+        """Look a name up and do something with what comes of it. Raises CallRefused if that is under way already."""
+        assert self._group is not None
+        if name in self._tasks:
+            raise CallRefused("That name is being looked up already.", "/hangup gives it up.")
+        if len(self._tasks) >= AT_ONCE:
+            raise CallRefused("Several names are being looked up already.", "Wait for them, or /hangup.")
+
+        async def look_up() -> _Result:
+            found: Answer | CopybaraError
+            try:
+                answer = await self._systems.resolve(name)
+                assert answer is not None  # as `knows` has said
+                found = answer
+            except CopybaraError as error:
+                found = error
+            finally:
+                del self._tasks[name]
+            return await then(found)
+
+        task = self._group.create_task(look_up(), name=f"look up {name}")
+        self._tasks[name] = task
+        return task
+
+    def stop(self) -> str | None:
+        """Give up the name that was begun last, and return it; None if there is none."""
+        if not self._tasks:
+            return None
+        name, task = list(self._tasks.items())[-1]
+        task.cancel()
+        return name

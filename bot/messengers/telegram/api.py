@@ -1,0 +1,219 @@
+"""Telegram's Bot API as far as we use it. Every method raises TelegramError; faults.py says what is done then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScopeChat,
+    BusinessConnection,
+    CopyTextButton,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InlineQueryResultArticle,
+    InlineQueryResultsButton,
+    InputTextMessageContent,
+    LinkPreviewOptions,
+    ReplyParameters,
+)
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+from telegram.request import HTTPXRequest
+
+from bot.messengers.telegram.buttons import Rows
+from bot.messengers.telegram.intake import Own
+from bot.messengers.telegram.limits import (
+    ALLOWED_UPDATES,
+    ANSWER_SECONDS,
+    CALLBACK_ANSWER_CHARACTERS,
+    CONNECT_SECONDS,
+    FILE_BYTES,
+    FILE_SECONDS,
+    INLINE_BUTTON_CHARACTERS,
+    POLL_SECONDS,
+    UPDATES_AT_ONCE,
+)
+from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.token import Token
+
+COMMANDS = (
+    ("call", "call a contact: /call anna, or /call anna audio"),
+    ("answer", "take the call that rings"),
+    ("decline", "refuse it"),
+    ("hangup", "end the call"),
+    ("contacts", "everybody in your book"),
+    ("card", "your own contact card"),
+    ("status", "what is going on"),
+    ("help", "all commands"),
+)
+
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+class Api:
+    """One bot."""
+
+    def __init__(self, token: Token, base_url: str) -> None:
+        # Two pools, so that a long poll is in nobody's way. The library's own start is left out: it fails offline,
+        # and puts the token into the error.
+        self._requests = (_request(8), _request(1))
+        self._bot, self._polling = (
+            Bot(token.reveal(), base_url=f"{base_url.rstrip('/')}/bot", request=each, get_updates_request=each)
+            for each in self._requests
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Close all connections at the end of the block. Sends nothing by itself."""
+        try:
+            yield
+        finally:
+            for each in self._requests:
+                await each.shutdown()
+
+    async def me(self) -> Own:
+        """Who we are."""
+        user = await self._bot.get_me()
+        return Own(user.id, user.username or "")
+
+    async def updates(self, offset: int | None, *, wait: bool) -> list[dict[str, Any]]:
+        """The updates from `offset` on, as Telegram wrote them; those before it are confirmed by that, and gone.
+
+        `wait`: whether to wait for one if there is none.
+
+        Not Bot.get_updates, which drops the whole batch for one update that it can't read.
+        """
+        # "All methods in the Bot API are case-insensitive", and by this name the library has no objection.
+        found: list[dict[str, Any]] = await self._polling.do_api_request(
+            "getupdates",
+            api_kwargs={
+                "offset": offset,
+                "limit": UPDATES_AT_ONCE,
+                "timeout": POLL_SECONDS if wait else 0,
+                "allowed_updates": list(ALLOWED_UPDATES),
+            },
+            read_timeout=POLL_SECONDS + ANSWER_SECONDS,
+        )
+        return found
+
+    async def send(self, message: Outgoing, owner: int) -> int:
+        """Write a message, and return its number (0 for an answer to a guest query)."""
+        if message.guest:
+            await self._bot.answer_guest_query(message.guest, _article("call", "Call", message.text))
+            return 0
+        if message.file:
+            return await self._send_file(message, owner)
+        sent = await self._bot.send_message(
+            message.chat or owner,
+            message.text,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=_NO_PREVIEW,
+            reply_markup=_keyboard(message.rows),
+            business_connection_id=message.business or None,
+            reply_parameters=ReplyParameters(message.reply_to, allow_sending_without_reply=True)
+            if message.reply_to
+            else None,
+        )
+        return sent.message_id
+
+    async def _send_file(self, message: Outgoing, owner: int) -> int:
+        content = await asyncio.to_thread(_content, Path(message.file))
+        if content is None:
+            raise BadRequest("the file is gone, or too big for Telegram")
+        sent = await self._bot.send_document(
+            message.chat or owner,
+            content,
+            filename=Path(message.file).name,
+            caption=message.text,
+            parse_mode=ParseMode.HTML,
+            write_timeout=FILE_SECONDS,
+        )
+        return sent.message_id
+
+    async def edit(self, owner: int, number: int, text: str, rows: Rows) -> None:
+        """Bring a message of the owner's chat up to date. Telling it the same again is no error."""
+        try:
+            await self._bot.edit_message_text(
+                text,
+                chat_id=owner,
+                message_id=number,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=_NO_PREVIEW,
+                reply_markup=_keyboard(rows),
+            )
+        except BadRequest as error:
+            if "not modified" not in error.message:
+                raise
+
+    async def answer_tap(self, query: str, text: str, *, alert: bool = False) -> None:
+        """Say a word to whoever has tapped a button."""
+        await self._bot.answer_callback_query(query, text[:CALLBACK_ANSWER_CHARACTERS], show_alert=alert)
+
+    async def answer_question(self, query: str, *, result: tuple[str, str, str] | None = None, hint: str = "") -> None:
+        """Answer an inline query with one result (id, title, HTML) or none, for whoever asked and only now."""
+        await self._bot.answer_inline_query(
+            query,
+            [_article(*result)] if result else [],
+            cache_time=0,
+            is_personal=True,
+            button=InlineQueryResultsButton(hint[:INLINE_BUTTON_CHARACTERS], start_parameter="inline")
+            if hint
+            else None,
+        )
+
+    async def connection(self, number: str) -> BusinessConnection:
+        """A connection to a personal account."""
+        return await self._bot.get_business_connection(number)
+
+    async def show_commands(self, owner: int) -> None:
+        """Offer the commands in the owner's chat, and nowhere else."""
+        commands = [BotCommand(name, words) for name, words in COMMANDS]
+        await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
+
+
+def _request(connections: int) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        write_timeout=ANSWER_SECONDS,
+        pool_timeout=ANSWER_SECONDS,
+    )
+
+
+def _content(path: Path) -> bytes | None:
+    """What is in a file, if it is there and may be sent."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= FILE_BYTES else None
+    except OSError:
+        return None
+
+
+def _keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [
+                InlineKeyboardButton(
+                    button.text,
+                    callback_data=button.data or None,
+                    url=button.url or None,
+                    copy_text=CopyTextButton(button.copy) if button.copy else None,
+                )
+                for button in row
+            ]
+            for row in rows
+        ]
+    )
+
+
+def _article(number: str, title: str, text: str) -> InlineQueryResultArticle:
+    content = InputTextMessageContent(text, parse_mode=ParseMode.HTML, link_preview_options=_NO_PREVIEW)
+    return InlineQueryResultArticle(number, title, content)

@@ -1,0 +1,65 @@
+"""Buttons: what they say, and what comes back when they are tapped. Never a token: the id of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bot.conversation import Act, Action
+from bot.messengers.telegram.limits import CALLBACK_DATA_BYTES, COPY_CHARACTERS
+
+
+class Button(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One button; exactly one of the last three is set."""
+
+    text: str
+    data: str = ""
+    url: str = ""
+    copy: str = ""
+
+
+Rows = tuple[tuple[Button, ...], ...]
+
+WORDS = {
+    Act.ANSWER: "Answer",
+    Act.ANSWER_AUDIO: "Answer with audio only",
+    Act.DECLINE: "Decline",
+    Act.BLOCK: "Block",
+    Act.HANG_UP: "Hang up",
+    Act.SAVE: "Save contact",
+    Act.TRUST: "Trust",
+}
+
+_ROWS = ((Act.ANSWER, Act.ANSWER_AUDIO), (Act.DECLINE, Act.BLOCK), (Act.HANG_UP,), (Act.SAVE, Act.TRUST))
+
+
+def rows_for(acts: Sequence[Act], call: str) -> Rows:
+    """The buttons of a call, in the order and rows that they always have."""
+    if not call:
+        return ()
+    rows = tuple(
+        tuple(Button(WORDS[act], data=data_for(Action(act, call))) for act in row if act in acts) for row in _ROWS
+    )
+    return tuple(row for row in rows if row)
+
+
+def data_for(action: Action) -> str:
+    """The callback data of a button."""
+    data = f"{action.act}:{action.call}"
+    assert len(data.encode()) <= CALLBACK_DATA_BYTES
+    return data
+
+
+def action_for(data: str) -> Action | None:
+    """What a tapped button means; None for data that no button of ours has."""
+    act, _, call = data.partition(":")
+    try:
+        return Action(Act(act), call) if call else None
+    except ValueError:
+        return None
+
+
+def copy_button(text: str) -> tuple[Button, ...]:
+    """A button that copies a text, if Telegram takes one of that length."""
+    return (Button("Copy the link", copy=text),) if len(text) <= COPY_CHARACTERS else ()

@@ -1,0 +1,64 @@
+"""What can go wrong between us and Telegram, and what is done about it. Pure.
+
+===================================== ============================================================
+what happened                         what is done
+===================================== ============================================================
+no network, 5xx, a timeout            the same again, after 0.5 s, then twice as long, up to 30 s
+429                                   the same again, after `retry_after` seconds
+400, 403                              never again: the message goes its other way, or nowhere
+409                                   another program reads our updates: said plainly, tried later
+401, 404                              the token is revoked: said plainly, nothing is tried any more
+===================================== ============================================================
+
+A timeout leaves open whether Telegram has taken a message. Its Bot API has no way to say "the same one again", so it is
+sent again: a link that arrives twice is used once, and the buttons of both messages mean the same call.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass
+
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+
+from bot.messengers.telegram.limits import CONFLICT_SECONDS, FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
+
+# The library's own switch for the type that `retry_after` will have in its next version; without it, it warns.
+os.environ.setdefault("PTB_TIMEDELTA", "1")
+
+
+class Fault(enum.Enum):
+    """What kind of failure it was."""
+
+    UNREACHABLE = enum.auto()
+    TOO_FAST = enum.auto()
+    REFUSED = enum.auto()
+    CONFLICT = enum.auto()
+    REVOKED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A failure, and how many seconds to wait before the same is tried again; None: never."""
+
+    fault: Fault
+    again_after: float | None = None
+
+
+def judge(error: TelegramError, failures: int) -> Verdict:
+    """What to do about an error; `failures` are those in a row before it."""
+    match error:
+        case RetryAfter():
+            wait = error.retry_after
+            seconds = wait if isinstance(wait, int) else wait.total_seconds()
+            return Verdict(Fault.TOO_FAST, float(seconds))
+        case InvalidToken():
+            return Verdict(Fault.REVOKED)
+        case Conflict():
+            return Verdict(Fault.CONFLICT, CONFLICT_SECONDS)
+        case BadRequest() | Forbidden():  # BadRequest is a NetworkError to the library
+            return Verdict(Fault.REFUSED)
+        case NetworkError():
+            return Verdict(Fault.UNREACHABLE, min(FIRST_RETRY_SECONDS * 2**failures, LAST_RETRY_SECONDS))
+    return Verdict(Fault.REFUSED)

@@ -1,0 +1,183 @@
+"""From an update to what is kept of it, or to nothing.
+
+A bot that is connected to a personal account reads private talk that is none of its business, and one in a group reads
+other people's. Here is where that ends: what holds neither a link of ours nor a command of the owner's leaves nothing
+behind, not a row, not a line in a log, not a number in a counter. Of a message with a link only the links are kept,
+unless the owner wrote it to the bot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from telegram import Message, MessageEntity, Update, User
+from telegram.constants import ChatType
+
+from bot.conversation import MAX_MESSAGE, Identity
+from bot.messengers.telegram.entries import Asked, Chosen, Claimed, Connection, Entry, Greeted, Heard, Tapped
+from bot.messengers.telegram.routes import OWNER, Route, Way
+from shared.links import BadLink, as_copybara, decode, find
+
+_ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
+# core.telegram.org/bots/features#commands: in a group a command may name the bot that it is for.
+
+_CALLS = frozenset({"call", "answer", "decline", "hangup"})
+"The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The bot that we are."""
+
+    id: int
+    name: str
+    "Its user name."
+
+
+class Intake:
+    """Reads updates for one bot and its owner."""
+
+    def __init__(self, own: Own, owner: int | None) -> None:
+        self.owner = owner
+        "The owner's id; None as long as nobody has claimed the bot."
+        self._own = own
+
+    def read(self, raw: Mapping[str, Any]) -> Entry | None:
+        """What is kept of one update as Telegram wrote it. None: nothing. Raises whatever a strange update makes."""
+        update = Update.de_json(dict(raw), None)
+        if update.message is not None:
+            return _dated(self._message(update.message), update.message)
+        if update.business_message is not None:
+            return _dated(self._business(update.business_message), update.business_message)
+        if update.guest_message is not None:
+            return _dated(self._guest(update.guest_message), update.guest_message)
+        if (query := update.callback_query) is not None:
+            return Tapped(query.id, query.data or "") if self._is_owner(query.from_user) else None
+        if (question := update.inline_query) is not None:
+            return Asked(question.id, question.query if self._is_owner(question.from_user) else "")
+        if (chosen := update.chosen_inline_result) is not None:
+            return Chosen(chosen.result_id) if self._is_owner(chosen.from_user) else None
+        if (connection := update.business_connection) is not None and self._is_owner(connection.user):
+            can_reply = connection.rights is not None and bool(connection.rights.can_reply)
+            return Connection(connection.id, connection.is_enabled, can_reply)
+        return None
+
+    def _message(self, message: Message) -> Entry | None:
+        if message.from_user is None or message.from_user.id == self._own.id:
+            return None
+        if message.chat.type == ChatType.PRIVATE:
+            return self._private(message, message.from_user)
+        if message.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
+            return self._group(message)
+        return None
+
+    def _private(self, message: Message, sender: User) -> Entry | None:
+        text = _text(message)
+        if sender.is_bot:
+            links = _links(text)
+            chat = Route(Way.BOT, (sender.username or "",)).chat
+            return Heard(links, chat, identity=_identity(message)) if links else None
+        command = _ADDRESSED.match(text)
+        argument = text[command.end() :].strip() if command and command["word"] == "start" else ""
+        if self._is_owner(sender):
+            # A deep link arrives as /start TOKEN.
+            return Heard(argument or text, OWNER.chat, from_owner=True, alone=True)
+        if links := _links(text):
+            return Heard(links, Route(Way.PERSON, (str(sender.id),)).chat, identity=_identity(message))
+        if self.owner is None:
+            return Claimed(argument, sender.id)
+        return Greeted(sender.id)
+
+    def _group(self, message: Message) -> Entry | None:
+        text = _text(message)
+        command = _ADDRESSED.match(text)
+        if command and command["bot"] and command["bot"].lower() != self._own.name.lower():
+            return None
+        chat = Route(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
+        if links := _links(text):
+            return self._links_from(message, links, chat)
+        if command and self._is_owner(message.from_user):
+            return Heard(text[: command.end("word")] + text[command.end() :], chat, from_owner=True)
+        return None
+
+    def _business(self, message: Message) -> Entry | None:
+        if message.sender_business_bot is not None:
+            return None  # what a connected bot has written as the owner: an echo
+        connection = message.business_connection_id or ""
+        chat = Route(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
+        if self._is_owner(message.from_user):
+            text = _text(message)
+            command = _ADDRESSED.match(text)
+            # There are no bot_command entities in a chat between people.
+            if command is None or command["word"].lower() not in _CALLS or command["bot"] or _links(text):
+                return None
+            return Heard(text, chat, from_owner=True)
+        links = _links(_text(message))
+        return Heard(links, chat, identity=_identity(message)) if links else None
+
+    def _guest(self, message: Message) -> Entry | None:
+        text = _text(message)
+        words = re.sub(rf"@{re.escape(self._own.name)}\b", " ", text, flags=re.IGNORECASE).split()
+        chat = Route(Way.GUEST, (message.guest_query_id or "",)).chat
+        if links := _links(text):
+            return self._links_from(message, links, chat)
+        above = message.reply_to_message
+        if above is not None and (links := _links(_text(above))):
+            return self._links_from(above, links, chat)
+        if self._is_owner(message.from_user) and words and words[0].lower().lstrip("/") in _CALLS:
+            return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
+        return None
+
+    def _links_from(self, message: Message, links: str, chat: str) -> Heard:
+        """Links that stand in a chat with others. What the owner writes there says nothing of where links are from."""
+        if self._is_owner(message.from_user):
+            return Heard(links, chat, from_owner=True)
+        return Heard(links, chat, identity=_identity(message))
+
+    def _is_owner(self, user: User | None) -> bool:
+        return user is not None and user.id == self.owner
+
+
+def is_about_a_call(text: str) -> bool:
+    """Whether a command is for now and not for later."""
+    command = _ADDRESSED.match(text)
+    return command is not None and command["word"].lower() in _CALLS
+
+
+def _dated(entry: Entry | None, message: Message) -> Entry | None:
+    if not isinstance(entry, Heard):
+        return entry
+    return msgspec.structs.replace(entry, date=int(message.date.timestamp()))
+
+
+def _text(message: Message) -> str:
+    """What can be read in a message, with the addresses behind its words."""
+    entities = message.entities or message.caption_entities
+    hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]
+    return "\n".join([(message.text or message.caption or ""), *hidden])[:MAX_MESSAGE]
+
+
+def _links(text: str) -> str:
+    """The links of ours in a text and nothing else of it; empty if there is none."""
+    tokens = []
+    for found in find(text):
+        try:
+            decode(found.token)
+        except BadLink:
+            continue
+        tokens.append(as_copybara(found.token))
+    return " ".join(tokens)
+
+
+def _identity(message: Message) -> Identity | None:
+    """Who a link is from, if nobody has passed it on."""
+    sender = message.from_user
+    if sender is None or message.forward_origin is not None:
+        return None
+    if sender.is_bot:
+        return Identity(bot=sender.username, shown=sender.first_name)
+    return Identity(user=sender.id, name=sender.username, shown=sender.first_name)

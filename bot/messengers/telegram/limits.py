@@ -1,0 +1,87 @@
+"""What Telegram allows, each with where it says so. "Bot API" is core.telegram.org/bots/api, version 10.0."""
+
+from __future__ import annotations
+
+MESSAGE_CHARACTERS = 4096
+"Bot API, sendMessage: text, 1-4096 characters after entities parsing."
+
+CALLBACK_DATA_BYTES = 64
+"Bot API, InlineKeyboardButton: callback_data, 1-64 bytes."
+
+CALLBACK_ANSWER_CHARACTERS = 200
+"Bot API, answerCallbackQuery: text, 0-200 characters."
+
+COPY_CHARACTERS = 256
+"Bot API, CopyTextButton: text, 1-256 characters."
+
+START_CHARACTERS = 64
+"core.telegram.org/bots/features#deep-linking: A-Z, a-z, 0-9, _ and -, up to 64 characters."
+
+INLINE_BUTTON_CHARACTERS = 64
+"No number is documented for InlineQueryResultsButton.text; what fits above the results on a phone."
+
+CAPTION_CHARACTERS = 1024
+"Bot API, sendDocument: caption, 0-1024 characters after entities parsing."
+
+FILE_BYTES = 50 * 10**6
+"Bot API, sendDocument: bots can send files of any type of up to 50 MB."
+
+UPDATES_AT_ONCE = 100
+"Bot API, getUpdates: limit, 1-100."
+
+UPDATES_KEPT_SECONDS = 24 * 3600
+"Bot API, Getting updates: incoming updates are stored on the server for at most 24 hours."
+
+UPDATE_IDS_RESTART_SECONDS = 6 * 24 * 3600
+"""Bot API, Update: without updates for at least a week the next identifier is chosen at random. With a day less, no
+offset is sent, for a new number may be smaller than the last one."""
+
+MESSAGES_PER_CHAT_SECONDS = 1.0
+"core.telegram.org/bots/faq#my-bot-is-hitting-limits: avoid sending more than one message per second in a chat."
+
+ALLOWED_UPDATES = (
+    "message",
+    "callback_query",
+    "inline_query",
+    "chosen_inline_result",
+    "business_connection",
+    "business_message",
+    "guest_message",
+)
+"Bot API, getUpdates: the kinds of update that are asked for. Edited messages are not: a link is read once."
+
+# Not Telegram's, but ours.
+
+POLL_SECONDS = 25
+"How long one getUpdates waits for an update."
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 15.0
+"How long any other request may take."
+
+FILE_SECONDS = 120.0
+"How long sending a file may take."
+
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+"How long to wait after a failure; doubled each time."
+
+CONFLICT_SECONDS = 10.0
+"How long to leave the updates to the other program that reads them."
+
+REPEAT_SECONDS = 600.0
+"How often a trouble that lasts is said again."
+
+REFRESH_SECONDS = 10.0
+"How often the message of a running call is brought up to date."
+
+EDIT_SECONDS = MESSAGES_PER_CHAT_SECONDS
+"The least time between two edits of one message."
+
+FLUSH_SECONDS = 0.4
+"How long the end of the program waits for what is still to be written."
+
+LINKS_PER_MINUTE = 20
+"Messages with links that are read of one sender, who isn't the owner."
+
+SENDERS_REMEMBERED = 1000
+"Senders who are told apart by the rate limit, and strangers who had their one sentence."

@@ -1,0 +1,74 @@
+"""What posts look like in Telegram: HTML with everything foreign escaped, links in the form that works, buttons."""
+
+from __future__ import annotations
+
+import html
+from urllib.parse import quote
+
+from bot.conversation import Post
+from bot.messengers.telegram.buttons import Button, Rows, copy_button
+from bot.messengers.telegram.limits import MESSAGE_CHARACTERS, START_CHARACTERS
+from bot.texts import shown
+from shared.links import as_copybara, as_telegram
+
+SHARE = "https://t.me/share/url?url="
+"core.telegram.org/api/links#share-links: lets one choose a chat, and has the address there as a draft."
+
+
+def link_for(token: str, bot: str | None) -> str:
+    """The link that is handed to the other side: one tap where their bot is known and the token fits."""
+    if bot and len(token) <= START_CHARACTERS:
+        return as_telegram(token, bot)
+    return as_copybara(token)
+
+
+def as_html(text: str) -> str:
+    """A text of several lines: invisible characters gone, markup escaped, not longer than a message."""
+    safe = "\n".join(shown(line, MESSAGE_CHARACTERS) for line in text.splitlines())
+    return html.escape(safe[: MESSAGE_CHARACTERS - 1], quote=False)
+
+
+def with_link(text: str, token: str, link: str) -> str:
+    """A post's text as HTML, its link in the given form. What can't be tapped can be copied by a tap."""
+    before, _, after = text.partition(as_copybara(token))
+    shown_link = html.escape(link) if link.startswith("https:") else f"<code>{html.escape(link)}</code>"
+    return f"{as_html(before)}{' ' if before.endswith(' ') else ''}{shown_link}{as_html(after)}".strip()
+
+
+def for_the_chat(post: Post, bot: str | None) -> str:
+    """A link as the other side is to read it."""
+    assert post.token is not None
+    return with_link(post.text, post.token, link_for(post.token, bot))
+
+
+def for_the_owner(post: Post, user: str = "") -> tuple[str, Rows]:
+    """A link that the owner has to carry, with what makes that easy. `user` is the other's user name, if known."""
+    assert post.token is not None
+    contact = post.contact
+    user = user or (contact.telegram_name or "" if contact else "")
+    link = link_for(post.token, contact.telegram_bot if contact else None)
+    name = contact.name if contact else "the other person"
+    if link.startswith("https:"):
+        how = f"Tap it yourself, and {html.escape(name)}'s bot has it. Or send it to {html.escape(name)}:"
+    else:
+        how = f"Send this to {html.escape(name)}:"
+    text = f"{how}\n{with_link(as_copybara(post.token), post.token, link)}"
+    words = f"Send it to {shown(name, 40)}" if contact and user else "Send it"
+    drafts = (*copy_button(link), Button(words, url=draft(link, user)))
+    if not link.startswith("https:"):
+        text += f'\n<a href="{html.escape(draft(link, user))}">Open a chat with it</a>'
+    return text, (drafts,)
+
+
+def draft(text: str, user: str) -> str:
+    """An address that opens a chat with `text` written and not sent: that user's, else one to be chosen."""
+    if user:
+        return f"https://t.me/{user}?text={quote(text, safe='')}"
+    return f"{SHARE}{quote(text, safe='')}"
+
+
+def card(post: Post) -> tuple[str, Rows]:
+    """The owner's own card, to be given away."""
+    assert post.token is not None
+    link = as_copybara(post.token)
+    return with_link(post.text, post.token, link), ((*copy_button(link), Button("Send it", url=draft(link, ""))),)

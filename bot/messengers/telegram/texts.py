@@ -1,0 +1,77 @@
+"""What the bot says that has to do with Telegram itself. Everything else is in bot/texts.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.texts import shown
+
+STRANGER = "I'm somebody's own bot for private calls, and only take links from you. See Copybara Relay to get yours."
+
+CLAIMED = "Hello! From now on I listen to you and to nobody else. /help shows what I can do."
+
+NOT_CLAIMED = "I'm not set up yet. My owner starts me with a code that copybara shows in its terminal."
+
+CONNECTED = "I'm connected to your account now, and can post links in your chats. Write /call NAME in one of them."
+
+CONNECTED_SILENTLY = (
+    "I'm connected to your account now, but may not write there. Allow me to reply to messages, or I show you each "
+    "link here."
+)
+
+DISCONNECTED = "I'm not connected to your account any more."
+
+OVER = "This call is over."
+
+UNKNOWN_BUTTON = "That button isn't one of mine any more."
+
+INTERRUPTED = "This call ended because the program was killed. Call again."
+
+
+def unclaimed(bot: str, code: str) -> str:
+    """On the terminal, as long as nobody owns the bot."""
+    return f"Open https://t.me/{bot}?start={code} in Telegram, or send @{bot}: /start {code}  That makes you its owner."
+
+
+def listening(bot: str) -> str:
+    """On the terminal."""
+    return f"Telegram: @{bot} listens."
+
+
+def unreachable() -> str:
+    """On the terminal, once per outage."""
+    return "Telegram can't be reached. I keep trying; calls go on."
+
+
+def back() -> str:
+    """On the terminal."""
+    return "Telegram can be reached again."
+
+
+def conflict() -> str:
+    """On the terminal: 409."""
+    return (
+        "Another program reads this bot's messages: Telegram gives them to one only. Stop the other one, or get a "
+        "token of its own for one of them from @BotFather."
+    )
+
+
+def revoked() -> str:
+    """On the terminal: 401."""
+    return (
+        "Telegram refuses the bot's token: it was revoked or mistyped. Get a new one from @BotFather and start "
+        "copybara again; calls that run go on."
+    )
+
+
+def too_late(command: str) -> str:
+    """A command that Telegram has kept while nobody read it."""
+    return f"I was away when you wrote {shown(command, 60)} That is too long ago; write it again if you still want it."
+
+
+def missed_calls(sentences: Sequence[str]) -> str:
+    """Everything that was missed, in one message."""
+    if len(sentences) == 1:
+        return sentences[0]
+    heading = f"While I was away you missed {len(sentences)} calls:"
+    return "\n".join([heading, *(f"• {shown(each)}" for each in sentences)])

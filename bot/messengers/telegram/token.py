@@ -1,0 +1,112 @@
+"""The bot's token: where it comes from, and that it goes nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import stat
+from pathlib import Path
+
+from peer.home import Home
+from shared.config import Telegram as Settings
+from shared.errors import InputError
+from shared.store_files import known_errors
+
+VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
+SERVICE, USER = "copybara", "telegram"
+"Under what the keyring has it."
+
+FORMAT = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,64}", re.ASCII)
+# Bot API, Authorizing your bot: 123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11
+
+
+class Token:
+    """A token that shows itself to nobody who prints it by mistake."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The token itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+
+def token_file(home: Home, settings: Settings) -> Path:
+    """Where the file with the token is, or belongs."""
+    return Path(settings.token_file) if settings.token_file else home.folder / "telegram.token"
+
+
+def read_token(home: Home, settings: Settings) -> Token:
+    """Read the token from where the configuration says. Raises InputError; no message of it holds the token."""
+    match settings.token:
+        case "file":
+            text = _from_file(token_file(home, settings))
+        case "environment":
+            # Taken out of the environment, so that no program that we start inherits it.
+            text = os.environ.pop(VARIABLE, "")
+            if not text:
+                raise InputError(f"The variable {VARIABLE} isn't set.", "Set it to the token that BotFather gave you.")
+        case _:
+            text = _from_keyring()
+    text = text.strip()
+    if not FORMAT.fullmatch(text):
+        raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
+    return Token(text)
+
+
+def silence(token: Token) -> None:
+    """Keep the token out of all logs: the HTTP library writes addresses, and Telegram's hold the token."""
+    for name in ("httpx", "httpcore", "telegram"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    hide = _Hide(token)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(hide)
+
+
+class _Hide(logging.Filter):
+    """Whatever a library may log: the token isn't in it."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        secret = self._token.reveal()
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        if secret in text:
+            record.msg, record.args, record.exc_info, record.exc_text = text.replace(secret, "…"), None, None, None
+        return True
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with known_errors(path):
+            mode = path.stat().st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise InputError(f"Other users can read {path}.", f"Run: chmod 600 {path}")
+            return path.read_text("ascii", "replace")
+    except InputError:
+        raise
+    except Exception:
+        raise InputError(
+            f"The token {path} can't be read.", "Put the token that BotFather gave you there, with mode 0600."
+        ) from None
+
+
+def _from_keyring() -> str:
+    try:
+        found = importlib.import_module("keyring").get_password(SERVICE, USER)
+    except ImportError:
+        raise InputError("The package keyring isn't installed.", "Install it, or keep the token in a file.") from None
+    except Exception as error:
+        raise InputError(f"The keyring can't be read: {type(error).__name__}.", "Unlock it, or use a file.") from None
+    if not found:
+        raise InputError("The keyring has no token.", f"Run: keyring set {SERVICE} {USER}")
+    return str(found)

@@ -1,0 +1,120 @@
+"""The second leg of a call: DTLS-SRTP over loopback between this program and the handset page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Mapping
+
+from aiortc import RTCIceParameters, RTCIceTransport
+
+from peer.handset.loopback_port import LOOPBACK, LoopbackPort
+from peer.handset.offer import offer, read_answer
+from peer.ice import OverlayConnection
+from peer.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
+from peer.profile import Kind
+from peer.streams import MediaCounters
+from shared.errors import HandsetError
+from shared.handshake import IceCredentials
+from shared.identity import DtlsIdentity
+from shared.media import Media
+
+ICE_BYTES = 24
+"Random bytes of one side's credentials."
+
+CONNECT_SECONDS = 15.0
+"How long the browser may take from its answer to a connection on its own machine."
+
+
+class BrowserLeg:
+    """One media connection to one page. Whoever makes it closes it."""
+
+    def __init__(self, port: LoopbackPort, media: Media) -> None:
+        self.closed = asyncio.Event()
+        "Set when the leg is gone: closed by either side, or given up by ICE."
+
+        self._port = port
+        self._media = media
+        self._ice = IceCredentials.of(secrets.token_bytes(ICE_BYTES))
+        self._identity = DtlsIdentity.generate()
+        self._ice_transport: RTCIceTransport | None = None
+        self._dtls: PinnedDtlsTransport | None = None
+
+    @classmethod
+    async def open(cls, media: Media) -> BrowserLeg:
+        """Bind a port on loopback for a leg that carries `media`. Raises OverlayError if there is none."""
+        return cls(await LoopbackPort.listen(), media)
+
+    def offer(self, seen: Mapping[Kind, int]) -> str:
+        """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already."""
+        return offer(
+            ice=self._ice,
+            fingerprint=self._identity.fingerprint,
+            address=LOOPBACK,
+            port=self._port.port,
+            media=self._media,
+            seen=seen,
+        )
+
+    async def connect(self, answer: str) -> None:
+        """Connect to the page that gave this answer; once.
+
+        Raises HandsetError if the answer can't be used, or no connection comes of it in CONNECT_SECONDS.
+        """
+        browser = read_answer(answer, self._media)
+        connection = OverlayConnection(self._port, controlling=True, local=self._ice, remote=browser.ice)
+        self._ice_transport = make_ice_transport(connection)
+        self._dtls = PinnedDtlsTransport(
+            self._ice_transport, self._identity, browser.fingerprint, client=not browser.client
+        )
+        self._dtls.on("statechange", self._state_changed)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._ice_transport.start(RTCIceParameters(browser.ice.username, browser.ice.password))
+                if self._ice_transport.state == "completed":
+                    await self._dtls.connect()
+        if not self.connected:
+            raise HandsetError(
+                "The browser's sound and picture don't reach this program.",
+                "Reload the page. Chromium connects to nothing, not even this machine, while its only network is "
+                "loopback: switch on any other, with or without a way to the Internet.",
+            )
+
+    @property
+    def connected(self) -> bool:
+        """Whether media can be sent now."""
+        return self._dtls is not None and self._dtls.state == "connected" and not self.closed.is_set()
+
+    @property
+    def counters(self) -> MediaCounters:
+        """What has arrived from the browser."""
+        return self._dtls.counters if self._dtls else MediaCounters()
+
+    def tap(self, sink: RtpSink) -> None:
+        """Give `sink` every decrypted RTP and RTCP packet of the browser from now on."""
+        if self._dtls is not None:
+            self._dtls.sinks.append(sink)
+
+    def untap(self, sink: RtpSink) -> None:
+        """Give `sink` nothing more."""
+        if self._dtls is not None and sink in self._dtls.sinks:
+            self._dtls.sinks.remove(sink)
+
+    async def send_rtp(self, packet: bytes) -> None:
+        """Send one RTP or RTCP packet to the browser as it is."""
+        if self._dtls is not None:
+            await self._dtls.send_rtp(packet)
+
+    async def close(self) -> None:
+        """End the connection, tell the page, and close the port. May be repeated."""
+        self.closed.set()
+        if self._dtls is not None:
+            await self._dtls.stop()
+        if self._ice_transport is not None:
+            await self._ice_transport.stop()
+        self._port.close()
+
+    def _state_changed(self) -> None:
+        if self._dtls is not None and self._dtls.state in ("closed", "failed"):
+            self.closed.set()

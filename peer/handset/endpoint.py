@@ -1,0 +1,151 @@
+"""The media endpoint `handset`: joins a call to whatever page is there, and stays when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from typing import TYPE_CHECKING
+
+from peer.handset.browser_leg import BrowserLeg
+from peer.handset.page import Page, Pages
+from peer.handset.protocol import Offer
+from peer.media.tasks import end
+from peer.profile import MEDIA, Kind
+from peer.relay import Relay, RelayCounters
+from shared.errors import CopybaraError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 5
+"Media legs in a row that may fail before the page has to ask for another one."
+
+STABLE_SECONDS = 10.0
+"A leg that was up for so long doesn't count as failed."
+
+_legs = itertools.count(1)
+
+
+class HandsetEndpoint:
+    """One call's way to the page. Pages may come, go and reload; the call's own leg may be lost and made again."""
+
+    name = "handset"
+
+    def __init__(self, pages: Pages, call: int) -> None:
+        """`call` is the number by which the page knows the call."""
+        self.counters = RelayCounters()
+        "What has passed, through all legs."
+
+        self._pages = pages
+        self._call = call
+        self._media = Media.NONE
+        self._overlay: Leg | None = None
+        self._browser: BrowserLeg | None = None
+        self._relay: Relay | None = None
+        self._seen: dict[Kind, int] = {}
+        self._number = 0
+        self._answer: asyncio.Future[str] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ended: list[asyncio.Task[None]] = []
+
+    @property
+    def joined(self) -> bool:
+        """Whether sound and picture can pass between the call and a page now."""
+        return self._relay is not None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Relay this leg, and no longer the one before."""
+        again = media != self._media
+        self._unjoin()
+        self._overlay, self._media = leg, media
+        if self._task is None:
+            self._pages.listen(self._page_changed)
+            self._page_changed()
+        elif again:
+            # Fewer kinds were agreed on than were asked for: the page gets an offer of those.
+            self._page_changed()
+        else:
+            await self._join()
+
+    async def detach(self) -> None:
+        """End the leg to the page."""
+        self._pages.ignore(self._page_changed)
+        self._unjoin()
+        self._overlay = None
+        task, self._task = self._task, None
+        for each in (*self._ended, task):
+            await end(each)
+
+    def answered(self, leg: int, sdp: str) -> None:
+        """The page has answered the offer of a leg; answers to others are late, and ignored."""
+        if leg == self._number and self._answer is not None and not self._answer.done():
+            self._answer.set_result(sdp)
+
+    def offer_again(self) -> None:
+        """The page wants a new leg."""
+        if self._overlay is not None:
+            self._page_changed()
+
+    def _page_changed(self) -> None:
+        self._ended = [task for task in self._ended if not task.done()]
+        if self._task is not None:
+            self._task.cancel()
+            self._ended.append(self._task)
+        self._task = asyncio.create_task(self._serve(self._pages.current), name=f"handset of call {self._call}")
+
+    async def _serve(self, page: Page | None) -> None:
+        """Keep a leg to the page, for as long as it is the one."""
+        failed = 0
+        loop = asyncio.get_running_loop()
+        while page is not None and failed < MAX_TRIES:
+            began = loop.time()
+            try:
+                await self._serve_leg(page)
+            except CopybaraError as error:
+                logger.info("call %d: %s", self._call, error.sentence)
+                page.problem(error.sentence, error.hint, call=self._call)
+            failed = 0 if loop.time() - began > STABLE_SECONDS else failed + 1
+
+    async def _serve_leg(self, page: Page) -> None:
+        browser = await BrowserLeg.open(self._media)
+        try:
+            self._number = next(_legs)
+            self._answer = asyncio.get_running_loop().create_future()
+            page.send(Offer(call=self._call, leg=self._number, sdp=browser.offer(self._ssrcs())))
+            await browser.connect(await self._answer)
+            self._browser = browser
+            await self._join()
+            await browser.closed.wait()
+        finally:
+            if self._browser is browser:
+                self._unjoin()
+                self._browser = None
+            await browser.close()
+
+    async def _join(self) -> None:
+        self._unjoin()
+        if self._overlay is None or self._browser is None:
+            return
+        self._relay = Relay(self._overlay, self._browser, self._media, self.counters)
+        self._relay.start()
+        if Media.VIDEO in self._media:
+            # The page would notice by itself that it has no whole picture, but a moment later.
+            await self._overlay.request_keyframe()
+
+    def _unjoin(self) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.stop()
+
+    def _ssrcs(self) -> dict[Kind, int]:
+        """What the other side sent last, of each kind. It stays the same when the call is dialled again."""
+        if self._overlay is not None:
+            for kind in MEDIA:
+                newest = self._overlay.counters.of(kind).newest
+                if newest is not None:
+                    self._seen[kind] = newest
+        return self._seen

@@ -1,0 +1,173 @@
+"""The SDP of the loopback leg: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
+
+Nothing is negotiated. The offer says what peer/profile.py says; of the answer only the credentials and the
+certificate's fingerprint are taken. The browser's candidates are never read: its packets show where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from peer.profile import (
+    CLOCK_RATES,
+    MEDIA,
+    MIDS,
+    TRANSPORT_CC,
+    TRANSPORT_CC_EXTENSION,
+    Kind,
+    codec,
+    header_extensions,
+)
+from shared.errors import HandsetError
+from shared.handshake import IceCredentials
+from shared.identity import Fingerprint
+from shared.media import Media
+
+MAX_ANSWER = 32 * 1024
+"Characters. Chromium's has about 3,000."
+
+STREAM = "call"
+"The id of the one MediaStream that the page gets."
+
+PRIORITY = 2_130_706_431
+"Of a host candidate (RFC 8445, section 5.1.2.1); it is the only one."
+
+_ATTRIBUTE = re.compile(r"a=([a-z-]+)(?::(.*))?")
+_USERNAME = re.compile(r"[A-Za-z0-9+/]{4,256}")
+_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
+_FINGERPRINT = re.compile(r"sha-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserAnswer:
+    """What we need to know of the browser's side."""
+
+    ice: IceCredentials
+    fingerprint: Fingerprint
+
+    client: bool
+    "Whether the browser begins the DTLS handshake (RFC 8842)."
+
+
+def offer(
+    *,
+    ice: IceCredentials,
+    fingerprint: bytes,
+    address: IPv4Address,
+    port: int,
+    media: Media,
+    seen: Mapping[Kind, int],
+) -> str:
+    """Write an offer.
+
+    `fingerprint` is the SHA-256 of our certificate, 32 bytes; `address` and `port` are where we listen; `media` says
+    which sections there are. `seen` has the SSRC of each kind that the other side sends already: a browser that has got
+    RTCP for a stream leaves the MID out of its packets, so that a page that comes late couldn't tell what they are.
+    """
+    kinds = [kind for kind, flag in MEDIA.items() if flag in media]
+    lines = [
+        "v=0",
+        f"o=- 1 1 IN IP4 {address}",
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {' '.join(MIDS[kind] for kind in kinds)}",
+        f"a=msid-semantic: WMS {STREAM}",
+    ]
+    for kind in kinds:
+        lines += [
+            *_media_lines(kind, address, port),
+            f"a=candidate:1 1 udp {PRIORITY} {address} {port} typ host",
+            "a=end-of-candidates",
+            f"a=ice-ufrag:{ice.username}",
+            f"a=ice-pwd:{ice.password}",
+            f"a=fingerprint:sha-256 {fingerprint.hex(':').upper()}",
+            "a=setup:actpass",
+            f"a=msid:{STREAM} {kind}",
+        ]
+        if kind in seen:
+            lines.append(f"a=ssrc:{seen[kind]} cname:{STREAM}")
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _media_lines(kind: Kind, address: IPv4Address, port: int) -> Iterator[str]:
+    """One section, as the profile has it (RFC 8866, RFC 4585, RFC 8285)."""
+    the_codec = codec(kind)
+    number = the_codec.payloadType
+    channels = f"/{the_codec.channels}" if the_codec.channels else ""
+    yield f"m={kind} {port} UDP/TLS/RTP/SAVPF {number}"
+    yield f"c=IN IP4 {address}"
+    yield f"a=mid:{MIDS[kind]}"
+    yield "a=sendrecv"
+    yield "a=rtcp-mux"
+    yield f"a=rtpmap:{number} {the_codec.name}/{CLOCK_RATES[kind]}{channels}"
+    if the_codec.parameters:
+        yield f"a=fmtp:{number} {';'.join(f'{name}={value}' for name, value in the_codec.parameters.items())}"
+    for feedback in the_codec.rtcpFeedback:
+        yield f"a=rtcp-fb:{number} {feedback.type}{f' {feedback.parameter}' if feedback.parameter else ''}"
+    for extension in header_extensions():
+        yield f"a=extmap:{extension.id} {extension.uri}"
+    # Two browsers find the best bitrate in seconds with it. Any other side leaves it out and is served by REMB.
+    yield f"a=rtcp-fb:{number} transport-cc"
+    yield f"a=extmap:{TRANSPORT_CC_EXTENSION} {TRANSPORT_CC}"
+
+
+def read_answer(sdp: str, media: Media) -> BrowserAnswer:
+    """Read the browser's answer to an offer of `media`. Raises HandsetError for anything that can't be used."""
+    if len(sdp) > MAX_ANSWER:
+        raise HandsetError("The browser's answer is too long.")
+    session, *sections = _sections(sdp)
+    by_mid = {section.attributes.get("mid", ""): section for section in sections}
+    if len(by_mid) != len(sections):
+        raise HandsetError("The browser's answer has one part twice.")
+    wanted = [kind for kind, flag in MEDIA.items() if flag in media]
+    for kind in wanted:
+        section = by_mid.get(MIDS[kind])
+        if section is None or section.kind != kind:
+            raise HandsetError("The browser's answer lacks a part of what was offered.")
+        if section.rejected or str(codec(kind).payloadType) not in section.formats:
+            raise HandsetError(f"The browser can't {'hear' if kind == 'audio' else 'show'} the call: {_name(kind)}.")
+    # With BUNDLE the first section's transport is everybody's (RFC 9143, section 7.1).
+    said = {**session.attributes, **by_mid[MIDS[wanted[0]]].attributes}
+    username, password, setup = (said.get(name, "") for name in ("ice-ufrag", "ice-pwd", "setup"))
+    fingerprint = _FINGERPRINT.fullmatch(said.get("fingerprint", ""))
+    if not (_USERNAME.fullmatch(username) and _PASSWORD.fullmatch(password)):
+        raise HandsetError("The browser's answer has no credentials that can be used.")
+    if fingerprint is None:
+        raise HandsetError("The browser's answer has no SHA-256 fingerprint.")
+    if setup not in ("active", "passive"):
+        raise HandsetError("The browser's answer doesn't say who begins.")
+    return BrowserAnswer(
+        ice=IceCredentials(username, password),
+        fingerprint=Fingerprint(bytes.fromhex(fingerprint[1].replace(":", ""))),
+        client=setup == "active",
+    )
+
+
+def _name(kind: Kind) -> str:
+    return f"it has no {codec(kind).name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    kind: str
+    "`audio` or `video`; empty for what stands before all sections."
+    rejected: bool
+    formats: tuple[str, ...]
+    attributes: dict[str, str]
+    "The first value of each; of fingerprints the SHA-256 one."
+
+
+def _sections(sdp: str) -> list[_Section]:
+    sections = [_Section("", False, (), {})]
+    for line in sdp.replace("\r\n", "\n").split("\n"):
+        if line.startswith("m="):
+            kind, port, _, *formats = (*line[2:].split(" "), "", "", "")
+            sections.append(_Section(kind, port == "0", tuple(formats), {}))
+        elif (attribute := _ATTRIBUTE.fullmatch(line)) is not None:
+            name, value = attribute[1], attribute[2] or ""
+            if name != "fingerprint" or value.lower().startswith("sha-256 "):
+                sections[-1].attributes.setdefault(name, value)
+    return sections

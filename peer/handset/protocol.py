@@ -1,0 +1,567 @@
+"""What the handset page and this program say to each other: JSON in the text frames of one WebSocket, `/socket`.
+
+One message is one object with a key `type` and the fields below, in snake_case. Times are Unix seconds. The page is
+sent Hello first and whatever has changed afterwards; it keeps nothing of its own, so that a page that is opened late or
+reloaded shows the same as one that was there all the time.
+
+Connecting. The page is at `http://127.0.0.1:PORT/?key=KEY`, the cookie is set by that answer. The page keeps KEY in
+its localStorage, takes it out of its address (`history.replaceState`, leaving `#TOKEN`), and connects to
+`/socket?key=KEY`. Closed with CLOSE_TAKEN_OVER: another page took the calls, connect again only when the person asks
+for it. Refused (the handshake answers 403): the key is of an earlier run; the person has to open the address again
+that `copybara run` prints. Any other end: connect again after a moment.
+
+Media. For each call that is up and comes to the handset the page is sent an Offer, and again whenever this program
+needs a new media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its
+tracks on the transceivers that the offer made (direction `sendrecv`; a track that isn't there yet is added later with
+`replaceTrack`), and returns the SDP as it is in MediaAnswer. It doesn't wait for candidates: none are read. When an
+Offer comes for a call that has an RTCPeerConnection already, that one is closed. When the connection fails, the page
+sends WantOffer. When the call ends (state `ended`), the page closes its connection.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import HandsetError, LocalProtocolError
+from shared.messages import MAX_TEXT
+
+MAX_MESSAGE = 64 * 1024
+"Bytes of one message from the page; Chromium's SDP answer has about 3,000."
+
+CLOSE_TAKEN_OVER = 4001
+"WebSocket close code: a newer page has taken the calls (RFC 6455, section 7.4.2: private use)."
+
+CLOSE_STOPPING = 4002
+"WebSocket close code: the program ends."
+
+Kinds: TypeAlias = Literal["audio", "video"]
+"What a call is for: `video` is picture and sound."
+
+Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=400)]
+
+
+# Values that stand in several messages.
+
+
+class Sends(msgspec.Struct, frozen=True):
+    """What one side of a call sends now."""
+
+    audio: bool
+    "False: muted."
+
+    video: bool
+    "False: camera off."
+
+    screen: bool = False
+    "The picture is of a screen."
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """An entry of the contact book."""
+
+    name: str
+    node: str
+
+    trust: Literal["block", "ring", "auto"]
+    "What happens when they call: nothing, it rings, it is answered without asking."
+
+    media: Kinds
+    "The most that they may get."
+
+    trust_words: str
+    "The same for people, such as `rings` or `answered by itself (audio), 08:00-22:00`."
+
+    paired: bool
+    "One link is enough to call them."
+
+    endpoint: str | None = None
+    "What answers them; None: as configured."
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """A call that has ended."""
+
+    name: str
+    "The contact's name at that time, or the beginning of the node id."
+
+    node: str
+    contact: str | None
+    "The name of the contact that this node is now, if it is one."
+
+    role: Literal["caller", "callee"]
+    media: Kinds
+    started: int
+    seconds: int | None
+    "How long it was connected; None if it never was."
+
+    reason: str
+    "A value of EndReason, such as `hung-up` or `missed`."
+
+    sentence: str
+    "The same for people: `You missed a call from anna.`"
+
+    automatic: bool
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Something to send to the other person, to copy or to scan."""
+
+    token: str
+    "The bare token."
+
+    text: str
+    "`copybara:TOKEN`: what is to be copied."
+
+    qr: str
+    "The same as a QR code: a `data:image/svg+xml` address for an <img>."
+
+
+class Overlay(msgspec.Struct, frozen=True):
+    """The network that calls go through."""
+
+    name: str
+    "For people: `Yggdrasil`, `Staex`, `Loopback`."
+
+    address: str | None
+    "Our own address there; None while it can't be used."
+
+    notice: str = ""
+    "A sentence to show all the time: that it can't be used and what to do, or that loopback gives no privacy."
+
+
+# From this program to the page.
+
+
+class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """A tagged object."""
+
+
+class Hello(_ToPage, frozen=True, tag="hello"):
+    """The first message: everything that there is."""
+
+    version: str
+    "Of this program."
+
+    node: str
+    "Our node id."
+
+    name: str
+    "What the owner's contact card calls them; may be empty."
+
+    overlay: Overlay
+    card: Link
+    "The owner's own contact card."
+
+    contacts: list[Contact]
+    calls: list[Call]
+    "Those that aren't over, oldest first."
+
+    log: list[LogEntry]
+    "The latest calls, newest first."
+
+    texts: list[Text]
+    "What was written in the calls above, oldest first."
+
+    links: list[ShowLink]
+    "Those of the calls above that are to be sent to the other person still."
+
+
+class OverlayState(_ToPage, frozen=True, tag="overlay"):
+    """The overlay is gone, or back."""
+
+    overlay: Overlay
+
+
+class Contacts(_ToPage, frozen=True, tag="contacts"):
+    """The contact book has changed; this is all of it."""
+
+    contacts: list[Contact]
+
+
+class Log(_ToPage, frozen=True, tag="log"):
+    """A call has ended; this is the whole list."""
+
+    log: list[LogEntry]
+
+
+class Call(_ToPage, frozen=True, tag="call"):
+    """A call as it stands now. Sent at each change; the last one has the state `ended`."""
+
+    id: int
+    "Tells the calls of one run apart."
+
+    state: Literal["calling", "ringing", "connecting", "active", "reconnecting", "ended"]
+    "`calling`: our link waits for an answer. `ringing`: the owner is to answer."
+
+    sentence: str
+    "What the state means, for people: `Nothing is heard from anna any more. …`, `anna declined.`"
+
+    name: str
+    "The contact's name, or `node h8syf1…`."
+
+    contact: str | None
+    "The contact's name; None for a stranger, who can be saved."
+
+    node: str
+    role: Literal["caller", "callee"]
+
+    media: Kinds
+    "What the caller wants; once answered, what both agreed to."
+
+    trust: Literal["trusted", "contact", "stranger"]
+    "`trusted`: their calls are answered by themselves."
+
+    trust_words: str
+    "How we know who it is, for people. To be shown while it rings, and in the call."
+
+    automatic: bool
+    "This program answered without asking."
+
+    remote_automatic: bool
+    "The other side's program did, so that perhaps nobody is there yet."
+
+    handset: bool
+    "Sound and picture come to the page. If not, they go to `endpoint`."
+
+    endpoint: str
+
+    phrase: str | None
+    "Four words to compare by voice; None until both sides have agreed on them."
+
+    paired: bool
+    "One link was enough for this call."
+
+    connected_at: int | None
+    "When it connected first."
+
+    expires: int
+    "How long the link can be answered."
+
+    path: str
+    "Where the packets go, as a whole sentence for people; empty before it is connected."
+
+    remote: Sends | None
+    "What the other side says that it sends; None until it has."
+
+    report: dict[str, Any]
+    "The same as in `copybara status --json`: packets, bytes, loss, addresses and port numbers used."
+
+
+class Ring(_ToPage, frozen=True, tag="ring"):
+    """The owner is to be called to the page: sound and title. It is over when the call's state isn't `ringing`."""
+
+    call: int
+    sentence: str
+    "Who is calling, for what, and how we know them."
+
+
+class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
+    """A call was answered without asking, here or at the other side: play the tone, show the sentence."""
+
+    call: int
+    by: Literal["us", "them"]
+    sentence: str
+
+
+class ShowLink(_ToPage, frozen=True, tag="link"):
+    """A link of this call is to be sent to the other person; the bot has put it into the chat, if there is one."""
+
+    call: int
+    link: Link
+    sentence: str
+    "What to do with it, and until when."
+
+
+class Explained(_ToPage, frozen=True, tag="explained"):
+    """What a link is: the answer to Explain."""
+
+    token: str
+
+    kind: Literal["call", "response", "said", "card", "own", "unusable"]
+    """`call`: somebody calls; offer to answer with video or audio (Act with `answer`), or to leave it. `response`:
+    connects a call of ours. `said`: a contact says something about a call. `card`: can be saved (AddContact)."""
+
+    sentence: str
+
+    can_act: bool
+    "Whether Act does anything with it: show a button."
+
+    button: str
+    "What the button says, such as `Answer` or `Connect`; empty without one."
+
+    card_name: str | None = None
+    "For a contact card: the name on it, perhaps empty."
+
+    card_node: str | None = None
+
+
+class Done(_ToPage, frozen=True, tag="done"):
+    """A request of the page was carried out. Only for those that had an `id`."""
+
+    id: int
+    sentence: str = ""
+    "What there is to say about it; often nothing."
+
+    call: int | None = None
+    "The call that it began, for Place and Act."
+
+
+class Problem(_ToPage, frozen=True, tag="problem"):
+    """Something didn't work."""
+
+    sentence: str
+    hint: str
+    "What to do next; may be empty."
+
+    id: int | None = None
+    "The request that it is about."
+
+    call: int | None = None
+
+
+class Said(_ToPage, frozen=True, tag="said"):
+    """A note about a call that changes nothing: it rings there; a refusal that anybody could have written."""
+
+    call: int
+    sentence: str
+
+
+class Text(_ToPage, frozen=True, tag="text"):
+    """A line of text beside the call; ours come back too, once they are on their way."""
+
+    call: int
+    ours: bool
+    text: str
+    at: int
+
+
+class RemoteMedia(_ToPage, frozen=True, tag="remote-media"):
+    """What the other side sends has changed."""
+
+    call: int
+    remote: Sends
+
+
+class Offer(_ToPage, frozen=True, tag="offer"):
+    """A media leg to this page is ready; see the top of this file."""
+
+    call: int
+    leg: int
+    "To be repeated in MediaAnswer; an answer to an older leg is ignored."
+
+    sdp: str
+
+
+class Quality(_ToPage, frozen=True, tag="quality"):
+    """Once a second for each active call: the last second on the overlay. Resolution is known to the browser."""
+
+    call: int
+    seconds: float
+    "Since it connected first."
+
+    round_trip_ms: float | None
+    "Between the two programs; None until it was measured."
+
+    loss_percent: float
+    "Of the packets that should have arrived."
+
+    jitter_ms: float | None
+    received_kbps: float
+    sent_kbps: float
+    "On the wire, RTP, RTCP and control together, without UDP and IP headers."
+
+    audio_packets_received: int
+    video_packets_received: int
+    lost: int
+    "Since it began."
+
+
+class TakenOver(_ToPage, frozen=True, tag="taken-over"):
+    """A newer page has the calls now. The last message; the socket is closed with CLOSE_TAKEN_OVER."""
+
+
+ToPage: TypeAlias = (
+    Hello
+    | OverlayState
+    | Contacts
+    | Log
+    | Call
+    | Ring
+    | AnsweredAlone
+    | ShowLink
+    | Explained
+    | Done
+    | Problem
+    | Said
+    | Text
+    | RemoteMedia
+    | Offer
+    | Quality
+    | TakenOver
+)
+
+
+# From the page to this program. `id` is the page's own number for a request; with one it is answered by Done or
+# Problem, without one only by Problem.
+
+
+class _FromPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, forbid_unknown_fields=True):
+    """A tagged object."""
+
+    id: Number | None = None
+
+
+class Explain(_FromPage, frozen=True, tag="explain"):
+    """What is this? A token, or any text that holds a link. Nothing happens; Explained comes."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class Act(_FromPage, frozen=True, tag="act"):
+    """Read this link as if it stood in the chat: let the call ring, or connect ours by the response."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4096)]
+
+    answer: Kinds | None = None
+    "Answer the call that it begins at once, with this; None: let it ring."
+
+
+class Place(_FromPage, frozen=True, tag="place"):
+    """Call somebody."""
+
+    whom: Annotated[str, Meta(min_length=1, max_length=1024)]
+    "A contact's name, a name to resolve, a node id or a contact card."
+
+    media: Kinds = "video"
+
+
+class Answer(_FromPage, frozen=True, tag="answer"):
+    """Answer a call that rings; its media come to this page, whatever answers otherwise."""
+
+    call: Number
+    media: Kinds = "video"
+
+
+class Decline(_FromPage, frozen=True, tag="decline"):
+    """Refuse a call that rings."""
+
+    call: Number
+
+
+class HangUp(_FromPage, frozen=True, tag="hang-up"):
+    """End a call, or take it back."""
+
+    call: Number
+
+
+class Write(_FromPage, frozen=True, tag="write"):
+    """Write a line of text to the other side. It comes back as Text."""
+
+    call: Number
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class SetMedia(_FromPage, frozen=True, tag="set-media"):
+    """What this page sends now: once its media leg is up, then after each mute, camera off or screen."""
+
+    call: Number
+    audio: bool
+    video: bool
+    screen: bool = False
+
+
+class MediaAnswer(_FromPage, frozen=True, tag="media-answer"):
+    """The answer to an Offer."""
+
+    call: Number
+    leg: Number
+    sdp: Annotated[str, Meta(min_length=1, max_length=32 * 1024)]
+
+
+class WantOffer(_FromPage, frozen=True, tag="want-offer"):
+    """The media leg to this page broke, or was never made: send a new Offer."""
+
+    call: Number
+
+
+class SaveContact(_FromPage, frozen=True, tag="save-contact"):
+    """Save the other side of a call under a name."""
+
+    call: Number
+    name: ShortText
+
+
+class AddContact(_FromPage, frozen=True, tag="add-contact"):
+    """Save a node id or a contact card under a name."""
+
+    name: ShortText
+    whom: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class SetTrust(_FromPage, frozen=True, tag="set-trust"):
+    """Choose what happens when a contact calls."""
+
+    name: ShortText
+    trust: Literal["block", "ring", "auto"]
+    media: Kinds | None = None
+    "The most that they may get; None leaves it."
+
+
+class RenameContact(_FromPage, frozen=True, tag="rename-contact"):
+    """Give a contact another name."""
+
+    name: ShortText
+    new_name: ShortText
+
+
+class RemoveContact(_FromPage, frozen=True, tag="remove-contact"):
+    """Forget a contact and all keys shared with it."""
+
+    name: ShortText
+
+
+FromPage: TypeAlias = (
+    Explain
+    | Act
+    | Place
+    | Answer
+    | Decline
+    | HangUp
+    | Write
+    | SetMedia
+    | MediaAnswer
+    | WantOffer
+    | SaveContact
+    | AddContact
+    | SetTrust
+    | RenameContact
+    | RemoveContact
+)
+
+TO_PAGE: tuple[type[ToPage], ...] = get_args(ToPage)
+FROM_PAGE: tuple[type[FromPage], ...] = get_args(FromPage)
+
+_encoder = msgspec.json.Encoder()
+_requests: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)
+
+
+def encode(message: ToPage) -> str:
+    """Write one message to the page. Raises LocalProtocolError for text that is no Unicode."""
+    try:
+        return _encoder.encode(message).decode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError("That can't be shown on the handset page.") from None
+
+
+def decode(data: str | bytes) -> FromPage:
+    """Read one message of the page, at most MAX_MESSAGE bytes. Raises HandsetError for anything else."""
+    try:
+        if len(data) > MAX_MESSAGE:
+            raise HandsetError("The handset page sent a message that is too long.")
+        return _requests.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise HandsetError from None

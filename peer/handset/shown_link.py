@@ -1,0 +1,22 @@
+"""A token as the page shows it: to be copied, or scanned."""
+
+from __future__ import annotations
+
+import segno
+
+from peer.handset.protocol import Link
+from shared.links import as_copybara
+
+QUIET_ZONE = 4
+"Modules around the code (ISO/IEC 18004)."
+
+
+def shown_link(token: str) -> Link:
+    """The link of a token, and its QR code as a black on white SVG image."""
+    text = as_copybara(token)
+    code = segno.make(text, error="m", boost_error=False, micro=False)
+    return Link(
+        token=token,
+        text=text,
+        qr=code.svg_data_uri(border=QUIET_ZONE, dark="#000", light="#fff", scale=4, omitsize=True),
+    )

@@ -1,0 +1,24 @@
+"""The name systems, as the configuration has them."""
+
+from __future__ import annotations
+
+from shared.config import Names
+from shared.names.azero import AzeroId, Network
+from shared.names.ens import Chain, Ens
+from shared.names.system import NameSystem
+
+
+def azero_networks(names: Names) -> list[AzeroId]:
+    """Aleph Zero and its test network."""
+    azero, tzero = names.azero, names.tzero
+    networks = [
+        Network(azero.rpc, azero.genesis, azero.router, {"azero": azero.registry, "a0": azero.registry_a0}),
+        Network(tzero.rpc, tzero.genesis, tzero.router, {"tzero": tzero.registry}),
+    ]
+    return [AzeroId(network, seconds=names.server_seconds) for network in networks]
+
+
+def systems(names: Names) -> list[NameSystem]:
+    """All of them. `names` has passed `load`, which checks addresses and accounts."""
+    ens = Ens(Chain(names.ens.rpc, names.ens.chain_id, names.ens.registry), seconds=names.server_seconds)
+    return [*azero_networks(names), ens]

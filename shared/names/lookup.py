@@ -1,0 +1,157 @@
+"""Names such as `copybara.azero`, looked up in their system and held against what is known of them.
+
+What is known is the contact that goes by the name, and the answer that was kept when it was looked up last. See
+kept.py for what follows from an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from shared.contacts import Contact
+from shared.errors import ContractGone, CopybaraError, InputError, NameNotFound, NamesUnreachable
+from shared.names import Answer, lookalikes
+from shared.names.in_thread import in_thread
+from shared.names.kept import KeptName, moved, weigh
+from shared.names.records import ANY_NODE
+from shared.names.system import LONGEST_NAME, NameSystem
+from shared.names.trace import Trace
+from shared.store import Store, name_key
+
+
+class SystemNames:
+    """Resolves the names of name systems, and of no others."""
+
+    def __init__(
+        self,
+        systems: Sequence[NameSystem],
+        store: Store,
+        *,
+        records: Sequence[str] = ANY_NODE,
+        reuse: int = 0,
+        from_memory: bool = True,
+        trace: Trace | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`records` are those that name a node of our overlay.
+
+        A kept answer younger than `reuse` seconds is repeated without asking. Without `from_memory` an older one is
+        not used either when no server answers.
+        """
+        self._systems = systems
+        self._store = store
+        self._records = records
+        self._reuse = reuse
+        self._from_memory = from_memory
+        self._trace = trace or Trace()
+        self._clock = clock
+
+    def knows(self, name: str) -> bool:
+        """Whether the name ends like one of a name system."""
+        return self._system(name) is not None
+
+    async def resolve(self, name: str) -> Answer | None:
+        """Where the name leads; None if it is of no name system.
+
+        Raises NameHeld if that is another node than before; nothing has changed then. Raises NameNotFound,
+        NameExpired, NoNodeRecord, BadRecord, OffChainName, ConfusingName, InputError for a name that leads nowhere,
+        NamesUnreachable or ContractGone if nobody can say and nothing is kept.
+        """
+        system = self._system(name)
+        if system is None:
+            return None
+        name = await normal(name)
+        kept = self._store.kept_name(name)
+        now = int(self._clock())
+        if kept is not None and kept.held is None and 0 <= now - kept.answer.at < self._reuse:
+            with self._trace.step("use what is kept"):
+                return self._ready(kept, why=f"It was looked up {now - kept.answer.at} s ago.", from_memory=True)
+        try:
+            record = await system.look_up(name, self._records, self._trace)
+        except (NamesUnreachable, ContractGone) as failure:
+            return self._remembered(name, failure)
+        except NameNotFound as gone:
+            raise self._with_memory(name, gone) from None
+        answer = Answer(
+            node=record.node,
+            source=system.source,
+            name=name,
+            at=int(self._clock()),
+            from_memory=False,
+            server=record.server,
+            record=record.record,
+            card=record.card,
+            owner=record.owner,
+            account=record.account,
+        )
+        contact = contact_for(self._store, name)
+        kept = weigh(answer, self._store.kept_name(name), contact.node if contact else None)
+        self._store.keep_name(kept)
+        if kept.held is not None:
+            raise moved(kept)
+        return self._ready(kept)
+
+    def _system(self, name: str) -> NameSystem | None:
+        label, dot, tld = name.strip().rpartition(".")
+        if not (label and dot):
+            return None
+        return next((system for system in self._systems if tld.lower() in system.tlds), None)
+
+    def _ready(self, kept: KeptName, *, why: str = "", from_memory: bool = False) -> Answer:
+        known = {each.answer.name for each in self._store.kept_names()} - {kept.answer.name}
+        known.update(alias for contact in self._store.contacts() for alias in contact.resolves_as)
+        return replace(
+            kept.answer,
+            from_memory=from_memory,
+            why=why,
+            looks_like=lookalikes.alike(kept.answer.name, sorted(known)) or "",
+            refused=kept.refused,
+        )
+
+    def _remembered(self, name: str, failure: CopybaraError) -> Answer:
+        """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if it is nothing."""
+        kept, contact = self._store.kept_name(name), contact_for(self._store, name)
+        if kept is not None and kept.held is not None:
+            raise moved(kept) from failure
+        known = kept is not None and (contact is None or contact.node == kept.answer.node)
+        if self._from_memory and kept is not None and known:
+            return self._ready(kept, why=failure.sentence, from_memory=True)
+        if self._from_memory and contact is not None and name_key(contact.name) == name_key(name):
+            # The owner's own word. What somebody's card says about them is not enough.
+            return Answer(contact.node, "contacts", name, contact.created, from_memory=True, why=failure.sentence)
+        raise self._with_memory(name, failure)
+
+    def _with_memory(self, name: str, error: CopybaraError) -> CopybaraError:
+        """The error, with what is known of the name as its hint."""
+        kept, contact = self._store.kept_name(name), contact_for(self._store, name)
+        if contact is not None and name_key(contact.name) != name_key(name):
+            error.hint = f"{name} is {contact.name} in your contacts: /call {contact.name} calls them there."
+        elif (node := contact.node if contact else kept.answer.node if kept else None) is not None:
+            error.hint = f"Before, {name} led to node {node}; /call with that id calls it."
+        return error
+
+
+async def normal(name: str) -> str:
+    """The one normal form of a name. Raises InputError, ConfusingName."""
+    name = name.strip()
+    if len(name) > LONGEST_NAME:
+        raise InputError(f"That name is too long: {len(name)} characters.", f"Names have at most {LONGEST_NAME}.")
+    lowered = name.lower()
+    if lookalikes.is_plain(lowered):
+        return lowered
+    return await in_thread(lambda: lookalikes.normalise(name))
+
+
+def contact_for(store: Store, name: str) -> Contact | None:
+    """The contact that goes by a name, by its own or one that it resolves from. Raises InputError if several do."""
+    contact = store.contact_named(name)
+    if contact is not None:
+        return contact
+    wanted = name_key(name)
+    found = [each for each in store.contacts() if wanted in {name_key(alias) for alias in each.resolves_as}]
+    if len(found) > 1:
+        names = " and ".join(each.name for each in found)
+        raise InputError(f"{name} stands for several contacts: {names}.", "Use the contact's own name.")
+    return found[0] if found else None

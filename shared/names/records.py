@@ -1,0 +1,62 @@
+"""The records that a name's owner writes for others to call them: which there are, and what they may hold. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from shared.card import Card
+from shared.errors import BadRecord, CopybaraError
+from shared.links import decode, find
+from shared.node_id import NodeId
+
+STAEX_ID = "staex-id"
+"A Staex node's id, 52 characters."
+
+YGGDRASIL_KEY = "yggdrasil-key"
+"A Yggdrasil node's public key: 64 hexadecimal characters, as Yggdrasil shows it, or 52 as a node id."
+
+CARD = "copybara-card"
+"A contact card, so that the first link can be sealed and goes to the right bot."
+
+NODE_RECORDS = {"staex": (STAEX_ID,), "yggdrasil": (YGGDRASIL_KEY,)}
+"Which of them name a node that can be called over an overlay."
+
+ANY_NODE = (STAEX_ID, YGGDRASIL_KEY)
+"For everything else: loopback, and when it isn't known yet."
+
+_HEX_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
+
+
+def node_records(overlay: str) -> tuple[str, ...]:
+    """The records that name a node of an overlay, the preferred one first."""
+    return NODE_RECORDS.get(overlay, ANY_NODE)
+
+
+def node_in(record: str, value: str) -> NodeId:
+    """The node that a record names. Raises BadRecord."""
+    text = value.strip()
+    try:
+        if record == YGGDRASIL_KEY and _HEX_KEY.fullmatch(text):
+            return NodeId(bytes.fromhex(text))
+        return NodeId.parse(text)
+    except CopybaraError:
+        raise BadRecord(f"The record {record} under that name isn't a node id.") from None
+
+
+def card_in(value: str, node: NodeId) -> Card | None:
+    """The card in a record; None if it is none, or another node's than the name leads to."""
+    for link in find(value):
+        try:
+            card = decode(link.token)
+        except CopybaraError:
+            continue
+        if isinstance(card, Card) and card.node == node:
+            return card
+    return None
+
+
+def to_publish(card: Card, overlay: str) -> dict[str, str]:
+    """What belongs into which record."""
+    if overlay == "yggdrasil":
+        return {YGGDRASIL_KEY: card.node.key.hex(), CARD: card.token}
+    return {STAEX_ID: str(card.node), CARD: card.token}

@@ -1,0 +1,137 @@
+"""JSON-RPC over a WebSocket: how servers of Substrate chains are reached."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from shared.errors import BadAnswer, ServerFault
+from shared.names.in_thread import in_thread
+from shared.names.json_rpc import MOST_BYTES, Question, decode
+from shared.names.server import Server, addresses_of, tls_of
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+MOST_STRAY = 16
+"Messages that answer nothing we asked, before the server is given up."
+
+_silent = logging.Logger("websockets", logging.CRITICAL + 1)
+# The library's own would write addresses, which may hold keys, into the log.
+
+
+class WebSocketRpc:
+    """An open connection. Made by `connect`."""
+
+    def __init__(self, connection: ClientConnection, server: str) -> None:
+        self.server = server
+        self._connection = connection
+        self._asked = 0
+
+    async def ask(self, questions: Sequence[Question]) -> list[object]:
+        """See Rpc."""
+        from websockets.exceptions import ConnectionClosed
+
+        first, self._asked = self._asked, self._asked + len(questions)
+        answers: dict[int, object] = {}
+        stray = 0
+        with contextlib.suppress(ConnectionClosed):  # what came before that is read below
+            for number, question in enumerate(questions, start=first):
+                await self._connection.send(question.encode(number).decode())
+        try:
+            while len(answers) < len(questions):
+                number_, result = decode(await self._connection.recv())
+                if type(number_) is int and first <= number_ < self._asked and number_ not in answers:
+                    answers[number_] = result
+                else:
+                    stray += 1
+                    if stray > MOST_STRAY:
+                        raise BadAnswer("The server answers other questions than were asked.")
+        except ConnectionClosed as error:
+            ours = error.sent.code if error.sent is not None and error.rcvd is None else None
+            if ours == 1009:  # RFC 6455, 7.4.1: too big
+                raise BadAnswer(f"The server answered with more than {MOST_BYTES // 1024} KiB.") from error
+            if ours is not None:
+                raise BadAnswer("The server broke the WebSocket protocol.") from error
+            raise ServerFault("The server broke off the connection.") from error
+        return [answers[number] for number in range(first, self._asked)]
+
+
+@contextlib.asynccontextmanager
+async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
+    """Connect for the length of the block. No proxy is used and no redirect followed. Raises ServerFault."""
+    await in_thread(lambda: importlib.import_module("websockets.asyncio.client"))
+    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.client import connect as open_websocket
+    from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+    class Impatient(ClientConnection):
+        """Waits for nothing once the connection has to end: a server may answer a fault with endless data."""
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.protocol.close_expected():
+                self.transport.abort()
+
+    class Direct(open_websocket):
+        """Follows no redirect."""
+
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
+    tls = await tls_of(server)
+    stream = await _open(server)
+    try:
+        connection = await Direct(
+            server.url,
+            sock=stream,
+            ssl=tls,
+            server_hostname=server.host if tls else None,
+            proxy=None,
+            compression=None,
+            user_agent_header=None,
+            open_timeout=None,  # the caller's limit covers everything
+            ping_interval=None,
+            close_timeout=0,
+            max_size=MOST_BYTES,
+            logger=_silent,
+            create_connection=Impatient,
+        )
+    except BaseException as error:
+        stream.close()
+        if isinstance(error, InvalidStatus):
+            status = error.response.status_code
+            what = "redirects to another address; that isn't followed" if 300 <= status <= 399 else "refuses"
+            raise ServerFault(f"The server {what} (status {status}).") from error
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise ServerFault("The server's certificate isn't good for its name.") from error
+        if isinstance(error, InvalidHandshake | EOFError | OSError):
+            raise ServerFault("The server broke off or doesn't speak WebSocket.") from error
+        raise
+    try:
+        yield WebSocketRpc(connection, server.shown)
+    finally:
+        connection.transport.abort()  # nothing is owed to it, and a closing handshake may hang
+
+
+async def _open(server: Server) -> socket.socket:
+    """A TCP connection to the first address that takes one."""
+    loop = asyncio.get_running_loop()
+    for address in await addresses_of(server):
+        stream = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            stream.setblocking(False)
+            await loop.sock_connect(stream, (address, server.port))
+        except BaseException as error:
+            stream.close()
+            if not isinstance(error, OSError):
+                raise
+        else:
+            return stream
+    raise ServerFault("Nothing listens there.")

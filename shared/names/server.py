@@ -1,0 +1,89 @@
+"""The address of a JSON-RPC server, and the way to it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from shared.errors import ServerFault
+from shared.names.in_thread import in_thread
+
+SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+"With their usual ports."
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to ask."""
+
+    url: str
+    parts: SplitResult
+
+    @classmethod
+    def parse(cls, url: str) -> Server:
+        """Read an address such as `wss://ws.azero.dev`. Raises ValueError if it isn't one that may be used.
+
+        Without TLS anybody on the way could answer in the server's place, so `ws` and `http` are for this machine
+        and for private addresses, which are reached over a local network or an overlay.
+        """
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ValueError("not an address")
+        parts = urlsplit(url)
+        if parts.scheme not in SCHEMES or not parts.hostname or parts.port == 0 or "@" in parts.netloc or "#" in url:
+            raise ValueError("not an address")
+        if parts.scheme in ("ws", "http") and not _is_near(parts.hostname):
+            raise ValueError("not private")
+        return cls(url, parts)
+
+    @property
+    def host(self) -> str:
+        return self.parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        return self.parts.port or SCHEMES[self.parts.scheme]
+
+    @property
+    def tls(self) -> bool:
+        return self.parts.scheme in ("wss", "https")
+
+    @property
+    def shown(self) -> str:
+        """For people: the host, and the port if it isn't the usual one. A path may hold a key and is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == SCHEMES[self.parts.scheme] else f"{host}:{self.port}"
+
+
+async def addresses_of(server: Server) -> list[str]:
+    """The IP addresses of the server's host, best first. Raises ServerFault if it has none."""
+    host, port = server.host, server.port
+    if host == "localhost":
+        return ["127.0.0.1", "::1"]
+    if _is_literal(host):
+        return [host]
+    try:
+        found = await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except OSError as error:
+        raise ServerFault(f"The host {server.shown} isn't known.") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def tls_of(server: Server) -> ssl.SSLContext | None:
+    """What verifies the server's certificate; None for one without TLS."""
+    # Loading all authorities takes some time, in which calls must go on.
+    return await in_thread(ssl.create_default_context) if server.tls else None
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_near(host: str) -> bool:
+    return host == "localhost" or (_is_literal(host) and not ip_address(host).is_global)

@@ -1,0 +1,47 @@
+"""What was done to find out where a name leads, step by step, with the time that each took."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from shared.errors import CopybaraError
+
+
+@dataclass(slots=True)
+class Step:
+    """One thing that was done."""
+
+    what: str
+    "For people, such as `ask ws.azero.dev`."
+
+    outcome: str = ""
+    "What came of it; empty if nothing needs to be said."
+
+    milliseconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Trace:
+    """All steps, in order."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> Iterator[Step]:
+        """Time a step for the length of the block; an error is its outcome."""
+        step = Step(what)
+        self.steps.append(step)
+        begun = time.perf_counter()
+        try:
+            yield step
+        except CopybaraError as error:
+            step.outcome = error.sentence
+            raise
+        except TimeoutError:
+            step.outcome = "no answer in time"
+            raise
+        finally:
+            step.milliseconds = (time.perf_counter() - begun) * 1000

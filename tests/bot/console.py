@@ -1,0 +1,315 @@
+"""Real programs for tests: `copybara run --console --json`, each with a home of its own, and the chat between them.
+
+A test waits for what a program writes, never for time to pass. That a program stays silent is seen from its answer to
+a harmless command that it was given afterwards: messages are answered in the order in which they were written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.demo_node import DemoFailed, DemoNode, Said
+from bot.local import AskStatus, ask
+from peer.home import Home
+from shared.node_id import NodeId
+from shared.store import Store
+
+SECONDS = 15.0
+"What anything may take on a slow machine before a test gives up."
+
+MEDIA = ("audio", "video")
+
+_probes = itertools.count(1)
+
+
+class Person(DemoNode):
+    """A running copybara, its owner, and all that it ever wrote."""
+
+    def __init__(self, name: str, folder: Path, chat: Chat, *, config: str = "") -> None:
+        """`folder` holds the homes of all people, `config` is added to the configuration."""
+        super().__init__(name, folder / name, self._wrote)
+        self.chat = chat
+        self.said: list[Said] = []
+        "Every line on its stdout, of all its runs."
+
+        self._config = config
+        self._errors = folder / f"{name}.stderr"
+        chat.people.append(self)
+
+    async def begin(self, *options: str) -> None:
+        """Start the program, with its configuration in its home, and wait until it is ready."""
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        answer = "" if "[answer]" in self._config else '[answer]\nendpoint = "pattern"\n'
+        (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n{self._config}{answer}')
+        self.calls.clear()
+        with self._errors.open("ab") as errors:
+            await self.start(*options, errors=errors)
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        """The program that was started last."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether the program runs as far as we know."""
+        return self.started and self.process.returncode is None
+
+    @property
+    def id(self) -> NodeId:
+        """Its node id."""
+        return NodeId.parse(self.node)
+
+    @property
+    def errors(self) -> str:
+        """All of its stderr."""
+        return self._errors.read_text(errors="replace") if self._errors.exists() else ""
+
+    def store(self) -> Store:
+        """Its store, opened beside the running program."""
+        return Store(Home(self.home).database)
+
+    async def until(self, wanted: Callable[[Said], bool], seconds: float = SECONDS) -> Said:
+        """As in DemoNode; what was written instead is shown when it doesn't come."""
+        try:
+            return await super().until(wanted, seconds)
+        except DemoFailed as failed:
+            last = "\n".join(map(str, self.said[-12:]))
+            raise AssertionError(f"{failed.sentence} It wrote last:\n{last}\n{self.errors}") from None
+
+    async def told(self, containing: str = "") -> str:
+        """What its owner is told next that contains a text."""
+        return str((await self.posted("owner", containing))["text"])
+
+    async def asked(self, text: str, containing: str = "") -> str:
+        """Write as its owner, and return the answer that contains a text."""
+        self.write(text)
+        return await self.told(containing)
+
+    async def after(self, text: str, *, sender: str = "owner") -> list[Said]:
+        """Deliver a message, and return all that was written until the next message was answered."""
+        return await self.after_all([(sender, text)])
+
+    async def after_all(self, messages: list[tuple[str, str]]) -> list[Said]:
+        """The same for several messages, each a sender and a text."""
+        await self.in_order()
+        before = len(self.said)
+        for sender, text in messages:
+            self.write(text, sender=sender)
+        await self.in_order()
+        return self.said[before:-1]
+
+    async def in_order(self) -> None:
+        """Wait until everything that was written to it so far has been acted on."""
+        nobody = f"nobody-{next(_probes)}"
+        await self.asked(f"/contact show {nobody}", nobody)
+
+    async def media(self, kinds: tuple[str, ...] = MEDIA) -> Said:
+        """Wait until packets of all `kinds` have arrived, and return that report."""
+        return await self.until(
+            lambda said: said["type"] == "call" and all(said[f"{kind}_packets_received"] for kind in kinds)
+        )
+
+    async def status(self) -> dict[str, Any]:
+        """What `copybara status --json` prints, without a process for it."""
+        answer = await asyncio.to_thread(ask, Home(self.home).control_socket, AskStatus())
+        assert answer.status is not None
+        return answer.status
+
+    async def cli(self, *arguments: str) -> tuple[int, str, str]:
+        """Run another `copybara` with the same home."""
+        return await cli("--home", str(self.home), *arguments)
+
+    async def calm(self) -> None:
+        """End all calls of this program."""
+        for _ in range(4):
+            if "No calls." in await self.asked("/status", "Node "):
+                return await self.in_order()
+            self.write("/hangup")
+            await self.call("ended")
+        raise AssertionError(f"The calls of {self.name} don't end.")
+
+    async def signalled(self, number: signal.Signals, seconds: float = 5.0) -> int:
+        """Send a signal, and return the exit code once the program has ended and all its output is read."""
+        self.process.send_signal(number)
+        return await self.gone(seconds)
+
+    async def gone(self, seconds: float = 5.0) -> int:
+        """The exit code, once the program has ended and all its output is read."""
+        async with asyncio.timeout(seconds):
+            code = await self.process.wait()
+            assert self._reading is not None
+            await self._reading
+        return code
+
+    def secrets(self) -> list[bytes]:
+        """All that no output may ever contain, as far as it is in the home now."""
+        home = Home(self.home)
+        if not home.database.exists():
+            return []
+        with self.store() as store:
+            kept = [secret for _, secret in store.readable_secrets()] + [call.secret for call in store.running_calls()]
+        return [*kept, home.sealing_key.read_bytes()]
+
+    def check(self, more: Iterable[bytes] = ()) -> None:
+        """Nothing that a program wrote in a test may be a traceback or hold a secret, of its home or of `more`."""
+        assert "Traceback" not in self.errors, self.errors
+        assert "exception" not in self.errors.lower(), self.errors
+        written = self.errors + json.dumps(self.said, ensure_ascii=False)
+        for secret in (*self.secrets(), *more):
+            for form in forms(secret):
+                assert form not in written
+
+    def _wrote(self, _: DemoNode, said: Said) -> None:
+        self.said.append(said)
+        if said["type"] == "post" and said["to"] == "chat":
+            self.chat.posted(self, said)
+
+
+class Chat:
+    """A conversation: what one program posts in it, the others read, unless the chat is held up."""
+
+    def __init__(self) -> None:
+        self.people: list[Person] = []
+        self.posts: list[tuple[Person, Said]] = []
+        self.held = False
+        "Whether posts wait for `deliver`."
+
+    def posted(self, writer: Person, said: Said) -> None:
+        """What a program has posted."""
+        self.posts.append((writer, said))
+        if not self.held:
+            self.deliver(writer, said["text"])
+
+    def deliver(self, writer: Person, text: str) -> None:
+        """Hand a message to everybody but its writer."""
+        for person in self.people:
+            if person is not writer and person.running:
+                person.write(text, sender=writer.name)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold posts up for the length of a block; they are listed and not delivered."""
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+
+
+@contextlib.asynccontextmanager
+async def people(
+    folder: Path,
+    *names: str,
+    homes: Path | None = None,
+    config: str = "",
+    configs: Mapping[str, str] | None = None,
+    chat: Chat | None = None,
+    options: Sequence[str] = (),
+) -> AsyncIterator[list[Person]]:
+    """Running programs that share a chat, with the homes of that name in `homes` if there are such.
+
+    `config` is everybody's, `configs` by name goes before it; `options` are added to the command lines. However the
+    block ends, the programs end too, and what they wrote is checked.
+    """
+    chat = chat or Chat()
+    everybody = [Person(name, folder, chat, config=(configs or {}).get(name, config)) for name in names]
+    for person in everybody:
+        if homes is not None and (homes / person.name).exists() and not person.home.exists():
+            shutil.copytree(homes / person.name, person.home)
+    try:
+        await asyncio.gather(*(person.begin(*options) for person in everybody))
+        yield everybody
+        for person in everybody:
+            if person.running:
+                assert await person.signalled(signal.SIGTERM) == 0
+            person.check()
+    finally:
+        for person in everybody:
+            chat.people.remove(person)
+            if person.running:
+                person.process.kill()
+                await person.gone()
+
+
+async def befriend(caller: Person, callee: Person) -> None:
+    """A first contact of two strangers, saved on both sides under their names."""
+    caller.write(f"/call {callee.node}")
+    await callee.told("Somebody new is calling")
+    callee.write("/answer")
+    await asyncio.gather(*(person.told("Compare these words") for person in (caller, callee)))
+    for person, other in ((caller, callee), (callee, caller)):
+        await person.asked(f"/contact add {other.name}", "Saved")
+        while "one is enough" not in await person.asked(f"/contact show {other.name}", "links"):
+            pass
+    await hang_up(caller, callee)
+
+
+async def ring(caller: Person, callee: Person, media: str = "") -> Said:
+    """Call a contact until it rings there, and return the link."""
+    caller.write(f"/call {callee.name} {media}")
+    link = await caller.posted("chat")
+    await callee.told(f"{caller.name} is calling")
+    return link
+
+
+async def connect(caller: Person, callee: Person, media: str = "", answer: str = "/answer") -> Said:
+    """A call of a contact that is answered by hand, until it is active on both sides. Returns the link."""
+    link = await ring(caller, callee, media)
+    callee.write(answer)
+    await asyncio.gather(*(person.call("active") for person in (caller, callee)))
+    return link
+
+
+async def hang_up(first: Person, second: Person) -> tuple[Said, Said]:
+    """End the call on the first side. Returns the last reports of both."""
+    first.write("/hangup")
+    return await first.call("ended", reason="hung-up"), await second.call("ended", reason="remote-hung-up")
+
+
+async def cli(
+    *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None, seconds: float = SECONDS
+) -> tuple[int, str, str]:
+    """Run `copybara`, and return its exit code, stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment_of_a_person() | (environment or {}),
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate(stdin)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def environment_of_a_person() -> dict[str, str]:
+    """Our environment, without what only those set who run tests: unbuffered output hides a flush that fails."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for name in ("PYTHONUNBUFFERED", "COPYBARA_HOME"):
+        environment.pop(name, None)
+    return environment
+
+
+def forms(secret: bytes) -> list[str]:
+    """The ways in which bytes may get into text."""
+    encoded = base64.b64encode(secret).decode().rstrip("=")
+    return [secret.hex(), encoded, encoded.translate(str.maketrans("+/", "-_")), repr(secret)[2:-1]]

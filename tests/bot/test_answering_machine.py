@@ -1,0 +1,119 @@
+"""The answering machine between two programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.bot.console import Person, connect, hang_up, people, ring
+from tests.peer.test_media_answering_machine import probed
+from tests.peer.test_media_file import make_wave
+from tests.peer.tone import SAMPLE_RATE, hertz, sine
+
+TONE = 997
+
+MACHINE = '[answer]\nendpoint = "pattern"\nmachine_after = 1\n'
+
+
+@pytest.fixture
+def speaks(tmp_path: Path) -> str:
+    """The configuration of somebody who says one tone for ever."""
+    tone = make_wave(tmp_path / "tone.wav", sine(TONE, SAMPLE_RATE))
+    return f'[answer]\nendpoint = "file"\n[media]\nfile = "{tone}"\n'
+
+
+async def received(person: Person, packets: int) -> None:
+    """Wait until so many packets of sound have arrived."""
+    while (await asked(person))["audio_packets_received"] < packets:
+        pass
+
+
+async def asked(person: Person) -> dict[str, int]:
+    person.write("/status")
+    return await person.call("active")
+
+
+async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_message_plays(
+    friends: Path, tmp_path: Path, speaks: str
+) -> None:
+    configs = {"anna": speaks, "bob": MACHINE}
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        await ring(anna, bob, "audio")
+        said = await bob.told("answering machine")
+        assert said == "Nobody answered anna's call, so the answering machine takes it. /hangup ends it"
+        await asyncio.gather(*(person.call("active") for person in (anna, bob)))
+        # A chime of 0.6 seconds and a beep of 0.4; then a second of message.
+        await received(bob, 110)
+        # It takes nobody's time: a call could ring meanwhile.
+        assert (await bob.status())["calls"][0]["automatic"] is True
+        anna.write("/hangup")
+        told = await bob.told("A message from anna is in ")
+        path = Path(told.removeprefix("A message from anna is in "))
+        assert (await bob.call("ended"))["reason"] == "remote-hung-up"
+    assert path.parent == bob.home / "recordings"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert [stream["codec_name"] for stream in probed(path)["streams"]] == ["opus"]
+    with av.open(str(path), "r") as file:
+        frames = list(file.decode(audio=0))
+    assert len(frames) * 0.02 > 0.7
+    assert hertz(frames[5:]) == pytest.approx(TONE, abs=1)
+
+
+async def test_the_machine_hangs_up_when_the_message_is_too_long(friends: Path, tmp_path: Path, speaks: str) -> None:
+    configs = {"anna": speaks, "bob": f"{MACHINE}[machine]\nlongest = 1\n"}
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        await ring(anna, bob, "audio")
+        await bob.told("A message from anna is in ")
+        assert (await bob.call("ended"))["reason"] == "hung-up"
+        assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+
+
+async def test_who_answers_in_time_talks_without_the_machine(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, config=MACHINE) as (anna, bob):
+        await connect(anna, bob, "audio")
+        await bob.media(("audio",))
+        await hang_up(anna, bob)
+        assert not any("machine" in said.get("text", "") for said in bob.said)
+
+
+async def test_the_machine_is_not_in_the_way_of_another_call(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", homes=friends, config=MACHINE) as (anna, bob, carol):
+        await ring(anna, bob, "audio")
+        await bob.told("answering machine")
+        await bob.call("active")
+        await connect(carol, bob, "audio")
+        assert "There is a call with anna already." in await bob.asked("/call anna", "already")
+        calls = {call["with"]: call["automatic"] for call in (await bob.status())["calls"]}
+        assert calls == {"anna": True, "carol": False}
+        await hang_up(carol, bob)
+        # What is left is the machine's, and can be ended too.
+        bob.write("/hangup")
+        assert await bob.told("hung up") == "You hung up on anna."
+
+
+async def test_a_stranger_does_not_get_the_machine(tmp_path: Path) -> None:
+    config = f"{MACHINE}[calls]\nlifetime = 2\n"
+    async with people(tmp_path, "anna", "bob", config=config) as (anna, bob):
+        anna.write(f"/call {bob.node} audio")
+        await bob.told("Somebody new is calling")
+        # The link lives longer than a contact's call would ring.
+        assert "You missed a call" in await bob.told("missed")
+        assert not any("machine" in said.get("text", "") for said in bob.said)
+
+
+async def test_recordings_go_along_to_who_wants_them(friends: Path, tmp_path: Path, speaks: str) -> None:
+    configs = {"anna": speaks, "bob": f'{MACHINE}[media]\nsend_recordings = true\nrecord_to = "{tmp_path}/kept"\n'}
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        await ring(anna, bob, "audio")
+        await bob.call("active")
+        await received(bob, 80)
+        anna.write("/hangup")
+        post = await bob.posted("owner", "A message from anna is in ")
+        assert post["text"].endswith(post["file"])
+        assert Path(post["file"]).parent == tmp_path / "kept"
+        await bob.call("ended")

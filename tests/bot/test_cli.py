@@ -1,0 +1,405 @@
+"""The command line: exit codes, what goes to stdout and to stderr, and JSON that parses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import main
+from peer.home import Home
+from peer.overlay.loopback import LoopbackOverlay
+from shared.card import Card
+from shared.config import load
+from shared.contacts import Contact
+from shared.links import Link, Request, Response, Status, as_copybara, as_handset, decode
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.paired import Operation, Paired, seal
+from shared.sealed import seal_request
+from shared.store import Store
+from shared.tokens import to_bytes, to_text
+from tests.bot.console import cli, environment_of_a_person
+
+ANNA = NodeId(b"anna".ljust(32))
+ELSEWHERE = NodeId(b"elsewhere".ljust(32))
+SECRET = b"a pair secret of bob's and anna's"[:32]
+
+Copybara = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def copybara(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Copybara:
+    """Run a command in this process; gives its exit code, stdout and stderr."""
+    monkeypatch.delenv("COPYBARA_HOME", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as usage:
+            code = int(usage.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Bob's home, who knows anna and is paired with her."""
+    home = Home(tmp_path / "bob")
+    home.prepare()
+    home.own_config.write_text('name = "Bob"\noverlay = "loopback"\n')
+    with Store(home.database) as store:
+        store.save_contact(Contact(name="anna", node=ANNA, created=0))
+        store.propose_secret(ANNA, SECRET, 0)
+        store.commit_secret(ANNA, SECRET)
+    return home
+
+
+def node_of(home: Home) -> NodeId:
+    return asyncio.run(LoopbackOverlay(home.folder).node_id())
+
+
+WRONG = [
+    [],
+    ["nonsense"],
+    ["--nonsense"],
+    ["call"],
+    ["call", "anna", "smell"],
+    ["answer", "loudly"],
+    ["contacts"],
+    ["contacts", "nonsense"],
+    ["contacts", "add"],
+    ["contacts", "rename", "anna"],
+    ["contacts", "trust", "anna", "everything"],
+    ["link"],
+    ["link", "explain"],
+    ["resolve"],
+    ["run", "--overlay", "internet"],
+    ["status", "more"],
+    ["--home"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_usage_exits_2_and_shows_the_right_one(copybara: Copybara, arguments: list[str]) -> None:
+    code, out, err = copybara(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: copybara")
+    assert "error: " in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "init", "run", "doctor", "status", "call", "answer", "decline", "hangup", "contacts", "card", "resolve"],
+)
+def test_every_command_of_the_contract_explains_itself(copybara: Copybara, command: str) -> None:
+    code, out, err = copybara("--help")
+    assert (code, err) == (0, "")
+    assert f"    {command} " in out
+    code, out, err = copybara(command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: copybara {command} ")
+    if command not in ("init", "contacts"):
+        assert "--json" in out
+
+
+def test_the_version_is_told(copybara: Copybara) -> None:
+    code, out, _ = copybara("--version")
+    assert code == 0
+    assert out.startswith("copybara ")
+
+
+def test_the_home_may_stand_before_or_after_the_command_or_in_the_environment(
+    copybara: Copybara, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (
+        ["--home", str(home.folder), "contacts", "list"],
+        ["contacts", "list", "--home", str(home.folder)],
+        ["contacts", "--help"],
+    ):
+        code, out, _ = copybara(*arguments)
+        assert code == 0
+        assert "anna" in out or "--help" in arguments
+    monkeypatch.setenv("COPYBARA_HOME", str(home.folder))
+    assert "anna" in copybara("contacts", "list")[1]
+    assert "anna" not in copybara("--home", str(tmp_path / "other"), "contacts", "list")[1]
+
+
+@pytest.mark.parametrize("command", [["status"], ["call", "anna"], ["answer"], ["decline", "why"], ["hangup"]])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_without_a_running_program_what_needs_one_fails(
+    copybara: Copybara, home: Home, command: list[str], form: list[str]
+) -> None:
+    code, out, err = copybara("--home", str(home.folder), *command, *form)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: No copybara is running with this home.\nhint:  Start it with `copybara run`.")
+
+
+def test_without_any_messenger_there_is_nothing_to_run(copybara: Copybara, home: Home) -> None:
+    code, out, err = copybara("--home", str(home.folder), "run")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert "--console" in err.partition("hint:")[2]
+
+
+def test_the_contact_book_from_the_first_entry_to_the_last(copybara: Copybara, tmp_path: Path) -> None:
+    def contacts(*arguments: str) -> str:
+        code, out, err = copybara("contacts", *arguments, "--home", str(tmp_path / "new"))
+        assert (code, err) == (0, "")
+        return out
+
+    assert contacts("list") == "Nobody is in your contacts yet. After a call: /contact add NAME\n"
+    assert json.loads(contacts("list", "--json")) == []
+    assert contacts("add", "anna", str(ANNA)).startswith("Saved anna")
+    card = Card(ELSEWHERE, bytes(32), "Ben", "ben.azero")
+    assert contacts("add", "ben", as_copybara(card.token)).startswith("Saved ben")
+    everybody = json.loads(contacts("list", "--json"))
+    assert [(one["name"], one["node"], one["card"]) for one in everybody] == [
+        ("anna", str(ANNA), False),
+        ("ben", str(ELSEWHERE), True),
+    ]
+    assert [line.split()[0] for line in contacts("list").splitlines()] == ["anna", "ben"]
+    shown: dict[str, Any] = json.loads(contacts("show", "anna", "--json"))
+    assert (shown["trust"], shown["media"], shown["paired"]) == ("ring", "video", False)
+    assert str(ANNA) in contacts("show", "ANNA")
+    for action, trust, media in (("trust", "auto", ["audio"]), ("ring", "ring", []), ("block", "block", [])):
+        assert "anna" in contacts(action, "anna", *media)
+        shown = json.loads(contacts("show", "anna", "--json"))
+        assert (shown["trust"], shown["media"]) == (trust, "audio")
+    assert contacts("rename", "anna", "Ännchen") == "anna is called Ännchen now.\n"
+    assert contacts("remove", "ännchen").startswith("Ännchen is forgotten")
+    assert [one["name"] for one in json.loads(contacts("list", "--json"))] == ["ben"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "zoe"], "There is no contact called zoe."),
+        (["trust", "zoe"], "There is no contact called zoe."),
+        (["remove", "zoe"], "There is no contact called zoe."),
+        (["rename", "zoe", "ben"], "There is no contact called zoe."),
+        (["rename", "anna", "be/n"], "That name could be taken for a command or a link."),
+        (["add", "anna", str(ELSEWHERE)], "anna is in your contacts already"),
+        (["add", "ben", str(ANNA)], "anna is in your contacts already"),
+        (["add", "ben", str(ANNA)[:-1] + "u"], "That isn't a node id."),
+        (["add", "ben", "something"], "That is neither a node id nor a contact card."),
+        (["add", "be\u202en", str(ELSEWHERE)], "That name has characters that can't be seen."),
+        (["add", "ben"], "No copybara is running with this home."),
+    ],
+)
+def test_a_mistake_in_the_contact_book_gets_a_sentence(
+    copybara: Copybara, home: Home, arguments: list[str], sentence: str
+) -> None:
+    code, out, err = copybara("--home", str(home.folder), "contacts", *arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {sentence}")
+    assert json.loads(copybara("--home", str(home.folder), "contacts", "list", "--json")[1])[0]["name"] == "anna"
+
+
+def test_the_card_is_shown_as_text_and_as_a_picture(copybara: Copybara, home: Home) -> None:
+    code, out, err = copybara("--home", str(home.folder), "card", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    card = decode(told["token"])
+    assert isinstance(card, Card)
+    assert (card.node, card.name) == (node_of(home), "Bob")
+    assert card.sealing_key == home.load_sealing_key().public_key().public_bytes_raw()
+    assert (told["node"], told["name"], told["link"]) == (str(card.node), "Bob", as_copybara(card.token))
+    code, out, err = copybara("--home", str(home.folder), "card")
+    assert (code, err) == (0, "")
+    assert told["link"] in out
+    assert told["node"] in out
+    assert "▀" in out or "█" in out
+
+
+def test_a_name_is_resolved_in_the_contact_book(copybara: Copybara, home: Home) -> None:
+    code, out, err = copybara("--home", str(home.folder), "resolve", "Anna", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["node"] == str(ANNA)
+    code, out, err = copybara("--home", str(home.folder), "resolve", "anna")
+    assert (code, err) == (0, "")
+    assert str(ANNA) in out
+    code, out, err = copybara("--home", str(home.folder), "resolve", "zoe")
+    assert code == 1
+    assert err.startswith("error: Nobody is known as zoe.\nhint:")
+
+
+def links_for(home: Home) -> dict[str, Link]:
+    """Links of every kind, with what makes them interesting."""
+    own, now = node_of(home), int(time.time())
+
+    def request(destination: NodeId) -> Request:
+        return Request.to(
+            destination,
+            media=Media.AUDIO,
+            created=now - 5,
+            seed=secrets.token_bytes(16),
+            source=ANNA,
+            fingerprint=bytes(32),
+            port=40_000,
+        )
+
+    def paired(operation: Operation, secret: bytes = SECRET) -> Link:
+        calls = operation is Operation.CALL
+        said = Paired(operation, Media.BOTH, now, 40_000 if calls else 0)
+        return seal(said, secret=secret, source=ANNA, destination=own, nonce=secrets.token_bytes(12))
+
+    card_key = home.load_sealing_key().public_key().public_bytes_raw()
+    accepted = Response.accepting(request(own), media=Media.BOTH, seed=bytes(8), fingerprint=bytes(32), port=4)
+    return {
+        "request": request(own),
+        "request to another": request(ELSEWHERE),
+        "sealed": seal_request(request(own), card_key, own),
+        "sealed to another": seal_request(request(ELSEWHERE), card_key, ELSEWHERE),
+        "acceptance": accepted,
+        "refusal": Response.refusing(request(own), Status.BUSY),
+        "paired call": paired(Operation.CALL),
+        "paired cancel": paired(Operation.CANCEL),
+        "paired with others": paired(Operation.CALL, bytes(32)),
+        "card": Card(ANNA, bytes(32), "Anna", "anna.azero"),
+    }
+
+
+EXPLAINED: dict[str, dict[str, object]] = {
+    "request": {"link": "request to call", "from": str(ANNA), "wants": "audio", "port": 40_000},
+    "request to another": {"link": "request to call, to another node", "from": str(ANNA), "wants": "audio"},
+    "sealed": {"link": "request to call, sealed to a contact card", "from": str(ANNA), "wants": "audio"},
+    "sealed to another": {"link": "request to call, sealed to a contact card", "from": None},
+    "acceptance": {"link": "response to a request", "says": "accepts", "agrees_to": "video"},
+    "refusal": {"link": "response to a request", "says": "is busy"},
+    "paired call": {"link": "between paired contacts", "from": str(ANNA), "wants": "video", "port": 40_000},
+    "paired cancel": {"link": "between paired contacts", "from": str(ANNA), "says": "cancel"},
+    "paired with others": {"link": "between paired contacts", "from": None},
+    "card": {"link": "contact card", "node": str(ANNA), "name": "Anna", "found_as": "anna.azero"},
+}
+
+
+@pytest.mark.parametrize("kind", EXPLAINED)
+def test_a_link_of_any_kind_is_explained_and_not_used(copybara: Copybara, home: Home, kind: str) -> None:
+    link = links_for(home)[kind]
+    for text in (link.token, as_copybara(link.token), f"see {as_handset(link.token, 8080)} !"):
+        code, out, err = copybara("--home", str(home.folder), "link", "explain", text, "--json")
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert EXPLAINED[kind].items() <= told.items()
+        assert (told["characters"], told["bytes"]) == (len(link.token), len(link.encode()))
+        if "age_seconds" in told:
+            assert 0 <= told["age_seconds"] < 60
+    code, out, err = copybara("link", "explain", link.token, "--home", str(home.folder))
+    assert (code, err) == (0, "")
+    assert str(EXPLAINED[kind]["link"]) in out
+    with Store(home.database) as store:
+        assert store.link_seen(link.encode()) is None
+
+
+def test_an_unreadable_link_is_explained_too(copybara: Copybara, home: Home) -> None:
+    token = links_for(home)["request"].token
+    raw = to_bytes(token)
+    for text, reason in (
+        (as_copybara(token[:-2]), "malformed"),
+        (as_copybara(to_text(bytes([raw[0] + 16]) + raw[1:])), "wrong-version"),
+    ):
+        code, out, err = copybara("--home", str(home.folder), "link", "explain", text, "--json")
+        assert (code, err) == (0, "")
+        told = json.loads(out)
+        assert (told["link"], told["reason"]) == ("unreadable", reason)
+        assert told["meaning"]
+    code, out, err = copybara("--home", str(home.folder), "link", "explain", "no link at all")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: There is no link in that.\nhint:")
+
+
+def test_a_link_can_be_explained_without_any_home(copybara: Copybara, home: Home, tmp_path: Path) -> None:
+    link = links_for(home)["request"]
+    code, out, _ = copybara("--home", str(tmp_path / "none"), "link", "explain", link.token, "--json")
+    assert code == 0
+    assert json.loads(out)["from"] == str(ANNA)
+    assert not (tmp_path / "none").exists()
+
+
+def test_init_without_a_terminal_takes_the_defaults(copybara: Copybara, tmp_path: Path) -> None:
+    home = Home(tmp_path / "new")
+    code, out, err = asyncio.run(cli("--home", str(home.folder), "init"))
+    assert (code, err) == (0, "")
+    assert f"Wrote {home.own_config}" in out
+    assert load(home.own_config).name == ""
+    assert home.folder.stat().st_mode & 0o777 == 0o700
+    assert home.own_config.stat().st_mode & 0o777 == 0o600
+    before = home.own_config.read_bytes()
+    code, out, err = copybara("--home", str(home.folder), "init")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: This home has a configuration already: {home.own_config}\nhint:")
+    assert home.own_config.read_bytes() == before
+
+
+def test_the_doctor_finds_nothing_on_the_loopback_overlay(copybara: Copybara, home: Home) -> None:
+    code, out, err = copybara("--home", str(home.folder), "doctor", "--overlay", "loopback", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["ok"] is True
+    assert all(check.keys() >= {"name", "ok", "detail", "hint"} and check["ok"] for check in told["checks"])
+    names = [check["name"] for check in told["checks"]]
+    assert {"python", "clock", "home", "database", "configuration", "media", "overlay", "self call"} <= set(names)
+    code, out, err = copybara("--home", str(home.folder), "doctor")
+    assert (code, err) == (0, "")
+    assert "FAIL" not in out
+    assert out.endswith("Calls can be made.\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "detail"),
+    [
+        ('overlay = "lopback"\n', "configuration", "line 1"),
+        ('overlay = "loopback"\n[answer]\nendpoint = "file"\n[media]\nfile = "gone.mkv"\n', "media", "gone.mkv"),
+    ],
+)
+def test_the_doctor_says_what_is_wrong(copybara: Copybara, home: Home, config: str, name: str, detail: str) -> None:
+    home.own_config.write_text(config)
+    code, out, err = copybara("--home", str(home.folder), "doctor", "--json")
+    assert (code, err) == (1, "")
+    told = json.loads(out)
+    assert told["ok"] is False
+    (wrong,) = [check for check in told["checks"] if not check["ok"]]
+    assert wrong["name"] == name
+    assert detail in wrong["detail"]
+    assert wrong["hint"]
+    code, out, _ = copybara("--home", str(home.folder), "doctor")
+    assert code == 1
+    assert f"FAIL {name}" in out
+
+
+def test_the_doctor_sets_a_damaged_database_aside_and_says_so(copybara: Copybara, home: Home) -> None:
+    home.database.write_bytes(b"nonsense" * 1000)
+    code, out, _ = copybara("--home", str(home.folder), "doctor", "--json")
+    assert code == 1
+    (wrong,) = [check for check in json.loads(out)["checks"] if not check["ok"]]
+    assert wrong["name"] == "database"
+    assert "set aside as copybara.db.damaged-" in wrong["detail"]
+
+
+def test_a_reader_who_goes_away_gets_no_traceback(home: Home) -> None:
+    for command in (["contacts", "list"], ["card"], ["card", "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as closed:
+            done = subprocess.run(
+                [sys.executable, "-m", "bot.cli", "--home", str(home.folder), *command],
+                stdout=closed,
+                stderr=subprocess.PIPE,
+                env=environment_of_a_person(),
+                timeout=30,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (1, b"")

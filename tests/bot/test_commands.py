@@ -1,0 +1,156 @@
+"""Text to commands: pure."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import commands
+from bot.commands import (
+    AddContact,
+    Answer,
+    Call,
+    Command,
+    Decline,
+    HangUp,
+    Help,
+    ListContacts,
+    RemoveContact,
+    RenameContact,
+    SetTrust,
+    ShowCard,
+    ShowContact,
+    Status,
+)
+from shared.contacts import Hours, Trust
+from shared.errors import InputError
+from shared.media import Media
+
+NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
+
+MEANT = {
+    "/call anna": Call("anna", Media.BOTH),
+    "/call anna video": Call("anna", Media.BOTH),
+    "/call anna audio": Call("anna", Media.AUDIO),
+    "/call anna AUDIO": Call("anna", Media.AUDIO),
+    f"/call {NODE}": Call(NODE, Media.BOTH),
+    "  /CALL   anna  ": Call("anna", Media.BOTH),
+    "/call@bob_bot anna": Call("anna", Media.BOTH),
+    "/answer": Answer(),
+    "/answer audio": Answer(Media.AUDIO),
+    "/answer video": Answer(Media.BOTH),
+    "/decline": Decline(),
+    "/decline  I am\n in a   meeting": Decline("I am in a meeting"),
+    "/decline /hangup": Decline("/hangup"),
+    "/hangup": HangUp(),
+    "/contacts": ListContacts(),
+    "/contact add anna": AddContact("anna"),
+    f"/contact add anna {NODE}": AddContact("anna", NODE),
+    "/contact ADD Anna": AddContact("Anna"),
+    "/contact show anna": ShowContact("anna"),
+    "/contact trust anna": SetTrust("anna", Trust.AUTO),
+    "/contact trust anna audio": SetTrust("anna", Trust.AUTO, Media.AUDIO),
+    "/contact trust anna 08:00-22:00": SetTrust("anna", Trust.AUTO, None, Hours(480, 1320)),
+    "/contact trust anna 22:00-06:00 audio": SetTrust("anna", Trust.AUTO, Media.AUDIO, Hours(1320, 360)),
+    "/contact ring anna video": SetTrust("anna", Trust.RING, Media.BOTH),
+    "/contact block anna": SetTrust("anna", Trust.BLOCK),
+    "/contact rename anna ann": RenameContact("anna", "ann"),
+    "/contact remove anna": RemoveContact("anna"),
+    "/card": ShowCard(),
+    "/status": Status(),
+    "/help": Help(),
+    "/start": Help(),
+}
+
+WRONG = [
+    "/",
+    "/nonsense",
+    "/call",
+    "/call anna smell",
+    "/call anna audio now",
+    "/answer loudly",
+    "/answer audio video",
+    "/hangup now",
+    "/contacts all",
+    "/contact",
+    "/contact anna",
+    "/contact add",
+    "/contact add anna smith 1",
+    "/contact trust",
+    "/contact trust anna audio video 08:00-09:00",
+    "/contact trust anna 8-9:00",
+    "/contact trust anna 08:00-08:00",
+    "/contact trust anna 25:00-26:00",
+    "/contact block anna audio",
+    "/contact rename anna",
+    "/contact remove",
+    "/card anna",
+    "/help me",
+    "/call " + "a" * 401,
+]
+
+texts = st.text() | st.lists(
+    st.sampled_from(
+        [
+            "/call",
+            "/answer",
+            "/contact",
+            "/name",
+            "add",
+            "trust",
+            "ring",
+            "rename",
+            "audio",
+            "08:00-22:00",
+            "anna",
+            NODE,
+        ]
+    )
+    | st.text(max_size=20),
+    max_size=6,
+).map(" ".join)
+
+
+@pytest.mark.parametrize(("text", "command"), MEANT.items())
+def test_a_command_means_what_the_help_says(text: str, command: Command) -> None:
+    assert commands.is_command(text)
+    assert commands.parse(text) == command
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_wrong_use_gets_a_sentence_that_says_what_to_do(text: str) -> None:
+    with pytest.raises(InputError) as wrong:
+        commands.parse(text)
+    assert wrong.value.sentence.endswith((".", ":"))
+    assert wrong.value.hint or "too long" in wrong.value.sentence
+
+
+@given(texts)
+def test_any_text_is_a_command_or_gets_a_sentence(text: str) -> None:
+    try:
+        assert isinstance(commands.parse(text), Command)
+    except InputError as wrong:
+        said = wrong.sentence + wrong.hint
+        # Outside of pytest.raises, because either is right.
+        if not said or not all(character.isprintable() for character in said):
+            pytest.fail(f"{said!r} isn't a sentence to show")
+
+
+@given(texts)
+def test_whatever_is_meant_as_a_command_begins_with_a_slash_and_a_letter(text: str) -> None:
+    stripped = text.lstrip()
+    assert commands.is_command(text) == (stripped[:1] == "/" and stripped[1:2].isalpha())
+
+
+@given(st.text())
+def test_a_reason_is_one_bounded_line(text: str) -> None:
+    command = commands.parse(f"/decline {text}")
+    assert isinstance(command, Decline)
+    assert len(command.why) <= 200
+    assert command.why == " ".join(command.why.split())
+
+
+@pytest.mark.parametrize("text", ["call anna", "", " ", "//call", "/ call", "/1", "see /call", "/\u202ecall"])
+def test_other_text_is_no_command(text: str) -> None:
+    assert not commands.is_command(text)

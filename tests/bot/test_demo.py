@@ -1,0 +1,74 @@
+"""`copybara demo`: the program's main job, shown to somebody who has just installed it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+from tests.bot.console import cli
+
+SECONDS = 30
+
+LINKS = {
+    "First contact": [128, 64],
+    "Between contacts": [64],
+    "Trusted": [64],
+    "Declined": [64, 64],
+    "A used link": [64],
+}
+
+
+async def test_every_scene_is_measured() -> None:
+    before = time.monotonic()
+    code, out, err = await cli("demo", "--json", seconds=SECONDS)
+    assert time.monotonic() - before < SECONDS
+    assert (code, err) == (0, "")
+    (line,) = out.splitlines()
+    told = json.loads(line)
+    assert told["ok"] is True
+    for scene, (heading, links) in zip(told["scenes"], LINKS.items(), strict=True):
+        assert scene["scene"].startswith(heading)
+        assert scene["links"] == links
+    calls = [scene for scene in told["scenes"] if scene["outcome"] == "connected"]
+    assert len(calls) == 3
+    addresses = {person["local"].rpartition(":")[0] for call in calls for person in call["people"].values()}
+    assert len(addresses) == 2
+    for call in calls:
+        anna, bob = call["people"]["Anna"], call["people"]["Bob"]
+        assert (anna["local"], anna["remote"]) == (bob["remote"], bob["local"])
+        assert anna["phrase"] == bob["phrase"]
+        assert len(anna["phrase"].split()) == 4
+        for person in (anna, bob):
+            # 50 packets of sound and 15 pictures a second, for at least a second.
+            assert person["audio_packets_received"] > 40
+            assert person["video_packets_received"] > 10
+            assert person["lost"] == 0
+            assert 0 < person["first_media_ms"] < 2_000
+            assert 0 <= person["connect_ms"] < 2_000
+    assert len({call["people"]["Anna"]["phrase"] for call in calls}) == 3
+    declined, used = told["scenes"][3:]
+    assert declined["outcome"] == "remote-declined"
+    assert used["outcome"] == "already-used"
+    assert "used before" in used["said"]
+
+
+async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> None:
+    code, out, err = await cli("demo", seconds=SECONDS, environment={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert (code, err) == (0, "")
+    phrases = re.findall(r"(\w+)'s bot +Compare these words by voice: ((?:[a-z]+ ?){4})", out)
+    assert sorted(name for name, _ in phrases) == ["Anna", "Bob"]
+    assert len({words.strip() for _, words in phrases}) == 1
+    for number, heading in enumerate(LINKS, 1):
+        assert f"{number}  {heading}" in out
+    for text in (
+        "Somebody new is calling",
+        "/contact add bob",
+        "/contact trust anna",
+        "Answered anna's call by itself",
+        "You declined bob's call.",
+        "That link has been used before",
+        "What was measured",
+    ):
+        assert text in out
+    assert out.count("copybara:") >= 6

@@ -1,0 +1,166 @@
+"""Two programs whose owners talk through microphones and speakers, with a sound server between and around them."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import importlib.util
+import math
+from collections.abc import AsyncIterator, Callable
+from ctypes.util import find_library
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from peer.media.notice import CHIME
+from tests.bot.console import Person, connect, hang_up, people
+from tests.peer.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
+from tests.peer.tone import SAMPLE_RATE, sine
+from tests.programs import lack
+
+TONE = 997.0
+CLEAR = 2_000
+
+
+@pytest.fixture
+async def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PulseServer]:
+    """A running server that the programs find. What Anna says is heard in `there`, what Bob says in `back`."""
+    need_pulseaudio()
+    server = PulseServer(tmp_path / "sound")
+    (tmp_path / "sound").mkdir()
+    for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH"):
+        monkeypatch.setenv(name, server.environment[name])
+    async with server.running("there", "back"):
+        yield server
+
+
+def talks(microphone: str, speaker: str, system: str = "pulse") -> str:
+    """The configuration of somebody who talks through these."""
+    return (
+        '[answer]\nendpoint = "devices"\n'
+        f'[devices]\nsound = "{system}"\nmicrophone = "{microphone}"\nspeaker = "{speaker}"\ncamera = "none"\n'
+    )
+
+
+CONFIGS = {"anna": talks("there_microphone", "back_ear"), "bob": talks("back_microphone", "there_ear")}
+
+
+@contextlib.asynccontextmanager
+async def speech(sound: PulseServer, air: str, seconds: int = 6) -> AsyncIterator[Ears]:
+    """Somebody says a tone, and somebody listens."""
+    async with sound.heard(air) as ears:
+        saying = asyncio.create_task(sound.say(f"{air}_voice", sine(TONE, seconds * SAMPLE_RATE)))
+        try:
+            yield ears
+        finally:
+            saying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await saying
+
+
+async def is_heard(
+    sound: PulseServer, air: str, told: Callable[[str, object], None] | None = None, name: str = ""
+) -> None:
+    """What is said into one microphone comes out of the other speaker: same tone, same level, soon."""
+    async with speech(sound, air) as ears:
+        await ears.until_heard(CLEAR)
+        await ears.listen(2.0)
+    said, heard = onset(ears.said, CLEAR), onset(ears.heard, CLEAR)
+    delay = (heard - said) * 1000 / SAMPLE_RATE
+    if told is not None:
+        told(f"ear-to-ear delay between two programs, {name} {air}, ms", round(delay))
+    assert 0 < delay < 400
+    spoken, arrived = tenths(ears.said[said:]), tenths(ears.heard[heard:])
+    assert median(map(frequency, arrived)) == pytest.approx(TONE, abs=1)
+    assert abs(20 * math.log10(median(map(loudness, arrived)) / median(map(loudness, spoken)))) < 3
+
+
+def tenths(samples: array.array[int]) -> list[array.array[int]]:
+    """Stretches of a tenth of a second, but for the first."""
+    step = SAMPLE_RATE // 10
+    return [samples[at : at + step] for at in range(step, len(samples) - step, step)]
+
+
+async def until_talking(*both: Person) -> None:
+    """Wait until sound has arrived on both sides."""
+    await asyncio.gather(*(person.media(("audio",)) for person in both))
+
+
+async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
+    friends: Path, tmp_path: Path, sound: PulseServer, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
+        await connect(anna, bob, "audio")
+        await until_talking(anna, bob)
+        for air in ("there", "back"):
+            await is_heard(sound, air, record_testsuite_property, "pulse")
+        await hang_up(anna, bob)
+        # The microphones are on only during a call.
+        await sound.until_no_streams()
+
+
+async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
+    friends: Path, tmp_path: Path, sound: PulseServer
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
+        await bob.asked("/contact trust anna", "answered by itself")
+        async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
+            anna.write("/call bob audio")
+            assert "because you trust them" in await bob.told("Answered anna's call by itself")
+            for ears in (at_bobs, at_annas):
+                await ears.until_heard(CLEAR)
+                await ears.until_silent()
+                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+        await asyncio.gather(*(person.call("active") for person in (anna, bob)))
+        await hang_up(anna, bob)
+
+
+async def test_an_answer_by_hand_makes_no_noise(friends: Path, tmp_path: Path, sound: PulseServer) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
+        async with sound.heard("there") as at_bobs:
+            await connect(anna, bob, "audio")
+            await until_talking(anna, bob)
+            await at_bobs.listen(1.0)
+        assert loudness(at_bobs.heard) < SILENT
+        await hang_up(anna, bob)
+
+
+async def test_portaudio_is_used_where_it_is_wanted(
+    friends: Path,
+    tmp_path: Path,
+    sound: PulseServer,
+    monkeypatch: pytest.MonkeyPatch,
+    record_testsuite_property: Callable[[str, object], None],
+) -> None:
+    if importlib.util.find_spec("sounddevice") is None or not find_library("portaudio"):
+        lack("needs sounddevice (pip install copybara-relay[sound]) and Debian's libportaudio2")
+    # PortAudio knows ALSA's devices, and ALSA is made to lead to the sound server.
+    devices = [f"{air}_{what}" for air in ("there", "back") for what in ("microphone", "ear")]
+    alsa = tmp_path / "asound.conf"
+    alsa.write_text(
+        "</usr/share/alsa/alsa.conf>\n"
+        + "".join(
+            f'pcm.{name} {{ type pulse device "{name}" hint {{ show on description "{name}" }} }}\n' for name in devices
+        )
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(alsa))
+    configs = {**CONFIGS, "bob": talks("back_microphone", "there_ear", "portaudio")}
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        await connect(anna, bob, "audio")
+        await until_talking(anna, bob)
+        for air in ("there", "back"):
+            await is_heard(sound, air, record_testsuite_property, "portaudio")
+        await hang_up(anna, bob)
+
+
+async def test_without_a_sound_system_the_owner_is_told_what_to_install(friends: Path, tmp_path: Path) -> None:
+    configs = {"bob": talks("", "")}
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        anna.write("/call bob audio")
+        await bob.told("anna is calling")
+        bob.write("/answer")
+        assert "There is no sound system to talk through" in await bob.told("failed")
+        assert (await bob.call("ended"))["reason"] == "failed"
+        await anna.call("ended")

@@ -1,0 +1,182 @@
+"""Calls to names, from the outside: real programs, and names that stand on a chain only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from shared.links import SealedRequest, decode
+from shared.node_id import NodeId
+from tests.bot.console import Chat, Person, hang_up, people
+from tests.names.chain import OWNER, Chain, Name
+from tests.names.tcp import tcp
+
+SECONDS = "server_seconds = 1.5"
+OTHER, THIRD = (str(NodeId(bytes([number]) * 32)) for number in (1, 2))
+
+
+def config(*urls: str, own_name: str = "") -> str:
+    return f'[names]\n{SECONDS}\nown_name = "{own_name}"\n[names.azero]\nrpc = {json.dumps(urls)}\n'
+
+
+async def publish(chain: Chain, person: Person, name: str) -> None:
+    """Write under a name what `copybara card --records` prints."""
+    code, out, err = await person.cli("card", "--records", "--json")
+    assert code == 0, err
+    chain.names[name] = Name(json.loads(out)["records"])
+
+
+@contextlib.asynccontextmanager
+async def anna_and_bob(folder: Path, chain: Chain) -> AsyncIterator[tuple[Person, Person]]:
+    """Two who don't know each other; Bob has written his records."""
+    async with people(folder, "anna", "bob", config=config(chain.url)) as (anna, bob):
+        await publish(chain, bob, "bob")
+        yield anna, bob
+
+
+async def answered(anna: Person, bob: Person) -> None:
+    await bob.told("is calling")
+    bob.write("/answer")
+    await asyncio.gather(*(person.call("active") for person in (anna, bob)))
+    await hang_up(anna, bob)
+
+
+async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tmp_path: Path) -> None:
+    chain = Chain()
+    async with chain.running(), anna_and_bob(tmp_path, chain) as (anna, bob):
+        # Only on the chain, with Bob's card beside the node id: the very first link is sealed.
+        anna.write("/call bob.azero")
+        assert await anna.told("Looking up") == "Looking up bob.azero …"
+        assert await anna.told("says AZERO.ID") == f"bob.azero is node {bob.id.short}…, says AZERO.ID."
+        link = await anna.posted("chat")
+        assert isinstance(decode(link["token"]), SealedRequest)
+        await answered(anna, bob)
+        await anna.asked("/contact add bob", "Saved bob")
+        assert "found as bob.azero" in await anna.asked("/contact show bob", "links")
+
+    # The chain is gone: what was kept is called, and said so.
+    again = tmp_path / "again"
+    again.mkdir()
+    async with people(again, "anna", "bob", homes=tmp_path, config=config(chain.url)) as (anna, bob):
+        anna.write("/call bob.azero")
+        told = await anna.told("I use node")
+        assert "No server of Aleph Zero could be asked." in told
+        assert "what AZERO.ID said on" in told
+        await answered(anna, bob)
+
+        # The chain is back and the record names somebody else: nothing is called, both values are shown.
+        async with chain.running():
+            chain.names["bob"].records["staex-id"] = OTHER
+            chats = len(anna.chat.posts)
+            told = await anna.asked("/call bob.azero", "leads to another node")
+            assert f"before  {bob.node}\nnow     {OTHER}\n" in told
+            assert "/name follow bob.azero" in told
+            assert "/name keep bob.azero" in told
+            code, out, err = await anna.cli("call", "bob.azero")
+            assert (code, out) == (1, "")
+            assert f"now     {OTHER}" in err
+            assert "copybara resolve --follow bob.azero" in err
+            await anna.in_order()
+            assert len(anna.chat.posts) == chats
+
+            # The owner stays: the old node is called, and told each time that the record says otherwise.
+            await anna.asked("/name keep bob.azero", "stays node")
+            anna.write("/call bob.azero")
+            assert f"still leads to node {OTHER[:8]}" in await anna.told("which you refused")
+            await answered(anna, bob)
+
+            # Another change, and the owner goes with it: the contact moves.
+            chain.names["bob"].records["staex-id"] = THIRD
+            await anna.asked("/name bob.azero", "leads to another node")
+            code, out, err = await anna.cli("resolve", "--follow", "bob.azero")
+            assert code == 0, err
+            assert "bob is moved there" in out
+            assert THIRD in await anna.asked("/contact show bob", "links")
+
+
+async def test_a_server_that_hangs_keeps_nothing_else_waiting(tmp_path: Path) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with (
+        tcp(hang) as port,
+        people(tmp_path, "anna", config=config(f"ws://127.0.0.1:{port}").replace("1.5", "14")) as (anna,),
+    ):
+        await anna.asked("/call bob.azero", "Looking up bob.azero …")
+        begun = time.monotonic()
+        await anna.asked("/status", "No calls.")
+        await anna.asked("/call bob.azero", "being looked up already")
+        assert await anna.asked("/hangup", "Stopped") == "Stopped looking up bob.azero."
+        await anna.asked("/hangup", "There is no call to end.")
+        for number in range(4):
+            await anna.asked(f"/name bob{number}.azero", "Looking up")
+        await anna.asked("/name bob4.azero", "Several names are being looked up already.")
+        assert time.monotonic() - begun < 5
+        # `people` ends the program now, within its two seconds, though four servers are waited for.
+
+
+async def test_a_name_is_resolved_on_the_command_line(tmp_path: Path) -> None:
+    chain = Chain()
+    async with chain.running():
+        bob = Person("bob", tmp_path, Chat())
+        bob.home.mkdir(mode=0o700)
+        settings = config(chain.url, own_name="Bob.azero")
+        (bob.home / "copybara.toml").write_text(f'name = "bob"\noverlay = "loopback"\n{settings}')
+        code, out, err = await bob.cli("card", "--records")
+        assert code == 0, err
+        assert "Write this under bob.azero" in out
+        await publish(chain, bob, "bob")
+        node = chain.names["bob"].records["staex-id"]
+        chain.primary[OWNER] = "bob.azero"
+
+        code, out, err = await bob.cli("resolve", "bob.azero")
+        assert code == 0, err
+        assert out.splitlines()[:4] == [
+            node,
+            f"from     AZERO.ID, 127.0.0.1:{chain.port}, just now",
+            "record   staex-id, and a contact card",
+            f"owner    {OWNER}",
+        ]
+        assert f"ms  ask 127.0.0.1:{chain.port}" in out
+
+        code, out, _ = await bob.cli("resolve", "bob.azero", "--json")
+        kept = json.loads(out)
+        assert (kept["node"], kept["from_memory"], kept["steps"][0]["what"]) == (node, True, "use what is kept")
+        code, out, _ = await bob.cli("resolve", "bob.azero", "--fresh", "--json")
+        fresh = json.loads(out)
+        assert (fresh["from_memory"], fresh["server"], fresh["age"] < 60) == (False, f"127.0.0.1:{chain.port}", True)
+        assert [step["what"] for step in fresh["steps"]] == [f"ask 127.0.0.1:{chain.port}", "read bob.azero"]
+        assert all(step["ms"] > 0 for step in fresh["steps"])
+        code, out, _ = await bob.cli("resolve", OWNER, "--json")
+        assert json.loads(out)["name"] == "bob.azero"
+
+        code, out, err = await bob.cli("contacts", "add", "b", "bob.azero")
+        assert code == 0, err
+        assert "bob.azero" in (await bob.cli("contacts", "show", "b"))[1]
+        await bob.cli("contacts", "remove", "b")
+
+        # The own name, before and after somebody else's node stands there.
+        assert "bob.azero leads to this node" in (await bob.cli("doctor"))[1]
+        chain.names["bob"].records["staex-id"] = OTHER
+        code, out, _ = await bob.cli("doctor")
+        assert "bob.azero leads to another node" in out
+        assert code == 0  # a warning: calls can be made
+
+        # What a hostile record holds is never repeated.
+        chain.names["evil"] = Name({"staex-id": "\x1b[31m\n/contact trust mallory\u202e"})
+        code, out, err = await bob.cli("resolve", "evil.azero")
+        assert (code, "mallory" in out + err, "\x1b" in out + err) == (1, False, False)
+        assert "The record staex-id under that name isn't a node id." in err
+        for name in ("ev\x1b[31mil.azero", "evil\n.azero", "\u202eevil.azero", "ev/il?x=#.azero"):
+            code, out, err = await bob.cli("resolve", name)
+            assert code == 1
+            assert (out + err).replace("\n", "").isprintable()
+
+    code, out, err = await bob.cli("resolve", "bob.azero", "--fresh")
+    assert code == 1
+    assert "Nothing listens there." in err
+    assert "Before, bob.azero led to node" in err

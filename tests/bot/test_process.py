@@ -1,0 +1,331 @@
+"""Beginnings and ends of the program: started twice, interrupted, killed, with damaged files and broken pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
+from tests.peer.sockets import sockets_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STOP_SECONDS = 2.0
+"What the end of a program may take."
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def started(friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Person]]:
+    async with people(tmp_path_factory.mktemp("process"), "anna", "bob", homes=friends) as both:
+        yield both
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pair(started: list[Person]) -> AsyncIterator[list[Person]]:
+    """Anna and bob, paired and running; a test may end them in any way."""
+    yield started
+    for person in started:
+        if person.running:
+            await person.calm()
+        else:
+            await person.begin()
+
+
+async def ends(person: Person, number: signal.Signals) -> None:
+    """Whatever goes on, the program ends as it should when it is signalled."""
+    before = time.monotonic()
+    assert await person.signalled(number) == 0
+    assert time.monotonic() - before < STOP_SECONDS
+    person.check()
+
+
+async def killed(person: Person) -> None:
+    """Kill the program, with no chance to do anything more."""
+    assert await person.signalled(signal.SIGKILL) == -signal.SIGKILL
+
+
+def home_of(friends: Path, tmp_path: Path, name: str = "bob") -> Path:
+    return Path(shutil.copytree(friends / name, tmp_path / name))
+
+
+async def test_a_second_start_with_the_same_home_names_the_first(pair: list[Person]) -> None:
+    anna, _ = pair
+    for options in (["--console"], ["--console", "--json"]):
+        code, out, err = await anna.cli("run", *options)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"error: Process {anna.process.pid} is already running with the home {anna.home}.\nhint:")
+    await anna.in_order()
+
+
+async def test_a_damaged_database_is_set_aside_and_nothing_is_overwritten(friends: Path, tmp_path: Path) -> None:
+    home = home_of(friends, tmp_path)
+    database = home / "copybara.db"
+    damaged = b"SQLite format 3\0" + random.Random(1).randbytes(20_000)
+    database.write_bytes(damaged)
+    code, out, err = await cli("--home", str(home), "run", "--console", "--json")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: The database {database} is damaged. It was set aside as copybara.db.damaged-")
+    assert "\nhint: " in err
+    (aside,) = home.glob("copybara.db.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert aside.name in err
+    for _ in range(2):
+        code, out, err = await cli("--home", str(home), "contacts", "list", "--json")
+        assert (code, out, err) == (0, "[]\n", "")
+    assert aside.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (b'name = "Bob"\noverlay = loopback\n', "line 2: "),
+        (b'overlay = "loopback"\n\n[calls]\nlifetme = 60\n', "line 4: there is no setting calls.lifetme."),
+        (b'overlay = "loopback"\n[calls]\nat_once = 17\n', "line 3: calls.at_once is 17."),
+        (b'overlay = "loopback"\nname = "B\xf6b"\n', "line 2: this isn't UTF-8 text."),
+    ],
+    ids=["no TOML", "unknown key", "wrong value", "Latin-1"],
+)
+async def test_an_unreadable_configuration_names_the_line(
+    friends: Path, tmp_path: Path, config: bytes, expected: str
+) -> None:
+    home = home_of(friends, tmp_path)
+    (home / "copybara.toml").write_bytes(config)
+    code, out, err = await cli("--home", str(home), "run", "--console")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {home / 'copybara.toml'}, {expected}")
+    assert "\nhint: " in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_idle_program_ends_when_it_is_told_to(pair: list[Person], number: signal.Signals) -> None:
+    for person in pair:
+        await ends(person, number)
+        assert not (person.home / "control.sock").exists()
+
+
+async def test_a_callee_who_stops_while_it_rings_is_busy(pair: list[Person]) -> None:
+    anna, bob = pair
+    await ring(anna, bob)
+    await ends(bob, signal.SIGINT)
+    assert (await anna.call("ended"))["reason"] == "remote-busy"
+
+
+async def test_a_caller_who_stops_while_it_rings_takes_the_call_back(pair: list[Person]) -> None:
+    anna, bob = pair
+    await ring(anna, bob)
+    await ends(anna, signal.SIGTERM)
+    assert (await bob.call("ended"))["reason"] == "remote-cancelled"
+
+
+async def test_a_callee_who_stops_while_it_connects_ends_in_time(pair: list[Person]) -> None:
+    anna, bob = pair
+    await ring(anna, bob)
+    await killed(anna)
+    bob.write("/answer")
+    await bob.call("connecting")
+    await ends(bob, signal.SIGINT)
+    assert bob.calls[-1]["reason"] == "stopped"
+
+
+@pytest.mark.parametrize("stops", ["caller", "callee"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_whoever_stops_during_a_call_hangs_up(pair: list[Person], stops: str, number: signal.Signals) -> None:
+    anna, bob = pair
+    await connect(anna, bob)
+    one, other = (anna, bob) if stops == "caller" else (bob, anna)
+    await ends(one, number)
+    assert await other.told("hung up") == f"{one.name} hung up."
+    assert (await other.call("ended"))["reason"] == "remote-hung-up"
+    assert one.calls[-1]["reason"] == "stopped"
+
+
+async def test_whoever_stops_at_the_moment_of_connecting_hangs_up(pair: list[Person]) -> None:
+    anna, bob = pair
+    await ring(anna, bob)
+    bob.write("/answer")
+    await bob.call("connecting")
+    await ends(bob, signal.SIGTERM)
+    assert (await anna.call("ended"))["reason"] in ("remote-hung-up", "remote-busy")
+
+
+async def test_pressing_ctrl_c_twice_does_no_harm(pair: list[Person]) -> None:
+    anna, bob = pair
+    await connect(anna, bob)
+    bob.process.send_signal(signal.SIGINT)
+    await ends(bob, signal.SIGINT)
+    await anna.call("ended", reason="remote-hung-up")
+
+
+@pytest.mark.parametrize("file", ["copybara.pid", "copybara.db", "control.sock"])
+async def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(tmp_path: Path, file: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "--home", str(tmp_path / "home"), "run", "--console"),
+        *("--overlay", "loopback"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment_of_a_person(),
+    )
+    await until(lambda: (tmp_path / "home" / file).exists())
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(SECONDS):
+        _, err = await process.communicate()
+    assert process.returncode in (0, 130)
+    assert err == b""
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that nobody tells."""
+    async with asyncio.timeout(SECONDS):
+        while not happened():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
+async def test_the_end_of_the_input_ends_the_program_and_its_calls(pair: list[Person]) -> None:
+    anna, bob = pair
+    await connect(anna, bob)
+    assert anna.process.stdin is not None
+    anna.process.stdin.close()
+    assert await anna.gone() == 0
+    assert (await bob.call("ended"))["reason"] == "remote-hung-up"
+
+
+async def test_the_last_message_before_the_end_of_the_input_is_acted_on(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    code, out, err = await cli(*home, "run", "--console", "--json", "--overlay", "loopback", stdin=b'{"from":"owner",')
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["type"] for line in out.splitlines()] == ["ready", "error"]
+    code, out, err = await cli(*home, "run", "--console", "--overlay", "loopback", stdin=b"/contacts")
+    assert (code, err) == (0, "")
+    assert out.endswith("Nobody is in your contacts yet. After a call: /contact add NAME\n")
+
+
+async def test_a_reader_who_goes_away_ends_nothing(pair: list[Person], friends: Path, tmp_path: Path) -> None:
+    home = home_of(friends, tmp_path, "carol")
+    reading, writing = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "--home", str(home), "run", "--console", "--json"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment_of_a_person(),
+    )
+    os.close(writing)
+    await until((home / "control.sock").exists)
+    os.close(reading)
+    assert process.stdin is not None
+    for _ in range(3):
+        process.stdin.write(b'{"from": "owner", "text": "/help"}\n')
+    code, out, _ = await cli("--home", str(home), "status", "--json")
+    assert code == 0
+    assert json.loads(out)["calls"] == []
+    process.terminate()
+    async with asyncio.timeout(SECONDS):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+
+
+async def test_whoever_was_killed_in_a_call_is_told_and_can_call_again_at_once(pair: list[Person]) -> None:
+    anna, bob = pair
+    with bob.store() as store:
+        before = store.writable_secret(anna.id)
+        await connect(anna, bob)
+        await until(lambda: store.writable_secret(anna.id) != before)
+    await killed(bob)
+    await bob.begin()
+    assert await bob.told() == "The call with anna ended because this program was killed. Call them again."
+    # Anna's program can't know yet.
+    assert [call["state"] for call in (await anna.status())["calls"]] == ["active"]
+    await connect(bob, anna)
+    assert (await anna.call("ended"))["reason"] == "replaced"
+    assert len((await anna.status())["calls"]) == 1
+    await hang_up(bob, anna)
+    await connect(anna, bob)
+    await hang_up(anna, bob)
+
+
+async def test_whoever_was_killed_in_a_call_can_be_called_again(pair: list[Person]) -> None:
+    anna, bob = pair
+    await connect(anna, bob)
+    await killed(anna)
+    await anna.begin()
+    assert "because this program was killed" in await anna.told()
+    assert "There is a call with anna already." in await bob.asked("/call anna")
+    bob.write("/hangup")
+    await bob.call("ended", reason="hung-up")
+    await connect(bob, anna)
+    await hang_up(anna, bob)
+    await ends(anna, signal.SIGTERM)
+    await anna.begin()
+    assert await anna.after("/help") != []
+    assert not any("killed" in line.get("text", "") for line in anna.said[-4:])
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_kill_while_the_two_agree_on_a_new_secret_costs_neither_the_old_nor_the_new_one(
+    pair: list[Person], seed: int
+) -> None:
+    chance = random.Random(seed)
+    one, other = chance.sample(pair, 2)
+    await ring(one, other)
+    other.write("/answer")
+    victim = chance.choice(pair)
+    await victim.call("active")
+    # What happens at the same time in another process shows nowhere: a moment by chance.
+    await asyncio.sleep(chance.uniform(0, 0.03))
+    await killed(victim)
+    survivor = one if victim is other else other
+    await victim.begin()
+    await survivor.calm()
+    for caller, callee in chance.sample([(victim, survivor), (survivor, victim)], 2):
+        link = await connect(caller, callee)
+        assert len(link["token"]) == 64
+        await asyncio.gather(caller.media(), callee.media())
+        await hang_up(caller, callee)
+
+
+async def test_a_kill_while_two_contacts_agree_on_their_first_secret_leaves_them_able_to_call(tmp_path: Path) -> None:
+    async with people(tmp_path, "dora", "emil") as (dora, emil):
+        await dora.asked(f"/contact add emil {emil.node}", "Saved")
+        await emil.asked(f"/contact add dora {dora.node}", "Saved")
+        await ring(dora, emil)
+        emil.write("/answer")
+        await emil.call("active")
+        await killed(emil)
+        await emil.begin()
+        await dora.calm()
+        for caller, callee in ((emil, dora), (dora, emil)):
+            await connect(caller, callee)
+            await asyncio.gather(caller.media(), callee.media())
+            await hang_up(caller, callee)
+        assert len((await connect(dora, emil))["token"]) == 64
+
+
+async def test_a_killed_program_leaves_nothing_that_keeps_the_next_one_from_starting(pair: list[Person]) -> None:
+    anna, _ = pair
+    for _ in range(2):
+        await killed(anna)
+        assert (anna.home / "control.sock").exists()
+        await anna.begin()
+    assert await anna.status()
+
+
+async def test_how_long_a_start_takes(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    async with people(tmp_path, "anna") as (anna,):
+        await ends(anna, signal.SIGTERM)
+        before = time.monotonic()
+        await anna.begin()
+        seconds = time.monotonic() - before
+        record_property("seconds from the start to ready", round(seconds, 3))
+        assert not [socket for socket in sockets_of(anna.process.pid) if socket[0].startswith("udp")]

@@ -1,0 +1,130 @@
+"""Every sentence exists, and holds nothing that shows something else than it is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import texts
+from peer.line import Line
+from shared.call import Call, EndReason, State
+from shared.card import Card
+from shared.contacts import Contact, Hours, Trust
+from shared.handshake import Role
+from shared.links import as_copybara
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from tests.shared.link_values import REQUEST, cards
+
+NODE = NodeId(bytes(range(32)))
+
+ACCEPTED = {Reason.TRUSTED, Reason.ASK, Reason.NEW_CALLER}
+
+
+def line(state: State = State.ACTIVE, **values: object) -> Line:
+    """A call, by default one that is up with a stranger."""
+    call = Call(Role.CALLER, paired=False, state=state)
+    return dataclasses.replace(
+        Line(number=1, call=call, peer=NODE, media=Media.BOTH, created=0, expires=600, chat="chat"), **values
+    )
+
+
+def ended(reason: EndReason, detail: str = "", **values: object) -> Line:
+    call = Call(Role.CALLER, paired=False, state=State.ENDED, reason=reason, detail=detail)
+    return dataclasses.replace(line(), call=call, **values)
+
+
+def is_sentence(text: str) -> bool:
+    return text[:1] == text[:1].upper() and text.endswith((".", "NAME")) and "{" not in text and "  " not in text
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in ACCEPTED])
+def test_every_refusal_has_a_sentence(reason: Reason) -> None:
+    assert is_sentence(texts.refusal(reason))
+
+
+def test_no_two_refusals_have_the_same_sentence() -> None:
+    sentences = [texts.refusal(reason) for reason in Reason if reason not in ACCEPTED]
+    assert len(set(sentences)) == len(sentences)
+
+
+@pytest.mark.parametrize("reason", EndReason)
+def test_every_end_has_a_sentence(reason: EndReason) -> None:
+    known = texts.ended(ended(reason, contact="anna"))
+    assert "anna" in known
+    assert known.endswith(".")
+    stranger = texts.ended(ended(reason))
+    assert NODE.short in stranger
+    assert is_sentence(stranger)
+
+
+def test_no_two_ends_have_the_same_sentence() -> None:
+    sentences = [texts.ended(ended(reason, contact="anna")) for reason in EndReason]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_a_failure_says_what_failed() -> None:
+    assert texts.ended(ended(EndReason.FAILED, "The overlay is down.", contact="anna")) == (
+        "The call with anna failed: The overlay is down."
+    )
+
+
+def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> None:
+    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP, contact="anna")) == "anna hung up."
+    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)) == f"Node {NODE.short}… hung up."
+
+
+def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
+    token = REQUEST.token
+    paired = Call(Role.CALLER, paired=True, state=State.CALLING)
+    assert texts.link_in_chat(line(call=paired), token) == as_copybara(token)
+    assert texts.link_in_chat(line(sealed=True), token) == as_copybara(token)
+    first = texts.link_in_chat(line(State.CALLING), token)
+    assert first.endswith(as_copybara(token))
+    assert first != as_copybara(token)
+
+
+@given(st.text(), st.integers(1, 500))
+def test_what_others_wrote_is_shown_as_one_visible_line(text: str, limit: int) -> None:
+    shown = texts.shown(text, limit)
+    assert all(character.isprintable() for character in shown)
+    assert len(shown) <= limit + 1
+
+
+@given(st.text())
+def test_a_line_beside_the_call_and_a_reason_are_one_visible_line(text: str) -> None:
+    for said in (texts.wrote(line(), text), texts.declined_with(text)):
+        assert all(character.isprintable() for character in said)
+        assert len(said) < 2 * texts.MAX_SHOWN
+
+
+@given(cards)
+def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
+    said = texts.card_seen(card, None)
+    assert as_copybara(card.token) in said
+    assert str(card.node) in said
+    assert all(character.isprintable() or character == "\n" for character in said)
+
+
+@pytest.mark.parametrize("trust", Trust)
+@pytest.mark.parametrize("hours", [None, Hours(480, 1320)])
+def test_what_a_contact_may_do_is_told(trust: Trust, hours: Hours | None) -> None:
+    contact = Contact(name="anna", node=NODE, trust=trust, hours=hours, created=0)
+    assert "anna" in texts.trust_set(contact)
+    assert contact.node.short in texts.contact_line(contact)
+    for paired in (False, True):
+        details = texts.contact_details(contact, paired)
+        assert str(contact.node) in details
+        assert (str(hours) in details) == (hours is not None)
+        assert "anna" in texts.contact_saved(contact, paired)
+
+
+def test_the_help_names_every_command() -> None:
+    from bot.commands import _READERS
+
+    for word in _READERS.keys() - {"start", "help"}:
+        assert f"/{word} " in texts.HELP or f"/{word}\n" in texts.HELP

@@ -1,0 +1,296 @@
+"""Debian's Chromium, driven by playwright, and what its pages tell about a call.
+
+The page is watched from outside: its RTCPeerConnections and its WebSocket are those of the browser, wrapped before any
+of the page's own scripts run. What is measured so doesn't depend on how the page is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import ifaddr
+import pytest
+
+PATIENCE = 20.0
+"Seconds for what should happen soon; the machine may be busy."
+
+LOOK_SECONDS = 0.1
+"Between two looks at a page: getStats has no event to wait for."
+
+ENOUGH = {"video": 5.0, "audio": 9600.0}
+"Frames and samples that can't all have been under way before."
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Entire screen",
+    "--auto-select-tab-capture-source-by-title=Copybara",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+QUIET_FLAGS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--disable-features=MediaRouter,WebRtcHideLocalIpsWithMdns",
+]
+"""What the browser does by itself has no part in what our page does: it asks its maker's servers for this and that, and
+joins the multicast group of mDNS, without sending anything to it, as soon as any page makes an RTCPeerConnection."""
+
+LONELY_FLAGS = ["--allow-loopback-in-peer-connection"]
+"On a machine with no network but loopback Chromium makes no connection at all without it."
+
+WATCH = """
+(() => {
+  const connections = [];
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Native {
+    constructor(...parameters) { super(...parameters); this.made = parameters[0] ?? null; connections.push(this); }
+  };
+  const sockets = [];
+  const NativeSocket = window.WebSocket;
+  window.WebSocket = class extends NativeSocket {
+    constructor(...parameters) {
+      super(...parameters);
+      sockets.push(this);
+      this.heard = [];
+      this.addEventListener("message", (event) => this.heard.push(JSON.parse(event.data)));
+      this.addEventListener("close", (event) => { this.closedWith = event.code; });
+    }
+  };
+  const stats = async () => {
+    const live = connections.filter((each) => each.connectionState !== "closed");
+    const connection = live[live.length - 1];
+    if (!connection) return {state: "none", connections: connections.length};
+    const found = {state: connection.connectionState, connections: connections.length, at: performance.now()};
+    for (const each of (await connection.getStats()).values()) {
+      const last = found[`in_${each.kind}`]?.lastPacketReceivedTimestamp ?? 0;
+      if (each.type === "inbound-rtp" && (each.lastPacketReceivedTimestamp ?? 0) >= last)
+        found[`in_${each.kind}`] = each;
+      if (each.type === "outbound-rtp") found[`out_${each.kind}`] = each;
+    }
+    return found;
+  };
+  const heard = () => {
+    const connection = connections.filter((each) => each.connectionState === "connected").pop();
+    return connection.getReceivers().find((each) => each.track.kind === "audio").track;
+  };
+  const listen = async (seconds) => {
+    // Pitch and loudness of what is heard, from the decoded sound.
+    const context = new AudioContext();
+    await context.resume();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 32768;
+    context.createMediaStreamSource(new MediaStream([heard()])).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let loudest = 0;
+    const end = performance.now() + seconds * 1000;
+    while (performance.now() < end) {
+      await new Promise((done) => setTimeout(done, 100));
+      analyser.getFloatTimeDomainData(samples);
+      loudest = Math.max(loudest, ...samples.subarray(-8192).map(Math.abs));
+    }
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    let best = 1;
+    for (let bin = 2; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
+    const answer = {hertz: best * context.sampleRate / analyser.fftSize, loudest};
+    await context.close();
+    return answer;
+  };
+  window.watched = {connections, sockets, stats, listen};
+})();
+"""
+
+
+class ChromiumMissing(Exception):
+    """There is no browser to test with."""
+
+
+def require_chromium() -> str:
+    """Where Chromium is. Skips the test where it is missing, with what to install; fails under CI=true."""
+    path = shutil.which("chromium")
+    missing = "chromium isn't installed (Debian: apt-get install chromium)" if path is None else ""
+    try:
+        import playwright.async_api  # noqa: F401
+    except ImportError:
+        missing = missing or "playwright isn't installed (pip install playwright)"
+    if missing:
+        if os.environ.get("CI") == "true":
+            raise ChromiumMissing(missing)
+        pytest.skip(missing)
+    assert path is not None
+    return path
+
+
+def _only_loopback() -> bool:
+    return all(
+        ip_address(str(ip.ip[0] if ip.is_IPv6 else ip.ip).partition("%")[0]).is_loopback
+        for adapter in ifaddr.get_adapters()
+        for ip in adapter.ips
+    )
+
+
+class Browser:
+    """One browser of one person, with as many pages as they open."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self.problems: list[str] = []
+        "What pages wrote into their consoles as errors."
+
+    async def open(self, address: str) -> PageView:
+        """Open an address in a new page."""
+        page = await self._context.new_page()
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("console", lambda message: self._console(message.type, message.text))
+        await page.add_init_script(WATCH)
+        view = PageView(page)
+        await page.goto(address)
+        return view
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.problems.append(text)
+
+
+class PageView:
+    """A page, looked at from outside."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    async def say(self, **message: Any) -> None:
+        """Send a message to the program, as the page does."""
+        await self.page.evaluate("message => watched.sockets.at(-1).send(JSON.stringify(message))", message)
+
+    async def heard(self, kind: str, **values: Any) -> dict[str, Any]:
+        """The latest message of a kind with those values that the program has sent, when it is there."""
+        found: list[dict[str, Any]] = []
+
+        async def there() -> bool:
+            messages = await self.page.evaluate("watched.sockets.flatMap((each) => each.heard)")
+            found[:] = [
+                each
+                for each in messages
+                if each["type"] == kind and all(each.get(name) == value for name, value in values.items())
+            ]
+            return bool(found)
+
+        await until(there, f"the message {kind} {values}")
+        return found[-1]
+
+    async def call(self, state: str) -> dict[str, Any]:
+        """The newest call, once it is in this state."""
+        found: list[dict[str, Any]] = []
+
+        async def there() -> bool:
+            messages = await self.page.evaluate("watched.sockets.at(-1).heard")
+            calls = [each for each in messages if each["type"] == "call"]
+            for hello in (each for each in messages if each["type"] == "hello"):
+                calls = [*hello["calls"], *calls]
+            found[:] = calls[-1:]
+            return bool(calls) and calls[-1]["state"] == state
+
+        await until(there, f"a call that is {state}", lambda: str(found))
+        return found[0]
+
+    async def stats(self) -> dict[str, Any]:
+        """What the newest connection has counted."""
+        return dict(await self.page.evaluate("watched.stats()"))
+
+    async def receives(self, *kinds: str, seconds: float = PATIENCE) -> float:
+        """Wait until a few pictures and a fifth of a second of sound more are decoded, of one and the same stream.
+
+        Returns how many seconds it took.
+        """
+        began = time.monotonic()
+        first: dict[str, tuple[object, float]] = {}
+
+        async def rises() -> bool:
+            now = await self.stats()
+            risen = []
+            for kind in kinds:
+                stream = now.get("connections"), (now.get(f"in_{kind}") or {}).get("ssrc")
+                decoded = _decoded(now, kind)
+                if kind not in first or first[kind][0] != stream or decoded < first[kind][1]:
+                    first[kind] = stream, decoded
+                risen.append(decoded - first[kind][1] >= ENOUGH[kind])
+            return all(risen)
+
+        await until(rises, f"decoded {' and '.join(kinds)}", seconds=seconds)
+        return time.monotonic() - began
+
+    async def silent(self, kind: str) -> None:
+        """Wait until nothing of a kind comes any more: the same count twice, a second apart."""
+
+        async def stands() -> bool:
+            before = await self.stats()
+            await asyncio.sleep(1)
+            return _decoded(await self.stats(), kind) == _decoded(before, kind)
+
+        await until(stands, f"no {kind}")
+
+    async def listen(self, seconds: float = 1.5) -> tuple[float, float]:
+        """The strongest frequency of what is heard, in hertz, and its loudest sample, 0 to 1."""
+        heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
+        return heard["hertz"], heard["loudest"]
+
+
+def _decoded(stats: dict[str, Any], kind: str) -> float:
+    """Decoded pictures, or samples that weren't made up for lack of packets."""
+    inbound = stats.get(f"in_{kind}") or {}
+    if kind == "video":
+        return float(inbound.get("framesDecoded") or 0)
+    return float(inbound.get("totalSamplesReceived") or 0) - float(inbound.get("concealedSamples") or 0)
+
+
+async def until(
+    there: Callable[[], Any], what: str, seen: Callable[[], str] = str, *, seconds: float = PATIENCE
+) -> None:
+    """Look until something is there. A browser's counters have no event."""
+    deadline = time.monotonic() + seconds
+    while not await there():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"It took more than {seconds:.0f} s: {what}. {seen()}")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def browser(folder: Path | None = None, on: Callable[..., list[str]] | None = None) -> AsyncIterator[Browser]:
+    """A Chromium of its own, with a camera and a microphone that aren't real.
+
+    `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
+    """
+    path = require_chromium()
+    from playwright.async_api import async_playwright
+
+    if on is not None:
+        assert folder is not None
+        script = folder / "chromium-there"
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(on(path))} "$@"\n')
+        script.chmod(0o755)
+        path = str(script)
+    async with async_playwright() as playwright:
+        flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
+        chromium = await playwright.chromium.launch(executable_path=path, args=flags)
+        try:
+            context = await chromium.new_context(permissions=["camera", "microphone"])
+            yield Browser(context)
+        finally:
+            await chromium.close()

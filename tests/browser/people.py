@@ -1,0 +1,71 @@
+"""People who sit at a browser: a running `copybara` of their own, the chat between them, and a page for each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bot.console import Person, people
+from tests.browser.chromium import Browser, PageView, browser
+
+AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
+
+
+@dataclass
+class Somebody:
+    """One of two: the program, the browser, and the page that was opened last."""
+
+    node: Person
+    browser: Browser
+    page: PageView
+
+    async def open(self) -> PageView:
+        """Open the handset page, again or for the first time."""
+        assert self.node.handset is not None
+        self.page = await self.browser.open(self.node.handset)
+        await self.page.heard("hello")
+        return self.page
+
+
+@contextlib.asynccontextmanager
+async def somebody(
+    node: Person, *, open_page: bool = True, on: Callable[..., list[str]] | None = None
+) -> AsyncIterator[Somebody]:
+    """A browser for a running program, `on` its host. What went wrong in its pages fails the test."""
+    async with browser(node.home, on) as chromium:
+        person = Somebody(node, chromium, PageView(None))
+        if open_page:
+            await person.open()
+        yield person
+        assert not chromium.problems, chromium.problems
+
+
+@contextlib.asynccontextmanager
+async def two_people(folder: Path, homes: Path | None = None) -> AsyncIterator[tuple[Somebody, Somebody]]:
+    """Anna and Bob, each at their page; with `homes` they are contacts."""
+    async with (
+        people(folder, "anna", "bob", homes=homes, config=AT_THE_PAGE) as (anna, bob),
+        somebody(anna) as first,
+        somebody(bob) as second,
+    ):
+        yield first, second
+
+
+async def connect(caller: Somebody, callee: Somebody, media: str = "video") -> tuple[dict[str, Any], dict[str, Any]]:
+    """A call that is placed and answered at the pages, until it is active. Returns it as each page sees it."""
+    await caller.page.say(type="place", whom=callee.node.node, media=media)
+    ringing = await callee.page.call("ringing")
+    await callee.page.say(type="answer", call=ringing["id"], media=media)
+    return await caller.page.call("active"), await callee.page.call("active")
+
+
+async def both_ways(first: Somebody, second: Somebody, *kinds: str) -> float:
+    """Wait until sound and pictures are decoded on both sides. Returns the seconds that it took."""
+    began = time.monotonic()
+    await asyncio.gather(*(person.page.receives(*(kinds or ("audio", "video"))) for person in (first, second)))
+    return time.monotonic() - began

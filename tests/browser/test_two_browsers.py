@@ -1,0 +1,173 @@
+"""Two people at two browsers on two nodes: real programs, real Chromium, the loopback overlay between them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.bot.console import befriend, people
+from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody, two_people
+
+WATCHED_SECONDS = 4.0
+"How long a call is watched for freezes."
+
+BACK_SECONDS = 2.0
+"Within this time sound and picture are back after a reload."
+
+
+def gained(before: dict[str, Any], after: dict[str, Any], kind: str, name: str) -> float:
+    return float(after[f"in_{kind}"].get(name) or 0) - float(before[f"in_{kind}"].get(name) or 0)
+
+
+async def test_two_people_hear_and_see_each_other_as_sent_and_without_a_freeze(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        sides = (anna.page, bob.page)
+        before = [await page.stats() for page in sides]
+        await asyncio.sleep(WATCHED_SECONDS)
+        after = [await page.stats() for page in sides]
+        for mine, then, now in ((0, before[0], after[0]), (1, before[1], after[1])):
+            sent = after[1 - mine]["out_video"]
+            received = now["in_video"]
+            assert (received["frameWidth"], received["frameHeight"]) == (sent["frameWidth"], sent["frameHeight"])
+            assert (received["frameWidth"], received["frameHeight"]) == (640, 480)
+            assert gained(then, now, "video", "framesDecoded") >= WATCHED_SECONDS * 10
+            assert gained(then, now, "video", "freezeCount") == 0
+            assert gained(then, now, "video", "packetsLost") == 0
+            assert gained(then, now, "audio", "totalSamplesReceived") >= WATCHED_SECONDS * 48_000 * 0.9
+            concealed = gained(then, now, "audio", "concealedSamples")
+            assert concealed <= gained(then, now, "audio", "totalSamplesReceived") * 0.05
+        quality = await anna.page.heard("quality")
+        assert quality["round_trip_ms"] is not None
+        assert quality["received_kbps"] > 50
+
+
+async def test_the_page_names_the_path_and_both_see_the_same_words(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        calls = []
+        for person in (anna, bob):
+            await both_ways(anna, bob, "audio")
+            call = await person.page.call("active")
+            report = call["report"]
+            assert (
+                call["path"]
+                == f"Over Loopback, from {report['local']} to {report['remote']}. No other address is used."
+            )
+            assert call["trust"] == "stranger"
+            calls.append(call)
+        assert calls[0]["report"]["local"] == calls[1]["report"]["remote"]
+        assert calls[0]["phrase"] == calls[1]["phrase"]
+        assert len(calls[0]["phrase"].split()) == 4
+
+
+async def test_text_passes_both_ways_and_hanging_up_ends_both(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        mine, theirs = await connect(anna, bob)
+        await anna.page.say(type="write", call=mine["id"], text="ĉu vi vidas min?")
+        assert (await bob.page.heard("text", ours=False))["text"] == "ĉu vi vidas min?"
+        await bob.page.say(type="write", call=theirs["id"], text="yes <b>& hear</b>")
+        assert (await anna.page.heard("text", ours=False))["text"] == "yes <b>& hear</b>"
+        assert (await anna.page.heard("text", ours=True))["text"] == "ĉu vi vidas min?"
+        await bob.page.say(type="hang-up", call=theirs["id"])
+        assert (await anna.page.call("ended"))["sentence"].endswith("hung up.")
+        await bob.page.call("ended")
+        log = await anna.page.heard("log")
+        assert (log["log"][0]["reason"], log["log"][0]["role"]) == ("remote-hung-up", "caller")
+
+
+async def test_a_call_for_sound_has_no_picture(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob, "audio")
+        await both_ways(anna, bob, "audio")
+        for person in (anna, bob):
+            assert "in_video" not in await person.page.stats()
+            assert "m=video" not in (await person.page.heard("offer"))["sdp"]
+            assert (await person.page.call("active"))["media"] == "audio"
+
+
+async def test_after_a_reload_in_the_middle_both_are_back_within_two_seconds(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        for person in (bob, anna):
+            await person.page.page.reload()
+            assert await both_ways(anna, bob) < BACK_SECONDS
+            assert (await person.page.call("active"))["report"]["state"] == "active"
+
+
+async def test_a_page_that_is_closed_and_opened_again_finds_the_call(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        await bob.page.page.close()
+        assert not (
+            await anna.page.heard("remote-media", call=1, remote={"audio": False, "video": False, "screen": False})
+        )["remote"]["video"]
+        await bob.open()
+        assert await both_ways(anna, bob) < BACK_SECONDS
+
+
+async def test_the_newer_of_two_pages_takes_the_call_and_the_older_says_so(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        older = bob.page
+        await bob.open()
+        await older.heard("taken-over")
+        assert await both_ways(anna, bob) < BACK_SECONDS
+        assert await older.page.evaluate("watched.sockets.at(-1).closedWith") == 4001
+        await older.silent("audio")
+        assert await both_ways(anna, bob) < BACK_SECONDS
+
+
+async def test_a_page_that_is_opened_late_joins_a_call_that_was_answered_alone(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        await bob_node.asked("/contact trust anna", "answered by itself now")
+        async with somebody(anna_node) as anna, somebody(bob_node, open_page=False) as bob:
+            await anna.page.say(type="place", whom="bob", media="video")
+            call = await anna.page.call("active")
+            assert call["paired"]
+            notice = await anna.page.heard("answered-alone", by="them")
+            assert "Nobody was asked" in notice["sentence"]
+            nothing = {"audio": False, "video": False, "screen": False}
+            assert (await anna.page.heard("remote-media"))["remote"] == nothing
+            await bob.open()
+            assert await both_ways(anna, bob) < BACK_SECONDS
+            late = await bob.page.call("active")
+            assert (late["automatic"], late["trust"], late["name"]) == (True, "trusted", "anna")
+
+
+async def test_the_browsers_are_given_no_server_and_tell_no_address(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        for person in (anna, bob):
+            configurations = await person.page.page.evaluate(
+                "watched.connections.map((each) => each.getConfiguration().iceServers)"
+            )
+            assert configurations == [[]]
+            offer = (await person.page.heard("offer"))["sdp"]
+            assert {line.split()[4] for line in offer.splitlines() if line.startswith("a=candidate:")} == {"127.0.0.1"}
+            for said in person.node.said:
+                for candidate in ("typ host", ".local", "a=candidate"):
+                    assert candidate not in str(said)
+
+
+async def test_behind_the_chime_of_an_automatic_answer_an_open_page_is_heard(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        await bob_node.asked("/contact trust anna", "answered by itself now")
+        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
+            await anna.page.say(type="place", whom="bob", media="video")
+            await anna.page.call("active")
+            assert "Answered anna's call by itself" in (await bob.page.heard("answered-alone", by="us"))["sentence"]
+            await both_ways(anna, bob)
+            await asyncio.sleep(2)
+            await both_ways(anna, bob)
+            # Chromium's fake microphone beeps once a second; the chime has long ended.
+            _, loudest = await anna.page.listen(2.5)
+            assert loudest > 0.01

@@ -1,0 +1,131 @@
+"""A real server of the handset, with a listener that notes what it hears, and clients that say whatever they like."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from peer.handset.page import Page, Pages
+from peer.handset.protocol import FromPage, Hello, Link, Overlay
+from peer.handset.server import HandsetServer
+
+PATIENCE = 10.0
+
+
+class Notes:
+    """Hears everything and does nothing."""
+
+    def __init__(self) -> None:
+        self.heard_messages: asyncio.Queue[FromPage] = asyncio.Queue()
+
+    async def hello(self) -> Hello:
+        link = Link("token", "copybara:token", "data:image/svg+xml,")
+        return Hello(
+            version="0",
+            node="node",
+            name="",
+            overlay=Overlay("Loopback", "127.0.0.2"),
+            card=link,
+            contacts=[],
+            calls=[],
+            log=[],
+            texts=[],
+            links=[],
+        )
+
+    async def heard(self, page: Page, message: FromPage) -> None:
+        self.heard_messages.put_nowait(message)
+
+
+@dataclass
+class Served:
+    """A server, and what is needed to talk to it."""
+
+    server: HandsetServer
+    pages: Pages
+    notes: Notes
+    http: aiohttp.ClientSession
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return self.server.session.port
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, path: str) -> str:
+        return f"{self.origin}{path}"
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        session = self.server.session
+        return {"Cookie": f"{session.cookie_name}={session.cookie}"}
+
+    def socket_headers(self, **changed: str) -> dict[str, str]:
+        """What the page's own WebSocket is opened with."""
+        return {
+            "Origin": self.origin,
+            **self.cookie,
+            **{name.replace("_", "-"): text for name, text in changed.items()},
+        }
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/socket?key={self.server.session.key}"
+
+    @contextlib.asynccontextmanager
+    async def page(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A connected page that has been greeted."""
+        async with self.http.ws_connect(self.socket_url, headers=self.socket_headers()) as sock:
+            greeting = await self.next(sock)
+            assert greeting["type"] == "hello"
+            yield sock
+
+    async def next(self, sock: aiohttp.ClientWebSocketResponse) -> dict[str, object]:
+        async with asyncio.timeout(PATIENCE):
+            return dict(await sock.receive_json())
+
+    async def works(self) -> None:
+        """The server is there and does its work."""
+        async with self.page() as sock:
+            await sock.send_json({"type": "hang-up", "call": 7})
+            async with asyncio.timeout(PATIENCE):
+                assert (await self.notes.heard_messages.get()).call == 7  # type: ignore[union-attr]
+
+    async def asked(self, line: str, *headers: str) -> bytes:
+        """Send a request, byte for byte, and return everything that comes back."""
+        return await self.raw("\r\n".join([line, *headers, "Connection: close", "", ""]).encode(), end=False)
+
+    async def raw(self, request: bytes, *, end: bool = True) -> bytes:
+        """Send bytes, and with `end` nothing after them, and return everything that comes back."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            with contextlib.suppress(ConnectionError):
+                writer.write(request)
+                await writer.drain()
+                if end:
+                    writer.write_eof()
+            answer = b""
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    while more := await reader.read(65536):
+                        answer += more
+            return answer
+        finally:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(static: Path) -> AsyncIterator[Served]:
+    """Serve the files of a folder on a free port."""
+    pages, notes = Pages(), Notes()
+    server = HandsetServer(pages, notes, port=0, static=static)
+    async with server.running(), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield Served(server, pages, notes, http)

@@ -1,0 +1,66 @@
+"""Which page has the calls."""
+
+from __future__ import annotations
+
+from peer.handset.page import CLOSE_OVERRUN, MAX_WAITING, Page, Pages
+from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Said, TakenOver
+
+NEWS = Said(call=1, sentence="news")
+
+
+async def test_messages_come_in_order_and_then_the_end() -> None:
+    page = Page()
+    page.send(NEWS)
+    page.problem("No.", "Why not.", about=3)
+    page.end()
+    page.send(NEWS)
+    assert await page.next() == NEWS
+    problem = await page.next()
+    assert (problem.sentence, problem.id) == ("No.", 3)  # type: ignore[union-attr]
+    assert await page.next() is None
+    assert await page.next() is None
+
+
+async def test_the_newer_page_has_the_calls() -> None:
+    pages, older, newer = Pages(), Page(), Page()
+    changes: list[Page | None] = []
+    pages.listen(lambda: changes.append(pages.current))
+    pages.take(older)
+    pages.take(newer)
+    pages.send(NEWS)
+    assert isinstance(await older.next(), TakenOver)
+    assert await older.next() is None
+    assert older.close_code == CLOSE_TAKEN_OVER
+    assert await newer.next() == NEWS
+    pages.leave(older)
+    assert pages.current is newer
+    pages.leave(newer)
+    assert changes == [older, newer, None]
+
+
+async def test_a_page_that_takes_nothing_is_given_up() -> None:
+    page = Page()
+    for _ in range(MAX_WAITING + 1):
+        page.send(NEWS)
+    assert page.gone.is_set()
+    assert page.close_code == CLOSE_OVERRUN
+
+
+async def test_the_end_of_the_program_ends_the_page() -> None:
+    pages, page = Pages(), Page()
+    pages.take(page)
+    pages.stop()
+    assert page.close_code == CLOSE_STOPPING
+    assert pages.current is None
+    pages.send(NEWS)
+    assert await page.next() is None
+
+
+def test_who_ignores_is_told_nothing() -> None:
+    pages, told = Pages(), []
+    listener = lambda: told.append(1)  # noqa: E731
+    pages.listen(listener)
+    pages.ignore(listener)
+    pages.ignore(listener)
+    pages.stop()
+    assert told == []

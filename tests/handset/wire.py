@@ -1,0 +1,76 @@
+"""A page without a browser: the WebSocket of a running `copybara`, spoken by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+
+from tests.bot.console import SECONDS, Person
+
+AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
+"The configuration of somebody who talks at the page, at a port that nobody else has."
+
+
+class WirePage:
+    """One connected page."""
+
+    def __init__(self, sock: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = sock
+        self.heard: list[dict[str, Any]] = []
+        "Everything that the program has said and nobody has taken yet."
+
+        self._numbers = itertools.count(1)
+
+    async def next(self, kind: str, **values: Any) -> dict[str, Any]:
+        """The next message of a kind with those values; the ones before it are forgotten."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                message = await self._next()
+                if message["type"] == kind and all(message.get(name) == value for name, value in values.items()):
+                    return message
+
+    async def _next(self) -> dict[str, Any]:
+        if self.heard:
+            return self.heard.pop(0)
+        return dict(await self.socket.receive_json())
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        """Send a message that wants no answer."""
+        await self.socket.send_json({"type": kind, **fields})
+
+    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Send a request, and return Done, Explained or Problem. What comes meanwhile is kept."""
+        number = next(self._numbers)
+        await self.say(kind, id=number, **fields)
+        kept = []
+        async with asyncio.timeout(SECONDS):
+            while True:
+                message = await self._next()
+                kept.append(message)
+                if message.get("id") == number and message["type"] in ("done", "problem"):
+                    break
+                if kind == "explain" and message["type"] == "explained":
+                    break
+        self.heard = kept[:-1] + self.heard
+        return kept[-1]
+
+
+@contextlib.asynccontextmanager
+async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
+    """Open the page of a person; yields it and its Hello. The cookie is fetched as a browser does."""
+    assert person.handset is not None
+    address = urlsplit(person.handset)
+    origin = f"{address.scheme}://{address.netloc}"
+    key = parse_qs(address.query)["key"][0]
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        async with http.get(person.handset) as opened:
+            assert opened.status == 200
+        async with http.ws_connect(f"{origin}/socket?key={key}", headers={"Origin": origin}) as sock:
+            page = WirePage(sock)
+            yield page, await page.next("hello")

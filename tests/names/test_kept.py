@@ -1,0 +1,62 @@
+"""What a new answer means beside what is known: plain values."""
+
+from __future__ import annotations
+
+from shared.names import Answer
+from shared.names.kept import KeptName, follow, moved, stay, weigh
+from shared.node_id import NodeId
+
+
+def answer(number: int, *, at: int = 100) -> Answer:
+    return Answer(NodeId(number.to_bytes(32, "big")), "AZERO.ID", "copybara.azero", at, from_memory=False)
+
+
+def test_the_first_answer_is_kept() -> None:
+    assert weigh(answer(1), None, None) == KeptName(answer(1))
+
+
+def test_the_same_node_again_renews_what_is_kept() -> None:
+    assert weigh(answer(1, at=200), KeptName(answer(1, at=100)), None) == KeptName(answer(1, at=200))
+
+
+def test_another_node_is_held_and_nothing_that_is_known_changes() -> None:
+    kept = weigh(answer(2), KeptName(answer(1)), None)
+    assert kept == KeptName(answer(1), held=answer(2))
+    error = moved(kept)
+    assert (error.before, error.now) == (str(answer(1).node), str(answer(2).node))
+    assert error.before in error.sentence
+    assert error.now in error.sentence
+
+
+def test_another_node_than_the_contacts_is_held_though_it_is_the_first_answer() -> None:
+    kept = weigh(answer(2), None, answer(1).node)
+    assert kept.held == answer(2)
+    assert (kept.answer.node, kept.answer.source) == (answer(1).node, "contacts")
+
+
+def test_a_contact_counts_more_than_what_was_kept() -> None:
+    kept = weigh(answer(2), KeptName(answer(2)), answer(1).node)
+    assert kept.held == answer(2)
+    assert kept.answer.node == answer(1).node
+
+
+def test_the_old_node_again_lifts_the_hold() -> None:
+    assert weigh(answer(1, at=300), KeptName(answer(1), held=answer(2)), None) == KeptName(answer(1, at=300))
+
+
+def test_once_followed_the_new_node_is_known_and_the_old_one_would_be_held() -> None:
+    kept = follow(KeptName(answer(1), held=answer(2)))
+    assert kept == KeptName(answer(2))
+    assert weigh(answer(1), kept, None).held == answer(1)
+
+
+def test_once_refused_the_same_change_is_not_asked_about_again() -> None:
+    kept = stay(KeptName(answer(1), held=answer(2)))
+    again = weigh(answer(2, at=200), kept, None)
+    assert again.held is None
+    assert (again.answer, again.refused) == (answer(1), answer(2).node)
+
+
+def test_a_third_node_is_held_though_the_second_was_refused() -> None:
+    kept = stay(KeptName(answer(1), held=answer(2)))
+    assert weigh(answer(3), kept, None) == KeptName(answer(1), held=answer(3))

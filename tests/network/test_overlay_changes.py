@@ -1,0 +1,193 @@
+"""The overlay node as copybara finds it: which one is taken, what `doctor` says, and what happens when it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.bot.console import Chat
+from tests.network.calls import (
+    LITTLE_PICTURE,
+    Caller,
+    UdpSocket,
+    captures,
+    ended,
+    endpoint,
+    first_contact,
+    settings,
+    two_people,
+)
+from tests.network.capture import capture
+from tests.network.conftest import Way, skip_without_namespaces
+from tests.network.namespaces import three_hosts
+from tests.network.overlay import OverlayNetwork
+from tests.network.staex import StaexNetwork, staex_network
+from tests.network.yggdrasil import YggdrasilNetwork, yggdrasil_network
+
+
+def name_of(network: OverlayNetwork) -> str:
+    return "yggdrasil" if isinstance(network, YggdrasilNetwork) else "staex"
+
+
+# Going away and coming back
+
+
+async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
+    own_overlay: OverlayNetwork, tmp_path: Path
+) -> None:
+    a, name = own_overlay.a, name_of(own_overlay).capitalize()
+    before = a.peering
+    with capture(a.host, a.host.wire.device) as wire:
+        async with two_people(own_overlay, tmp_path) as (anna, bob):
+            await a.stop()
+            try:
+                assert name in reason_in(await anna.told(f"{name} can't be used: "))
+                reason = reason_in(await anna.asked(f"/call {bob.node}", "failed"))
+                assert re.search(r"nothing listens there|No Yggdrasil node", reason)
+                assert (await anna.status())["overlay"]["error"] == reason
+                assert anna.chat.posts == []
+                assert await anna.udp() == []
+            finally:
+                await a.start()
+                await own_overlay.until_reachable()
+            await anna.told(f"{name} is back")
+            assert (await anna.status())["overlay"] == {"name": name.lower(), "address": str(a.address), "error": None}
+            await first_contact(anna, bob)
+            await ended(anna, bob)
+    assert wire.leaks(before, a.peering) == []
+
+
+def reason_in(text: str) -> str:
+    """The reason in `Staex can't be used: REASON. Calls wait …` and in `The call with … failed: REASON.`"""
+    return text.partition(": ")[2].partition(" Calls wait")[0]
+
+
+async def test_a_new_address_of_the_own_node_is_bound_without_a_restart(staex: StaexNetwork, tmp_path: Path) -> None:
+    a, new = staex.a, IPv4Address("10.83.0.2")
+    old = a.address
+    async with two_people(staex, tmp_path) as (anna, bob):
+        try:
+            await a.stop()
+            await anna.told("can't be used")
+            a.address = new
+            await a.start()
+            await anna.told("is back")
+            report, _ = await first_contact(anna, bob)
+            assert endpoint(report["local"])[0] == new
+            assert await anna.udp() == [UdpSocket(new, endpoint(report["local"])[1], a.device)]
+            await ended(anna, bob)
+        finally:
+            await a.stop()
+            a.address = old
+            await a.start()
+
+
+# doctor
+
+
+async def test_doctor_says_what_a_call_would_bind_and_calls_itself(way: Way, tmp_path: Path) -> None:
+    overlay, a, name = way.network, way.network.a, name_of(way.network)
+    anna = Caller("anna", tmp_path, Chat(), a, settings(a, command=way.command))
+    anna.configure()
+    with captures(overlay) as seen:
+        checks = await anna.doctor()
+    assert checks["ok"]
+    assert checks[name] == {"name": name, "ok": True, "detail": f"node {a.node_id}", "hint": "", "note": False}
+    (device,) = json.loads(await a.host.run("ip", "-json", "link", "show", a.device))
+    bound = f"{name}: a call would bind {a.address} on {a.device}, packets up to {device['mtu']} bytes"
+    assert checks["overlay"]["detail"] == bound
+    assert checks["self call"]["ok"]
+    assert seen.overlay_a.flows == {}
+    assert seen.leaks == []
+
+
+async def test_doctor_says_what_is_wrong_with_an_overlay_node_that_lies(staex: StaexNetwork, tmp_path: Path) -> None:
+    a = staex.a
+    anna = Caller("anna", tmp_path, Chat(), a, settings(a))
+    anna.configure()
+    a.claim(a.node_id, str(a.host.wire.address))
+    try:
+        with captures(staex) as seen:
+            checks = await anna.doctor()
+    finally:
+        a.be_honest()
+    assert not checks["ok"]
+    assert "which leads to the internet" in checks["staex"]["detail"]
+    assert "self call" not in checks
+    assert seen.overlay_a.flows == {}
+    assert seen.leaks == []
+
+
+# auto
+
+
+@dataclass(frozen=True, slots=True)
+class BothNetworks:
+    """Both overlays on the same three hosts."""
+
+    yggdrasil: YggdrasilNetwork
+    staex: StaexNetwork
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def both(tmp_path: Path) -> AsyncIterator[BothNetworks]:
+    """Both overlays on three hosts of this test's own."""
+    skip_without_namespaces("yggdrasil")
+    async with (
+        three_hosts() as hosts,
+        yggdrasil_network(hosts, tmp_path / "y") as yggdrasil,
+        staex_network(hosts, tmp_path) as staex,
+    ):
+        yield BothNetworks(yggdrasil, staex)
+
+
+async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: BothNetworks, tmp_path: Path) -> None:
+    staex, yggdrasil = both.staex.a, both.yggdrasil.a
+    auto = f'overlay = "auto"\n[yggdrasil]\nadmin = "unix://{yggdrasil.admin}"\n{LITTLE_PICTURE}'
+    anna = Caller("anna", tmp_path, Chat(), staex, auto)
+    with capture(staex.host, staex.host.wire.device) as wire:
+        await anna.begin()
+        assert anna.node == str(staex.node_id)
+        await anna.stop()
+        checks = await anna.doctor()
+        assert checks["overlay"]["detail"].startswith(f"staex: a call would bind {staex.address} on {staex.device}")
+        assert checks["yggdrasil"]["detail"] == (f"node {yggdrasil.node_id}. It works too, but staex comes first.")
+        assert "loopback" not in checks
+
+        await staex.stop()
+        await anna.begin()
+        assert anna.node == str(yggdrasil.node_id)
+        await anna.stop()
+        checks = await anna.doctor()
+        assert checks["overlay"]["detail"].startswith(f"yggdrasil: a call would bind {yggdrasil.address}")
+        assert checks["staex"]["note"]
+        assert "nothing listens there" in checks["staex"]["detail"]
+
+        await yggdrasil.stop()
+        assert await refused_to_run(anna) == (
+            "error: No overlay network was found. The Staex node's API at http://127.0.0.1:9377 doesn't answer: "
+            f"nothing listens there. No Yggdrasil node at unix://{yggdrasil.admin}."
+        )
+        checks = await anna.doctor()
+        assert not checks["ok"]
+        assert "loopback" not in checks
+    anna.check()
+    assert wire.leaks(staex.peering, yggdrasil.peering) == []
+
+
+async def refused_to_run(person: Caller) -> str:
+    """The first line of stderr of a program that didn't start."""
+    process = await asyncio.create_subprocess_exec(
+        *person.command("run", "--console", "--json"), stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    output, complaint = await process.communicate()
+    assert (process.returncode, output) == (1, b"")
+    return complaint.decode().splitlines()[0]

@@ -1,0 +1,53 @@
+"""What the pages in docs/ say about the code is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PAGES = TESTS.parent / "docs"
+
+NAMED_TEST = re.compile(r"`((?:[a-z_]+/)+test_[a-z_]+\.py)::(\w+)`")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def text_of(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    missing = [
+        f"{file}::{test}"
+        for file, test in NAMED_TEST.findall(page.read_text())
+        if not (TESTS / file).exists()
+        or not re.search(rf"^ *(?:async )?def {test}\(", (TESTS / file).read_text(), flags=re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_the_threat_model_names_tests() -> None:
+    page = (PAGES / "threat-model.md").read_text()
+    assert len(NAMED_TEST.findall(page)) == page.count("::test_") > 80
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(text_of(page)):
+        if "://" in target:
+            continue
+        file = (page.parent / target).resolve() if target else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors_of(file)):
+            broken.append(f"{target}#{anchor}" if anchor else target)
+    assert broken == []
