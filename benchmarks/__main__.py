@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    ear_to_ear,
     idle_memory,
     name_lookup,
     processor_share,
@@ -34,6 +35,7 @@ FIGURES = (
     idle_memory,
     processor_share,
     relayed_call,
+    ear_to_ear,
     yggdrasil_setup,
     name_lookup,
 )
@@ -49,6 +51,9 @@ def main() -> None:
     wanted = parser.parse_args().figures
     if unknown := set(wanted) - set(names):
         parser.error(f"There is no figure {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
+
+    if not wanted and (homeless := [name for name in names if f"<!-- {name} -->" not in README.read_text("utf-8")]):
+        parser.error(f"README.md has no place for {', '.join(homeless)}; nothing was measured.")
 
     console = Console()
     if not console.is_terminal:

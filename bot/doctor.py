@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from bot.doctor_media import media_ready
 from bot.messengers.telegram.setup import look
 from bot.settings import NAME_ENDS, own_name, settings
 from peer.home import Home, HomeLock
@@ -69,7 +69,7 @@ def _checks(home: Home, overlay: str | None) -> Iterator[Check]:
         yield Check("configuration", ok=False, detail=error.sentence, hint=error.hint)
         return
     yield Check("configuration", ok=True, detail=str(home.config or "none, so the defaults hold"))
-    yield _endpoint(config)
+    yield _checked("media", lambda: media_ready(config))
     if config.telegram.token:
         yield _checked("telegram", lambda: look(home, config))
     yield from asyncio.run(_overlay(home, config))
@@ -120,18 +120,6 @@ def _database(home: Home) -> str:
     with Store(home.database) as store:
         contacts = len(store.contacts())
     return f"{contacts} contact{'' if contacts == 1 else 's'}"
-
-
-def _endpoint(config: Config) -> Check:
-    name = config.answer.endpoint
-    if "file" in name and not Path(config.media.file).is_file():
-        return Check(
-            "media",
-            ok=False,
-            detail=f"{config.media.file or 'The file to play'} isn't there.",
-            hint="Set `file` under [media].",
-        )
-    return Check("media", ok=True, detail=f"calls are answered by the endpoint {name}")
 
 
 async def _overlay(home: Home, config: Config) -> list[Check]:

@@ -40,9 +40,6 @@ HELP = """\
 
 Paste a link that somebody sent you, and I read it."""
 
-SILENT = frozenset({Reason.OWN_LINK})
-"What even the owner needs no word about when it is seen in a chat."
-
 _REFUSALS = {
     Reason.MALFORMED: "That link is damaged. Ask for it again, and copy it as a whole.",
     Reason.WRONG_VERSION: "That link is from another version of Copybara Relay. One of you needs an update.",

@@ -98,6 +98,9 @@ class Line:
     carrier: asyncio.Task[None] | None = None
     "Runs the session."
 
+    life: asyncio.Task[None] | None = None
+    "Steps the call until it is over."
+
     remote_media: MediaState | None = None
     "What the other side has said that it sends."
 

@@ -282,13 +282,15 @@ class Session:
                 for task in tuple(self._trying):
                     task.cancel()
         finally:
-            await self._endpoint.detach()
-            for leg in self._legs:
-                await leg.close()
-            if self.port is not None and self._legs:
-                await self.port.leave()
-            elif self.port is not None:
-                self.port.close()
+            try:
+                await self._endpoint.detach()
+                for leg in self._legs:
+                    await leg.close()
+                if self.port is not None and self._legs:
+                    await self.port.leave()
+            finally:
+                if self.port is not None:
+                    self.port.close()
 
     def report(self) -> dict[str, object]:
         """What has passed so far, in packets, bytes and milliseconds, and where."""

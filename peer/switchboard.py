@@ -452,7 +452,7 @@ class Switchboard:
         assert self._group is not None
         self.lines.append(line)
         await self._carry_out(line, effects)
-        self._group.create_task(self._live(line), name=f"line {line.number}")
+        line.life = self._group.create_task(self._live(line), name=f"line {line.number}")
 
     async def _live(self, line: Line) -> None:
         """Step the call by everything that happens to it, until it is over."""
@@ -807,6 +807,11 @@ class Switchboard:
             async with asyncio.timeout(STOP_SECONDS):
                 for line in tuple(self.lines):
                     await line.over.wait()
+        # An overlay that doesn't answer, or a device that doesn't let go, must not hold up the end.
+        for line in self.lines:
+            for task in (line.life, line.carrier):
+                if task is not None:
+                    task.cancel()
 
 
 def _waits(line: Line) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import queue
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import msgspec
 
@@ -22,6 +23,9 @@ CHAT = "chat"
 
 MAX_LINE = 64 * 1024
 "Bytes of one line of input; a longer one is no message."
+
+LAST_WORDS_SECONDS = 0.25
+"How long the end waits for a reader that is slow."
 
 
 class InputLine(msgspec.Struct, frozen=True):
@@ -38,16 +42,23 @@ class Console:
     may be from anybody, so that a script can carry a chat of two between two consoles.
     """
 
-    def __init__(self, *, as_json: bool, source: int | None = None, sink: BinaryIO | None = None) -> None:
+    def __init__(self, *, as_json: bool, source: int | None = None, sink: int | None = None) -> None:
         self._as_json = as_json
-        # The descriptor and not the buffered file: its lock, held by a thread that reads, would break the exit.
+        # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
-        self._sink = sink or sys.stdout.buffer
+        self._sink = sys.stdout.fileno() if sink is None else sink
+        self._unwritten: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Nothing needs to run for writing."""
-        yield
+        """Write in a thread, for calls must not wait for whoever reads us."""
+        writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
+        writer.start()
+        try:
+            yield
+        finally:
+            self._unwritten.put(None)
+            await asyncio.to_thread(writer.join, LAST_WORDS_SECONDS)
 
     async def run(self, listener: Listener) -> None:
         """Let every line of input be heard, one after the other, until the input ends."""
@@ -109,25 +120,23 @@ class Console:
         return IncomingMessage(said.text[:MAX_MESSAGE], said.sender, from_owner=said.sender == OWNER)
 
     def _put(self, value: dict[str, object]) -> None:
-        self._write(msgspec.json.encode(value) + b"\n")
+        self._unwritten.put(msgspec.json.encode(value) + b"\n")
 
     def _print(self, *lines: str) -> None:
-        self._write("".join(f"{line}\n" for line in lines).encode())
+        self._unwritten.put("".join(f"{line}\n" for line in lines).encode())
 
-    def _write(self, data: bytes) -> None:
-        try:
-            self._sink.write(data)
-            self._sink.flush()
-        except BrokenPipeError:
-            # Whoever read us has gone. The input ends soon as well, or Ctrl-C comes; calls go on until then.
-            # What is left in the buffer goes nowhere as well.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._sink.fileno())
+    def _write_all(self) -> None:
+        # Whoever read us may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.
+        with contextlib.suppress(OSError):
+            while data := self._unwritten.get():
+                while data:
+                    data = data[os.write(self._sink, data) :]
 
 
 def _lines(source: int) -> Iterator[bytes]:
     """The lines of a descriptor as they come; of one longer than MAX_LINE only its beginning."""
     pending, skipping = b"", False
-    while data := os.read(source, MAX_LINE):
+    while data := _read(source):
         *whole, pending = (pending + data).split(b"\n")
         for line in whole:
             if not skipping:
@@ -139,3 +148,10 @@ def _lines(source: int) -> Iterator[bytes]:
             pending, skipping = b"", True
     if pending and not skipping:
         yield pending
+
+
+def _read(source: int) -> bytes:
+    try:
+        return os.read(source, MAX_LINE)
+    except OSError:  # the terminal has gone
+        return b""

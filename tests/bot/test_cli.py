@@ -363,6 +363,16 @@ def test_the_doctor_finds_nothing_on_the_loopback_overlay(copybara: Copybara, ho
     [
         ('overlay = "lopback"\n', "configuration", "line 1"),
         ('overlay = "loopback"\n[answer]\nendpoint = "file"\n[media]\nfile = "gone.mkv"\n', "media", "gone.mkv"),
+        (
+            'overlay = "loopback"\n[answer]\nmachine_after = 20\n[machine]\ngreeting = "gone.wav"\n',
+            "media",
+            "gone.wav isn't there",
+        ),
+        (
+            'overlay = "loopback"\n[answer]\nendpoint = "camera"\n[camera]\naddress = "rtsp://me:pa55@127.0.0.1:1/"\n',
+            "media",
+            "The IP camera can't be reached: Connection refused.",
+        ),
     ],
 )
 def test_the_doctor_says_what_is_wrong(copybara: Copybara, home: Home, config: str, name: str, detail: str) -> None:
@@ -375,6 +385,7 @@ def test_the_doctor_says_what_is_wrong(copybara: Copybara, home: Home, config: s
     assert wrong["name"] == name
     assert detail in wrong["detail"]
     assert wrong["hint"]
+    assert "pa55" not in out
     code, out, _ = copybara("--home", str(home.folder), "doctor")
     assert code == 1
     assert f"FAIL {name}" in out

@@ -97,6 +97,7 @@ async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
         for air in ("there", "back"):
             await is_heard(sound, air, record_testsuite_property, "pulse")
         await hang_up(anna, bob)
+        assert "the endpoint devices, through Pulse" in (await bob.cli("doctor"))[1]
         # The microphones are on only during a call.
         await sound.until_no_streams()
 

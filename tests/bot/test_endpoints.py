@@ -36,6 +36,14 @@ async def anna(running_anna: Person) -> AsyncIterator[Person]:
     await running_anna.calm()
 
 
+async def packets(person: Person, *, audio: int, video: int = 0) -> None:
+    """Wait until so many have arrived."""
+    report: dict[str, int] = {}
+    while report.get("audio_packets_received", 0) < audio or report["video_packets_received"] < video:
+        person.write("/status")
+        report = await person.call("active")
+
+
 async def test_none_receives_and_sends_nothing(anna: Person, friends: Path, folder: Path) -> None:
     config = '[answer]\nendpoint = "none"\n'
     async with people(folder, "bob", homes=friends, config=config, chat=anna.chat) as (bob,):
@@ -61,18 +69,13 @@ async def test_a_file_is_heard_and_seen_and_recorded_on_the_other_side(friends: 
     }
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await connect(anna, bob)
-        report = await anna.media()
-        while report["audio_packets_received"] < 20 or report["video_packets_received"] < 5:
-            anna.write("/status")
-            report = await anna.call("active")
+        await packets(anna, audio=20, video=5)
         _, theirs = await hang_up(anna, bob)
         assert theirs["audio_packets_received"] == theirs["video_packets_received"] == 0
         (recording,) = (anna.home / "kept").iterdir()
     assert "bob" in recording.name
     with av.open(str(recording)) as file:
-        assert [stream.codec_context.name for stream in file.streams] == ["opus", "vp8"] or {
-            stream.type for stream in file.streams
-        } == {"audio", "video"}
+        assert {stream.codec_context.name for stream in file.streams} == {"opus", "vp8"}
         assert (file.streams.video[0].width, file.streams.video[0].height) == (160, 120)
         assert hertz(file.decode(audio=0)) == pytest.approx(TONE, rel=0.02)
 
@@ -83,7 +86,7 @@ async def test_recordings_lie_in_the_home_unless_configured_otherwise(
     config = '[answer]\nendpoint = "recorder"\n'
     async with people(folder, "bob", homes=friends, config=config, chat=anna.chat) as (bob,):
         await connect(anna, bob, "audio")
-        await bob.media(("audio",))
+        await packets(bob, audio=10)
         await hang_up(anna, bob)
         (recording,) = (bob.home / "recordings").iterdir()
     with av.open(str(recording)) as file:

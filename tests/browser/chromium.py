@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import time
@@ -174,6 +175,35 @@ class PageView:
 
     def __init__(self, page: Any) -> None:
         self.page = page
+
+    # What a person does.
+
+    async def place(self, whom: str, media: str = "video") -> None:
+        """Type who is meant, and press the button."""
+        await self.page.get_by_label("Name, node id, contact card or a link that you got").fill(whom)
+        await self.press("Video call" if media == "video" else "Audio call")
+
+    async def answer(self, media: str = "video") -> None:
+        """Answer the call that rings."""
+        await self.page.get_by_role("dialog").get_by_role("button", name=media.capitalize(), exact=True).click()
+
+    async def write(self, text: str) -> None:
+        """Write a line beside the call."""
+        line = self.page.get_by_label("A line to write")
+        if not await line.is_visible():
+            await self.press("Write")
+        await line.fill(text)
+        await line.press("Enter")
+
+    async def press(self, name: str | re.Pattern[str]) -> None:
+        """Press the button of that name."""
+        await self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first.click()
+
+    async def shows(self, text: str) -> None:
+        """Wait until a text can be seen."""
+        await self.page.get_by_text(text).first.wait_for(state="visible", timeout=PATIENCE * 1000)
+
+    # What a page of ours says, without the page: for what no page would do.
 
     async def say(self, **message: Any) -> None:
         """Send a message to the program, as the page does."""

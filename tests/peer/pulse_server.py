@@ -191,12 +191,14 @@ def onset(samples: array.array[int], level: int) -> int:
 
 
 def frequency(samples: array.array[int]) -> float:
-    """The frequency of one tone, from where it crosses zero upwards."""
+    """The frequency of one tone, from where it crosses zero upwards; 0 if it doesn't twice."""
     crossings = [
         n + samples[n] / (samples[n] - samples[n + 1])
         for n in range(len(samples) - 1)
         if samples[n] < 0 <= samples[n + 1]
     ]
+    if len(crossings) < 2:
+        return 0.0
     return (len(crossings) - 1) * SAMPLE_RATE / (crossings[-1] - crossings[0])
 
 

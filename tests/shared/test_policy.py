@@ -55,6 +55,23 @@ def test_a_stranger_rings() -> None:
     assert decision(None) == Decision(Action.RING, Reason.NEW_CALLER, Media.BOTH)
 
 
+def test_the_answering_machine_takes_a_contacts_call_that_lives_long_enough() -> None:
+    assert decision(contact(), machine_after=20) == Decision(Action.RING, Reason.ASK, Media.BOTH, machine=True)
+    assert not decision(contact()).machine
+    assert decision(contact(), machine_after=20, now=NOW + LIFETIME - 21).machine
+    assert not decision(contact(), machine_after=20, now=NOW + LIFETIME - 20).machine
+
+
+def test_the_answering_machine_takes_the_call_of_a_trusted_contact_that_rings() -> None:
+    assert decision(contact(Trust.AUTO, hours=DAY), local_time=NIGHT, machine_after=20).machine
+
+
+@pytest.mark.parametrize("who", [None, contact(Trust.AUTO), contact(Trust.BLOCK)], ids=["stranger", "auto", "blocked"])
+def test_nobody_else_gets_the_answering_machine(who: Contact | None) -> None:
+    assert not decision(who, machine_after=20).machine
+    assert not decision(contact(), machine_after=20, busy=True).machine
+
+
 def test_a_link_for_another_node_is_ignored() -> None:
     assert decision(contact(), mine=False) == ignored(Reason.NOT_FOR_THIS_NODE)
 

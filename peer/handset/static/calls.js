@@ -1,0 +1,159 @@
+// The calls that the program has told of, and this page's sound and picture in them.
+
+import { toast } from "./dom.js";
+import { Leg, Sending } from "./media.js";
+
+export class Calls extends EventTarget {
+  #program;
+  #calls = new Map();
+  #media = new Map();
+  #dismissed = new Set();
+  links = new Map();
+  texts = new Map();
+  quality = new Map();
+  notes = new Map();
+
+  constructor(program) {
+    super();
+    this.#program = program;
+    program.addEventListener("call", ({ detail }) => this.#take(detail));
+    program.addEventListener("link", ({ detail }) => this.#keep(this.links, detail.call, detail));
+    program.addEventListener("said", ({ detail }) => this.#keep(this.notes, detail.call, detail.sentence));
+    program.addEventListener("quality", ({ detail }) => this.#keep(this.quality, detail.call, detail));
+    program.addEventListener("text", ({ detail }) => {
+      this.#write(detail);
+      this.#changed();
+    });
+    program.addEventListener("remote-media", ({ detail }) => {
+      const call = this.#calls.get(detail.call);
+      if (call) this.#take({ ...call, remote: detail.remote });
+    });
+    program.addEventListener("offer", ({ detail }) => this.#offered(detail));
+  }
+
+  // The call that fills the page: the newest that isn't only ringing; one that has ended stays until it is put away.
+  get current() {
+    const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id));
+    return calls.findLast((call) => call.state !== "ended") ?? calls.at(-1) ?? null;
+  }
+
+  get ringing() {
+    return [...this.#calls.values()].filter((call) => call.state === "ringing");
+  }
+
+  get others() {
+    const current = this.current;
+    return [...this.#calls.values()].filter((call) => call !== current && !["ringing", "ended"].includes(call.state));
+  }
+
+  media(id) {
+    return this.#media.get(id) ?? null;
+  }
+
+  begin(hello) {
+    this.leave();
+    this.#calls.clear();
+    this.texts.clear();
+    this.links.clear();
+    for (const call of hello.calls) this.#calls.set(call.id, call);
+    for (const text of hello.texts) this.#write(text);
+    for (const link of hello.links) this.links.set(link.call, link);
+    for (const call of hello.calls) this.#prepare(call);
+  }
+
+  // Another page has the calls, or the program is gone: let go of camera and microphone.
+  leave() {
+    for (const id of [...this.#media.keys()]) this.#end(id);
+  }
+
+  putAway(id) {
+    this.#dismissed.add(id);
+    this.#changed();
+  }
+
+  #take(call) {
+    const before = this.#calls.get(call.id);
+    // A call of somebody else that ended without us is in the log; it needs no page of its own.
+    if (call.state === "ended" && (!before || before.state === "ringing")) this.#dismissed.add(call.id);
+    if (call.state === "ended") this.#end(call.id);
+    this.#calls.set(call.id, call);
+    this.#prepare(call);
+    this.#changed();
+  }
+
+  // Ask for camera and microphone while it connects, so that both are there when it is up.
+  #prepare(call) {
+    if (!call.handset || !["calling", "connecting", "active", "reconnecting"].includes(call.state)) return;
+    if (call.state === "calling" && call.role === "caller" && !call.connected_at && this.#media.has(call.id)) return;
+    this.#of(call.id, call.media);
+  }
+
+  #of(id, kinds) {
+    let media = this.#media.get(id);
+    if (!media) {
+      const sending = new Sending(kinds);
+      media = { sending, leg: null, tracks: {} };
+      this.#media.set(id, media);
+      sending.addEventListener("changed", () => {
+        this.#tellMedia(id);
+        this.#changed();
+      });
+      sending.addEventListener("problem", ({ detail }) => toast(`${detail.sentence} ${detail.hint}`, { urgent: true }));
+      sending.start();
+    }
+    return media;
+  }
+
+  async #offered({ call: id, leg: number, sdp }) {
+    const call = this.#calls.get(id);
+    if (!call || call.state === "ended") return;
+    const media = this.#of(id, call.media);
+    media.leg?.close();
+    const leg = new Leg(media.sending);
+    media.leg = leg;
+    media.tracks = {};
+    leg.addEventListener("track", ({ detail: track }) => {
+      media.tracks[track.kind] = track;
+      this.dispatchEvent(new Event("sounds"));
+      this.#changed();
+    });
+    leg.addEventListener("state", ({ detail: state }) => {
+      if (media.leg !== leg) return;
+      if (state === "connected") this.#tellMedia(id);
+      if (state === "failed") this.#program.send("want-offer", { call: id });
+    });
+    try {
+      const answer = await leg.answer(sdp);
+      if (media.leg === leg) this.#program.send("media-answer", { call: id, leg: number, sdp: answer });
+    } catch {
+      if (media.leg === leg) toast("The browser can't take this call's sound and picture.", { urgent: true });
+    }
+  }
+
+  #tellMedia(id) {
+    const media = this.#media.get(id);
+    if (media?.leg) this.#program.send("set-media", { call: id, ...media.sending.state });
+  }
+
+  #end(id) {
+    const media = this.#media.get(id);
+    this.#media.delete(id);
+    media?.leg?.close();
+    media?.sending.stop();
+  }
+
+  #write(text) {
+    const texts = this.texts.get(text.call) ?? [];
+    texts.push(text);
+    this.texts.set(text.call, texts.slice(-200));
+  }
+
+  #keep(where, id, value) {
+    where.set(id, value);
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("changed"));
+  }
+}

@@ -1,0 +1,239 @@
+// Everything that opens above the page: a link explained, the own card, a contact, devices.
+
+import { $, copy, make, picture, problem, put, show, toast } from "./dom.js";
+import { capture, choose, chosen, why } from "./media.js";
+import { tryTone } from "./sounds.js";
+
+export class Dialogs {
+  #program;
+  #world;
+  #contact = null;
+  #explained = null;
+  #preview = null;
+
+  constructor(program, world) {
+    this.#program = program;
+    this.#world = world;
+    for (const button of document.querySelectorAll("dialog [data-close]")) {
+      button.addEventListener("click", () => button.closest("dialog").close());
+    }
+    $("card-copy").addEventListener("click", () => copy($("card-copy"), this.#world.hello.card.text));
+    $("node-copy").addEventListener("click", () => copy($("node-copy"), this.#world.hello.node));
+    this.#form("add-form", "add-problem", () => this.#add());
+    this.#form("explain-save", "explain-problem", () => this.#saveCard());
+    this.#form("rename-form", "contact-problem", () => this.#rename());
+    $("trust-form").addEventListener("change", () => this.#setTrust());
+    $("contact-remove").addEventListener("click", () => this.#remove());
+    $("settings").addEventListener("close", () => this.#stopPreview());
+    $("settings-allow").addEventListener("click", () => this.#startPreview());
+    $("try-tone").addEventListener("click", tryTone);
+    for (const kind of ["camera", "mic", "speaker"]) {
+      $(`pick-${kind}`).addEventListener("change", (event) => {
+        choose(kind, event.target.value);
+        if (kind !== "speaker") this.#startPreview();
+      });
+    }
+  }
+
+  #form(id, said, act) {
+    $(id).addEventListener("submit", async (event) => {
+      event.preventDefault();
+      problem($(said), null);
+      try {
+        await act();
+      } catch (error) {
+        problem($(said), error);
+      }
+    });
+  }
+
+  card() {
+    const { card, node } = this.#world.hello;
+    put($("card-token"), card.text);
+    put($("card-node"), node);
+    picture($("card-qr"), card.qr);
+    $("card").showModal();
+  }
+
+  add() {
+    $("add-form").reset();
+    problem($("add-problem"), null);
+    $("add").showModal();
+  }
+
+  async #add() {
+    const name = $("add-name").value.trim();
+    const whom = $("add-whom").value.trim();
+    if (!name || !whom) throw { sentence: "Both are needed.", hint: "Their card or node id, and a name for them." };
+    await this.#program.ask("add-contact", { name, whom });
+    $("add").close();
+    toast(`${name} is in your contacts.`);
+  }
+
+  // A link that was tapped or pasted: what it is, and one button.
+  explained(link) {
+    this.#explained = link;
+    const titles = {
+      call: "Somebody calls you", response: "The answer to your call", said: "About a call", card: "A contact card",
+      own: "Your own link", unusable: "This link can't be used",
+    };
+    put($("explain-title"), titles[link.kind]);
+    put($("explain-text"), link.sentence);
+    put($("explain-node"), link.card_node ?? "");
+    problem($("explain-problem"), null);
+    show($("explain-save"), link.kind === "card");
+    $("explain-name").value = link.card_name ?? "";
+    const actions = [this.#button(link.can_act ? "Not now" : "Close", "", () => $("explain").close())];
+    if (link.can_act && link.kind === "call") {
+      actions.push(this.#button("Answer with audio", "", () => this.#act("audio")));
+      actions.push(this.#button("Answer with video", "primary", () => this.#act("video")));
+    } else if (link.can_act) {
+      actions.push(this.#button(link.button, "primary", () => this.#act(null)));
+    }
+    $("explain-actions").replaceChildren(...actions);
+    if (!$("explain").open) $("explain").showModal();
+    $("explain-title").focus();
+  }
+
+  #button(text, kind, act) {
+    const button = make("button", { text, className: `button ${kind}`.trim(), type: "button" });
+    button.addEventListener("click", async () => {
+      problem($("explain-problem"), null);
+      try {
+        await act();
+      } catch (error) {
+        problem($("explain-problem"), error);
+      }
+    });
+    return button;
+  }
+
+  async #act(answer) {
+    await this.#program.ask("act", { text: this.#explained.token, answer });
+    $("explain").close();
+  }
+
+  async #saveCard() {
+    const name = $("explain-name").value.trim();
+    if (!name) throw { sentence: "A contact needs a name.", hint: "One word, such as anna." };
+    await this.#program.ask("add-contact", { name, whom: this.#explained.token });
+    $("explain").close();
+    toast(`${name} is in your contacts.`);
+  }
+
+  contact(contact) {
+    this.#contact = contact;
+    put($("contact-title"), contact.name);
+    put($("contact-node"), contact.node);
+    $("trust-form").querySelector(`[value="${contact.trust}"]`).checked = true;
+    $("contact-media").value = contact.media;
+    $("contact-name").value = contact.name;
+    put($("contact-done"), "");
+    put($("contact-remove"), "Remove");
+    $("contact-remove").dataset.sure = "";
+    problem($("contact-problem"), null);
+    if (!$("contact").open) $("contact").showModal();
+  }
+
+  async #setTrust() {
+    const trust = new FormData($("trust-form")).get("trust");
+    try {
+      const done = await this.#program.ask("set-trust", {
+        name: this.#contact.name, trust, media: $("contact-media").value,
+      });
+      problem($("contact-problem"), null);
+      put($("contact-done"), done.sentence || "Saved.");
+    } catch (error) {
+      problem($("contact-problem"), error);
+    }
+  }
+
+  async #rename() {
+    const name = $("contact-name").value.trim();
+    await this.#program.ask("rename-contact", { name: this.#contact.name, new_name: name });
+    this.#contact = { ...this.#contact, name };
+    put($("contact-title"), name);
+    put($("contact-done"), "Renamed.");
+  }
+
+  async #remove() {
+    if (!$("contact-remove").dataset.sure) {
+      $("contact-remove").dataset.sure = "yes";
+      put($("contact-remove"), "Really forget them, with all keys?");
+      return;
+    }
+    try {
+      await this.#program.ask("remove-contact", { name: this.#contact.name });
+      $("contact").close();
+    } catch (error) {
+      problem($("contact-problem"), error);
+    }
+  }
+
+  // Devices.
+
+  async settings() {
+    problem($("settings-problem"), null);
+    put($("version"), `Copybara Relay ${this.#world.hello?.version ?? ""}`);
+    $("settings").showModal();
+    await this.#listDevices();
+    const named = [...$("pick-mic").options].some((option) => option.textContent !== "Microphone 1");
+    if (named) await this.#startPreview();
+  }
+
+  async #listDevices() {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    const named = devices.some((device) => device.label);
+    show($("settings-ask"), !named);
+    for (const [kind, type, word] of [
+      ["camera", "videoinput", "Camera"], ["mic", "audioinput", "Microphone"], ["speaker", "audiooutput", "Speaker"],
+    ]) {
+      const found = devices.filter((device) => device.kind === type && device.deviceId !== "default");
+      const options = found.map((device, number) =>
+        make("option", { value: device.deviceId, text: device.label || `${word} ${number + 1}` }));
+      $(`pick-${kind}`).replaceChildren(make("option", { value: "", text: "The system's choice" }), ...options);
+      $(`pick-${kind}`).value = found.some((device) => device.deviceId === chosen[kind]) ? chosen[kind] : "";
+      $(`pick-${kind}`).disabled = kind === "speaker" && !("setSinkId" in HTMLMediaElement.prototype);
+    }
+  }
+
+  async #startPreview() {
+    this.#stopPreview();
+    let stream;
+    try {
+      stream = await capture({ audio: true, video: true });
+    } catch {
+      try {
+        stream = await capture({ audio: true, video: false });
+      } catch (error) {
+        return problem($("settings-problem"), why(error));
+      }
+    }
+    problem($("settings-problem"), null);
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 512;
+    context.createMediaStreamSource(stream).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    const meter = setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const loud = Math.min(100, Math.round(Math.max(...samples.map(Math.abs)) * 140));
+      $("level-bar").style.setProperty("--level", `${loud}%`);
+      $("level").setAttribute("aria-valuenow", String(loud));
+    }, 100);
+    this.#preview = { stream, context, meter };
+    const picture = stream.getVideoTracks().length > 0;
+    $("settings-video").srcObject = picture ? stream : null;
+    show($("settings-video"), picture);
+    return this.#listDevices();
+  }
+
+  #stopPreview() {
+    if (!this.#preview) return;
+    clearInterval(this.#preview.meter);
+    for (const track of this.#preview.stream.getTracks()) track.stop();
+    this.#preview.context.close();
+    $("settings-video").srcObject = null;
+    this.#preview = null;
+  }
+}

@@ -1,0 +1,97 @@
+// Small things that every part of the page uses. Whatever others may have written goes in as text, never as markup.
+
+export const $ = (id) => document.getElementById(id);
+
+export function show(element, visible) {
+  element.hidden = !visible;
+}
+
+export function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function make(tag, { text, className, ...attributes } = {}, ...children) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (className) element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function setIcon(within, name) {
+  within.querySelector("svg.icon use").setAttribute("href", `#${name}`);
+}
+
+// The first letter and one of six quiet colours, the same for the same node every time.
+export function avatar(element, name, node) {
+  const letter = [...name.replace(/^node /, "")][0] ?? "?";
+  put(element, letter.toUpperCase());
+  let sum = 0;
+  for (const character of node || name) sum = (sum * 31 + character.codePointAt(0)) % 997;
+  element.dataset.tint = String(sum % 6);
+}
+
+export function problem(element, error) {
+  const text = error ? [error.sentence, error.hint].filter(Boolean).join(" ") : "";
+  put(element, text);
+  show(element, Boolean(text));
+}
+
+export async function copy(button, text) {
+  const label = button.querySelector("span");
+  const before = label.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Select it and press Ctrl+C";
+  }
+  setTimeout(() => { label.textContent = before; }, 2000);
+}
+
+// Data addresses only: the program makes them, and the Content-Security-Policy allows nothing else.
+export function picture(image, address) {
+  if (address.startsWith("data:image/svg+xml")) image.src = address;
+}
+
+export function announce(text) {
+  put($("announce"), text);
+}
+
+export function toast(text, { urgent = false, seconds = 8 } = {}) {
+  const box = $("toasts");
+  const line = make("p", { text, className: urgent ? "toast urgent" : "toast" });
+  box.append(line);
+  if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
+  setTimeout(() => {
+    line.remove();
+    if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();
+  }, seconds * 1000);
+}
+
+export function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(whole / 60) % 60;
+  const hours = Math.floor(whole / 3600);
+  const two = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+export function moment(unix) {
+  const date = new Date(unix * 1000);
+  const today = new Date().toDateString() === date.toDateString();
+  return date.toLocaleString(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+}

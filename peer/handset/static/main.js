@@ -1,0 +1,160 @@
+// The page as a whole: what the program has told, and which of the views shows it.
+
+import { Calls } from "./calls.js";
+import { Dialogs } from "./dialogs.js";
+import { $, announce, put, show, toast } from "./dom.js";
+import { Home } from "./home.js";
+import { Incoming } from "./incoming.js";
+import { keys } from "./keys.js";
+import { Program, takeKey } from "./socket.js";
+import { chime, stopRinging, unlock } from "./sounds.js";
+import { Stage } from "./stage.js";
+
+const program = new Program(takeKey());
+const world = { hello: null, contacts: [], log: [], overlay: null };
+const calls = new Calls(program);
+const dialogs = new Dialogs(program, world);
+const home = new Home(program, world, dialogs);
+const incoming = new Incoming(program, calls);
+const stage = new Stage(program, calls, dialogs);
+
+const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
+let view = "";
+let gate = { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" };
+
+function turnTo(next) {
+  for (const name of VIEWS) show($(name), name === next);
+  document.body.dataset.view = next;
+  if (next !== view) {
+    view = next;
+    const heading = { gate: "gate-title", home: "home-title", outgoing: "outgoing-title", stage: "stage-name", ended: "ended-title" }[next];
+    $(heading).focus({ preventScroll: true });
+  }
+}
+
+function draw() {
+  incoming.draw();
+  if (gate) {
+    put($("gate-title"), gate.title);
+    put($("gate-text"), gate.text);
+    put($("gate-hint"), gate.hint);
+    put($("gate-button"), gate.button);
+    show($("gate-button"), Boolean(gate.button));
+    $("gate-button").onclick = gate.act ?? null;
+    turnTo("gate");
+  } else {
+    const call = calls.current;
+    if (!call) {
+      home.draw();
+      turnTo("home");
+    } else if (call.state === "ended") {
+      stage.drawEnded(call);
+      turnTo("ended");
+    } else if (call.state === "calling" || call.state === "connecting") {
+      stage.drawOutgoing(call);
+      turnTo("outgoing");
+    } else {
+      stage.draw(call);
+      turnTo("stage");
+    }
+  }
+  title();
+}
+
+function title() {
+  const ringing = calls.ringing[0];
+  const call = calls.current;
+  const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? call.name : "";
+  document.title = words ? `${words} · Copybara Relay` : "Copybara Relay";
+  $("favicon").href = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
+}
+
+// What the program tells.
+
+program.addEventListener("state", ({ detail: { state } }) => {
+  const again = () => program.connect();
+  gate = {
+    connecting: gate ?? { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" },
+    lost: {
+      title: "Your program is gone",
+      text: "It was stopped, or this computer slept. Calls that go to this page are over once it is.",
+      hint: "This page looks for it all the time. If it was started anew, open the address that it prints.",
+      button: "Look again",
+      act: again,
+    },
+    refused: {
+      title: "This page has no key",
+      text: "The program was started anew, or this address wasn't opened by you.",
+      hint: "Open the address that `copybara run` prints; `copybara status --json` shows it too.",
+      button: "Try again",
+      act: again,
+    },
+    taken: {
+      title: "Another page has your calls",
+      text: "You opened the handset a second time. Sound and picture are there.",
+      hint: "",
+      button: "Use this page instead",
+      act: again,
+    },
+  }[state];
+  if (state !== "connecting") {
+    stopRinging();
+    calls.leave();
+  }
+  draw();
+});
+
+program.addEventListener("hello", ({ detail: hello }) => {
+  gate = null;
+  Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
+  calls.begin(hello);
+  draw();
+  linkInAddress();
+});
+
+program.addEventListener("overlay", ({ detail }) => {
+  world.overlay = detail.overlay;
+  draw();
+});
+
+program.addEventListener("contacts", ({ detail }) => {
+  world.contacts = detail.contacts;
+  draw();
+});
+
+program.addEventListener("log", ({ detail }) => {
+  world.log = detail.log;
+  draw();
+});
+
+program.addEventListener("ring", ({ detail }) => announce(detail.sentence));
+
+program.addEventListener("answered-alone", ({ detail }) => {
+  chime();
+  announce(detail.sentence);
+  stage.notice(detail.call, detail.sentence);
+});
+
+program.addEventListener("explained", ({ detail }) => dialogs.explained(detail));
+
+program.addEventListener("problem", ({ detail }) => {
+  toast([detail.sentence, detail.hint].filter(Boolean).join(" "), { urgent: true });
+});
+
+calls.addEventListener("changed", draw);
+calls.addEventListener("sounds", () => stage.sound());
+
+// A link that was tapped opens this page as /#TOKEN. It is explained; nothing happens before a click.
+function linkInAddress() {
+  const token = decodeURIComponent(location.hash.slice(1));
+  if (!token) return;
+  history.replaceState(null, "", location.pathname);
+  program.send("explain", { text: token.slice(0, 4096) });
+}
+
+addEventListener("hashchange", linkInAddress);
+addEventListener("pointerdown", unlock, { once: true });
+addEventListener("keydown", unlock, { once: true });
+keys({ calls, incoming, stage, dialogs });
+draw();
+program.connect();

@@ -1,0 +1,205 @@
+// Camera, microphone, screen, and the connection that carries them to this machine's own program.
+
+const MAX_BITRATE = 1_500_000;
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } };
+const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
+export const chosen = {
+  camera: localStorage.getItem("camera") ?? "",
+  mic: localStorage.getItem("mic") ?? "",
+  speaker: localStorage.getItem("speaker") ?? "",
+};
+
+export function choose(kind, id) {
+  chosen[kind] = id;
+  localStorage.setItem(kind, id);
+}
+
+const exactly = (id) => (id ? { deviceId: { exact: id } } : {});
+
+export function capture({ audio, video }) {
+  return navigator.mediaDevices.getUserMedia({
+    audio: audio ? { ...SOUND, ...exactly(chosen.mic) } : false,
+    video: video ? { ...PICTURE, ...exactly(chosen.camera) } : false,
+  });
+}
+
+export function why(error) {
+  switch (error?.name) {
+    case "NotAllowedError":
+      return { sentence: "The browser may not use it.", hint: "Allow it in the address bar, then try again." };
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return { sentence: "There is no such device.", hint: "Choose another one under Devices." };
+    case "NotReadableError":
+      return { sentence: "Another program has the device.", hint: "Close that one, then try again." };
+  }
+  return { sentence: "The device can't be used.", hint: "Choose another one under Devices." };
+}
+
+// What this page sends in one call, through as many connections as the program asks for.
+export class Sending extends EventTarget {
+  audio = null;
+  camera = null;
+  screen = null;
+  muted = false;
+  cameraOff = false;
+  #wanted;
+  #ready = null;
+
+  constructor(media) {
+    super();
+    this.#wanted = media;
+  }
+
+  get picture() {
+    return this.screen ?? (this.cameraOff ? null : this.camera);
+  }
+
+  get state() {
+    return { audio: Boolean(this.audio) && !this.muted, video: Boolean(this.picture), screen: Boolean(this.screen) };
+  }
+
+  start() {
+    this.#ready ??= this.#start();
+    return this.#ready;
+  }
+
+  async #start() {
+    const kinds = { audio: true, video: this.#wanted === "video" };
+    try {
+      this.#hold(await capture(kinds));
+    } catch (first) {
+      // Without a camera one can still talk, and without a microphone still listen.
+      this.dispatchEvent(new CustomEvent("problem", { detail: why(first) }));
+      for (const kind of kinds.video ? ["audio", "video"] : []) {
+        try {
+          this.#hold(await capture({ audio: kind === "audio", video: kind === "video" }));
+        } catch { /* told above */ }
+      }
+    }
+    this.#changed();
+  }
+
+  #hold(stream) {
+    for (const track of stream.getTracks()) {
+      if (track.kind === "audio") {
+        this.audio?.stop();
+        this.audio = track;
+        track.enabled = !this.muted;
+      } else {
+        this.camera?.stop();
+        this.camera = track;
+      }
+    }
+  }
+
+  mute(muted) {
+    this.muted = muted;
+    if (this.audio) this.audio.enabled = !muted;
+    this.#changed();
+  }
+
+  async turnCamera(off) {
+    this.cameraOff = off;
+    if (off) {
+      this.camera?.stop();
+      this.camera = null;
+    } else if (!this.camera) {
+      this.#hold(await capture({ audio: false, video: true }));
+    }
+    this.#changed();
+  }
+
+  async share() {
+    if (this.screen) return this.stopSharing();
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+    this.screen = stream.getVideoTracks()[0];
+    this.screen.contentHint = "detail";
+    this.screen.addEventListener("ended", () => this.stopSharing());
+    this.#changed();
+  }
+
+  stopSharing() {
+    this.screen?.stop();
+    this.screen = null;
+    this.#changed();
+  }
+
+  async again(kind) {
+    if (kind === "mic") this.#hold(await capture({ audio: true, video: false }));
+    if (kind === "camera" && !this.cameraOff) this.#hold(await capture({ audio: false, video: true }));
+    this.#changed();
+  }
+
+  stop() {
+    for (const track of [this.audio, this.camera, this.screen]) track?.stop();
+    this.audio = this.camera = this.screen = null;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("changed"));
+  }
+}
+
+// One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent.
+export class Leg extends EventTarget {
+  #connection = new RTCPeerConnection({ iceServers: [] });
+  #sending;
+  #update = () => this.#replace();
+
+  constructor(sending) {
+    super();
+    this.#sending = sending;
+    this.#connection.addEventListener("track", (event) => {
+      this.dispatchEvent(new CustomEvent("track", { detail: event.track }));
+    });
+    this.#connection.addEventListener("connectionstatechange", () => {
+      const state = this.#connection.connectionState;
+      if (state === "connected") this.#limit();
+      this.dispatchEvent(new CustomEvent("state", { detail: state }));
+    });
+    sending.addEventListener("changed", this.#update);
+  }
+
+  async answer(sdp) {
+    await this.#connection.setRemoteDescription({ type: "offer", sdp });
+    for (const transceiver of this.#connection.getTransceivers()) transceiver.direction = "sendrecv";
+    await this.#replace();
+    await this.#connection.setLocalDescription();
+    return this.#connection.localDescription.sdp;
+  }
+
+  async #replace() {
+    for (const { sender, receiver } of this.#connection.getTransceivers()) {
+      const track = receiver.track.kind === "audio" ? this.#sending.audio : this.#sending.picture;
+      if (sender.track !== track) await sender.replaceTrack(track).catch(() => {});
+    }
+  }
+
+  #limit() {
+    for (const { sender, receiver } of this.#connection.getTransceivers()) {
+      if (receiver.track.kind !== "video") continue;
+      const parameters = sender.getParameters();
+      if (!parameters.encodings?.length) continue;
+      parameters.encodings[0].maxBitrate = MAX_BITRATE;
+      parameters.degradationPreference = "balanced";
+      sender.setParameters(parameters).catch(() => {});
+    }
+  }
+
+  // Size and rate of the pictures that arrive.
+  async received() {
+    for (const each of (await this.#connection.getStats()).values()) {
+      if (each.type === "inbound-rtp" && each.kind === "video" && each.frameWidth) {
+        return { width: each.frameWidth, height: each.frameHeight, rate: Math.round(each.framesPerSecond ?? 0) };
+      }
+    }
+    return null;
+  }
+
+  close() {
+    this.#sending.removeEventListener("changed", this.#update);
+    this.#connection.close();
+  }
+}
