@@ -140,6 +140,6 @@ class LinkReader:
         """The keyring, built again only when the store has changed."""
         revision = self._store.revision()
         if self._keyring is None or revision != self._revision:
-            self._keyring = Keyring(self._own, self._store.readable_secrets())
+            self._keyring = Keyring(self._own, self._store.readable_secrets(), self._keyring)
             self._revision = revision
         return self._keyring

@@ -162,9 +162,16 @@ class Opened:
 class Keyring:
     """All keys that a node reads with. Deriving a key costs more than trying it, so it is built once."""
 
-    def __init__(self, own: NodeId, secrets: Iterable[tuple[NodeId, bytes]]) -> None:
-        """Take the reading node's own id and the pair secret (32 bytes) of each contact, one or more each."""
-        self._keys = [(_LinkKey(secret, node, own), node, secret) for node, secret in secrets]
+    def __init__(self, own: NodeId, secrets: Iterable[tuple[NodeId, bytes]], before: Keyring | None = None) -> None:
+        """Take the reading node's own id and the pair secret (32 bytes) of each contact, one or more each.
+
+        `before` is an earlier keyring of the same node: each call changes one contact's secret, and the keys of all
+        others are taken over.
+        """
+        known = {(node, secret): key for key, node, secret in before._keys} if before is not None else {}
+        self._keys = [
+            (known.get((node, secret)) or _LinkKey(secret, node, own), node, secret) for node, secret in secrets
+        ]
 
     def open(self, token: PairedToken) -> Opened | None:
         """Find the contact that wrote the token to us; None if no key opens it.

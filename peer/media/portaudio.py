@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import sounddevice
 
 from peer.media.sound import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone
+from peer.media.tasks import in_thread
 from shared.errors import MediaError
 
 KEPT_BLOCKS = 8
@@ -35,19 +36,27 @@ class PortAudio:
 
     async def listen(self, device: str) -> PortAudioSource:
         """Open an input device, by its number or a part of its name."""
-        return PortAudioSource(device)
+        source = PortAudioSource()
+        await _opened(source, device)
+        return source
 
     async def speak(self, device: str) -> PortAudioSink:
         """Open an output device, by its number or a part of its name."""
-        return PortAudioSink(device)
+        sink = PortAudioSink()
+        await _opened(sink, device)
+        return sink
 
 
 class PortAudioSource:
-    """An open input stream. PortAudio calls from a thread of its own."""
+    """An input stream. PortAudio calls from a thread of its own."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._blocks: asyncio.Queue[bytes | None] = asyncio.Queue(KEPT_BLOCKS)
+        self._stream: _Stream | None = None
+
+    def open(self, device: str) -> None:
+        """Open the device; it takes a moment. Raises MediaError."""
         self._stream = _open(
             "microphone",
             lambda: sounddevice.RawInputStream(
@@ -71,7 +80,9 @@ class PortAudioSource:
 
     async def close(self) -> None:
         """As SoundSource says."""
-        await asyncio.to_thread(self._stream.close)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await in_thread(stream.close)
 
     def _heard(self, data: Any, frames: int, time: object, status: object) -> None:
         self._tell(bytes(data))
@@ -90,14 +101,18 @@ class PortAudioSource:
 
 
 class PortAudioSink:
-    """An open output stream. What isn't there in time is silence."""
+    """An output stream. What isn't there in time is silence."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
         self._ended = False
         self._room = asyncio.Event()
         self._room.set()
+        self._stream: _Stream | None = None
+
+    def open(self, device: str) -> None:
+        """Open the device; it takes a moment. Raises MediaError."""
         self._stream = _open(
             "speaker",
             lambda: sounddevice.RawOutputStream(
@@ -127,7 +142,9 @@ class PortAudioSink:
         while drain and self._waiting and not self._ended:
             self._room.clear()
             await self._room.wait()
-        await asyncio.to_thread(self._stream.close)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await in_thread(stream.close)
 
     def _play(self, out: Any, frames: int, time: object, status: object) -> None:
         try:
@@ -143,6 +160,14 @@ class PortAudioSink:
     def _tell(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._room.set)
+
+
+async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
+    try:
+        await in_thread(lambda: stream.open(device))
+    except BaseException:
+        await stream.close()
+        raise
 
 
 def _named(device: str) -> int | str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 
 import av
@@ -106,6 +107,19 @@ async def test_a_camera_that_is_off_ends_the_call_with_a_word_to_its_owner(
         assert (await bob.call("ended"))["reason"] == "failed"
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
         keeps_the_secret(bob, camera)
+
+
+async def test_a_program_whose_camera_hangs_stops_all_the_same(
+    friends: Path, tmp_path: Path, camera: IpCameraForTests
+) -> None:
+    configs = {"anna": WATCHES, "bob": shows(camera)}
+    async with camera.on() as hanging, people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
+        await bob.asked("/contact trust anna", "answered by itself")
+        anna.write("/call bob")
+        await anna.media()
+        hanging.send_signal(signal.SIGSTOP)
+        assert await bob.signalled(signal.SIGTERM) == 0
+        await anna.call("ended")
 
 
 async def test_a_camera_that_goes_and_comes_back_does_not_end_the_call(

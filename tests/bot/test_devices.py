@@ -112,7 +112,7 @@ async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
             assert "because you trust them" in await bob.told("Answered anna's call by itself")
             for ears in (at_bobs, at_annas):
                 await ears.until_heard(CLEAR)
-                await ears.until_silent()
+                await ears.until_silent(0.6)
                 assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         await hang_up(anna, bob)

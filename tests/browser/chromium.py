@@ -214,10 +214,9 @@ class PageView:
         found: list[dict[str, Any]] = []
 
         async def there() -> bool:
-            messages = await self.page.evaluate("watched.sockets.flatMap((each) => each.heard)")
             found[:] = [
                 each
-                for each in messages
+                for each in await self._heard()
                 if each["type"] == kind and all(each.get(name) == value for name, value in values.items())
             ]
             return bool(found)
@@ -239,6 +238,28 @@ class PageView:
 
         await until(there, f"a call that is {state}", lambda: str(found))
         return found[0]
+
+    async def remote(self, **sends: bool) -> None:
+        """Wait until the page is told that the other side sends this."""
+        found: list[dict[str, Any]] = []
+
+        async def there() -> bool:
+            found[:] = [each["remote"] for each in await self._heard() if each["type"] == "remote-media"][-1:]
+            return found == [sends]
+
+        await until(there, f"the other side to send {sends}", lambda: str(found))
+
+    async def pictures_change(self, before: dict[str, Any]) -> None:
+        """Wait until the pictures that arrive have another size than those in an earlier `in_video`."""
+
+        async def changed() -> bool:
+            now = (await self.stats()).get("in_video") or {}
+            return (now.get("frameWidth"), now.get("frameHeight")) != (before["frameWidth"], before["frameHeight"])
+
+        await until(changed, "pictures of another size")
+
+    async def _heard(self) -> list[dict[str, Any]]:
+        return list(await self.page.evaluate("watched.sockets.flatMap((each) => each.heard)"))
 
     async def stats(self) -> dict[str, Any]:
         """What the newest connection has counted."""
@@ -280,6 +301,14 @@ class PageView:
         """The strongest frequency of what is heard, in hertz, and its loudest sample, 0 to 1."""
         heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
         return heard["hertz"], heard["loudest"]
+
+    async def hears_nothing(self) -> None:
+        """Wait until a second and a half of what is heard is silence."""
+
+        async def silence() -> bool:
+            return (await self.listen(1.5))[1] < 0.001
+
+        await until(silence, "silence")
 
 
 def _decoded(stats: dict[str, Any], kind: str) -> float:

@@ -58,9 +58,9 @@ async def two_people(folder: Path, homes: Path | None = None) -> AsyncIterator[t
 
 async def connect(caller: Somebody, callee: Somebody, media: str = "video") -> tuple[dict[str, Any], dict[str, Any]]:
     """A call that is placed and answered at the pages, until it is active. Returns it as each page sees it."""
-    await caller.page.say(type="place", whom=callee.node.node, media=media)
-    ringing = await callee.page.call("ringing")
-    await callee.page.say(type="answer", call=ringing["id"], media=media)
+    await caller.page.place(callee.node.node, media)
+    await callee.page.call("ringing")
+    await callee.page.answer(media)
     return await caller.page.call("active"), await callee.page.call("active")
 
 

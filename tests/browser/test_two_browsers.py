@@ -87,17 +87,61 @@ async def test_the_page_names_the_path_and_both_see_the_same_words(tmp_path: Pat
 
 async def test_text_passes_both_ways_and_hanging_up_ends_both(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
-        mine, theirs = await connect(anna, bob)
-        await anna.page.say(type="write", call=mine["id"], text="ĉu vi vidas min?")
-        assert (await bob.page.heard("text", ours=False))["text"] == "ĉu vi vidas min?"
-        await bob.page.say(type="write", call=theirs["id"], text="yes <b>& hear</b>")
-        assert (await anna.page.heard("text", ours=False))["text"] == "yes <b>& hear</b>"
+        await connect(anna, bob)
+        await anna.page.write("ĉu vi vidas min?")
+        await bob.page.shows("ĉu vi vidas min?")
+        await bob.page.write("yes <b>& hear</b>")
+        await anna.page.shows("yes <b>& hear</b>")
         assert (await anna.page.heard("text", ours=True))["text"] == "ĉu vi vidas min?"
-        await bob.page.say(type="hang-up", call=theirs["id"])
+        await bob.page.press("Hang up")
         assert (await anna.page.call("ended"))["sentence"].endswith("hung up.")
         await bob.page.call("ended")
         log = await anna.page.heard("log")
         assert (log["log"][0]["reason"], log["log"][0]["role"]) == ("remote-hung-up", "caller")
+
+
+async def test_muting_is_seen_and_heard_by_the_other(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        _, loudest = await bob.page.listen(2.5)
+        assert loudest > 0.01
+        await anna.page.press("Mute")
+        await bob.page.remote(audio=False, video=True, screen=False)
+        await bob.page.shows("is muted")
+        await bob.page.hears_nothing()
+        await anna.page.press("Unmute")
+        await bob.page.remote(audio=True, video=True, screen=False)
+        _, loudest = await bob.page.listen(2.5)
+        assert loudest > 0.01
+
+
+async def test_a_camera_that_is_off_is_seen_by_the_other_and_sends_nothing(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        await anna.page.press("Camera off")
+        await bob.page.remote(audio=True, video=False, screen=False)
+        await bob.page.shows("Their camera is off")
+        await bob.page.silent("video")
+        await bob.page.receives("audio")
+        await anna.page.press("Camera on")
+        await bob.page.remote(audio=True, video=True, screen=False)
+        await both_ways(anna, bob)
+
+
+async def test_a_shared_screen_takes_the_cameras_place_and_gives_it_back(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        camera = (await bob.page.stats())["in_video"]
+        await anna.page.press("Share screen")
+        await bob.page.remote(audio=True, video=True, screen=True)
+        await bob.page.pictures_change(camera)
+        await bob.page.receives("video")
+        await anna.page.press("Stop sharing")
+        await bob.page.remote(audio=True, video=True, screen=False)
+        await bob.page.receives("video")
 
 
 async def test_a_call_for_sound_has_no_picture(tmp_path: Path) -> None:
@@ -150,7 +194,7 @@ async def test_a_page_that_is_opened_late_joins_a_call_that_was_answered_alone(t
         await befriend(anna_node, bob_node)
         await bob_node.asked("/contact trust anna", "answered by itself now")
         async with somebody(anna_node) as anna, somebody(bob_node, open_page=False) as bob:
-            await anna.page.say(type="place", whom="bob", media="video")
+            await anna.page.place("bob")
             call = await anna.page.call("active")
             assert call["paired"]
             notice = await anna.page.heard("answered-alone", by="them")
@@ -184,7 +228,7 @@ async def test_behind_the_chime_of_an_automatic_answer_an_open_page_is_heard(tmp
         await befriend(anna_node, bob_node)
         await bob_node.asked("/contact trust anna", "answered by itself now")
         async with somebody(anna_node) as anna, somebody(bob_node) as bob:
-            await anna.page.say(type="place", whom="bob", media="video")
+            await anna.page.place("bob")
             await anna.page.call("active")
             assert "Answered anna's call by itself" in (await bob.page.heard("answered-alone", by="us"))["sentence"]
             await both_ways(anna, bob)

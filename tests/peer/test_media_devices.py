@@ -193,7 +193,7 @@ async def test_a_call_that_was_answered_by_itself_begins_with_a_chime_on_both_si
         await ben.attach(legs.callee, Media.AUDIO)
         for ears in (at_bens, at_annas):
             await ears.until_heard(CLEAR)
-            await ears.until_silent()
+            await ears.until_silent(0.6)
             assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
         await ben.detach()
         await anna.detach()

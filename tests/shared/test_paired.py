@@ -203,3 +203,10 @@ def test_a_token_that_none_of_1000_contacts_wrote_is_read_quickly() -> None:
 
 def test_secrets_do_not_show_up_when_a_result_is_printed() -> None:
     assert "secret" not in repr(Opened(ALICE, SECRET, CALL))
+
+
+def test_a_keyring_made_from_an_earlier_one_opens_what_its_own_secrets_open_and_nothing_else() -> None:
+    token = seal(CALL, secret=SECRET, source=ALICE, destination=BOB, nonce=NONCE)
+    before = Keyring(BOB, [(ALICE, SECRET), (ALICE, bytes(32))])
+    assert Keyring(BOB, [(ALICE, SECRET)], before).open(token) == before.open(token)
+    assert Keyring(BOB, [(ALICE, bytes(32))], before).open(token) is None

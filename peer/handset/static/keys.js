@@ -8,7 +8,7 @@ export function keys({ calls, incoming, stage, dialogs }) {
 
   addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
-    if (typing || event.ctrlKey || event.altKey || event.metaKey || !$("keys-on").checked) return;
+    if ((typing && event.key !== "Escape") || event.ctrlKey || event.altKey || event.metaKey || !$("keys-on").checked) return;
     const act = (event.shiftKey ? shifted : plain)[event.key.toLowerCase()];
     if (act && act() !== false) event.preventDefault();
   });

@@ -405,7 +405,7 @@ export class Stage {
     const seconds = call.report.seconds;
     put($("ended-text"), call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "");
     const link = this.#calls.links.get(call.id);
-    show($("ended-link"), Boolean(link) && call.role === "callee");
+    show($("ended-link"), Boolean(link) && call.role === "callee" && !call.connected_at);
     if (link) {
       put($("ended-link-text"), link.sentence);
       put($("ended-token"), link.link.text);

@@ -1,0 +1,139 @@
+"""The real page in each of its states, between two real programs; the pictures of docs/handset.md are taken here.
+
+With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written anew; without, every state is gone through all the same.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.people import Somebody, both_ways, two_people
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
+
+
+async def taken(person: Somebody, name: str) -> None:
+    """Take the picture, if pictures are wanted."""
+    if os.environ.get("COPYBARA_WRITE_DOCS") == "1":
+        IMAGES.mkdir(exist_ok=True)
+        await person.page.page.screenshot(path=IMAGES / f"handset-{name}.png", animations="disabled")
+
+
+async def fits(person: Somebody) -> None:
+    """Nothing is wider than the window, and every button has a name."""
+    page: Any = person.page.page
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    nameless = await page.evaluate(
+        """[...document.querySelectorAll("button, input, select")]
+        .filter((each) => each.checkVisibility())
+        .filter((each) => !(each.textContent.trim() || each.getAttribute("aria-label") || each.labels?.length))
+        .map((each) => each.id)"""
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize(
+    ("look", "size", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("narrow", NARROW, "light")]
+)
+async def test_a_first_contact_is_carried_from_page_to_page(
+    tmp_path: Path, look: str, size: dict[str, int], scheme: str
+) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        for person in (anna, bob):
+            await person.page.page.set_viewport_size(size)
+            await person.page.page.emulate_media(color_scheme=scheme)
+        await fits(anna)
+        await taken(anna, f"home-{look}")
+
+        anna.node.chat.held = True
+        await anna.page.place(bob.node.node)
+        link = (await anna.page.heard("link"))["link"]["text"]
+        await anna.page.shows("Copy link")
+        await fits(anna)
+        await taken(anna, f"outgoing-{look}")
+
+        # As a link in a chat that is tapped: explained, and acted on after one click.
+        token = link.removeprefix("copybara:")
+        await bob.page.page.evaluate("token => { location.hash = token }", token)
+        await bob.page.shows("Somebody calls you")
+        await bob.page.shows("Answer with video")
+        assert await bob.page.page.evaluate("location.hash") == ""
+        await fits(bob)
+        await taken(bob, f"explained-{look}")
+        await bob.page.press("Not now")
+
+        bob.node.write(link, sender="anna")
+        await bob.page.shows("wants to see and hear you")
+        assert await bob.page.page.title() != "Copybara Relay"
+        assert await bob.page.page.evaluate("document.activeElement.closest('dialog')?.id") == "incoming"
+        await fits(bob)
+        await taken(bob, f"incoming-{look}")
+        await bob.page.answer()
+
+        answer = (await bob.page.heard("link"))["link"]["text"]
+        await bob.page.shows("Copy link")
+        await anna.page.page.get_by_label("Their answer, if it comes by another way").fill(answer)
+        await anna.page.press("Connect")
+        await anna.page.call("active")
+        await both_ways(anna, bob)
+        await anna.page.shows("No other address is used.")
+        await fits(anna)
+        await taken(anna, f"call-{look}")
+
+        await bob.page.press("Mute")
+        await anna.page.shows("is muted")
+        await bob.page.press("Camera off")
+        await anna.page.shows("Their camera is off")
+        await anna.page.write("I see your <i>initial</i> only")
+        await bob.page.shows("I see your <i>initial</i> only")
+        await fits(anna)
+        await taken(anna, f"texts-{look}")
+        await bob.page.press("Unmute")
+        await bob.page.press("Camera on")
+        await both_ways(anna, bob)
+
+        # On a narrow screen the panel lies over the controls until it is closed.
+        await anna.page.page.keyboard.press("Escape")
+        await anna.page.press("About")
+        await anna.page.shows("nobody is between you")
+        words = await anna.page.page.locator("#phrase li").all_text_contents()
+        assert words == (await anna.page.call("active"))["phrase"].split()
+        await fits(anna)
+        await taken(anna, f"about-{look}")
+
+        await anna.page.page.keyboard.press("Escape")
+        await anna.page.press("Hang up")
+        await bob.page.shows("hung up")
+        await bob.page.shows("Save them, and one link is enough the next time.")
+        await fits(bob)
+        await taken(bob, f"ended-{look}")
+        await bob.page.page.locator("#ended-name").fill("anna")
+        await bob.page.press("Save")
+        await bob.page.press("Done")
+        await bob.page.shows("anna")
+
+
+async def test_keys_mute_write_and_hang_up(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await anna.page.say(type="place", whom=bob.node.node, media="video")
+        await bob.page.shows("wants to see and hear you")
+        await bob.page.page.keyboard.press("Shift+V")
+        await both_ways(anna, bob)
+        await anna.page.page.keyboard.press("m")
+        await bob.page.shows("is muted")
+        await anna.page.page.keyboard.press("m")
+        await anna.page.page.keyboard.press("c")
+        assert await anna.page.page.evaluate("document.activeElement.id") == "write"
+        # In a field the same key is a letter.
+        await anna.page.page.keyboard.type("mmm")
+        assert await anna.page.page.locator("#write").input_value() == "mmm"
+        await anna.page.page.keyboard.press("Escape")
+        await bob.page.page.keyboard.press("Shift+H")
+        await anna.page.shows("hung up")
