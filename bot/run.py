@@ -24,7 +24,7 @@ from bot.texts import with_commands
 from peer.home import Home, HomeLock
 from peer.line import Line
 from peer.link_reader import LinkReader
-from peer.media import Endpoint, Occasion, make
+from peer.media import AUTO, HANDSET, Endpoint, Occasion, make
 from peer.news import News
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -108,6 +108,14 @@ def _assistant(
             occasion = dataclasses.replace(occasion, handset=page, attended=handset.reception.attended)
         return make(name, config, recordings=home.recordings, occasion=occasion)
 
+    in_console = any(isinstance(messenger, Console) for messenger in chats.messengers)
+
+    def usual() -> str:
+        if config.answer.endpoint != AUTO:
+            return config.answer.endpoint
+        page = handset is not None and (handset.reception.attended() or not in_console)
+        return HANDSET if page else "pattern"
+
     assistant = Assistant(
         own=own,
         overlay=overlay.name,
@@ -133,6 +141,7 @@ def _assistant(
         settings=config.calls,
         answering=config.answer,
         endpoint=endpoint,
+        usual=usual,
         tell=tell,
     )
     if handset is not None:

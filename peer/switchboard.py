@@ -160,10 +160,11 @@ class Switchboard:
         settings: Calls,
         answering: Answering,
         endpoint: Callable[[str, Occasion], Endpoint],
+        usual: Callable[[], str],
         tell: Callable[[Line, News], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`endpoint` makes the media endpoint of that name for a call."""
+        """`endpoint` makes the media endpoint of that name for a call, `usual` names the one of most calls."""
         self.lines: list[Line] = []
         "Those that aren't over, oldest first."
         self.latest: Line | None = None
@@ -176,6 +177,7 @@ class Switchboard:
         self._settings = settings
         self._answering = answering
         self._endpoint = endpoint
+        self._usual = usual
         self._tell = tell
         self._clock = clock
         self._group: asyncio.TaskGroup | None = None
@@ -592,7 +594,7 @@ class Switchboard:
         """The name of the media endpoint for a call. Raises CallRefused for a camera and somebody who isn't trusted."""
         contact = self._store.contact_of(line.peer)
         of_contact = contact.endpoint if contact else None
-        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._answering.endpoint
+        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._usual()
         if only_for_trusted(name) and (contact is None or contact.trust is not Trust.AUTO):
             raise CallRefused(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",

@@ -111,13 +111,16 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """[answer]: what the other side sees and hears."""
 
     endpoint: Annotated[
-        Literal["handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"],
+        Literal[
+            "auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"
+        ],
         Meta(
-            description='"handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder" '
-            'or "none"',
+            description='"auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", '
+            '"recorder" or "none"',
         ),
-    ] = "handset"
-    "The media endpoint of a call, where the contact has none of its own."
+    ] = "auto"
+    """The media endpoint of a call, where the contact has none of its own. `auto` is the handset, or in a console
+    without a page the pattern, so that there is something to hear and see."""
 
     machine_after: Annotated[int, Meta(ge=0, le=600, description="a whole number of seconds from 0 to 600")] = 0
     "How long a contact's call rings before the answering machine takes it; 0: it never does."

@@ -169,7 +169,7 @@ class Keyring:
         others are taken over.
         """
         known = {(node, secret): key for key, node, secret in before._keys} if before is not None else {}
-        self._keys = [
+        self._keys: list[tuple[_LinkKey, NodeId, bytes]] = [
             (known.get((node, secret)) or _LinkKey(secret, node, own), node, secret) for node, secret in secrets
         ]
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 HANDSET = "handset"
 
+AUTO = "auto"
+"In the configuration only: the handset, or the pattern in a console without a page."
+
 NAMES = (HANDSET, "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none")
 "Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
 

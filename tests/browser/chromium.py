@@ -191,7 +191,7 @@ class PageView:
         """Write a line beside the call."""
         line = self.page.get_by_label("A line to write")
         if not await line.is_visible():
-            await self.press("Write")
+            await self.press(re.compile(r"Write$"))
         await line.fill(text)
         await line.press("Enter")
 
@@ -201,7 +201,8 @@ class PageView:
 
     async def shows(self, text: str) -> None:
         """Wait until a text can be seen."""
-        await self.page.get_by_text(text).first.wait_for(state="visible", timeout=PATIENCE * 1000)
+        seen = self.page.get_by_text(text).filter(visible=True).first
+        await seen.wait_for(state="visible", timeout=PATIENCE * 1000)
 
     # What a page of ours says, without the page: for what no page would do.
 

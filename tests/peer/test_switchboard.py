@@ -62,6 +62,7 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
             settings=Calls(),
             answering=Answering(),
             endpoint=lambda *_: endpoint(),
+            usual=lambda: "none",
             tell=lambda *_: None,
         )
         said = Paired(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
