@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
 from aiortc import MediaStreamTrack, RTCIceParameters, RTCRtpSender
@@ -18,6 +19,7 @@ from peer.ortc import ControlTransport, DecodingReceiver, PinnedDtlsTransport, R
 from peer.port import OverlayPort
 from peer.profile import MEDIA, Kind, send_parameters
 from peer.streams import MediaCounters
+from peer.transport_feedback import TransportFeedback
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.handshake import Handshake, Role
 from shared.media import Media
@@ -51,6 +53,10 @@ class Leg:
         self._sctp = ControlTransport(self._dtls)
         self.control = ControlChannel(self._sctp, on_close=self._end)
         "The control channel. What is sent before it is open waits."
+
+        self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
+        "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
+        self._dtls.sinks.append(self.feedback.received)
 
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, RTCRtpSender] = {}

@@ -41,7 +41,7 @@ MIDS: dict[Kind, str] = {"audio": "0", "video": "1"}
 MID_EXTENSION = 1
 ABS_SEND_TIME_EXTENSION = 2
 TRANSPORT_CC_EXTENSION = 3
-"Header extension ids (RFC 8285). The third is between browsers only: aiortc neither writes nor reads it."
+"Header extension ids (RFC 8285). Only browsers write the third; peer/transport_feedback.py or another one reads it."
 
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 

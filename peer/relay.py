@@ -11,6 +11,7 @@ from typing import Protocol
 
 from peer.ortc import RtpSink
 from peer.profile import KINDS, MEDIA
+from peer.transport_feedback import TransportFeedback
 from shared.media import Media
 
 FIRST_RTCP_TYPE = 192
@@ -29,6 +30,10 @@ class RelayedLeg(Protocol):
 
     async def send_rtp(self, packet: bytes) -> None:
         """Send a packet as it is."""
+
+    @property
+    def feedback(self) -> TransportFeedback:
+        """What answers for packets that nobody else answers for."""
 
 
 @dataclass(slots=True)
@@ -68,6 +73,7 @@ class Relay:
 
     def start(self) -> None:
         """Forward what arrives from now on."""
+        self._answer_for_others(False)
         self._overlay.tap(self._inward)
         self._own.tap(self._outward)
 
@@ -75,6 +81,11 @@ class Relay:
         """Forward nothing more."""
         self._overlay.untap(self._inward)
         self._own.untap(self._outward)
+        self._answer_for_others(True)
+
+    def _answer_for_others(self, answer: bool) -> None:
+        for leg in (self._overlay, self._own):
+            leg.feedback.enabled = answer
 
     async def _inward(self, packet: bytes) -> None:
         if self._passes(packet, self.counters.inward):

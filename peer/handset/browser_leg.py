@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 
 from aiortc import RTCIceParameters, RTCIceTransport
@@ -15,6 +16,7 @@ from peer.ice import OverlayConnection
 from peer.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
 from peer.profile import Kind
 from peer.streams import MediaCounters
+from peer.transport_feedback import TransportFeedback
 from shared.errors import HandsetError
 from shared.handshake import IceCredentials
 from shared.identity import DtlsIdentity
@@ -33,6 +35,9 @@ class BrowserLeg:
     def __init__(self, port: LoopbackPort, media: Media) -> None:
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
+
+        self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
+        "Tells the browser how its packets arrive, while nobody else does."
 
         self._port = port
         self._media = media
@@ -68,6 +73,7 @@ class BrowserLeg:
         self._dtls = PinnedDtlsTransport(
             self._ice_transport, self._identity, browser.fingerprint, client=not browser.client
         )
+        self._dtls.sinks.append(self.feedback.received)
         self._dtls.on("statechange", self._state_changed)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):

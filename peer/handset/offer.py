@@ -109,7 +109,7 @@ def _media_lines(kind: Kind, address: IPv4Address, port: int) -> Iterator[str]:
         yield f"a=rtcp-fb:{number} {feedback.type}{f' {feedback.parameter}' if feedback.parameter else ''}"
     for extension in header_extensions():
         yield f"a=extmap:{extension.id} {extension.uri}"
-    # Two browsers find the best bitrate in seconds with it. Any other side leaves it out and is served by REMB.
+    # With it the browser finds the best bitrate at once. Other browsers answer, and for all others our leg does.
     yield f"a=rtcp-fb:{number} transport-cc"
     yield f"a=extmap:{TRANSPORT_CC_EXTENSION} {TRANSPORT_CC}"
 

@@ -303,6 +303,12 @@ class PageView:
         heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
         return heard["hertz"], heard["loudest"]
 
+    async def sends_at(self, bitrate: float, seconds: float = 6.0) -> None:
+        """Wait for a while, and see that the browser means to send its picture with so many bits a second then."""
+        await asyncio.sleep(seconds)
+        target = (await self.stats())["out_video"]["targetBitrate"]
+        assert target >= bitrate, f"{target:.0f} bits a second"
+
     async def hears_nothing(self) -> None:
         """Wait until a second and a half of what is heard is silence."""
 

@@ -17,6 +17,9 @@ DEMO = (sys.executable, "-m", "bot.cli", "demo", "--handset", "--no-open", "--js
 
 PATTERN_HERTZ = 440.0
 
+MIN_BITRATE = 350_000
+"Bits a second that a browser's picture gets after a while, if somebody answers for how it arrives; else 30,000."
+
 
 @contextlib.asynccontextmanager
 async def demo() -> AsyncIterator[PageView]:
@@ -59,6 +62,7 @@ async def test_a_newcomer_sees_and_hears_the_pattern_with_one_click() -> None:
         assert loudest > 0.01
         stats = await page.stats()
         assert (stats["in_video"]["frameWidth"], stats["in_video"]["frameHeight"]) == (640, 480)
+        await page.sends_at(MIN_BITRATE)
         await page.press("Hang up")
         assert (await page.call("ended"))["sentence"].startswith("You hung up")
 
@@ -72,6 +76,7 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
         # Chromium's fake microphone beeps once a second.
         _, loudest = await page.listen(2.5)
         assert loudest > 0.01
+        await page.sends_at(MIN_BITRATE)
 
 
 async def test_both_contacts_can_be_called_one_after_the_other() -> None:

@@ -63,6 +63,8 @@ async def relayed(media: Media = Media.BOTH) -> AsyncIterator[Relayed]:
     async with connected() as first, connected() as second:
         relay = Relay(first.callee, second.caller, media, RelayCounters())
         relay.start()
+        # The two ends stand for browsers, which answer when they like.
+        first.caller.feedback.enabled = second.callee.feedback.enabled = False
         try:
             yield Relayed(first.caller, first.callee, second.caller, second.callee, relay)
         finally:
@@ -142,6 +144,15 @@ async def test_after_the_end_nothing_passes_and_the_legs_live_on() -> None:
         assert await near.next() == rtp(2)
         await legs.near.send_rtp(rtp(3))
         assert await far.next() == rtp(3)
+
+
+async def test_the_ends_answer_for_arrival_and_the_middle_only_while_it_relays_nothing() -> None:
+    async with relayed() as legs:
+        assert not legs.overlay.feedback.enabled
+        assert not legs.own.feedback.enabled
+        legs.relay.stop()
+        assert legs.overlay.feedback.enabled
+        assert legs.own.feedback.enabled
 
 
 async def test_sound_and_picture_are_seen_through_the_relay_both_ways() -> None:
