@@ -30,7 +30,7 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call_diagram docs/call.md
-	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/telegram/test_ways.py tests/browser/test_page_states.py
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/telegram/test_ways.py tests/browser/test_page_states.py tests/browser/test_page_told.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .

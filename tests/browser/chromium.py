@@ -151,13 +151,13 @@ class Browser:
     """One browser of one person, with as many pages as they open."""
 
     def __init__(self, context: Any) -> None:
-        self._context = context
+        self.context = context
         self.problems: list[str] = []
         "What pages wrote into their consoles as errors."
 
     async def open(self, address: str) -> PageView:
         """Open an address in a new page."""
-        page = await self._context.new_page()
+        page = await self.context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("console", lambda message: self._console(message.type, message.text))
         await page.add_init_script(WATCH)
@@ -338,10 +338,13 @@ async def until(
 
 
 @contextlib.asynccontextmanager
-async def browser(folder: Path | None = None, on: Callable[..., list[str]] | None = None) -> AsyncIterator[Browser]:
+async def browser(
+    folder: Path | None = None, on: Callable[..., list[str]] | None = None, camera: Path | None = None
+) -> AsyncIterator[Browser]:
     """A Chromium of its own, with a camera and a microphone that aren't real.
 
     `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
+    `camera` is a film for the camera, see faces.py.
     """
     path = require_chromium()
     from playwright.async_api import async_playwright
@@ -354,6 +357,8 @@ async def browser(folder: Path | None = None, on: Callable[..., list[str]] | Non
         path = str(script)
     async with async_playwright() as playwright:
         flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
+        if camera is not None:
+            flags.append(f"--use-file-for-fake-video-capture={camera}")
         chromium = await playwright.chromium.launch(executable_path=path, args=flags)
         try:
             context = await chromium.new_context(permissions=["camera", "microphone"])

@@ -34,10 +34,14 @@ class Somebody:
 
 @contextlib.asynccontextmanager
 async def somebody(
-    node: Person, *, open_page: bool = True, on: Callable[..., list[str]] | None = None
+    node: Person,
+    *,
+    open_page: bool = True,
+    on: Callable[..., list[str]] | None = None,
+    camera: Path | None = None,
 ) -> AsyncIterator[Somebody]:
     """A browser for a running program, `on` its host. What went wrong in its pages fails the test."""
-    async with browser(node.home, on) as chromium:
+    async with browser(node.home, on, camera) as chromium:
         person = Somebody(node, chromium, PageView(None))
         if open_page:
             await person.open()
@@ -46,12 +50,14 @@ async def somebody(
 
 
 @contextlib.asynccontextmanager
-async def two_people(folder: Path, homes: Path | None = None) -> AsyncIterator[tuple[Somebody, Somebody]]:
+async def two_people(
+    folder: Path, homes: Path | None = None, *, cameras: tuple[Path | None, Path | None] = (None, None)
+) -> AsyncIterator[tuple[Somebody, Somebody]]:
     """Anna and Bob, each at their page; with `homes` they are contacts."""
     async with (
         people(folder, "anna", "bob", homes=homes, config=AT_THE_PAGE) as (anna, bob),
-        somebody(anna) as first,
-        somebody(bob) as second,
+        somebody(anna, camera=cameras[0]) as first,
+        somebody(bob, camera=cameras[1]) as second,
     ):
         yield first, second
 

@@ -5,25 +5,21 @@ With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written anew; without, every s
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import faces
 from tests.browser.people import Somebody, both_ways, two_people
-
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
+from tests.browser.pictures import LOOKS, look_like
+from tests.browser.pictures import taken as picture_taken
 
 
 async def taken(person: Somebody, name: str) -> None:
     """Take the picture, if pictures are wanted."""
-    if os.environ.get("COPYBARA_WRITE_DOCS") == "1":
-        IMAGES.mkdir(exist_ok=True)
-        await person.page.page.screenshot(path=IMAGES / f"handset-{name}.png", animations="disabled")
+    await picture_taken(person.page.page, name)
 
 
 async def fits(person: Somebody) -> None:
@@ -39,16 +35,15 @@ async def fits(person: Somebody) -> None:
     assert nameless == []
 
 
-@pytest.mark.parametrize(
-    ("look", "size", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("narrow", NARROW, "light")]
-)
-async def test_a_first_contact_is_carried_from_page_to_page(
-    tmp_path: Path, look: str, size: dict[str, int], scheme: str
-) -> None:
-    async with two_people(tmp_path) as (anna, bob):
+@pytest.mark.parametrize("look", LOOKS)
+async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look: str) -> None:
+    cameras = []
+    for name, face in (("a", faces.ANNA), ("b", faces.BOB)):
+        (tmp_path / name).mkdir()
+        cameras.append(faces.camera(tmp_path / name, face))
+    async with two_people(tmp_path, cameras=(cameras[0], cameras[1])) as (anna, bob):
         for person in (anna, bob):
-            await person.page.page.set_viewport_size(size)
-            await person.page.page.emulate_media(color_scheme=scheme)
+            await look_like(person.page.page, look)
         await fits(anna)
         await taken(anna, f"home-{look}")
 
@@ -83,7 +78,9 @@ async def test_a_first_contact_is_carried_from_page_to_page(
         await anna.page.press("Connect")
         await anna.page.call("active")
         await both_ways(anna, bob)
-        await anna.page.shows("No other address is used.")
+        await anna.page.shows("No other address is used. On this machine only, no privacy.")
+        # The pictures grow to their full size, and a second is measured.
+        await anna.page.page.get_by_text(re.compile(r"640.480 · [1-9]\d* kbit/s")).wait_for()
         await fits(anna)
         await taken(anna, f"call-{look}")
 

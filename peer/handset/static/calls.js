@@ -76,6 +76,8 @@ export class Calls extends EventTarget {
     // A call of somebody else that ended without us is in the log; it needs no page of its own.
     if (call.state === "ended" && (!before || before.state === "ringing")) this.#dismissed.add(call.id);
     if (call.state === "ended") this.#end(call.id);
+    // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
+    if (call.media === "audio") this.#media.get(call.id)?.sending.onlySound();
     this.#calls.set(call.id, call);
     this.#prepare(call);
     this.#changed();

@@ -10,6 +10,7 @@ export class Dialogs {
   #contact = null;
   #explained = null;
   #preview = null;
+  onDevice = () => {};
 
   constructor(program, world) {
     this.#program = program;
@@ -30,6 +31,7 @@ export class Dialogs {
     for (const kind of ["camera", "mic", "speaker"]) {
       $(`pick-${kind}`).addEventListener("change", (event) => {
         choose(kind, event.target.value);
+        this.onDevice(kind);
         if (kind !== "speaker") this.#startPreview();
       });
     }
@@ -143,6 +145,7 @@ export class Dialogs {
       });
       problem($("contact-problem"), null);
       put($("contact-done"), done.sentence || "Saved.");
+      this.#contact = { ...this.#contact, trust };
     } catch (error) {
       problem($("contact-problem"), error);
     }
@@ -176,15 +179,14 @@ export class Dialogs {
     problem($("settings-problem"), null);
     put($("version"), `Copybara Relay ${this.#world.hello?.version ?? ""}`);
     $("settings").showModal();
-    await this.#listDevices();
-    const named = [...$("pick-mic").options].some((option) => option.textContent !== "Microphone 1");
-    if (named) await this.#startPreview();
+    // Whoever has never called is not asked for the camera by only opening this.
+    if (await this.#listDevices()) await this.#startPreview();
   }
 
   async #listDevices() {
     const devices = await navigator.mediaDevices.enumerateDevices();
     const named = devices.some((device) => device.label);
-    show($("settings-ask"), !named);
+    show($("settings-ask"), !named && devices.length > 0);
     for (const [kind, type, word] of [
       ["camera", "videoinput", "Camera"], ["mic", "audioinput", "Microphone"], ["speaker", "audiooutput", "Speaker"],
     ]) {
@@ -195,6 +197,7 @@ export class Dialogs {
       $(`pick-${kind}`).value = found.some((device) => device.deviceId === chosen[kind]) ? chosen[kind] : "";
       $(`pick-${kind}`).disabled = kind === "speaker" && !("setSinkId" in HTMLMediaElement.prototype);
     }
+    return named;
   }
 
   async #startPreview() {
@@ -206,10 +209,14 @@ export class Dialogs {
       try {
         stream = await capture({ audio: true, video: false });
       } catch (error) {
-        return problem($("settings-problem"), why(error));
+        return problem($("settings-problem"), why(error, "microphone"));
       }
     }
     problem($("settings-problem"), null);
+    if (!$("settings").open) {
+      for (const track of stream.getTracks()) track.stop();
+      return undefined;
+    }
     const context = new AudioContext();
     const analyser = context.createAnalyser();
     analyser.fftSize = 512;

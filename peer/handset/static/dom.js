@@ -67,8 +67,29 @@ export function picture(image, address) {
   if (address.startsWith("data:image/svg+xml")) image.src = address;
 }
 
+// The same words twice are news twice: a screen reader speaks when the text changes.
 export function announce(text) {
-  put($("announce"), text);
+  put($("announce"), "");
+  setTimeout(() => put($("announce"), text), 50);
+}
+
+// A list, made anew only when what it shows has changed; the focus stays with the row it was in.
+const drawn = new WeakMap();
+
+export function redraw(list, items, row) {
+  const state = JSON.stringify(items);
+  if (drawn.get(list) === state) return;
+  drawn.set(list, state);
+  const held = list.contains(document.activeElement) ? document.activeElement.dataset.hold : undefined;
+  list.replaceChildren(...items.map(row));
+  if (held) list.querySelector(`[data-hold="${CSS.escape(held)}"]`)?.focus();
+}
+
+// Sentences are shared with the chat, where commands are typed. Here are buttons instead.
+const COMMAND = /(^|\s)\/(call|answer|decline|hangup|contacts?|card|status)\b/;
+
+export function withoutCommands(sentence) {
+  return sentence.split(/(?<=[.!?])\s+/).filter((part) => !COMMAND.test(part)).join(" ");
 }
 
 export function toast(text, { urgent = false, seconds = 8 } = {}) {

@@ -1,9 +1,22 @@
 // No call: whom to call, the contacts, the latest calls.
 
-import { $, avatar, duration, icon, make, moment, problem, put, show } from "./dom.js";
+import { $, avatar, duration, icon, make, moment, problem, put, redraw, show } from "./dom.js";
 import { silentByBrowser, unlock } from "./sounds.js";
 
 const LINK = /^(copybara:|https?:\/\/)|^[A-Za-z0-9_-]{64,}$/;
+
+// The ends that need no whole sentence; the others have the program's.
+const ENDS = {
+  "hung-up": "", "remote-hung-up": "", missed: "Missed", declined: "You declined", "remote-declined": "They declined",
+  busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You took it back",
+  "remote-cancelled": "They took it back", "no-answer": "No answer", unreachable: "Not reached", lost: "Connection lost",
+};
+
+function how(entry) {
+  const end = ENDS[entry.reason] ?? entry.sentence;
+  return [end || (entry.media === "video" ? "Video" : "Audio"), entry.automatic ? "answered without asking" : ""]
+    .filter(Boolean).join(", ");
+}
 
 export class Home {
   #program;
@@ -22,6 +35,11 @@ export class Home {
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
+    // The row that opened it may have been made anew meanwhile, or be gone.
+    $("contact").addEventListener("close", () => {
+      const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
+      (row ?? $("open-add")).focus();
+    });
     $("sound-button").addEventListener("click", () => {
       unlock();
       show($("sound-notice"), false);
@@ -60,10 +78,10 @@ export class Home {
     put($("overlay-notice-text"), overlay.notice);
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());
-    $("names").replaceChildren(...contacts.map((contact) => make("option", { value: contact.name })));
-    $("contacts").replaceChildren(...contacts.map((contact) => this.#contact(contact)));
+    redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));
+    redraw($("contacts"), contacts, (contact) => this.#contact(contact));
     show($("no-contacts"), !contacts.length);
-    $("log").replaceChildren(...log.slice(0, 20).map((entry) => this.#entry(entry)));
+    redraw($("log"), log.slice(0, 20), (entry) => this.#entry(entry));
     show($("no-log"), !log.length);
   }
 
@@ -71,13 +89,16 @@ export class Home {
     const face = make("span", { className: "avatar", "aria-hidden": "true" });
     avatar(face, contact.name, contact.node);
     const words = contact.paired ? contact.trust_words : `${contact.trust_words}, not called yet`;
-    const who = make("button", { className: "row-main", type: "button", title: "What happens when they call" }, face,
+    const who = make("button", {
+      className: "row-main", type: "button", title: "What happens when they call", "data-hold": `who ${contact.name}`,
+    }, face,
       make("span", { className: "row-text" }, make("b", { text: contact.name }), make("small", { text: words })));
     who.addEventListener("click", () => this.#dialogs.contact(contact));
     const row = make("li", {}, who);
     for (const [media, name, symbol] of [["audio", "Audio call", "i-phone"], ["video", "Video call", "i-camera"]]) {
       const button = make("button", {
         className: "button round plain", type: "button", title: name, "aria-label": `${name} to ${contact.name}`,
+        "data-hold": `${media} ${contact.name}`,
       }, icon(symbol));
       button.addEventListener("click", () => this.#call(contact.name, media));
       row.append(button);
@@ -87,12 +108,20 @@ export class Home {
 
   #entry(entry) {
     const symbol = entry.reason === "missed" ? "i-missed" : entry.role === "caller" ? "i-out" : "i-in";
-    const length = entry.seconds === null ? "" : `, ${duration(entry.seconds)}`;
+    const length = entry.seconds === null ? "" : ` · ${duration(entry.seconds)}`;
+    const name = entry.contact ?? entry.name;
+    const words = entry.media === "video" ? "Video call" : "Audio call";
+    const again = make("button", {
+      className: "button round plain", type: "button", title: `${words} again`, "aria-label": `${words} to ${name} again`,
+      "data-hold": `log ${entry.started} ${entry.node}`,
+    }, icon(entry.media === "video" ? "i-camera" : "i-phone"));
+    again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media));
     return make("li", { className: entry.reason === "missed" ? "missed" : "" },
       make("span", { className: "row-main flat" },
         make("span", { className: "row-icon" }, icon(symbol)),
         make("span", { className: "row-text" },
-          make("b", { text: entry.contact ?? entry.name }),
-          make("small", { text: `${moment(entry.started)}${length} · ${entry.sentence}` }))));
+          make("b", { text: name }),
+          make("small", { text: `${moment(entry.started)}${length} · ${how(entry)}`, title: entry.sentence }))),
+      again);
   }
 }

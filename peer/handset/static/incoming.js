@@ -1,6 +1,6 @@
 // Somebody calls: who, for what, how we know them, and the answers.
 
-import { $, avatar, make, problem, put, show } from "./dom.js";
+import { $, avatar, make, problem, put, redraw, show } from "./dom.js";
 import { ring, stopRinging } from "./sounds.js";
 
 export class Incoming {
@@ -56,10 +56,10 @@ export class Incoming {
     show($("block"), true);
     const busy = this.#calls.current;
     const talking = busy && busy.state !== "ended";
-    put($("incoming-busy"), talking ? `You are in a call with ${busy.name}. Hang up there before you answer.` : "");
+    put($("incoming-busy"), talking ? `You are in a call with ${busy.name}. Answering ends it.` : "");
     show($("incoming-busy"), Boolean(talking));
     const more = this.#calls.ringing.slice(1);
-    $("incoming-more").replaceChildren(...more.map((each) => make("li", { text: `${each.name} is calling too` })));
+    redraw($("incoming-more"), more.map((each) => each.name), (name) => make("li", { text: `${name} is calling too` }));
     show($("incoming-more"), Boolean(more.length));
     if (!dialog.open) {
       dialog.showModal();
@@ -71,7 +71,27 @@ export class Incoming {
 
   async answer(media) {
     const call = this.call;
-    if (call) await this.#say("answer", { call: call.id, media: call.media === "video" ? media : "audio" });
+    if (!call) return;
+    await this.#hangUp();
+    await this.#say("answer", { call: call.id, media: call.media === "video" ? media : "audio" });
+  }
+
+  // End the call that is up, and wait until it is over: there can be only one.
+  async #hangUp() {
+    const busy = this.#calls.current;
+    if (!busy || busy.state === "ended") return;
+    this.#program.send("hang-up", { call: busy.id });
+    await new Promise((over) => {
+      const look = () => {
+        const now = this.#calls.current;
+        if (now && now.state !== "ended" && now.id === busy.id) return;
+        this.#calls.removeEventListener("changed", look);
+        over();
+      };
+      this.#calls.addEventListener("changed", look);
+      look();
+    });
+    this.#calls.putAway(busy.id);
   }
 
   async decline() {

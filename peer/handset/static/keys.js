@@ -6,8 +6,15 @@ export function keys({ calls, incoming, stage, dialogs }) {
   $("keys-on").checked = localStorage.getItem("keys") !== "off";
   $("keys-on").addEventListener("change", (event) => localStorage.setItem("keys", event.target.checked ? "on" : "off"));
 
+  // Whoever types when a call comes in must not answer it with the next letter.
+  let typed = -Infinity;
+  const CALM = 1500;
+
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, select, textarea, [contenteditable]");
+    const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea");
+    const hurried = performance.now() - typed < CALM;
+    if (typing || (hurried && event.key.length === 1)) typed = performance.now();
+    if (hurried && incoming.call) return;
     if ((typing && event.key !== "Escape") || event.ctrlKey || event.altKey || event.metaKey || !$("keys-on").checked) return;
     const act = (event.shiftKey ? shifted : plain)[event.key.toLowerCase()];
     if (act && act() !== false) event.preventDefault();

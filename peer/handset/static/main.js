@@ -6,17 +6,18 @@ import { $, announce, put, show, toast } from "./dom.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
 import { keys } from "./keys.js";
-import { Program, takeKey } from "./socket.js";
+import { Program } from "./socket.js";
 import { chime, stopRinging, unlock } from "./sounds.js";
 import { Stage } from "./stage.js";
 
-const program = new Program(takeKey());
+const program = new Program();
 const world = { hello: null, contacts: [], log: [], overlay: null };
 const calls = new Calls(program);
 const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
 const incoming = new Incoming(program, calls);
-const stage = new Stage(program, calls, dialogs);
+const stage = new Stage(program, calls, dialogs, world);
+dialogs.onDevice = (kind) => stage.useDevice(kind);
 
 const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
 let view = "";
@@ -66,7 +67,8 @@ function title() {
   const call = calls.current;
   const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? call.name : "";
   document.title = words ? `${words} · Copybara Relay` : "Copybara Relay";
-  $("favicon").href = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
+  const symbol = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
+  if ($("favicon").getAttribute("href") !== symbol) $("favicon").href = symbol;
 }
 
 // What the program tells.
@@ -77,15 +79,15 @@ program.addEventListener("state", ({ detail: { state } }) => {
     connecting: gate ?? { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" },
     lost: {
       title: "Your program is gone",
-      text: "It was stopped, or this computer slept. Calls that go to this page are over once it is.",
-      hint: "This page looks for it all the time. If it was started anew, open the address that it prints.",
+      text: "It was stopped, or this computer slept. A call that was up here ends with it.",
+      hint: "This page goes on looking for it. Once “copybara run” is started again, open the address that it prints.",
       button: "Look again",
       act: again,
     },
     refused: {
       title: "This page has no key",
       text: "The program was started anew, or this address wasn't opened by you.",
-      hint: "Open the address that `copybara run` prints; `copybara status --json` shows it too.",
+      hint: "Open the address that “copybara run” prints; “copybara status --json” shows it too.",
       button: "Try again",
       act: again,
     },
@@ -104,10 +106,15 @@ program.addEventListener("state", ({ detail: { state } }) => {
   draw();
 });
 
+addEventListener("storage", (event) => {
+  if (event.key === "key" && gate) program.connect();
+});
+
 program.addEventListener("hello", ({ detail: hello }) => {
   gate = null;
   Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
   calls.begin(hello);
+  hello.calls.forEach(notice);
   draw();
   linkInAddress();
 });
@@ -129,10 +136,37 @@ program.addEventListener("log", ({ detail }) => {
 
 program.addEventListener("ring", ({ detail }) => announce(detail.sentence));
 
+// A call that was answered without asking is heard and seen, once, also by a page that was opened later.
+const noticed = new Set();
+
+function notice(call, sentence) {
+  if (!call.automatic && !call.remote_automatic) return;
+  if (!noticed.has(call.id)) chime();
+  else if (!sentence) return;
+  noticed.add(call.id);
+  stage.notice(call.id, sentence || (call.automatic
+    ? `${call.name}'s call was answered without asking, because you trust them. They may see and hear you.`
+    : `${call.name}'s program answered without asking. Perhaps nobody is there yet.`));
+}
+
+program.addEventListener("call", ({ detail }) => {
+  if (["connecting", "active", "reconnecting"].includes(detail.state)) notice(detail);
+});
+
 program.addEventListener("answered-alone", ({ detail }) => {
-  chime();
-  announce(detail.sentence);
-  stage.notice(detail.call, detail.sentence);
+  notice({ id: detail.call, automatic: true }, detail.sentence);
+});
+
+// What a person who doesn't see the page has to hear of.
+let told = {};
+
+calls.addEventListener("changed", () => {
+  const call = calls.current;
+  if (!call || (told.id === call.id && told.state === call.state)) return;
+  if (call.state === "active" && told.state === "reconnecting") announce(`Connected with ${call.name} again.`);
+  else if (call.state === "active") announce(`Connected with ${call.name}.`);
+  else if (call.state === "ended") announce(call.sentence);
+  told = { id: call.id, state: call.state };
 });
 
 program.addEventListener("explained", ({ detail }) => dialogs.explained(detail));

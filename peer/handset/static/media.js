@@ -24,17 +24,18 @@ export function capture({ audio, video }) {
   });
 }
 
-export function why(error) {
+// `what` is the device for people, such as `camera`.
+export function why(error, what = "device") {
   switch (error?.name) {
     case "NotAllowedError":
-      return { sentence: "The browser may not use it.", hint: "Allow it in the address bar, then try again." };
+      return { sentence: `The browser doesn't let this page use the ${what}.`, hint: "Allow it beside the address, then try again." };
     case "NotFoundError":
     case "OverconstrainedError":
-      return { sentence: "There is no such device.", hint: "Choose another one under Devices." };
+      return { sentence: `There is no such ${what}.`, hint: "Choose another one under Devices." };
     case "NotReadableError":
-      return { sentence: "Another program has the device.", hint: "Close that one, then try again." };
+      return { sentence: `Another program has the ${what}.`, hint: "Close that one, then try again." };
   }
-  return { sentence: "The device can't be used.", hint: "Choose another one under Devices." };
+  return { sentence: `The ${what} can't be used.`, hint: "Choose another one under Devices." };
 }
 
 // What this page sends in one call, through as many connections as the program asks for.
@@ -46,6 +47,7 @@ export class Sending extends EventTarget {
   cameraOff = false;
   #wanted;
   #ready = null;
+  #over = false;
 
   constructor(media) {
     super();
@@ -71,19 +73,25 @@ export class Sending extends EventTarget {
       this.#hold(await capture(kinds));
     } catch (first) {
       // Without a camera one can still talk, and without a microphone still listen.
-      this.dispatchEvent(new CustomEvent("problem", { detail: why(first) }));
-      for (const kind of kinds.video ? ["audio", "video"] : []) {
+      const failed = kinds.video ? [] : ["microphone"];
+      for (const [kind, name] of kinds.video ? [["audio", "microphone"], ["video", "camera"]] : []) {
         try {
           this.#hold(await capture({ audio: kind === "audio", video: kind === "video" }));
-        } catch { /* told above */ }
+        } catch {
+          failed.push(name);
+        }
       }
+      if (failed.length) this.dispatchEvent(new CustomEvent("problem", { detail: why(first, failed.join(" and the ")) }));
     }
     this.#changed();
   }
 
   #hold(stream) {
     for (const track of stream.getTracks()) {
-      if (track.kind === "audio") {
+      // The person was asked, and the call was over before they answered.
+      if (this.#over || (track.kind === "video" && this.#wanted !== "video")) {
+        track.stop();
+      } else if (track.kind === "audio") {
         this.audio?.stop();
         this.audio = track;
         track.enabled = !this.muted;
@@ -114,10 +122,15 @@ export class Sending extends EventTarget {
   async share() {
     if (this.screen) return this.stopSharing();
     const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+    if (this.#over) {
+      for (const track of stream.getTracks()) track.stop();
+      return undefined;
+    }
     this.screen = stream.getVideoTracks()[0];
     this.screen.contentHint = "detail";
     this.screen.addEventListener("ended", () => this.stopSharing());
     this.#changed();
+    return undefined;
   }
 
   stopSharing() {
@@ -132,7 +145,16 @@ export class Sending extends EventTarget {
     this.#changed();
   }
 
+  onlySound() {
+    if (this.#wanted === "audio") return;
+    this.#wanted = "audio";
+    for (const track of [this.camera, this.screen]) track?.stop();
+    this.camera = this.screen = null;
+    this.#changed();
+  }
+
   stop() {
+    this.#over = true;
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
   }

@@ -1,5 +1,7 @@
 // The WebSocket to this machine's own program. protocol.py lists the messages.
 
+import { withoutCommands } from "./dom.js";
+
 const TAKEN_OVER = 4001;
 const STOPPING = 4002;
 const KEY = "key";
@@ -17,23 +19,17 @@ export function takeKey() {
 }
 
 export class Program extends EventTarget {
-  #key;
   #socket = null;
   #asked = new Map();
   #number = 0;
   #pause = 500;
   #retry = 0;
 
-  constructor(key) {
-    super();
-    this.#key = key;
-  }
-
   connect() {
     clearTimeout(this.#retry);
     this.#tell("state", { state: "connecting" });
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/socket?key=${encodeURIComponent(this.#key)}`);
+    const socket = new WebSocket(`${scheme}://${location.host}/socket?key=${encodeURIComponent(takeKey())}`);
     this.#socket = socket;
     let heard = false;
     socket.addEventListener("message", (event) => {
@@ -45,10 +41,17 @@ export class Program extends EventTarget {
       for (const { reject } of this.#asked.values()) reject({ sentence: "The program is gone.", hint: "" });
       this.#asked.clear();
       if (event.code === TAKEN_OVER) return this.#tell("state", { state: "taken" });
-      this.#tell("state", { state: heard || event.code === STOPPING ? "lost" : "refused" });
-      this.#retry = setTimeout(() => this.connect(), this.#pause);
-      this.#pause = Math.min(this.#pause * 2, 5000);
+      return this.#closed(heard || event.code === STOPPING);
     });
+  }
+
+  // A socket that never opened doesn't say why. Whoever answers a request is there, and so has refused us.
+  async #closed(known) {
+    const there = !known && (await fetch("icon.svg", { method: "HEAD", cache: "no-store" }).then(() => true, () => false));
+    this.#tell("state", { state: there ? "refused" : "lost" });
+    if (there) return;
+    this.#retry = setTimeout(() => this.connect(), this.#pause);
+    this.#pause = Math.min(this.#pause * 2, 5000);
   }
 
   send(type, values = {}) {
@@ -69,6 +72,11 @@ export class Program extends EventTarget {
   }
 
   #take(message) {
+    for (const each of [message, message.call, ...(message.calls ?? []), ...(message.log ?? [])]) {
+      for (const field of ["sentence", "hint"]) {
+        if (typeof each?.[field] === "string") each[field] = withoutCommands(each[field]);
+      }
+    }
     const asked = this.#asked.get(message.id);
     if (asked && (message.type === "done" || message.type === "problem")) {
       this.#asked.delete(message.id);

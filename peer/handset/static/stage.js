@@ -1,6 +1,6 @@
 // One call: waiting for an answer, talking, and over.
 
-import { $, announce, avatar, copy, duration, make, picture, problem, put, setIcon, show, toast } from "./dom.js";
+import { $, announce, avatar, copy, duration, make, picture, problem, put, redraw, setIcon, show, toast } from "./dom.js";
 import { chosen, why } from "./media.js";
 
 const CORNERS = { ArrowUp: { s: "n" }, ArrowDown: { n: "s" }, ArrowLeft: { e: "w" }, ArrowRight: { w: "e" } };
@@ -14,8 +14,10 @@ export class Stage {
   #read = new Map();
   #notices = new Map();
   #pictureSize = null;
+  #world;
 
-  constructor(program, calls, dialogs) {
+  constructor(program, calls, dialogs, world) {
+    this.#world = world;
     this.#program = program;
     this.#calls = calls;
     this.#dialogs = dialogs;
@@ -46,6 +48,8 @@ export class Stage {
     this.#form("answer-form", "answer-problem", () => this.#readAnswer());
     this.#movable($("own"));
     addEventListener("fullscreenchange", () => this.#drawFull());
+    new ResizeObserver(() => this.#fit()).observe($("pictures"));
+    $("remote-video").addEventListener("resize", () => this.#fit());
     show($("c-screen"), Boolean(navigator.mediaDevices?.getDisplayMedia));
     show($("m-screen"), Boolean(navigator.mediaDevices?.getDisplayMedia));
     setInterval(() => this.#everySecond(), 1000);
@@ -72,6 +76,11 @@ export class Stage {
   mute() {
     const sending = this.#sending;
     if (!sending) return;
+    if (!sending.audio) {
+      sending.mute(false);
+      sending.again("mic").catch((error) => this.#failed(error, "microphone"));
+      return;
+    }
     sending.mute(!sending.muted);
     announce(sending.muted ? "Muted" : "Not muted any more");
   }
@@ -81,8 +90,9 @@ export class Stage {
     if (!sending || this.#call.media !== "video") return;
     try {
       await sending.turnCamera(Boolean(sending.camera));
+      announce(sending.camera ? "Camera on" : "Camera off");
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, "camera");
     }
   }
 
@@ -93,8 +103,17 @@ export class Stage {
       await sending.share();
     } catch (error) {
       // Whoever closes the browser's own question has changed their mind; that is no problem.
-      if (error.name !== "NotAllowedError") this.#failed(error);
+      if (error.name !== "NotAllowedError") this.#failed(error, "screen");
     }
+  }
+
+  // Another device was chosen: the call that is up takes it at once.
+  useDevice(kind) {
+    if (kind === "speaker") return this.sound();
+    const sending = this.#sending;
+    const used = kind === "mic" ? sending?.audio : sending?.camera;
+    if (used) sending.again(kind).catch((error) => this.#failed(error, kind === "mic" ? "microphone" : "camera"));
+    return undefined;
   }
 
   fullScreen() {
@@ -122,11 +141,12 @@ export class Stage {
 
   notice(id, sentence) {
     this.#notices.set(id, sentence);
+    announce(sentence);
     this.#calls.dispatchEvent(new Event("changed"));
   }
 
-  #failed(error) {
-    const said = why(error);
+  #failed(error, what) {
+    const said = why(error, what);
     toast(`${said.sentence} ${said.hint}`, { urgent: true });
   }
 
@@ -178,14 +198,28 @@ export class Stage {
       const [vertical, horizontal] = own.dataset.corner;
       corner(turn[vertical] ?? vertical, turn[horizontal] ?? horizontal);
     });
-    own.addEventListener("pointerdown", (event) => own.setPointerCapture(event.pointerId));
-    own.addEventListener("pointerup", (event) => {
-      const box = $("pictures").getBoundingClientRect();
-      corner(
-        event.clientY < box.top + box.height / 2 ? "n" : "s",
-        event.clientX < box.left + box.width / 2 ? "w" : "e",
-      );
+    // It follows the pointer, and rests in the corner that is nearest to it.
+    let from = null;
+    own.addEventListener("pointerdown", (event) => {
+      own.setPointerCapture(event.pointerId);
+      from = { x: event.clientX, y: event.clientY };
     });
+    own.addEventListener("pointermove", (event) => {
+      if (from) own.style.transform = `translate(${event.clientX - from.x}px, ${event.clientY - from.y}px)`;
+    });
+    const rest = () => {
+      if (!from) return;
+      from = null;
+      const box = $("pictures").getBoundingClientRect();
+      const mine = own.getBoundingClientRect();
+      own.style.transform = "";
+      corner(
+        mine.top + mine.height / 2 < box.top + box.height / 2 ? "n" : "s",
+        mine.left + mine.width / 2 < box.left + box.width / 2 ? "w" : "e",
+      );
+    };
+    own.addEventListener("pointerup", rest);
+    own.addEventListener("pointercancel", rest);
   }
 
   // What is seen.
@@ -203,9 +237,10 @@ export class Stage {
     this.#take(call);
     avatar($("outgoing-avatar"), call.name, call.node);
     put($("outgoing-title"), call.name);
-    put($("outgoing-text"), call.sentence);
+    const what = call.media === "video" ? "Video call" : "Audio call";
+    put($("outgoing-text"), call.state === "calling" ? `${what}, waiting for an answer` : call.sentence);
     put($("outgoing-said"), this.#calls.notes.get(call.id) ?? "");
-    show($("outgoing-said"), this.#calls.notes.has(call.id));
+    show($("outgoing-said"), Boolean(this.#calls.notes.get(call.id)));
     const link = this.#calls.links.get(call.id);
     show($("outgoing-link"), Boolean(link));
     if (link) {
@@ -225,7 +260,7 @@ export class Stage {
     put($("stage-name"), call.name);
     put($("stage-tag"), call.automatic ? "answered by itself" : call.remote_automatic ? "their program answered" : "");
     show($("stage-tag"), call.automatic || call.remote_automatic);
-    put($("stage-path-text"), call.path);
+    put($("stage-path-text"), this.#path(call));
     const notice = this.#notices.get(call.id);
     put($("stage-notice-text"), notice ?? "");
     show($("stage-notice"), Boolean(notice));
@@ -253,7 +288,7 @@ export class Stage {
     const track = theirs ? media?.tracks.video : null;
     attach($("remote-video"), track ?? null);
     show($("remote-video"), Boolean(track));
-    show($("remote-empty"), !track);
+    show($("remote-empty"), !track && call.state !== "reconnecting");
     avatar($("remote-avatar"), call.name, call.node);
     put($("remote-state"), this.#remoteState(call));
     const muted = call.remote && !call.remote.audio;
@@ -266,11 +301,25 @@ export class Stage {
     attach($("own-video"), own);
     show($("own-video"), Boolean(own));
     show($("own-off"), !own);
-    put($("own-off-text"), call.media === "video" ? "Camera off" : "No picture");
     show($("own-muted"), Boolean(sending?.muted));
     $("own-video").classList.toggle("mirrored", Boolean(own) && !sending.screen);
     show($("own"), call.handset && call.media === "video");
-    $("own").setAttribute("aria-label", `Your own picture${sending?.muted ? ", muted" : ""}`);
+    $("own").setAttribute("aria-label", `Your own picture${own ? "" : ", camera off"}${sending?.muted ? ", muted" : ""}`);
+  }
+
+  // Loopback is a path too, and hides nothing from anybody on this machine.
+  #path(call) {
+    const alone = call.path && this.#world.overlay?.name === "Loopback";
+    return alone ? `${call.path} On this machine only, no privacy.` : call.path;
+  }
+
+  // Fill the stage if that cuts off little, else show the whole picture: no head is lost for a look.
+  #fit() {
+    const { videoWidth, videoHeight } = $("remote-video");
+    const { width, height } = $("pictures").getBoundingClientRect();
+    if (!videoWidth || !height) return;
+    const ratio = (videoWidth / videoHeight) / (width / height);
+    $("pictures").classList.toggle("whole", Math.min(ratio, 1 / ratio) < .85);
   }
 
   #remoteState(call) {
@@ -351,7 +400,7 @@ export class Stage {
     put($("phrase-text"), words.length
       ? `Read them to each other. If ${call.name} sees the same four, nobody is between you. If not, hang up.`
       : "Both programs are still agreeing on them.");
-    put($("path-full"), call.path);
+    put($("path-full"), this.#path(call));
     const quality = this.#calls.quality.get(call.id);
     const rows = quality ? [
       ["Round trip", quality.round_trip_ms === null ? "not measured yet" : `${quality.round_trip_ms.toFixed(0)} ms`],
@@ -361,17 +410,19 @@ export class Stage {
       ["Received", `${quality.received_kbps.toFixed(0)} kbit/s`],
       ["Sent", `${quality.sent_kbps.toFixed(0)} kbit/s`],
     ] : [];
-    $("figures").replaceChildren(...rows.map(([name, value]) =>
-      make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
+    redraw($("figures"), rows, ([name, value]) =>
+      make("div", {}, make("dt", { text: name }), make("dd", { text: value })));
   }
 
   #drawOthers() {
     const others = this.#calls.others;
-    $("others").replaceChildren(...others.map((call) => {
-      const end = make("button", { className: "button small", type: "button", text: "Hang up" });
-      end.addEventListener("click", () => this.#program.send("hang-up", { call: call.id }));
-      return make("li", {}, make("span", { text: `${call.name}: ${call.sentence}` }), end);
-    }));
+    redraw($("others"), others.map(({ id, name, sentence }) => ({ id, name, sentence })), ({ id, name, sentence }) => {
+      const end = make("button", {
+        className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${name}`, "data-hold": `end ${id}`,
+      });
+      end.addEventListener("click", () => this.#program.send("hang-up", { call: id }));
+      return make("li", {}, make("span", { text: sentence }), end);
+    });
     show($("others"), Boolean(others.length));
   }
 

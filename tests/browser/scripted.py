@@ -1,0 +1,246 @@
+"""The real server of the handset page, with somebody behind it who says what a test wants the page to be told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from peer.handset.page import Page, Pages
+from peer.handset.protocol import (
+    Act,
+    Call,
+    Contact,
+    Done,
+    Explain,
+    Explained,
+    FromPage,
+    Hello,
+    Link,
+    LogEntry,
+    Overlay,
+    Sends,
+    ToPage,
+)
+from peer.handset.server import HandsetServer
+from peer.handset.shown_link import shown_link
+from tests.browser import faces
+from tests.browser.chromium import PATIENCE, Browser, PageView, browser, until
+
+AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
+
+TALKED = 754
+"Seconds that a call has been up: 12:34."
+
+NOW = int(time.time()) - TALKED
+"When everything happened."
+
+NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
+ANNA = "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0"
+BOB = "j393v036y264hp9aj6egjck35exwr1ertmsdv11zdqh92rkakjz0"
+TOKEN = "EQNrBWTOxoLfLWp-RZEQ7R4S-NB3L2OzSeW3gFVAROYSzDDA523zOrJeZyABuYOd"
+PATH = "Over Yggdrasil, from 200:b1c4:80a1:77d2::1 to 201:7e10:94f2:5cc8::1. No other address is used."
+
+
+def call(number: int, state: Any, **changed: Any) -> Call:
+    """A call with anna, a contact; `changed` are other values."""
+    values: dict[str, Any] = {
+        "id": number,
+        "state": state,
+        "sentence": f"The call is {state}.",
+        "name": "anna",
+        "contact": "anna",
+        "node": ANNA,
+        "role": "callee",
+        "media": "video",
+        "trust": "contact",
+        "trust_words": "In your contacts. The link was sealed with a key that only the two of you have.",
+        "automatic": False,
+        "remote_automatic": False,
+        "handset": True,
+        "endpoint": "handset",
+        "phrase": "boil direct round noise",
+        "paired": True,
+        "connected_at": NOW if state in ("active", "reconnecting") else None,
+        "expires": NOW + 600,
+        "path": PATH if state in ("active", "reconnecting") else "",
+        "remote": None,
+        "report": {"seconds": float(TALKED)},
+    }
+    return Call(**(values | changed))
+
+
+def contact(name: str, node: str, **changed: Any) -> Contact:
+    """An entry of the book that rings."""
+    values: dict[str, Any] = {"trust": "ring", "media": "video", "trust_words": "rings", "paired": True}
+    return Contact(name=name, node=node, **(values | changed))
+
+
+def logged(name: str, reason: str, **changed: Any) -> LogEntry:
+    """A call of the log, without a contact."""
+    values: dict[str, Any] = {
+        "node": ANNA,
+        "contact": None,
+        "role": "callee",
+        "media": "video",
+        "started": NOW,
+        "seconds": None,
+        "sentence": f"{name}: {reason}.",
+        "automatic": False,
+    }
+    return LogEntry(name=name, reason=reason, **(values | changed))
+
+
+def sends(audio: bool = True, video: bool = True, screen: bool = False) -> Sends:
+    """What the other side sends."""
+    return Sends(audio=audio, video=video, screen=screen)
+
+
+def greeting(**changed: Any) -> Hello:
+    """What a page is told first: two contacts, no call."""
+    values: dict[str, Any] = {
+        "version": "0.1.0",
+        "node": NODE,
+        "name": "me",
+        "overlay": Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1"),
+        "card": shown_link(f"FQ{'A' * 120}"),
+        "contacts": [
+            contact("anna", ANNA),
+            contact("bob", BOB, trust="auto", trust_words="answered without asking (video), 08:00-22:00"),
+        ],
+        "calls": [],
+        "log": [],
+        "texts": [],
+        "links": [],
+    }
+    return Hello(**(values | changed))
+
+
+def link() -> Link:
+    """A link to be sent."""
+    return shown_link(TOKEN)
+
+
+@dataclass
+class Script:
+    """Notes what the page wants, and says that it is done."""
+
+    greeting: Hello
+    heard_messages: list[FromPage] = field(default_factory=list)
+    explained: Explained | None = None
+    problems: dict[type, tuple[str, str]] = field(default_factory=dict)
+    "What requests of a kind are refused with."
+
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hello(self) -> Hello:
+        """See Listener."""
+        return self.greeting
+
+    async def heard(self, page: Page, message: FromPage) -> None:
+        """See Listener."""
+        self.heard_messages.append(message)
+        self.news.set()
+        if isinstance(message, Explain):
+            assert self.explained is not None
+            page.send(self.explained)
+        elif message.id is not None and type(message) in self.problems:
+            page.problem(*self.problems[type(message)], about=message.id)
+        elif message.id is not None:
+            page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None))
+
+
+@dataclass
+class Theatre:
+    """A page in a browser, and the one behind it."""
+
+    script: Script
+    pages: Pages
+    server: HandsetServer
+    browser: Browser
+    view: PageView
+    requests: list[str]
+    stop: Callable[[], Awaitable[None]]
+    "End the program, as far as the page can tell."
+
+    @property
+    def page(self) -> Any:
+        """The page of playwright."""
+        return self.view.page
+
+    def tell(self, *messages: ToPage) -> None:
+        """Say something to the page."""
+        for message in messages:
+            self.pages.send(message)
+
+    async def wants(self, kind: type[FromPage], **values: Any) -> FromPage:
+        """Wait until the page has asked for this, since it was looked for last."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for number, message in enumerate(self.script.heard_messages):
+                    fits = msgspec.structs.asdict(message)
+                    if isinstance(message, kind) and all(fits[name] == value for name, value in values.items()):
+                        del self.script.heard_messages[: number + 1]
+                        return message
+                self.script.news.clear()
+                await self.script.news.wait()
+
+    async def until(self, expression: str) -> None:
+        """Wait until this JavaScript is true. The page's own policy forbids that playwright waits there."""
+        await until(lambda: self.page.evaluate(expression), expression)
+
+    async def focused(self) -> str:
+        """The id, else the name, of the element that has the focus."""
+        return str(
+            await self.page.evaluate(
+                "(at => at.id || at.getAttribute('aria-label') || at.textContent.trim())(document.activeElement)"
+            )
+        )
+
+    async def can_be_used(self) -> None:
+        """axe-core finds nothing wrong, nothing is wider than the window, and nothing came from anywhere else."""
+        if AXE.exists() and not await self.page.evaluate("'axe' in window"):
+            # Through the debugger, for the page's own policy lets no foreign script in.
+            await self.page.evaluate(AXE.read_text())
+        if AXE.exists():
+            found = await self.page.evaluate(
+                """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
+                "wcag22aa", "best-practice"], resultTypes: ["violations"]})).violations
+                .map((each) => [each.id, each.help, each.nodes.map((node) => node.target.join(" ")).slice(0, 4)])"""
+            )
+            assert found == [], found
+        wide = await self.page.evaluate(
+            """document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+            .filter((each) => each.getBoundingClientRect().right > innerWidth)
+            .map((each) => each.id || each.outerHTML)"""
+        )
+        assert wide == [], wide
+        origin = f"http://127.0.0.1:{self.server.session.port}/"
+        foreign = [url for url in self.requests if not url.startswith((origin, "data:"))]
+        assert foreign == [], foreign
+
+
+@contextlib.asynccontextmanager
+async def theatre(
+    hello: Hello | None = None, *, fragment: str = "", explained: Explained | None = None, errors: bool = False
+) -> AsyncIterator[Theatre]:
+    """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection."""
+    pages, script = Pages(), Script(hello or greeting(), explained=explained)
+    server = HandsetServer(pages, script, port=0)
+    async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
+        await running.enter_async_context(server.running())
+        folder = there.enter_context(tempfile.TemporaryDirectory())
+        chromium = await there.enter_async_context(browser(camera=faces.camera(Path(folder), faces.BOB)))
+        requests: list[str] = []
+        chromium.context.on("request", lambda request: requests.append(request.url))
+        view = await chromium.open(server.session.address + fragment)
+        await view.heard("hello")
+        yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
+        assert errors or not chromium.problems, chromium.problems

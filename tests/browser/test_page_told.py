@@ -1,0 +1,527 @@
+"""The real page, told of each state by a script: what it shows and says, where the focus is, what it asks for.
+
+axe-core looks at every state. What passes between two programs is in test_page_states.py and test_two_browsers.py. With
+COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written anew.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+import pytest
+
+from peer.handset.protocol import (
+    Act,
+    Answer,
+    AnsweredAlone,
+    Contacts,
+    Decline,
+    Explain,
+    Explained,
+    HangUp,
+    Log,
+    Overlay,
+    OverlayState,
+    Place,
+    Problem,
+    RemoteMedia,
+    Ring,
+    Said,
+    SaveContact,
+    SetTrust,
+    ShowLink,
+    Text,
+    Write,
+)
+from tests.browser.pictures import LOOKS, NARROW, look_like, taken
+from tests.browser.scripted import (
+    ANNA,
+    AXE,
+    BOB,
+    NODE,
+    NOW,
+    PATH,
+    TOKEN,
+    Theatre,
+    call,
+    contact,
+    greeting,
+    link,
+    logged,
+    sends,
+    theatre,
+)
+
+TONES = """
+(() => {
+  window.tones = [];
+  const make = AudioContext.prototype.createOscillator;
+  AudioContext.prototype.createOscillator = function () {
+    const wave = make.call(this);
+    const start = wave.start;
+    wave.start = (...at) => { window.tones.push(wave.frequency.value); return start.apply(wave, at); };
+    return wave;
+  };
+})()
+"""
+
+OWN_PICTURE = "document.getElementById('own-video').videoWidth > 0"
+
+STRANGER = {
+    "trust": "stranger",
+    "trust_words": "Not in your contacts. The overlay carries this call to that one node and to no other; whose node "
+    "it is, only the other person can tell you.",
+}
+
+LOG = [
+    logged("anna", "hung-up", contact="anna", role="caller", seconds=754),
+    logged("bob", "hung-up", contact="bob", node=BOB, seconds=62, automatic=True, media="audio", started=NOW - 3600),
+    logged("node k7r3f0q2…", "missed", started=NOW - 7200, media="audio"),
+    logged("anna", "no-answer", contact="anna", role="caller", started=NOW - 86_400),
+]
+
+
+async def everywhere(play: Theatre, name: str) -> None:
+    """Look at a state in each look, and take its pictures."""
+    for look in LOOKS:
+        await look_like(play.page, look)
+        await play.can_be_used()
+        await taken(play.page, f"{name}-{look}")
+    await look_like(play.page, "light")
+
+
+def test_axe_is_there_to_look_at_every_state() -> None:
+    if not AXE.exists() and os.environ.get("CI") != "true":
+        pytest.skip("axe-core isn't installed (tests/node-packages)")
+    assert AXE.exists()
+
+
+# No call.
+
+
+async def test_the_start_page_shows_the_book_and_the_log() -> None:
+    async with theatre(greeting(log=LOG)) as play:
+        for text in ("anna", "answered without asking (video), 08:00-22:00", "Missed", "No answer", "12:34"):
+            await play.view.shows(text)
+        await everywhere(play, "start")
+        await play.view.press("Audio call to anna")
+        await play.wants(Place, whom="anna", media="audio")
+        await play.page.get_by_role("button", name="Audio call to node k7r3f0q2… again").click()
+        await play.wants(Place, whom=ANNA, media="audio")
+
+
+async def test_the_keyboard_reaches_everything_in_the_order_of_the_page() -> None:
+    async with theatre() as play:
+        order = []
+        for _ in range(10):
+            await play.page.keyboard.press("Tab")
+            order.append(await play.focused())
+        assert order[:3] == ["open-card", "open-settings", "whom"]
+        assert order[3:6] == ["Video call", "Audio call", "open-add"]
+        assert order[7:9] == ["Audio call to anna", "Video call to anna"]
+
+
+async def test_a_change_of_the_book_leaves_the_focus_where_it_was() -> None:
+    async with theatre() as play:
+        button = play.page.get_by_role("button", name="Video call to anna")
+        await button.focus()
+        play.tell(Contacts(contacts=[contact("aaron", NODE), contact("anna", ANNA)]))
+        await play.view.shows("aaron")
+        assert await play.focused() == "Video call to anna"
+
+
+async def test_an_overlay_that_is_down_is_said_all_the_time() -> None:
+    async with theatre() as play:
+        notice = "Yggdrasil can't be used: Its node doesn't answer. Calls wait until it is back."
+        play.tell(OverlayState(overlay=Overlay("Yggdrasil", None, notice)))
+        await play.view.shows(notice)
+        await everywhere(play, "overlay-down")
+
+
+async def test_what_cannot_be_done_is_said_beside_the_field() -> None:
+    async with theatre() as play:
+        play.script.problems[Place] = (
+            "Nobody is called zoe.",
+            "Add them with /contact add zoe. Or paste their node id.",
+        )
+        await play.view.place("zoe")
+        await play.view.shows("Nobody is called zoe.")
+        text = await play.page.locator("#new-problem").text_content()
+        assert text == "Nobody is called zoe. Or paste their node id."
+        assert await play.page.locator("#whom").input_value() == "zoe"
+
+
+async def test_a_pasted_link_is_explained_before_anything_happens() -> None:
+    async with theatre(
+        explained=Explained(token=TOKEN, kind="own", sentence="Yours.", can_act=False, button="")
+    ) as play:
+        await play.view.place(f"copybara:{TOKEN}")
+        await play.wants(Explain, text=f"copybara:{TOKEN}")
+        await play.view.shows("Your own link")
+
+
+async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
+    async with theatre() as play:
+        opener = play.page.get_by_role("button", name="anna rings")
+        await opener.click()
+        await everywhere(play, "contact")
+        inside = "document.activeElement.closest('dialog')?.id ?? document.activeElement.tagName"
+        for _ in range(12):
+            await play.page.keyboard.press("Tab")
+            # Beyond the last one the focus is in the browser's own bar for a moment, never in the page behind.
+            assert await play.page.evaluate(inside) in ("contact", "BODY")
+        await play.page.keyboard.press("Escape")
+        assert await play.page.evaluate("document.activeElement.dataset.hold") == "who anna"
+
+
+async def test_trust_is_set_with_one_click() -> None:
+    async with theatre() as play:
+        await play.page.get_by_role("button", name="anna rings").click()
+        await play.page.get_by_label("Answer without asking").check()
+        await play.wants(SetTrust, name="anna", trust="auto", media="video")
+
+
+async def test_the_own_card_can_be_copied_and_scanned() -> None:
+    async with theatre() as play:
+        await play.view.press("My card")
+        await play.view.shows(NODE)
+        assert await play.page.locator("#card-qr").evaluate("each => each.complete && each.naturalWidth > 0")
+        await everywhere(play, "card")
+
+
+async def test_the_devices_are_seen_and_heard_before_a_call() -> None:
+    async with theatre() as play:
+        await play.page.keyboard.press("d")
+        await play.until("document.getElementById('settings-video').videoWidth > 0")
+        assert await play.page.locator("#pick-camera option").count() > 1
+        await everywhere(play, "devices")
+        await play.page.keyboard.press("Escape")
+        await play.until("document.getElementById('settings-video').srcObject === null")
+
+
+# Somebody calls.
+
+
+async def test_a_contact_rings_with_sound_and_title_until_it_is_answered() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(TONES)
+        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video). /answer, or /decline"))
+        await play.view.shows("wants to see and hear you")
+        await play.view.shows("In your contacts.")
+        assert await play.page.title() == "anna is calling · Copybara Relay"
+        assert await play.page.locator("#favicon").get_attribute("href") == "icon-rings.svg"
+        assert await play.page.evaluate("tones.length") >= 4
+        assert "/answer" not in await play.page.locator("body").inner_text()
+        await everywhere(play, "rings")
+        await play.view.answer("audio")
+        await play.wants(Answer, call=1, media="audio")
+        play.tell(call(1, "connecting", media="audio"))
+        await play.until("!document.getElementById('incoming').open")
+        assert await play.page.locator("#favicon").get_attribute("href") == "icon.svg"
+
+
+async def test_escape_silences_and_nothing_else() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "ringing"))
+        await play.view.shows("wants to see and hear you")
+        await play.page.keyboard.press("Escape")
+        await play.page.keyboard.press("Escape")
+        await play.page.evaluate(TONES)
+        play.tell(call(1, "ringing", trust_words="Still ringing."))
+        await play.view.shows("Still ringing.")
+        assert await play.page.evaluate("tones") == []
+        await play.view.press("Decline")
+        await play.wants(Decline, call=1)
+
+
+async def test_whoever_types_when_it_rings_answers_nothing() -> None:
+    async with theatre() as play:
+        await play.page.locator("#whom").focus()
+        await play.page.keyboard.type("c")
+        play.tell(call(1, "ringing"))
+        await play.view.shows("wants to see and hear you")
+        await play.page.keyboard.press("Shift+A")
+        await play.page.keyboard.press("Shift+V")
+        await play.page.wait_for_timeout(1600)
+        await play.page.keyboard.press("Shift+D")
+        await play.wants(Decline, call=1)
+        assert not [message for message in play.script.heard_messages if isinstance(message, Answer)]
+
+
+async def test_answering_beside_a_call_ends_that_one_first() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.tell(call(2, "ringing", name="bob", contact="bob", node=BOB, media="audio"))
+        await play.view.shows("You are in a call with anna. Answering ends it.")
+        await play.view.answer("audio")
+        await play.wants(HangUp, call=1)
+        play.tell(call(1, "ended", sentence="You hung up on anna."))
+        await play.wants(Answer, call=2, media="audio")
+
+
+async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "ringing", name="node k7r3f0q2…", contact=None, node=BOB, **STRANGER))
+        await play.view.press("Block")
+        await play.view.shows("Ignore every call from node k7r3f0q2…?")
+        await everywhere(play, "block")
+        await play.view.press("Block and decline")
+        await play.wants(SaveContact, call=1)
+        await play.wants(SetTrust, trust="block")
+        await play.wants(Decline, call=1)
+
+
+async def test_a_link_in_the_address_is_explained_and_acted_on_after_one_click() -> None:
+    explained = Explained(
+        token=TOKEN, kind="call", sentence="anna calls you (video), just now.", can_act=True, button="Answer"
+    )
+    async with theatre(fragment=f"#{TOKEN}", explained=explained) as play:
+        await play.wants(Explain, text=TOKEN)
+        await play.view.shows("anna calls you (video), just now.")
+        address = await play.page.evaluate("location.href")
+        assert address == f"http://127.0.0.1:{play.server.session.port}/"
+        await play.can_be_used()
+        assert not [message for message in play.script.heard_messages if isinstance(message, Act)]
+        await play.view.press("Answer with video")
+        await play.wants(Act, text=TOKEN, answer="video")
+
+
+# We call.
+
+
+async def test_a_call_to_a_contact_is_one_link() -> None:
+    async with theatre() as play:
+        play.tell(
+            call(1, "calling", role="caller"),
+            ShowLink(call=1, link=link(), sentence="Send this to anna. One link is enough; it is good until 10:42."),
+            Said(call=1, sentence="It rings at anna's."),
+        )
+        await play.view.shows("One link is enough")
+        await play.view.shows("It rings at anna's.")
+        assert not await play.page.locator("#answer-form").is_visible()
+        await play.until("document.getElementById('outgoing-own').videoWidth > 0")
+        await play.page.get_by_text("Show as QR code").click()
+        await everywhere(play, "calling")
+        await play.page.keyboard.press("Shift+H")
+        await play.wants(HangUp, call=1)
+
+
+async def test_a_camera_that_nobody_looks_through_is_off() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "calling", role="caller"))
+        await play.until("document.getElementById('outgoing-own').videoWidth > 0")
+        await play.page.evaluate("window.lens = document.getElementById('outgoing-own').srcObject.getTracks()[0]")
+        play.tell(call(1, "active", role="caller", media="audio"))
+        await play.until("lens.readyState === 'ended'")
+
+
+# In a call.
+
+
+@pytest.mark.parametrize("by", ["us", "them"])
+async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
+    async with theatre() as play:
+        await play.page.evaluate(TONES)
+        mine = {"automatic": by == "us", "remote_automatic": by == "them"}
+        play.tell(call(1, "active", **mine))
+        play.tell(
+            AnsweredAlone(call=1, by=by, sentence="Answered anna's call by itself (video). /hangup ends it")  # type: ignore[arg-type]
+        )
+        await play.view.shows("Answered anna's call by itself (video).")
+        assert "/hangup" not in await play.page.locator("body").inner_text()
+        assert await play.page.evaluate("tones.length") == 3
+        if by == "us":
+            await play.until(OWN_PICTURE)
+            await everywhere(play, "answered-alone")
+
+
+async def test_a_page_that_is_opened_late_says_that_nobody_was_asked() -> None:
+    async with theatre(greeting(calls=[call(1, "active", automatic=True)])) as play:
+        await play.view.shows("was answered without asking")
+        play.tell(call(1, "active", automatic=True, phrase="one two three four"))
+        assert await play.page.locator("#stage-notice").is_visible()
+
+
+async def test_a_lost_path_is_said_over_the_last_picture() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "active"))
+        await play.view.shows("anna")
+        play.tell(
+            call(1, "reconnecting", sentence="Nothing is heard from anna any more. Trying to reconnect for a minute …")
+        )
+        await play.view.shows("Nothing is heard from anna any more.")
+        await play.until(OWN_PICTURE)
+        await everywhere(play, "reconnecting")
+        play.tell(call(1, "active"))
+        await play.until("document.getElementById('announce').textContent.includes('again')")
+        assert not await play.page.locator("#reconnecting").is_visible()
+
+
+async def test_a_call_for_sound_shows_who_it_is() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "active", media="audio", remote=sends(audio=False, video=False)))
+        await play.view.shows("anna is muted")
+        await play.view.shows(PATH)
+        assert await play.page.locator("#c-camera").is_disabled()
+        await everywhere(play, "audio")
+        play.tell(RemoteMedia(call=1, remote=sends(video=False)))
+        await play.until("document.getElementById('remote-muted').hidden")
+
+
+async def test_loopback_is_said_to_give_no_privacy() -> None:
+    hello = greeting(
+        overlay=Overlay(
+            "Loopback", "127.1.2.3", "The loopback overlay is for trying on one machine: it gives no privacy."
+        ),
+        calls=[call(1, "active", path="Over Loopback, from 127.1.2.3:1 to 127.4.5.6:2. No other address is used.")],
+    )
+    async with theatre(hello) as play:
+        await play.view.shows("On this machine only, no privacy.")
+
+
+async def test_another_endpoint_has_the_sound_and_the_picture() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "active", handset=False, endpoint="pattern"))
+        await play.view.shows("This call's sound and picture go to pattern.")
+        assert await play.page.locator("#c-mic").is_disabled()
+        await play.can_be_used()
+
+
+async def test_lines_are_written_and_read_as_text() -> None:
+    async with theatre() as play:
+        hostile = '<img src=x onerror="window.hurt = 1"><b>hello</b>'
+        play.tell(
+            call(1, "active", name="<script>hurt=1</script>", trust_words=hostile),
+            Text(call=1, ours=False, text=hostile, at=NOW),
+        )
+        await play.view.shows(hostile)
+        await play.page.keyboard.press("c")
+        assert await play.focused() == "write"
+        await play.page.keyboard.type("see you")
+        await play.page.keyboard.press("Enter")
+        await play.wants(Write, call=1, text="see you")
+        play.tell(Text(call=1, ours=True, text="see you", at=NOW))
+        await play.view.shows("see you")
+        assert await play.page.evaluate("window.hurt") is None
+        made = "each => each.querySelectorAll('img, script, #texts span *, #about-trust *, h1 *').length"
+        assert await play.page.locator("#stage").evaluate(made) == 0
+        await play.can_be_used()
+        await play.page.keyboard.press("Escape")
+        assert await play.focused() == "c-chat"
+
+
+async def test_the_own_picture_is_moved_with_the_arrows_and_the_pointer() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "active"))
+        own = play.page.locator("#own")
+        await own.focus()
+        await play.page.keyboard.press("ArrowUp")
+        await play.page.keyboard.press("ArrowLeft")
+        assert await own.get_attribute("data-corner") == "nw"
+        box = await own.bounding_box()
+        assert box is not None
+        await play.page.mouse.move(box["x"] + 20, box["y"] + 20)
+        await play.page.mouse.down()
+        await play.page.mouse.move(1100, 600, steps=4)
+        await play.page.mouse.up()
+        assert await own.get_attribute("data-corner") == "se"
+
+
+async def test_no_key_is_taken_once_they_are_switched_off() -> None:
+    async with theatre() as play:
+        await play.page.keyboard.press("d")
+        await play.page.get_by_label("Keyboard shortcuts").uncheck()
+        await play.page.keyboard.press("Escape")
+        play.tell(call(1, "active"))
+        await play.view.shows("Hang up")
+        await play.page.keyboard.press("Shift+H")
+        await play.view.press("Hang up")
+        assert (await play.wants(HangUp)).id is None
+        assert play.script.heard_messages == []
+
+
+async def test_a_problem_of_the_program_is_a_sentence_and_a_hint() -> None:
+    async with theatre() as play:
+        play.tell(
+            Problem(sentence="The browser's sound and picture don't reach this program.", hint="Reload the page.")
+        )
+        await play.view.shows("don't reach this program. Reload the page.")
+        await play.can_be_used()
+
+
+# A call is over.
+
+
+async def test_a_declined_call_says_so_and_can_be_tried_again() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "calling", role="caller"))
+        await play.view.shows("waiting for an answer")
+        play.tell(call(1, "ended", role="caller", sentence="anna declined."), Log(log=LOG))
+        await play.view.shows("anna declined.")
+        await everywhere(play, "declined")
+        await play.view.press("Call again")
+        await play.wants(Place, whom="anna", media="video")
+        await play.view.shows("Recent calls")
+
+
+async def test_a_missed_call_leaves_the_start_page_and_a_line_in_the_log() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "ringing"))
+        await play.view.shows("wants to see and hear you")
+        play.tell(call(1, "ended", sentence="You missed a call from anna."), Log(log=LOG))
+        await play.view.shows("Recent calls")
+        assert not await play.page.locator("#incoming").is_visible()
+
+
+# Nothing can be done here.
+
+
+async def test_a_newer_page_takes_the_calls_and_the_older_can_take_them_back() -> None:
+    async with theatre() as play:
+        newer = await play.browser.open(play.server.session.address)
+        await newer.heard("hello")
+        await play.view.shows("Another page has your calls")
+        await everywhere(play, "taken")
+        await play.view.press("Use this page instead")
+        await play.view.shows("Recent calls")
+        await newer.shows("Another page has your calls")
+
+
+async def test_a_page_without_the_key_says_where_it_is() -> None:
+    async with theatre(errors=True) as play:
+        await play.page.evaluate("localStorage.clear()")
+        await play.page.reload()
+        await play.view.shows("This page has no key")
+        await everywhere(play, "no-key")
+        await play.page.evaluate("key => localStorage.setItem('key', key)", play.server.session.key)
+        await play.view.press("Try again")
+        await play.view.shows("Recent calls")
+
+
+async def test_a_program_that_has_ended_is_said_to_be_gone_and_not_to_refuse() -> None:
+    async with theatre(greeting(calls=[call(1, "active")]), errors=True) as play:
+        await play.view.shows("Hang up")
+        await play.stop()
+        await play.view.shows("Your program is gone")
+        # It looks again and again, and finds nobody who could refuse it.
+        await play.until("watched.sockets.length > 2")
+        await play.view.shows("Your program is gone")
+        await everywhere(play, "gone")
+
+
+async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.page.set_viewport_size({**NARROW, "width": 360})
+        await play.view.press("More")
+        for text in ("Share screen", "Devices", "Full screen"):
+            await play.page.get_by_role("dialog").get_by_role("button", name=text).wait_for()
+        await play.can_be_used()
+        await play.page.keyboard.press("Escape")
+        await play.view.press("About")
+        await play.view.shows("nobody is between you")
+        await play.can_be_used()
+
+
+def test_the_script_speaks_the_protocol() -> None:
+    for message in (greeting(), call(1, "active"), LOG[0]):
+        assert msgspec.json.decode(msgspec.json.encode(message))
