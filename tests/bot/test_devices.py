@@ -18,7 +18,6 @@ from peer.media.notice import CHIME
 from tests.bot.console import Person, connect, hang_up, people
 from tests.peer.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
 from tests.peer.tone import SAMPLE_RATE, sine
-from tests.programs import lack
 
 TONE = 997.0
 CLEAR = 2_000
@@ -136,7 +135,7 @@ async def test_portaudio_is_used_where_it_is_wanted(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     if importlib.util.find_spec("sounddevice") is None or not find_library("portaudio"):
-        lack("needs sounddevice (pip install copybara-relay[sound]) and Debian's libportaudio2")
+        pytest.skip("needs sounddevice (pip install copybara-relay[sound]) and Debian's libportaudio2")
     # PortAudio knows ALSA's devices, and ALSA is made to lead to the sound server.
     devices = [f"{air}_{what}" for air in ("there", "back") for what in ("microphone", "ear")]
     alsa = tmp_path / "asound.conf"

@@ -6,8 +6,6 @@ COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written ane
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 import pytest
 
@@ -92,9 +90,8 @@ async def everywhere(play: Theatre, name: str) -> None:
 
 
 def test_axe_is_there_to_look_at_every_state() -> None:
-    if not AXE.exists() and os.environ.get("CI") != "true":
+    if not AXE.exists():
         pytest.skip("axe-core isn't installed (tests/node-packages)")
-    assert AXE.exists()
 
 
 # No call.

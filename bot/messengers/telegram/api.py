@@ -47,6 +47,7 @@ COMMANDS = (
     ("answer", "take the call that rings"),
     ("decline", "refuse it"),
     ("hangup", "end the call"),
+    ("name", "what a name like anna.azero stands for"),
     ("contacts", "everybody in your book"),
     ("card", "your own contact card"),
     ("status", "what is going on"),

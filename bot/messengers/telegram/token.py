@@ -11,7 +11,7 @@ from pathlib import Path
 
 from peer.home import Home
 from shared.config import Telegram as Settings
-from shared.errors import InputError
+from shared.errors import InputError, StoreError
 from shared.store_files import known_errors
 
 VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
@@ -92,9 +92,7 @@ def _from_file(path: Path) -> str:
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise InputError(f"Other users can read {path}.", f"Run: chmod 600 {path}")
             return path.read_text("ascii", "replace")
-    except InputError:
-        raise
-    except Exception:
+    except StoreError:
         raise InputError(
             f"The token {path} can't be read.", "Put the token that BotFather gave you there, with mode 0600."
         ) from None

@@ -1,6 +1,6 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
-import { $, copy, make, picture, problem, put, show, toast } from "./dom.js";
+import { $, copy, make, onSubmit, picture, problem, put, show, toast } from "./dom.js";
 import { capture, choose, chosen, why } from "./media.js";
 import { tryTone } from "./sounds.js";
 
@@ -20,9 +20,9 @@ export class Dialogs {
     }
     $("card-copy").addEventListener("click", () => copy($("card-copy"), this.#world.hello.card.text));
     $("node-copy").addEventListener("click", () => copy($("node-copy"), this.#world.hello.node));
-    this.#form("add-form", "add-problem", () => this.#add());
-    this.#form("explain-save", "explain-problem", () => this.#saveCard());
-    this.#form("rename-form", "contact-problem", () => this.#rename());
+    onSubmit("add-form", "add-problem", () => this.#add());
+    onSubmit("explain-save", "explain-problem", () => this.#saveCard());
+    onSubmit("rename-form", "contact-problem", () => this.#rename());
     $("trust-form").addEventListener("change", () => this.#setTrust());
     $("contact-remove").addEventListener("click", () => this.#remove());
     $("settings").addEventListener("close", () => this.#stopPreview());
@@ -35,18 +35,6 @@ export class Dialogs {
         if (kind !== "speaker") this.#startPreview();
       });
     }
-  }
-
-  #form(id, said, act) {
-    $(id).addEventListener("submit", async (event) => {
-      event.preventDefault();
-      problem($(said), null);
-      try {
-        await act();
-      } catch (error) {
-        problem($(said), error);
-      }
-    });
   }
 
   card() {

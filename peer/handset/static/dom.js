@@ -50,6 +50,19 @@ export function problem(element, error) {
   show(element, Boolean(text));
 }
 
+// What a form does; what goes wrong is said below it.
+export function onSubmit(id, said, act) {
+  $(id).addEventListener("submit", async (event) => {
+    event.preventDefault();
+    problem($(said), null);
+    try {
+      await act();
+    } catch (error) {
+      problem($(said), error);
+    }
+  });
+}
+
 export async function copy(button, text) {
   const label = button.querySelector("span");
   const before = label.textContent;

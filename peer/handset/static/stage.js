@@ -1,6 +1,6 @@
 // One call: waiting for an answer, talking, and over.
 
-import { $, announce, avatar, copy, duration, make, picture, problem, put, redraw, setIcon, show, toast } from "./dom.js";
+import { $, announce, avatar, copy, duration, make, onSubmit, picture, problem, put, redraw, setIcon, show, toast } from "./dom.js";
 import { chosen, why } from "./media.js";
 
 const CORNERS = { ArrowUp: { s: "n" }, ArrowDown: { n: "s" }, ArrowLeft: { e: "w" }, ArrowRight: { w: "e" } };
@@ -42,10 +42,10 @@ export class Stage {
     press("ended-copy", () => this.#copyLink($("ended-copy")));
     press("ended-close", () => this.#calls.putAway(this.#call.id));
     press("ended-again", () => this.#again());
-    this.#form("write-form", "write-problem", () => this.#write());
-    this.#form("save-form", "save-problem", () => this.#save("save-name"));
-    this.#form("ended-save", "ended-problem", () => this.#save("ended-name"));
-    this.#form("answer-form", "answer-problem", () => this.#readAnswer());
+    onSubmit("write-form", "write-problem", () => this.#write());
+    onSubmit("save-form", "save-problem", () => this.#save("save-name"));
+    onSubmit("ended-save", "ended-problem", () => this.#save("ended-name"));
+    onSubmit("answer-form", "answer-problem", () => this.#readAnswer());
     this.#movable($("own"));
     addEventListener("fullscreenchange", () => this.#drawFull());
     new ResizeObserver(() => this.#fit()).observe($("pictures"));
@@ -53,18 +53,6 @@ export class Stage {
     show($("c-screen"), Boolean(navigator.mediaDevices?.getDisplayMedia));
     show($("m-screen"), Boolean(navigator.mediaDevices?.getDisplayMedia));
     setInterval(() => this.#everySecond(), 1000);
-  }
-
-  #form(id, said, act) {
-    $(id).addEventListener("submit", async (event) => {
-      event.preventDefault();
-      problem($(said), null);
-      try {
-        await act();
-      } catch (error) {
-        problem($(said), error);
-      }
-    });
   }
 
   // What the person does.
