@@ -8,7 +8,7 @@ import functools
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from bot import book, commands, name_book, name_texts, texts
 from bot.conversation import (
@@ -58,6 +58,8 @@ from shared.store import Store
 CALLS_REMEMBERED = 100
 "Calls whose origin is kept, so that it can be saved with the contact."
 
+_Kept = TypeVar("_Kept")
+
 Outcome = tuple[list[Post], CopybaraError | None]
 "What was posted after a name was looked up, and why nothing else was done."
 
@@ -102,6 +104,9 @@ class Assistant:
         self._why: dict[int, str] = {}
         self._origins: OrderedDict[NodeId, Identity | None] = OrderedDict()
         "Who the links of a node came from; None if it was several."
+
+        self._cards: OrderedDict[NodeId, Card] = OrderedDict()
+        "The cards that nodes were called by."
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on one message, and return everything that was posted meanwhile.
@@ -162,27 +167,27 @@ class Assistant:
         answer = await self._looked_up(whom) if self.lookups.knows(whom) else None
         async with self._turn:
             try:
-                node, sealing_key = (answer.node, _key_in(answer)) if answer else await self._whom(whom)
+                who = _meant(answer) if answer else await self._whom(whom)
             except CopybaraError:
                 if before is not None:
                     self.discard(before)
                 raise
             if before is not None and before.call.state is State.CALLING:
-                if before.peer == node and before.media is media:
+                if before.peer == who.node and before.media is media:
                     return before
                 self.discard(before)
-            return await self.switchboard.place(node, media, sealing_key=sealing_key, chat=chat, provisional=True)
+            return await self._dial(who, media, chat, provisional=True)
 
     async def place(self, whom: str, media: Media, *, chat: str, endpoint: str | None = None) -> Line:
         """Call somebody, with the endpoint given in the place of the usual one. Raises CopybaraError."""
         answer = await self._looked_up(whom) if self.lookups.knows(whom) else None
         async with self._turn:
-            node, sealing_key = (answer.node, _key_in(answer)) if answer else await self._whom(whom)
-            return await self.switchboard.place(node, media, sealing_key=sealing_key, chat=chat, endpoint=endpoint)
+            who = _meant(answer) if answer else await self._whom(whom)
+            return await self._dial(who, media, chat, endpoint=endpoint)
 
     def save(self, name: str, who: book.Whom) -> Contact:
         """Save somebody under a name, in the calls that are up as well. Raises InputError."""
-        contact = book.add(self._store, name, who, own=self._own)
+        contact = book.add(self._store, name, who if who.card else self._known(who.node), own=self._own)
         self._named(contact)
         return contact
 
@@ -238,10 +243,7 @@ class Assistant:
     def _came_from(self, line: Line, identity: Identity) -> None:
         known = self._origins.get(line.peer, identity)
         # In a first contact anybody may write a response, so two that differ say nothing.
-        self._origins[line.peer] = identity if known == identity else None
-        self._origins.move_to_end(line.peer)
-        while len(self._origins) > CALLS_REMEMBERED:
-            self._origins.popitem(last=False)
+        _remember(self._origins, line.peer, identity if known == identity else None)
 
     def _learn(self, node: NodeId) -> None:
         """After a call has connected: where its links came from is where later ones may go. Never trust."""
@@ -317,28 +319,38 @@ class Assistant:
         if self.lookups.knows(whom):
             self._look_up(whom, chat, functools.partial(self._call_named, media=media, chat=chat))
             return
-        node, sealing_key = await self._whom(whom)
-        await self._place(node, sealing_key, media, chat)
+        await self._place(await self._whom(whom), media, chat)
 
     async def _call_named(self, answer: Answer, media: Media, chat: str) -> None:
         self._to_owner(name_texts.found(answer))
-        await self._place(answer.node, _key_in(answer), media, chat)
+        await self._place(_meant(answer), media, chat)
 
-    async def _place(self, node: NodeId, sealing_key: bytes | None, media: Media, chat: str) -> None:
-        line = await self.switchboard.place(node, media, sealing_key=sealing_key, chat=chat)
+    async def _place(self, who: book.Whom, media: Media, chat: str) -> None:
+        line = await self._dial(who, media, chat)
         if not line.call.ended:
             self._about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
-    async def _whom(self, text: str) -> tuple[NodeId, bytes | None]:
-        """Who is meant: a node id, a card, or a name in the book; with the card's key. Raises InputError."""
+    async def _dial(
+        self, who: book.Whom, media: Media, chat: str, *, endpoint: str | None = None, provisional: bool = False
+    ) -> Line:
+        """Place a call; a card that they are called by seals the first link, and says which bot it is for."""
+        if who.card is not None:
+            _remember(self._cards, who.node, who.card)
+        key = who.card.sealing_key if who.card else None
+        return await self.switchboard.place(
+            who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional
+        )
+
+    async def _whom(self, text: str) -> book.Whom:
+        """Who is meant: a node id, a card, or a name in the book. Raises InputError."""
         if self.lookups.knows(text):
             raise InputError(f"{texts.shown(text, 60)} has to be looked up first.", f"/call {texts.shown(text, 60)}")
         if (who := book.whom(text)) is not None:
-            return who.node, who.card.sealing_key if who.card else None
+            return who
         answer = await ContactBook(self._store).resolve(text)
         if answer is None:
             raise NameNotFound(f"Nobody is known as {texts.shown(text, 60)}.")
-        return answer.node, None
+        return book.Whom(answer.node)
 
     # Names of name systems. Nobody waits for their servers but who has asked.
 
@@ -386,7 +398,7 @@ class Assistant:
         self._to_owner(name_texts.details(answer, int(time.time())))
 
     async def _save_named(self, answer: Answer, name: str) -> None:
-        self._saved(book.add(self._store, name, book.Whom(answer.node), own=self._own))
+        self._saved(book.add(self._store, name, _meant(answer), own=self._own))
 
     async def _answer(self, line: Line, media: Media | None) -> None:
         await self.switchboard.answer(line, media)
@@ -417,7 +429,7 @@ class Assistant:
             line = self.switchboard.latest
             if line is None:
                 raise InputError("There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card.")
-            who = book.Whom(line.peer)
+            who = self._known(line.peer)
         elif (read := book.whom(text)) is not None:
             who = read
         elif self.lookups.knows(text):
@@ -498,9 +510,13 @@ class Assistant:
         known = self._store.contact_of(node)
         if known is not None:
             return known
-        identity = self._origins.get(node)
-        name = book.free_name(self._store, identity.shown if identity else "", node)
-        return book.add(self._store, name, book.Whom(node), own=self._own)
+        who, identity = self._known(node), self._origins.get(node)
+        name = identity.shown if identity else who.card.name if who.card else ""
+        return book.add(self._store, book.free_name(self._store, name, node), who, own=self._own)
+
+    def _known(self, node: NodeId) -> book.Whom:
+        """A node, with the card that it was called by."""
+        return book.Whom(node, self._cards.get(node))
 
     # What the overlay's watch and the switchboard tell.
 
@@ -561,8 +577,23 @@ class Assistant:
         text = texts.link_in_chat(line, token)
         if (why := self._why.pop(line.number, "")) and line.call.ended:
             text = f"{texts.declined_with(why)} {text}"
-        contact, identity = self._store.contact_of(line.peer), self._origins.get(line.peer)
-        self._emit(Post("chat", text, token, line.chat, line=line, contact=contact, identity=identity))
+        contact = self._store.contact_of(line.peer)
+        self._emit(
+            Post("chat", text, token, line.chat, line=line, contact=contact, their_bot=self._bot_of(line, contact))
+        )
+
+    def _bot_of(self, line: Line, contact: Contact | None) -> str | None:
+        """The Telegram bot that a link of this call is for, as far as anything is known of it.
+
+        Who has come to the owner may have come from elsewhere than the card says, so where they wrote from goes first.
+        """
+        card, identity = self._cards.get(line.peer), self._origins.get(line.peer)
+        return (
+            (contact.telegram_bot if contact else None)
+            or (identity.bot if identity else None)
+            or (card.telegram_bot if card else "")
+            or None
+        )
 
     def _about(self, line: Line, text: str, *, actions: tuple[Act, ...] = (), live: bool = False) -> None:
         """Tell the owner about a call, where its links are read and written."""
@@ -596,7 +627,14 @@ async def _over(line: Line) -> None:
             await line.over.wait()
 
 
-def _key_in(answer: Answer) -> bytes | None:
-    """What a first request to the node of a name is sealed to: the key on the card in the name's records."""
-    card = name_book.card_of(answer)
-    return card.sealing_key if card else None
+def _meant(answer: Answer) -> book.Whom:
+    """Whom a name means: its node, and the card in its records."""
+    return book.Whom(answer.node, name_book.card_of(answer))
+
+
+def _remember(kept: OrderedDict[NodeId, _Kept], node: NodeId, value: _Kept) -> None:
+    """Keep something of a node, and of no more nodes than needed."""
+    kept[node] = value
+    kept.move_to_end(node)
+    while len(kept) > CALLS_REMEMBERED:
+        kept.popitem(last=False)

@@ -114,8 +114,8 @@ class Post:
     contact: Contact | None = None
     "Whom the link is for, or who is concerned."
 
-    identity: Identity | None = None
-    "Where the other side's link came from, if that is clear."
+    their_bot: str | None = None
+    "The other side's Telegram bot, by its user name: as saved, as it wrote to us, or as their card has it."
 
     missed: MissedCall | None = None
     "A call that came too late; several may be told in one message."

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
 
-from bot.conversation import Act, Action, Identity, Post
+from bot.conversation import Act, Action, Post
 from bot.messengers.telegram import letters, limits, render
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
 from bot.messengers.telegram.claim import claim, code_of, owner_of
@@ -62,8 +62,8 @@ def test_names_with_markup_and_hidden_characters_are_shown_safely() -> None:
 @pytest.mark.parametrize("bot", [None, "bob_bot"])
 @pytest.mark.parametrize("user", [None, "bob_example"])
 def test_each_link_for_the_owner_can_be_tapped_and_copied(token: str, bot: str | None, user: str | None) -> None:
-    who = contact(telegram_bot=bot, telegram_name=user)
-    text, rows = render.for_the_owner(Post("chat", f"Call: {as_copybara(token)}", token, contact=who))
+    who = contact(telegram_name=user)
+    text, rows = render.for_the_owner(Post("chat", f"Call: {as_copybara(token)}", token, contact=who, their_bot=bot))
     plain, marked = tdlib.parse_html(text)
     (address,) = tdlib.tappable(plain, marked)
     assert token in address
@@ -95,7 +95,7 @@ def test_every_link_fits_the_copy_button() -> None:
 def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
     chat: str, expected: tuple[int | str, str]
 ) -> None:
-    letter = letters.letter(Post("chat", as_copybara(SHORT), SHORT, chat, contact=contact(telegram_bot="bob_bot")))
+    letter = letters.letter(Post("chat", as_copybara(SHORT), SHORT, chat, their_bot="bob_bot"))
     assert letter is not None
     plain, _ = tdlib.parse_html(letter.text)
     assert (letter.chat, plain.startswith(expected[1])) == (expected[0], True)
@@ -103,7 +103,7 @@ def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
 
 
 def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
-    post = Post("chat", as_copybara(SHORT), SHORT, "telegram:group:-5:1", identity=Identity(bot="bob_bot"))
+    post = Post("chat", as_copybara(SHORT), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
     letter = letters.letter(post)
     assert letter is not None
     assert letter.text.startswith("/answer@bob_bot")

@@ -8,7 +8,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from shared.card import Card
 from shared.contacts import Trust
+from shared.links import SealedRequest, as_copybara, decode, find
+from tests.names.chain import Name
 from tests.telegram.people import Person, change, friends, two_people
 from tests.telegram.transcript import Transcript
 
@@ -18,6 +23,15 @@ CALL = "/call copybara.azero"
 async def start(anna: Person, bob: Person) -> None:
     """Both programs run and read."""
     await asyncio.gather(anna.begin(), bob.begin())
+
+
+async def card_of(person: Person) -> Card:
+    """Their card, as their bot gives it out."""
+    person.says("/card")
+    (found,) = find((await person.reads("contact card", "copybara:")).text)
+    card = decode(found.token)
+    assert isinstance(card, Card)
+    return card
 
 
 async def talk(anna: Person, bob: Person, seen: Transcript | None = None) -> None:
@@ -114,6 +128,47 @@ async def test_bot_to_bot_takes_no_tap(tmp_path: Path) -> None:
         assert len(world.between(anna.bot, bob.bot).messages) == 1, (
             "one message per link, and nothing is answered to it"
         )
+
+
+@pytest.mark.parametrize("whom", ["copybara.azero", "their card"])
+async def test_a_card_says_which_bot_the_very_first_link_is_for(tmp_path: Path, whom: str) -> None:
+    """Way 3 between strangers: the card in the name's records, or one that was pasted, names Bob's bot."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await start(anna, bob)
+        card = await card_of(bob)
+        anna.chain.names["copybara"] = Name({"staex-id": str(bob.id), "copybara-card": as_copybara(card.token)})
+        anna.says(f"/call {whom if whom == 'copybara.azero' else as_copybara(card.token)}")
+        link = await anna.read_in(world.between(anna.bot, bob.bot), "copybara:")
+        (found,) = find(link.text)
+        assert isinstance(decode(found.token), SealedRequest), "nobody but Bob can read it, Telegram neither"
+        ringing = await bob.reads("Somebody new is calling")
+        bob.human.taps_button(ringing, "Answer")
+        await asyncio.gather(anna.media(), bob.media())
+        assert world.taps == [("Bob", "Answer")]
+        saved = anna.human.taps_button(await anna.reads("Compare these words"), "Save contact")
+        assert (await anna.human.answer_to(saved))["text"] == "Saved."
+        await anna.reads("Saved")
+        with anna.store() as store:
+            contact = store.contact_of(bob.id)
+            assert contact is not None
+            assert (contact.telegram_bot, contact.sealing_key) == (bob.bot.username, card.sealing_key)
+
+
+async def test_a_card_whose_bot_cant_be_written_to_leaves_the_link_to_the_owner(tmp_path: Path) -> None:
+    """Without the bot-to-bot mode Telegram refuses, and Anna gets the link to be sent."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await start(anna, bob)
+        card = await card_of(bob)
+        anna.chain.names["copybara"] = Name({"staex-id": str(bob.id), "copybara-card": as_copybara(card.token)})
+        anna.says(CALL)
+        link = await anna.reads("Send this to the other person", "copybara:")
+        bob.human.tells(bob.bot, link.text)
+        ringing = await bob.reads("Somebody new is calling")
+        bob.human.taps_button(ringing, "Answer")
+        response = await bob.reads("Send this to the other person", "copybara:")
+        anna.human.tells(anna.bot, response.text)
+        await asyncio.gather(anna.media(), bob.media())
 
 
 async def test_bot_to_bot_brings_the_answer_of_a_first_contact_too(tmp_path: Path) -> None:

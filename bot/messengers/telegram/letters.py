@@ -17,10 +17,9 @@ def letter(post: Post) -> Outgoing | None:
         return _to_owner(post)
     assert post.token is not None
     route = route_of(post.chat)
-    bot = post.contact.telegram_bot if post.contact else None
-    bot = bot or (post.identity.bot if post.identity else None)
+    bot = post.their_bot
     by_hand = _by_hand(post, route.values[2] if route.way is Way.BUSINESS else "")
-    text = render.for_the_chat(post, bot)
+    text = render.for_the_chat(post)
     match route.way:
         case Way.BOT:
             return Outgoing(_bare(post), chat=f"@{route.values[0]}", instead=(by_hand,))

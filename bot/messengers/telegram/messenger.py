@@ -116,9 +116,7 @@ class Telegram:
                 self._show(call, post, came)
             elif self._is_result(post):
                 assert post.token is not None
-                contact = post.contact
-                html = render.for_the_chat(post, contact.telegram_bot if contact else None)
-                self._results.setdefault(call, html)
+                self._results.setdefault(call, render.for_the_chat(post))
             elif (letter := letters.letter(post)) is not None:
                 if letter.business and not self._may_reply(letter.business):
                     letter = letter.instead[0]

@@ -35,10 +35,10 @@ def with_link(text: str, token: str, link: str) -> str:
     return f"{as_html(before)}{' ' if before.endswith(' ') else ''}{shown_link}{as_html(after)}".strip()
 
 
-def for_the_chat(post: Post, bot: str | None) -> str:
+def for_the_chat(post: Post) -> str:
     """A link as the other side is to read it."""
     assert post.token is not None
-    return with_link(post.text, post.token, link_for(post.token, bot))
+    return with_link(post.text, post.token, link_for(post.token, post.their_bot))
 
 
 def for_the_owner(post: Post, user: str = "") -> tuple[str, Rows]:
@@ -46,7 +46,7 @@ def for_the_owner(post: Post, user: str = "") -> tuple[str, Rows]:
     assert post.token is not None
     contact = post.contact
     user = user or (contact.telegram_name or "" if contact else "")
-    link = link_for(post.token, contact.telegram_bot if contact else None)
+    link = link_for(post.token, post.their_bot)
     name = contact.name if contact else "the other person"
     if link.startswith("https:"):
         how = f"Tap it yourself, and {html.escape(name)}'s bot has it. Or send it to {html.escape(name)}:"
