@@ -1,4 +1,4 @@
-# `make demo` and `make test` do everything on a fresh Debian with Python 3.11, venv, pip and make.
+# `make demo` and `make test` do everything on a fresh Debian 12 with make and python3-venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call_diagram docs/call.md
-	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/telegram/test_ways.py tests/browser/test_page_states.py tests/browser/test_page_told.py
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/telegram/test_ways.py tests/telegram/test_handset.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_firefox.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .

@@ -10,6 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class TooBusy(Exception):
+    """This machine does too much else for a figure to say anything; the table keeps what it had."""
+
+
 @dataclass(frozen=True, slots=True)
 class Samples:
     """What several runs gave, in the order of the runs."""

@@ -47,7 +47,9 @@ class End:
     """A session and what it told."""
 
     def __init__(self, person: Person, other: NodeId, role: Role) -> None:
-        self.session = Session(person.overlay, other, role, Pattern(WIDTH, HEIGHT, RATE), self._told)
+        # The loopback overlay can always be used.
+        up = person.overlay.own_address
+        self.session = Session(person.overlay, other, role, Pattern(WIDTH, HEIGHT, RATE), self._told, overlay_up=up)
         loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[float] = loop.create_future()
         self._first_media: asyncio.Future[float] = loop.create_future()

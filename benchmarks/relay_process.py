@@ -1,8 +1,8 @@
-"""A node in the middle as a process of its own: one call between two legs, relayed or decoded and encoded again.
+"""A node in the middle as a process of its own: calls between two legs each, relayed or decoded and encoded again.
 
-JSON lines in, JSON lines out. `{"do": "begin", "how": "relay" | "transcode", "secret": …, "port": …}` opens a leg to
-that port of the far side and one for the near side, whose port is answered; both connect. `{"do": "end"}` ends the call
-and is answered by `{}`. The end of the input ends the process.
+JSON lines in, JSON lines out. `{"do": "begin", "how": "relay" | "transcode", "secret": …, "port": …}` begins one more
+call: it opens a leg to that port of the far side and one for the near side, whose port is answered; both connect.
+`{"do": "end"}` ends all calls and is answered by `{}`. The end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -73,21 +73,21 @@ class Call:
 
 
 async def serve() -> None:
-    """One call after the other."""
+    """Calls until they are ended, then others."""
     lines: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.buffer.readline()))
     print(json.dumps({"ready": True}), flush=True)
-    call: Call | None = None
+    calls: list[Call] = []
     while line := await lines.get():
         asked = json.loads(line)
         reply: dict[str, Any] = {}
         if asked["do"] == "begin":
-            call = Call(asked)
-            reply = {"port": await call.begin()}
-        elif call is not None:
-            await call.end()
-            call = None
+            calls.append(Call(asked))
+            reply = {"port": await calls[-1].begin()}
+        else:
+            while calls:
+                await calls.pop().end()
         print(json.dumps(reply), flush=True)
 
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import secrets
 import statistics
 import struct
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
+from benchmarks.middle import asked, middle
 from benchmarks.processes import processor_seconds
-from benchmarks.programs import ENVIRONMENT
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together, tracks
 from peer.leg import Leg
 from peer.port import OverlayPort
@@ -47,7 +43,7 @@ def measure(rounds: int = ROUNDS, seconds: float = SECONDS) -> Figure:
 
 
 async def _measure(rounds: int, seconds: float) -> Figure:
-    async with _middle() as node:
+    async with middle() as node:
         relayed, transcoded = await interleaved_tasks(
             rounds, lambda: _call(node, "relay", seconds), lambda: _call(node, "transcode", seconds)
         )
@@ -58,12 +54,6 @@ async def _measure(rounds: int, seconds: float) -> Figure:
         "A 640x480 call between the overlay and the handset page",
         (
             Row("processor, relayed", share, "decoded and encoded again by aiortc", again, "%", goal=GOAL),
-            Row(
-                "calls that one core carries, from that",
-                Samples.of(100 / value for value in share.values),
-                "decoded and encoded again by aiortc",
-                Samples.of(100 / value for value in again.values),
-            ),
             Row(
                 "a packet on its way, one relay",
                 Samples.of(each.delay for each in relayed),
@@ -140,8 +130,8 @@ async def _ends(node: Process, how: How, stack: AsyncExitStack) -> tuple[Leg, Le
     near_port = await OverlayPort.open(NEAR, OWN, interface="lo")
     stack.callback(far_port.close)
     stack.callback(near_port.close)
-    port = (await _asked(node, do="begin", how=how, secret=secret.hex(), port=far_port.port))["port"]
-    stack.push_async_callback(_asked, node, do="end")
+    port = (await asked(node, do="begin", how=how, secret=secret.hex(), port=far_port.port))["port"]
+    stack.push_async_callback(asked, node, do="end")
     far = Leg(far_port, handshake(Role.CALLER, secret), remote_port=None)
     near = Leg(near_port, handshake(Role.CALLEE, secret), remote_port=port)
     stack.push_async_callback(far.close)
@@ -171,28 +161,3 @@ def _setting(event: asyncio.Event) -> Any:
             event.set()
 
     return sink
-
-
-@contextlib.asynccontextmanager
-async def _middle() -> AsyncIterator[Process]:
-    command = (sys.executable, "-m", "benchmarks.relay_process")
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=ENVIRONMENT)
-    try:
-        await _reply(process)
-        yield process
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
-
-
-async def _asked(process: Process, **question: Any) -> dict[str, Any]:
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(question).encode() + b"\n")
-    return await _reply(process)
-
-
-async def _reply(process: Process) -> dict[str, Any]:
-    assert process.stdout is not None
-    reply: dict[str, Any] = json.loads(await process.stdout.readline())
-    return reply

@@ -67,7 +67,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _with_spread(samples: Samples) -> str:
     median, lowest, highest = (_number(value) for value in (samples.median, samples.lowest, samples.highest))
-    return median if lowest == highest else f"{median} ({lowest}-{highest})"
+    to = " to " if samples.lowest < 0 else "-"
+    return median if lowest == highest else f"{median} ({lowest}{to}{highest})"
 
 
 def _with_unit(number: str, unit: str) -> str:
@@ -76,8 +77,9 @@ def _with_unit(number: str, unit: str) -> str:
 
 def _number(value: float) -> str:
     """As many digits as a noisy machine gives meaning to."""
-    if value >= 100 or value == int(value):
+    size = abs(value)
+    if size >= 100 or value == int(value):
         return f"{value:,.0f}"
-    if value >= 10:
+    if size >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"{value:.2f}" if size >= 0.1 else f"{value:.3f}"

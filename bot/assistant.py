@@ -6,47 +6,24 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from bot import book, commands, name_book, name_texts, texts
-from bot.conversation import (
-    EVERYWHERE,
-    MAX_MESSAGE,
-    RINGING,
-    Act,
-    Action,
-    Identity,
-    IncomingMessage,
-    Post,
-)
+from bot.call_news import CallNews
+from bot.conversation import EVERYWHERE, MAX_MESSAGE, Act, Action, IncomingMessage, Post
 from bot.lookups import Lookups
+from bot.origins import Origins
+from bot.speech import Speech
+from peer.admission import Reading
 from peer.line import Line
-from peer.news import (
-    AnsweredAlone,
-    Changed,
-    MediaAgreed,
-    MediaArrived,
-    News,
-    Paired,
-    PhraseKnown,
-    Posted,
-    Recorded,
-    RemoteAnsweredAlone,
-    RemoteMediaChanged,
-    Rings,
-    Said,
-    TakesMessage,
-    Wrote,
-)
+from peer.news import News
 from peer.overlay.watch import OverlayState
-from peer.switchboard import STOP_SECONDS, Reading, Switchboard
+from peer.switchboard import STOP_SECONDS, Switchboard
 from shared.call import State
 from shared.card import Card
 from shared.contacts import Contact, Trust, check_name
 from shared.errors import CallRefused, CopybaraError, InputError, NameHeld, NameNotFound
-from shared.events import RemoteRinging
 from shared.links import find
 from shared.media import Media
 from shared.names import Answer
@@ -56,16 +33,14 @@ from shared.reasons import Reason
 from shared.store import Store
 
 CALLS_REMEMBERED = 100
-"Calls whose origin is kept, so that it can be saved with the contact."
-
-_Kept = TypeVar("_Kept")
+"Calls of the log that a button may still be about."
 
 Outcome = tuple[list[Post], CopybaraError | None]
 "What was posted after a name was looked up, and why nothing else was done."
 
 
 class Assistant:
-    """One owner's assistant."""
+    """One owner's assistant: reads what is written, and carries out what the owner wants."""
 
     def __init__(
         self,
@@ -78,10 +53,12 @@ class Assistant:
         post: Callable[[Post], None],
         call_changed: Callable[[Line], None],
         send_recordings: bool = False,
+        has_page: bool = False,
     ) -> None:
         """`post` writes a message, `call_changed` shows a call's new state; neither may block.
 
-        `send_recordings`: whether a recording goes along as a file, and not only its path.
+        `send_recordings`: whether a recording goes along as a file, and not only its path. `has_page`: whether there
+        is a handset page.
         """
         self.switchboard: Switchboard
         "Set by whoever makes both: each tells the other."
@@ -94,19 +71,19 @@ class Assistant:
         "The look-ups that the present command has begun, if somebody waits for them."
 
         self._own_card = own_card
-        self._write = post
-        self._send_recordings = send_recordings
+        self._has_page = has_page
         self._call_changed = call_changed
         self._overlay_was_down = False
         self._turn = asyncio.Lock()
-        self._heard: list[Post] | None = None
-        self._chat = EVERYWHERE
-        self._why: dict[int, str] = {}
-        self._origins: OrderedDict[NodeId, Identity | None] = OrderedDict()
-        "Who the links of a node came from; None if it was several."
-
-        self._cards: OrderedDict[NodeId, Card] = OrderedDict()
-        "The cards that nodes were called by."
+        self._speech = Speech(post)
+        self._origins = Origins()
+        self._news = CallNews(
+            store=store,
+            speech=self._speech,
+            origins=self._origins,
+            call_changed=call_changed,
+            send_recordings=send_recordings,
+        )
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on one message, and return everything that was posted meanwhile.
@@ -115,7 +92,7 @@ class Assistant:
         """
         text = message.text[:MAX_MESSAGE]
         async with self._turn:
-            with self._listening(message.chat) as heard:
+            with self._speech.listening(message.chat) as heard:
                 try:
                     if not (message.from_owner and commands.is_command(text)):
                         await self._read(text, message)
@@ -131,7 +108,7 @@ class Assistant:
         Names that it takes are looked up before it returns. Raises CopybaraError if it can't be carried out.
         """
         async with self._turn:
-            with self._listening(chat) as heard:
+            with self._speech.listening(chat) as heard:
                 awaited: list[asyncio.Task[Outcome]] = []
                 self._awaited = awaited
                 try:
@@ -156,7 +133,7 @@ class Assistant:
         Raises CallRefused when that call is over or stands elsewhere by now, and other CopybaraErrors.
         """
         async with self._turn:
-            with self._listening(chat):
+            with self._speech.listening(chat):
                 return await self._act(action)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
@@ -187,37 +164,39 @@ class Assistant:
 
     def save(self, name: str, who: book.Whom) -> Contact:
         """Save somebody under a name, in the calls that are up as well. Raises InputError."""
-        contact = book.add(self._store, name, who if who.card else self._known(who.node), own=self._own)
+        contact = book.add(self._store, name, who if who.card else self._origins.whom(who.node), own=self._own)
         self._named(contact)
         return contact
+
+    def block(self, line: Line) -> Contact:
+        """Let whoever rings ring no more, now or ever, and tell them nothing. Whoever isn't a contact is saved for it.
+
+        Raises CallRefused if the call doesn't ring any more.
+        """
+        self.switchboard.ignore(line)
+        for other in self.switchboard.lines:
+            if other is not line and other.peer == line.peer and other.call.state is State.RINGING:
+                self.switchboard.ignore(other)
+        return book.set_trust(self._store, self._contact_for(line.peer).name, Trust.BLOCK, None)
 
     def confirm(self, line: Line) -> None:
         """The link of a prepared call was posted: from now on it is a call like any other."""
         if line.provisional and not line.call.ended:
             line.provisional = False
             if line.call.state is State.CALLING:
-                self._about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+                self._speech.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     def discard(self, line: Line) -> None:
         """End a call that was prepared and isn't wanted any more."""
         if line.provisional and line.call.state is State.CALLING:
             self.switchboard.hang_up(line)
 
-    def greet(self) -> None:
-        """Tell the owner what a crash has ended."""
+    async def greet(self) -> None:
+        """Tell the owner what a crash has ended, and go on with what it has not."""
         for call in self.switchboard.interrupted:
             text = texts.interrupted(call.name or call.peer.short)
-            self._emit(Post("owner", text, chat=EVERYWHERE, call=call.reference.hex(), live=True))
-
-    @contextlib.contextmanager
-    def _listening(self, chat: str) -> Iterator[list[Post]]:
-        """Collect what is posted, and let what isn't said elsewhere be said in `chat`."""
-        heard: list[Post] = []
-        self._heard, self._chat = heard, chat
-        try:
-            yield heard
-        finally:
-            self._heard, self._chat = None, EVERYWHERE
+            self._speech.post(Post("owner", text, chat=EVERYWHERE, call=call.reference.hex(), live=True))
+        await self.switchboard.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
         """What goes on after a message was heard: names that are looked up."""
@@ -228,42 +207,31 @@ class Assistant:
     async def _read(self, text: str, message: IncomingMessage) -> None:
         found = find(text)
         if not found and message.from_owner and message.alone:
-            self._to_owner("I see no link and no command in that. /help lists what I can do.")
+            self._speech.to_owner("I see no link and no command in that. /help lists what I can do.")
         for link in found:
             reading = await self.switchboard.read(link.token, chat=message.chat, again=message.again)
             if reading.line is not None and message.identity is not None:
-                self._came_from(reading.line, message.identity)
+                self._origins.came_from(reading.line.peer, message.identity)
             if reading.missed is not None and message.tell_missed:
-                self._emit(Post("owner", texts.missed(reading.missed), chat=message.chat, missed=reading.missed))
+                self._speech.post(Post("owner", texts.missed(reading.missed), chat=message.chat, missed=reading.missed))
             elif message.from_owner and message.alone:
                 self._explain(reading, surely_a_link=link.prefixed)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
                 self._explain(reading, surely_a_link=True)
 
-    def _came_from(self, line: Line, identity: Identity) -> None:
-        known = self._origins.get(line.peer, identity)
-        # In a first contact anybody may write a response, so two that differ say nothing.
-        _remember(self._origins, line.peer, identity if known == identity else None)
-
-    def _learn(self, node: NodeId) -> None:
-        """After a call has connected: where its links came from is where later ones may go. Never trust."""
-        contact, identity = self._store.contact_of(node), self._origins.get(node)
-        if contact is not None and identity is not None:
-            book.learn(self._store, contact, identity)
-
     def _explain(self, reading: Reading, *, surely_a_link: bool) -> None:
         """In the owner's own chat every link gets a word; in a chat with others none that isn't for us does."""
         if (card := reading.card) is not None:
             if card.node == self._own:
-                self._to_owner(texts.own_card_seen())
+                self._speech.to_owner(texts.own_card_seen())
                 return
             name = book.free_name(self._store, card.name, card.node)
-            self._to_owner(texts.card_seen(card, self._store.contact_of(card.node), name))
+            self._speech.to_owner(texts.card_seen(card, self._store.contact_of(card.node), name))
         elif reading.line is None and reading.reason is not None:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
-                self._to_owner("I see no link and no command in that. /help lists what I can do.")
+                self._speech.to_owner("I see no link and no command in that. /help lists what I can do.")
             else:
-                self._to_owner(texts.refusal(reading.reason))
+                self._speech.to_owner(texts.refusal(reading.reason))
 
     # Commands.
 
@@ -274,46 +242,53 @@ class Assistant:
             case commands.LookUp():
                 self._look_up(command.name, chat, self._show_name)
             case commands.FollowName():
-                self._to_owner(name_texts.followed(*name_book.follow(self._store, command.name)))
+                self._speech.to_owner(name_texts.followed(*name_book.follow(self._store, command.name)))
             case commands.KeepName():
-                self._to_owner(name_texts.stays(name_book.stay(self._store, command.name)))
+                self._speech.to_owner(name_texts.stays(name_book.stay(self._store, command.name)))
             case commands.Answer():
-                await self._answer(self._ringing(), command.media)
+                await self._answer(self._ringing(or_held=True), command.media)
             case commands.Decline():
                 await self._decline(self._ringing(), command.why)
             case commands.HangUp() if (name := self.lookups.stop()) is not None:
-                self._to_owner(name_texts.given_up(name))
+                self._speech.to_owner(name_texts.given_up(name))
             case commands.HangUp():
                 line = self._current()
                 self.switchboard.hang_up(line)
                 await _over(line)
             case commands.ListContacts():
                 contacts = self._store.contacts()
-                self._to_owner("\n".join(map(texts.contact_line, contacts)) or texts.no_contacts())
+                self._speech.to_owner("\n".join(map(texts.contact_line, contacts)) or texts.no_contacts())
             case commands.AddContact():
                 self._add_contact(command.name, command.whom, chat)
             case commands.ShowContact():
                 contact = book.named(self._store, command.name)
-                self._to_owner(texts.contact_details(contact, book.is_paired(self._store, contact)))
+                self._speech.to_owner(texts.contact_details(contact, book.is_paired(self._store, contact)))
             case commands.SetTrust():
                 contact = book.set_trust(self._store, command.name, command.trust, command.media, command.hours)
-                self._to_owner(texts.trust_set(contact))
+                self._speech.to_owner(texts.trust_set(contact))
             case commands.SetEndpoint():
-                self._to_owner(texts.endpoint_set(book.set_endpoint(self._store, command.name, command.endpoint)))
+                contact = book.set_endpoint(self._store, command.name, command.endpoint)
+                self._speech.to_owner(texts.endpoint_set(contact))
             case commands.RenameContact():
                 renamed = book.rename(self._store, command.old, command.new)
-                self._to_owner(texts.renamed(command.old, renamed.name))
+                self._speech.to_owner(texts.renamed(command.old, renamed.name))
             case commands.RemoveContact():
-                self._to_owner(texts.removed(book.remove(self._store, command.name)))
+                self._speech.to_owner(texts.removed(book.remove(self._store, command.name)))
             case commands.ShowCard():
                 card = self._own_card()
-                self._to_owner(texts.card(card.token, card.name), card.token)
+                self._speech.to_owner(texts.card(card.token, card.name), card.token)
+            case commands.OpenHandset() if self._has_page:
+                self._speech.to_owner(texts.HANDSET_PAGE, handset=True)
+            case commands.OpenHandset():
+                raise InputError(
+                    "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
+                )
             case commands.Status():
-                self._to_owner(texts.status(str(self._own), self._overlay, self.switchboard.lines))
+                self._speech.to_owner(texts.status(str(self._own), self._overlay, self.switchboard.lines))
                 for line in self.switchboard.lines:
                     self._call_changed(line)
             case commands.Help():
-                self._to_owner(texts.HELP)
+                self._speech.to_owner(texts.help_with(page=self._has_page))
 
     async def _call(self, whom: str, media: Media, chat: str) -> None:
         if self.lookups.knows(whom):
@@ -322,20 +297,20 @@ class Assistant:
         await self._place(await self._whom(whom), media, chat)
 
     async def _call_named(self, answer: Answer, media: Media, chat: str) -> None:
-        self._to_owner(name_texts.found(answer))
+        self._speech.to_owner(name_texts.found(answer))
         await self._place(_meant(answer), media, chat)
 
     async def _place(self, who: book.Whom, media: Media, chat: str) -> None:
         line = await self._dial(who, media, chat)
         if not line.call.ended:
-            self._about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+            self._speech.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     async def _dial(
         self, who: book.Whom, media: Media, chat: str, *, endpoint: str | None = None, provisional: bool = False
     ) -> Line:
         """Place a call; a card that they are called by seals the first link, and says which bot it is for."""
         if who.card is not None:
-            _remember(self._cards, who.node, who.card)
+            self._origins.called_by(who.node, who.card)
         key = who.card.sealing_key if who.card else None
         return await self.switchboard.place(
             who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional
@@ -364,13 +339,13 @@ class Assistant:
         task = self.lookups.begin(name, finish)
         if self._awaited is not None:
             self._awaited.append(task)
-        self._to_owner(name_texts.looking_up(name))
+        self._speech.to_owner(name_texts.looking_up(name))
 
     async def _go_on(
         self, found: Answer | CopybaraError, *, chat: str, then: Callable[[Answer], Awaitable[None]], awaited: bool
     ) -> Outcome:
         async with self._turn:
-            with self._listening(chat) as heard:
+            with self._speech.listening(chat) as heard:
                 try:
                     if isinstance(found, CopybaraError):
                         raise found
@@ -395,26 +370,34 @@ class Assistant:
         return result
 
     async def _show_name(self, answer: Answer) -> None:
-        self._to_owner(name_texts.details(answer, int(time.time())))
+        self._speech.to_owner(name_texts.details(answer, int(time.time())))
 
     async def _save_named(self, answer: Answer, name: str) -> None:
         self._saved(book.add(self._store, name, _meant(answer), own=self._own))
 
     async def _answer(self, line: Line, media: Media | None) -> None:
+        held = line.held is not None
         await self.switchboard.answer(line, media)
-        self._about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
+        if held:
+            self._news.changed(line)
+        else:
+            self._speech.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
 
     async def _decline(self, line: Line, why: str = "") -> None:
         if why:
-            self._why[line.number] = why
+            self._news.because(line, why)
         self.switchboard.decline(line)
         await _over(line)
 
-    def _ringing(self) -> Line:
-        """The call that rings; the latest if several do. Raises CallRefused."""
-        for line in reversed(self.switchboard.lines):
-            if line.call.state is State.RINGING:
-                return line
+    def _ringing(self, *, or_held: bool = False) -> Line:
+        """The call that rings; the latest if several do. `or_held`: else one that waits for the owner's word.
+
+        Raises CallRefused.
+        """
+        for wanted in (State.RINGING, State.ACTIVE, State.RECONNECTING):
+            for line in reversed(self.switchboard.lines):
+                if line.call.state is wanted and (wanted is State.RINGING or (or_held and line.held is not None)):
+                    return line
         raise CallRefused("Nobody is calling.", "Wait for a call, or make one with /call NAME.")
 
     def _current(self) -> Line:
@@ -426,10 +409,10 @@ class Assistant:
 
     def _add_contact(self, name: str, text: str | None, chat: str) -> None:
         if text is None:
-            line = self.switchboard.latest
+            line = self.switchboard.lines.latest
             if line is None:
                 raise InputError("There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card.")
-            who = self._known(line.peer)
+            who = self._origins.whom(line.peer)
         elif (read := book.whom(text)) is not None:
             who = read
         elif self.lookups.knows(text):
@@ -444,16 +427,16 @@ class Assistant:
             if line.peer == contact.node:
                 line.contact = contact.name
                 if line.connected is not None:
-                    self._learn(contact.node)
-        latest = self.switchboard.latest
+                    self._news.learn(contact.node)
+        latest = self.switchboard.lines.latest
         if latest is not None and latest.peer == contact.node:
-            self._learn(contact.node)
+            self._news.learn(contact.node)
 
     def _saved(self, contact: Contact) -> None:
         self._named(contact)
-        latest = self.switchboard.latest
+        latest = self.switchboard.lines.latest
         text = texts.contact_saved(contact, book.is_paired(self._store, contact))
-        self._to_owner(text, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
+        self._speech.to_owner(text, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
 
     # Taps.
 
@@ -468,9 +451,7 @@ class Assistant:
                 await self._decline(self._line(action.call))
             case Act.BLOCK:
                 line = self._line(action.call)
-                self.switchboard.ignore(line)
-                contact = self._contact_for(line.peer)
-                self._to_owner(texts.trust_set(book.set_trust(self._store, contact.name, Trust.BLOCK, None)))
+                self._speech.to_owner(texts.trust_set(self.block(line)))
                 await _over(line)
             case Act.HANG_UP:
                 line = self._line(action.call)
@@ -483,7 +464,7 @@ class Assistant:
                 self._saved(self._contact_for(node))
             case Act.TRUST:
                 contact = self._contact_for(self._node_of(action.call))
-                self._to_owner(texts.trust_set(book.set_trust(self._store, contact.name, Trust.AUTO, None)))
+                self._speech.to_owner(texts.trust_set(book.set_trust(self._store, contact.name, Trust.AUTO, None)))
         return texts.TAPPED[action.act]
 
     def _line(self, call: str) -> Line:
@@ -495,7 +476,7 @@ class Assistant:
 
     def _node_of(self, call: str) -> NodeId:
         """Whose call it is or was. Raises CallRefused if that isn't known any more."""
-        latest = self.switchboard.latest
+        latest = self.switchboard.lines.latest
         lines = self.switchboard.lines if latest is None else [*self.switchboard.lines, latest]
         for line in lines:
             if line.id == call:
@@ -510,114 +491,27 @@ class Assistant:
         known = self._store.contact_of(node)
         if known is not None:
             return known
-        who, identity = self._known(node), self._origins.get(node)
-        name = identity.shown if identity else who.card.name if who.card else ""
-        return book.add(self._store, book.free_name(self._store, name, node), who, own=self._own)
-
-    def _known(self, node: NodeId) -> book.Whom:
-        """A node, with the card that it was called by."""
-        return book.Whom(node, self._cards.get(node))
+        name = book.free_name(self._store, self._origins.name_of(node), node)
+        return book.add(self._store, name, self._origins.whom(node), own=self._own)
 
     # What the overlay's watch and the switchboard tell.
 
+    def told(self, line: Line, news: News) -> None:
+        """Something has happened to a call."""
+        self._news.told(line, news)
+
     async def overlay_changed(self, state: OverlayState) -> None:
         """Tell the owner when calls can't be made any more, and when they can again."""
+        self.switchboard.overlay_changed()
         if state.error is not None:
-            self._to_owner(texts.overlay_down(self._overlay, state.error))
+            self._speech.to_owner(texts.overlay_down(self._overlay, state.error))
         elif self._overlay_was_down:
-            self._to_owner(texts.overlay_back(self._overlay))
+            self._speech.to_owner(texts.overlay_back(self._overlay))
         self._overlay_was_down = state.error is not None
-
-    def told(self, line: Line, news: News) -> None:
-        """Put what happens to calls into words."""
-        match news:
-            case Posted():
-                self._post_link(line, news.token)
-            case Rings():
-                self._about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
-            case AnsweredAlone():
-                self._about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
-            case TakesMessage():
-                self._about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
-            case Recorded():
-                file = news.path if self._send_recordings else None
-                self._emit(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
-            case PhraseKnown():
-                if not line.call.paired:
-                    self._about(line, texts.phrase(line), actions=() if line.contact else (Act.SAVE,))
-            case Said():
-                ringing = isinstance(news.noted.event, RemoteRinging)
-                self._about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
-            case Wrote():
-                self._about(line, texts.wrote(line, news.text))
-            case Changed():
-                self._changed(line)
-            case RemoteAnsweredAlone():
-                self._about(line, texts.remote_answered_alone(line))
-            case MediaArrived() | MediaAgreed() | Paired():
-                if not line.call.ended:  # its end is told with everything that belongs to it, and only then
-                    self._call_changed(line)
-            case RemoteMediaChanged():
-                pass  # seen where the picture is
-
-    def _changed(self, line: Line) -> None:
-        match line.call.state:
-            case State.ACTIVE:
-                self._learn(line.peer)
-                self._about(line, texts.connected(line), actions=(Act.HANG_UP,), live=True)
-            case State.RECONNECTING:
-                self._about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
-            case State.ENDED:
-                self._why.pop(line.number, None)
-                if not (line.provisional and line.connected is None):
-                    self._about(line, texts.ended(line), live=True)
-        self._call_changed(line)
-
-    def _post_link(self, line: Line, token: str) -> None:
-        text = texts.link_in_chat(line, token)
-        if (why := self._why.pop(line.number, "")) and line.call.ended:
-            text = f"{texts.declined_with(why)} {text}"
-        contact = self._store.contact_of(line.peer)
-        self._emit(
-            Post("chat", text, token, line.chat, line=line, contact=contact, their_bot=self._bot_of(line, contact))
-        )
-
-    def _bot_of(self, line: Line, contact: Contact | None) -> str | None:
-        """The Telegram bot that a link of this call is for, as far as anything is known of it.
-
-        Who has come to the owner may have come from elsewhere than the card says, so where they wrote from goes first.
-        """
-        card, identity = self._cards.get(line.peer), self._origins.get(line.peer)
-        return (
-            (contact.telegram_bot if contact else None)
-            or (identity.bot if identity else None)
-            or (card.telegram_bot if card else "")
-            or None
-        )
-
-    def _about(self, line: Line, text: str, *, actions: tuple[Act, ...] = (), live: bool = False) -> None:
-        """Tell the owner about a call, where its links are read and written."""
-        self._emit(Post("owner", text, chat=line.chat, actions=actions, line=line, live=live))
 
     def _tell(self, error: CopybaraError) -> None:
         text = name_texts.held(error) if isinstance(error, NameHeld) else f"{error.sentence} {error.hint}".strip()
-        self._to_owner(text)
-
-    def _to_owner(
-        self,
-        text: str,
-        token: str | None = None,
-        *,
-        actions: tuple[Act, ...] = (),
-        contact: Contact | None = None,
-        call: str | None = None,
-    ) -> None:
-        self._emit(Post("owner", text, token, self._chat, actions=actions, contact=contact, call=call))
-
-    def _emit(self, post: Post) -> None:
-        if self._heard is not None:
-            self._heard.append(post)
-        self._write(post)
+        self._speech.to_owner(text)
 
 
 async def _over(line: Line) -> None:
@@ -630,11 +524,3 @@ async def _over(line: Line) -> None:
 def _meant(answer: Answer) -> book.Whom:
     """Whom a name means: its node, and the card in its records."""
     return book.Whom(answer.node, name_book.card_of(answer))
-
-
-def _remember(kept: OrderedDict[NodeId, _Kept], node: NodeId, value: _Kept) -> None:
-    """Keep something of a node, and of no more nodes than needed."""
-    kept[node] = value
-    kept.move_to_end(node)
-    while len(kept) > CALLS_REMEMBERED:
-        kept.popitem(last=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from bot.conversation import EVERYWHERE, Messenger, Post
+from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post
 from peer.line import Line
 
 
@@ -23,7 +23,7 @@ class Chats:
                 await stack.enter_async_context(messenger.running())
             yield
 
-    def ready(self, node: str, notices: list[str], handset: str | None) -> None:
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say that links can be read and calls be made from now on."""
         for messenger in self.messengers:
             messenger.ready(node, notices, handset)

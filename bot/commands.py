@@ -127,6 +127,11 @@ class ShowCard:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenHandset:
+    """`/handset`"""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """`/status`"""
 
@@ -152,6 +157,7 @@ Command = (
     | FollowName
     | KeepName
     | ShowCard
+    | OpenHandset
     | Status
     | Help
 )
@@ -270,6 +276,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "contact": _contact,
     "name": _name,
     "card": _alone(ShowCard()),
+    "handset": _alone(OpenHandset()),
     "status": _alone(Status()),
     "help": _alone(Help()),
     "start": lambda _words, _text: Help(),

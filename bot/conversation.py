@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from peer.admission import MissedCall
 from peer.line import Line
-from peer.switchboard import MissedCall
 from shared.contacts import Contact
 from shared.media import Media
 
@@ -120,6 +121,9 @@ class Post:
     missed: MissedCall | None = None
     "A call that came too late; several may be told in one message."
 
+    handset: bool = False
+    "Whether the owner wants to open the handset page: each messenger shows the way there in its own manner."
+
     file: Path | None = None
     "A recording that goes along to the owner, if the messenger can carry files; the text names it as well."
 
@@ -146,6 +150,20 @@ class Listener(Protocol):
         """End a call that was prepared and isn't wanted any more."""
 
 
+class HandsetPage(Protocol):
+    """The way to the handset page, as messengers see it."""
+
+    @property
+    def address(self) -> str:
+        """With the key in it: only this machine's user may see it."""
+
+    def address_for(self, place: str, used: Callable[[], None]) -> str:
+        """An address for a place that others can read, good once and for an hour; `used` is called when it was opened.
+
+        Asked again for the same place it is the same, until it was opened or half of its time is over.
+        """
+
+
 class Messenger(Protocol):
     """One way to read and write messages. Implementations live in bot/messengers/."""
 
@@ -155,11 +173,8 @@ class Messenger(Protocol):
     async def run(self, listener: Listener) -> None:
         """Let the listener hear every message until the conversation is over."""
 
-    def ready(self, node: str, notices: list[str], handset: str | None) -> None:
-        """Say that links can be read and calls be made from now on.
-
-        `handset` is the address of the handset page, with its key in it: only this machine's user may see it.
-        """
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
+        """Say that links can be read and calls be made from now on. `handset` is None if no page is served."""
 
     def handles(self, chat: str) -> bool:
         """Whether that conversation is one of this messenger's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from bot.reception import Reception
 from bot.settings import own_card
@@ -33,6 +33,13 @@ class Handset:
     def address(self) -> str:
         """What the owner opens. The key is in it."""
         return self._server.session.address
+
+    def address_for(self, place: str, used: Callable[[], None]) -> str:
+        """What the owner opens from a place that others can read, such as a chat: it leads to the page once.
+
+        The same for the same place, as long as it is good for a while; `used` is called when it has been opened.
+        """
+        return self._server.session.address_with(self._server.tickets.issue(place, used))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

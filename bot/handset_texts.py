@@ -141,6 +141,11 @@ def explained_card(card: Card, known: Contact | None) -> str:
     return texts.card_seen(card, known).partition("\n")[0]
 
 
+def goes_on(line: Line) -> str:
+    """The notice of a call that was taken up again after the program was killed."""
+    return f"The call with {line.name} goes on after this program was killed, without asking."
+
+
 def gone() -> str:
     """A request about a call that isn't there any more."""
     return "That call is over."

@@ -22,6 +22,8 @@ from peer.handset.protocol import (
     Act,
     AddContact,
     Answer,
+    Audible,
+    Block,
     Decline,
     Done,
     Explain,
@@ -46,7 +48,7 @@ from peer.handset.quality import quality
 from peer.handset.shown_link import shown_link
 from peer.line import Line
 from peer.link_reader import CallLink, LinkReader, OwnLink, SaidLink
-from peer.media import HANDSET
+from peer.media import DEVICES, HANDSET
 from peer.news import (
     AnsweredAlone,
     Changed,
@@ -120,7 +122,14 @@ class Reception:
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
         self._links: dict[int, ShowLink] = {}
+        self._rings_there: set[int] = set()
         self._contacts: list[page_protocol.Contact] = []
+        self._audible: Page | None = None
+        "The page that has said last that it can be heard."
+
+        self._unheard: set[int] = set()
+        "Calls whose automatic answer nobody here has heard of yet."
+
         pages.listen(self._page_changed)
 
     def endpoint(self, number: int) -> HandsetEndpoint:
@@ -131,6 +140,21 @@ class Reception:
     def attended(self) -> bool:
         """Whether somebody has the page open."""
         return self._pages.current is not None
+
+    def chime(self, number: int) -> bool:
+        """Give the notice of an automatic answer at the page. Returns False when no page can be heard."""
+        if self._audible is None or self._audible is not self._pages.current:
+            return False
+        self._unheard.discard(number)
+        for line in self._lines:
+            if line.number == number:
+                self._answered_alone(line, chime=True)
+        return True
+
+    def unheard(self, number: int) -> None:
+        """Give the notice at a page as soon as one can be heard."""
+        if not self.chime(number):
+            self._unheard.add(number)
 
     async def run(self) -> None:
         """Once a second tell the page how good the calls are, and whether anything else has changed."""
@@ -180,24 +204,23 @@ class Reception:
             case Rings():
                 send(self._call(line))
                 send(page_protocol.Ring(call=number, sentence=texts.rings(line, news.reason)))
-            case AnsweredAlone():
+            case AnsweredAlone() | TakesMessage():
                 send(self._call(line))
-                self._answered_alone(line, "us", texts.answered_alone(line))
+                self._answered_alone(line)
             case RemoteAnsweredAlone():
                 send(self._call(line))
-                self._answered_alone(line, "them", texts.remote_answered_alone(line))
-            case TakesMessage():
-                send(self._call(line))
-                send(page_protocol.Said(call=number, sentence=texts.takes_message(line)))
+                self._answered_alone(line)
+                if not self._hears_theirs(line):
+                    self.unheard(number)
             case Recorded():
                 send(page_protocol.Said(call=number, sentence=texts.recorded(line, news.path)))
             case Said():
-                ringing = isinstance(news.noted.event, RemoteRinging)
-                send(
-                    page_protocol.Said(
-                        call=number, sentence=texts.remote_rings(line) if ringing else texts.unproven(line)
-                    )
-                )
+                if isinstance(news.noted.event, RemoteRinging):
+                    self._rings_there.add(number)
+                    send(self._call(line))
+                    send(page_protocol.Said(call=number, sentence=texts.remote_rings(line)))
+                else:
+                    send(page_protocol.Said(call=number, sentence=texts.unproven(line)))
             case Wrote():
                 self._wrote(line, news.text, ours=False)
             case RemoteMediaChanged():
@@ -217,12 +240,15 @@ class Reception:
         if line.call.ended:
             for kept in (self._endpoints, self._texts, self._links):
                 kept.pop(line.number, None)
+            for numbers in (self._unheard, self._rings_there):
+                numbers.discard(line.number)
             self._pages.send(page_protocol.Log(log=self._log()))
 
     def _page_changed(self) -> None:
         """A page that has just come sends nothing yet, and one that has left nothing any more."""
         for line in self._lines:
             self._show_media(line)
+            self._answered_alone(line)
             if line.call.state is State.RINGING:
                 self._pages.send(page_protocol.Ring(call=line.number, sentence=texts.rings(line, line.reason)))
 
@@ -231,8 +257,24 @@ class Reception:
         if line.session is not None and line.number in self._endpoints and self._pages.current is None:
             line.session.show_media(NOTHING_SENT)
 
-    def _answered_alone(self, line: Line, by: Any, sentence: str) -> None:
-        self._pages.send(page_protocol.AnsweredAlone(call=line.number, by=by, sentence=sentence))
+    def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
+        """Tell the page of an automatic answer, if it was one. With `chime` nobody was asked in any case."""
+        sentence = ""
+        if line.automatic:
+            sentence = texts.takes_message(line) if line.machine else texts.answered_alone(line)
+        elif line.remote_automatic:
+            sentence = texts.remote_answered_alone(line)
+        elif chime:
+            sentence = handset_texts.goes_on(line)
+        if sentence:
+            by: Any = "them" if line.remote_automatic and not line.automatic else "us"
+            self._pages.send(page_protocol.AnsweredAlone(call=line.number, by=by, sentence=sentence, chime=chime))
+
+    def _hears_theirs(self, line: Line) -> bool:
+        """Whether the notice that the other side sends is heard here: by the speaker, or at a page from its start."""
+        if (endpoint := self._endpoints.get(line.number)) is not None:
+            return endpoint.answered_alone()
+        return DEVICES in (line.endpoint or "").split("+")
 
     def _wrote(self, line: Line, text: str, *, ours: bool) -> None:
         kept = self._texts.setdefault(line.number, deque(maxlen=TEXTS_KEPT))
@@ -255,6 +297,7 @@ class Reception:
             trust="trusted" if trusted else "contact" if contact else "stranger",
             trust_words=handset_texts.trust_words(line, contact),
             automatic=line.automatic,
+            rings_there=line.number in self._rings_there,
             remote_automatic=line.remote_automatic,
             handset=line.number in self._endpoints,
             endpoint=line.endpoint or "",
@@ -327,6 +370,8 @@ class Reception:
         """Do it. Raises CopybaraError with a sentence about why not."""
         sentence, call = "", None
         match message:
+            case Audible():
+                self._can_be_heard(page, message.on)
             case Explain():
                 page.send(self._explain(message.text))
             case Act():
@@ -342,6 +387,8 @@ class Reception:
                 )
             case Decline():
                 self.assistant.switchboard.decline(self._line(message.call))
+            case Block():
+                sentence = texts.trust_set(self.assistant.block(self._line(message.call)))
             case HangUp():
                 self.assistant.switchboard.hang_up(self._line(message.call))
             case Write():
@@ -372,7 +419,7 @@ class Reception:
                 contact = self._store.remove_contact(message.name)
                 self._renamed(contact.node, None)
                 sentence = texts.removed(contact)
-        if isinstance(message, SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
+        if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
             self._refresh_contacts()
             for line in self._lines:
                 self._pages.send(self._call(line))
@@ -451,6 +498,14 @@ class Reception:
         except LocalProtocolError:
             raise CallRefused("The call isn't connected, so nothing can be written.", "Wait for it.") from None
         self._wrote(line, text, ours=True)
+
+    def _can_be_heard(self, page: Page, on: bool) -> None:
+        if on:
+            self._audible = page
+            for number in tuple(self._unheard):
+                self.chime(number)
+        elif self._audible is page:
+            self._audible = None
 
     def _set_media(self, message: SetMedia) -> None:
         line = self._line(message.call)

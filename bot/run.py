@@ -75,8 +75,8 @@ async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
         notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
         if handset:
             notices += handset.notices
-        chats.ready(str(own), notices, handset.address if handset else None)
-        assistant.greet()
+        chats.ready(str(own), notices, handset)
+        await assistant.greet()
         tasks = [
             asyncio.create_task(watch.run(assistant.overlay_changed)),
             asyncio.create_task(stopping.wait()),
@@ -104,8 +104,13 @@ def _assistant(
 
     def endpoint(name: str, occasion: Occasion) -> Endpoint:
         if handset is not None:
-            page = functools.partial(handset.reception.endpoint, occasion.number)
-            occasion = dataclasses.replace(occasion, handset=page, attended=handset.reception.attended)
+            reception, number = handset.reception, occasion.number
+            occasion = dataclasses.replace(
+                occasion,
+                handset=functools.partial(reception.endpoint, number),
+                chime=functools.partial(reception.chime, number),
+                unheard=functools.partial(reception.unheard, number),
+            )
         return make(name, config, recordings=home.recordings, occasion=occasion)
 
     in_console = any(isinstance(messenger, Console) for messenger in chats.messengers)
@@ -125,6 +130,7 @@ def _assistant(
         post=chats.post,
         call_changed=chats.call_changed,
         send_recordings=config.media.send_recordings,
+        has_page=handset is not None,
     )
 
     def tell(line: Line, news: News) -> None:
@@ -143,6 +149,7 @@ def _assistant(
         endpoint=endpoint,
         usual=usual,
         tell=tell,
+        waits=handset.reception.attended if handset else lambda: False,
     )
     if handset is not None:
         handset.reception.assistant = assistant
@@ -163,7 +170,7 @@ class _Desk:
         match question:
             case Say():
                 posts = await self._assistant.obey(question.text, CHAT)
-                return Reply(posts=[_as_dict(post) for post in posts])
+                return Reply(posts=[self._as_dict(post) for post in posts])
             case AskStatus():
                 return Reply(status=await self._status())
 
@@ -177,10 +184,14 @@ class _Desk:
             "node": str(self._own),
             "overlay": {"name": self._overlay.name, "address": address, "error": error},
             "running_since": int(self._started),
-            "handset": self._handset.address if self._handset else None,
+            "handset": self._page,
             "calls": [line.report() for line in self._assistant.switchboard.lines],
         }
 
+    def _as_dict(self, post: Post) -> dict[str, object]:
+        return {"to": post.to, "text": with_commands(post, self._page), "token": post.token}
 
-def _as_dict(post: Post) -> dict[str, object]:
-    return {"to": post.to, "text": with_commands(post), "token": post.token}
+    @property
+    def _page(self) -> str | None:
+        """The address of the handset page."""
+        return self._handset.address if self._handset else None

@@ -10,9 +10,9 @@ import datetime
 from pathlib import Path
 
 from bot.conversation import Act, Post
+from peer.admission import MissedCall
 from peer.line import Line
 from peer.media import only_for_trusted
-from peer.switchboard import MissedCall
 from shared.call import EndReason, State
 from shared.card import Card
 from shared.contacts import Contact, Trust
@@ -24,7 +24,9 @@ from shared.reasons import Reason
 MAX_SHOWN = 400
 "Characters of somebody else's text that are repeated."
 
-HELP = """\
+_HANDSET_HELP = "/handset                    the page to talk at, in your browser\n"
+
+HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
 /answer [audio|video]       take the call that rings
 /decline [why]              refuse it
@@ -36,9 +38,13 @@ HELP = """\
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
 /card                       your own contact card, to give away
+{_HANDSET_HELP}\
 /status                     what is going on
 
 Paste a link that somebody sent you, and I read it."""
+
+HANDSET_PAGE = "The handset page opens in the browser of the computer that I run on:"
+"Before the way there, which each messenger shows in its own manner."
 
 _REFUSALS = {
     Reason.MALFORMED: "That link is damaged. Ask for it again, and copy it as a whole.",
@@ -98,6 +104,11 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
     return f"{clean[:limit]}…" if len(clean) > limit else clean
 
 
+def help_with(*, page: bool) -> str:
+    """What there is to be said to the bot; `page`: whether there is a handset page."""
+    return HELP if page else HELP.replace(_HANDSET_HELP, "")
+
+
 def refusal(reason: Reason) -> str:
     """Why a link was not used."""
     return _REFUSALS[reason]
@@ -154,11 +165,16 @@ def recorded(line: Line, path: Path) -> str:
 
 def connected(line: Line) -> str:
     """The call is up."""
-    return f"Connected with {line.name} ({line.media.words})."
+    text = f"Connected with {line.name} ({line.media.words})."
+    if line.held is not None:
+        text += " Your microphone and camera stay off until you say so, for nobody may be here: /answer turns them on"
+    return text
 
 
 def reconnecting(line: Line) -> str:
-    """The path is lost."""
+    """The path is lost, or the program itself was gone."""
+    if line.taken_up is not None:
+        return f"This program was killed in the call with {line.name}. Trying to reconnect for a minute …"
     return f"Nothing is heard from {line.name} any more. Trying to reconnect for a minute …"
 
 
@@ -188,7 +204,7 @@ def ended(line: Line) -> str:
 
 def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> str:
     """The same, from its parts; `known`: the name is a contact's."""
-    # A stranger isn't told that we are busy, see peer/switchboard.py.
+    # A stranger isn't told that we are busy, see peer/line_runner.py.
     form = _STRANGER_BUSY if reason is EndReason.BUSY and not known else _ENDINGS[reason]
     sentence = form.format(name=name)
     if detail:
@@ -295,8 +311,13 @@ def missed(call: MissedCall) -> str:
     return f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}."
 
 
-def with_commands(post: Post) -> str:
-    """A post for those who have no buttons: what can be done about it is said as the commands to type."""
+def with_commands(post: Post, page: str | None) -> str:
+    """A post for this machine's user, who has no buttons: what can be done about it is said as the commands to type.
+
+    `page` is the address of the handset page, if there is one.
+    """
+    if post.handset and page is not None:
+        return f"{post.text}\n{page}"
     if Act.ANSWER in post.actions:
         return f"{post.text} /answer, /answer audio, or /decline"
     if Act.SAVE in post.actions:

@@ -6,6 +6,7 @@ It is one data channel that both sides know of beforehand (RFC 8831, section 6.5
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
@@ -21,6 +22,9 @@ MAX_ARRIVED = 256
 MAX_UNSENT = 16 * MAX_MESSAGE
 "Bytes that may wait to be sent. Nobody writes so much to a side that takes it; so it doesn't."
 
+HURRY_SECONDS = 0.1
+"Between two copies of what somebody waits for."
+
 
 class ControlChannel:
     """Sends and receives messages; `async for message in channel` ends when the channel does.
@@ -30,6 +34,9 @@ class ControlChannel:
 
     def __init__(self, transport: ControlTransport, *, on_close: Callable[[], None]) -> None:
         """Prepare the channel on a transport. `on_close` is called when the other side ends the association."""
+        self.opened = asyncio.Event()
+        "Set once messages leave, and once none ever will."
+
         self._transport = transport
         self._on_close = on_close
         self._unsent: deque[bytes] = deque()
@@ -38,7 +45,7 @@ class ControlChannel:
         self._error: RemoteProtocolError | None = None
         parameters = RTCDataChannelParameters(label="control", negotiated=True, id=CONTROL_STREAM)
         self._channel = RTCDataChannel(transport, parameters)
-        self._channel.on("open", self._flush)
+        self._channel.on("open", self._open)
         self._channel.on("message", self._message)
         self._channel.on("close", self._close)
 
@@ -57,8 +64,16 @@ class ControlChannel:
             self.end(RemoteProtocolError("The other side takes no messages any more."))
 
     async def drain(self) -> None:
-        """Wait until the other side has acknowledged everything that was sent, or the channel has ended."""
-        await self._transport.delivered.wait()
+        """Wait until the other side has acknowledged everything that was sent, or the channel has ended.
+
+        Somebody waits, so what got lost is sent again every HURRY_SECONDS.
+        """
+        while not self._transport.delivered.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HURRY_SECONDS):
+                    await self._transport.delivered.wait()
+                continue
+            self._transport.hurry()
 
     def end(self, error: RemoteProtocolError | None = None) -> None:
         """Take and give no more messages. The iteration ends after those that are there, with `error` if given."""
@@ -69,6 +84,7 @@ class ControlChannel:
         self._unsent.clear()
         self._arrived.put_nowait(None)
         self._transport.delivered.set()
+        self.opened.set()
 
     def __aiter__(self) -> AsyncIterator[Message | Unknown]:
         return self
@@ -82,6 +98,10 @@ class ControlChannel:
         raise self._error or StopAsyncIteration
 
     # What the data channel calls.
+
+    def _open(self) -> None:
+        self._flush()
+        self.opened.set()
 
     def _flush(self) -> None:
         while self._unsent and self._channel.readyState == "open":

@@ -29,6 +29,13 @@ COMPONENT = 1
 MAX_REMOTE_PORTS = 8
 "Ports of the other node that checks are taken from before one is chosen. It has one; the rest is room for restarts."
 
+CHECK_SECONDS = 0.2
+MAX_COPIES = 50
+"""Between copies of a check that waits for an answer, and how many are sent: for the first ten seconds.
+
+aioice's own timers double the wait from half a second on, as RFC 8489, section 6.2.1, has it for the sake of servers
+that many clients ask. Here are two nodes; after five lost packets the next copy would take eight seconds."""
+
 MAX_WAITING = 512
 "Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
 
@@ -72,7 +79,7 @@ class PortShare(StunProtocol):
         self.connection_lost(None)
 
     def _address(self, remote_port: int) -> tuple[str, int]:
-        return str(self.port.remote), remote_port
+        return self.port.address_at(remote_port)
 
     # What aioice calls.
 
@@ -89,13 +96,20 @@ class PortShare(StunProtocol):
             retransmissions = 1
         remote_port = addr[1]
         self._checks[remote_port] = request
+        copies = asyncio.create_task(self._send_copies(request, remote_port))
         try:
             answer = await super().request(request, addr, integrity_key, retransmissions)
         finally:
+            copies.cancel()
             if self._checks.get(remote_port) is request:
                 del self._checks[remote_port]
         self._connection.heard_at(remote_port)
         return answer
+
+    async def _send_copies(self, request: stun.Message, remote_port: int) -> None:
+        for _ in range(MAX_COPIES):
+            await asyncio.sleep(CHECK_SECONDS)
+            self.send_stun(request, self._address(remote_port))
 
     def check_again(self, remote_port: int) -> None:
         """Send the check that waits for an answer from that port once more, without waiting for its timer."""
@@ -190,6 +204,12 @@ class OverlayConnection(Connection):
         self._port.claim(address[1], self._share, chosen=True)
         # Consent to send, for as long as the connection lives (RFC 7675).
         self._query_consent_task = asyncio.create_task(self.query_consent())
+
+    def check_again(self) -> None:
+        """Send the checks that wait for an answer once more: there is word that the other side can take them now."""
+        for pair in self._check_list:
+            if pair.state is CandidatePair.State.IN_PROGRESS:
+                self._share.check_again(pair.remote_addr[1])
 
     def _start_checks(self) -> None:
         for pair in self._check_list:

@@ -43,6 +43,11 @@ class Leg:
         self.before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] | None = None
         "Puts something before every track of sound that is sent from now on."
 
+        self.sound_free = asyncio.Event()
+        "Cleared while something is said before a sound that isn't sent as a track, which has to wait for it."
+
+        self.sound_free.set()
+
         self._port = port
         self._remote_port = remote_port
         self._connection = OverlayConnection(
@@ -87,6 +92,10 @@ class Leg:
         if not self.connected:
             raise LegFailed()
         await self._sctp.connect()
+
+    def check_again(self) -> None:
+        """While it connects: don't wait for a timer to send the next check."""
+        self._connection.check_again()
 
     @property
     def connected(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.call import Call, State
-from shared.call_records import CallRecord
+from shared.call_records import CallRecord, RunningCall
 from shared.events import Event
+from shared.handshake import Role
 from shared.identity import DtlsIdentity
 from shared.links import PairedToken, Request, Response
 from shared.media import Media
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Line:
-    """What the switchboard knows of one call. Only the switchboard changes it."""
+    """What the switchboard knows of one call. Only it and what it is made of change it."""
 
     number: int
     "Tells the lines of one run apart; for buttons and lists."
@@ -88,6 +90,15 @@ class Line:
     machine: bool = False
     "The answering machine has taken it, in the owner's place."
 
+    taken_up: RunningCall | None = None
+    "What was kept of it, until it is up again: the program was killed in it."
+
+    awaited_until: float | None = None
+    "Unix seconds: how long the other side of such a call can be waiting."
+
+    held: Callable[[], Awaitable[None]] | None = None
+    "Turns on the microphone and the camera of such a call, which wait for the owner's word."
+
     provisional: bool = False
     "Made in advance: nobody knows yet whether its link will be posted, so until it connects it blocks no other call."
 
@@ -125,6 +136,18 @@ class Line:
     connected_at: int | None = None
     "The same in Unix seconds."
 
+    alive: int = 0
+    "When it was known last that the other side is there, Unix seconds."
+
+    redial_secret: bytes | None = field(default=None, repr=False)
+    "What later epochs are derived from, once the leg was up."
+
+    epoch: int = 0
+    "The last epoch that was dialled."
+
+    logged: bool = False
+    "Whether its end is in the log."
+
     first_media: dict[str, float] = field(default_factory=dict)
     "When the first packet of `audio` and `video` arrived, monotonic seconds."
 
@@ -144,6 +167,11 @@ class Line:
         if self.machine or (self.provisional and self.call.state is State.CALLING):
             return False
         return self.call.state not in (State.RINGING, State.ENDED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a call of ours that waits for the other side."""
+        return self.call.role is Role.CALLER and self.call.state is State.CALLING
 
     @property
     def id(self) -> str:
@@ -177,6 +205,58 @@ class Line:
             "seconds": None if self.connected is None else round(time.monotonic() - self.connected, 1),
         }
         return report | (self.session.report() if self.session else NOTHING_ARRIVED)
+
+    @classmethod
+    def rejoined(cls, number: int, call: Call, kept: RunningCall, contact: str | None, lifetime: int) -> Line:
+        """The line of a call that was up when the program was killed; `call` as it begins again."""
+        return cls(
+            number=number,
+            call=call,
+            peer=kept.peer,
+            media=kept.media,
+            created=kept.created,
+            expires=kept.created + lifetime,
+            chat=kept.chat,
+            contact=contact,
+            reference=kept.reference,
+            endpoint=kept.endpoint or None,
+            automatic=kept.automatic,
+            machine=kept.machine,
+            taken_up=kept,
+            remote_automatic=kept.remote_automatic,
+            phrase=kept.phrase,
+            connected=time.monotonic() - max(0.0, time.time() - kept.started),
+            connected_at=kept.started,
+            alive=kept.alive,
+            redial_secret=kept.secret,
+            epoch=kept.epoch,
+        )
+
+    def running(self, ports: tuple[int, int]) -> RunningCall:
+        """What is kept of it while it is up; `ports` are both sides' UDP ports, ours first."""
+        assert self.redial_secret is not None
+        assert self.connected_at is not None
+        return RunningCall(
+            reference=self.reference,
+            peer=self.peer,
+            role=str(self.call.role),
+            media=self.media,
+            started=self.connected_at,
+            secret=self.redial_secret,
+            epoch=self.epoch,
+            created=self.created,
+            alive=self.alive,
+            port=ports[0],
+            remote_port=ports[1],
+            chat=self.chat,
+            phrase=self.phrase,
+            paired=self.call.paired,
+            automatic=self.automatic,
+            remote_automatic=self.remote_automatic,
+            machine=self.machine,
+            name=self.contact or "",
+            endpoint=self.endpoint or "",
+        )
 
     def record(self, ended: int) -> CallRecord:
         """The entry for the call log."""

@@ -6,6 +6,7 @@ Private names of aiortc are used here and nowhere else; tests/peer/test_private_
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import secrets
@@ -20,9 +21,11 @@ from aiortc.rtcsctptransport import (
     SCTP_RTO_MIN,
     Chunk,
     DataChunk,
+    InitChunk,
     RTCSctpCapabilities,
     RTCSctpTransport,
     SackChunk,
+    serialize_packet,
 )
 from aiortc.rtp import RTCP_PSFB_PLI, AnyRtcpPacket, RtcpByePacket, RtcpPsfbPacket
 from av.frame import Frame
@@ -48,6 +51,19 @@ EXPORTED_BYTES = 32
 CONTROL_STREAM = 0
 "The one SCTP stream in use; no other data channel can be opened."
 
+FLIGHT_SECONDS = 0.25
+"""Between copies of a handshake's last flight, while nothing shows that it has arrived.
+
+RFC 6347, section 4.2.4.1, waits a second, then two, four and so on, which on a path that loses a third of its packets
+is longer than a caller waits. It lets those wait less who know better, and the media that follows is a hundred times as
+much."""
+
+MAX_FLIGHT = 1500
+"Bytes of a datagram of the handshake. With our certificates no flight is more than half of it."
+
+FLIGHT_RECORDS = (20, 22)
+"What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
+
 MAX_GAPS = 1024
 "Chunks that may arrive after a missing one."
 
@@ -70,6 +86,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     def __init__(self, transport: RTCIceTransport, identity: DtlsIdentity, pin: Pin, *, client: bool) -> None:
         super().__init__(transport, [RTCCertificate(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
+        self._client = client
         self._pin = pin
         self.refused_identity = False
         "The other side showed a certificate that isn't the pinned one."
@@ -77,6 +94,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.last_heard: float | None = None
         "When the last packet came that could be decrypted, on the monotonic clock."
 
+        self._flight = b""
+        "The datagram of the handshake that was sent last."
+
+        self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
         self.sinks: list[RtpSink] = []
         self.on_first_media: Callable[[Kind], None] | None = None
@@ -85,13 +106,25 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Make the handshake; `state` and `refused_identity` tell how it went."""
         # aiortc wants a fingerprint to compare with. The pin is compared in its place.
         pinned = RTCDtlsFingerprint(algorithm=type(self._pin).__name__, value=self._pin.sha256.hex())
-        await self.start(RTCDtlsParameters(fingerprints=[pinned]))
+        self._repeating = asyncio.create_task(self._repeat_flight())
+        try:
+            await self.start(RTCDtlsParameters(fingerprints=[pinned]))
+        except SSL.Error:
+            # After twelve timeouts OpenSSL gives up, which aiortc doesn't expect.
+            self._set_state(State.FAILED)
+        finally:
+            # The last flight is the server's. That the client has it shows in the first packet that it encrypts.
+            if self._client or self.state != "connected":
+                self._repeating.cancel()
         if self.refused_identity:
             await self._say_goodbye()
 
     def heard(self) -> None:
         """Note that something came that only the other side can have sent."""
         self.last_heard = time.monotonic()
+        if self._repeating is not None:
+            self._repeating.cancel()
+            self._repeating = None
 
     @property
     def exported(self) -> bytes:
@@ -114,10 +147,26 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def stop(self) -> None:
         """Close the connection and tell the other side; nothing of it is running afterwards."""
-        reading = self._task
+        running = [task for task in (self._task, self._repeating) if task is not None]
+        if self._repeating is not None:
+            self._repeating.cancel()
         await super().stop()
-        if reading is not None:
-            await asyncio.wait([reading])
+        if running:
+            await asyncio.wait(running)
+
+    async def _repeat_flight(self) -> None:
+        """Send copies of the last flight for as long as this task lives.
+
+        They are the same to the bit: who has the first takes them for what a network doubled (RFC 6347, section
+        4.1.2.6). OpenSSL's own timers run beside.
+        """
+        before = b""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(FLIGHT_SECONDS)
+                if self._flight and self._flight is before:
+                    await self.transport._send(self._flight)
+                before = self._flight
 
     async def _say_goodbye(self) -> None:
         # The other side may have seen a complete handshake. It shouldn't wait for a connection that isn't one.
@@ -136,6 +185,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if certificate is None or not self._pin.matches(certificate):
             self.refused_identity = True
             self._set_state(State.FAILED)
+
+    async def _write_ssl(self) -> None:
+        assert self._ssl is not None
+        try:
+            datagram = self._ssl.bio_read(MAX_FLIGHT)
+        except SSL.Error:
+            return  # OpenSSL has nothing to send
+        if datagram[0] in FLIGHT_RECORDS:
+            self._flight = datagram
+        await self.transport._send(datagram)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.heard()
@@ -198,6 +257,12 @@ class ControlTransport(RTCSctpTransport):
         """Begin to set the association up; the data channel on it opens when that is done."""
         await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), self.port)
 
+    def hurry(self) -> None:
+        """Send what isn't acknowledged again now, and not when its timer runs out, which takes a second and more."""
+        if self._t3_handle is not None:
+            self._t3_cancel()
+            self._t3_expired()
+
     # What aiortc calls.
 
     async def _handle_data(self, data: bytes) -> None:
@@ -227,9 +292,20 @@ class ControlTransport(RTCSctpTransport):
     async def _send_chunk(self, chunk: Chunk) -> None:
         # Called by timers and tasks that nobody waits for. That the path is gone is noticed elsewhere.
         try:
-            await super()._send_chunk(chunk)
+            if isinstance(chunk, InitChunk):
+                # aiortc puts the other side's tag on an INIT that it sends again, if it knows it by then. It has to be
+                # 0 (RFC 9260, section 8.5.1): otherwise both would refuse the other's, and wait for an answer.
+                await self._dtls._send_data(serialize_packet(self.port, self.port, 0, chunk))
+            else:
+                await super()._send_chunk(chunk)
         except (ConnectionError, SSL.Error):
             logger.debug("an SCTP chunk was not sent")
+
+    def _t1_expired(self) -> None:
+        # aiortc gives up after nine tries, nine seconds. The other side may still be at its handshake, and the call has
+        # its own patience.
+        self._t1_failures = 0
+        super()._t1_expired()
 
 
 class DecodedTrack(RemoteStreamTrack):

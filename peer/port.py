@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import errno
 import logging
 import socket
 import struct
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Protocol, Self, cast
@@ -22,7 +24,8 @@ from typing import Protocol, Self, cast
 from aioice import stun
 
 from peer.overlay import Address
-from shared.errors import BadAddress, LocalProtocolError, OverlayDown, OverlayError
+from peer.overlay.interfaces import device_number
+from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 
 logger = logging.getLogger(__name__)
 
@@ -113,14 +116,27 @@ class OverlayPort(asyncio.DatagramProtocol):
         self.remote = remote
         self.port = 0
         self.counters = PortCounters()
-        family = socket.AF_INET if remote.version == 4 else socket.AF_INET6
-        # As the kernel writes it, so that a comparison of strings is one of addresses.
-        self._remote_host = socket.inet_ntop(family, remote.packed)
+        self.after_loss = False
+        "Whether a connection was lost: the other side may not know yet, and go on to send on it."
+
+        self.stray: Callable[[str, Callable[[str], bool]], bool] | None = None
+        """Asked about a check for no connection here: its username fragment, and whether it was made with a password.
+
+        Returns whether it belongs to the call all the same. The check gets no answer."""
+        self._remote_host = _as_kernel_writes(remote)
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._late: asyncio.Event | None = None
         "Set when something comes while the port is left; None before that."
+
+        self._device: int | None = None
+        "The number of the device that the socket is bound to; one that is made anew has another."
+
+        self._moving: asyncio.Future[None] | None = None
+        "While the socket gives way to another: done when it is closed."
+
+        self._over = False
 
     @classmethod
     async def open(
@@ -134,16 +150,43 @@ class OverlayPort(asyncio.DatagramProtocol):
         """Bind a socket to `local`, and to the device `interface` where the system allows it.
 
         `port` 0 lets the system choose. Raises BadAddress for addresses that no call can use, OverlayDown if the
-        device is gone, OverlayError if the port is taken.
+        device is gone, PortTaken.
         """
-        _refuse(local, remote)
-        sock = _bound_socket(local, interface, port)
+        self = cls(local, remote)
+        self.port = port
+        await self._bind(interface)
+        return self
+
+    def stands(self, local: Address, remote: Address, interface: str | None) -> bool:
+        """Whether the socket is where the overlay is: at its addresses, and on its device, not on one that is gone."""
+        same = (local, remote) == (self.local, self.remote) and not self.closed
+        return same and (self._device is None or self._device == device_number(interface))
+
+    async def move(self, local: Address, remote: Address, interface: str | None) -> None:
+        """Bind a new socket in the place of the old one, with the same port, and keep all connections.
+
+        Raises as `open` does; nothing can be sent then until it is moved again. Does nothing after `close`.
+        """
+        if self._over:
+            return
+        if self._transport is not None and not self._transport.is_closing():
+            self._moving = asyncio.get_running_loop().create_future()
+            self._transport.abort()
+            await self._moving
+        self.local, self.remote = local, remote
+        await self._bind(interface)
+
+    async def _bind(self, interface: str | None) -> None:
+        _refuse(self.local, self.remote)
+        self._remote_host = _as_kernel_writes(self.remote)
+        sock, self._device = _bound_socket(self.local, interface, self.port)
         try:
-            _, self = await asyncio.get_running_loop().create_datagram_endpoint(lambda: cls(local, remote), sock=sock)
+            await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
         except BaseException:
             sock.close()
             raise
-        return self
+        if self._over:
+            self.close()
 
     @property
     def closed(self) -> bool:
@@ -152,6 +195,7 @@ class OverlayPort(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Close the socket at once; connections that still use it are told."""
+        self._over = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -195,15 +239,13 @@ class OverlayPort(asyncio.DatagramProtocol):
         """Send to the other node; there is no way to send anywhere else. Does nothing once the port is closed."""
         if self._transport is None or self._transport.is_closing():
             return
-        host = self._host_at(remote_port)
-        if host is None:
-            return
-        self._transport.sendto(datagram, (host, remote_port))
+        self._transport.sendto(datagram, (self._remote_host, remote_port))
         self.counters.sent_packets += 1
         self.counters.sent_bytes += len(datagram)
 
-    def _host_at(self, remote_port: int) -> str | None:
-        return self._remote_host
+    def address_at(self, remote_port: int) -> tuple[str, int]:
+        """Host and port of the other side, as ICE writes them into its answers."""
+        return str(self.remote), remote_port
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a datagram that is dropped. Nobody is ever told: silence shows that nobody is here."""
@@ -216,6 +258,11 @@ class OverlayPort(asyncio.DatagramProtocol):
         self.port = transport.get_extra_info("sockname")[1]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._moving is not None:
+            moving, self._moving = self._moving, None
+            if not moving.done():
+                moving.set_result(None)
+            return
         for share in tuple(self._shares.values()):
             share.port_lost()
 
@@ -254,6 +301,8 @@ class OverlayPort(asyncio.DatagramProtocol):
         if message.message_class is stun.Class.REQUEST:
             local_username, _, _ = message.attributes.get("USERNAME", "").partition(":")
             share = self._shares.get(local_username)
+            if share is None and self._belongs_to_the_call(local_username, message):
+                return self.refuse(Refusal.LATE)
             if share is None:
                 return self.refuse(Refusal.UNAUTHENTICATED if self._shares else Refusal.EARLY)
             return share.check_received(message, remote_port)
@@ -263,10 +312,15 @@ class OverlayPort(asyncio.DatagramProtocol):
         answer = message.message_class in (stun.Class.RESPONSE, stun.Class.ERROR)
         return self.refuse(Refusal.LATE if answer else Refusal.UNEXPECTED)
 
+    def _belongs_to_the_call(self, username: str, check: stun.Message) -> bool:
+        return self.stray is not None and self.stray(
+            username, lambda password: check.check_message_integrity(password.encode())
+        )
+
     def _payload_received(self, data: bytes, remote_port: int) -> None:
         share = self._owners.get(remote_port)
         if share is None:
-            self.refuse(Refusal.UNEXPECTED)
+            self.refuse(Refusal.LATE if self.after_loss else Refusal.UNEXPECTED)
         else:
             share.payload_received(data)
 
@@ -279,7 +333,14 @@ def _refuse(local: Address, remote: Address) -> None:
             raise BadAddress()
 
 
-def _bound_socket(local: Address, interface: str | None, port: int) -> socket.socket:
+def _as_kernel_writes(address: Address) -> str:
+    """So that a comparison of strings is one of addresses."""
+    return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
+
+
+def _bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:
+    """The socket, and the number of the device that it is bound to."""
+    device = None
     sock = socket.socket(socket.AF_INET if local.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -287,28 +348,31 @@ def _bound_socket(local: Address, interface: str | None, port: int) -> socket.so
         if local.version == 6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if interface is not None:
-            _bind_to_device(sock, interface)
+            device = _bind_to_device(sock, interface)
         _bind(sock, local, port)
     except BaseException:
         sock.close()
         raise
-    return sock
+    return sock, device
 
 
-def _bind_to_device(sock: socket.socket, interface: str) -> None:
+def _bind_to_device(sock: socket.socket, interface: str) -> int | None:
+    """The device's number, or None where the system doesn't allow it."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
     except PermissionError:
         # Linux before 5.7 allows it to root only. The address alone then decides, as it does on other systems.
         logger.debug("not allowed to bind to a device")
+        return None
     except OSError as error:
         raise OverlayDown(f"The overlay's network device {interface} isn't there.") from error
+    return device_number(interface)
 
 
 def _bind(sock: socket.socket, local: Address, port: int) -> None:
     try:
         sock.bind((str(local), port))
     except OSError as error:
-        if port:
-            raise OverlayError(f"The UDP port {port} can't be had.", "Another program has it; try again.") from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortTaken(f"Another program has the UDP port {port} by now.") from error
         raise BadAddress("The overlay gave an own address that this machine doesn't have.") from error

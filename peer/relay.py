@@ -6,6 +6,7 @@ work against the other side as if nobody was in between; nothing is decoded here
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,11 +65,22 @@ class RelayCounters:
 class Relay:
     """Joins a leg on the overlay and one on our own side, from `start` to `stop`. Closes neither."""
 
-    def __init__(self, overlay: RelayedLeg, own: RelayedLeg, media: Media, counters: RelayCounters) -> None:
-        """`media` is what the two sides agreed to: nothing else passes, whatever a page sends. `counters` goes on."""
+    def __init__(
+        self,
+        overlay: RelayedLeg,
+        own: RelayedLeg,
+        media: Media,
+        counters: RelayCounters,
+        left_out: Callable[[bytes], bool] = lambda packet: False,
+    ) -> None:
+        """`media` is what the two sides agreed to: nothing else passes, whatever a page sends. `counters` goes on.
+
+        `left_out` tells of an RTP packet from the overlay whether it stays here.
+        """
         self.counters = counters
         self._overlay = overlay
         self._own = own
+        self._left_out = left_out
         self._payload_types = frozenset(number for number, kind in KINDS.items() if MEDIA[kind] in media)
 
     def start(self) -> None:
@@ -88,7 +100,7 @@ class Relay:
             leg.feedback.enabled = answer
 
     async def _inward(self, packet: bytes) -> None:
-        if self._passes(packet, self.counters.inward):
+        if self._passes(packet, self.counters.inward) and not (_is_rtp(packet) and self._left_out(packet)):
             await self._own.send_rtp(packet)
 
     async def _outward(self, packet: bytes) -> None:
@@ -96,7 +108,7 @@ class Relay:
             await self._overlay.send_rtp(packet)
 
     def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
-        if len(packet) > 1 and FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE:
+        if len(packet) > 1 and not _is_rtp(packet):
             forwarded.rtcp_packets += 1
         elif len(packet) > 1 and packet[1] & 0x7F in self._payload_types:
             forwarded.rtp_packets += 1
@@ -105,3 +117,7 @@ class Relay:
             forwarded.dropped += 1
             return False
         return True
+
+
+def _is_rtp(packet: bytes) -> bool:
+    return not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE

@@ -9,28 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from peer.epochs import Epochs
 from peer.leg import Leg
 from peer.media import Endpoint
 from peer.overlay import Address, Overlay
 from peer.port import HONEST, OverlayPort
+from shared.call_records import RunningCall
 from shared.errors import (
     BadAddress,
     CopybaraError,
     LocalProtocolError,
     MediaError,
     OverlayError,
+    PortTaken,
     RemoteProtocolError,
 )
-from shared.handshake import Handshake, Role, epoch, redial_secret
+from shared.handshake import Handshake, Role, redial_secret
 from shared.media import Media
 from shared.messages import Bye, Hello, MediaState, Message, PairConfirm, PairKey, PairSeal, Ping, Pong, Text, Unknown
 from shared.node_id import NodeId
 from shared.pairing import Commit, PairEffect, Pairing, Propose
 from shared.tokens import VERSION
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 "Legs tried at once: a first-contact call whose chat holds forged responses tries the latest beside the true one."
@@ -40,8 +46,8 @@ PING_SECONDS = 1.0
 SILENCE_SECONDS = 6.0
 "Without anything authenticated from the other side for so long, the path is taken as lost."
 
-STAGGER_SECONDS = 3.0
-"How long a caller that dials again waits for one epoch before it tries the next one too."
+PACE_SECONDS = 0.5
+"Between two epochs that are dialled, whoever causes that, and between two questions to an overlay that comes back."
 
 BYE_SECONDS = 0.5
 "How long a goodbye may take before the leg is closed anyway."
@@ -126,12 +132,24 @@ class RemoteAnsweredAlone:
 
 @dataclass(frozen=True, slots=True)
 class PathLost:
-    """Nothing is heard any more; the two sides dial each other again."""
+    """Nothing is heard any more, or the other side dials again; the two sides dial each other again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """The credentials of an epoch are used from now on. To be stored before this callback returns."""
+
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class PathRestored:
     """Dialling again worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The other side hasn't acknowledged our goodbye: it may be gone for now, and come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +171,9 @@ SessionEvent = (
     | MediaAgreed
     | RemoteAnsweredAlone
     | PathLost
+    | Dials
     | PathRestored
+    | Unheard
     | Broke
 )
 
@@ -167,8 +187,6 @@ class Attempt:
     "The other side's UDP port, or None to wait for its first check."
     transcript: bytes | None
     "32 bytes that pairing is bound to; None when the call is paired already (dialled again)."
-    epoch: int = 0
-    "How many times the two have dialled each other again."
 
 
 class _Lost(Exception):
@@ -186,11 +204,14 @@ class Session:
         endpoint: Endpoint,
         tell: Callable[[SessionEvent], None],
         *,
+        overlay_up: Callable[[], Awaitable[object]],
         automatic: bool = False,
+        rejoined: RunningCall | None = None,
     ) -> None:
         """`tell` is called in the event loop and must not block. The session owns `endpoint` from now on.
 
-        `automatic`: nobody was asked before the call was answered, which the other side is told.
+        `overlay_up` returns when the overlay can be used. `automatic`: nobody was asked before the call was answered,
+        which the other side is told. `rejoined`: the session begins with a lost path, and binds its port by itself.
         """
         self.port: OverlayPort | None = None
         "The call's one UDP socket, once it is open."
@@ -211,9 +232,29 @@ class Session:
         self._sends: MediaState | None = None
         self._legs: list[Leg] = []
         self._remote: tuple[str, int] | None = None
-        self._secret = b""
-        self._epoch = 0
+        self._overlay_up = overlay_up
+        self._own_port = 0
+        self._remote_port: int | None = None
+        self._epochs: Epochs | None = None
+        "Once the first leg was up."
+
+        self._newer = 0
+        "The latest epoch at which the other side was heard."
+
+        self._passed = asyncio.Event()
+        "Set when the other side is heard at a later epoch than that of the leg."
+
+        self._reconnecting = False
+        self._moved = asyncio.Event()
+        self._binding = asyncio.Lock()
+        if rejoined is not None:
+            self._epochs = Epochs(rejoined.secret, role, rejoined.epoch)
+            self._own_port, self._remote_port = rejoined.port, rejoined.remote_port
+            self._media = rejoined.media
         self._round_trip: float | None = None
+        self._newest: Leg | None = None
+        "The leg that was tried last."
+
         self._pings: dict[int, float] = {}
         self._heard_media: set[Media] = set()
         self._trying: dict[asyncio.Task[None], None] = {}
@@ -229,10 +270,22 @@ class Session:
         Raises OverlayError when the overlay is down, knows no way to the peer, or gives an address that no call may
         touch.
         """
+        async with self._binding:
+            return await self._bind()
+
+    async def _bind(self) -> int:
+        """Bind the socket, or bind it anew where the overlay is by now. Raises OverlayError."""
         local = await self._overlay.own_address()
         remote = await self._overlay.address_of(self._peer)
-        self.port = await OverlayPort.open(local, remote, interface=self._overlay.interface)
-        return self.port.port
+        interface = self._overlay.interface
+        if self.port is None:
+            self.port = await OverlayPort.open(local, remote, interface=interface, port=self._own_port)
+            self.port.stray = self._stray_check
+            self.port.after_loss = self._epochs is not None
+            self._own_port = self.port.port
+        elif not self.port.stands(local, remote, interface):
+            await self.port.move(local, remote, interface)
+        return self._own_port
 
     def attempt(self, attempt: Attempt, media: Media) -> None:
         """Try a leg, beside those that are being tried. Does nothing once a leg is up."""
@@ -249,8 +302,19 @@ class Session:
         task.add_done_callback(lambda done: self._trying.pop(done, None))
 
     def redial(self) -> None:
-        """After PathLost: dial the other side again until PathRestored or `end`."""
-        self._redial.set()
+        """After PathLost or LegFailed: dial the other side again until PathRestored or `end`."""
+        if self.leg is None:
+            self._reconnecting = True
+            self._redial.set()
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Both sides' UDP ports, ours first, once a leg was up."""
+        return self._own_port, self._remote_port or 0
+
+    def overlay_changed(self) -> None:
+        """The overlay's device or address came, went or is another one: have the socket where the overlay is."""
+        self._moved.set()
 
     def write(self, text: str) -> None:
         """Send a line of text beside the call. Raises LocalProtocolError when there is no leg."""
@@ -275,11 +339,12 @@ class Session:
         """Own every task of the call until `end` is called; then close everything."""
         try:
             async with asyncio.TaskGroup() as self._group:
+                always = [self._group.create_task(each) for each in (self._redials(), self._follows_overlay())]
                 self.started.set()
                 goodbye = await self._ending
-                if goodbye is not None and self.leg is not None:
-                    await _say_bye(self.leg, goodbye)
-                for task in tuple(self._trying):
+                if goodbye is not None and self.leg is not None and not await _say_bye(self.leg, goodbye):
+                    self._tell(Unheard())
+                for task in (*always, *self._trying):
                     task.cancel()
         finally:
             try:
@@ -317,6 +382,7 @@ class Session:
     async def _try(self, attempt: Attempt, media: Media) -> None:
         assert self.port is not None
         leg = Leg(self.port, attempt.handshake, remote_port=attempt.remote_port)
+        self._newest = leg
         try:
             await leg.connect()
             await self._check_owner(self.port.remote)
@@ -348,22 +414,29 @@ class Session:
             raise BadAddress("The overlay says that the address belongs to another node than the one called.")
 
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
-        """Carry the call over a connected leg until it is lost; then wait to be told to dial again."""
-        self.leg = leg
+        """Carry the call over a connected leg until it is lost."""
+        assert self.port is not None
+        self.leg, self.port.after_loss = leg, False
         self._legs.append(leg)
         self._remote = leg.remote_address
-        self._epoch = attempt.epoch
+        if self._remote is not None:
+            self._remote_port = self._remote[1]
+        self._reconnecting = False
+        self._passed.clear()
         leg.on_first_media = self._media_arrived
-        if self._secret:
+        if self._epochs is not None:
             self._tell(PathRestored())
         else:
-            self._secret = redial_secret(attempt.handshake.secret, leg.exported)
+            self._epochs = Epochs(redial_secret(attempt.handshake.secret, leg.exported), self._role)
             self._tell(MediaAgreed(self._media))
-            self._tell(LegUp(self._secret, leg.first_heard))
+            self._tell(LegUp(self._epochs.secret, leg.first_heard))
         broke: CopybaraError | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(leg))
+                group.create_task(self._overtaken())
+                # Before any sound: whether somebody was asked decides what the other side does with the first of it.
+                leg.control.send(Hello(VERSION, int(self._media), self._automatic))
                 await self._endpoint.attach(leg, self._media)
                 await self._converse(leg, attempt)
                 raise _Lost
@@ -378,18 +451,14 @@ class Session:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
             raise asyncio.CancelledError
-        self.leg = None
+        self.leg, self.port.after_loss = None, True
         await leg.close()
         self._tell(PathLost())
-        await self._redial.wait()
-        self._redial.clear()
-        await self._dial_again()
 
     async def _converse(self, leg: Leg, attempt: Attempt) -> None:
         """Exchange control messages until the channel ends."""
         control = leg.control
         pairing = None
-        control.send(Hello(VERSION, int(self._media), self._automatic))
         if self._sends is not None:
             control.send(self._sends)
         if attempt.transcript is not None:
@@ -450,20 +519,83 @@ class Session:
             self._pings = {number: time.monotonic()}
             leg.control.send(Ping(number))
 
-    async def _dial_again(self) -> None:
-        """Try the next epoch's leg, and the one after it in case one side noticed one loss more than the other.
+    async def _overtaken(self) -> None:
+        """Notice that the other side dials again. Ends by raising _Lost."""
+        await self._passed.wait()
+        raise _Lost
 
-        The callee tries both at once and the caller one by one, so that never both come up.
-        """
-        number = self._epoch + 1
-        self._attempt_epoch(number)
-        if self._role is Role.CALLER:
-            await asyncio.sleep(STAGGER_SECONDS)
-        self._attempt_epoch(number + 1)
+    # Dialling again.
 
-    def _attempt_epoch(self, number: int) -> None:
-        remote_port = self._remote[1] if self._remote else None
-        self.attempt(Attempt(epoch(self._secret, number, self._role), remote_port, None, number), self._media)
+    async def _redials(self) -> None:
+        """Dial an epoch each time that is asked for, by the call or by the other side's being ahead."""
+        while True:
+            await self._redial.wait()
+            self._redial.clear()
+            try:
+                await self._bind_again()
+                if self.leg is None and self._epochs is not None:
+                    self._dial(self._epochs)
+            except CopybaraError as error:
+                self._tell(Broke(error))
+                return
+            await asyncio.sleep(PACE_SECONDS)
+
+    def _dial(self, epochs: Epochs) -> None:
+        """Try the epoch after the last one, or the later one that the other side is at, in the place of all others."""
+        for other in self._trying:
+            other.cancel()
+        number = max(epochs.last + 1, self._newer)
+        self._tell(Dials(number))
+        self.attempt(Attempt(epochs.take(number), self._remote_port, None), self._media)
+
+    async def _bind_again(self) -> None:
+        """Have the socket where the overlay is, and wait for the overlay if it has none. Raises PortTaken."""
+        async with self._binding:
+            while True:
+                try:
+                    await self._bind()
+                    return
+                except PortTaken:
+                    raise
+                except OverlayError as error:
+                    port = self.port
+                    if port is not None and port.stands(port.local, port.remote, self._overlay.interface):
+                        return  # packets may pass, although the node doesn't answer us
+                    logger.info("the port can't be bound yet: %s", error.sentence)
+                # Of a device that comes up the address may come later than the node's word.
+                await asyncio.sleep(PACE_SECONDS)
+                await self._overlay_up()
+
+    async def _follows_overlay(self) -> None:
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            if self.port is None:
+                continue
+            try:
+                await self._bind_again()
+            except PortTaken as error:
+                self._tell(Broke(error))
+                return
+            if self._newest is not None:
+                self._newest.check_again()
+
+    def _stray_check(self, username: str, made_with: Callable[[str], bool]) -> bool:
+        """Whether a check is of another epoch of this call than ours, which tells where the other side is."""
+        known = self._epochs.of(username) if self._epochs is not None else None
+        if self._epochs is None or known is None or not made_with(known[1].password):
+            return False
+        number = known[0]
+        if number > self._epochs.last:
+            self._newer = max(self._newer, number)
+            if self.leg is not None:
+                self._passed.set()
+            elif self._reconnecting:
+                self._redial.set()
+        elif self.leg is None and self._newest is not None:
+            # It is behind, or has just come back, and will follow as soon as it hears where we are.
+            self._newest.check_again()
+        return True
 
     def _media_arrived(self, kind: Media) -> None:
         if kind not in self._heard_media:
@@ -471,12 +603,15 @@ class Session:
             self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
 
 
-async def _say_bye(leg: Leg, reason: str) -> None:
-    """Say goodbye and wait, not long, until the other side has it."""
+async def _say_bye(leg: Leg, reason: str) -> bool:
+    """Say goodbye and wait, not long, until the other side has it; returns whether it has."""
     leg.control.send(Bye(reason))
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(BYE_SECONDS):
             await leg.control.drain()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _first(group: BaseExceptionGroup[CopybaraError]) -> CopybaraError:

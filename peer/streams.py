@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from peer.profile import CLOCK_RATES, KINDS, Kind
@@ -132,6 +133,9 @@ class MediaCounters:
         self.malformed = 0
         "Datagrams that were decrypted and are still no RTP or RTCP of our profile."
 
+        self.on_stream: Callable[[], None] | None = None
+        "Called when a stream has begun: at most MAX_STREAMS times for each kind."
+
     def of(self, kind: Kind) -> KindCounter:
         """The counter of a kind."""
         return self.audio if kind == "audio" else self.video
@@ -158,8 +162,11 @@ class MediaCounters:
             counter.gaps += 1
         counter.last_arrival = arrival
         stream = counter.streams.get(ssrc)
-        if stream is None and len(counter.streams) < MAX_STREAMS:
+        begins = stream is None and len(counter.streams) < MAX_STREAMS
+        if begins:
             stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
         if stream is not None:
             stream.add(sequence, timestamp, len(packet), arrival)
+        if begins and self.on_stream is not None:
+            self.on_stream()
         return kind

@@ -35,6 +35,7 @@ from shared.effects import (
     StopRinging,
     StopTimer,
     TakeMessage,
+    TakeUp,
     Timer,
     TryResponse,
 )
@@ -57,6 +58,7 @@ from shared.events import (
     PathLost,
     PathRestored,
     Place,
+    Rejoin,
     RemoteAccepted,
     RemoteBusy,
     RemoteBye,
@@ -219,6 +221,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
         State.CONNECTING, AnnounceAnswer(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)
     ),
     (Role.CALLEE, Busy()): _end(EndReason.BUSY, PostBusy()),
+    **{(role, Rejoin()): _to(State.RECONNECTING, TakeUp(), Redial(), StartTimer(Timer.REDIAL)) for role in Role},
     #
     # The caller waits
     (State.CALLING, RemoteRinging()): _to(State.CALLING, Noted(RemoteRinging())),
@@ -295,6 +298,11 @@ def outgoing(*, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
 def incoming(first: Offered | Answer | Busy, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
     """Begin a call whose request was read and may be used: it rings, is answered at once, or meets a busy owner."""
     return _apply(TABLE[Role.CALLEE, first], first, Role.CALLEE, paired)
+
+
+def rejoined(role: Role, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    """Take up a call that was up when the program was killed."""
+    return _apply(TABLE[role, Rejoin()], Rejoin(), role, paired)
 
 
 def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:

@@ -37,6 +37,9 @@ When both call each other (glare), both find the same winner from the two links.
 winner's call beside its own, and lets go of its own only when the other is active: a request can be forged, a
 connected leg can't.
 
+A program that was killed while a call was up begins it again with `Rejoin`, in `reconnecting`: it has all that dialling
+again takes on the disk. See protocol.md, "Dialling again".
+
 What each event and effect means stands in `shared/events.py` and `shared/effects.py`.
 
 {table}

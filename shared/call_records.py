@@ -31,16 +31,40 @@ class RunningCall:
     "When it connected first, Unix seconds."
 
     secret: bytes = field(repr=False)
-    "32 bytes: the call secret, from which each later connection's credentials are derived."
+    "32 bytes: the redial secret, from which each later connection's credentials are derived."
 
     epoch: int = 0
-    "How many times the two have dialled each other again."
+    "The last epoch whose credentials may have been used. It is kept before they are, so that none is used twice."
+
+    created: int = 0
+    "When its first link was written, Unix seconds."
+
+    alive: int = 0
+    "When it was known last that the other side is there, Unix seconds."
+
+    port: int = 0
+    "Our UDP port; 0 if it isn't known."
+
+    remote_port: int = 0
+    "The other side's UDP port; 0 if it isn't known."
+
+    chat: str = "chat"
+    "The conversation that its links belong to."
+
+    phrase: str = ""
+    "The four words of its first connection, once both sides had agreed."
 
     paired: bool = False
     "Whether it was set up by a paired link."
 
     automatic: bool = False
     "Whether it was answered without asking the owner."
+
+    remote_automatic: bool = False
+    "Whether the other side answered without asking anybody."
+
+    machine: bool = False
+    "Whether the answering machine has taken it."
 
     name: str = ""
     "The contact's name when the call began; empty if it isn't a contact."

@@ -104,7 +104,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     "What to do with a call from a node that isn't in the contacts."
 
     at_once: Annotated[int, Meta(ge=1, le=16, description="a whole number from 1 to 16")] = 1
-    "Calls at the same time; another one gets `busy`."
+    "Calls at the same time; another one gets `busy`, or rings at a handset page that is open."
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):

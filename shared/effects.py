@@ -101,8 +101,13 @@ class PostBusy:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Make what carries the call anew from what is kept of it, with the UDP port that it had; no leg is up yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redial:
-    """Close what is left of the leg and dial the next epoch, after a pause that grows with each attempt."""
+    """Close what is left of the leg and dial the next epoch, or the later one that the other side is at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ Effect: TypeAlias = (
     | TakeMessage
     | PostDecline
     | PostBusy
+    | TakeUp
     | Redial
     | SayBye
     | CloseLeg

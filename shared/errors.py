@@ -26,7 +26,8 @@
     ├── OverlayError            the overlay network and its node
     │   ├── OverlayDown
     │   ├── NodeUnreachable
-    │   └── BadAddress
+    │   ├── BadAddress
+    │   └── PortTaken
     ├── LegFailed               a connection to the other side
     │   └── WrongIdentity
     ├── MediaError              an endpoint that can't play, record or open its device
@@ -248,6 +249,13 @@ class BadAddress(OverlayError):
     """The overlay gave an address that a call must never touch.
 
     Nothing was sent. Check the overlay node's configuration.
+    """
+
+
+class PortTaken(OverlayError):
+    """Another program has the UDP port by now.
+
+    Call again: a new call takes a port that is free.
     """
 
 

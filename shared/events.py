@@ -14,6 +14,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoin:
+    """The program was killed while the call was up, and runs again. Begins the call anew, as what it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """A request was read that the owner is to be asked about. Begins a call as its callee."""
 
@@ -165,6 +170,7 @@ class Replaced:
 
 Event: TypeAlias = (
     Place
+    | Rejoin
     | Offered
     | Answer
     | Busy

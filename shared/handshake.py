@@ -131,6 +131,11 @@ def epoch(secret: bytes, number: int, role: Role) -> Handshake:
     )
 
 
+def epoch_credentials(secret: bytes, number: int, role: Role) -> IceCredentials:
+    """What the checks of an epoch carry that are sent *to* `role`: enough to tell which epoch the other side is at."""
+    return _ice(secret, number, role)
+
+
 def redial_secret(secret: bytes, exported: bytes) -> bytes:
     """The secret of all later epochs: the call secret and 32 bytes exported from the first leg's DTLS (RFC 5705).
 

@@ -56,6 +56,7 @@ def decide(
     unknown: Literal["ring", "ignore"],
     lifetime: int = LIFETIME,
     machine_after: int = 0,
+    waits: bool = False,
 ) -> Decision:
     """Decide about a call by its link, its caller and the time.
 
@@ -65,6 +66,7 @@ def decide(
     wants, `created`, `now` and `lifetime` are (Unix) seconds, `local_time` the owner's. `mine` tells a link for this
     node, `seen` what the store knows of it, `busy` that no further call can be taken now. `machine_after` is after how
     many seconds the answering machine takes the call of a contact, if the link lives that long; 0: it never does.
+    `waits` is for a busy owner who can be asked: calls ring beside the other one, those of trusted contacts as well.
 
     Our own link is no call at all. Then the checks stand in the order of Reason; malformed links and other versions
     don't come this far.
@@ -95,7 +97,11 @@ def decide(
         else:
             machine = 0 < machine_after < created + lifetime - now
             accepted = Decision(Action.RING, Reason.ASK, allowed, machine)
-    return Decision(Action.BUSY, Reason.BUSY) if busy else accepted
+    if not busy:
+        return accepted
+    if not waits:
+        return Decision(Action.BUSY, Reason.BUSY)
+    return Decision(Action.RING, Reason.ASK, accepted.media) if accepted.action is Action.AUTO else accepted
 
 
 def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:

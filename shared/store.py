@@ -242,18 +242,17 @@ class Store:
         calls = [self._decode(row[0], RunningCall) for row in self._rows("SELECT value FROM running_calls")]
         return sorted(calls, key=lambda call: (call.started, call.reference))
 
-    def remove_call(self, reference: bytes) -> None:
-        """Forget a running call and erase its secret; nothing happens if there is none."""
-        with self.transaction() as database:
-            erased = database.execute("DELETE FROM running_calls WHERE reference = ?", (reference,)).rowcount
-        if erased:
-            self._erase_log()
+    def end_call(self, record: CallRecord) -> None:
+        """Add a call that has ended to the log. If it was running, forget it and erase its secret, in the same moment.
 
-    def log_call(self, record: CallRecord) -> None:
-        """Add a call that has ended to the log."""
+        So a call is either up or in the log, whenever the program is killed.
+        """
         with self.transaction() as database:
             database.execute("INSERT INTO call_log (value) VALUES (?)", (_encode(record),))
             database.execute("DELETE FROM call_log WHERE id <= (SELECT max(id) FROM call_log) - ?", (CALLS_LOGGED,))
+            erased = database.execute("DELETE FROM running_calls WHERE reference = ?", (record.reference,)).rowcount
+        if erased:
+            self._erase_log()
 
     def call_log(self, limit: int) -> list[CallRecord]:
         """The calls that were logged last, newest first, at most `limit`."""

@@ -7,6 +7,11 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says how busy the machine is. In CI Hypothesis does so by itself.
+settings.register_profile("any machine", settings.default, deadline=None)
+settings.load_profile("any machine")
 
 # A shell starts what it puts into the background with SIGINT ignored, and children inherit that (POSIX, 2.11).
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from contextlib import AsyncExitStack
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from benchmarks import idle_memory, processor_share, reading_links, request_length, start, time_to_media
 from benchmarks.__main__ import FIGURES, README
+from benchmarks.glass_to_glass import CODED_PICTURE
 from benchmarks.machine import description
 from benchmarks.measuring import Figure, Row, Samples, interleaved
+from benchmarks.middle import middle
+from benchmarks.relay_capacity import PRECISION, most_calls
+from benchmarks.relay_load import Calls, Carried
 from benchmarks.report import rewritten
+from tests.browser.chromium import browser
 
 
 def assert_gives_numbers(figure: Figure) -> None:
@@ -39,6 +46,65 @@ def test_the_processor_share_gives_numbers() -> None:
     assert_gives_numbers(processor_share.measure(rounds=1, seconds=0.3))
 
 
+async def test_many_calls_at_once_pass_a_node_and_every_packet_is_timed() -> None:
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(middle())
+        carried = await Calls(node, stack).carry(3, seconds=0.5)
+
+    assert carried.share > 0
+    assert 0 < carried.delay < 1000
+    assert carried.lost == 0
+    assert carried.behind > 0
+
+
+class Carrying:
+    """A node that carries so many calls, however often it is asked."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.tried: list[int] = []
+
+    async def carry(self, calls: int, seconds: float) -> Carried:
+        self.tried.append(calls)
+        return Carried(share=calls * 1.5, delay=1.0 if calls <= self._most else 100.0, lost=0.0, behind=1.0)
+
+
+@pytest.mark.parametrize("most", [1, 7, 30, 52])
+@pytest.mark.parametrize("first", [1, 10, 200])
+async def test_the_most_calls_that_hold_are_found_from_any_guess(most: int, first: int) -> None:
+    found = await most_calls(Carrying(most), first, seconds=0.0, until=math.inf)
+
+    assert most - PRECISION < found.calls <= most
+
+
+async def test_no_more_numbers_of_calls_are_tried_once_time_is_up() -> None:
+    node = Carrying(30)
+
+    assert (await most_calls(node, 5, seconds=0.0, until=0.0)).calls == 5
+    assert node.tried == [5]
+
+
+async def test_a_browser_reads_when_a_picture_was_drawn(tmp_path: Path) -> None:
+    async with browser() as chromium:
+        page = await chromium.context.new_page()
+        # The camera is for pages of this machine and of https only.
+        await page.route("**", lambda route: route.fulfill(body="<video autoplay muted>", content_type="text/html"))
+        await page.add_init_script(CODED_PICTURE)
+        await page.goto("http://127.0.0.1/")
+        seen = await page.evaluate(
+            """async () => {
+              const video = document.querySelector("video");
+              video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+              return coded.watch(video, 500);
+            }"""
+        )
+
+    assert seen["sizes"] == ["640x480"]
+    assert seen["unreadable"] == 0
+    assert seen["ages"]
+    assert all(0 < age < 1000 for age in seen["ages"])
+
+
 def test_requests_are_as_long_as_the_format_says() -> None:
     assert all(row.met for row in request_length.measure(rounds=1).rows)
 
@@ -62,6 +128,15 @@ def test_a_ratio_is_taken_within_each_round() -> None:
     assert list(row.ratio.values) == [0.5, 2, 1]
     assert row.ratio.median == 1
     assert row.met is False
+
+
+def test_a_range_below_zero_is_readable() -> None:
+    row = Row("ours", Samples.of([-0.5, 3.25, 12.25]), "theirs", Samples.of([50, 50, 50]), "ms")
+    figure = Figure("machine", "", (row,))
+
+    written = rewritten("<!-- machine -->\n<!-- end -->", [figure], [])
+
+    assert "| ours | 3.25 (-0.50 to 12.2) ms | theirs | 50 ms | 0.065 (-0.010 to 0.24) |  |" in written
 
 
 def test_the_readme_has_a_place_for_every_figure() -> None:

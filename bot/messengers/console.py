@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from bot.conversation import MAX_MESSAGE, IncomingMessage, Listener, Post
+from bot.conversation import MAX_MESSAGE, HandsetPage, IncomingMessage, Listener, Post
 from bot.texts import shown, with_commands
 from peer.line import Line
 
@@ -47,6 +47,7 @@ class Console:
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
         self._sink = sys.stdout.fileno() if sink is None else sink
+        self._page: HandsetPage | None = None
         self._unwritten: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     @contextlib.asynccontextmanager
@@ -78,12 +79,14 @@ class Console:
             if message is not None:
                 await listener.hear(message)
 
-    def ready(self, node: str, notices: list[str], handset: str | None) -> None:
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say that links can be read and calls be made from now on, and where the handset page is."""
+        self._page = handset
+        address = handset.address if handset else None
         if self._as_json:
-            self._put({"type": "ready", "node": node, "handset": handset})
+            self._put({"type": "ready", "node": node, "handset": address})
             return
-        page = [f"Handset:   {handset}"] if handset else []
+        page = [f"Handset:   {address}"] if address else []
         first_steps = "Type /help for what I can do, or paste a link. Ctrl-C ends."
         self._print(*notices, f"Your node: {node}", *page, first_steps, "")
 
@@ -93,7 +96,7 @@ class Console:
 
     def post(self, post: Post) -> None:
         """Write one message."""
-        text = with_commands(post)
+        text = with_commands(post, self._page.address if self._page else None)
         if self._as_json:
             file = {"file": str(post.file)} if post.file else {}
             self._put({"type": "post", "to": post.to, "text": text, "token": post.token, **file})

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from aiortc import RTCIceParameters, RTCIceTransport
 
-from peer.handset.loopback_port import LOOPBACK, LoopbackPort
+from peer.handset.loopback_port import LoopbackPort
 from peer.handset.offer import offer, read_answer
 from peer.ice import OverlayConnection
 from peer.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
@@ -41,6 +41,7 @@ class BrowserLeg:
 
         self._port = port
         self._media = media
+        self._offers = 0
         self._ice = IceCredentials.of(secrets.token_bytes(ICE_BYTES))
         self._identity = DtlsIdentity.generate()
         self._ice_transport: RTCIceTransport | None = None
@@ -52,14 +53,18 @@ class BrowserLeg:
         return cls(await LoopbackPort.listen(), media)
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
-        """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already."""
+        """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.
+
+        May be repeated when these change: the connection stays, and the answer says nothing new.
+        """
+        self._offers += 1
         return offer(
             ice=self._ice,
             fingerprint=self._identity.fingerprint,
-            address=LOOPBACK,
-            port=self._port.port,
+            listening=self._port.listening,
             media=self._media,
             seen=seen,
+            version=self._offers,
         )
 
     async def connect(self, answer: str) -> None:
@@ -83,7 +88,7 @@ class BrowserLeg:
         if not self.connected:
             raise HandsetError(
                 "The browser's sound and picture don't reach this program.",
-                "Reload the page. Chromium connects to nothing, not even this machine, while its only network is "
+                "Reload the page. Browsers connect to nothing, not even this machine, while its only network is "
                 "loopback: switch on any other, with or without a way to the Internet.",
             )
 

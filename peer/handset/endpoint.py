@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from peer.handset.browser_leg import BrowserLeg
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer
+from peer.media.notice import CHIME_SECONDS
 from peer.media.tasks import end
-from peer.profile import MEDIA, Kind
+from peer.profile import KINDS, MEDIA, Kind
 from peer.relay import Relay, RelayCounters
+from peer.streams import RTP_HEADER
 from shared.errors import CopybaraError
 from shared.media import Media
 
@@ -26,6 +29,12 @@ MAX_TRIES = 5
 
 STABLE_SECONDS = 10.0
 "A leg that was up for so long doesn't count as failed."
+
+NOTICE_SECONDS = CHIME_SECONDS + 0.1
+"From the first packet of sound: the notice of an automatic answer, and what its packets may be late."
+
+TOGETHER_SECONDS = 0.05
+"After a stream begins: the other one mostly follows at once, and both go into one offer."
 
 _legs = itertools.count(1)
 
@@ -47,6 +56,17 @@ class HandsetEndpoint:
         self._browser: BrowserLeg | None = None
         self._relay: Relay | None = None
         self._seen: dict[Kind, int] = {}
+        self._offered: dict[Kind, int] = {}
+        "What the page was told of that."
+
+        self._soon: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._from_the_first = False
+        "Whether sound could pass to a page before any had come."
+
+        self._notice_of: Leg | None = None
+        "The leg whose sound begins with a notice that no page is to hear."
+
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -77,18 +97,33 @@ class HandsetEndpoint:
         self._unjoin()
         self._overlay = None
         task, self._task = self._task, None
-        for each in (*self._ended, task):
+        for each in (*self._ended, task, self._asking):
             await end(each)
 
     def answered(self, leg: int, sdp: str) -> None:
         """The page has answered the offer of a leg; answers to others are late, and ignored."""
-        if leg == self._number and self._answer is not None and not self._answer.done():
+        if leg != self._number or self._answer is None:
+            return
+        if not self._answer.done():
             self._answer.set_result(sdp)
+        elif self._relay is not None and Media.VIDEO in self._media and self._overlay is not None:
+            # Told which streams there are, the browser begins anew with the picture.
+            self._asking = asyncio.create_task(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:
         """The page wants a new leg."""
         if self._overlay is not None:
             self._page_changed()
+
+    def answered_alone(self) -> bool:
+        """The other side answered without asking, so that its sound begins with the notice of that.
+
+        Returns whether a page hears all of it; if not, none of it is passed on, so that the page can give the notice.
+        """
+        if self._relay is not None and self._from_the_first:
+            return True
+        self._notice_of = self._overlay
+        return False
 
     def _page_changed(self) -> None:
         self._ended = [task for task in self._ended if not task.done()]
@@ -99,6 +134,8 @@ class HandsetEndpoint:
 
     async def _serve(self, page: Page | None) -> None:
         """Keep a leg to the page, for as long as it is the one."""
+        if self._overlay is not None:
+            await self._overlay.sound_free.wait()
         failed = 0
         loop = asyncio.get_running_loop()
         while page is not None and failed < MAX_TRIES:
@@ -115,7 +152,7 @@ class HandsetEndpoint:
         try:
             self._number = next(_legs)
             self._answer = asyncio.get_running_loop().create_future()
-            page.send(Offer(call=self._call, leg=self._number, sdp=browser.offer(self._ssrcs())))
+            self._offer(page, browser)
             await browser.connect(await self._answer)
             self._browser = browser
             await self._join()
@@ -126,12 +163,30 @@ class HandsetEndpoint:
                 self._browser = None
             await browser.close()
 
+    def _offer(self, page: Page, browser: BrowserLeg) -> None:
+        self._offered = dict(self._ssrcs())
+        page.send(Offer(call=self._call, leg=self._number, sdp=browser.offer(self._offered)))
+
+    def _stream_began(self) -> None:
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._tell_streams)
+
+    def _tell_streams(self) -> None:
+        """Tell the page which streams belong together, if it doesn't know: by another offer of the same leg."""
+        self._soon = None
+        page, browser = self._pages.current, self._browser
+        if page is not None and browser is not None and self._ssrcs() != self._offered:
+            self._offer(page, browser)
+
     async def _join(self) -> None:
         self._unjoin()
         if self._overlay is None or self._browser is None:
             return
-        self._relay = Relay(self._overlay, self._browser, self._media, self.counters)
+        self._from_the_first = self._from_the_first or self._overlay.counters.audio.first_arrival is None
+        self._relay = Relay(self._overlay, self._browser, self._media, self.counters, self._is_notice)
         self._relay.start()
+        self._overlay.counters.on_stream = self._stream_began
+        self._stream_began()
         if Media.VIDEO in self._media:
             # The page would notice by itself that it has no whole picture, but a moment later.
             await self._overlay.request_keyframe()
@@ -140,6 +195,27 @@ class HandsetEndpoint:
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.stop()
+        if self._overlay is not None:
+            self._overlay.counters.on_stream = None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+
+    def _is_notice(self, packet: bytes) -> bool:
+        """Whether an RTP packet belongs to a notice that isn't passed on: of the first stream of sound, its beginning.
+
+        Behind another page's microphone stands a stream of its own, which isn't touched.
+        """
+        if self._notice_of is None:
+            return False
+        sound = self._notice_of.counters.audio
+        if sound.first_arrival is None:
+            return False
+        if time.monotonic() - sound.first_arrival > NOTICE_SECONDS:
+            self._notice_of = None
+            return False
+        _, second, _, _, ssrc = RTP_HEADER.unpack_from(packet)
+        return KINDS[second & 0x7F] == "audio" and ssrc == next(iter(sound.streams))
 
     def _ssrcs(self) -> dict[Kind, int]:
         """What the other side sent last, of each kind. It stays the same when the call is dialled again."""

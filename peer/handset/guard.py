@@ -3,7 +3,8 @@
 A loopback port can be reached by every web page that the owner visits and by every user of the machine. So a request
 has to name us as its host (against DNS rebinding), may come from no other origin, and has to show the session's cookie.
 The WebSocket, through which everything passes that is worth guarding, also wants the key that stood in the address
-that was opened: browsers send cookies to all ports of a host, but give one port's storage to no other.
+that was opened: browsers send cookies to all ports of a host, but give one port's storage to no other. Where others can
+read the address, a ticket stands in it in the key's place, see tickets.py.
 """
 
 from __future__ import annotations
@@ -59,7 +60,16 @@ class Session:
     @property
     def address(self) -> str:
         """What the owner opens."""
-        return f"http://{HOST}:{self.port}/?key={self.key}"
+        return f"http://{HOST}:{self.port}{self.entrance}"
+
+    @property
+    def entrance(self) -> str:
+        """The same without the host: where a ticket leads."""
+        return f"/?key={self.key}"
+
+    def address_with(self, ticket: str) -> str:
+        """What the owner opens where others can read it."""
+        return f"http://{HOST}:{self.port}/?ticket={ticket}"
 
     def set_cookie(self) -> str:
         """The value of a Set-Cookie header: unseen by scripts, and never sent along by other sites' requests.
@@ -104,7 +114,9 @@ def check_cookie(session: Session, header: str | None) -> None:
     """Refuse a request without the session's cookie."""
     if not any(same(session.cookie, given) for given in _cookies(header, session.cookie_name)):
         raise Refused(
-            403, "Open the address that `copybara run` printed, or that `copybara status` shows: it has the key in it."
+            403,
+            "Open the address that `copybara run` printed, or that `copybara status --json` shows: it has the key in "
+            "it, and each run has its own.",
         )
 
 
@@ -112,6 +124,30 @@ def check_key(session: Session, key: str | None) -> None:
     """Refuse a request without the key."""
     if key is None or not same(session.key, key):
         raise Refused(403, "That isn't the key of this run. Open the address that `copybara run` printed.")
+
+
+def check_meant(headers: Mapping[str, str]) -> None:
+    """Refuse what a browser asks for ahead of time (Sec-Purpose, Fetch Standard, and its forerunners).
+
+    Nobody has tapped anything yet, so a ticket isn't to be used up for it. The browser asks again when it is meant.
+    """
+    purposes = [headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")]
+    if any(word in purpose for purpose in purposes for word in ("prefetch", "prerender", "preview")):
+        raise Refused(503, "Not ahead of time. Open it again.")
+
+
+def check_ticket(session: Session, taken: bool, cookie: str | None) -> None:
+    """Refuse a ticket that isn't good any more, unless the browser has the session's cookie and needs none."""
+    try:
+        if not taken:
+            check_cookie(session, cookie)
+    except Refused:
+        raise Refused(
+            403,
+            "That button is used up or too old: each opens the handset once, within an hour, while the same "
+            "`copybara run` goes on. Write /handset to your bot for a new one, or open the address that "
+            "`copybara run` printed.",
+        ) from None
 
 
 def same(secret: str, given: str) -> bool:

@@ -1,14 +1,23 @@
-"""The UDP socket of a leg to a browser on this machine."""
+"""The UDP sockets of a leg to a browser on this machine."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import sys
+from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Self, cast
 
 from peer.handset.guard import HOST
+from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
-from peer.port import OverlayPort, Refusal, Share
+from peer.overlay.interfaces import ThisMachine, default_devices
+from peer.port import RECEIVE_BUFFER, OverlayPort, Refusal, Share
+from shared.errors import OverlayDown
+
+logger = logging.getLogger(__name__)
 
 LOOPBACK = IPv4Address(HOST)
 
@@ -17,49 +26,96 @@ DEVICE = "lo" if sys.platform == "linux" else None
 MAX_HOSTS = 256
 "Addresses that are remembered. All of 127.0.0.0/8 is this machine's, so their number has to end somewhere."
 
+MAX_DOORS = 4
+"Of this machine's other addresses, those that Firefox is offered. It needs one: that of the default route, as a rule."
+
 
 class LoopbackPort(OverlayPort):
     """A port on 127.0.0.1 that takes datagrams from every address of this machine, and from no other.
 
-    Chromium sends to 127.0.0.1 from the address of its network card. To the connection above, the browser is at
-    127.0.0.1 whatever address a datagram came from; where an answer goes is kept here, by the browser's port number.
+    Chromium sends to 127.0.0.1 from the address of its network card. Where an answer goes is kept here, by the
+    browser's port number.
+
+    Firefox neither sends to 127.0.0.1 nor takes anything from there. For it there are doors: ports on the machine's
+    other addresses, with a filter that keeps out what doesn't come through the loopback device.
     """
 
     def __init__(self, local: Address, remote: Address) -> None:
         super().__init__(local, remote)
         self._own: dict[str, bool] = {}
-        self._hosts: dict[int, str] = {}
-        "The browser's address by its port, once that has shown that it knows the connection's password."
+        self._doors: list[_Door] = []
+        self._ways: dict[int, _Way] = {}
+        "How the browser is reached by its port, once that has shown that it knows the connection's password."
 
-        self._now: tuple[str, int] | None = None
-        "Where the datagram came from that is being handled."
+        self._now: tuple[int, _Way] | None = None
+        "The browser's port that the datagram came from that is being handled, and the way back."
 
     @classmethod
-    async def listen(cls) -> LoopbackPort:
-        """Bind a free port. Raises OverlayError if there is none."""
-        return await cls.open(LOOPBACK, LOOPBACK, interface=DEVICE)
+    async def listen(cls) -> Self:
+        """Bind free ports on loopback. Raises OverlayError if there is none on 127.0.0.1."""
+        self = await cls.open(LOOPBACK, LOOPBACK, interface=DEVICE)
+        try:
+            for address in _other_addresses():
+                sock = _behind_loopback(address)
+                if sock is not None:
+                    loop = asyncio.get_running_loop()
+                    self._doors.append((await loop.create_datagram_endpoint(lambda: _Door(self), sock=sock))[1])
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @property
+    def listening(self) -> list[tuple[IPv4Address, int]]:
+        """The addresses and ports that a browser may send to, 127.0.0.1 first."""
+        return [(LOOPBACK, self.port), *(door.at for door in self._doors)]
+
+    def close(self) -> None:
+        """As before, with the doors."""
+        super().close()
+        for door in self._doors:
+            door.close()
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """As before, and note the address: this is called for what is authenticated only."""
-        if self._now is not None and self._now[1] == remote_port:
-            self._hosts[remote_port] = self._now[0]
+        """As before, and keep the way: this is called for what is authenticated only."""
+        if self._now is not None and self._now[0] == remote_port:
+            self._ways.setdefault(remote_port, self._now[1])
         super().claim(remote_port, share, chosen=chosen)
 
+    def send(self, datagram: bytes, remote_port: int) -> None:
+        """Send to the browser by the way that its datagrams came. To a port that has shown nothing there is no way."""
+        way = self._way_to(remote_port)
+        if way is None or self.closed:
+            return
+        way.transport.sendto(datagram, (way.host, remote_port))
+        self.counters.sent_packets += 1
+        self.counters.sent_bytes += len(datagram)
+
+    def address_at(self, remote_port: int) -> tuple[str, int]:
+        """The address that a datagram came from. Firefox takes no answer that says 127.0.0.1."""
+        way = self._way_to(remote_port)
+        return way.host if way is not None else HOST, remote_port
+
+    def _way_to(self, remote_port: int) -> _Way | None:
+        if self._now is not None and self._now[0] == remote_port:
+            return self._now[1]
+        return self._ways.get(remote_port)
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self.came(data, addr, self._transport)
+
+    def came(self, data: bytes, addr: tuple[str, int], by: asyncio.DatagramTransport) -> None:
+        """Take a datagram that came from `addr`, host and port, by one of the sockets."""
         host, remote_port = addr[:2]
         if not self._is_own(host):
             return self.refuse(Refusal.FOREIGN_ADDRESS)
-        self._now = host, remote_port
+        self._now = remote_port, _Way(by, host)
         try:
             super().datagram_received(data, (HOST, remote_port))
         finally:
             self._now = None
         return None
-
-    def _host_at(self, remote_port: int) -> str | None:
-        if self._now is not None and self._now[1] == remote_port:
-            return self._now[0]
-        return self._hosts.get(remote_port)
 
     def _is_own(self, host: str) -> bool:
         """Whether an address is this machine's: the kernel lets nobody bind another."""
@@ -74,3 +130,66 @@ class LoopbackPort(OverlayPort):
             if len(self._own) < MAX_HOSTS:
                 self._own[host] = known
         return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To the browser: by which socket, to which of this machine's addresses."""
+
+    transport: asyncio.DatagramTransport
+    host: str
+
+
+class _Door(asyncio.DatagramProtocol):
+    """A socket on another of this machine's addresses, for what comes through the loopback device."""
+
+    def __init__(self, port: LoopbackPort) -> None:
+        self.at: tuple[IPv4Address, int]
+        "Address and port."
+
+        self._port = port
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        host, port = transport.get_extra_info("sockname")
+        self.at = IPv4Address(host), port
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._port.came(data, addr, self._transport)
+
+    def error_received(self, exc: Exception) -> None:
+        logger.debug("a datagram could not be sent to the browser: %s", type(exc).__name__)
+
+
+def _other_addresses() -> list[IPv4Address]:
+    """This machine's addresses beside loopback, those first by which it reaches the internet."""
+    machine = ThisMachine()
+    try:
+        default = default_devices(machine)
+        devices = [device for device in machine.interfaces() if device.up and not device.loopback]
+    except OverlayDown:
+        return []
+    devices.sort(key=lambda device: device.name not in default)
+    found = [own.ip for device in devices for own in device.addresses if isinstance(own.ip, IPv4Address)]
+    return [address for address in found if not address.is_link_local][:MAX_DOORS]
+
+
+def _behind_loopback(address: IPv4Address) -> socket.socket | None:
+    """A socket on this address that only this machine reaches; None where the system can't promise that."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        only_through_loopback(sock)
+        sock.bind((str(address), 0))
+    except OSError as error:
+        logger.debug("no port for browsers on another address: %s", type(error).__name__)
+        sock.close()
+        return None
+    return sock

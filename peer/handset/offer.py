@@ -7,7 +7,7 @@ certificate's fingerprint are taken. The browser's candidates are never read: it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -33,7 +33,8 @@ STREAM = "call"
 "The id of the one MediaStream that the page gets."
 
 PRIORITY = 2_130_706_431
-"Of a host candidate (RFC 8445, section 5.1.2.1); it is the only one."
+PRIORITY_STEP = 1 << 8
+"Of the first host candidate, and by how much the next ones have less (RFC 8445, section 5.1.2.1)."
 
 _ATTRIBUTE = re.compile(r"a=([a-z-]+)(?::(.*))?")
 _USERNAME = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -56,21 +57,23 @@ def offer(
     *,
     ice: IceCredentials,
     fingerprint: bytes,
-    address: IPv4Address,
-    port: int,
+    listening: Sequence[tuple[IPv4Address, int]],
     media: Media,
     seen: Mapping[Kind, int],
+    version: int = 1,
 ) -> str:
     """Write an offer.
 
-    `fingerprint` is the SHA-256 of our certificate, 32 bytes; `address` and `port` are where we listen; `media` says
-    which sections there are. `seen` has the SSRC of each kind that the other side sends already: a browser that has got
-    RTCP for a stream leaves the MID out of its packets, so that a page that comes late couldn't tell what they are.
+    `fingerprint` is the SHA-256 of our certificate, 32 bytes; `listening` are the addresses and ports where we listen,
+    the best first; `media` says which sections there are. `seen` has the SSRC of each kind that the other side sends
+    already: a browser that has got RTCP for a stream leaves the MID out of its packets, so that a page that comes late
+    couldn't tell what they are; and Chromium keeps the picture with its sound only if it was told which streams these
+    are. `version` counts the offers of one leg (RFC 8866, section 5.2).
     """
     kinds = [kind for kind, flag in MEDIA.items() if flag in media]
     lines = [
         "v=0",
-        f"o=- 1 1 IN IP4 {address}",
+        f"o=- 1 {version} IN IP4 {listening[0][0]}",
         "s=-",
         "t=0 0",
         f"a=group:BUNDLE {' '.join(MIDS[kind] for kind in kinds)}",
@@ -78,8 +81,8 @@ def offer(
     ]
     for kind in kinds:
         lines += [
-            *_media_lines(kind, address, port),
-            f"a=candidate:1 1 udp {PRIORITY} {address} {port} typ host",
+            *_media_lines(kind, *listening[0]),
+            *_candidates(listening),
             "a=end-of-candidates",
             f"a=ice-ufrag:{ice.username}",
             f"a=ice-pwd:{ice.password}",
@@ -90,6 +93,12 @@ def offer(
         if kind in seen:
             lines.append(f"a=ssrc:{seen[kind]} cname:{STREAM}")
     return "".join(f"{line}\r\n" for line in lines)
+
+
+def _candidates(listening: Sequence[tuple[IPv4Address, int]]) -> Iterator[str]:
+    """RFC 8839, section 5.1."""
+    for number, (address, port) in enumerate(listening):
+        yield f"a=candidate:{number + 1} 1 udp {PRIORITY - number * PRIORITY_STEP} {address} {port} typ host"
 
 
 def _media_lines(kind: Kind, address: IPv4Address, port: int) -> Iterator[str]:

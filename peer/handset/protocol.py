@@ -13,8 +13,9 @@ that `copybara run` prints. Any other end: connect again after a moment.
 Media. For each call that is up and comes to the handset the page is sent an Offer, and again whenever this program
 needs a new media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its
 tracks on the transceivers that the offer made (direction `sendrecv`; a track that isn't there yet is added later with
-`replaceTrack`), and returns the SDP as it is in MediaAnswer. It doesn't wait for candidates: none are read. When an
-Offer comes for a call that has an RTCPeerConnection already, that one is closed. When the connection fails, the page
+`replaceTrack`), and returns the SDP as it is in MediaAnswer. It doesn't wait for candidates: none are read. An Offer of
+the leg that there is goes to the same RTCPeerConnection: it names streams that have begun. When one of another leg
+comes, the connection of the one before is closed. When the connection fails, the page
 sends WantOffer. When the call ends (state `ended`), the page closes its connection.
 """
 
@@ -221,6 +222,9 @@ class Call(_ToPage, frozen=True, tag="call"):
     automatic: bool
     "This program answered without asking."
 
+    rings_there: bool
+    "The other side's program has said that it rings there."
+
     remote_automatic: bool
     "The other side's program did, so that perhaps nobody is there yet."
 
@@ -260,11 +264,17 @@ class Ring(_ToPage, frozen=True, tag="ring"):
 
 
 class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
-    """A call was answered without asking, here or at the other side: play the tone, show the sentence."""
+    """A call was answered without asking, here or at the other side: show the sentence for as long as the call lasts.
+
+    A page that comes later is told as well.
+    """
 
     call: int
     by: Literal["us", "them"]
     sentence: str
+
+    chime: bool
+    "Sound the notice now, for nothing else on this side does: docs/endpoints.md."
 
 
 class ShowLink(_ToPage, frozen=True, tag="link"):
@@ -415,6 +425,12 @@ class _FromPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, for
     id: Number | None = None
 
 
+class Audible(_FromPage, frozen=True, tag="audible"):
+    """Whether the browser lets this page be heard, which it may not before a click. After Hello, and at each change."""
+
+    on: bool
+
+
 class Explain(_FromPage, frozen=True, tag="explain"):
     """What is this? A token, or any text that holds a link. Nothing happens; Explained comes."""
 
@@ -448,6 +464,12 @@ class Answer(_FromPage, frozen=True, tag="answer"):
 
 class Decline(_FromPage, frozen=True, tag="decline"):
     """Refuse a call that rings."""
+
+    call: Number
+
+
+class Block(_FromPage, frozen=True, tag="block"):
+    """Ignore a call that rings and every later one of that node; its caller is told nothing. Strangers are saved."""
 
     call: Number
 
@@ -525,11 +547,13 @@ class RemoveContact(_FromPage, frozen=True, tag="remove-contact"):
 
 
 FromPage: TypeAlias = (
-    Explain
+    Audible
+    | Explain
     | Act
     | Place
     | Answer
     | Decline
+    | Block
     | HangUp
     | Write
     | SetMedia

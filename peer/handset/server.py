@@ -24,12 +24,15 @@ from peer.handset.guard import (
     check_fetch,
     check_host,
     check_key,
+    check_meant,
     check_socket_origin,
+    check_ticket,
     response_headers,
     socket_owner,
 )
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import MAX_MESSAGE, FromPage, Hello, decode, encode
+from peer.handset.tickets import Tickets
 from shared.errors import CopybaraError, HandsetError
 
 logger = logging.getLogger(__name__)
@@ -84,6 +87,9 @@ class HandsetServer:
         self.session = Session(self._socket.getsockname()[1])
         "Holds the key and the address to open."
 
+        self.tickets = Tickets()
+        "For addresses that others can read."
+
         self._headers = response_headers(self.session)
 
     @contextlib.asynccontextmanager
@@ -122,6 +128,8 @@ class HandsetServer:
         check_fetch(self.session, request.headers, document=document)
         if document and "key" in request.query:
             check_key(self.session, request.query.get("key"))
+        elif _ticket(request) is not None:
+            check_meant(request.headers)
         else:
             check_cookie(self.session, request.headers.get("Cookie"))
         await self._check_user(request)
@@ -140,6 +148,8 @@ class HandsetServer:
         response.headers.update(self._headers)
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        if (ticket := _ticket(request)) is not None:
+            return self._exchange(request, ticket)
         name = request.path.removeprefix("/") or "index.html"
         content = await asyncio.get_running_loop().run_in_executor(None, self._read, name)
         if content is None:
@@ -150,6 +160,12 @@ class HandsetServer:
         if request.path == "/" and "key" in request.query:
             response.headers["Set-Cookie"] = self.session.set_cookie()
         return response
+
+    def _exchange(self, request: web.Request, ticket: str) -> web.StreamResponse:
+        """A ticket for the key. Who has a used one and the cookie has been here before, and needs no key."""
+        taken = self.tickets.take(ticket)
+        check_ticket(self.session, taken, request.headers.get("Cookie"))
+        return web.Response(status=303, headers={"Location": self.session.entrance if taken else "/"})
 
     def _read(self, name: str) -> bytes | None:
         """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""
@@ -210,6 +226,13 @@ class HandsetServer:
             page.end(WSCloseCode.POLICY_VIOLATION)
         except CopybaraError as error:
             page.problem(error.sentence, error.hint, about=about)
+
+
+def _ticket(request: web.Request) -> str | None:
+    """The ticket that a request wants to use. One that only looks (HEAD) wants to use none."""
+    if request.method != "GET" or request.path != "/" or "key" in request.query:
+        return None
+    return request.query.get("ticket")
 
 
 def _listening_socket(port: int) -> socket.socket:

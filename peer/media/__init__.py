@@ -5,7 +5,7 @@ Only names and the factory are here; an endpoint and the media libraries are imp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 HANDSET = "handset"
 
+DEVICES = "devices"
+
 AUTO = "auto"
 "In the configuration only: the handset, or the pattern in a console without a page."
 
-NAMES = (HANDSET, "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none")
+NAMES = (HANDSET, DEVICES, "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none")
 "Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
 
 ANSWERING_MACHINE = "answering-machine"
 
 ONLY_FOR_TRUSTED = frozenset({"camera"})
 "Endpoints that show what nobody but a trusted contact may see, not even when the owner answers by hand."
+
+
+INTO_THE_ROOM = frozenset({"devices"})
+"Endpoints that let the other side hear and see the room, whether or not anybody there does anything."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Occasion:
     "Usually who it is with; becomes part of a recording's name."
 
     automatic: bool = False
-    "Whether it was answered without asking, so that a tone has to be heard on both sides."
+    "Whether it is connected without asking, so that a tone has to be heard on both sides."
 
     recorded: Callable[[Path], None] = lambda path: None
     "Called in the event loop with a recording that is finished."
@@ -50,11 +56,17 @@ class Occasion:
     handset: Callable[[], Endpoint] | None = None
     "Makes the endpoint of the handset page; None: this program has no page."
 
-    attended: Callable[[], bool] = lambda: False
-    "Whether somebody has a handset page open, which gives the notice of an automatic answer on this side itself."
+    chime: Callable[[], bool] = lambda: False
+    "Gives the notice of an automatic answer at the handset page. False: no page can be heard, so nothing was given."
+
+    unheard: Callable[[], None] = lambda: None
+    "Called in the event loop when the notice couldn't be heard on this side, for lack of a page and a speaker."
 
     finished: Callable[[], None] = lambda: None
     "Called in the event loop when the endpoint wants the call to end."
+
+    hold: Callable[[Callable[[], Awaitable[None]]], None] | None = None
+    "Called with what lets the endpoint begin, which waits for that; None: it begins at once."
 
 
 class Endpoint(Protocol):
@@ -87,6 +99,11 @@ def only_for_trusted(name: str) -> bool:
     return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
 
 
+def opens_the_room(name: str) -> bool:
+    """Whether an endpoint lets the other side into the room."""
+    return not INTO_THE_ROOM.isdisjoint(name.split("+"))
+
+
 def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Occasion()) -> Endpoint:
     """An endpoint for one call.
 
@@ -94,10 +111,16 @@ def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Oc
     exist or one that lacks its setting.
     """
     endpoint = _make(name, config, recordings, occasion)
+    if occasion.hold is not None:
+        from peer.media.held import Held
+
+        held = Held(endpoint)
+        occasion.hold(held.release)
+        endpoint = held
     if occasion.automatic:
         from peer.media.notice import Announced
 
-        return Announced(endpoint, config.devices, occasion.attended)
+        return Announced(endpoint, config.devices, occasion.chime, occasion.unheard)
     return endpoint
 
 

@@ -33,6 +33,14 @@ MAX_HEADER = 256
 
 CLOCK = 90_000
 
+HINTS = {
+    "No such file or directory": "Check `camera` under [devices], and whether it is plugged in.",
+    "Permission denied": "Add the user to the group that has the device, mostly `video`, and log in again.",
+    "Device or resource busy": "Another program uses it: end that one, or set `camera` under [devices] to none.",
+    "Inappropriate ioctl for device": "That isn't a camera. Check `camera` under [devices].",
+}
+"What to do about what ffmpeg says last, in the words of the C library."
+
 
 def find_camera(name: str, folder: Path = Path("/dev")) -> str | None:
     """The device for `auto`, `none` or a path; None for no camera."""
@@ -109,7 +117,9 @@ class LocalCamera:
             said = await self._end()
             raise MediaError(
                 f"The camera gives no picture{f': {said}' if said else ''}.",
-                "Check `camera` under [devices], and whether another program uses it.",
+                HINTS.get(
+                    said.rpartition(": ")[2], "Check `camera` under [devices], and whether another program uses it."
+                ),
             ) from error
 
     async def _look(self) -> None:

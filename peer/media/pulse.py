@@ -109,6 +109,9 @@ class PulseSink:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._process.wait()
         await end_process(self._process)
+        # That pacat ended with sound left to play is no error: Python 3.11.2 would report it.
+        with contextlib.suppress(ConnectionError):
+            await self._stdin.wait_closed()
 
 
 async def _require(device: str, kind: str, word: str) -> None:

@@ -63,6 +63,7 @@ class Microphone:
             position += SAMPLES
 
     async def _let_go(self) -> None:
-        source, self._source = self._source, None
-        if source is not None:
-            await source.close()
+        if self._source is not None:
+            await self._source.close()
+            # Only now: who is cancelled before leaves it to `close`.
+            self._source = None

@@ -151,9 +151,10 @@ class Speaker:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _let_go(self) -> None:
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            await sink.close()
+        if self._sink is not None:
+            await self._sink.close()
+            # Only now: who is cancelled before leaves it to `close`.
+            self._sink = None
 
 
 def _softer(samples: bytes) -> bytes:

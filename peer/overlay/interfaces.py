@@ -109,6 +109,14 @@ class ThisMachine:
             raise OverlayDown("This machine's routes can't be read.") from error
 
 
+def device_number(interface: str | None) -> int | None:
+    """The kernel's number of a network device: one that is made anew has another. None if there is no such device."""
+    try:
+        return socket.if_nametoindex(interface) if interface is not None else None
+    except OSError:
+        return None
+
+
 def default_devices(machine: Machine) -> frozenset[str]:
     """The devices that the default routes lead to: what goes there goes to the internet."""
     return frozenset(name for name in map(machine.leaves_by, DOCUMENTATION) if name)

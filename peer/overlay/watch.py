@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from peer.overlay import Address, Overlay
 from peer.overlay.device_events import DeviceEvents
-from peer.overlay.interfaces import Machine, ThisMachine
+from peer.overlay.interfaces import Machine, ThisMachine, device_number
 from shared.errors import OverlayDown, OverlayError
 from shared.node_id import NodeId
 
@@ -33,6 +33,9 @@ class OverlayState:
     node: NodeId | None = None
     address: Address | None = None
     interface: str | None = None
+
+    device: int | None = None
+    "The kernel's number of the interface. One that is made anew has another; what was bound to the old one is lost."
 
     error: OverlayError | None = None
     "Why no call can be made now; None while it works."
@@ -61,6 +64,7 @@ class OverlayWatch:
         self._while_down = while_down
         self._node: NodeId | None = None
         self.state = OverlayState(error=OverlayDown("The overlay node hasn't been asked yet."))
+        self._up = asyncio.Event()
 
     async def check(self) -> OverlayState:
         """Ask the overlay now and keep the answer in `state`. Raises nothing."""
@@ -75,9 +79,12 @@ class OverlayWatch:
             address = await self._overlay.own_address()
         except OverlayError as error:
             self.state = OverlayState(node=self._node, error=error)
+            self._up.clear()
         else:
             self._node = node
-            self.state = OverlayState(node, address, self._overlay.interface)
+            interface = self._overlay.interface
+            self.state = OverlayState(node, address, interface, device_number(interface))
+            self._up.set()
         return self.state
 
     def require(self) -> OverlayState:
@@ -85,6 +92,11 @@ class OverlayWatch:
         if (error := self.state.error) is not None:
             raise type(error)(error.sentence, error.hint)
         return self.state
+
+    async def until_up(self) -> None:
+        """Ask the overlay now, and return once calls can be made; `run` notices that it is back."""
+        await self.check()
+        await self._up.wait()
 
     async def run(self, changed: Callable[[OverlayState], Awaitable[None]]) -> None:
         """Watch until cancelled. `changed` gets the first state and each that differs from the one before."""
@@ -111,7 +123,7 @@ class OverlayWatch:
 
     def _stands(self, state: OverlayState) -> bool:
         """Whether the device and the address are as they were: then the event was about something else."""
-        if not state.up or state.address is None:
+        if not state.up or state.address is None or state.device != device_number(state.interface):
             return False
         try:
             interfaces = self._machine.interfaces()

@@ -16,6 +16,7 @@ from bot.commands import (
     HangUp,
     Help,
     ListContacts,
+    OpenHandset,
     RemoveContact,
     RenameContact,
     SetTrust,
@@ -58,6 +59,7 @@ MEANT = {
     "/contact rename anna ann": RenameContact("anna", "ann"),
     "/contact remove anna": RemoveContact("anna"),
     "/card": ShowCard(),
+    "/handset": OpenHandset(),
     "/status": Status(),
     "/help": Help(),
     "/start": Help(),
@@ -86,6 +88,7 @@ WRONG = [
     "/contact rename anna",
     "/contact remove",
     "/card anna",
+    "/handset now",
     "/help me",
     "/call " + "a" * 401,
 ]

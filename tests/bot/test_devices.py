@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import importlib.util
 import math
+import signal
 from collections.abc import AsyncIterator, Callable
 from ctypes.util import find_library
 from pathlib import Path
@@ -124,6 +125,54 @@ async def test_an_answer_by_hand_makes_no_noise(friends: Path, tmp_path: Path, s
             await until_talking(anna, bob)
             await at_bobs.listen(1.0)
         assert loudness(at_bobs.heard) < SILENT
+        await hang_up(anna, bob)
+
+
+async def test_after_a_restart_the_microphone_waits_for_the_word_of_who_had_answered_by_hand(
+    friends: Path, tmp_path: Path, sound: PulseServer
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
+        await connect(anna, bob, "audio")
+        await until_talking(anna, bob)
+        assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
+        async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
+            await bob.begin()
+            assert "Your microphone and camera stay off" in await bob.told("Connected with anna")
+            for ears in (at_bobs, at_annas):
+                await ears.until_heard(CLEAR)
+                await ears.until_silent(0.6)
+                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+        async with speech(sound, "back", 2) as ears:
+            await ears.listen(1.0)
+        assert loudness(ears.heard) < SILENT
+        assert await bob.asked("/answer", "Connected") == "Connected with anna (audio)."
+        await is_heard(sound, "back")
+        await is_heard(sound, "there")
+        assert "Nobody is calling." in await bob.asked("/answer", "calling")
+        await hang_up(anna, bob)
+        await sound.until_no_streams()
+
+
+async def test_after_a_restart_a_call_of_somebody_trusted_goes_on_with_the_microphone_and_a_chime(
+    friends: Path, tmp_path: Path, sound: PulseServer
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
+        await bob.asked("/contact trust anna", "answered by itself")
+        async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
+            anna.write("/call bob audio")
+            await until_talking(anna, bob)
+            for ears in (at_bobs, at_annas):
+                await ears.until_heard(CLEAR)
+                await ears.until_silent(0.6)
+        assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
+        async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
+            await bob.begin()
+            assert await bob.told("Connected with anna") == "Connected with anna (audio)."
+            for ears in (at_bobs, at_annas):
+                await ears.until_heard(CLEAR)
+                await ears.until_silent(0.6)
+                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+        await is_heard(sound, "back")
         await hang_up(anna, bob)
 
 

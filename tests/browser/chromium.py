@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import shlex
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+import wave
+from collections.abc import AsyncIterator, Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ PATIENCE = 20.0
 
 LOOK_SECONDS = 0.1
 "Between two looks at a page: getStats has no event to wait for."
+
+OUT_OF_STEP = 300.0
+"Milliseconds of the sender's clock by which sound and picture may differ here. A busy machine delays sound a lot."
 
 ENOUGH = {"video": 5.0, "audio": 9600.0}
 "Frames and samples that can't all have been under way before."
@@ -281,6 +286,16 @@ class PageView:
         await until(rises, f"decoded {' and '.join(kinds)}", seconds=seconds)
         return time.monotonic() - began
 
+    async def in_step(self) -> None:
+        """Wait until sound and picture are played together: Chromium tells when each is once it keeps them in step."""
+
+        async def together() -> bool:
+            now = await self.stats()
+            sound, picture = (now[f"in_{kind}"].get("estimatedPlayoutTimestamp") for kind in ("audio", "video"))
+            return bool(sound and picture) and abs(sound - picture) < OUT_OF_STEP
+
+        await until(together, "sound and picture in step")
+
     async def silent(self, kind: str) -> None:
         """Wait until nothing of a kind comes any more: the same count twice, a second apart."""
 
@@ -332,12 +347,17 @@ async def until(
 
 @contextlib.asynccontextmanager
 async def browser(
-    folder: Path | None = None, on: Callable[..., list[str]] | None = None, camera: Path | None = None
+    folder: Path | None = None,
+    on: Callable[..., list[str]] | None = None,
+    camera: Path | None = None,
+    speaker: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Browser]:
     """A Chromium of its own, with a camera and a microphone that aren't real.
 
     `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
-    `camera` is a film for the camera, see faces.py.
+    `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
+    is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
+    beeps would pass for any note.
     """
     path = require_chromium()
     from playwright.async_api import async_playwright
@@ -352,9 +372,28 @@ async def browser(
         flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
         if camera is not None:
             flags.append(f"--use-file-for-fake-video-capture={camera}")
-        chromium = await playwright.chromium.launch(executable_path=path, args=flags)
+        if speaker is not None:
+            assert folder is not None
+            flags.append(f"--use-file-for-fake-audio-capture={_silence(folder)}")
+        chromium = await playwright.chromium.launch(
+            executable_path=path,
+            args=flags,
+            ignore_default_args=["--mute-audio"] if speaker else None,
+            env={**os.environ, **(speaker or {})},
+        )
         try:
             context = await chromium.new_context(permissions=["camera", "microphone"])
             yield Browser(context)
         finally:
             await chromium.close()
+
+
+def _silence(folder: Path) -> Path:
+    """A second of it, as a microphone that a browser takes."""
+    path = folder / "silence.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(bytes(2 * 48_000))
+    return path

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import signal
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bot.console import Person, people
-from tests.browser.chromium import Browser, PageView, browser
+from tests.browser.chromium import PATIENCE, Browser, PageView, browser
+
+DEMO = (sys.executable, "-m", "bot.cli", "demo", "--handset", "--no-open", "--json")
 
 AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
 
@@ -39,9 +45,10 @@ async def somebody(
     open_page: bool = True,
     on: Callable[..., list[str]] | None = None,
     camera: Path | None = None,
+    speaker: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Somebody]:
     """A browser for a running program, `on` its host. What went wrong in its pages fails the test."""
-    async with browser(node.home, on, camera) as chromium:
+    async with browser(node.home, on, camera, speaker) as chromium:
         person = Somebody(node, chromium, PageView(None))
         if open_page:
             await person.open()
@@ -60,6 +67,27 @@ async def two_people(
         somebody(bob, camera=cameras[1]) as second,
     ):
         yield first, second
+
+
+@contextlib.asynccontextmanager
+async def running_demo() -> AsyncIterator[str]:
+    """`copybara demo --handset`, for the length of the block. Gives the address of its page."""
+    process = await asyncio.create_subprocess_exec(
+        *DEMO, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            ready: dict[str, Any] = json.loads(await process.stdout.readline())
+        assert ready["contacts"] == ["echo", "pattern"]
+        yield ready["handset"]
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def connect(caller: Somebody, callee: Somebody, media: str = "video") -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,21 @@ async def look_like(page: Any, look: str) -> None:
     await page.emulate_media(color_scheme=scheme)
 
 
+def wanted() -> bool:
+    """Whether pictures are to be taken."""
+    return os.environ.get("COPYBARA_WRITE_DOCS") == "1"
+
+
+def figures() -> re.Pattern[str]:
+    """What a page says of a second of a call; for a picture, of one for which the machine had the time."""
+    return re.compile(
+        r"^\d ms · 0\.0 % lost · 640.480 · [2-9]\d\d kbit/s" if wanted() else r"640.480 · [1-9]\d* kbit/s"
+    )
+
+
 async def taken(page: Any, name: str) -> None:
     """Take the picture, if pictures are wanted; made small where pngquant is installed."""
-    if os.environ.get("COPYBARA_WRITE_DOCS") != "1":
+    if not wanted():
         return
     IMAGES.mkdir(exist_ok=True)
     path = IMAGES / f"handset-{name}.png"

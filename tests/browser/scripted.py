@@ -26,6 +26,7 @@ from peer.handset.protocol import (
     Link,
     LogEntry,
     Overlay,
+    Quality,
     Sends,
     ToPage,
 )
@@ -45,6 +46,12 @@ NOW = int(time.time()) - TALKED
 NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
 ANNA = "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0"
 BOB = "j393v036y264hp9aj6egjck35exwr1ertmsdv11zdqh92rkakjz0"
+CARD = (
+    "FQEg_NFX7UX2B0ehDTe1VbDQGX1BKaCznW5ct-434dCps5MCIF3y5nAgcl1nQXAJgNB2gfLJ4MFy42w03CdcP8YUf0lLAwfEiGV2YWxvBA5jb3B5"
+    "YmFyYS5hemVybwUMY29weWJhcmFfYm90BggAAAAAB1vNFTpbtmE"
+)
+"The one of docs/protocol.md."
+
 TOKEN = "EQNrBWTOxoLfLWp-RZEQ7R4S-NB3L2OzSeW3gFVAROYSzDDA523zOrJeZyABuYOd"
 PATH = "Over Yggdrasil, from 200:b1c4:80a1:77d2::1 to 201:7e10:94f2:5cc8::1. No other address is used."
 
@@ -64,6 +71,7 @@ def call(number: int, state: Any, **changed: Any) -> Call:
         "trust_words": "In your contacts. The link was sealed with a key that only the two of you have.",
         "automatic": False,
         "remote_automatic": False,
+        "rings_there": False,
         "handset": True,
         "endpoint": "handset",
         "phrase": "boil direct round noise",
@@ -75,6 +83,22 @@ def call(number: int, state: Any, **changed: Any) -> Call:
         "report": {"seconds": float(TALKED)},
     }
     return Call(**(values | changed))
+
+
+def quality(number: int) -> Quality:
+    """The last second of a good call."""
+    return Quality(
+        call=number,
+        seconds=float(TALKED),
+        round_trip_ms=38.0,
+        loss_percent=0.0,
+        jitter_ms=4.0,
+        received_kbps=612.0,
+        sent_kbps=587.0,
+        audio_packets_received=37_700,
+        video_packets_received=52_800,
+        lost=3,
+    )
 
 
 def contact(name: str, node: str, **changed: Any) -> Contact:
@@ -110,7 +134,7 @@ def greeting(**changed: Any) -> Hello:
         "node": NODE,
         "name": "me",
         "overlay": Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1"),
-        "card": shown_link(f"FQ{'A' * 120}"),
+        "card": shown_link(CARD),
         "contacts": [
             contact("anna", ANNA),
             contact("bob", BOB, trust="auto", trust_words="answered without asking (video), 08:00-22:00"),

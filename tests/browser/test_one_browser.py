@@ -1,19 +1,19 @@
-"""One person at a browser, against the endpoints that need nobody: the demo with its two built-in contacts."""
+"""One person at a browser, against the endpoints that need nobody: the demo with its two built-in contacts.
+
+With COPYBARA_WRITE_DOCS=1 (`make docs`) the picture in README.md is taken anew.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-from tests.browser.chromium import PATIENCE, PageView, browser
-
-DEMO = (sys.executable, "-m", "bot.cli", "demo", "--handset", "--no-open", "--json")
+from tests.browser import faces
+from tests.browser.chromium import PageView, browser
+from tests.browser.people import running_demo
+from tests.browser.pictures import figures, look_like, taken
 
 PATTERN_HERTZ = 440.0
 
@@ -22,29 +22,14 @@ MIN_BITRATE = 350_000
 
 
 @contextlib.asynccontextmanager
-async def demo() -> AsyncIterator[PageView]:
-    """`copybara demo --handset`, and its page in a browser."""
-    process = await asyncio.create_subprocess_exec(
-        *DEMO, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            ready: dict[str, Any] = json.loads(await process.stdout.readline())
-        assert ready["contacts"] == ["echo", "pattern"]
-        async with browser() as chromium:
-            page = await chromium.open(ready["handset"])
-            hello = await page.heard("hello")
-            assert [contact["name"] for contact in hello["contacts"]] == ["echo", "pattern"]
-            yield page
-            assert not chromium.problems, chromium.problems
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(PATIENCE):
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+async def demo(camera: Path | None = None) -> AsyncIterator[PageView]:
+    """`copybara demo --handset`, and its page in a browser. `camera` is a film for its camera."""
+    async with running_demo() as address, browser(camera=camera) as chromium:
+        page = await chromium.open(address)
+        hello = await page.heard("hello")
+        assert [contact["name"] for contact in hello["contacts"]] == ["echo", "pattern"]
+        yield page
+        assert not chromium.problems, chromium.problems
 
 
 async def call(page: PageView, whom: str) -> dict[str, Any]:
@@ -77,6 +62,16 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
         _, loudest = await page.listen(2.5)
         assert loudest > 0.01
         await page.sends_at(MIN_BITRATE)
+
+
+async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_it_is(tmp_path: Path) -> None:
+    async with demo(faces.camera(tmp_path, faces.ANNA)) as page:
+        await look_like(page.page, "light")
+        await call(page, "pattern")
+        await page.shows("Nobody was asked before pattern's side answered")
+        await page.shows("No other address is used. On this machine only, no privacy.")
+        await page.page.get_by_text(figures()).wait_for()
+        await taken(page.page, "demo")
 
 
 async def test_both_contacts_can_be_called_one_after_the_other() -> None:

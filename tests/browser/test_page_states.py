@@ -5,7 +5,6 @@ With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written anew; without, every s
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.browser import faces
 from tests.browser.people import Somebody, both_ways, two_people
-from tests.browser.pictures import LOOKS, look_like
+from tests.browser.pictures import LOOKS, figures, look_like
 from tests.browser.pictures import taken as picture_taken
 
 
@@ -80,7 +79,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await both_ways(anna, bob)
         await anna.page.shows("No other address is used. On this machine only, no privacy.")
         # The pictures grow to their full size, and a second is measured.
-        await anna.page.page.get_by_text(re.compile(r"640.480 · [1-9]\d* kbit/s")).wait_for()
+        await anna.page.page.get_by_text(figures()).wait_for()
         await fits(anna)
         await taken(anna, f"call-{look}")
 

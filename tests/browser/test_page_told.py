@@ -13,6 +13,8 @@ from peer.handset.protocol import (
     Act,
     Answer,
     AnsweredAlone,
+    Audible,
+    Block,
     Contacts,
     Decline,
     Explain,
@@ -26,12 +28,12 @@ from peer.handset.protocol import (
     RemoteMedia,
     Ring,
     Said,
-    SaveContact,
     SetTrust,
     ShowLink,
     Text,
     Write,
 )
+from peer.media.notice import CHIME
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import (
     ANNA,
@@ -47,6 +49,7 @@ from tests.browser.scripted import (
     greeting,
     link,
     logged,
+    quality,
     sends,
     theatre,
 )
@@ -64,13 +67,39 @@ TONES = """
 })()
 """
 
+HASTE = "(every => { window.setInterval = (act, pause) => every(act, pause / 10); })(window.setInterval)"
+"What comes again and again comes ten times as soon."
+
+NOTIFICATIONS = """
+(() => {
+  window.notified = [];
+  window.asked = 0;
+  window.Notification = class extends Notification {
+    constructor(title, options) { super(title, options); window.notified.push(this); }
+    static requestPermission() { window.asked += 1; return super.requestPermission(); }
+  };
+  window.focus = () => { window.came = true; };
+  window.out = (hidden) => {
+    Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+})()
+"""
+"What is shown, and a page that says to be out of sight: a browser without a screen hides none."
+
 OWN_PICTURE = "document.getElementById('own-video').videoWidth > 0"
 
 STRANGER = {
+    "name": f"node {BOB[:8]}…",
+    "contact": None,
+    "node": BOB,
     "trust": "stranger",
     "trust_words": "Not in your contacts. The overlay carries this call to that one node and to no other; whose node "
     "it is, only the other person can tell you.",
 }
+
+BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
+"Somebody else than in the call that is up."
 
 LOG = [
     logged("anna", "hung-up", contact="anna", role="caller", seconds=754),
@@ -99,7 +128,7 @@ def test_axe_is_there_to_look_at_every_state() -> None:
 
 async def test_the_start_page_shows_the_book_and_the_log() -> None:
     async with theatre(greeting(log=LOG)) as play:
-        for text in ("anna", "answered without asking (video), 08:00-22:00", "Missed", "No answer", "12:34"):
+        for text in ("anna", "answered without asking (video), 08:00-22:00", "Missed", "No answer", "12 min", "1 min"):
             await play.view.shows(text)
         await everywhere(play, "start")
         await play.view.press("Audio call to anna")
@@ -197,6 +226,75 @@ async def test_the_devices_are_seen_and_heard_before_a_call() -> None:
         await play.until("document.getElementById('settings-video').srcObject === null")
 
 
+async def notifies(play: Theatre) -> None:
+    """Switch notifications on by the page's own switch."""
+    await play.page.evaluate(NOTIFICATIONS)
+    await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
+    await play.page.keyboard.press("d")
+    await play.page.get_by_label("Notifications while this page is out of sight").check()
+    await play.until("document.getElementById('notify-on').checked && asked === 1")
+    await play.page.keyboard.press("Escape")
+
+
+async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await notifies(play)
+        play.tell(Text(call=1, ours=False, text="in sight", at=NOW))
+        await play.view.shows("in sight")
+        await play.page.evaluate("out(true)")
+        play.tell(
+            Text(call=1, ours=True, text="our own", at=NOW),
+            Text(call=1, ours=False, text="a secret", at=NOW),
+            call(2, "ringing", **BESIDE),
+            Ring(call=2, sentence="bob is calling (video)."),
+        )
+        await play.until("notified.length === 2")
+        said = await play.page.evaluate("notified.map((each) => [each.title, each.body])")
+        assert said == [["anna has written", ""], ["bob is calling", ""]]
+        assert await play.page.title() == "bob is calling · Copybara Relay"
+        play.tell(call(2, "ended", **BESIDE))
+        await play.until("document.title === '(2) anna · Copybara Relay'")
+        # The one about the call goes with it, the other once it is clicked, which brings the page up.
+        await play.page.evaluate(
+            "window.away = []; for (const each of notified) each.onclose = () => away.push(each.title)"
+        )
+        await play.page.evaluate("notified[0].dispatchEvent(new Event('click'))")
+        await play.until("window.came && away.includes('anna has written')")
+
+
+async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
+    async with theatre() as play:
+        await notifies(play)
+        await play.page.evaluate("out(true)")
+        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video)."))
+        await play.until("notified.length === 1")
+        await play.page.evaluate("window.gone = new Promise((done) => { notified[0].onclose = () => done(true); })")
+        await play.page.evaluate("out(false)")
+        assert await play.page.evaluate("gone")
+        play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."))
+        await play.view.shows("bob is calling too")
+        assert await play.page.evaluate("notified.length") == 1
+
+
+async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(NOTIFICATIONS)
+        await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
+        await play.page.evaluate("out(true)")
+        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video)."))
+        await play.view.shows("wants to see and hear you")
+        assert await play.page.evaluate("[asked, notified.length]") == [0, 0]
+
+
+async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
+    async with theatre() as play:
+        await play.page.keyboard.press("d")
+        await play.page.get_by_label("Notifications while this page is out of sight").click()
+        await play.view.shows("The browser doesn't let this page show notifications. Allow it beside the address")
+        assert not await play.page.locator("#notify-on").is_checked()
+        await play.can_be_used()
+
+
 # Somebody calls.
 
 
@@ -246,26 +344,90 @@ async def test_whoever_types_when_it_rings_answers_nothing() -> None:
         assert not [message for message in play.script.heard_messages if isinstance(message, Answer)]
 
 
-async def test_answering_beside_a_call_ends_that_one_first() -> None:
+async def test_a_call_beside_another_is_a_banner_and_a_quiet_double_beep() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends(video=False))])) as play:
+        await play.until(OWN_PICTURE)
+        await play.page.evaluate(TONES)
+        await play.page.keyboard.press("c")
+        play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."), quality(1))
+        await play.view.shows("calls you too, with video")
+        await play.view.shows("In your contacts")
+        assert (await play.page.evaluate("tones"))[:2] == [523, 523]
+        # Whoever talks and writes goes on with it.
+        assert await play.focused() == "write"
+        assert not await play.page.locator("#incoming").is_visible()
+        assert await play.page.title() == "bob is calling · Copybara Relay"
+        assert await play.page.locator("#favicon").get_attribute("href") == "icon-rings.svg"
+        await play.until("document.getElementById('announce').textContent.includes('bob is calling')")
+        await play.page.keyboard.press("Escape")  # silences
+        await play.page.keyboard.press("Escape")  # closes the panel
+        assert await play.focused() == "c-chat"
+        await play.page.evaluate("tones.length = 0; document.activeElement.blur()")
+        await everywhere(play, "beside")
+        play.tell(call(2, "ringing", **BESIDE, sentence="Still ringing."))
+        await play.page.keyboard.press("m")
+        await play.view.shows("Unmute")
+        assert await play.page.evaluate("tones") == []
+        await play.view.press("Decline")
+        await play.wants(Decline, call=2)
+        play.tell(call(2, "ended", **BESIDE))
+        await play.until("document.getElementById('beside').hidden")
+        assert await play.page.title() == "anna · Copybara Relay"
+
+
+@pytest.mark.parametrize(
+    ("button", "media"), [("Hang up and answer", "video"), ("Hang up and answer with audio only", "audio")]
+)
+async def test_answering_beside_a_call_ends_that_one_first(button: str, media: str) -> None:
     async with theatre(greeting(calls=[call(1, "active")])) as play:
-        play.tell(call(2, "ringing", name="bob", contact="bob", node=BOB, media="audio"))
-        await play.view.shows("You are in a call with anna. Answering ends it.")
-        await play.view.answer("audio")
+        play.tell(call(2, "ringing", **BESIDE))
+        await play.view.press(button)
         await play.wants(HangUp, call=1)
+        assert not [message for message in play.script.heard_messages if isinstance(message, Answer)]
+        await play.page.evaluate(TONES)
+        play.script.problems[Answer] = ("anna took the call back.", "")
         play.tell(call(1, "ended", sentence="You hung up on anna."))
-        await play.wants(Answer, call=2, media="audio")
+        await play.wants(Answer, call=2, media=media)
+        # Only if that doesn't work it rings again.
+        await play.view.shows("anna took the call back.")
+        await play.view.shows("wants to see and hear you")
+        assert await play.page.evaluate("tones.length") == 4
+
+
+async def test_who_it_is_that_calls_beside_a_call_can_be_seen_in_full_and_left_again() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.tell(call(2, "ringing", **STRANGER))
+        await play.view.shows("Not in your contacts")
+        await play.view.press("Who is it?")
+        await play.view.shows(BOB)
+        await play.view.shows("You are in a call with anna. Answering ends it.")
+        await play.can_be_used()
+        await play.view.press("Back to the call")
+        assert await play.focused() == "beside-more"
+        # Once the other call is over there is nothing that it could stand beside.
+        play.tell(call(1, "ended", sentence="anna hung up."))
+        await play.view.shows("wants to see and hear you")
+        assert not await play.page.locator("#beside").is_visible()
+
+
+async def test_a_call_that_comes_while_we_call_says_what_answering_does() -> None:
+    async with theatre(greeting(calls=[call(1, "calling", role="caller")])) as play:
+        play.tell(call(2, "ringing", **BESIDE))
+        await play.view.shows("You are calling anna. Answering takes that back.")
+        play.tell(call(1, "active", role="caller"))
+        await play.view.shows("calls you too, with video")
+        assert not await play.page.locator("#incoming").is_visible()
 
 
 async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
     async with theatre() as play:
-        play.tell(call(1, "ringing", name="node k7r3f0q2…", contact=None, node=BOB, **STRANGER))
+        play.tell(call(1, "ringing", **STRANGER))
         await play.view.press("Block")
-        await play.view.shows("Ignore every call from node k7r3f0q2…?")
+        await play.view.shows(f"Ignore every call from node {BOB[:8]}…?")
         await everywhere(play, "block")
-        await play.view.press("Block and decline")
-        await play.wants(SaveContact, call=1)
-        await play.wants(SetTrust, trust="block")
-        await play.wants(Decline, call=1)
+        await play.page.locator("#block-form").get_by_role("button", name="Block").click()
+        await play.wants(Block, call=1)
+        assert play.script.heard_messages == []
 
 
 async def test_a_link_in_the_address_is_explained_and_acted_on_after_one_click() -> None:
@@ -303,6 +465,35 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
         await play.wants(HangUp, call=1)
 
 
+async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(TONES)
+        await play.page.evaluate(HASTE)
+        play.tell(call(1, "calling", role="caller"))
+        await play.view.shows("waiting for an answer")
+        assert await play.page.evaluate("tones") == []
+        play.tell(call(1, "calling", role="caller", rings_there=True), Said(call=1, sentence="It rings at anna's."))
+        await play.view.shows("It rings at anna's.")
+        await play.until("tones.length === 3")
+        assert await play.page.evaluate("tones") == [425] * 3
+        await play.view.shows("Silence")
+        await play.can_be_used()
+        await play.page.keyboard.press("Escape")
+        await play.until("document.getElementById('outgoing-silence').hidden")
+        await play.page.evaluate("tones.length = 0")
+        play.tell(call(1, "calling", role="caller", rings_there=True, sentence="Still."))
+        await play.page.wait_for_timeout(1_200)  # it would come twice
+        assert await play.page.evaluate("tones") == []
+        # Another call is heard again, until it is answered.
+        play.tell(call(1, "ended", role="caller"), call(2, "calling", role="caller", rings_there=True))
+        await play.until("tones.length > 0")
+        play.tell(call(2, "active", role="caller"))
+        await play.view.shows("Hang up")
+        await play.page.evaluate("tones.length = 0")
+        await play.page.wait_for_timeout(1_200)
+        assert await play.page.evaluate("tones") == []
+
+
 async def test_a_camera_that_nobody_looks_through_is_off() -> None:
     async with theatre() as play:
         play.tell(call(1, "calling", role="caller"))
@@ -320,33 +511,42 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
     async with theatre() as play:
         await play.page.evaluate(TONES)
         mine = {"automatic": by == "us", "remote_automatic": by == "them"}
-        play.tell(call(1, "active", **mine))
-        play.tell(
-            AnsweredAlone(call=1, by=by, sentence="Answered anna's call by itself (video). /hangup ends it")  # type: ignore[arg-type]
-        )
+        sentence = "Answered anna's call by itself (video). /hangup ends it"
+        play.tell(call(1, "active", remote=sends(video=False), **mine), quality(1))
+        play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=False))  # type: ignore[arg-type]
         await play.view.shows("Answered anna's call by itself (video).")
+        assert await play.page.evaluate("tones.length") == 0
+        play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=True))  # type: ignore[arg-type]
+        await play.until("tones.length > 0")
         assert "/hangup" not in await play.page.locator("body").inner_text()
-        assert await play.page.evaluate("tones.length") == 3
+        assert await play.page.evaluate("tones") == [hertz for hertz, _ in CHIME]
         if by == "us":
             await play.until(OWN_PICTURE)
             await everywhere(play, "answered-alone")
 
 
-async def test_a_page_that_is_opened_late_says_that_nobody_was_asked() -> None:
+async def test_the_notice_stays_for_as_long_as_the_call() -> None:
     async with theatre(greeting(calls=[call(1, "active", automatic=True)])) as play:
-        await play.view.shows("was answered without asking")
+        play.tell(AnsweredAlone(call=1, by="us", sentence="Answered anna's call by itself.", chime=False))
+        await play.view.shows("Answered anna's call by itself.")
         play.tell(call(1, "active", automatic=True, phrase="one two three four"))
         assert await play.page.locator("#stage-notice").is_visible()
 
 
+async def test_the_program_is_told_whether_the_page_can_be_heard() -> None:
+    async with theatre() as play:
+        await play.wants(Audible, on=True)
+
+
 async def test_a_lost_path_is_said_over_the_last_picture() -> None:
     async with theatre() as play:
-        play.tell(call(1, "active"))
-        await play.view.shows("anna")
+        play.tell(call(1, "active"), quality(1))
+        await play.view.shows("38 ms · 0.0 % lost")
         play.tell(
             call(1, "reconnecting", sentence="Nothing is heard from anna any more. Trying to reconnect for a minute …")
         )
         await play.view.shows("Nothing is heard from anna any more.")
+        await play.view.shows("nothing arrives")
         await play.until(OWN_PICTURE)
         await everywhere(play, "reconnecting")
         play.tell(call(1, "active"))
@@ -356,7 +556,7 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
 
 async def test_a_call_for_sound_shows_who_it_is() -> None:
     async with theatre() as play:
-        play.tell(call(1, "active", media="audio", remote=sends(audio=False, video=False)))
+        play.tell(call(1, "active", media="audio", remote=sends(audio=False, video=False)), quality(1))
         await play.view.shows("anna is muted")
         await play.view.shows(PATH)
         assert await play.page.locator("#c-camera").is_disabled()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peer.media.notice import CHIME
+from peer.overlay.interfaces import ThisMachine
 from tests.bot.console import befriend, people
 from tests.browser.chromium import until
 from tests.browser.people import AT_THE_PAGE, Somebody, both_ways, connect, somebody, two_people
@@ -41,6 +42,13 @@ async def test_two_people_hear_and_see_each_other_as_sent_and_without_a_freeze(t
         quality = await anna.page.heard("quality")
         assert quality["round_trip_ms"] is not None
         assert quality["received_kbps"] > 50
+
+
+async def test_the_picture_is_held_back_for_the_sound(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        await asyncio.gather(anna.page.in_step(), bob.page.in_step())
 
 
 async def watched(*people: Somebody) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -209,6 +217,25 @@ async def test_a_page_that_is_opened_late_joins_a_call_that_was_answered_alone(t
             assert (late["automatic"], late["trust"], late["name"]) == (True, "trusted", "anna")
 
 
+async def test_a_call_that_rings_beside_another_is_answered_in_its_place(tmp_path: Path) -> None:
+    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
+    async with people(tmp_path, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol_node):
+        await befriend(carol_node, bob_node)
+        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
+            await connect(anna, bob)
+            await both_ways(anna, bob)
+            carol_node.write("/call bob")
+            await bob.page.shows("calls you too, with video")
+            await both_ways(anna, bob)
+            await bob.page.press("Hang up and answer")
+            await anna.page.shows("hung up.")
+            assert (await bob.page.call("active"))["name"] == "carol"
+            await carol_node.call("active")
+            await bob.page.receives("audio", "video")
+            # Nobody is told that anybody was busy.
+            assert not any("busy" in said.get("text", "") for said in carol_node.said)
+
+
 async def test_the_browsers_are_given_no_server_and_tell_no_address(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
         await connect(anna, bob)
@@ -219,9 +246,11 @@ async def test_the_browsers_are_given_no_server_and_tell_no_address(tmp_path: Pa
             )
             assert configurations == [[]]
             offer = (await person.page.heard("offer"))["sdp"]
-            assert {line.split()[4] for line in offer.splitlines() if line.startswith("a=candidate:")} == {"127.0.0.1"}
+            offered = {line.split()[4] for line in offer.splitlines() if line.startswith("a=candidate:")}
+            own = {str(each.ip) for interface in ThisMachine().interfaces() for each in interface.addresses}
+            assert {"127.0.0.1"} <= offered <= own
             for said in person.node.said:
-                for candidate in ("typ host", ".local", "a=candidate"):
+                for candidate in ("typ host", ".local", "a=candidate", *(offered - {"127.0.0.1"})):
                     assert candidate not in str(said)
 
 

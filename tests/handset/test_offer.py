@@ -17,6 +17,7 @@ from shared.media import Media
 
 ICE = IceCredentials("ufrag+/0", "p" * 24)
 PRINT = bytes(range(32))
+LISTENING = [(IPv4Address("127.0.0.1"), 4711), (IPv4Address("192.0.2.7"), 4712)]
 
 CHROMIUM = """\
 v=0
@@ -60,8 +61,39 @@ a=rtcp-fb:96 nack
 "What Debian's Chromium answers, with two candidates put in."
 
 
+FIREFOX = """\
+v=0
+o=mozilla...THIS_IS_SDPARTA-99.0 801858469037294704 0 IN IP4 0.0.0.0
+s=-
+t=0 0
+a=sendrecv
+a=fingerprint:sha-256 29:21:D3:9F:5B:C0:40:D2:B7:F8:0A:17:C0:78:D1:6C:54:9D:96:3A:F8:02:88:93:DF:C4:E5:0D:DE:1B:42:44
+a=group:BUNDLE 0
+a=ice-options:trickle
+a=msid-semantic:WMS *
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=candidate:0 1 UDP 2122187007 ab095e7f-150f-4827-a04f-698a72d824da.local 59626 typ host
+a=candidate:2 1 TCP 2105458943 ab095e7f-150f-4827-a04f-698a72d824da.local 9 typ host tcptype active
+a=sendrecv
+a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
+a=fmtp:111 maxplaybackrate=48000;stereo=1;useinbandfec=1
+a=ice-pwd:c8fb1d8756a69ef6d45722a672d39181
+a=ice-ufrag:0fb498ee
+a=mid:0
+a=msid:- {0fb33ce4-6463-4945-82b1-6a8010ee40d0}
+a=rtcp-fb:111 transport-cc
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=setup:active
+a=ssrc:1407378980 cname:{6d2c9caf-2222-41df-8e39-422a5c98462a}
+""".replace("\n", "\r\n")
+"What Debian's Firefox answers to an offer of sound."
+
+
 def offered(media: Media = Media.BOTH, **seen: int) -> str:
-    return offer(ice=ICE, fingerprint=PRINT, address=IPv4Address("127.0.0.1"), port=4711, media=media, seen=dict(seen))  # type: ignore[arg-type]
+    return offer(ice=ICE, fingerprint=PRINT, listening=LISTENING[:1], media=media, seen=dict(seen))  # type: ignore[arg-type]
 
 
 def test_the_offer_is_the_profile_and_nothing_else() -> None:
@@ -76,6 +108,15 @@ def test_the_offer_is_the_profile_and_nothing_else() -> None:
     assert "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid" in lines
     assert [line for line in lines if "ssrc" in line] == []
     assert not any("rtx" in line for line in lines)
+
+
+def test_of_several_ports_the_first_is_the_best() -> None:
+    sdp = offer(ice=ICE, fingerprint=PRINT, listening=LISTENING, media=Media.AUDIO, seen={})
+    assert [line for line in sdp.splitlines() if "4711" in line or "4712" in line] == [
+        "m=audio 4711 UDP/TLS/RTP/SAVPF 111",
+        "a=candidate:1 1 udp 2130706431 127.0.0.1 4711 typ host",
+        "a=candidate:2 1 udp 2130706175 192.0.2.7 4712 typ host",
+    ]
 
 
 def test_a_late_page_is_told_what_is_sent_already() -> None:
@@ -109,6 +150,14 @@ def test_a_browsers_answer_is_read_without_its_candidates() -> None:
     assert answer.fingerprint.sha256.hex().upper().startswith("EDD3B6AB")
     assert answer.client
     assert "192.168" not in repr(answer)
+    assert ".local" not in repr(answer)
+
+
+def test_firefoxs_answer_is_read() -> None:
+    answer = read_answer(FIREFOX, Media.AUDIO)
+    assert answer.ice == IceCredentials("0fb498ee", "c8fb1d8756a69ef6d45722a672d39181")
+    assert answer.fingerprint.sha256.hex().startswith("2921d39f")
+    assert answer.client
     assert ".local" not in repr(answer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.bot.console import befriend, people
+from tests.bot.console import befriend, connect, people
 from tests.handset.wire import AT_THE_PAGE, wire_page
 
 
@@ -143,6 +143,92 @@ async def test_a_declined_call_says_so_on_both_pages(tmp_path: Path) -> None:
             assert (await bob.next("call", state="ended"))["sentence"] == "You declined anna's call."
 
 
+async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, _),
+        wire_page(bob_node) as (bob, _),
+    ):
+        await anna.ask("place", whom=bob_node.node)
+        ring = await bob.next("ring")
+        (waiting,) = (await anna_node.status())["calls"]
+        done = await bob.ask("block", call=ring["call"])
+        assert done["type"] == "done", done
+        assert "is blocked" in done["sentence"]
+        (entry,) = (await bob.next("contacts"))["contacts"]
+        assert (entry["name"], entry["trust"], entry["node"]) == (anna_node.id.short, "block", anna_node.node)
+        assert (await bob.next("call", state="ended"))["id"] == ring["call"]
+        await bob_node.in_order()
+        await anna_node.in_order()
+
+        # The caller has no link, no packet, and a call that waits as before.
+        assert [writer for writer, _ in anna_node.chat.posts] == [anna_node]
+        assert (await anna_node.status())["calls"] == [waiting]
+        assert (waiting["state"], waiting["bytes_received"], waiting["refused"]) == ("calling", 0, {})
+
+        # Nor does another call learn more, or ring.
+        await anna.ask("hang-up", call=1)
+        await anna.next("call", state="ended")
+        await anna.ask("place", whom=bob_node.node)
+        await bob_node.in_order()
+        assert [call["state"] for call in (await anna_node.status())["calls"]] == ["calling"]
+        assert (await bob_node.status())["calls"] == []
+        assert [writer for writer, _ in anna_node.chat.posts] == [anna_node] * 2
+
+
+async def test_whoever_is_blocked_under_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, _),
+        wire_page(bob_node) as (bob, _),
+    ):
+        await bob.ask("add-contact", name=anna_node.id.short, whom="0" * 52)
+        await anna.ask("place", whom=bob_node.node)
+        await bob.ask("block", call=(await bob.next("ring"))["call"])
+        entries = (await bob.next("contacts"))["contacts"]
+        assert {entry["name"]: entry["trust"] for entry in entries} == {
+            anna_node.id.short: "ring",
+            f"{anna_node.id.short}-2": "block",
+        }
+
+
+async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
+        await befriend(anna_node, bob_node)
+        await befriend(carol_node, bob_node)
+        # Not even a trusted one is answered without asking now.
+        await bob_node.asked("/contact trust carol", "answered by itself now")
+        async with wire_page(bob_node) as (bob, _), wire_page(carol_node) as (carol, _):
+            anna_node.write("/call bob audio")
+            await bob.ask("answer", call=(first := (await bob.next("ring"))["call"]), media="audio")
+            await bob.next("call", state="active")
+
+            await carol.ask("place", whom="bob", media="audio")
+            ring = await bob.next("ring")
+            assert ring["sentence"] == "carol is calling (audio)."
+            assert (await bob.next("quality"))["call"] == first
+            await bob.ask("decline", call=ring["call"])
+            assert (await carol.next("call", state="ended"))["sentence"] == "bob declined."
+
+            # Hanging up and answering.
+            await carol.ask("place", whom="bob", media="audio")
+            second = (await bob.next("ring"))["call"]
+            await bob.say("hang-up", call=first)
+            await bob.next("call", id=first, state="ended")
+            assert (await bob.ask("answer", call=second, media="audio"))["type"] == "done"
+            assert (await bob.next("call", id=second, state="active"))["name"] == "carol"
+            assert not (await carol.next("call", state="active"))["remote_automatic"]
+
+
+async def test_without_a_page_a_second_caller_hears_that_we_are_busy(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
+        await befriend(anna_node, bob_node)
+        await befriend(carol_node, bob_node)
+        await connect(anna_node, bob_node, "audio")
+        carol_node.write("/call bob")
+        assert await carol_node.told("busy") == "bob is busy."
+
+
 async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
     async with (
         people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
@@ -177,6 +263,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("place", {"whom": "   "}, ""),
     ("answer", {"call": 7}, "That call is over."),
     ("decline", {"call": 7}, "That call is over."),
+    ("block", {"call": 7}, "That call is over."),
     ("hang-up", {"call": 7}, "That call is over."),
     ("write", {"call": 7, "text": "x"}, "That call is over."),
     ("save-contact", {"call": 7, "name": "x"}, "That call is over."),

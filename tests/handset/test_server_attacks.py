@@ -112,6 +112,69 @@ async def test_the_socket_needs_the_cookie_and_the_key(served: Served) -> None:
     await served.works()
 
 
+# Tickets.
+
+
+def ticket(served: Served) -> str:
+    """The path of a button that opens the page."""
+    return f"/?ticket={served.server.tickets.issue('a message', lambda: None)}"
+
+
+async def led(served: Served, path: str, **headers: str) -> tuple[int, str]:
+    """The status of an answer, and where it leads or what it says."""
+    async with served.http.get(served.url(path), headers=headers, allow_redirects=False) as response:
+        assert "Set-Cookie" not in response.headers
+        return response.status, response.headers.get("Location") or await response.text()
+
+
+async def test_a_ticket_is_exchanged_for_the_key_once(served: Served) -> None:
+    path = ticket(served)
+    assert await led(served, path) == (303, f"/?key={served.server.session.key}")
+    status, text = await led(served, path)
+    assert status == 403
+    assert "/handset" in text
+    assert served.server.session.key not in text
+
+
+async def test_a_used_ticket_still_leads_to_the_page_where_the_cookie_is(served: Served) -> None:
+    path = ticket(served)
+    await led(served, path)
+    assert await led(served, path, **served.cookie) == (303, "/")
+
+
+async def test_a_ticket_is_not_used_up_by_what_nobody_has_opened(served: Served) -> None:
+    path = ticket(served)
+    async with served.http.head(served.url(path)) as response:
+        assert response.status == 403
+    for name, value in (
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Purpose", "preview"),
+        ("X-Moz", "prefetch"),
+    ):
+        assert (await led(served, path, **{name: value}))[0] == 503
+    assert (await led(served, path))[0] == 303
+
+
+async def test_a_ticket_opens_nothing_for_other_pages_names_and_parts(served: Served) -> None:
+    path = ticket(served)
+    assert (await led(served, path, Host="evil.example"))[0] == 421
+    assert (await led(served, path, Origin="http://evil.example"))[0] == 403
+    frame = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    assert (await led(served, path, **frame))[0] == 403
+    assert (await led(served, path.replace("/?", "/index.html?")))[0] == 403
+    socket = f"ws://127.0.0.1:{served.port}/socket{path[1:]}"
+    assert await refused_socket(served, socket, served.socket_headers()) == 403
+    assert (await led(served, path))[0] == 303
+
+
+@pytest.mark.parametrize("path", ["/?ticket=", "/?ticket=wrong", "/?ticket=%ff", "/?ticket=a&ticket=b"])
+async def test_what_is_no_ticket_opens_nothing(served: Served, path: str) -> None:
+    assert (await led(served, path))[0] == 403
+    assert (await led(served, f"{path}&key=wrong"))[0] == 403
+
+
 # From other pages.
 
 
@@ -185,6 +248,10 @@ async def test_another_users_process_is_refused_though_it_knows_the_key(served: 
     assert refused.startswith(b"HTTP/1.1 403 ")
     assert b"another user" in refused
     assert b"Set-Cookie" not in refused
+    with_ticket = ticket(served)
+    script = script.replace(f"/?key={served.server.session.key}", with_ticket)
+    assert b"another user" in await asked(user=NOBODY, group=NOBODY, extra_groups=[])
+    assert (await led(served, with_ticket))[0] == 303, "and they haven't used it up"
 
 
 # Broken and malicious requests.
@@ -353,6 +420,10 @@ async def test_the_log_has_neither_key_nor_cookie(served: Served, caplog: pytest
     caplog.set_level(logging.DEBUG)
     await get(served, f"/?key={served.server.session.key}")
     await get(served, "/?key=wrong")
+    used = ticket(served)
+    await get(served, used)
+    await get(served, used)
     await served.works()
+    assert used.partition("=")[2] not in caplog.text
     assert served.server.session.key not in caplog.text
     assert served.server.session.cookie not in caplog.text

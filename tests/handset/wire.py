@@ -7,7 +7,6 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
@@ -65,12 +64,17 @@ class WirePage:
 async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
     """Open the page of a person; yields it and its Hello. The cookie is fetched as a browser does."""
     assert person.handset is not None
-    address = urlsplit(person.handset)
-    origin = f"{address.scheme}://{address.netloc}"
-    key = parse_qs(address.query)["key"][0]
+    async with page_at(person.handset) as opened:
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def page_at(address: str) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
+    """The same for an address that leads to the page, wherever it stood."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        async with http.get(person.handset) as opened:
-            assert opened.status == 200
+        async with http.get(address) as opened:
+            assert opened.status == 200, await opened.text()
+            origin, key = str(opened.url.origin()), opened.url.query["key"]
         async with http.ws_connect(f"{origin}/socket?key={key}", headers={"Origin": origin}) as sock:
             page = WirePage(sock)
             yield page, await page.next("hello")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.bot.console import Chat
+from tests.bot.console import SECONDS, Chat
 from tests.network.calls import (
     LITTLE_PICTURE,
     Caller,
@@ -28,7 +28,7 @@ from tests.network.calls import (
 from tests.network.capture import capture
 from tests.network.conftest import Way, skip_without_namespaces
 from tests.network.namespaces import three_hosts
-from tests.network.overlay import OverlayNetwork
+from tests.network.overlay import OverlayNetwork, OverlayNode
 from tests.network.staex import StaexNetwork, staex_network
 from tests.network.yggdrasil import YggdrasilNetwork, yggdrasil_network
 
@@ -63,6 +63,39 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
             await first_contact(anna, bob)
             await ended(anna, bob)
     assert wire.leaks(before, a.peering) == []
+
+
+async def test_a_call_goes_on_when_the_overlay_was_restarted_and_its_device_is_another_one(
+    own_overlay: OverlayNetwork, tmp_path: Path
+) -> None:
+    a = own_overlay.a
+    async with two_people(own_overlay, tmp_path) as (anna, bob):
+        report, _ = await first_contact(anna, bob)
+        links, device = len(anna.chat.posts), await device_number(a)
+        await a.stop()
+        await a.start()
+        await own_overlay.until_reachable()
+        assert await device_number(a) != device
+        arrived = [await packets(person) for person in (anna, bob)]
+        async with asyncio.timeout(SECONDS):
+            for person, before in zip((anna, bob), arrived, strict=True):
+                while await packets(person) <= before:
+                    pass
+        assert await anna.udp() == [UdpSocket(a.address, endpoint(report["local"])[1], a.device)]
+        assert len(anna.chat.posts) == links
+        await ended(anna, bob)
+
+
+async def device_number(node: OverlayNode) -> int:
+    """The kernel's number of the overlay's device on that host."""
+    (device,) = json.loads(await node.host.run("ip", "-json", "link", "show", node.device))
+    return int(device["ifindex"])
+
+
+async def packets(person: Caller) -> int:
+    """How many packets with sound have arrived in the one call."""
+    (call,) = (await person.status())["calls"]
+    return int(call["audio_packets_received"])
 
 
 def reason_in(text: str) -> str:

@@ -89,7 +89,8 @@ class IpCameraForTests:
                 said = await process.stdout.readline()
             if said != b"ready\n":
                 _, complaint = await process.communicate()
-                pytest.skip(f"the RTSP server doesn't start (Debian: {PACKAGES}): {complaint.decode()[-300:]}")
+                error = complaint.decode().strip().rpartition("\n")[2]
+                pytest.skip(f"the RTSP server doesn't start (Debian: {PACKAGES}): {error}")
             yield process
         finally:
             if process.returncode is None:

@@ -36,11 +36,11 @@ class Ports:
 
 
 @asynccontextmanager
-async def two_ports() -> AsyncIterator[Ports]:
+async def two_ports(kind: type[OverlayPort] = OverlayPort) -> AsyncIterator[Ports]:
     """Open the caller's and the callee's port."""
     anna, ben = loopback_address(ANNA), loopback_address(BEN)
-    caller = await OverlayPort.open(anna, ben, interface="lo")
-    callee = await OverlayPort.open(ben, anna, interface="lo")
+    caller = await kind.open(anna, ben, interface="lo")
+    callee = await kind.open(ben, anna, interface="lo")
     try:
         yield Ports(caller, callee)
     finally:
@@ -106,9 +106,9 @@ class Legs:
 
 
 @asynccontextmanager
-async def two_legs() -> AsyncIterator[Legs]:
+async def two_legs(kind: type[OverlayPort] = OverlayPort) -> AsyncIterator[Legs]:
     """Both legs of a one-link call, not yet connected: the caller doesn't know the callee's port."""
-    async with two_ports() as ports:
+    async with two_ports(kind) as ports:
         caller = Leg(ports.caller, one_link_handshake(Role.CALLER), remote_port=None)
         callee = Leg(ports.callee, one_link_handshake(Role.CALLEE), remote_port=ports.caller.port)
         try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from peer.control import MAX_ARRIVED, MAX_UNSENT
 from peer.leg import Leg
+from peer.session import BYE_SECONDS
 from shared.errors import LocalProtocolError, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
 from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
@@ -72,6 +73,16 @@ async def test_what_is_said_before_the_connection_is_up_waits_for_it() -> None:
         assert await received(legs.callee, 1) == [Hello(1, 1)]
 
 
+async def test_who_waits_for_the_channel_is_told_when_it_opens_and_when_it_never_will() -> None:
+    async with two_legs() as legs, asyncio.timeout(PATIENCE):
+        assert not legs.caller.control.opened.is_set()
+        await together(legs.caller, legs.callee)
+        await asyncio.gather(*(leg.control.opened.wait() for leg in (legs.caller, legs.callee)))
+    async with two_legs() as legs:
+        legs.caller.control.end()
+        assert legs.caller.control.opened.is_set()
+
+
 async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
     async with connected() as legs, asyncio.timeout(PATIENCE):
         for number in range(100):
@@ -82,6 +93,30 @@ async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
         # With nothing to say, and after the end, there is nothing to wait for.
         await legs.callee.control.drain()
         await legs.caller.control.drain()
+
+
+async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_its_timer_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(1))
+        await received(legs.callee, 1)
+        await legs.caller.control.drain()
+        port, lost = legs.ports.caller, []
+        send = port.send
+
+        def lose_two(datagram: bytes, remote_port: int) -> None:
+            if len(lost) < 2:
+                lost.append(datagram)
+            else:
+                send(datagram, remote_port)
+
+        monkeypatch.setattr(port, "send", lose_two)
+        legs.caller.control.send(Bye("hung up"))
+        async with asyncio.timeout(BYE_SECONDS):
+            await legs.caller.control.drain()
+        assert len(lost) == 2
+        assert await received(legs.callee, 1) == [Bye("hung up")]
 
 
 async def test_after_the_end_messages_go_nowhere() -> None:

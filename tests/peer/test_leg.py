@@ -271,6 +271,26 @@ async def test_both_sides_export_the_same_secret_and_every_leg_another() -> None
     assert len(exported[0]) == 32
 
 
+async def test_the_credentials_of_an_epoch_do_not_give_the_keys_of_its_connection() -> None:
+    exported = []
+    for _ in range(2):
+        async with two_ports() as ports:
+            # All that is on the disk while a call is up is this secret and the epoch's number.
+            both = (
+                Leg(ports.caller, epoch(b"s" * 32, 7, Role.CALLER), remote_port=ports.callee.port),
+                Leg(ports.callee, epoch(b"s" * 32, 7, Role.CALLEE), remote_port=ports.caller.port),
+            )
+            await together(*both)
+            exported.append(both[0].exported)
+            ssl = both[0]._dtls._ssl
+            assert ssl is not None
+            # An ephemeral key exchange: both certificates' keys are of no use to who has recorded the handshake.
+            assert str(ssl.get_cipher_name()).startswith("ECDHE-ECDSA-")
+            for leg in both:
+                await leg.close()
+    assert len(set(exported)) == 2
+
+
 async def test_nothing_can_be_exported_or_sent_before_there_is_a_connection() -> None:
     async with two_legs() as legs:
         with pytest.raises(LocalProtocolError):

@@ -1,4 +1,4 @@
-"""A local camera. There is none here: ffmpeg's test source stands in for it, all the rest is as with one."""
+"""A local camera. ffmpeg's test source stands in for it, all the rest is as with one; see test_media_camera_v4l.py."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from shared.errors import MediaError
 from shared.media import Media
 from tests.peer.pair import PATIENCE, connected
 from tests.programs import need
+from tests.shared.ordinary_user import ordinary_user, reachable_folder
 
 BARS = ["-re", "-f", "lavfi", "-i", "smptebars=size=640x480:rate=15"]
 
@@ -105,14 +106,33 @@ async def test_a_closed_camera_leaves_nothing_running() -> None:
     assert asyncio.all_tasks() <= before
 
 
-@pytest.mark.parametrize("name", ["/dev/video-that-is-not-there", "/dev/null"])
-async def test_a_camera_that_cannot_be_opened_is_an_error_that_says_why(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("/dev/video-that-is-not-there", "No such file or directory", "plugged in"),
+        ("/dev/null", "Inappropriate ioctl for device", "That isn't a camera"),
+        ("/", "Is a directory", "`camera` under [devices]"),
+    ],
+)
+async def test_a_camera_that_cannot_be_opened_is_an_error_that_says_why(name: str, said: str, hint: str) -> None:
     async with connected() as legs:
         devices = LocalDevices(Devices(camera=name))
-        with pytest.raises(MediaError, match="The camera gives no picture") as raised:
+        with pytest.raises(MediaError) as raised:
             await devices.attach(legs.caller, Media.VIDEO)
-        assert "`camera` under [devices]" in raised.value.hint
+        assert raised.value.sentence == f"The camera gives no picture: {name}: {said}."
+        assert hint in raised.value.hint
         await devices.detach()
+
+
+async def test_a_camera_that_belongs_to_others_is_an_error_that_says_how_to_get_it() -> None:
+    with reachable_folder() as folder:
+        device = folder / "video0"
+        device.touch(mode=0o000)
+        with ordinary_user():
+            camera = LocalCamera(video4linux(str(device), 64, 64, 15), 64, 64, 15)
+            with pytest.raises(MediaError, match="Permission denied") as raised:
+                await camera.open()
+            assert "group" in raised.value.hint
 
 
 async def test_without_ffmpeg_there_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

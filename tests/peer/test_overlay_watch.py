@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -79,8 +80,15 @@ def test_the_device_and_the_address_going_and_coming_is_noticed_at_once() -> Non
                 with pytest.raises(OverlayDown, match="no network device of this machine carries"):
                     watch.require()
 
+                waiting = asyncio.create_task(watch.until_up())
                 bring_up("10.83.0.1")
-                assert await next_state() == first
+                again = await next_state()
+                assert replace(again, device=first.device) == first
+                # What was bound to the first one has to be bound anew.
+                assert None not in (first.device, again.device)
+                assert first.device != again.device
+                await asyncio.wait_for(waiting, SOON)
+                await watch.until_up()
 
                 said.address = "10.83.1.1"
                 ip("addr add 10.83.1.1/24 dev staex0")

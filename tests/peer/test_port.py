@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from peer.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
 from peer.overlay.loopback import loopback_address
 from peer.port import MAX_DATAGRAM, QUIET_SECONDS, OverlayPort, Refusal
-from shared.errors import BadAddress, LocalProtocolError, OverlayDown, OverlayError
+from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 from shared.handshake import Handshake, Role
-from tests.peer.pair import ANNA, BEN, EVE, Stranger, one_link_handshake, two_ports
+from shared.messages import Ping
+from tests.peer.own_namespace import in_own_namespace, ip
+from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Stranger, connected, one_link_handshake, two_ports
 from tests.peer.sockets import own_sockets
 
 CALLER, CALLEE = one_link_handshake(Role.CALLER), one_link_handshake(Role.CALLEE)
@@ -283,8 +285,78 @@ async def test_a_missing_device_is_the_overlay_being_down() -> None:
 
 async def test_a_taken_port_is_a_known_error() -> None:
     async with two_ports() as ports:
-        with pytest.raises(OverlayError, match=str(ports.caller.port)):
+        with pytest.raises(PortTaken, match=str(ports.caller.port)):
             await OverlayPort.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", port=ports.caller.port)
+
+
+async def test_a_port_that_moves_keeps_its_number_and_its_connections() -> None:
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        port, before = legs.ports.caller, own_sockets()
+        assert port.stands(port.local, port.remote, "lo")
+        await port.move(port.local, port.remote, "lo")
+        assert own_sockets() == before
+        legs.callee.control.send(Ping(1))
+        legs.caller.control.send(Ping(2))
+        assert (await anext(legs.caller.control), await anext(legs.callee.control)) == (Ping(1), Ping(2))
+
+
+async def test_a_port_that_finds_its_device_gone_can_be_moved_again() -> None:
+    async with two_ports() as ports:
+        port, number = ports.caller, ports.caller.port
+        with pytest.raises(OverlayDown, match="mcc0"):
+            await port.move(port.local, port.remote, "mcc0")
+        assert port.closed
+        assert not port.stands(port.local, port.remote, "lo")
+        await port.move(port.local, port.remote, "lo")
+        assert (port.port, port.closed) == (number, False)
+        port.close()
+        await port.move(port.local, port.remote, "lo")
+        assert port.closed, "a port that was closed for good stays closed"
+
+
+def test_a_port_at_another_address_or_on_a_device_that_was_made_anew_does_not_stand() -> None:
+    here, there = IPv4Address("10.83.0.1"), IPv4Address("10.83.0.2")
+
+    def bring_up() -> None:
+        for line in ("tuntap add dev mcc0 mode tun", "addr add 10.83.0.1/24 dev mcc0", "link set mcc0 up"):
+            ip(line)
+
+    async def work() -> None:
+        bring_up()
+        port = await OverlayPort.open(here, there, interface="mcc0")
+        assert port.stands(here, there, "mcc0")
+        assert not port.stands(here, IPv4Address("10.83.0.3"), "mcc0")
+        ip("link del mcc0")
+        assert not port.stands(here, there, "mcc0")
+        bring_up()
+        assert not port.stands(here, there, "mcc0")
+        number = port.port
+        await port.move(here, there, "mcc0")
+        assert port.stands(here, there, "mcc0")
+        assert port.port == number
+        port.close()
+
+    in_own_namespace(work)
+
+
+async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -> None:
+    heard: list[tuple[str, bool, bool]] = []
+
+    def stray(username: str, made_with: Callable[[str], bool]) -> bool:
+        heard.append((username, made_with(CALLEE.remote_ice.password), made_with("x" * 24)))
+        return username == "later"
+
+    async with waiting_caller() as port:
+        port.stray = stray
+        datagrams = [bytes(check(CALLEE, USERNAME=f"{name}:whoever")) for name in ("later", "nobody")]
+        assert await refused_of(datagrams, port) == {Refusal.LATE: 1, Refusal.UNAUTHENTICATED: 1}
+    assert heard == [("later", True, False), ("nobody", True, False)]
+
+
+async def test_what_comes_for_a_connection_that_was_lost_is_late_and_no_attack() -> None:
+    async with waiting_caller() as port:
+        port.after_loss = True
+        assert await refused_of([b"\x80\x6f" + bytes(30), b"\x16\xfe\xff"], port) == {Refusal.LATE: 2}
 
 
 async def test_a_port_is_bound_to_its_device() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -59,9 +59,11 @@ class Relayed:
 
 
 @asynccontextmanager
-async def relayed(media: Media = Media.BOTH) -> AsyncIterator[Relayed]:
+async def relayed(
+    media: Media = Media.BOTH, left_out: Callable[[bytes], bool] = lambda packet: False
+) -> AsyncIterator[Relayed]:
     async with connected() as first, connected() as second:
-        relay = Relay(first.callee, second.caller, media, RelayCounters())
+        relay = Relay(first.callee, second.caller, media, RelayCounters(), left_out)
         relay.start()
         # The two ends stand for browsers, which answer when they like.
         first.caller.feedback.enabled = second.callee.feedback.enabled = False
@@ -120,6 +122,17 @@ async def test_a_sound_only_call_lets_no_picture_through_in_either_direction() -
             await leg.send_rtp(sound)
             assert await other.next() == sound
         assert legs.relay.counters.inward.dropped == legs.relay.counters.outward.dropped == 1
+
+
+async def test_what_is_left_out_is_so_in_one_direction_and_of_rtp_alone() -> None:
+    async with relayed(left_out=lambda packet: packet[8:12] == rtp(0, payload_type=111)[8:12]) as legs:
+        near, far = Sink(legs.near), Sink(legs.far)
+        report = bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 7, 7))
+        for packet in (rtp(1, payload_type=111), rtp(1), report):
+            await legs.far.send_rtp(packet)
+        assert [await near.next(), await near.next()] == [rtp(1), report]
+        await legs.near.send_rtp(rtp(2, payload_type=111))
+        assert await far.next() == rtp(2, payload_type=111)
 
 
 async def test_what_is_of_no_profile_is_not_passed_on() -> None:

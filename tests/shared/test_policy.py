@@ -132,6 +132,14 @@ def test_whoever_would_get_through_hears_that_we_are_busy(who: Contact | None) -
     assert decision(who, busy=True) == Decision(Action.BUSY, Reason.BUSY, Media.NONE)
 
 
+@pytest.mark.parametrize("who", [contact(), contact(Trust.AUTO)])
+def test_a_call_beside_another_rings_where_somebody_can_be_asked(who: Contact) -> None:
+    assert decision(who, busy=True, waits=True) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(None, busy=True, waits=True) == Decision(Action.RING, Reason.NEW_CALLER, Media.BOTH)
+    assert decision(who, waits=True) == decision(who)
+    assert decision(contact(Trust.BLOCK), busy=True, waits=True) == ignored(Reason.BLOCKED)
+
+
 @pytest.mark.parametrize("changes", [{"mine": False}, {"seen": "used"}, {"created": 0}])
 def test_whoever_would_not_get_through_never_learns_that_we_are_busy(changes: dict[str, Any]) -> None:
     assert decision(contact(), busy=True, **changes).action is Action.IGNORE
@@ -177,6 +185,7 @@ circumstances = st.fixed_dictionaries(
         "mine": st.booleans() | st.just(True),
         "seen": st.sampled_from([None, None, None, "ours", "used"]),
         "busy": st.booleans(),
+        "waits": st.booleans(),
         "unknown": st.sampled_from(["ring", "ignore"]),
     }
 )

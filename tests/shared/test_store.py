@@ -272,7 +272,7 @@ class TestPairSecrets:
         store.propose_secret(node(2), removed, 0)
         store.remove_contact("Bob")
         store.save_call(running(secret=old))
-        store.remove_call(running().reference)
+        store.end_call(record(1))
         content = b"".join(everything_in(path.parent).values())
         assert new in content
         assert old not in content
@@ -336,13 +336,14 @@ class TestCalls:
         store.save_call(running(epoch=3))
         assert store.running_calls() == [running(epoch=3)]
 
-    def test_running_calls_are_listed_by_their_start_and_can_be_removed(self, store: Store) -> None:
+    def test_running_calls_are_listed_by_their_start_until_they_end(self, store: Store) -> None:
         for number in (3, 1, 2):
             store.save_call(running(number))
         assert store.running_calls() == [running(1), running(2), running(3)]
-        store.remove_call(running(2).reference)
-        store.remove_call(running(2).reference)
+        ended = record(2)
+        store.end_call(ended)
         assert store.running_calls() == [running(1), running(3)]
+        assert store.call_log(10) == [ended]
 
     def test_the_secret_of_a_call_is_not_shown(self) -> None:
         assert "secret" not in repr(running())
@@ -354,18 +355,18 @@ class TestCalls:
 
     def test_the_log_has_the_newest_call_first(self, store: Store) -> None:
         for number in (1, 2, 3):
-            store.log_call(record(number))
+            store.end_call(record(number))
         assert store.call_log(2) == [record(3), record(2)]
         assert store.call_log(10) == [record(3), record(2), record(1)]
         assert store.call_log(0) == store.call_log(-1) == []
 
     def test_the_log_is_bounded(self, store: Store, path: Path) -> None:
-        store.log_call(record(1))
+        store.end_call(record(1))
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'call_log'", (CALLS_LOGGED - 1,))
-        store.log_call(record(2))
+        store.end_call(record(2))
         assert store.call_log(10) == [record(2), record(1)]
-        store.log_call(record(3))
+        store.end_call(record(3))
         assert store.call_log(10) == [record(3), record(2)]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.call_records import RunningCall
+from shared.call_records import CallRecord, RunningCall
 from shared.contacts import Contact
 from shared.media import Media
 from shared.node_id import NodeId
@@ -85,6 +85,19 @@ def write_for_ever(path: Path, first: int) -> None:
             )
         )
         done("call")
+        store.end_call(
+            CallRecord(
+                reference=bytes(8),
+                peer=STEADY,
+                role="caller",
+                media=Media.BOTH,
+                started=number,
+                connected=number,
+                ended=number,
+                reason="hung-up",
+            )
+        )
+        done("ended")
 
 
 @contextmanager
@@ -176,9 +189,15 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
 
         calls = store.running_calls()
         assert len(calls) <= 1
-        if "call" in done:
-            assert calls[0].epoch >= done["call"]
+        # A call is up or in the log, never neither and never both.
+        logged = max((record.started for record in store.call_log(1)), default=0)
+        if calls:
+            assert calls[0].epoch > logged
             assert calls[0].secret == secret(calls[0].epoch)
+        if "call" in done:
+            assert max([logged, *(call.epoch for call in calls)]) >= done["call"]
+        if "ended" in done:
+            assert logged >= done["ended"]
 
         # What the child did and could not say any more is not to be taken for what the next one does.
         for contact in contacts:

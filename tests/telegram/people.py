@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -70,7 +71,7 @@ class Person(DemoNode):
             f'name = "{self.name}"\noverlay = "loopback"\n{more}\n'
             f"[media]\nwidth = 64\nheight = 48\nfps = 5\n"
             f'[names.azero]\nrpc = ["{rpc or self.chain.url}"]\n'
-            f"[handset]\nenabled = false\n"
+            + ("" if "[handset]" in more else "[handset]\nenabled = false\n")
             + ("" if "[answer]" in more else '[answer]\nendpoint = "pattern"\n')
             + f'[telegram]\ntoken = "file"\nbase_url = "{self.server.url}"\n'
         )
@@ -159,6 +160,12 @@ class Person(DemoNode):
         self.said.append(said)
 
 
+def key_of(address: str) -> str:
+    """The key in the address of a handset page."""
+    (key,) = parse_qs(urlsplit(address).query)["key"]
+    return key
+
+
 async def friends(
     anna: Person, bob: Person, *, paired: bool = True, trust: Trust = Trust.AUTO, bots: bool = True
 ) -> None:
@@ -228,3 +235,6 @@ async def two_people(folder: Path, *, claimed: bool = True) -> AsyncIterator[tup
             assert person.bot.token not in person.errors + repr(person.said)
             assert person.bot.token.partition(":")[2] not in person.errors + repr(person.said)
             assert "Traceback" not in person.errors, person.errors
+            for said in person.said:
+                if said["type"] == "ready" and said["handset"] is not None:
+                    assert key_of(said["handset"]) not in repr(server.requests), "Telegram never gets the page's key"

@@ -280,6 +280,32 @@ async def test_a_call_that_was_placed_before_the_kill_is_over_and_isnt_placed_tw
         assert len(world.between(anna.bot, bob.bot).messages) == 1
 
 
+@pytest.mark.parametrize("who", ["the caller", "the callee"])
+async def test_killed_in_a_call_it_goes_on_with_it_in_the_same_message(tmp_path: Path, who: str) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _server):
+        await friends(anna, bob)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        await asyncio.gather(anna.media(), bob.media())
+        victim, other = (anna, bob) if who == "the caller" else (bob, anna)
+        them, us = other.name.lower(), victim.name.lower()
+        shown = await victim.reads(f"Connected with {them}")
+        messages, links = len(victim.chat.messages), len(world.between(anna.bot, bob.bot).messages)
+        await victim.kill()
+        await victim.begin()
+        await victim.until(lambda said: said["type"] == "call" and said["state"] == "active")
+        await asyncio.gather(hears_more(anna), hears_more(bob))
+        await world.until(lambda: f"Connected with {them}" in shown.text)
+        assert len(victim.chat.messages) == messages
+        assert len(world.between(anna.bot, bob.bot).messages) == links
+        assert "killed" not in "".join(message.text for message in victim.chat.messages)
+        victim.human.taps_button(shown, "Hang up")
+        await other.reads(f"{us} hung up")
+        await victim.reads(f"You hung up on {them}")
+        assert f"You hung up on {them}" in shown.text
+
+
 async def test_links_that_are_too_old_are_told_in_one_message(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, _world, _server):
         await friends(anna, bob)

@@ -92,6 +92,11 @@ def test_buttons(button: dict[str, Any]) -> None:
         checked_rows({"inline_keyboard": [[button]]})
 
 
+@pytest.mark.parametrize("url", ["https://t.me/x", "http://127.0.0.1:8765/?ticket=x", "tg://resolve?domain=x"])
+def test_addresses_of_buttons(url: str) -> None:
+    assert checked_rows({"inline_keyboard": [[{"text": "x", "url": url}]]})
+
+
 async def test_what_a_bot_sees_of_people_in_a_group(
     world: World, anna: Human, bob: Human, bot: BotAccount, other: BotAccount
 ) -> None:

@@ -50,6 +50,7 @@ COMMANDS = (
     ("name", "what a name like anna.azero stands for"),
     ("contacts", "everybody in your book"),
     ("card", "your own contact card"),
+    ("handset", "the page to talk at, on the computer"),
     ("status", "what is going on"),
     ("help", "all commands"),
 )
@@ -172,9 +173,9 @@ class Api:
         """A connection to a personal account."""
         return await self._bot.get_business_connection(number)
 
-    async def show_commands(self, owner: int) -> None:
-        """Offer the commands in the owner's chat, and nowhere else."""
-        commands = [BotCommand(name, words) for name, words in COMMANDS]
+    async def show_commands(self, owner: int, *, page: bool) -> None:
+        """Offer the commands in the owner's chat, and nowhere else; `page`: whether there is a handset page."""
+        commands = [BotCommand(name, words) for name, words in COMMANDS if page or name != "handset"]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
 
 

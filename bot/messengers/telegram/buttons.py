@@ -31,6 +31,9 @@ WORDS = {
     Act.TRUST: "Trust",
 }
 
+HANDSET_WORDS = "Open handset (on the computer)"
+"It leads to 127.0.0.1, which on a phone is the phone."
+
 _ROWS = ((Act.ANSWER, Act.ANSWER_AUDIO), (Act.DECLINE, Act.BLOCK), (Act.HANG_UP,), (Act.SAVE, Act.TRUST))
 
 
@@ -42,6 +45,11 @@ def rows_for(acts: Sequence[Act], call: str) -> Rows:
         tuple(Button(WORDS[act], data=data_for(Action(act, call))) for act in row if act in acts) for row in _ROWS
     )
     return tuple(row for row in rows if row)
+
+
+def handset_row(address: str) -> Rows:
+    """The row of the button that opens the handset page."""
+    return ((Button(HANDSET_WORDS, url=address),),)
 
 
 def data_for(action: Action) -> str:

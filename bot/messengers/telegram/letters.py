@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.conversation import Post
-from bot.messengers.telegram import render
+from bot.messengers.telegram import render, texts
 from bot.messengers.telegram.buttons import rows_for
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
 from bot.messengers.telegram.outgoing import Outgoing
@@ -47,6 +47,8 @@ def _to_owner(post: Post) -> Outgoing:
     if post.token is not None:
         return _by_hand(post) if post.line is not None else _card(post)
     call = post.line.id if post.line is not None else post.call or ""
+    if post.handset:
+        return Outgoing(render.as_html(f"{post.text}\n{texts.ABOUT_HANDSET}"), handset=True)
     words = Outgoing(render.as_html(post.text), rows=rows_for(post.actions, call))
     if post.file is None or len(post.text) > CAPTION_CHARACTERS:
         return words

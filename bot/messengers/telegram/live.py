@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.messengers.telegram.outgoing import Shown
 from bot.messengers.telegram.render import as_html
 from peer.line import Line
+from peer.media import HANDSET
 from shared.call import State
 
 GOOD_LOSS, FAIR_LOSS = 0.01, 0.05
@@ -25,8 +26,14 @@ def text_of(shown: Shown, line: Line | None) -> str:
     return f"{text}\n{', '.join(parts)}"
 
 
+def leads_to_handset(line: Line | None) -> bool:
+    """Whether the handset page has something to do with a call: it rings, or the page is where it is talked at."""
+    if line is None or line.call.ended:
+        return False
+    return line.call.state is State.RINGING or HANDSET in (line.endpoint or "").split("+")
+
+
 def _quality(report: dict[str, object]) -> str:
-    received = _number(report, "audio_packets_received") + _number(report, "video_packets_received")
     received = _number(report, "audio_packets_received") + _number(report, "video_packets_received")
     lost = _number(report, "lost")
     loss = lost / (received + lost) if received + lost else 0.0

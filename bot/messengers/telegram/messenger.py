@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.conversation import EVERYWHERE, Act, Action, IncomingMessage, Listener, Post
+from bot.conversation import EVERYWHERE, Act, Action, HandsetPage, IncomingMessage, Listener, Post
 from bot.messengers.telegram import letters, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.buttons import action_for
@@ -85,6 +85,7 @@ class Telegram:
         self._intake: Intake | None = None
         self._came: _Came | None = None
         self._listener: Listener | None = None
+        self._has_page = False
         self._prepared: Line | None = None
         self._preparing = asyncio.Lock()
         self._results: dict[str, str] = {}
@@ -98,8 +99,10 @@ class Telegram:
         async with self._writer.running():
             yield
 
-    def ready(self, node: str, notices: list[str], handset: str | None) -> None:
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Nothing to say before Telegram has told who we are."""
+        self._has_page = handset is not None
+        self._writer.ready(handset)
 
     def handles(self, chat: str) -> bool:
         """Whether that conversation is in Telegram."""
@@ -303,7 +306,7 @@ class Telegram:
         if owner is None:
             _say(texts.unclaimed(own.name, code_of(self._journal)))
         else:
-            self._writer.aside(lambda: self._api.show_commands(owner))
+            self._writer.aside(lambda: self._api.show_commands(owner, page=self._has_page))
 
     def _claimed(self, entry: Claimed) -> _Request | None:
         assert self._intake is not None
@@ -312,7 +315,7 @@ class Telegram:
             return None
         self._intake.owner = entry.user
         self._put(Outgoing(render.as_html(texts.CLAIMED)))
-        return lambda: self._api.show_commands(entry.user)
+        return lambda: self._api.show_commands(entry.user, page=self._has_page)
 
     def _greet(self, user: int, sentence: str) -> None:
         """Say one sentence to a stranger, and never another."""
@@ -361,9 +364,9 @@ class Telegram:
     # After a start.
 
     async def _resume(self, listener: Listener) -> None:
-        """Take up what the last run of the program left: calls that rang ring again, others are over."""
+        """Take up what the last run of the program left: calls that rang ring again, those that were up go on."""
         for call, shown in list(self._writer.shown.items()):
-            if shown.final:
+            if shown.final or call in self._writer.lines:
                 self._writer.touch(call)
                 continue
             with self._collecting(keep=True) as came:

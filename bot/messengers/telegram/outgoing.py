@@ -21,6 +21,9 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
     "A chat's id, or @name of a bot."
 
     rows: Rows = ()
+    handset: bool = False
+    "Whether the button that opens the handset page stands under it. Its address is made when it is sent."
+
     business: str = ""
     "The connection by which it is written as the owner."
 

@@ -23,6 +23,8 @@ DISCONNECTED = "I'm not connected to your account any more."
 
 OVER = "This call is over."
 
+ABOUT_HANDSET = "The button works once, within an hour. On a phone it leads nowhere."
+
 UNKNOWN_BUTTON = "That button isn't one of mine any more."
 
 INTERRUPTED = "This call ended because the program was killed. Call again."

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+import msgspec
 from telegram.error import TelegramError
 
+from bot.conversation import HandsetPage
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.buttons import rows_for
+from bot.messengers.telegram.buttons import Rows, handset_row, rows_for
 from bot.messengers.telegram.claim import owner_of
 from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.limits import EDIT_SECONDS, FLUSH_SECONDS, REFRESH_SECONDS, REPEAT_SECONDS
-from bot.messengers.telegram.live import text_of
+from bot.messengers.telegram.live import leads_to_handset, text_of
 from bot.messengers.telegram.outgoing import Outgoing, Shown, outgoing_from, shown_from, to_bytes
 from peer.line import Line
 from shared.call import State
@@ -44,6 +47,8 @@ class Writer:
         self._api = api
         self._journal = journal
         self._say = say
+        self._page: HandsetPage | None = None
+        self._page_known = asyncio.Event()
         self._dirty: set[str] = set()
         self._next_edit: dict[str, float] = {}
         self._work = asyncio.Event()
@@ -76,6 +81,13 @@ class Writer:
         """There is something to write."""
         self._idle.clear()
         self._work.set()
+
+    def ready(self, page: HandsetPage | None) -> None:
+        """Whether there is a handset page is known from now on."""
+        self._page = page
+        self._page_known.set()
+        for call in self.lines:
+            self.touch(call)
 
     def touch(self, call: str) -> None:
         """The message of a call is out of date."""
@@ -152,8 +164,14 @@ class Writer:
         if owner is None and not (message.chat or message.guest):
             self._journal.sent(kept.id)  # nobody is the owner yet, so nobody can be told
             return
+
+        async def send() -> None:
+            await self._api.send(self._with_handset(message, kept.id) if message.handset else message, owner or 0)
+
+        if message.handset:
+            await self._page_known.wait()
         try:
-            await self.attempt(lambda: self._api.send(message, owner or 0))
+            await self.attempt(send)
         except Refused:
             self._journal.sent(kept.id, instead=[(kept.call, to_bytes(other)) for other in message.instead])
         else:
@@ -178,7 +196,11 @@ class Writer:
         if shown is None:
             return
         final = shown.final
-        text, rows = text_of(shown, self.lines.get(call)), rows_for(shown.acts, call)
+        line = self.lines.get(call)
+        text, rows = text_of(shown, line), rows_for(shown.acts, call)
+        if leads_to_handset(line):
+            # One that was used is replaced at once.
+            rows += self._handset(call, functools.partial(self.touch, call))
         try:
             if shown.message:
                 number = shown.message
@@ -199,6 +221,14 @@ class Writer:
                 kept.pop(call, None)
             self._dirty.discard(call)
             self._journal.show(call, None)
+
+    def _with_handset(self, message: Outgoing, number: int) -> Outgoing:
+        rows = self._handset(f"message {number}", lambda: None)
+        return msgspec.structs.replace(message, rows=(*message.rows, *rows))
+
+    def _handset(self, place: str, used: Callable[[], None]) -> Rows:
+        """The button that opens the handset page, if there is one."""
+        return () if self._page is None else handset_row(self._page.address_for(place, used))
 
     async def _refresh(self) -> None:
         while True:

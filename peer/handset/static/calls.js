@@ -46,6 +46,10 @@ export class Calls extends EventTarget {
     return [...this.#calls.values()].filter((call) => call !== current && !["ringing", "ended"].includes(call.state));
   }
 
+  name(id) {
+    return this.#calls.get(id)?.name;
+  }
+
   media(id) {
     return this.#media.get(id) ?? null;
   }
@@ -110,8 +114,12 @@ export class Calls extends EventTarget {
     const call = this.#calls.get(id);
     if (!call || call.state === "ended") return;
     const media = this.#of(id, call.media);
+    if (media.leg?.number === number) {
+      await this.#answer(id, media, media.leg, sdp);
+      return;
+    }
     media.leg?.close();
-    const leg = new Leg(media.sending);
+    const leg = new Leg(media.sending, number);
     media.leg = leg;
     media.tracks = {};
     leg.addEventListener("track", ({ detail: track }) => {
@@ -124,9 +132,13 @@ export class Calls extends EventTarget {
       if (state === "connected") this.#tellMedia(id);
       if (state === "failed") this.#program.send("want-offer", { call: id });
     });
+    await this.#answer(id, media, leg, sdp);
+  }
+
+  async #answer(id, media, leg, sdp) {
     try {
       const answer = await leg.answer(sdp);
-      if (media.leg === leg) this.#program.send("media-answer", { call: id, leg: number, sdp: answer });
+      if (media.leg === leg) this.#program.send("media-answer", { call: id, leg: leg.number, sdp: answer });
     } catch {
       if (media.leg === leg) toast("The browser can't take this call's sound and picture.", { urgent: true });
     }

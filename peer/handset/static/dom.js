@@ -124,6 +124,13 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+// How long a call was, for a list in which times of day stand too.
+export function lasted(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (!minutes) return `${Math.max(0, Math.floor(seconds))} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 export function moment(unix) {
   const date = new Date(unix * 1000);
   const today = new Date().toDateString() === date.toDateString();

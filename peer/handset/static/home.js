@@ -1,6 +1,6 @@
 // No call: whom to call, the contacts, the latest calls.
 
-import { $, avatar, duration, icon, make, moment, problem, put, redraw, show } from "./dom.js";
+import { $, avatar, icon, lasted, make, moment, problem, put, redraw, show } from "./dom.js";
 import { silentByBrowser, unlock } from "./sounds.js";
 
 const LINK = /^(copybara:|https?:\/\/)|^[A-Za-z0-9_-]{64,}$/;
@@ -108,7 +108,7 @@ export class Home {
 
   #entry(entry) {
     const symbol = entry.reason === "missed" ? "i-missed" : entry.role === "caller" ? "i-out" : "i-in";
-    const length = entry.seconds === null ? "" : ` · ${duration(entry.seconds)}`;
+    const length = entry.seconds === null ? "" : ` · ${lasted(entry.seconds)}`;
     const name = entry.contact ?? entry.name;
     const words = entry.media === "video" ? "Video call" : "Audio call";
     const again = make("button", {

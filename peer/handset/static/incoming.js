@@ -1,12 +1,14 @@
-// Somebody calls: who, for what, how we know them, and the answers.
+// Somebody calls: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
 
-import { $, avatar, make, problem, put, redraw, show } from "./dom.js";
-import { ring, stopRinging } from "./sounds.js";
+import { $, avatar, make, problem, put, redraw, show, toast } from "./dom.js";
+import { ringTone, waitingTone } from "./sounds.js";
 
 export class Incoming {
   #program;
   #calls;
   #shown = null;
+  #whole = null;
+  #taken = null;
   #silenced = new Set();
 
   constructor(program, calls) {
@@ -26,26 +28,50 @@ export class Incoming {
       event.preventDefault();
       this.#block();
     });
+    $("beside-decline").addEventListener("click", () => this.decline());
+    $("beside-answer").addEventListener("click", () => this.answer("video"));
+    $("beside-audio").addEventListener("click", () => this.answer("audio"));
+    $("beside-more").addEventListener("click", () => this.#showWhole(true));
+    $("incoming-back").addEventListener("click", () => this.#showWhole(false));
   }
 
   get call() {
     return this.#calls.ringing[0] ?? null;
   }
 
+  // Whether the call that rings stands beside one in which the person is talking.
+  get beside() {
+    return this.call !== null && ["active", "reconnecting"].includes(this.#calls.current?.state);
+  }
+
   draw() {
     const call = this.call;
-    const dialog = $("incoming");
-    if (!call) {
-      stopRinging();
-      this.#shown = null;
-      if (dialog.open) dialog.close();
-      return;
-    }
-    if (this.#shown !== call.id) {
-      this.#shown = call.id;
+    const beside = this.beside;
+    if (this.#shown !== (call?.id ?? null)) {
+      this.#shown = call?.id ?? null;
+      this.#whole = this.#taken = null;
       problem($("incoming-problem"), null);
       this.#askToBlock(false);
     }
+    // Once it is to be answered it is only waited for the end of the call that is up.
+    const taken = Boolean(call) && this.#taken === call.id;
+    const whole = Boolean(call) && !taken && (!beside || this.#whole === call.id);
+    if (call) {
+      this.#drawWhole(call, beside);
+      this.#drawBeside(call);
+    }
+    const dialog = $("incoming");
+    if (whole && !dialog.open) {
+      dialog.showModal();
+      $("incoming-title").focus();
+    } else if (!whole && dialog.open) {
+      dialog.close();
+    }
+    show($("beside"), beside && !whole && !taken);
+    this.#sound(taken ? null : call, beside);
+  }
+
+  #drawWhole(call, beside) {
     avatar($("incoming-avatar"), call.name, call.node);
     put($("incoming-title"), call.name);
     put($("incoming-want"), call.media === "video" ? "wants to see and hear you" : "wants to talk to you");
@@ -53,33 +79,55 @@ export class Incoming {
     $("incoming-trust").dataset.trust = call.trust;
     put($("incoming-node"), call.contact ? "" : call.node);
     show($("answer-video"), call.media === "video");
-    show($("block"), true);
     const busy = this.#calls.current;
-    const talking = busy && busy.state !== "ended";
-    put($("incoming-busy"), talking ? `You are in a call with ${busy.name}. Answering ends it.` : "");
-    show($("incoming-busy"), Boolean(talking));
+    const ends = beside ? `You are in a call with ${busy.name}. Answering ends it.`
+      : busy && busy.state !== "ended" ? `You are calling ${busy.name}. Answering takes that back.` : "";
+    put($("incoming-busy"), ends);
+    show($("incoming-busy"), Boolean(ends));
+    show($("incoming-back"), beside);
     const more = this.#calls.ringing.slice(1);
     redraw($("incoming-more"), more.map((each) => each.name), (name) => make("li", { text: `${name} is calling too` }));
     show($("incoming-more"), Boolean(more.length));
-    if (!dialog.open) {
-      dialog.showModal();
-      $("incoming-title").focus();
-    }
-    if (this.#silenced.has(call.id)) stopRinging();
-    else ring();
+  }
+
+  #drawBeside(call) {
+    const more = this.#calls.ringing.length - 1;
+    avatar($("beside-avatar"), call.name, call.node);
+    put($("beside-name"), call.name);
+    put($("beside-want"), (call.media === "video" ? "calls you too, with video" : "calls you too") + (more ? `, and ${more} more` : ""));
+    put($("beside-trust"), call.trust === "stranger" ? "Not in your contacts" : "In your contacts");
+    $("beside-trust").dataset.trust = call.trust;
+    show($("beside-audio"), call.media === "video");
+  }
+
+  #sound(call, beside) {
+    const loud = call && !this.#silenced.has(call.id);
+    if (loud && !beside) ringTone.start();
+    else ringTone.stop();
+    if (loud && beside) waitingTone.start();
+    else waitingTone.stop();
+  }
+
+  #showWhole(whole) {
+    this.#whole = whole ? this.call?.id : null;
+    this.draw();
+    if (!whole && !$("beside").hidden) $("beside-more").focus();
   }
 
   async answer(media) {
     const call = this.call;
-    if (!call) return;
-    await this.#hangUp();
+    if (!call || this.#taken === call.id) return;
+    const busy = this.#calls.current;
+    if (busy && busy.state !== "ended") {
+      this.#taken = call.id;
+      this.draw();
+      await this.#hangUp(busy);
+    }
     await this.#say("answer", { call: call.id, media: call.media === "video" ? media : "audio" });
   }
 
   // End the call that is up, and wait until it is over: there can be only one.
-  async #hangUp() {
-    const busy = this.#calls.current;
-    if (!busy || busy.state === "ended") return;
+  async #hangUp(busy) {
     this.#program.send("hang-up", { call: busy.id });
     await new Promise((over) => {
       const look = () => {
@@ -98,16 +146,19 @@ export class Incoming {
     if (this.call) await this.#say("decline", { call: this.call.id });
   }
 
+  // Returns whether there was anything to silence.
   silence() {
-    if (this.call) this.#silenced.add(this.call.id);
-    stopRinging();
+    const loud = this.call !== null && !this.#silenced.has(this.call.id);
+    if (loud) this.#silenced.add(this.call.id);
+    this.#sound(this.call, this.beside);
+    return loud;
   }
 
   #askToBlock(asking) {
     if (asking) {
       const call = this.call;
-      const how = call?.contact ? "" : " They are saved under the beginning of their node id, to be known again.";
-      put($("block-text"), `Ignore every call from ${call?.name}? They aren't told.${how}`);
+      const how = call?.contact ? "" : " They are saved in your contacts, so that you can take it back.";
+      put($("block-text"), `Ignore every call from ${call?.name}? They aren't told, now or later.${how}`);
     }
     show($("block-form"), asking);
   }
@@ -115,11 +166,9 @@ export class Incoming {
   async #block() {
     const call = this.call;
     if (!call) return;
-    const name = call.contact ?? call.node.slice(0, 8);
     try {
-      if (!call.contact) await this.#program.ask("save-contact", { call: call.id, name });
-      await this.#program.ask("set-trust", { name, trust: "block" });
-      await this.#program.ask("decline", { call: call.id });
+      const done = await this.#program.ask("block", { call: call.id });
+      toast(done.sentence || `${call.name} is blocked.`);
     } catch (error) {
       problem($("incoming-problem"), error);
     }
@@ -129,7 +178,10 @@ export class Incoming {
     try {
       await this.#program.ask(type, values);
     } catch (error) {
-      problem($("incoming-problem"), error);
+      this.#taken = null;
+      this.draw();
+      if ($("incoming").open) problem($("incoming-problem"), error);
+      else toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
     }
   }
 }

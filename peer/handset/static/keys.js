@@ -14,14 +14,14 @@ export function keys({ calls, incoming, stage, dialogs }) {
     const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea");
     const hurried = performance.now() - typed < CALM;
     if (typing || (hurried && event.key.length === 1)) typed = performance.now();
-    if (hurried && incoming.call) return;
+    if (hurried && incoming.call && event.shiftKey) return;
     if ((typing && event.key !== "Escape") || event.ctrlKey || event.altKey || event.metaKey || !$("keys-on").checked) return;
     const act = (event.shiftKey ? shifted : plain)[event.key.toLowerCase()];
     if (act && act() !== false) event.preventDefault();
   });
 
   const ringing = (act) => () => (incoming.call ? act() : false);
-  const talking = (act) => () => (calls.current && calls.current.state !== "ended" && !incoming.call ? act() : false);
+  const talking = (act) => () => (calls.current && calls.current.state !== "ended" && !$("incoming").open ? act() : false);
   const shifted = {
     v: ringing(() => incoming.answer("video")),
     a: ringing(() => incoming.answer("audio")),
@@ -36,6 +36,6 @@ export function keys({ calls, incoming, stage, dialogs }) {
     i: talking(() => stage.panel("about")),
     f: talking(() => stage.fullScreen()),
     d: () => (document.querySelector("dialog[open]") ? false : dialogs.settings()),
-    escape: () => (document.querySelector("dialog[open]") ? false : stage.closePanel()),
+    escape: () => (document.querySelector("dialog[open]") ? false : incoming.silence() || stage.silence() || stage.closePanel()),
   };
 }

@@ -6,8 +6,9 @@ import { $, announce, put, show, toast } from "./dom.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
 import { keys } from "./keys.js";
+import { Notices } from "./notices.js";
 import { Program } from "./socket.js";
-import { chime, stopRinging, unlock } from "./sounds.js";
+import { chime, ringback, ringTone, silentByBrowser, unlock, waitingTone, whenAudible } from "./sounds.js";
 import { Stage } from "./stage.js";
 
 const program = new Program();
@@ -17,6 +18,7 @@ const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
 const incoming = new Incoming(program, calls);
 const stage = new Stage(program, calls, dialogs, world);
+const notices = new Notices();
 dialogs.onDevice = (kind) => stage.useDevice(kind);
 
 const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
@@ -35,6 +37,7 @@ function turnTo(next) {
 
 function draw() {
   incoming.draw();
+  stage.ringback(gate || incoming.call ? null : calls.current);
   if (gate) {
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
@@ -65,7 +68,8 @@ function draw() {
 function title() {
   const ringing = calls.ringing[0];
   const call = calls.current;
-  const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? call.name : "";
+  const unread = call ? stage.unread(call) : 0;
+  const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? `${unread ? `(${unread}) ` : ""}${call.name}` : "";
   document.title = words ? `${words} · Copybara Relay` : "Copybara Relay";
   const symbol = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
   if ($("favicon").getAttribute("href") !== symbol) $("favicon").href = symbol;
@@ -100,7 +104,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
     },
   }[state];
   if (state !== "connecting") {
-    stopRinging();
+    for (const tone of [ringTone, ringback, waitingTone]) tone.stop();
     calls.leave();
   }
   draw();
@@ -114,7 +118,7 @@ program.addEventListener("hello", ({ detail: hello }) => {
   gate = null;
   Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
   calls.begin(hello);
-  hello.calls.forEach(notice);
+  program.send("audible", { on: !silentByBrowser() });
   draw();
   linkInAddress();
 });
@@ -134,27 +138,25 @@ program.addEventListener("log", ({ detail }) => {
   draw();
 });
 
-program.addEventListener("ring", ({ detail }) => announce(detail.sentence));
-
-// A call that was answered without asking is heard and seen, once, also by a page that was opened later.
-const noticed = new Set();
-
-function notice(call, sentence) {
-  if (!call.automatic && !call.remote_automatic) return;
-  if (!noticed.has(call.id)) chime();
-  else if (!sentence) return;
-  noticed.add(call.id);
-  stage.notice(call.id, sentence || (call.automatic
-    ? `${call.name}'s call was answered without asking, because you trust them. They may see and hear you.`
-    : `${call.name}'s program answered without asking. Perhaps nobody is there yet.`));
-}
-
-program.addEventListener("call", ({ detail }) => {
-  if (["connecting", "active", "reconnecting"].includes(detail.state)) notice(detail);
+program.addEventListener("ring", ({ detail }) => {
+  announce(detail.sentence);
+  const call = calls.ringing.find((each) => each.id === detail.call);
+  if (call) notices.show(`call ${call.id}`, `${call.name} is calling`);
 });
 
+program.addEventListener("call", ({ detail: call }) => {
+  if (call.state !== "ringing") notices.close(`call ${call.id}`);
+});
+
+program.addEventListener("text", ({ detail: text }) => {
+  const name = calls.name(text.call);
+  if (!text.ours && name) notices.show(`text ${text.call}`, `${name} has written`);
+});
+
+// A call that was answered without asking is seen here always, and heard here once if nothing else sounds the notice.
 program.addEventListener("answered-alone", ({ detail }) => {
-  notice({ id: detail.call, automatic: true }, detail.sentence);
+  if (detail.chime) chime();
+  stage.notice(detail.call, detail.sentence);
 });
 
 // What a person who doesn't see the page has to hear of.
@@ -190,5 +192,8 @@ addEventListener("hashchange", linkInAddress);
 addEventListener("pointerdown", unlock, { once: true });
 addEventListener("keydown", unlock, { once: true });
 keys({ calls, incoming, stage, dialogs });
-draw();
+whenAudible((on) => {
+  program.send("audible", { on });
+  draw();
+});
 program.connect();

@@ -164,14 +164,17 @@ export class Sending extends EventTarget {
   }
 }
 
-// One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent.
+// One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent. It may
+// be offered again, when the program knows more about what comes.
 export class Leg extends EventTarget {
   #connection = new RTCPeerConnection({ iceServers: [] });
   #sending;
   #update = () => this.#replace();
+  #turn = Promise.resolve();
 
-  constructor(sending) {
+  constructor(sending, number) {
     super();
+    this.number = number;
     this.#sending = sending;
     this.#connection.addEventListener("track", (event) => {
       this.dispatchEvent(new CustomEvent("track", { detail: event.track }));
@@ -184,7 +187,14 @@ export class Leg extends EventTarget {
     sending.addEventListener("changed", this.#update);
   }
 
-  async answer(sdp) {
+  // One offer after the other, or the second would find the first half answered.
+  answer(sdp) {
+    const answer = this.#turn.then(() => this.#answer(sdp));
+    this.#turn = answer.catch(() => {});
+    return answer;
+  }
+
+  async #answer(sdp) {
     await this.#connection.setRemoteDescription({ type: "offer", sdp });
     for (const transceiver of this.#connection.getTransceivers()) transceiver.direction = "sendrecv";
     await this.#replace();
@@ -197,15 +207,18 @@ export class Leg extends EventTarget {
       const track = receiver.track.kind === "audio" ? this.#sending.audio : this.#sending.picture;
       if (sender.track !== track) await sender.replaceTrack(track).catch(() => {});
     }
+    this.#limit();
   }
 
+  // Firefox goes on sending the last picture once a second when there is no track, unless it is told to send nothing.
   #limit() {
+    if (this.#connection.connectionState !== "connected") return;
     for (const { sender, receiver } of this.#connection.getTransceivers()) {
       if (receiver.track.kind !== "video") continue;
       const parameters = sender.getParameters();
       if (!parameters.encodings?.length) continue;
       parameters.encodings[0].maxBitrate = MAX_BITRATE;
-      parameters.degradationPreference = "balanced";
+      parameters.encodings[0].active = Boolean(sender.track);
       sender.setParameters(parameters).catch(() => {});
     }
   }

@@ -1,7 +1,6 @@
-// The ring tone and the notice of an automatic answer, made of sine waves: no file, no licence, no request.
+// Every sound that the page makes by itself, of sine waves: no file, no licence, no request.
 
 let context = null;
-let ringing = 0;
 
 function sounding() {
   context ??= new AudioContext();
@@ -11,7 +10,13 @@ function sounding() {
 
 // Whether the browser would play something now; it wants a gesture first.
 export function silentByBrowser() {
-  return sounding().state === "suspended";
+  return sounding().state !== "running";
+}
+
+// Calls `tell` now, and whenever the browser begins or ceases to let the page be heard.
+export function whenAudible(tell) {
+  sounding().addEventListener("statechange", () => tell(!silentByBrowser()));
+  tell(!silentByBrowser());
 }
 
 export function unlock() {
@@ -25,37 +30,50 @@ function note(frequency, start, length, loudness) {
   const gain = audio.createGain();
   wave.frequency.value = frequency;
   gain.gain.setValueAtTime(0, at);
-  gain.gain.linearRampToValueAtTime(loudness, at + 0.02);
-  gain.gain.setValueAtTime(loudness, at + length - 0.08);
+  gain.gain.linearRampToValueAtTime(loudness, at + 0.01);
+  gain.gain.setValueAtTime(loudness, at + length - 0.04);
   gain.gain.linearRampToValueAtTime(0, at + length);
   wave.connect(gain).connect(audio.destination);
   wave.start(at);
   wave.stop(at + length);
+  return wave;
 }
 
-function ringOnce() {
-  for (const start of [0, 0.45]) {
-    note(659, start, 0.2, 0.12);
-    note(880, start + 0.2, 0.22, 0.12);
-  }
+// Notes that come again and again until they are stopped, which is at once.
+function repeating(notes, milliseconds) {
+  let timer = 0;
+  let waves = [];
+  const once = () => { waves = notes.map((each) => note(...each)); };
+  return {
+    start() {
+      if (timer) return;
+      once();
+      timer = setInterval(once, milliseconds);
+    },
+    stop() {
+      if (!timer) return;
+      clearInterval(timer);
+      timer = 0;
+      for (const wave of waves) wave.stop();
+    },
+  };
 }
 
-export function ring() {
-  if (ringing) return;
-  ringOnce();
-  ringing = setInterval(ringOnce, 2600);
-}
+// Somebody calls.
+export const ringTone = repeating(
+  [[659, 0, 0.2, 0.12], [880, 0.2, 0.22, 0.12], [659, 0.45, 0.2, 0.12], [880, 0.65, 0.22, 0.12]], 2600);
 
-export function stopRinging() {
-  clearInterval(ringing);
-  ringing = 0;
-}
+// Somebody calls while a call is up: heard beside a voice, and not louder.
+export const waitingTone = repeating([[523, 0, 0.14, 0.04], [523, 0.24, 0.14, 0.04]], 5000);
 
-// Somebody hears and sees you now, and nobody was asked.
+// It rings at the other side. The European tone (ITU-T E.180), quiet.
+export const ringback = repeating([[425, 0, 1, 0.04]], 5000);
+
+// Somebody hears and sees you now, or nobody is there yet, and nobody was asked: the notes of peer/media/notice.py.
 export function chime() {
-  note(1047, 0, 0.16, 0.15);
-  note(784, 0.18, 0.16, 0.15);
-  note(1047, 0.36, 0.28, 0.15);
+  note(660, 0, 0.2, 0.15);
+  note(880, 0.2, 0.2, 0.15);
+  note(660, 0.4, 0.2, 0.15);
 }
 
 export function tryTone() {

@@ -2,6 +2,7 @@
 
 import { $, announce, avatar, copy, duration, make, onSubmit, picture, problem, put, redraw, setIcon, show, toast } from "./dom.js";
 import { chosen, why } from "./media.js";
+import { ringback } from "./sounds.js";
 
 const CORNERS = { ArrowUp: { s: "n" }, ArrowDown: { n: "s" }, ArrowLeft: { e: "w" }, ArrowRight: { w: "e" } };
 
@@ -13,6 +14,7 @@ export class Stage {
   #panel = "";
   #read = new Map();
   #notices = new Map();
+  #silenced = new Set();
   #pictureSize = null;
   #world;
 
@@ -36,6 +38,7 @@ export class Stage {
     press("m-full", () => { $("more").close(); this.fullScreen(); });
     press("c-hangup", () => this.hangUp());
     press("outgoing-cancel", () => this.hangUp());
+    press("outgoing-silence", () => this.silence());
     press("panel-close", () => this.closePanel());
     press("last-text", () => this.panel("chat", true));
     press("outgoing-copy", () => this.#copyLink($("outgoing-copy")));
@@ -128,6 +131,7 @@ export class Stage {
   }
 
   notice(id, sentence) {
+    if (this.#notices.get(id) === sentence) return;
     this.#notices.set(id, sentence);
     announce(sentence);
     this.#calls.dispatchEvent(new Event("changed"));
@@ -261,6 +265,27 @@ export class Stage {
     this.#everySecond();
   }
 
+  // It rings at the other side, as its program says; heard until the person wants it silent.
+  ringback(call) {
+    const rings = call?.state === "calling" && call.rings_there && !this.#silenced.has(call.id);
+    if (rings) ringback.start();
+    else ringback.stop();
+    show($("outgoing-silence"), Boolean(rings));
+  }
+
+  silence() {
+    if ($("outgoing-silence").hidden) return false;
+    this.#silenced.add(this.#call.id);
+    this.ringback(this.#call);
+    $("outgoing-title").focus({ preventScroll: true });
+    return true;
+  }
+
+  unread(call) {
+    const written = (this.#calls.texts.get(call.id) ?? []).filter((text) => !text.ours).length;
+    return written - (this.#read.get(call.id) ?? 0);
+  }
+
   // Sound that arrives plays at once, on the speaker that was chosen.
   sound() {
     const call = this.#calls.current;
@@ -328,9 +353,8 @@ export class Stage {
     for (const id of ["c-camera", "c-screen", "m-screen"]) $(id).disabled = call.media !== "video" || !call.handset;
     $("c-mic").disabled = !call.handset;
     put($("m-screen").querySelector("span"), state.screen ? "Stop sharing" : "Share screen");
-    const written = (this.#calls.texts.get(call.id) ?? []).filter((text) => !text.ours).length;
-    if (this.#panel === "chat") this.#read.set(call.id, written);
-    const unread = written - (this.#read.get(call.id) ?? 0);
+    if (this.#panel === "chat") this.#read.set(call.id, (this.#read.get(call.id) ?? 0) + this.unread(call));
+    const unread = this.unread(call);
     put($("unread"), String(unread));
     show($("unread"), unread > 0);
     $("c-chat").setAttribute("aria-expanded", String(this.#panel === "chat"));
@@ -416,7 +440,11 @@ export class Stage {
 
   async #everySecond() {
     const call = this.#call;
-    if (!call || call.state !== "active") return;
+    if (call?.state === "reconnecting") {
+      put($("quality-text"), "nothing arrives");
+      $("stage-quality").dataset.grade = "bad";
+    }
+    if (call?.state !== "active") return;
     put($("stage-timer"), call.connected_at ? duration(Date.now() / 1000 - call.connected_at) : "");
     const leg = this.#calls.media(call.id)?.leg;
     const size = leg ? await leg.received().catch(() => null) : null;

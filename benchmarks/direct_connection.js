@@ -1,0 +1,86 @@
+// In a handset page that is in a call: a connection to the other page without anybody between, and the switch from one
+// to the other. What the page's own connection is limited to, this one is limited to as well.
+(() => {
+  const MAX_BITRATE = 1_500_000;
+  const EXTENSIONS = ["urn:ietf:params:rtp-hdrext:sdes:mid", "abs-send-time", "transport-wide-cc"];
+
+  const relayed = watched.connections.find((each) => each.connectionState === "connected");
+  const page = document.getElementById("remote-video");
+  const direct = new RTCPeerConnection({ iceServers: [] });
+  const tracks = relayed.getSenders().map((sender) => sender.track);
+  const picture = tracks.find(({ kind }) => kind === "video");
+  const video = page.cloneNode();
+  const audio = new Audio();
+  direct.addEventListener("track", ({ track }) => {
+    (track.kind === "video" ? video : audio).srcObject = new MediaStream([track]);
+  });
+
+  // Each track is in a stream of its own: the browser holds no picture back for the sound.
+  // The profile is our program's: one codec each, the same header extensions, and loopback as the only way.
+  const profile = (sdp) =>
+    sdp.split("\r\n").filter((line) =>
+      line.startsWith("a=extmap:") ? EXTENSIONS.some((each) => line.includes(each))
+      : line.startsWith("a=candidate:") ? / 127\.0\.0\.1 /.test(line) && / udp /i.test(line)
+      : true).join("\r\n");
+
+  const codec = (kind) => RTCRtpReceiver.getCapabilities(kind).codecs
+    .filter(({ mimeType }) => mimeType === (kind === "video" ? "video/VP8" : "audio/opus"));
+
+  async function described() {
+    for (const transceiver of direct.getTransceivers()) {
+      transceiver.direction = "sendrecv";
+      transceiver.setCodecPreferences(codec(transceiver.receiver.track.kind));
+    }
+    await direct.setLocalDescription();
+    while (direct.iceGatheringState !== "complete")
+      await new Promise((done) => direct.addEventListener("icegatheringstatechange", done, { once: true }));
+    return profile(direct.localDescription.sdp);
+  }
+
+  async function offer() {
+    for (const track of tracks) direct.addTransceiver(track, { streams: [new MediaStream([track])] });
+    return described();
+  }
+
+  async function answer(sdp) {
+    await direct.setRemoteDescription({ type: "offer", sdp });
+    for (const { sender, receiver } of direct.getTransceivers()) {
+      const track = tracks.find(({ kind }) => kind === receiver.track.kind);
+      sender.setStreams(new MediaStream([track]));
+      await sender.replaceTrack(track);
+    }
+    return described();
+  }
+
+  async function connected() {
+    while (direct.connectionState !== "connected")
+      await new Promise((done) => direct.addEventListener("connectionstatechange", done, { once: true }));
+    for (const sender of direct.getSenders().filter(({ track }) => track.kind === "video")) {
+      const parameters = sender.getParameters();
+      parameters.encodings[0].maxBitrate = MAX_BITRATE;
+      parameters.degradationPreference = "balanced";
+      await sender.setParameters(parameters);
+    }
+  }
+
+  // Send pictures on one connection only, and show those that come on it: at the page's place for them, of the same
+  // size. The sound goes on in both: after a pause the browser would hold pictures back for it.
+  async function through(how) {
+    for (const connection of [relayed, direct])
+      for (const { sender, receiver } of connection.getTransceivers())
+        if (receiver.track.kind === "video")
+          await sender.replaceTrack(connection === (how === "direct" ? direct : relayed) ? picture : null);
+    if (how === "direct") {
+      video.style.cssText = page.style.cssText;
+      page.after(video);
+    } else video.remove();
+    page.style.display = how === "direct" ? "none" : "";
+    await Promise.all([(how === "direct" ? video : page).play(), audio.play()]);
+  }
+
+  const shown = () => (video.isConnected ? video : page);
+
+  const accept = (sdp) => direct.setRemoteDescription({ type: "answer", sdp });
+
+  window.direct = { offer, answer, accept, connected, through, shown };
+})();

@@ -1,0 +1,183 @@
+"""Many calls through one node in the middle: both ends of each, and how long every packet of theirs is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import random
+import secrets
+import statistics
+import time
+from asyncio.subprocess import Process
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from benchmarks.middle import asked
+from benchmarks.processes import processor_seconds
+from benchmarks.recorded_rtp import Reports, RtpStream
+from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together
+from benchmarks.timed_port import TimedPort
+from peer.leg import Leg
+from peer.profile import MEDIA
+from peer.streams import RTP_HEADER
+from shared.handshake import Role
+
+WARM_UP = 0.5
+"Seconds of a load before it counts."
+
+ON_THEIR_WAY = 0.3
+"Seconds after the last packet in which packets still count as arrived."
+
+SPREAD = 0.1
+"Seconds within which the ends begin: they don't send their pictures at the same moment."
+
+AT_ONCE = 32
+"Packets that are sent before those that have arrived have a turn."
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What some calls at once were for the node in the middle."""
+
+    share: float
+    "Per cent of one core that it used."
+
+    delay: float
+    "Milliseconds within which 99 of 100 packets that arrived were through."
+
+    lost: float
+    "Per cent of the packets that didn't arrive."
+
+    behind: float
+    "Milliseconds by which 1 of 100 packets, or more, was sent later than it was due: the ends couldn't do more."
+
+
+@dataclass(slots=True)
+class Due:
+    """One encrypted packet."""
+
+    at: float
+    "Seconds from the beginning of the load."
+
+    stream: tuple[int, int] | None
+    "SSRC and sequence number; None for RTCP."
+
+    datagram: bytes
+    address: tuple[str, int]
+    port: TimedPort
+
+    sent: float = 0.0
+    "In seconds of the system's clock; 0 until it is sent."
+
+    behind: float = 0.0
+    "Seconds between when it was due and when it was sent."
+
+
+class End:
+    """One end of a call: a leg to the node in the middle, and what is sent on it."""
+
+    def __init__(self, leg: Leg, port: TimedPort) -> None:
+        self.port = port
+        self._leg = leg
+        self._sources: tuple[RtpStream | Reports, ...] = (*(RtpStream(kind) for kind in MEDIA), Reports())
+
+    async def packets(self, seconds: float) -> list[Due]:
+        """What is to be sent in so many seconds, encrypted by the leg, in the order of each source."""
+        begin = random.random() * SPREAD
+        made = []
+        with self.port.keeping() as kept:
+            for source in self._sources:
+                offset = begin - source.due
+                while (at := source.due + offset) < begin + seconds:
+                    stream = (source.ssrc, source.sequence) if isinstance(source, RtpStream) else None
+                    await self._leg.send_rtp(source.next())
+                    made.append(Due(at, stream, *kept.pop(), self.port))
+        return made
+
+
+class Calls:
+    """As many calls through a node as were ever needed at once; those that aren't needed are connected and silent."""
+
+    def __init__(self, node: Process, stack: AsyncExitStack) -> None:
+        """`stack` closes what is opened, the node's side too."""
+        self._node = node
+        self._stack = stack
+        self._calls: list[tuple[End, End]] = []
+        stack.push_async_callback(asked, node, do="end")
+
+    async def carry(self, calls: int, seconds: float) -> Carried:
+        """Send both ways in so many calls for a while."""
+        while len(self._calls) < calls:
+            self._calls.append(await self._begin())
+        ends = [end for call in self._calls[:calls] for end in call]
+        due = sorted([each for end in ends for each in await end.packets(WARM_UP + seconds)], key=lambda each: each.at)
+        arrivals: list[tuple[bytes, float]] = []
+        for end in ends:
+            end.port.arrivals = arrivals
+        counting = [each for each in due if each.stream is not None and each.at >= WARM_UP]
+        with _without_collections():
+            sending = asyncio.create_task(_send(due))
+            await asyncio.sleep(WARM_UP)
+            before, began = processor_seconds(self._node.pid), time.monotonic()
+            await sending
+            share = (processor_seconds(self._node.pid) - before) / (time.monotonic() - began) * 100
+            await asyncio.sleep(ON_THEIR_WAY)
+        for end in ends:
+            end.port.arrivals = None
+        # The header isn't encrypted, and nobody on the way changes it (RFC 3711, section 3.1).
+        arrived = {_stream(packet): at for packet, at in arrivals}
+        delays = [arrived[each.stream] - each.sent for each in counting if each.stream in arrived]
+        return Carried(
+            share,
+            delay=_of_a_hundred(99, delays) * 1000,
+            lost=(1 - len(delays) / len(counting)) * 100,
+            behind=_of_a_hundred(99, [each.behind for each in counting]) * 1000,
+        )
+
+    async def _begin(self) -> tuple[End, End]:
+        secret = secrets.token_bytes(32)
+        far_port, near_port = await TimedPort.listen(FAR, MIDDLE), await TimedPort.listen(NEAR, OWN)
+        self._stack.callback(far_port.close)
+        self._stack.callback(near_port.close)
+        answer = await asked(self._node, do="begin", how="relay", secret=secret.hex(), port=far_port.port)
+        far = Leg(far_port, handshake(Role.CALLER, secret), remote_port=None)
+        near = Leg(near_port, handshake(Role.CALLEE, secret), remote_port=answer["port"])
+        self._stack.push_async_callback(far.close)
+        self._stack.push_async_callback(near.close)
+        await together(far, near)
+        return End(far, far_port), End(near, near_port)
+
+
+async def _send(due: list[Due]) -> None:
+    """Send everything when it is due, or as soon after as possible."""
+    began = time.monotonic()
+    for number, packet in enumerate(due):
+        packet.behind = time.monotonic() - began - packet.at
+        if packet.behind < 0 or number % AT_ONCE == 0:
+            await asyncio.sleep(max(0.0, -packet.behind))
+            packet.behind = time.monotonic() - began - packet.at
+        packet.sent = time.time()
+        packet.port.sendto(packet.datagram, packet.address)
+
+
+def _stream(packet: bytes) -> tuple[int, int]:
+    _, _, sequence, _, ssrc = RTP_HEADER.unpack_from(packet)
+    return ssrc, sequence
+
+
+def _of_a_hundred(number: int, values: list[float]) -> float:
+    """What so many of a hundred don't exceed; infinite without values."""
+    return statistics.quantiles(values, n=100, method="inclusive")[number - 1] if len(values) > 1 else float("inf")
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """A look through a hundred thousand packets would hold up the sending of others."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

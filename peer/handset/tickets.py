@@ -1,0 +1,65 @@
+"""Tickets: what stands in an address of the page that others can read, such as a button in a chat.
+
+A ticket opens the page once, within an hour, and is then exchanged for the key and the cookie of this run. So neither
+of these passes through a messenger's servers or stays in its history, and what stays there is of no use.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from peer.handset.guard import same
+
+TICKET_BYTES = 16
+
+TICKET_SECONDS = 3600.0
+"How long a ticket can be used."
+
+MAX_TICKETS = 64
+"How many there are at most; the oldest goes first. More than calls that can ring and run at a time."
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    text: str
+    issued: float
+    used: Callable[[], None]
+
+
+class Tickets:
+    """The tickets of one run of the server. They are kept in memory only, so a restart makes all of them useless."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
+        self._places: OrderedDict[str, _Ticket] = OrderedDict()
+
+    def issue(self, place: str, used: Callable[[], None]) -> str:
+        """The ticket that stands at a place, 22 characters of base64url. `used` is called when it has been used.
+
+        It stays the same as long as it can be used for half of its time; then it is replaced.
+        """
+        now = self._clock()
+        known = self._places.get(place)
+        if known is not None and now - known.issued < TICKET_SECONDS / 2:
+            return known.text
+        ticket = self._places[place] = _Ticket(secrets.token_urlsafe(TICKET_BYTES), now, used)
+        self._places.move_to_end(place)
+        while len(self._places) > MAX_TICKETS:
+            self._places.popitem(last=False)
+        return ticket.text
+
+    def take(self, text: str) -> bool:
+        """Use a ticket up. False: there is none like that (any more)."""
+        for place, ticket in self._places.items():
+            if same(ticket.text, text):
+                del self._places[place]
+                if self._clock() - ticket.issued >= TICKET_SECONDS:
+                    return False
+                ticket.used()
+                return True
+        return False

@@ -1,0 +1,66 @@
+"""Stands between playwright and a Firefox that is older than the one playwright is made for.
+
+Both speak WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). Before anything else playwright sets the colour
+scheme of its pages, by a command that Firefox 153 doesn't know; it is told here that this is done, and the pages have
+Firefox's own. All other messages pass as they are. Run in Firefox's place: `python bidi.py firefox-esr ARGUMENTS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterable
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+
+LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
+"What Firefox writes, and playwright waits for."
+
+NOT_KNOWN = "emulation.setMediaFeaturesOverride"
+
+
+async def main(*command: str) -> int:
+    """Run Firefox until it ends. Returns its exit code."""
+    firefox = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert firefox.stderr is not None
+    address = ""
+
+    async def join(player: ServerConnection) -> None:
+        """Pass messages between playwright and Firefox until one of them has gone."""
+        async with connect(f"{address}/session", max_size=None, compression=None) as browser:
+            ways = [asyncio.create_task(way) for way in (commands(player, browser), passed(browser, player))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+
+    async with serve(join, "127.0.0.1", 0, max_size=None, compression=None) as server:
+        async for line in firefox.stderr:
+            if listening := LISTENING.search(line):
+                address = listening[1].decode()
+                line = line.replace(listening[1], b"ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1])
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+    return await firefox.wait()
+
+
+async def commands(player: ServerConnection, browser: ClientConnection) -> None:
+    """Pass commands to Firefox, but the one."""
+    async for message in player:
+        command = json.loads(message)
+        if command["method"] == NOT_KNOWN:
+            await player.send(json.dumps({"type": "success", "id": command["id"], "result": {}}))
+        else:
+            await browser.send(message)
+
+
+async def passed(messages: AsyncIterable[str | bytes], to: ServerConnection) -> None:
+    """Pass what Firefox says."""
+    async for message in messages:
+        await to.send(message)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(*sys.argv[1:])))

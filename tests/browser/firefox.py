@@ -1,0 +1,58 @@
+"""Debian's Firefox, driven by playwright, with a camera and a microphone that aren't real and a speaker that is.
+
+Its pages are looked at as Chromium's are, see chromium.py. No setting that concerns connections is changed: they are
+made as in anybody's Firefox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import bidi
+from tests.browser.chromium import Browser
+from tests.peer.pulse_server import PulseServer
+from tests.programs import need
+
+PREFERENCES = {
+    "media.navigator.streams.fake": True,
+    "media.navigator.permission.disabled": True,
+    "media.autoplay.default": 0,
+}
+"As if somebody had allowed camera, microphone and sound."
+
+
+def require_firefox() -> str:
+    """Where Firefox is. Skips the test where it is missing, with what to install."""
+    need("firefox-esr", packages="firefox-esr")
+    pytest.importorskip("playwright.async_api", reason="playwright isn't installed (pip install playwright)")
+    return str(shutil.which("firefox-esr"))
+
+
+@contextlib.asynccontextmanager
+async def firefox(folder: Path, sound: PulseServer) -> AsyncIterator[Browser]:
+    """A Firefox of its own, that plays at a sound server. `folder` is for the script that starts it."""
+    path = require_firefox()
+    from playwright.async_api import async_playwright
+
+    script = folder / "firefox"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join((sys.executable, str(bidi.__file__), path))} "$@"\n')
+    script.chmod(0o755)
+    async with async_playwright() as playwright:
+        launched = await playwright.firefox.launch(
+            channel="moz-firefox",
+            executable_path=script,
+            firefox_user_prefs=PREFERENCES,
+            env={**os.environ, **sound.environment},
+        )
+        try:
+            yield Browser(await launched.new_context())
+        finally:
+            await launched.close()
