@@ -136,7 +136,7 @@ async def test_from_page_to_page_the_chime_is_heard_once_on_each_side(tmp_path: 
         await bob.page.shows("Answered anna's call by itself")
 
 
-@pytest.mark.parametrize("endpoint", ["devices", "pattern", "echo", "none"])
+@pytest.mark.parametrize("endpoint", ["devices", "none"])
 async def test_a_page_that_calls_a_program_without_one_hears_it_once(
     tmp_path: Path, sound: PulseServer, endpoint: str
 ) -> None:

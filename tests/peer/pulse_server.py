@@ -196,11 +196,15 @@ class PulseServer:
                 kinds.append(kind)
         return kinds
 
-    async def until_no_streams(self) -> None:
-        """Wait until nobody plays or listens: the server needs a moment to notice that a program has ended."""
+    async def until_streams(self, *kinds: str) -> None:
+        """Wait until there are streams of exactly these kinds: the server needs a moment to notice a program."""
         async with asyncio.timeout(SECONDS):
-            while await self.streams():
+            while await self.streams() != [*kinds]:
                 pass
+
+    async def until_no_streams(self) -> None:
+        """Wait until nobody plays or listens."""
+        await self.until_streams()
 
     @contextlib.asynccontextmanager
     async def heard(self, name: str) -> AsyncIterator[Ears]:

@@ -176,7 +176,7 @@ async def test_detached_devices_leave_nothing_running(sound: PulseServer) -> Non
         before = asyncio.all_tasks()
         anna = of_anna()
         await anna.attach(legs.caller, Media.AUDIO)
-        assert await sound.streams() == ["sink-inputs", "source-outputs"]
+        await sound.until_streams("sink-inputs", "source-outputs")
         await anna.attach(legs.caller, Media.AUDIO)
         await anna.detach()
         await anna.detach()

@@ -25,9 +25,9 @@ export class Notices {
   // The browser is asked only here, by whoever clicks on the switch.
   async #turn(on) {
     localStorage.setItem(WANTED, on ? "on" : "off");
-    problem($("settings-problem"), null);
+    problem($("notify-problem"), null);
     if (on && (await Notification.requestPermission()) !== "granted") {
-      problem($("settings-problem"), {
+      problem($("notify-problem"), {
         sentence: "The browser doesn't let this page show notifications.", hint: "Allow it beside the address, then try again.",
       });
     }
