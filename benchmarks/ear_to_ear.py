@@ -21,17 +21,17 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
-from peer.leg import Leg
-from peer.media.devices import LocalDevices
-from peer.media.pulse import Pulse
-from peer.media.sound import HEARD_BYTES, SAMPLE_RATE, on_both_sides
-from peer.media.sound_in import Microphone
+from peer.media.endpoints.devices import LocalDevices
+from peer.media.sound.microphone import Microphone
+from peer.media.sound.pulse import Pulse
+from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, on_both_sides
 from peer.media.tasks import end
-from shared.config import Devices
+from peer.transport.leg import Leg
+from shared.config.schema import Devices
 from shared.media import Media
+from tests.peer.media.pulse_server import PulseServer, onset
+from tests.peer.media.tone import sine
 from tests.peer.pair import connected
-from tests.peer.pulse_server import PulseServer, onset
-from tests.peer.tone import sine
 
 NAME = "ear-to-ear"
 ROUNDS = 4

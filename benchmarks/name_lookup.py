@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from benchmarks.measuring import Figure, Row, Samples, interleaved, interleaved_tasks
 from benchmarks.processes import memory
 from benchmarks.programs import ENVIRONMENT, NOTHING, idle
-from tests.names.chain import METADATA, NODE_PACKAGES, REGISTRY, ROUTER, Chain, Name
+from tests.shared.names.chain import METADATA, NODE_PACKAGES, REGISTRY, ROUTER, Chain, Name
 
 NAME = "name-lookup"
 ROUNDS = 7
@@ -48,7 +48,7 @@ SUBSTRATE_INTERFACE = "substrate-interface"
 def why_not() -> str:
     """What is missing; empty if nothing is."""
     if shutil.which("node") is None or not METADATA.exists():
-        return "node or the packages of tests/names/node aren't there."
+        return "node or the packages of tests/shared/names/node aren't there."
     return ""
 
 

@@ -16,16 +16,16 @@ from pathlib import Path
 
 from benchmarks.peer_connection import HEIGHT, RATE, WIDTH
 from benchmarks.timing import CallTimes, SideTimes
-from peer.media.pattern import Pattern
+from peer.calls.session import Attempt, Broke, FirstMedia, LegFailed, LegUp, Session, SessionEvent
+from peer.media.endpoints.pattern import Pattern
 from peer.overlay.loopback import LoopbackOverlay
-from peer.session import Attempt, Broke, FirstMedia, LegFailed, LegUp, Session, SessionEvent
-from shared.handshake import Handshake, Role, first_contact, one_link
-from shared.identity import DtlsIdentity
-from shared.links import PairedToken, Request, Response, as_copybara, decode, find
+from shared.links.kinds import PairedToken, Request, Response, as_copybara, decode, find
+from shared.links.paired import Keyring, Operation, Paired, seal
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Keyring, Operation, Paired, seal
-from shared.pairing import transcript
+from shared.secrets.handshake import Handshake, Role, first_contact, one_link
+from shared.secrets.identity import DtlsIdentity
+from shared.secrets.pairing import transcript
 
 CREATED = 1_700_000_000
 

@@ -18,8 +18,8 @@ import aiortc.rtcrtpreceiver
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from benchmarks.timing import CallTimes, SideTimes
+from peer.media.endpoints.pattern import Bars, BarsTrack, ToneTrack
 from peer.media.pacing import Pace
-from peer.media.pattern import Bars, BarsTrack, ToneTrack
 
 LOOPBACK = "127.0.0.1"
 WIDTH, HEIGHT, RATE = 640, 480, 15

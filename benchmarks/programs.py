@@ -12,7 +12,7 @@ from subprocess import DEVNULL, PIPE
 
 NOTHING = "pass"
 AIORTC = "import aiortc"
-COPYBARA = "import sys; from bot.cli import main; sys.exit(main())"
+COPYBARA = "import sys; from bot.cli.main import main; sys.exit(main())"
 "What pip writes into the command `copybara`."
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

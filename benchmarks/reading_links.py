@@ -12,11 +12,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved
-from peer.link_reader import LinkReader
-from shared.links import BadLink, Kind, PairedToken, decode
+from peer.calls.link_reader import LinkReader
+from shared.links.kinds import BadLink, Kind, PairedToken, decode
+from shared.links.paired import Keyring, open_
 from shared.node_id import NodeId
-from shared.paired import Keyring, open_
-from shared.store import Store
+from shared.store.database import Store
 
 NAME = "reading-links"
 ROUNDS = 15

@@ -12,9 +12,9 @@ from av.packet import Packet
 from av.stream import Stream
 
 from benchmarks.relayed_legs import AUDIO_CLOCK, RATE, SAMPLES, SECONDS, VIDEO_CLOCK, film, sound
-from peer.profile import AUDIO_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE, Kind, codec
-from peer.streams import RTP_HEADER
-from peer.transport_feedback import feedback
+from peer.transport.profile import AUDIO_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE, Kind, codec
+from peer.transport.rtp_statistics import RTP_HEADER
+from peer.transport.transport_cc import feedback
 
 REPORT_SECONDS = 0.1
 "Between two RTCP reports of one end; a browser sends one every 50 to 250 ms."

@@ -19,10 +19,10 @@ from benchmarks.processes import processor_seconds
 from benchmarks.recorded_rtp import Reports, RtpStream
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together
 from benchmarks.timed_port import TimedPort
-from peer.leg import Leg
-from peer.profile import MEDIA
-from peer.streams import RTP_HEADER
-from shared.handshake import Role
+from peer.transport.leg import Leg
+from peer.transport.profile import MEDIA
+from peer.transport.rtp_statistics import RTP_HEADER
+from shared.secrets.handshake import Role
 
 WARM_UP = 0.5
 "Seconds of a load before it counts."

@@ -14,12 +14,12 @@ import sys
 from typing import Any
 
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake
-from peer.leg import Leg
-from peer.port import OverlayPort
-from peer.profile import MEDIA
-from peer.relay import Relay, RelayCounters
-from shared.handshake import Role
+from peer.transport.leg import Leg
+from peer.transport.profile import MEDIA
+from peer.transport.relay import Relay, RelayCounters
+from peer.transport.udp_socket import OverlayPort
 from shared.media import Media
+from shared.secrets.handshake import Role
 
 
 class Call:

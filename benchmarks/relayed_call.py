@@ -16,9 +16,9 @@ from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
 from benchmarks.middle import asked, middle
 from benchmarks.processes import processor_seconds
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together, tracks
-from peer.leg import Leg
-from peer.port import OverlayPort
-from shared.handshake import Role
+from peer.transport.leg import Leg
+from peer.transport.udp_socket import OverlayPort
+from shared.secrets.handshake import Role
 
 NAME = "relayed-call"
 ROUNDS = 3

@@ -19,11 +19,11 @@ from av.packet import Packet
 from av.stream import Stream
 
 from peer.media.pacing import Pace
-from shared.handshake import Handshake, Role, one_link
-from shared.links import PairedToken
+from shared.links.kinds import PairedToken
+from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
+from shared.secrets.handshake import Handshake, Role, one_link
 
 FAR, MIDDLE, OWN, NEAR = (IPv4Address(f"127.9.9.{number}") for number in (1, 2, 3, 4))
 

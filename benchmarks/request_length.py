@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
 from benchmarks.peer_connection import LOOPBACK, Side, on_loopback
-from shared.identity import DtlsIdentity
-from shared.links import Request
+from shared.links.kinds import Request
+from shared.links.paired import Operation, Paired, seal
+from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
-from shared.sealed import seal_request
+from shared.secrets.identity import DtlsIdentity
 
 NAME = "request-length"
 ROUNDS = 5

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Any, Self, cast
 
 from peer.overlay import Address
-from peer.port import MAX_DATAGRAM, OverlayPort
-from peer.relay import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
+from peer.transport.relay import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
+from peer.transport.udp_socket import MAX_DATAGRAM, OverlayPort
 
 SO_TIMESTAMPNS = 35
 "Linux's number; Python has no name for it."

@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks.programs import ENVIRONMENT
 from benchmarks.timing import CallTimes, SideTimes
-from bot.demo_node import DemoNode, Said
-from peer.home import Home
+from bot.demo.node import DemoNode, Said
+from bot.home import Home
 
 READ_LIMIT = 256 * 1024
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from bot.local import AskStatus, ask
-from peer.home import Home
+from bot.control_socket import AskStatus, ask
+from bot.home import Home
 from peer.overlay import Overlay
-from shared.card import Card
-from shared.config import Config, load
+from shared.config.schema import Config, load
 from shared.errors import NotRunning
-from shared.journal import Journal
+from shared.links.card import Card
 from shared.node_id import NodeId
-from shared.store import Store
+from shared.store.database import Store
+from shared.store.journal import Journal
 
 NAME_ENDS = (".azero", ".a0", ".tzero", ".eth")
 "Of the names that can be looked up."

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import msgspec
 
-from bot.conversation import MAX_MESSAGE, HandsetPage, IncomingMessage, Listener, Post
-from bot.texts import shown, with_commands
-from peer.line import Line
+from bot.messengers.base import MAX_MESSAGE, HandsetPage, IncomingMessage, Listener, Post
+from bot.texts.chat import shown, with_commands
+from peer.calls.line import Line
 
 OWNER = "owner"
 CHAT = "chat"

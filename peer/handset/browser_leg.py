@@ -12,15 +12,15 @@ from aiortc import RTCIceParameters, RTCIceTransport
 
 from peer.handset.loopback_port import LoopbackPort
 from peer.handset.offer import offer, read_answer
-from peer.ice import OverlayConnection
-from peer.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
-from peer.profile import Kind
-from peer.streams import MediaCounters
-from peer.transport_feedback import TransportFeedback
+from peer.transport.ice import OverlayConnection
+from peer.transport.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
+from peer.transport.profile import Kind
+from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.transport_cc import TransportFeedback
 from shared.errors import HandsetError
-from shared.handshake import IceCredentials
-from shared.identity import DtlsIdentity
 from shared.media import Media
+from shared.secrets.handshake import IceCredentials
+from shared.secrets.identity import DtlsIdentity
 
 ICE_BYTES = 24
 "Random bytes of one side's credentials."

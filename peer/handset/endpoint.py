@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from peer.handset.browser_leg import BrowserLeg
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer
-from peer.media.notice import CHIME_SECONDS
+from peer.media.endpoints.notice import CHIME_SECONDS
 from peer.media.tasks import end
-from peer.profile import KINDS, MEDIA, Kind
-from peer.relay import Relay, RelayCounters
-from peer.streams import RTP_HEADER
+from peer.transport.profile import KINDS, MEDIA, Kind
+from peer.transport.relay import Relay, RelayCounters
+from peer.transport.rtp_statistics import RTP_HEADER
 from shared.errors import CopybaraError
 from shared.media import Media
 
 if TYPE_CHECKING:
-    from peer.leg import Leg
+    from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
 

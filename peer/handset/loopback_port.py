@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Self, cast
 
-from peer.handset.guard import HOST
+from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
-from peer.port import RECEIVE_BUFFER, OverlayPort, Refusal, Share
+from peer.transport.udp_socket import RECEIVE_BUFFER, OverlayPort, Refusal, Share
 from shared.errors import OverlayDown
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The SDP of the loopback leg: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
 
-Nothing is negotiated. The offer says what peer/profile.py says; of the answer only the credentials and the
+Nothing is negotiated. The offer says what peer/transport/profile.py says; of the answer only the credentials and the
 certificate's fingerprint are taken. The browser's candidates are never read: its packets show where it is.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from peer.profile import (
+from peer.transport.profile import (
     CLOCK_RATES,
     MEDIA,
     MIDS,
@@ -22,9 +22,9 @@ from peer.profile import (
     header_extensions,
 )
 from shared.errors import HandsetError
-from shared.handshake import IceCredentials
-from shared.identity import Fingerprint
 from shared.media import Media
+from shared.secrets.handshake import IceCredentials
+from shared.secrets.identity import Fingerprint
 
 MAX_ANSWER = 32 * 1024
 "Characters. Chromium's has about 3,000."

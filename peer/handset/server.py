@@ -16,7 +16,7 @@ from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from peer.handset.guard import (
+from peer.handset.access import (
     HOST,
     Refused,
     Session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import segno
 
 from peer.handset.protocol import Link
-from shared.links import as_copybara
+from shared.links.kinds import as_copybara
 
 QUIET_ZONE = 4
 "Modules around the code (ISO/IEC 18004)."

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from peer.handset.guard import same
+from peer.handset.access import same
 
 TICKET_BYTES = 16
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from shared.config import Config
+from shared.config.schema import Config
 from shared.errors import ConfigError, InputError
 from shared.media import Media
 
 if TYPE_CHECKING:
-    from peer.leg import Leg
+    from peer.transport.leg import Leg
 
 HANDSET = "handset"
 
@@ -112,13 +112,13 @@ def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Oc
     """
     endpoint = _make(name, config, recordings, occasion)
     if occasion.hold is not None:
-        from peer.media.held import Held
+        from peer.media.endpoints.held import Held
 
         held = Held(endpoint)
         occasion.hold(held.release)
         endpoint = held
     if occasion.automatic:
-        from peer.media.notice import Announced
+        from peer.media.endpoints.notice import Announced
 
         return Announced(endpoint, config.devices, occasion.chime, occasion.unheard)
     return endpoint
@@ -127,7 +127,7 @@ def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Oc
 def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> Endpoint:
     settings = config.media
     if "+" in name:
-        from peer.media.both import Both
+        from peer.media.endpoints.both import Both
 
         sender, _, receiver = name.partition("+")
         return Both(*(_make(part, config, recordings, occasion) for part in (sender, receiver)))
@@ -139,40 +139,40 @@ def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> En
                 )
             return occasion.handset()
         case "none":
-            from peer.media.none import NoMedia
+            from peer.media.endpoints.none import NoMedia
 
             return NoMedia()
         case "pattern":
-            from peer.media.pattern import Pattern
+            from peer.media.endpoints.pattern import Pattern
 
             return Pattern(settings.width, settings.height, settings.fps)
         case "echo":
-            from peer.media.echo import Echo
+            from peer.media.endpoints.echo import Echo
 
             return Echo()
         case "file":
-            from peer.media.file import FilePlayer
+            from peer.media.endpoints.file import FilePlayer
 
             if not settings.file:
                 raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
             return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps)
         case "recorder":
-            from peer.media.recorder import Recorder
+            from peer.media.endpoints.recorder import Recorder
 
             return Recorder(_recordings(config, recordings), occasion.label, occasion.recorded)
         case "devices":
-            from peer.media.devices import LocalDevices
+            from peer.media.endpoints.devices import LocalDevices
 
             return LocalDevices(config.devices, settings.width, settings.height, settings.fps)
         case "camera":
-            from peer.media.camera_rtsp import IpCamera
+            from peer.media.endpoints.ip_camera import IpCamera
 
             if not config.camera.address:
                 raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
             return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)
         case "answering-machine":
-            from peer.media.answering_machine import AnsweringMachine
-            from peer.media.recorder import Recorder
+            from peer.media.endpoints.answering_machine import AnsweringMachine
+            from peer.media.endpoints.recorder import Recorder
 
             greeting = Path(config.machine.greeting) if config.machine.greeting else None
             return AnsweringMachine(

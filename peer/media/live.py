@@ -7,7 +7,7 @@ import asyncio
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from peer.profile import Kind
+from peer.transport.profile import Kind
 
 WAITING: dict[Kind, int] = {"audio": 25, "video": 1}
 "Frames that may wait for a sender that is held up; then the oldest is dropped. It takes what waits at once."

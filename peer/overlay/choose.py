@@ -17,7 +17,7 @@ from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.yggdrasil import YggdrasilOverlay
-from shared.config import Config
+from shared.config.schema import Config
 from shared.errors import OverlayDown, OverlayError
 from shared.node_id import NodeId
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from peer.overlay import Address
 from shared.errors import NodeIdError, NodeUnreachable, StoreError
 from shared.node_id import KEY_BYTES, NodeId
-from shared.store_files import known_errors, locked_folder, make_folder, make_private, write_new_file
+from shared.store.files import known_errors, locked_folder, make_folder, make_private, write_new_file
 
 KEY_FILE = "node.key"
 "In the home: the key in 64 hexadecimal characters and a line end, readable by the owner only."

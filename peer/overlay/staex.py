@@ -14,7 +14,7 @@ from peer.overlay.binding import Binding
 from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.staex_api import StaexApi
 from peer.overlay.staex_command import StaexCommand
-from shared.config import Staex
+from shared.config.schema import Staex
 from shared.errors import NodeIdError, NodeUnreachable, OverlayDown
 from shared.node_id import NodeId
 

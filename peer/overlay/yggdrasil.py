@@ -11,7 +11,7 @@ from peer.overlay.binding import Binding
 from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.yggdrasil_address import NODES, yggdrasil_address
 from peer.overlay.yggdrasil_admin import HEX_KEY, YggdrasilAdmin
-from shared.config import Yggdrasil
+from shared.config.schema import Yggdrasil
 from shared.errors import BadAddress, OverlayDown
 from shared.node_id import NodeId
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from shared.names import Answer
 from shared.names.lookup import contact_for
-from shared.store import Store
+from shared.store.database import Store
 
 
 class ContactBook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.config import Names
+from shared.config.schema import Names
 from shared.names.azero import AzeroId, Network
 from shared.names.ens import Chain, Ens
 from shared.names.system import NameSystem

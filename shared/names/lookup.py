@@ -18,7 +18,7 @@ from shared.names.kept import KeptName, moved, weigh
 from shared.names.records import ANY_NODE
 from shared.names.system import LONGEST_NAME, NameSystem
 from shared.names.trace import Trace
-from shared.store import Store, name_key
+from shared.store.database import Store, name_key
 
 
 class SystemNames:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from shared.card import Card
 from shared.errors import BadRecord, CopybaraError
-from shared.links import decode, find
+from shared.links.card import Card
+from shared.links.kinds import decode, find
 from shared.node_id import NodeId
 
 STAEX_ID = "staex-id"

@@ -19,11 +19,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.demo_node import DemoFailed, DemoNode, Said
-from bot.local import AskStatus, ask
-from peer.home import Home
+from bot.control_socket import AskStatus, ask
+from bot.demo.node import DemoFailed, DemoNode, Said
+from bot.home import Home
 from shared.node_id import NodeId
-from shared.store import Store
+from shared.store.database import Store
 
 SECONDS = 15.0
 "What anything may take on a slow machine before a test gives up."

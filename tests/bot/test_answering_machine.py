@@ -11,9 +11,9 @@ import av
 import pytest
 
 from tests.bot.console import Person, connect, hang_up, people, ring
-from tests.peer.test_media_answering_machine import probed
-from tests.peer.test_media_file import make_wave
-from tests.peer.tone import SAMPLE_RATE, hertz, sine
+from tests.peer.media.test_answering_machine import probed
+from tests.peer.media.test_file import make_wave
+from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
 
 TONE = 997
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.demo_node import Said
+from bot.demo.node import Said
 from peer.overlay.loopback import loopback_address
-from shared.call import glare
-from shared.links import Request, Response, Status, decode
+from shared.call.table import glare
+from shared.links.kinds import Request, Response, Status, decode
+from shared.links.paired import Operation, Paired, reference_of, seal
 from shared.media import Media
-from shared.paired import Operation, Paired, reference_of, seal
 from tests.bot.console import Person, befriend, connect, hang_up, people, ring
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

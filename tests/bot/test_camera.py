@@ -10,8 +10,8 @@ import av
 import pytest
 
 from tests.bot.console import Person, people, ring
-from tests.peer.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film
-from tests.peer.tone import hertz
+from tests.peer.media.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film
+from tests.peer.media.tone import hertz
 
 WATCHES = '[answer]\nendpoint = "recorder"\n'
 

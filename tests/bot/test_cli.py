@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from bot.cli import main
-from peer.home import Home
+from bot.cli.main import main
+from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
-from shared.card import Card
-from shared.config import load
+from shared.config.schema import load
 from shared.contacts import Contact
-from shared.links import Link, Request, Response, Status, as_copybara, as_handset, decode
+from shared.links.card import Card
+from shared.links.kinds import Link, Request, Response, Status, as_copybara, as_handset, decode
+from shared.links.paired import Operation, Paired, seal
+from shared.links.sealed import seal_request
+from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
-from shared.sealed import seal_request
-from shared.store import Store
-from shared.tokens import to_bytes, to_text
+from shared.store.database import Store
 from tests.bot.console import cli, environment_of_a_person
 
 ANNA = NodeId(b"anna".ljust(32))

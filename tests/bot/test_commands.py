@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import commands
-from bot.commands import (
+from bot.assistant import commands
+from bot.assistant.commands import (
     AddContact,
     Answer,
     Call,

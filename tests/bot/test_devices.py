@@ -15,10 +15,10 @@ from statistics import median
 
 import pytest
 
-from peer.media.notice import CHIME
+from peer.media.endpoints.notice import CHIME
 from tests.bot.console import Person, connect, hang_up, people
-from tests.peer.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
-from tests.peer.tone import SAMPLE_RATE, sine
+from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
+from tests.peer.media.tone import SAMPLE_RATE, sine
 
 TONE = 997.0
 CLEAR = 2_000

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.bot.console import Person, connect, hang_up, people, ring
-from tests.peer.test_media_file import TONE, make_video
-from tests.peer.tone import hertz
+from tests.peer.media.test_file import TONE, make_video
+from tests.peer.media.tone import hertz
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

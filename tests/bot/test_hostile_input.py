@@ -15,21 +15,21 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.texts import refusal
-from peer.home import Home
-from shared.card import Card
+from bot.home import Home
+from bot.texts.chat import refusal
+from shared.call.reasons import Reason
 from shared.contacts import Contact
-from shared.find_links import MAX_FOUND
-from shared.links import Link, Request, Response, Status, as_copybara, as_handset
+from shared.links.card import Card
+from shared.links.finding import MAX_FOUND
+from shared.links.kinds import Link, Request, Response, Status, as_copybara, as_handset
+from shared.links.paired import Operation, Paired, seal
+from shared.links.sealed import seal_request
+from shared.links.tokens import to_text
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
-from shared.reasons import Reason
-from shared.sealed import seal_request
-from shared.tokens import to_text
 from tests.bot.console import Person, cli, connect, hang_up, people
 from tests.peer.sockets import sockets_of
-from tests.shared.link_values import near_tokens
+from tests.shared.links.link_values import near_tokens
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.local import MAX_LINE, AskStatus, Question, Reply, Say, ask, listening
+from bot.control_socket import MAX_LINE, AskStatus, Question, Reply, Say, ask, listening
 from shared.errors import CopybaraError, InputError, NotRunning
 
 

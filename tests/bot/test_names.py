@@ -9,11 +9,11 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from shared.links import SealedRequest, decode
+from shared.links.kinds import SealedRequest, decode
 from shared.node_id import NodeId
 from tests.bot.console import Chat, Person, hang_up, people
-from tests.names.chain import OWNER, Chain, Name
-from tests.names.tcp import tcp
+from tests.shared.names.chain import OWNER, Chain, Name
+from tests.shared.names.tcp import tcp
 
 SECONDS = "server_seconds = 1.5"
 OTHER, THIRD = (str(NodeId(bytes([number]) * 32)) for number in (1, 2))

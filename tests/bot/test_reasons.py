@@ -16,18 +16,18 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from bot.texts import refusal
-from peer.home import Home
-from shared.card import Card
+from bot.home import Home
+from bot.texts.chat import refusal
+from shared.call.reasons import Reason
 from shared.contacts import Contact, Hours, Trust
-from shared.links import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram
+from shared.links.card import Card
+from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram
+from shared.links.paired import Operation, Paired, seal
+from shared.links.sealed import seal_request
+from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
-from shared.reasons import Reason
-from shared.sealed import seal_request
-from shared.store import Store
-from shared.tokens import to_bytes, to_text
+from shared.store.database import Store
 from tests.bot.console import Person, people
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -18,10 +18,10 @@ from typing import Any, Self
 import pytest
 from aioice import stun
 
-from bot.demo_node import Said
-from peer.line_sessions import AWAITED_SECONDS
+from bot.demo.node import Said
+from peer.calls.sessions import AWAITED_SECONDS
 from peer.overlay.loopback import loopback_address
-from shared.call_records import CallRecord, RunningCall
+from shared.call.records import CallRecord, RunningCall
 from shared.errors import NotRunning
 from tests.bot.console import Person, connect, hang_up, people, ring
 from tests.network.capture import ETH_P_ALL, ETH_P_IP, QUEUE_BYTES, SO_RCVBUFFORCE

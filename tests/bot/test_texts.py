@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import texts
-from peer.line import Line
-from shared.call import Call, EndReason, State
-from shared.card import Card
+from bot.texts import chat as texts
+from peer.calls.line import Line
+from shared.call.reasons import Reason
+from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Hours, Trust
-from shared.handshake import Role
-from shared.links import as_copybara
+from shared.links.card import Card
+from shared.links.kinds import as_copybara
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.reasons import Reason
-from tests.shared.link_values import REQUEST, cards
+from shared.secrets.handshake import Role
+from tests.shared.links.link_values import REQUEST, cards
 
 NODE = NodeId(bytes(range(32)))
 
@@ -124,7 +124,7 @@ def test_what_a_contact_may_do_is_told(trust: Trust, hours: Hours | None) -> Non
 
 
 def test_the_help_names_every_command() -> None:
-    from bot.commands import _READERS
+    from bot.assistant.commands import _READERS
 
     for word in _READERS.keys() - {"start", "help"}:
         assert f"/{word} " in texts.HELP or f"/{word}\n" in texts.HELP

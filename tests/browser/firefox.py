@@ -18,7 +18,7 @@ import pytest
 
 from tests.browser import bidi
 from tests.browser.chromium import Browser
-from tests.peer.pulse_server import PulseServer
+from tests.peer.media.pulse_server import PulseServer
 from tests.programs import need
 
 PREFERENCES = {

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from peer.media.notice import CHIME
+from peer.media.endpoints.notice import CHIME
 from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import PATIENCE
 from tests.browser.people import Somebody, both_ways, somebody
-from tests.handset.wire import wire_page
-from tests.peer.pulse_server import Ears, PulseServer, frequency, loudness, need_pulseaudio
-from tests.peer.tone import SAMPLE_RATE
+from tests.peer.handset.wire import wire_page
+from tests.peer.media.pulse_server import Ears, PulseServer, frequency, loudness, need_pulseaudio
+from tests.peer.media.tone import SAMPLE_RATE
 
 ONCE = [hertz for hertz, _ in CHIME]
 

@@ -16,8 +16,8 @@ from tests.browser.chromium import Browser, PageView
 from tests.browser.firefox import firefox, require_firefox
 from tests.browser.people import AT_THE_PAGE, Somebody, both_ways, connect, running_demo, somebody
 from tests.browser.pictures import WIDE, taken
-from tests.peer.pulse_server import Ears, PulseServer, frequency, need_pulseaudio
-from tests.peer.tone import SAMPLE_RATE
+from tests.peer.media.pulse_server import Ears, PulseServer, frequency, need_pulseaudio
+from tests.peer.media.tone import SAMPLE_RATE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

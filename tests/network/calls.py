@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from bot.demo_node import Said
+from bot.demo.node import Said
 from tests.bot.console import Chat, Person, hang_up, ring
 from tests.network.capture import Capture, Conversation, IPAddress, Kind, capture
 from tests.network.namespaces import Namespace

@@ -21,16 +21,16 @@ from typing import TypeVar
 import pytest
 from aioice import stun
 
-from bot.demo_node import Said
-from peer.leg import Leg
-from peer.port import OverlayPort
+from bot.demo.node import Said
+from peer.transport.leg import Leg
+from peer.transport.udp_socket import OverlayPort
 from shared.errors import LegFailed
-from shared.handshake import Handshake, Role, epoch
-from shared.hkdf import hkdf
-from shared.identity import DtlsIdentity, Fingerprint
-from shared.links import Request, Response, Status, as_copybara, decode
+from shared.links.kinds import Request, Response, Status, as_copybara, decode
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.secrets.handshake import Handshake, Role, epoch
+from shared.secrets.hkdf import hkdf
+from shared.secrets.identity import DtlsIdentity, Fingerprint
 from tests.bot.console import cli
 from tests.network.calls import (
     Caller,

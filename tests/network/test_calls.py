@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.demo_node import Said
+from bot.demo.node import Said
 from tests.bot.console import ring
 from tests.network.calls import (
     Caller,

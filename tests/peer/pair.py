@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from peer.leg import Leg
 from peer.overlay.loopback import loopback_address
-from peer.port import OverlayPort
-from shared.handshake import Handshake, Role, first_contact, one_link
-from shared.identity import DtlsIdentity
-from shared.links import PairedToken, Request, Response
+from peer.transport.leg import Leg
+from peer.transport.udp_socket import OverlayPort
+from shared.links.kinds import PairedToken, Request, Response
+from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.paired import Operation, Paired, seal
+from shared.secrets.handshake import Handshake, Role, first_contact, one_link
+from shared.secrets.identity import DtlsIdentity
 
 ANNA = NodeId(b"anna" * 8)
 BEN = NodeId(b"ben!" * 8)

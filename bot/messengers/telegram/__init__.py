@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.home import Home
 from bot.messengers.telegram.token import read_token
-from peer.home import Home
-from shared.config import Config
-from shared.journal import Journal
-from shared.store import Store
+from shared.config.schema import Config
+from shared.store.database import Store
+from shared.store.journal import Journal
 
 if TYPE_CHECKING:
     from bot.messengers.telegram.messenger import Telegram

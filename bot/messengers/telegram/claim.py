@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 
-from shared.journal import Journal
+from shared.store.journal import Journal
 
 CODE = "code"
 OWNER = "owner"

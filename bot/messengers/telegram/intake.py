@@ -17,10 +17,10 @@ import msgspec
 from telegram import Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 
-from bot.conversation import MAX_MESSAGE, Identity
+from bot.messengers.base import MAX_MESSAGE, Identity
 from bot.messengers.telegram.entries import Asked, Chosen, Claimed, Connection, Entry, Greeted, Heard, Tapped
 from bot.messengers.telegram.routes import OWNER, Route, Way
-from shared.links import BadLink, as_copybara, decode, find
+from shared.links.kinds import BadLink, as_copybara, decode, find
 
 _ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
 # core.telegram.org/bots/features#commands: in a group a command may name the bot that it is for.

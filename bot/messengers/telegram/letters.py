@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.conversation import Post
+from bot.messengers.base import Post
 from bot.messengers.telegram import render, texts
 from bot.messengers.telegram.buttons import rows_for
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
 from bot.messengers.telegram.outgoing import Outgoing
 from bot.messengers.telegram.routes import Way, route_of
-from shared.links import as_copybara
+from shared.links.kinds import as_copybara
 
 
 def letter(post: Post) -> Outgoing | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.messengers.telegram.outgoing import Shown
 from bot.messengers.telegram.render import as_html
-from peer.line import Line
+from peer.calls.line import Line
 from peer.media import HANDSET
-from shared.call import State
+from shared.call.table import State
 
 GOOD_LOSS, FAIR_LOSS = 0.01, 0.05
 GOOD_MS, FAIR_MS = 150, 400

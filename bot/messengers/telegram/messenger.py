@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.conversation import EVERYWHERE, Act, Action, HandsetPage, IncomingMessage, Listener, Post
+from bot.messengers.base import EVERYWHERE, Act, Action, HandsetPage, IncomingMessage, Listener, Post
 from bot.messengers.telegram import letters, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.buttons import action_for
@@ -38,13 +38,13 @@ from bot.messengers.telegram.outgoing import to_bytes as outgoing_to_bytes
 from bot.messengers.telegram.routes import OWNER, PREFIX, Route, Way, route_of
 from bot.messengers.telegram.token import Token, silence
 from bot.messengers.telegram.writer import Refused, Writer
-from peer.line import Line
-from shared.call import State
+from peer.calls.line import Line
+from shared.call.table import State
 from shared.errors import CopybaraError
-from shared.handshake import Role
-from shared.journal import Journal
+from shared.links.tokens import to_text
 from shared.media import Media
-from shared.tokens import to_text
+from shared.secrets.handshake import Role
+from shared.store.journal import Journal
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.conversation import Act
+from bot.messengers.base import Act
 from bot.messengers.telegram.buttons import Rows
 
 TO_OWNER = 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 from urllib.parse import quote
 
-from bot.conversation import Post
+from bot.messengers.base import Post
 from bot.messengers.telegram.buttons import Button, Rows, copy_button
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS, START_CHARACTERS
-from bot.texts import shown
-from shared.links import as_copybara, as_telegram
+from bot.texts.chat import shown
+from shared.links.kinds import as_copybara, as_telegram
 
 SHARE = "https://t.me/share/url?url="
 "core.telegram.org/api/links#share-links: lets one choose a chat, and has the address there as a draft."

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from bot.home import Home
 from bot.messengers.telegram import NAME
 from bot.messengers.telegram.claim import code_of, owner_of
 from bot.messengers.telegram.token import FORMAT, read_token
-from peer.home import Home
-from shared.config import Config
+from shared.config.schema import Config
 from shared.errors import InputError
-from shared.journal import Journal
-from shared.store import Store
-from shared.store_files import locked_folder, write_new_file
+from shared.store.database import Store
+from shared.store.files import locked_folder, write_new_file
+from shared.store.journal import Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 

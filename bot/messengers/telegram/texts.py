@@ -1,10 +1,10 @@
-"""What the bot says that has to do with Telegram itself. Everything else is in bot/texts.py."""
+"""What the bot says that has to do with Telegram itself. Everything else is in bot/texts/chat.py."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.texts import shown
+from bot.texts.chat import shown
 
 STRANGER = "I'm somebody's own bot for private calls, and only take links from you. See Copybara Relay to get yours."
 

@@ -9,10 +9,10 @@ import re
 import stat
 from pathlib import Path
 
-from peer.home import Home
-from shared.config import Telegram as Settings
+from bot.home import Home
+from shared.config.schema import Telegram as Settings
 from shared.errors import InputError, StoreError
-from shared.store_files import known_errors
+from shared.store.files import known_errors
 
 VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
 SERVICE, USER = "copybara", "telegram"

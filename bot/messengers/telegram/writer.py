@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from telegram.error import TelegramError
 
-from bot.conversation import HandsetPage
+from bot.messengers.base import HandsetPage
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.buttons import Rows, handset_row, rows_for
@@ -22,9 +22,9 @@ from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.limits import EDIT_SECONDS, FLUSH_SECONDS, REFRESH_SECONDS, REPEAT_SECONDS
 from bot.messengers.telegram.live import leads_to_handset, text_of
 from bot.messengers.telegram.outgoing import Outgoing, Shown, outgoing_from, shown_from, to_bytes
-from peer.line import Line
-from shared.call import State
-from shared.journal import Journal, Kept
+from peer.calls.line import Line
+from shared.call.table import State
+from shared.store.journal import Journal, Kept
 
 logger = logging.getLogger(__name__)
 

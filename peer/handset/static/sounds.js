@@ -69,7 +69,7 @@ export const waitingTone = repeating([[523, 0, 0.14, 0.04], [523, 0.24, 0.14, 0.
 // It rings at the other side. The European tone (ITU-T E.180), quiet.
 export const ringback = repeating([[425, 0, 1, 0.04]], 5000);
 
-// Somebody hears and sees you now, or nobody is there yet, and nobody was asked: the notes of peer/media/notice.py.
+// Somebody hears and sees you now, or nobody is there yet, and nobody was asked: the notes of peer/media/endpoints/notice.py.
 export function chime() {
   note(660, 0, 0.2, 0.15);
   note(880, 0.2, 0.2, 0.15);

@@ -1,0 +1,119 @@
+"""What happens to calls, put into words for the owner and into links for the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.assistant import contacts as book
+from bot.assistant.origins import Origins
+from bot.assistant.outbox import Speech
+from bot.messengers.base import RINGING, Act, Post
+from bot.texts import chat as texts
+from peer.calls.line import Line
+from peer.calls.news import (
+    AnsweredAlone,
+    Changed,
+    MediaAgreed,
+    MediaArrived,
+    News,
+    Paired,
+    PhraseKnown,
+    Posted,
+    Recorded,
+    RemoteAnsweredAlone,
+    RemoteMediaChanged,
+    Rings,
+    Said,
+    TakesMessage,
+    Wrote,
+)
+from shared.call.events import RemoteRinging
+from shared.call.table import State
+from shared.node_id import NodeId
+from shared.store.database import Store
+
+
+class CallNews:
+    """Tells what the switchboard tells."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        speech: Speech,
+        origins: Origins,
+        call_changed: Callable[[Line], None],
+        send_recordings: bool,
+    ) -> None:
+        """`call_changed` shows a call's new state; it may not block."""
+        self._store = store
+        self._speech = speech
+        self._origins = origins
+        self._call_changed = call_changed
+        self._send_recordings = send_recordings
+        self._why: dict[int, str] = {}
+
+    def because(self, line: Line, why: str) -> None:
+        """What the link that declines a call says beside it."""
+        self._why[line.number] = why
+
+    def learn(self, node: NodeId) -> None:
+        """After a call has connected: where its links came from is where later ones may go. Never trust."""
+        contact, identity = self._store.contact_of(node), self._origins.identity_of(node)
+        if contact is not None and identity is not None:
+            book.learn(self._store, contact, identity)
+
+    def told(self, line: Line, news: News) -> None:
+        """Put what happens to calls into words."""
+        match news:
+            case Posted():
+                self._post_link(line, news.token)
+            case Rings():
+                self._speech.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
+            case AnsweredAlone():
+                self._speech.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
+            case TakesMessage():
+                self._speech.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
+            case Recorded():
+                file = news.path if self._send_recordings else None
+                self._speech.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
+            case PhraseKnown():
+                if not line.call.paired:
+                    self._speech.about(line, texts.phrase(line), actions=() if line.contact else (Act.SAVE,))
+            case Said():
+                ringing = isinstance(news.noted.event, RemoteRinging)
+                self._speech.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
+            case Wrote():
+                self._speech.about(line, texts.wrote(line, news.text))
+            case Changed():
+                self.changed(line)
+            case RemoteAnsweredAlone():
+                self._speech.about(line, texts.remote_answered_alone(line))
+            case MediaArrived() | MediaAgreed() | Paired():
+                if not line.call.ended:  # its end is told with everything that belongs to it, and only then
+                    self._call_changed(line)
+            case RemoteMediaChanged():
+                pass  # seen where the picture is
+
+    def changed(self, line: Line) -> None:
+        """A call is in another state."""
+        match line.call.state:
+            case State.ACTIVE:
+                self.learn(line.peer)
+                actions = (Act.ANSWER, Act.HANG_UP) if line.held is not None else (Act.HANG_UP,)
+                self._speech.about(line, texts.connected(line), actions=actions, live=True)
+            case State.RECONNECTING:
+                self._speech.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
+            case State.ENDED:
+                self._why.pop(line.number, None)
+                if not (line.provisional and line.connected is None):
+                    self._speech.about(line, texts.ended(line), live=True)
+        self._call_changed(line)
+
+    def _post_link(self, line: Line, token: str) -> None:
+        text = texts.link_in_chat(line, token)
+        if (why := self._why.pop(line.number, "")) and line.call.ended:
+            text = f"{texts.declined_with(why)} {text}"
+        contact = self._store.contact_of(line.peer)
+        bot = self._origins.bot_of(line.peer, contact)
+        self._speech.post(Post("chat", text, token, line.chat, line=line, contact=contact, their_bot=bot))

@@ -1,0 +1,149 @@
+"""What the owner does with the contact book, in the chat and on the command line alike."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from bot.assistant import contact_names as name_book
+from bot.messengers.base import Identity
+from bot.texts import chat as texts
+from peer.media import check_endpoint
+from shared.contacts import Contact, Hours, Trust, check_name
+from shared.errors import InputError, NameNotFound
+from shared.links.card import Card
+from shared.links.kinds import BadLink, decode, find
+from shared.media import Media
+from shared.node_id import TEXT_LENGTH, NodeId
+from shared.store.database import Store
+
+DEFAULT_ENDPOINT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Somebody to save or to call: a node, and what their card says, if there is one."""
+
+    node: NodeId
+    card: Card | None = None
+
+
+def whom(text: str) -> Whom | None:
+    """Read a node id, or a card alone or inside a link; None if it is neither. Raises NodeIdError for a mistyped id."""
+    for link in find(text):
+        try:
+            decoded = decode(link.token)
+        except BadLink:
+            continue
+        if isinstance(decoded, Card):
+            return Whom(decoded.node, decoded)
+    if len(text) == TEXT_LENGTH:
+        return Whom(NodeId.parse(text))
+    return None
+
+
+def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
+    """Save somebody under `name`, or add what their card and the names that led to them say to the contact there.
+
+    Raises InputError if the name or the node is another contact's, or the node our own.
+    """
+    name = check_name(name)
+    if who.node == own:
+        raise InputError("That is your own node.", "Ask the other person for theirs: /card shows it to them.")
+    known = store.contact_of(who.node) or store.contact_named(name)
+    if known is not None and (known.node != who.node or known.name != name):
+        raise InputError(
+            f"{known.name} is in your contacts already, with node {known.node.short}…",
+            f"Choose another name, or rename: /contact rename {known.name} {name}",
+        )
+    contact = known or Contact(name=name, node=who.node, created=int(time.time()))
+    if (card := who.card) is not None:
+        contact = msgspec.structs.replace(
+            contact,
+            sealing_key=card.sealing_key,
+            resolves_as=contact.resolves_as or ((card.resolves_as,) if card.resolves_as else ()),
+            telegram_bot=contact.telegram_bot or card.telegram_bot or None,
+            telegram_user=contact.telegram_user or card.telegram_user,
+        )
+    for kept in name_book.names_of(store, who.node):
+        card = name_book.card_of(kept.answer)
+        contact = msgspec.structs.replace(
+            contact,
+            resolves_as=tuple(dict.fromkeys((*contact.resolves_as, kept.answer.name))),
+            sealing_key=contact.sealing_key or (card.sealing_key if card else None),
+            telegram_bot=contact.telegram_bot or (card.telegram_bot if card else None) or None,
+            telegram_user=contact.telegram_user or (card.telegram_user if card else None),
+        )
+    store.save_contact(contact)
+    return contact
+
+
+def learn(store: Store, contact: Contact, identity: Identity) -> None:
+    """Add where a contact writes from, as far as nothing is known of it. Nothing that is known is ever changed."""
+    learned = msgspec.structs.replace(
+        contact,
+        telegram_user=contact.telegram_user or identity.user,
+        telegram_name=contact.telegram_name
+        or (identity.name if contact.telegram_user in (None, identity.user) else None),
+        telegram_bot=contact.telegram_bot or identity.bot,
+    )
+    if learned != contact:
+        store.save_contact(learned)
+
+
+def free_name(store: Store, wanted: str, node: NodeId) -> str:
+    """A name for a new contact that nobody has: the first word of `wanted` if it can be used, else the node id's.
+
+    Raises InputError if all that could be tried are taken.
+    """
+    for word in (*wanted.split()[:1], node.short):
+        for name in (word, *(f"{word}-{number}" for number in range(2, 10))):
+            try:
+                if store.contact_named(check_name(name)) is None:
+                    return name
+            except InputError:
+                break
+    raise InputError("There is no name left for them.", "Write /contact add NAME NODE-ID.")
+
+
+def set_trust(store: Store, name: str, trust: Trust, media: Media | None, hours: Hours | None = None) -> Contact:
+    """Change what happens when a contact calls, and when: `media` None leaves what they may get, `hours` None means
+    always. Raises NameNotFound.
+    """
+    contact = named(store, name)
+    contact = msgspec.structs.replace(contact, trust=trust, media=media or contact.media, hours=hours)
+    store.save_contact(contact)
+    return contact
+
+
+def set_endpoint(store: Store, name: str, endpoint: str) -> Contact:
+    """Choose what a contact sees and hears; `default` is what is configured. Raises NameNotFound, InputError."""
+    chosen = None if endpoint == DEFAULT_ENDPOINT else check_endpoint(endpoint)
+    contact = msgspec.structs.replace(named(store, name), endpoint=chosen)
+    store.save_contact(contact)
+    return contact
+
+
+def named(store: Store, name: str) -> Contact:
+    """The contact of that name. Raises NameNotFound."""
+    contact = store.contact_named(name)
+    if contact is None:
+        raise NameNotFound(f"There is no contact called {texts.shown(name, 60)}.", "/contacts lists them.")
+    return contact
+
+
+def rename(store: Store, old: str, new: str) -> Contact:
+    """Give a contact another name. Raises NameNotFound, or InputError if `new` can't be used."""
+    return store.rename_contact(named(store, old).name, new)
+
+
+def remove(store: Store, name: str) -> Contact:
+    """Forget a contact. Raises NameNotFound."""
+    return store.remove_contact(named(store, name).name)
+
+
+def is_paired(store: Store, contact: Contact) -> bool:
+    """Whether one link is enough to call them."""
+    return store.writable_secret(contact.node) is not None

@@ -1,0 +1,71 @@
+"""Where the links of nodes came from, and the cards that they were called by: of use, but never a reason for trust."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TypeVar
+
+from bot.assistant.contacts import Whom
+from bot.messengers.base import Identity
+from shared.contacts import Contact
+from shared.links.card import Card
+from shared.node_id import NodeId
+
+REMEMBERED = 100
+"Nodes of which either is kept, so that it can be saved with the contact."
+
+_Kept = TypeVar("_Kept")
+
+
+class Origins:
+    """What one run of the program remembers of nodes, contacts or not."""
+
+    def __init__(self) -> None:
+        self._identities: OrderedDict[NodeId, Identity | None] = OrderedDict()
+        "None if links of one node came from several."
+
+        self._cards: OrderedDict[NodeId, Card] = OrderedDict()
+
+    def came_from(self, node: NodeId, identity: Identity) -> None:
+        """A link of that node's was written by somebody."""
+        known = self._identities.get(node, identity)
+        # In a first contact anybody may write a response, so two that differ say nothing.
+        _remember(self._identities, node, identity if known == identity else None)
+
+    def called_by(self, node: NodeId, card: Card) -> None:
+        """The owner has called the node by that card."""
+        _remember(self._cards, node, card)
+
+    def identity_of(self, node: NodeId) -> Identity | None:
+        """Who writes the node's links, if that is clear."""
+        return self._identities.get(node)
+
+    def whom(self, node: NodeId) -> Whom:
+        """The node, with the card that it was called by."""
+        return Whom(node, self._cards.get(node))
+
+    def name_of(self, node: NodeId) -> str:
+        """What the node's owner is called in their messenger, or on their card; empty if neither is known."""
+        identity, card = self._identities.get(node), self._cards.get(node)
+        return identity.shown if identity else card.name if card else ""
+
+    def bot_of(self, node: NodeId, contact: Contact | None) -> str | None:
+        """The Telegram bot that a link for the node goes to, as far as anything is known of it.
+
+        Who has come to the owner may have come from elsewhere than the card says, so where they wrote from goes first.
+        """
+        identity, card = self._identities.get(node), self._cards.get(node)
+        return (
+            (contact.telegram_bot if contact else None)
+            or (identity.bot if identity else None)
+            or (card.telegram_bot if card else "")
+            or None
+        )
+
+
+def _remember(kept: OrderedDict[NodeId, _Kept], node: NodeId, value: _Kept) -> None:
+    """Keep something of a node, and of no more nodes than needed."""
+    kept[node] = value
+    kept.move_to_end(node)
+    while len(kept) > REMEMBERED:
+        kept.popitem(last=False)

@@ -1,0 +1,85 @@
+"""`copybara contacts …`: the contact book from the command line, whether or not a copybara runs with the home."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+
+from bot.assistant import contacts as book
+from bot.cli.remote import say
+from bot.cli.resolve import system_names
+from bot.home import Home
+from bot.settings import settings
+from bot.texts import chat as texts
+from shared.contacts import Contact, Trust
+from shared.errors import InputError
+from shared.media import Media
+from shared.store.database import Store
+
+
+def contacts(home: Home, options: argparse.Namespace) -> int:
+    """Carry out one of the contacts commands. Raises InputError, StoreError."""
+    home.prepare()
+    if options.action == "add" and options.whom is None:
+        # Only the running copybara knows whom it talked to last.
+        return say(home, f"/contact add {options.name}", as_json=False)
+    with Store(home.database) as store:
+        sys.stdout.write(f"{_carry_out(home, store, options)}\n")
+    return 0
+
+
+def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
+    match options.action:
+        case "list":
+            everybody = store.contacts()
+            if options.json:
+                return json.dumps([_as_dict(store, contact) for contact in everybody])
+            return "\n".join(map(texts.contact_line, everybody)) or texts.no_contacts()
+        case "show":
+            contact = book.named(store, options.name)
+            if options.json:
+                return json.dumps(_as_dict(store, contact))
+            return texts.contact_details(contact, book.is_paired(store, contact))
+        case "add":
+            who = book.whom(options.whom) or _named(home, store, options.whom)
+            if who is None:
+                raise InputError(
+                    "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
+                )
+            contact = book.add(store, options.name, who, own=None)
+            return texts.contact_saved(contact, book.is_paired(store, contact))
+        case "trust":
+            media = Media.parse(options.media) if options.media else None
+            return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media))
+        case "ring" | "block":
+            return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None))
+        case "endpoint":
+            return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint))
+        case "rename":
+            return texts.renamed(options.old, book.rename(store, options.old, options.new).name)
+        case _:
+            return texts.removed(book.remove(store, options.name))
+
+
+def _named(home: Home, store: Store, name: str) -> book.Whom | None:
+    """Whom a name of a name system leads to; None if it is no such name."""
+    config = settings(home)
+    answer = asyncio.run(system_names(config, store, config.overlay).resolve(name))
+    return book.Whom(answer.node) if answer else None
+
+
+def _as_dict(store: Store, contact: Contact) -> dict[str, object]:
+    return {
+        "name": contact.name,
+        "node": str(contact.node),
+        "trust": str(contact.trust),
+        "media": contact.media.words,
+        "hours": str(contact.hours) if contact.hours else None,
+        "endpoint": contact.endpoint,
+        "resolves_as": list(contact.resolves_as),
+        "paired": book.is_paired(store, contact),
+        "card": contact.sealing_key is not None,
+        "created": contact.created,
+    }

@@ -1,0 +1,51 @@
+"""What `copybara doctor` checks of the media endpoints that the configuration uses."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from peer.media import ANSWERING_MACHINE, AUTO
+from shared.config.schema import Config
+from shared.errors import MediaError
+
+
+def media_ready(config: Config) -> str:
+    """What calls are answered by. Raises MediaError when something of it isn't there."""
+    name = config.answer.endpoint
+    detail = f"calls are answered by the endpoint {'handset' if name == AUTO else name}"
+    match name:
+        case "file":
+            _playable(config.media.file, "file` under [media")
+        case "devices":
+            detail += f", through {asyncio.run(_sound(config))}"
+        case "camera":
+            _camera(config)
+    if config.answer.machine_after:
+        detail += f", after {config.answer.machine_after} s of ringing by the answering machine"
+    if (config.answer.machine_after or name == ANSWERING_MACHINE) and config.machine.greeting:
+        _playable(config.machine.greeting, "greeting` under [machine")
+    return detail
+
+
+def _playable(path: str, setting: str) -> None:
+    if not Path(path).is_file():
+        raise MediaError(f"{path} isn't there.", f"Set `{setting}].")
+
+
+async def _sound(config: Config) -> str:
+    from peer.media.sound.types import open_sound
+
+    system = await open_sound(config.devices)
+    for opened in (
+        await system.listen(config.devices.microphone),
+        await system.speak(config.devices.speaker),
+    ):
+        await opened.close()
+    return type(system).__name__
+
+
+def _camera(config: Config) -> None:
+    from peer.media.endpoints.ip_camera import open_camera
+
+    open_camera(config.camera.address).close()

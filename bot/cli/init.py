@@ -1,0 +1,97 @@
+"""`copybara init`: ask what is needed, write the configuration, make the home."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import sys
+
+from bot.home import Home
+from bot.messengers.telegram.setup import QUESTION, SECTION, claim_code, keep_token
+from peer.overlay.choose import configured, examine
+from shared.config.schema import load, parse
+from shared.errors import InputError
+from shared.links.card import Card
+from shared.node_id import NodeId
+from shared.store.files import write_new_file
+
+TEMPLATE = """\
+# Written by `copybara init`. Everything that can be set is explained in config/copybara.toml.
+name = {name}
+overlay = {overlay}
+"""
+
+
+def init(home: Home) -> int:
+    """Make a home. Without a terminal every question gets its default. Raises InputError if there is one already."""
+    if home.own_config.exists():
+        raise InputError(
+            f"This home has a configuration already: {home.own_config}", "Edit it, or give another home with --home."
+        )
+    home.prepare()
+    overlay = _choose_overlay(home)
+    name = _ask("What shall your contact card call you? (may be empty)", "")
+    _check_name(name)
+    token = _ask_secret(QUESTION)
+    if token:
+        keep_token(home, token)
+    text = TEMPLATE.format(name=json.dumps(name, ensure_ascii=False), overlay=json.dumps(overlay))
+    text += SECTION if token else ""
+    parse(text, home.own_config)
+    write_new_file(home.own_config, text.encode())
+    home.load_sealing_key()
+    if token:
+        _say(
+            f"Wrote {home.own_config}, and the token beside it",
+            "",
+            "Next:",
+            "  copybara doctor         checks that calls can be made",
+            "  copybara run            starts",
+            f"Then send your bot this, which makes you its owner:  /start {claim_code(home)}",
+        )
+        return 0
+    _say(
+        f"Wrote {home.own_config}",
+        "",
+        "Next:",
+        "  copybara doctor         checks that calls can be made",
+        "  copybara run --console  starts; paste links into it, and send the ones that it shows you",
+        "  copybara card           shows your contact card, to give to others",
+    )
+    return 0
+
+
+def _choose_overlay(home: Home) -> str:
+    config = load(None)
+    overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
+    report = asyncio.run(examine("auto", overlays))
+    for finding in report.findings:
+        state = "works" if finding.usable else finding.why_not
+        _say(f"{finding.overlay:10} {state}")
+    if report.taken is not None:
+        return "auto"
+    answer = _ask("No overlay node was found. Try on this machine only, without privacy? (yes/no)", "no")
+    return "loopback" if answer.lower().startswith("y") else "auto"
+
+
+def _check_name(name: str) -> None:
+    """Raise InputError for a name that fits on no card."""
+    Card(node=NodeId(bytes(32)), sealing_key=bytes(32), name=name)
+
+
+def _ask(question: str, default: str) -> str:
+    if not sys.stdin.isatty():
+        return default
+    sys.stdout.write(f"{question}{f' [{default}]' if default else ''} ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip() or default
+
+
+def _ask_secret(question: str) -> str:
+    """The same, without the answer on the screen."""
+    return getpass.getpass(f"{question} ").strip() if sys.stdin.isatty() else ""
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -1,0 +1,246 @@
+"""`copybara`: the command line.
+
+Exit codes: 0 done, 1 it didn't work (`error:` and `hint:` on stderr), 2 wrong usage. Every command imports what
+it needs when it runs, so that `copybara --help` stays instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import CopybaraError
+
+if TYPE_CHECKING:
+    from bot.home import Home
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            # Here, and not when the interpreter exits: then nobody could act on it.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    # Neither has a default in the parsers: they may stand before or after the command, and the other place must
+    # not undo that.
+    options = _parser().parse_args(arguments, argparse.Namespace(home=None, verbose=False))
+    if options.verbose:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    run: Run = options.run
+    try:
+        return run(options)
+    except CopybaraError as error:
+        print_error(error)
+        return 1
+
+
+def print_error(error: CopybaraError) -> None:
+    """The two lines that every failure ends in."""
+    sys.stderr.write(f"error: {error.sentence}\n")
+    if error.hint:
+        sys.stderr.write(f"hint:  {error.hint}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--home", type=Path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
+    everywhere.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = argparse.ArgumentParser(
+        prog="copybara",
+        description="Private calls between overlay nodes, set up by links in a chat you already have.",
+        parents=[everywhere],
+        epilog="New here? `copybara demo` shows everything on this machine in 20 seconds.",
+    )
+    parser.add_argument("--version", action="version", version=f"copybara {version('copybara-relay')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, help_: str, run: Run, *, json: bool = False) -> argparse.ArgumentParser:
+        parents = [everywhere, data] if json else [everywhere]
+        sub = commands.add_parser(name, help=help_, description=help_, parents=parents)
+        sub.set_defaults(run=run)
+        return sub
+
+    def which(sub: argparse.ArgumentParser) -> None:
+        overlays = ["auto", "staex", "yggdrasil", "loopback"]
+        sub.add_argument("--overlay", choices=overlays, help="instead of the configured one")
+
+    demo = command(
+        "demo", "two nodes on this machine call each other; shows the chat and what was measured", _demo, json=True
+    )
+    demo.add_argument(
+        "--handset", action="store_true", help="instead: call two built-in contacts from the page in your browser"
+    )
+    demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
+
+    command("init", "ask what is needed, write the configuration and make the home", _init)
+
+    run = command("run", "the bot and the peer; runs until Ctrl-C", _run, json=True)
+    run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
+    which(run)
+
+    which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
+    command("status", "what the running copybara is doing", _status, json=True)
+
+    call = command("call", "call somebody, as /call in the chat", _call, json=True)
+    call.add_argument("name", help="a contact, a node id or a contact card")
+    call.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
+    answer = command("answer", "answer the ringing call", _answer, json=True)
+    answer.add_argument("media", nargs="?", choices=["audio", "video"])
+    decline = command("decline", "decline the ringing call", _decline, json=True)
+    decline.add_argument("why", nargs="*", help="a few words for the caller")
+    command("hangup", "end the call", _hangup, json=True)
+
+    contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
+    book = contacts.add_subparsers(metavar="COMMAND", required=True)
+
+    def entry(name: str, help_: str, *arguments: str, json: bool = False) -> argparse.ArgumentParser:
+        parents = [everywhere, data] if json else [everywhere]
+        sub = book.add_parser(name, help=help_, description=help_, parents=parents)
+        sub.set_defaults(run=_contacts, action=name)
+        for argument in arguments:
+            sub.add_argument(argument)
+        return sub
+
+    entry("list", "everybody in the book", json=True)
+    add = entry("add", "save somebody", "name")
+    add.add_argument("whom", nargs="?", help="node id or contact card; without it, the other side of the latest call")
+    entry("show", "all that is known of a contact", "name", json=True)
+    trust = entry("trust", "answer a contact's calls without asking", "name")
+    trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered by itself")
+    entry("ring", "ask before answering (the default)", "name")
+    entry("block", "ignore a contact's calls", "name")
+    entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")
+    entry("rename", "give a contact another name", "old", "new")
+    entry("remove", "forget a contact", "name")
+
+    card = command("card", "own contact card, as text and as a QR code", _card, json=True)
+    card.add_argument("--records", action="store_true", help="what to write into the records of your name")
+    which(card)
+
+    resolve = command("resolve", "name to node id, and where the answer came from", _resolve, json=True)
+    resolve.add_argument(
+        "name", help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
+    )
+    resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
+    decision = resolve.add_mutually_exclusive_group()
+    decision.add_argument("--follow", action="store_true", help="go with the other node that the name leads to now")
+    decision.add_argument("--keep", action="store_true", help="stay with the node that it led to before")
+
+    link = commands.add_parser("link", help="about links", description="about links")
+    links = link.add_subparsers(metavar="COMMAND", required=True)
+    explain = links.add_parser(
+        "explain", help="what a link is, without acting on it", parents=[everywhere, data], description="what a link is"
+    )
+    explain.add_argument("link")
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _home(options: argparse.Namespace) -> Home:
+    from bot.home import Home
+
+    return Home.find(options.home)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.handset:
+        from bot.demo.handset import demo_handset
+
+        return demo_handset(as_json=options.json, open_page=not options.no_open)
+    from bot.demo.run import demo
+
+    return demo(as_json=options.json)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from bot.cli.init import init
+
+    return init(_home(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from bot.app import run
+
+    return run(_home(options), console=options.console, as_json=options.json, overlay=options.overlay)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from bot.cli.doctor import doctor
+
+    return doctor(_home(options), overlay=options.overlay, as_json=options.json)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from bot.cli.remote import status
+
+    return status(_home(options), as_json=options.json)
+
+
+def _say(options: argparse.Namespace, text: str) -> int:
+    from bot.cli.remote import say
+
+    return say(_home(options), text, as_json=options.json)
+
+
+def _call(options: argparse.Namespace) -> int:
+    return _say(options, f"/call {options.name} {options.media}")
+
+
+def _answer(options: argparse.Namespace) -> int:
+    return _say(options, f"/answer {options.media or ''}")
+
+
+def _decline(options: argparse.Namespace) -> int:
+    return _say(options, f"/decline {' '.join(options.why)}")
+
+
+def _hangup(options: argparse.Namespace) -> int:
+    return _say(options, "/hangup")
+
+
+def _contacts(options: argparse.Namespace) -> int:
+    from bot.cli.contacts import contacts
+
+    return contacts(_home(options), options)
+
+
+def _card(options: argparse.Namespace) -> int:
+    from bot.cli.card import show_card
+
+    return show_card(_home(options), overlay=options.overlay, records=options.records, as_json=options.json)
+
+
+def _resolve(options: argparse.Namespace) -> int:
+    from bot.cli.resolve import resolve
+
+    decision = "follow" if options.follow else "keep" if options.keep else None
+    return resolve(_home(options), options.name, fresh=options.fresh, decision=decision, as_json=options.json)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from bot.cli.explain import explain
+
+    return explain(_home(options), options.link, as_json=options.json)

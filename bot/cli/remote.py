@@ -1,0 +1,65 @@
+"""`copybara status`, `call`, `answer`, `decline`, `hangup`: said to the copybara that runs with this home."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from bot.control_socket import AskStatus, Say, ask
+from bot.home import Home
+
+
+def say(home: Home, text: str, *, as_json: bool) -> int:
+    """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
+    posts = ask(home.control_socket, Say(text)).posts
+    if as_json:
+        _print_json({"posts": posts})
+        return 0
+    for post in posts:
+        sys.stdout.write(f"{post['text']}\n")
+    return 0
+
+
+def status(home: Home, *, as_json: bool) -> int:
+    """Print what the running copybara is doing. Raises NotRunning."""
+    answer: dict[str, Any] = ask(home.control_socket, AskStatus()).status or {}
+    if as_json:
+        _print_json(answer)
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    overlay = answer["overlay"]
+    console.print(f"node     {answer['node']}", soft_wrap=True)
+    console.print(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}", soft_wrap=True)
+    if not answer["calls"]:
+        console.print("calls    none")
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("with", "state", "media", "seconds", "audio", "video", "lost", "round trip", "path", "refused"):
+        table.add_column(heading)
+    for call in answer["calls"]:
+        table.add_row(
+            call["with"],
+            call["state"],
+            call["media"],
+            _or_dash(call["seconds"]),
+            str(call["audio_packets_received"]),
+            str(call["video_packets_received"]),
+            str(call["lost"]),
+            "-" if call["round_trip_ms"] is None else f"{call['round_trip_ms']} ms",
+            f"{call['local'] or '-'} ↔ {call['remote'] or '-'}",
+            ", ".join(f"{count} {cause}" for cause, count in call["refused"].items()) or "-",
+        )
+    console.print(table)
+    return 0
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -1,0 +1,132 @@
+"""`copybara resolve NAME`: name to node id, where the answer came from, and every step with its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from bot.assistant import contact_names as name_book
+from bot.home import Home
+from bot.settings import settings
+from bot.texts import names as name_texts
+from bot.texts.chat import shown
+from shared.config.schema import Config
+from shared.errors import CopybaraError, NameHeld, NameNotFound, NameSystemError
+from shared.names import Answer, ss58
+from shared.names.book import ContactBook
+from shared.names.chain import ResolverChain
+from shared.names.configured import azero_networks, systems
+from shared.names.lookup import SystemNames
+from shared.names.records import node_records
+from shared.names.trace import Trace
+from shared.store.database import Store
+
+
+def system_names(config: Config, store: Store, overlay: str) -> SystemNames:
+    """Whoever is asked for the names of name systems when a call is made over an overlay."""
+    return SystemNames(systems(config.names), store, records=node_records(overlay))
+
+
+def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json: bool) -> int:
+    """Print what the name stands for, or carry out the owner's `follow` or `keep`.
+
+    With `fresh` a name system is asked even if its answer is kept, and what is kept isn't used if nobody answers.
+    Raises NameNotFound, NameSystemError.
+    """
+    home.prepare()
+    config = settings(home)
+    trace = Trace()
+    with Store(home.database) as store:
+        if decision is not None:
+            sys.stdout.write(f"{_decide(store, name, decision)}\n")
+            return 0
+        if ss58.is_account(name):
+            name = asyncio.run(_primary_name(config, name, trace))
+        try:
+            answer = asyncio.run(_look_up(config, store, name, fresh=fresh, trace=trace))
+        except CopybaraError as error:
+            if as_json:
+                _print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})
+            else:
+                sys.stdout.write(name_texts.steps(trace))
+            if isinstance(error, NameHeld):
+                error.hint = name_texts.decide_on_the_command_line(error)
+            raise
+    if as_json:
+        _print_json(_as_dict(answer) | {"steps": _steps(trace)})
+    else:
+        sys.stdout.write(name_texts.resolved(answer, int(time.time())) + name_texts.steps(trace))
+    return 0
+
+
+async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, trace: Trace) -> Answer:
+    named = SystemNames(
+        systems(config.names),
+        store,
+        records=node_records(config.overlay),
+        reuse=0 if fresh else config.names.reuse,
+        from_memory=not fresh,
+        trace=trace,
+    )
+    answer = await ResolverChain([ContactBook(store, but=named.knows), named]).resolve(name)
+    if answer is None:
+        raise NameNotFound(f"Nobody is known as {shown(name, 60)}.")
+    return answer
+
+
+async def _primary_name(config: Config, account: str, trace: Trace) -> str:
+    """The name that an account goes by, on the first network that knows it. Raises NameNotFound."""
+    failures: list[NameSystemError] = []
+    networks = azero_networks(config.names)
+    for network in networks:
+        try:
+            name = await network.primary_name(account, trace)
+        except NameSystemError as error:
+            failures.append(error)
+            continue
+        if name is not None:
+            return name
+    if len(failures) == len(networks):
+        raise failures[0]
+    raise NameNotFound("That account goes by no name.", "Its owner can choose one of theirs as primary at AZERO.ID.")
+
+
+def _decide(store: Store, name: str, decision: str) -> str:
+    if decision == "follow":
+        return name_texts.followed(*name_book.follow(store, name))
+    return name_texts.stays(name_book.stay(store, name))
+
+
+def _held(error: CopybaraError) -> dict[str, str] | None:
+    if not isinstance(error, NameHeld):
+        return None
+    return {"before": error.before, "now": error.now}
+
+
+def _steps(trace: Trace) -> list[dict[str, object]]:
+    return [{"what": step.what, "outcome": step.outcome, "ms": round(step.milliseconds, 1)} for step in trace.steps]
+
+
+def _as_dict(answer: Answer) -> dict[str, object]:
+    return {
+        "name": answer.name,
+        "node": str(answer.node),
+        "source": answer.source,
+        "server": answer.server or None,
+        "at": answer.at,
+        "age": max(0, int(time.time()) - answer.at),
+        "from_memory": answer.from_memory,
+        "why": answer.why or None,
+        "record": answer.record or None,
+        "card": answer.card or None,
+        "owner": answer.owner or None,
+        "account": answer.account or None,
+        "looks_like": answer.looks_like or None,
+        "refused": str(answer.refused) if answer.refused else None,
+    }
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

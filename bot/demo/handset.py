@@ -1,0 +1,142 @@
+"""`copybara demo --handset`: a node with a handset page and two contacts to call, all on this machine.
+
+The contacts are programs of their own: one sends back what it gets, one sends a test picture and a tone. They were
+never met: the three homes are made with the pair secrets in them that a first call would have left there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import signal
+import sys
+import tempfile
+import time
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from bot.demo.node import DemoNode, Said
+from bot.home import Home
+from peer.overlay.loopback import LoopbackOverlay
+from shared.contacts import Contact, Trust
+from shared.errors import DemoFailed
+from shared.store.database import SECRET_BYTES, Store
+
+OWNER = "you"
+
+CONTACTS = ("echo", "pattern")
+"Each is called like the media endpoint that answers it."
+
+OWN_CONFIG = '[answer]\nendpoint = "handset"\n'
+
+
+def demo_handset(*, as_json: bool, open_page: bool) -> int:
+    """Run until Ctrl-C. Raises DemoFailed when a program doesn't start, or ends before that."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_demo(as_json=as_json, open_page=open_page))
+    return 0
+
+
+async def _demo(*, as_json: bool, open_page: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="copybara-demo-") as folder:
+        chat = _Chat(Path(folder), quiet=as_json)
+        await chat.befriend()
+        try:
+            await asyncio.gather(*(person.start() for person in chat.people))
+            address = chat.owner.handset
+            if address is None:
+                raise DemoFailed("The handset page isn't there.")
+            _say(address, as_json)
+            if open_page:
+                # A browser may take its time, and may write to our terminal.
+                await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, address)
+            await _until_stopped(chat)
+        finally:
+            for person in chat.people:
+                if person.started:
+                    await person.stop()
+
+
+class _Chat:
+    """The owner's conversation with both contacts: what one posts in it, the others read."""
+
+    def __init__(self, folder: Path, *, quiet: bool) -> None:
+        self.owner = DemoNode(OWNER, folder / OWNER, self._heard, config=OWN_CONFIG)
+        self.contacts = [
+            DemoNode(
+                name, folder / name, self._heard, config=f'[answer]\nendpoint = "{name}"\n[handset]\nenabled = false\n'
+            )
+            for name in CONTACTS
+        ]
+        self._quiet = quiet
+
+    @property
+    def people(self) -> list[DemoNode]:
+        """Everybody."""
+        return [self.owner, *self.contacts]
+
+    async def befriend(self) -> None:
+        """Write each into the other's contact book, with a secret that both share."""
+        for person in self.people:
+            person.prepare()
+        for contact in self.contacts:
+            secret = secrets.token_bytes(SECRET_BYTES)
+            await _know(self.owner, contact, secret, Trust.RING)
+            await _know(contact, self.owner, secret, Trust.AUTO)
+
+    def _heard(self, node: DemoNode, said: Said) -> None:
+        if said["type"] == "post" and said["to"] == "chat":
+            for person in self.people:
+                if person is not node:
+                    person.write(said["text"], sender=node.name)
+        elif said["type"] == "call" and node is self.owner and not self._quiet:
+            self._show(said)
+
+    def _show(self, call: dict[str, Any]) -> None:
+        ending = f" ({call['reason']})" if call["reason"] else ""
+        sys.stdout.write(f"call with {call['with']}: {call['state']}{ending}\n")
+        sys.stdout.flush()
+
+
+async def _know(person: DemoNode, other: DemoNode, secret: bytes, trust: Trust) -> None:
+    node = await LoopbackOverlay(other.home).node_id()
+    now = int(time.time())
+    with Store(Home(person.home).database) as store:
+        store.save_contact(Contact(name=other.name, node=node, trust=trust, created=now))
+        store.propose_secret(node, secret, now)
+        store.commit_secret(node, secret)
+
+
+async def _until_stopped(chat: _Chat) -> None:
+    """Wait for Ctrl-C, or for the owner's program to end by itself."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopped = asyncio.create_task(stopping.wait())
+    ended = [asyncio.create_task(person.ended()) for person in chat.people]
+    done, waiting = await asyncio.wait([stopped, *ended], return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    if stopped not in done:
+        # Ctrl-C reaches all programs of a terminal at once, and ours may be the last to hear of it.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await stopping.wait()
+        if not stopping.is_set():
+            raise DemoFailed("A program has ended by itself.")
+
+
+def _say(address: str, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"type": "ready", "handset": address, "contacts": list(CONTACTS)}) + "\n")
+    else:
+        sys.stdout.write(
+            f"The handset page: {address}\n\n"
+            "Call echo, and you see and hear yourself. Call pattern, and you see moving colour bars and hear a tone.\n"
+            "Everything stays on this machine. Ctrl-C ends.\n\n"
+        )
+    sys.stdout.flush()

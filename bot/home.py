@@ -1,0 +1,184 @@
+"""The home: where one copybara keeps everything, who holds it, and the keys that are files in it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import platformdirs
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from shared.errors import HomeInUse, StoreError
+from shared.store.files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    known_errors,
+    locked_folder,
+    make_folder,
+    make_private,
+    write_new_file,
+)
+
+VARIABLE = "COPYBARA_HOME"
+"The environment variable that names the home."
+
+PROGRAM = "copybara"
+
+SEALING_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One home. Making the value touches nothing; `prepare` makes the folder."""
+
+    folder: Path
+    "An absolute path."
+
+    @classmethod
+    def find(cls, given: Path | None = None) -> Home:
+        """The home in `given` (--home), else in COPYBARA_HOME, else in the user's data folder (XDG)."""
+        chosen = given or os.environ.get(VARIABLE) or platformdirs.user_data_path(PROGRAM, appauthor=False)
+        try:
+            return cls(Path(chosen).expanduser().absolute())
+        except (RuntimeError, ValueError) as error:
+            raise StoreError(f"There is no folder {str(chosen)!r}.", "Give another one with --home.") from error
+
+    @property
+    def database(self) -> Path:
+        """The file of the store."""
+        return self.folder / "copybara.db"
+
+    @property
+    def node_key(self) -> Path:
+        """The loopback overlay's node key."""
+        return self.folder / "node.key"
+
+    @property
+    def sealing_key(self) -> Path:
+        """The private key of the contact card; read it with `load_sealing_key`."""
+        return self.folder / "sealing.key"
+
+    @property
+    def control_socket(self) -> Path:
+        """The Unix socket of the running process."""
+        return self.folder / "control.sock"
+
+    @property
+    def recordings(self) -> Path:
+        """Where recordings go unless the configuration names another folder. Not made here."""
+        return self.folder / "recordings"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock tells that a process runs with this home."""
+        return self.folder / "copybara.pid"
+
+    @property
+    def own_config(self) -> Path:
+        """Where this home's configuration is to be written."""
+        return self.folder / "copybara.toml"
+
+    @property
+    def config(self) -> Path | None:
+        """The configuration to read: the home's own, else the user's (XDG), else None for the defaults."""
+        users = platformdirs.user_config_path(PROGRAM, appauthor=False) / "copybara.toml"
+        with known_errors(self.folder):
+            return next((path for path in (self.own_config, users) if path.exists()), None)
+
+    def prepare(self) -> None:
+        """Make the home, of mode 0700, if there is none yet.
+
+        A folder that is there and empty becomes 0700 too. One that has things in it is left as it is, as long
+        as nobody but its owner can write there: all files of ours in it are 0600. Raises StoreError if the folder
+        can't be made, belongs to somebody else, or can be written to by others.
+        """
+        make_folder(self.folder)
+        with known_errors(self.folder):
+            status = self.folder.stat()
+            empty = next(self.folder.iterdir(), None) is None
+        if status.st_uid != os.geteuid():
+            raise StoreError(f"The home {self.folder} belongs to another user.", "Give one of your own with --home.")
+        if empty and stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+            with known_errors(self.folder):
+                self.folder.chmod(FOLDER_MODE)
+        elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise StoreError(
+                f"Other users can write to the home {self.folder}.",
+                f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",
+            )
+
+    def load_sealing_key(self) -> X25519PrivateKey:
+        """The key that sealed first-contact links to us are opened with; made once, then always the same.
+
+        Call it after `prepare`. Raises StoreError if the file can't be read or isn't 32 bytes long.
+        """
+        with locked_folder(self.folder):  # of two processes that both find no key, one makes it
+            if not self.sealing_key.exists():
+                write_new_file(self.sealing_key, X25519PrivateKey.generate().private_bytes_raw())
+            make_private(self.sealing_key)
+            with known_errors(self.sealing_key):
+                raw = self.sealing_key.read_bytes()
+        if len(raw) != SEALING_KEY_BYTES:
+            raise StoreError(
+                f"The key {self.sealing_key} is damaged: it has {len(raw)} bytes, not {SEALING_KEY_BYTES}.",
+                "Put a backup in its place. Or move it away: a new one is made, and contacts need your new card.",
+            )
+        return X25519PrivateKey.from_private_bytes(raw)
+
+
+class HomeLock:
+    """Holds a home for one process, from `with` to its end or the end of the process, however it ends.
+
+    The lock is the kernel's (flock on `Home.lock`), so the file of a dead process is no obstacle. The process
+    number in the file is only there to be told to others.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the home. Raises HomeInUse, naming the process that has it, and StoreError for a bad file."""
+        with known_errors(self._home.lock):
+            descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        try:
+            with known_errors(self._home.lock):
+                self._flock(descriptor)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go of the home. The file stays: removing it could remove the lock of the next one."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _flock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            holder = os.pread(descriptor, 32, 0).strip()
+            who = f"Process {int(holder)}" if holder.isdigit() else "Another process"
+            raise HomeInUse(f"{who} is already running with the home {self._home.folder}.") from error

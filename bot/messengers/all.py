@@ -1,0 +1,43 @@
+"""The messengers of one process: each post goes to the one whose conversation it belongs to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from bot.messengers.base import EVERYWHERE, HandsetPage, Messenger, Post
+from peer.calls.line import Line
+
+
+class Chats:
+    """One or more messengers, as one."""
+
+    def __init__(self, messengers: Sequence[Messenger]) -> None:
+        self.messengers = tuple(messengers)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write what is posted for the length of the block."""
+        async with contextlib.AsyncExitStack() as stack:
+            for messenger in self.messengers:
+                await stack.enter_async_context(messenger.running())
+            yield
+
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
+        """Say that links can be read and calls be made from now on."""
+        for messenger in self.messengers:
+            messenger.ready(node, notices, handset)
+
+    def post(self, post: Post) -> None:
+        """Write a message in its conversation; in the first messenger's if nobody knows it any more."""
+        if post.chat == EVERYWHERE:
+            for messenger in self.messengers:
+                messenger.post(post)
+            return
+        homes = [messenger for messenger in self.messengers if messenger.handles(post.chat)]
+        (homes or self.messengers)[0].post(post)
+
+    def call_changed(self, line: Line) -> None:
+        """Show a call's new state wherever calls are shown."""
+        for messenger in self.messengers:
+            messenger.call_changed(line)

@@ -1,0 +1,186 @@
+"""What passes between a messenger and the assistant."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from peer.calls.admission import MissedCall
+from peer.calls.line import Line
+from shared.contacts import Contact
+from shared.media import Media
+
+MAX_MESSAGE = 4096
+"Characters of a message that are read; Telegram's own limit, and enough for 60 links."
+
+EVERYWHERE = ""
+"The chat of what the owner is told wherever they can be told something."
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who wrote a message, as the messenger says. It decides where answers go, never what a link may do."""
+
+    user: int | None = None
+    "A person's numeric id."
+
+    name: str | None = None
+    "A person's user name, without @."
+
+    bot: str | None = None
+    "A bot's user name, without @."
+
+    shown: str = ""
+    "What the messenger calls them, for people to read; anybody can choose anything."
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A message as the messenger saw it."""
+
+    text: str
+    sender: str
+    "Who wrote it, in the messenger's own terms. Never trusted by itself."
+    from_owner: bool
+    "Whether the messenger knows that the owner of this bot wrote it."
+    chat: str = "chat"
+    "Which conversation it stands in; an answer to the other side goes there."
+
+    alone: bool = True
+    "Whether only the owner reads that conversation, so that everything can be explained in it."
+
+    identity: Identity | None = None
+    "Where it came from, if the messenger can tell and nobody has forwarded it."
+
+    tell_missed: bool = False
+    "Whether the owner is told of calls in it that came too late: messengers keep messages while nobody reads them."
+
+    again: bool = False
+    "Whether the program may have begun to act on it when it was killed."
+
+
+class Act(enum.StrEnum):
+    """What the owner can do about a call with one tap."""
+
+    ANSWER = "answer"
+    ANSWER_AUDIO = "answer-audio"
+    DECLINE = "decline"
+    BLOCK = "block"
+    HANG_UP = "hang-up"
+    SAVE = "save"
+    TRUST = "trust"
+
+
+RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)
+"What a ringing call offers."
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One of them, for one call."""
+
+    act: Act
+    call: str
+    "Line.id."
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message that the bot writes."""
+
+    to: Literal["chat", "owner"]
+    "`chat`: where the other side reads it. `owner`: only the owner of this bot sees it."
+    text: str
+    token: str | None = None
+    "The link token that stands in the text, if any."
+    chat: str = "chat"
+
+    actions: tuple[Act, ...] = ()
+    "What the owner can do about it. A messenger without buttons shows the commands for it."
+
+    line: Line | None = None
+    "The call that it is about."
+
+    call: str | None = None
+    "The id of a call that it is about and that isn't there any more."
+
+    live: bool = False
+    "Whether it says how the call stands now, so that it may take the place of what said so before."
+
+    contact: Contact | None = None
+    "Whom the link is for, or who is concerned."
+
+    their_bot: str | None = None
+    "The other side's Telegram bot, by its user name: as saved, as it wrote to us, or as their card has it."
+
+    missed: MissedCall | None = None
+    "A call that came too late; several may be told in one message."
+
+    handset: bool = False
+    "Whether the owner wants to open the handset page: each messenger shows the way there in its own manner."
+
+    file: Path | None = None
+    "A recording that goes along to the owner, if the messenger can carry files; the text names it as well."
+
+
+class Listener(Protocol):
+    """The assistant, as messengers see it. One thing is done after the other, whoever asks."""
+
+    async def hear(self, message: IncomingMessage) -> list[Post]:
+        """Act on a message; returns what was posted meanwhile. Raises nothing for what stands in it."""
+
+    def unfinished(self) -> frozenset[asyncio.Task[Any]]:
+        """What goes on after a message was heard."""
+
+    async def act(self, action: Action, chat: str) -> str:
+        """Do what the owner has tapped; returns a word about it. Raises CopybaraError when it can't be done now."""
+
+    async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
+        """Place a call whose link may never be posted, in place of the one before. Raises CopybaraError."""
+
+    def confirm(self, line: Line) -> None:
+        """The link of a prepared call was posted."""
+
+    def discard(self, line: Line) -> None:
+        """End a call that was prepared and isn't wanted any more."""
+
+
+class HandsetPage(Protocol):
+    """The way to the handset page, as messengers see it."""
+
+    @property
+    def address(self) -> str:
+        """With the key in it: only this machine's user may see it."""
+
+    def address_for(self, place: str, used: Callable[[], None]) -> str:
+        """An address for a place that others can read, good once and for an hour; `used` is called when it was opened.
+
+        Asked again for the same place it is the same, until it was opened or half of its time is over.
+        """
+
+
+class Messenger(Protocol):
+    """One way to read and write messages. Implementations live in bot/messengers/."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Write what is posted for the length of the block."""
+
+    async def run(self, listener: Listener) -> None:
+        """Let the listener hear every message until the conversation is over."""
+
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
+        """Say that links can be read and calls be made from now on. `handset` is None if no page is served."""
+
+    def handles(self, chat: str) -> bool:
+        """Whether that conversation is one of this messenger's."""
+
+    def post(self, post: Post) -> None:
+        """Write a message. Must not block."""
+
+    def call_changed(self, line: Line) -> None:
+        """Show the state of a call. Must not block."""

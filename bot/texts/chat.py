@@ -1,0 +1,407 @@
+"""Every sentence that the bot says. Pure: values in, text out, so that tone and wording can be read in one place.
+
+Sentences are short, say what happened first and what to do next second, and hold no secrets. What strangers may have
+written (names, texts) goes through `shown` before it stands in one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from bot.messengers.base import Act, Post
+from peer.calls.admission import MissedCall
+from peer.calls.line import Line
+from peer.media import only_for_trusted
+from shared.call.reasons import Reason
+from shared.call.table import EndReason, State
+from shared.contacts import Contact, Trust
+from shared.errors import OverlayError
+from shared.links.card import Card
+from shared.links.kinds import as_copybara
+from shared.secrets.handshake import Role
+
+MAX_SHOWN = 400
+"Characters of somebody else's text that are repeated."
+
+_HANDSET_HELP = "/handset                    the page to talk at, in your browser\n"
+
+HELP = f"""\
+/call NAME [audio|video]    call a contact, a node id or a contact card
+/answer [audio|video]       take the call that rings
+/decline [why]              refuse it
+/hangup                     end the call, or take it back
+/contacts                   everybody in your book
+/contact add NAME [NODE ID or CARD]
+/contact trust NAME [audio|video], ring NAME, block NAME
+/contact show NAME, rename OLD NEW, remove NAME
+/contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
+/name NAME                  where a name such as copybara.azero leads
+/card                       your own contact card, to give away
+{_HANDSET_HELP}\
+/status                     what is going on
+
+Paste a link that somebody sent you, and I read it."""
+
+HANDSET_PAGE = "The handset page opens in the browser of the computer that I run on:"
+"Before the way there, which each messenger shows in its own manner."
+
+_REFUSALS = {
+    Reason.MALFORMED: "That link is damaged. Ask for it again, and copy it as a whole.",
+    Reason.WRONG_VERSION: "That link is from another version of Copybara Relay. One of you needs an update.",
+    Reason.NOT_FOR_THIS_NODE: "That link isn't for this node. If you expected a call, ask for which node it was made.",
+    Reason.CLOCK: "That link comes from the future. Check the clock of both computers.",
+    Reason.EXPIRED: "That link is too old. Ask for a new one.",
+    Reason.ALREADY_USED: "That link has been used before; each works once. Ask for a new one.",
+    Reason.UNKNOWN_CALLER: "That link isn't from anybody you know. Exchange contact cards first: /card shows yours.",
+    Reason.BLOCKED: "That link is from somebody you have blocked. /contacts shows whom.",
+    Reason.NOT_ALLOWED_NOW: "That contact may not call you now, or not for this. See /contact show NAME.",
+    Reason.BUSY: "Somebody called while you were in a call.",
+    Reason.OWN_LINK: "That is your own link. It is for the other person: send it to them.",
+}
+
+_ENDINGS = {
+    EndReason.HUNG_UP: "You hung up on {name}",
+    EndReason.REMOTE_HUNG_UP: "{name} hung up",
+    EndReason.DECLINED: "You declined {name}'s call",
+    EndReason.REMOTE_DECLINED: "{name} declined",
+    EndReason.BUSY: "{name} called while you were in a call; they were told that you are busy",
+    EndReason.REMOTE_BUSY: "{name} is busy",
+    EndReason.CANCELLED: "You took back the call to {name}",
+    EndReason.REMOTE_CANCELLED: "{name} took the call back",
+    EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
+    EndReason.MISSED: "You missed a call from {name}",
+    EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask whether they are still there",
+    EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
+    EndReason.REPLACED: "{name} called you too; you are connected by that call",
+    EndReason.STOPPED: "The call with {name} ended because this program was stopped",
+    EndReason.FAILED: "The call with {name} failed",
+}
+
+TAPPED = {
+    Act.ANSWER: "Answering …",
+    Act.ANSWER_AUDIO: "Answering with audio only …",
+    Act.DECLINE: "Declined.",
+    Act.BLOCK: "Blocked.",
+    Act.HANG_UP: "Ended.",
+    Act.SAVE: "Saved.",
+    Act.TRUST: "Trusted.",
+}
+"A word for whoever has tapped."
+
+_STRANGER_BUSY = "{name} called while you were in a call; they weren't told that you are here"
+
+_TRUST = {
+    Trust.AUTO: "answered by itself",
+    Trust.RING: "rings",
+    Trust.BLOCK: "blocked",
+}
+
+
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
+    """Somebody else's text made safe to stand in a line: one line, nothing invisible, not long."""
+    clean = "".join(character if character.isprintable() else " " for character in text[: limit + 1])
+    return f"{clean[:limit]}…" if len(clean) > limit else clean
+
+
+def help_with(*, page: bool) -> str:
+    """What there is to be said to the bot; `page`: whether there is a handset page."""
+    return HELP if page else HELP.replace(_HANDSET_HELP, "")
+
+
+def refusal(reason: Reason) -> str:
+    """Why a link was not used."""
+    return _REFUSALS[reason]
+
+
+def link_in_chat(line: Line, token: str) -> str:
+    """What stands in the chat with a link. Between contacts only the link, which tells nobody anything."""
+    link = as_copybara(token)
+    if line.call.paired or line.sealed or line.call.state is State.ENDED:
+        return link
+    if line.call.role is Role.CALLER:
+        return f"I'd like to call you ({line.media.words}) with Copybara Relay: {link}"
+    return f"Here is my answer: {link}"
+
+
+def calling(line: Line) -> str:
+    """After /call."""
+    until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
+    how = "They need no more than this one link." if line.call.paired else "I wait for their answer."
+    return f"Calling {line.name} ({line.media.words}). The link is in the chat and good until {until}. {how}"
+
+
+def rings(line: Line, reason: Reason) -> str:
+    """The owner is asked."""
+    if reason is Reason.NEW_CALLER:
+        return f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
+    return f"{line.name} is calling ({line.media.words})."
+
+
+def answering(line: Line) -> str:
+    """After /answer."""
+    return f"Answering {line.name} ({line.media.words}) …"
+
+
+def answered_alone(line: Line) -> str:
+    """The notice of an automatic answer."""
+    return f"Answered {line.name}'s call by itself ({line.media.words}), because you trust them. /hangup ends it"
+
+
+def remote_answered_alone(line: Line) -> str:
+    """The other side's notice of an automatic answer."""
+    return f"Nobody was asked before {line.name}'s side answered: perhaps nobody is there yet."
+
+
+def takes_message(line: Line) -> str:
+    """The answering machine does what the owner hasn't done."""
+    return f"Nobody answered {line.name}'s call, so the answering machine takes it. /hangup ends it"
+
+
+def recorded(line: Line, path: Path) -> str:
+    """A recording is finished."""
+    return f"{'A message' if line.machine else 'A recording'} from {line.name} is in {path}"
+
+
+def connected(line: Line) -> str:
+    """The call is up."""
+    text = f"Connected with {line.name} ({line.media.words})."
+    if line.held is not None:
+        text += " Your microphone and camera stay off until you say so, for nobody may be here: /answer turns them on"
+    return text
+
+
+def reconnecting(line: Line) -> str:
+    """The path is lost, or the program itself was gone."""
+    if line.taken_up is not None:
+        return f"This program was killed in the call with {line.name}. Trying to reconnect for a minute …"
+    return f"Nothing is heard from {line.name} any more. Trying to reconnect for a minute …"
+
+
+def phrase(line: Line) -> str:
+    """The four words, after a first contact."""
+    return f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
+
+
+def remote_rings(line: Line) -> str:
+    """The other side has seen the link."""
+    return f"It rings at {line.name}'s."
+
+
+def unproven(line: Line) -> str:
+    """A refusal that anybody in the chat could have written."""
+    return (
+        f"A link in the chat says that {line.name} doesn't take the call. Anybody there could have written it, "
+        "so I keep waiting. /hangup if you believe it."
+    )
+
+
+def ended(line: Line) -> str:
+    """How a call ended, and why."""
+    assert line.call.reason is not None
+    return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None)
+
+
+def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> str:
+    """The same, from its parts; `known`: the name is a contact's."""
+    # A stranger isn't told that we are busy, see peer/calls/runner.py.
+    form = _STRANGER_BUSY if reason is EndReason.BUSY and not known else _ENDINGS[reason]
+    sentence = form.format(name=name)
+    if detail:
+        sentence += f": {detail}"
+    sentence = sentence.rstrip(".") + "."
+    # A contact's name is the owner's own word and stays as it is.
+    return sentence if known else sentence[:1].upper() + sentence[1:]
+
+
+def interrupted(name: str) -> str:
+    """A call that a crash has ended."""
+    return f"The call with {name} ended because this program was killed. Call them again."
+
+
+def wrote(line: Line, text: str) -> str:
+    """A line of text beside the call."""
+    return f"{line.name} writes: {shown(text)}"
+
+
+def card(token: str, name: str) -> str:
+    """The owner's own card."""
+    whose = f"{name}'s" if name else "Your"
+    return f"{whose} contact card, to send to people who shall be able to call you:\n{as_copybara(token)}"
+
+
+def card_seen(seen: Card, known: Contact | None, name: str = "NAME") -> str:
+    """Somebody's card in a chat, and a name to save it under. Nothing is saved by itself."""
+    if known is not None:
+        return f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}"
+    return f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}"
+
+
+def own_card_seen() -> str:
+    """The owner's own card in a chat."""
+    return "That is your own card. It is for the other person: send it to them."
+
+
+def _new_on(seen: Card, known: Contact) -> str:
+    """What a card says that isn't in the book, so that the owner can decide."""
+    new = [
+        f"{name} {shown(str(value))}"
+        for name, value, ours in (
+            ("another sealing key", "", known.sealing_key == seen.sealing_key),
+            ("the name", seen.resolves_as, not seen.resolves_as or seen.resolves_as in known.resolves_as),
+            ("the bot", f"@{seen.telegram_bot}", not seen.telegram_bot or seen.telegram_bot == known.telegram_bot),
+            ("the Telegram user", seen.telegram_user, seen.telegram_user in (None, known.telegram_user)),
+        )
+        if not ours
+    ]
+    if not new:
+        return ""
+    take = f"/contact add {known.name} {as_copybara(seen.token)}"
+    return f" New on it: {', '.join(map(str.strip, new))}. Nothing was changed; if it is really theirs: {take}"
+
+
+def contact_line(contact: Contact) -> str:
+    """One line of the list."""
+    what = f" ({contact.media.words})" if contact.trust is Trust.AUTO else ""
+    return f"{contact.name}  {contact.node.short}…  {_TRUST[contact.trust]}{what}"
+
+
+def contact_details(contact: Contact, paired: bool) -> str:
+    """All that is known of a contact."""
+    links = "one is enough, you have talked before" if paired else "request and response, until your first call"
+    lines = [
+        contact.name,
+        f"node     {contact.node}",
+        f"calls    {_TRUST[contact.trust]}, up to {contact.media.words}",
+        f"links    {links}",
+    ]
+    if contact.hours:
+        lines.append(f"hours    {contact.hours}")
+    if contact.endpoint:
+        lines.append(f"answers  {contact.endpoint}")
+    if contact.resolves_as:
+        lines.append(f"found as {', '.join(contact.resolves_as)}")
+    if contact.sealing_key:
+        lines.append("card     yes, so that a first request is sealed")
+    telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
+    if telegram or contact.telegram_user:
+        lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")
+    return "\n".join(lines)
+
+
+def no_contacts() -> str:
+    """An empty book."""
+    return "Nobody is in your contacts yet. After a call: /contact add NAME"
+
+
+def contact_saved(contact: Contact, paired: bool) -> str:
+    """After /contact add."""
+    again = "From now on one link is enough." if paired else "After your first call one link will be enough."
+    return f"Saved {contact.name}, node {contact.node.short}… {again}"
+
+
+def known_as(contact: Contact) -> str:
+    """A contact that is to be saved, and is there."""
+    return f"{contact.name} is in your contacts already."
+
+
+def missed(call: MissedCall) -> str:
+    """A call that came while nobody could take it."""
+    when = datetime.datetime.fromtimestamp(call.created).strftime("%d %B %H:%M")
+    return f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}."
+
+
+def with_commands(post: Post, page: str | None) -> str:
+    """A post for this machine's user, who has no buttons: what can be done about it is said as the commands to type.
+
+    `page` is the address of the handset page, if there is one.
+    """
+    if post.handset and page is not None:
+        return f"{post.text}\n{page}"
+    if Act.ANSWER in post.actions:
+        return f"{post.text} /answer, /answer audio, or /decline"
+    if Act.SAVE in post.actions:
+        return f"{post.text}\nSave them with /contact add NAME; then one link is enough the next time."
+    if Act.TRUST in post.actions and post.contact is not None:
+        return f"{post.text} /contact trust {post.contact.name} answers by itself"
+    return post.text
+
+
+def trust_set(contact: Contact) -> str:
+    """After trust, ring or block."""
+    match contact.trust:
+        case Trust.AUTO:
+            return (
+                f"{contact.name}'s calls are answered by itself now ({contact.media.words}){_hours(contact)}. "
+                f"You will be told each time. /contact ring {contact.name} takes it back."
+            )
+        case Trust.RING:
+            return f"{contact.name}'s calls ring now{_hours(contact)}."
+        case Trust.BLOCK:
+            return f"{contact.name} is blocked: their calls are ignored, and they aren't told."
+
+
+def endpoint_set(contact: Contact) -> str:
+    """After /contact endpoint."""
+    if contact.endpoint is None:
+        return f"{contact.name}'s calls are answered by the configured endpoint now."
+    text = f"{contact.name}'s calls are answered by {contact.endpoint} now."
+    if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
+        text += f" It is only for contacts that you trust: /contact trust {contact.name} lets them see it at any time."
+    return text
+
+
+def renamed(old: str, new: str) -> str:
+    """After rename."""
+    return f"{old} is called {new} now."
+
+
+def removed(contact: Contact) -> str:
+    """After remove."""
+    return f"{contact.name} is forgotten, with all keys. Their next call will be a stranger's."
+
+
+def overlay_down(overlay: str, error: OverlayError) -> str:
+    """No call can be made for now."""
+    return f"{overlay.capitalize()} can't be used: {error.sentence} Calls wait until it is back. {error.hint}".strip()
+
+
+def overlay_back(overlay: str) -> str:
+    """Calls can be made again."""
+    return f"{overlay.capitalize()} is back. Calls can be made again."
+
+
+def status(node: str, overlay: str, lines: list[Line]) -> str:
+    """What is going on."""
+    first = f"Node {node} on {overlay}."
+    if not lines:
+        return f"{first} No calls."
+    return "\n".join([first, *(status_line(line) for line in lines)])
+
+
+def status_line(line: Line) -> str:
+    """One call in a line."""
+    report = line.report()
+    text = f"{line.name}: {line.call.state}, {line.media.words}"
+    if line.connected is None:
+        return text
+    text += (
+        f", {report['seconds']} s, received {report['audio_packets_received']} audio and "
+        f"{report['video_packets_received']} video packets, {report['lost']} lost"
+    )
+    if report["round_trip_ms"] is not None:
+        text += f", round trip {report['round_trip_ms']} ms"
+    text += f", {report['local']} to {report['remote']}"
+    refused = report["refused"]
+    if isinstance(refused, dict) and refused:
+        text += f", refused {sum(refused.values())} foreign packets"
+    return text
+
+
+def declined_with(why: str) -> str:
+    """The owner's own words to a caller."""
+    return f"I can't take your call: {shown(why)}"
+
+
+def _hours(contact: Contact) -> str:
+    return f", {contact.hours}" if contact.hours else ""

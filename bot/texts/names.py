@@ -1,0 +1,135 @@
+"""What the bot says about names of name systems. Pure, like texts.py."""
+
+from __future__ import annotations
+
+import datetime
+
+from bot.texts.chat import shown
+from shared.contacts import Contact
+from shared.errors import NameHeld
+from shared.names import Answer
+from shared.names.kept import KeptName
+from shared.names.trace import Trace
+
+
+def looking_up(name: str) -> str:
+    """While a server is asked."""
+    return f"Looking up {shown(name, 80)} …"
+
+
+def given_up(name: str) -> str:
+    """After /hangup."""
+    return f"Stopped looking up {shown(name, 80)}."
+
+
+def found(answer: Answer) -> str:
+    """Where a name leads, before it is called; what isn't as it should be is said first."""
+    node = f"node {answer.node.short}…"
+    sentences = []
+    if answer.from_memory:
+        since = (
+            "the node of your contact" if answer.source == "contacts" else f"what {answer.source} said {_on(answer.at)}"
+        )
+        sentences.append(f"{answer.why} I use {node}, {since}.")
+    elif answer.refused is not None:
+        sentences.append(f"{answer.name} still leads to node {answer.refused.short}…, which you refused. I use {node}.")
+    else:
+        sentences.append(f"{answer.name} is {node}, says {answer.source}.")
+    if answer.looks_like:
+        sentences.append(f"Look closely: this isn't {answer.looks_like}, which you know.")
+    return " ".join(sentences)
+
+
+def held(error: NameHeld) -> str:
+    """A name that has changed, in the chat."""
+    return f"{error.sentence}\n{decide(error)}"
+
+
+def decide(error: NameHeld) -> str:
+    """What the owner can do about it, in the chat."""
+    return (
+        f"{error.hint} Then: /name follow {error.name} goes with the new one, "
+        f"/name keep {error.name} stays with the old one."
+    )
+
+
+def decide_on_the_command_line(error: NameHeld) -> str:
+    """The same, where commands are typed."""
+    return (
+        f"{error.hint} Then: copybara resolve --follow {error.name} goes with the new one, "
+        "--keep stays with the old one."
+    )
+
+
+def followed(name: KeptName, contact: Contact | None) -> str:
+    """After the owner went with a change."""
+    text = f"{name.answer.name} is node {name.answer.node} now."
+    if contact is not None:
+        text += f" {contact.name} is moved there, and rings: you haven't talked yet, so compare the four words."
+    return f"{text} /call {name.answer.name} calls it."
+
+
+def stays(name: KeptName) -> str:
+    """After the owner refused a change."""
+    return f"{name.answer.name} stays node {name.answer.node}. /call {name.answer.name} calls it."
+
+
+def details(answer: Answer, now: int) -> str:
+    """All that is known of where a name leads, as lines."""
+    lines = [f"{answer.name}", f"node     {answer.node}", f"from     {_source(answer, now)}"]
+    if answer.from_memory:
+        lines.append(f"kept     {answer.why}")
+    if answer.record:
+        lines.append(f"record   {answer.record}" + (", and a contact card" if answer.card else ""))
+    if answer.owner:
+        lines.append(f"owner    {answer.owner}")
+    if answer.account and answer.account != answer.owner:
+        lines.append(f"account  {answer.account}")
+    if answer.refused is not None:
+        lines.append(f"refused  {answer.refused}, where it leads in truth")
+    if answer.looks_like:
+        lines.append(f"careful  it isn't {answer.looks_like}, which you know")
+    return "\n".join(lines)
+
+
+def resolved(answer: Answer, now: int) -> str:
+    """What `copybara resolve` prints: the node alone on its line, for scripts."""
+    name, node, *rest = details(answer, now).splitlines()
+    del name, node
+    return "".join(f"{line}\n" for line in (str(answer.node), *rest))
+
+
+def records(values: dict[str, str], name: str, *, loopback: bool) -> str:
+    """What to write under one's own name, each value alone on a line so that it can be copied whole."""
+    lines = [f"Write this under {name or 'your name'}, see docs/names.md:"]
+    for record, value in values.items():
+        lines += ["", f"{record}", value]
+    if loopback:
+        lines += ["", "This node is of the loopback overlay: nobody on another machine can call it."]
+    return "\n".join(lines) + "\n"
+
+
+def steps(trace: Trace) -> str:
+    """Every step with its time."""
+    return "".join(
+        f"{step.milliseconds:7.1f} ms  {step.what}{f': {step.outcome}' if step.outcome else ''}\n"
+        for step in trace.steps
+    )
+
+
+def _source(answer: Answer, now: int) -> str:
+    if answer.source == "contacts":
+        return "contacts"
+    return f"{answer.source}, {answer.server or 'an unnamed server'}, {_age(max(0, now - answer.at))}"
+
+
+def _age(seconds: int) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now" if seconds < 5 else f"{seconds} seconds ago"
+
+
+def _on(moment: int) -> str:
+    return datetime.datetime.fromtimestamp(moment).strftime("on %d %B %Y at %H:%M")

@@ -1,0 +1,151 @@
+"""What the handset page says about calls and links, beside the sentences of texts.py that it shares with the chat."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+from bot.texts import chat as texts
+from peer.calls.line import Line
+from peer.calls.link_reader import CallLink, SaidLink
+from shared.call.records import CallRecord
+from shared.call.table import EndReason, State
+from shared.contacts import Contact, Trust
+from shared.links.card import Card
+from shared.links.kinds import Response, Status
+from shared.links.paired import Operation
+from shared.secrets.handshake import Role
+
+NOTHING_THERE = "There is no link in that. A link of ours has 64 characters or more."
+
+OWN_LINK = "That is your own link. It is for the other person: send it to them."
+
+LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
+
+_SAYS = {
+    Operation.RINGING: "it rings there",
+    Operation.ACCEPT: "the call is answered",
+    Operation.DECLINE: "they decline",
+    Operation.BUSY: "they are busy",
+    Operation.CANCEL: "they take their call back",
+}
+
+_ANSWERS = {
+    Status.ACCEPT: "They have answered your call. Connect now?",
+    Status.DECLINE: "It says that your call is declined. Anybody in the chat could have written it.",
+    Status.BUSY: "It says that they are busy. Anybody in the chat could have written it.",
+}
+
+
+def call_sentence(line: Line) -> str:
+    """What the state of a call means."""
+    match line.call.state:
+        case State.CALLING:
+            return texts.calling(line)
+        case State.RINGING:
+            return texts.rings(line, line.reason)
+        case State.CONNECTING:
+            return f"Connecting with {line.name} …"
+        case State.ACTIVE:
+            return texts.connected(line)
+        case State.RECONNECTING:
+            return texts.reconnecting(line)
+        case State.ENDED:
+            return texts.ended(line)
+
+
+def trust_words(line: Line, contact: Contact | None) -> str:
+    """How we know who it is."""
+    if contact is None:
+        return (
+            "Not in your contacts. The overlay carries this call to that one node and to no other; whose node it is, "
+            "only the other person can tell you."
+        )
+    how = (
+        "The link was sealed with a key that only the two of you have."
+        if line.call.paired
+        else "The link names their node, and the overlay carries the call to no other."
+    )
+    if contact.trust is Trust.AUTO:
+        return f"A contact you trust: their calls are answered without asking. {how}"
+    return f"In your contacts. {how}"
+
+
+def path(overlay: str, local: object, remote: object) -> str:
+    """Where a call's packets go."""
+    if not (local and remote):
+        return ""
+    return f"Over {overlay}, from {local} to {remote}. No other address is used."
+
+
+def overlay_name(overlay: str) -> str:
+    """For people."""
+    return overlay.capitalize()
+
+
+def trust_in_words(contact: Contact) -> str:
+    """What happens when a contact calls."""
+    words = {Trust.AUTO: "answered without asking", Trust.RING: "rings", Trust.BLOCK: "blocked"}[contact.trust]
+    if contact.trust is Trust.AUTO:
+        words += f" ({contact.media.words})"
+    return f"{words}, {contact.hours}" if contact.hours else words
+
+
+def link_to_send(line: Line) -> str:
+    """What to do with a link."""
+    if line.call.state is State.ENDED:
+        return f"Send this to {line.name} so that they know."
+    if line.call.role is Role.CALLEE:
+        return f"Send this answer to {line.name}. The call is up as soon as they have read it."
+    until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
+    if line.call.paired:
+        return f"Send this to {line.name}. One link is enough; it is good until {until}."
+    return f"Send this to {line.name}, and open the answer that they send back. It is good until {until}."
+
+
+def log_sentence(record: CallRecord) -> str:
+    """How a logged call ended."""
+    name = record.name or f"node {record.peer.short}…"
+    try:
+        reason = EndReason(record.reason)
+    except ValueError:  # written by another version
+        return f"The call with {name} ended."
+    return texts.ending(reason, name, known=bool(record.name))
+
+
+def explained_call(link: CallLink, contact: Contact | None) -> str:
+    """A link that begins a call."""
+    age = max(0, int(time.time()) - link.created)
+    ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
+    if contact is None:
+        return (
+            f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.source}. "
+            "If it isn't who you think, leave it."
+        )
+    return f"{contact.name} calls you ({link.media.words}), {ago}."
+
+
+def explained_said(link: SaidLink, contact: Contact | None) -> str:
+    """A link that says something about a call."""
+    who = contact.name if contact else f"node {link.source.short}…"
+    return f"From {who}, about a call: {_SAYS.get(link.said.operation, 'something')}."
+
+
+def explained_response(response: Response) -> str:
+    """An answer to a request of ours."""
+    return _ANSWERS[response.status]
+
+
+def explained_card(card: Card, known: Contact | None) -> str:
+    """A contact card."""
+    return texts.card_seen(card, known).partition("\n")[0]
+
+
+def goes_on(line: Line) -> str:
+    """The notice of a call that was taken up again after the program was killed."""
+    return f"The call with {line.name} goes on after this program was killed, without asking."
+
+
+def gone() -> str:
+    """A request about a call that isn't there any more."""
+    return "That call is over."

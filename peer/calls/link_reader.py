@@ -1,0 +1,145 @@
+"""Opening links with what this node knows: its id, its keys, its pair secrets. Reading marks nothing as used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from shared.call.reasons import Reason
+from shared.links.kinds import BadLink, Card, PairedToken, Request, Response, SealedRequest, decode
+from shared.links.paired import Keyring, Operation, Paired, reference_of
+from shared.links.sealed import open_request
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CallLink:
+    """Somebody calls us: a request, sealed or not, or a paired call."""
+
+    source: NodeId
+    media: Media
+    created: int
+    "Unix seconds."
+
+    port: int
+    "The caller's UDP port."
+
+    raw: bytes
+    "The link's bytes as it was posted: what is marked as used, and what settles glare."
+
+    reference: bytes
+    "8 bytes that name the call."
+
+    request: Request | None = None
+    "In a first contact."
+
+    sealed: bool = False
+    "Whether nobody else in the chat could read the request, so that what refers to it is proven."
+
+    token: PairedToken | None = None
+    "In a paired call."
+
+    secret: bytes | None = field(default=None, repr=False)
+    "The pair secret that opened it, 32 bytes."
+
+    @property
+    def paired(self) -> bool:
+        """Whether it came from somebody we share a secret with."""
+        return self.token is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SaidLink:
+    """A paired contact says something about a call: it rings, is declined, taken back …"""
+
+    source: NodeId
+    said: Paired
+    raw: bytes
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLink:
+    """A link that this node wrote."""
+
+
+Opened: TypeAlias = CallLink | SaidLink | Response | Card | OwnLink
+
+
+class LinkReader:
+    """Opens links for one node."""
+
+    def __init__(self, own: NodeId, store: Store, sealing_key: X25519PrivateKey) -> None:
+        self._own = own
+        self._store = store
+        self._sealing_key = sealing_key
+        self._keyring: Keyring | None = None
+        self._revision: tuple[int, int] | None = None
+
+    def open(self, token: str) -> Opened:
+        """What a token is to us.
+
+        Raises BadLink: MALFORMED, WRONG_VERSION, NOT_FOR_THIS_NODE for a request to another node, UNKNOWN_CALLER for
+        a paired link that no secret of ours opens, ALREADY_USED if it was opened before.
+        """
+        link = decode(token)
+        raw = link.encode()
+        if self._store.link_seen(raw) == "ours":
+            return OwnLink()
+        match link:
+            case Request():
+                return self._request(link, raw, sealed=False)
+            case SealedRequest():
+                return self._request(open_request(link, self._sealing_key, self._own), raw, sealed=True)
+            case PairedToken():
+                return self._paired(link)
+            case Response() | Card():
+                return link
+
+    def _request(self, request: Request, raw: bytes, *, sealed: bool) -> Opened:
+        if request.source == self._own:
+            return OwnLink()
+        if not request.is_for(self._own):
+            raise BadLink(Reason.NOT_FOR_THIS_NODE)
+        return CallLink(
+            source=request.source,
+            media=request.media,
+            created=request.created,
+            port=request.port,
+            raw=raw,
+            reference=reference_of(request),
+            request=request,
+            sealed=sealed,
+        )
+
+    def _paired(self, token: PairedToken) -> Opened:
+        opened = self._keys().open(token)
+        if opened is None:
+            # The secret of a link that was used may be gone since: each call brings a new one.
+            used = self._store.link_seen(token.raw) == "used"
+            raise BadLink(Reason.ALREADY_USED if used else Reason.UNKNOWN_CALLER)
+        said = opened.paired
+        if said.operation is not Operation.CALL:
+            return SaidLink(opened.node, said, token.raw, opened.secret)
+        return CallLink(
+            source=opened.node,
+            media=said.media,
+            created=said.created,
+            port=said.port,
+            raw=token.raw,
+            reference=reference_of(token),
+            token=token,
+            secret=opened.secret,
+        )
+
+    def _keys(self) -> Keyring:
+        """The keyring, built again only when the store has changed."""
+        revision = self._store.revision()
+        if self._keyring is None or revision != self._revision:
+            self._keyring = Keyring(self._own, self._store.readable_secrets(), self._keyring)
+            self._revision = revision
+        return self._keyring

@@ -1,0 +1,94 @@
+"""The links that a line writes: each is marked as ours, so that it isn't taken for anybody else's, and posted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from peer.calls.line import Line
+from peer.calls.news import News, Posted
+from shared.links import paired
+from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
+from shared.links.paired import Operation, reference_of
+from shared.links.sealed import seal_request
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.secrets.identity import DtlsIdentity
+from shared.store.database import Store
+
+
+class LinkWriter:
+    """Writes in one node's name."""
+
+    def __init__(
+        self, own: NodeId, store: Store, tell: Callable[[Line, News], None], clock: Callable[[], float]
+    ) -> None:
+        """`tell` brings links into the chat, `clock` is the time in Unix seconds."""
+        self._own = own
+        self._store = store
+        self._tell = tell
+        self._clock = clock
+
+    def request(self, line: Line, port: int) -> str:
+        """Make the link that begins a line's call, with our UDP port in it, and name the call by it. Returns its token.
+
+        It isn't posted yet: whoever reads it may be faster than we are at listening.
+        """
+        if line.secret is not None:
+            said = paired.Paired(Operation.CALL, line.media, line.created, port)
+            line.token = paired.seal(
+                said, secret=line.secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12)
+            )
+            line.raw = line.token.raw
+            line.reference = reference_of(line.token)
+            return line.token.token
+        line.identity = DtlsIdentity.generate()
+        line.request = Request.to(
+            line.peer,
+            media=line.media,
+            created=line.created,
+            seed=secrets.token_bytes(16),
+            source=self._own,
+            fingerprint=line.identity.fingerprint,
+            port=port,
+        )
+        line.reference = reference_of(line.request)
+        line.sealed = line.sealing_key is not None
+        link = seal_request(line.request, line.sealing_key, line.peer) if line.sealing_key else line.request
+        line.raw = link.encode()
+        return link.token
+
+    def response(self, line: Line, port: int) -> Response:
+        """Make the answer to the request of a first contact, with our UDP port in it. It isn't posted yet either."""
+        assert line.request is not None
+        line.identity = DtlsIdentity.generate()
+        line.answer = Response.accepting(
+            line.request,
+            media=line.media,
+            seed=secrets.token_bytes(8),
+            fingerprint=line.identity.fingerprint,
+            port=port,
+        )
+        return line.answer
+
+    def post(self, line: Line, token: str, raw: bytes) -> None:
+        """Put a link, as token and as bytes, into the line's chat. Raises StoreError."""
+        self._store.use_link(raw, ours=True, expires=line.expires + MAX_CLOCK_AHEAD)
+        self._tell(line, Posted(token))
+
+    def refuse(self, line: Line, status: Status, operation: Operation) -> None:
+        """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""
+        if line.request is None:
+            self.say(line, operation)
+        else:
+            refusal = Response.refusing(line.request, status)
+            self.post(line, refusal.token, refusal.encode())
+
+    def say(self, line: Line, operation: Operation) -> None:
+        """Post what a paired link says about a call."""
+        secret = self._store.writable_secret(line.peer) or line.secret
+        if secret is None:
+            return  # the contact was removed, and the program was restarted: there is nothing to say it with
+        said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.reference)
+        token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
+        self.post(line, token.token, token.raw)

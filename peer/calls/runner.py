@@ -1,0 +1,249 @@
+"""How a line lives: whatever happens to its call goes through one inbox, and what that wants is carried out in order.
+
+shared/call/table.py says what has to happen to a call; here it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from peer.calls.attempts import by_first_contact, by_one_link
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.link_writer import LinkWriter
+from peer.calls.news import AnsweredAlone, Changed, News, Rings, Said, TakesMessage
+from peer.calls.sessions import REDIAL_SECONDS, LineSessions
+from shared.call.effects import (
+    AnnounceAnswer,
+    AnswerTheirs,
+    CloseLeg,
+    Effect,
+    Listen,
+    Noted,
+    OpenLeg,
+    PostAnswer,
+    PostBusy,
+    PostCancel,
+    PostDecline,
+    PostRequest,
+    Redial,
+    Ring,
+    SayBye,
+    StartTimer,
+    StopRinging,
+    StopTimer,
+    TakeMessage,
+    TakeUp,
+    Timer,
+    TryResponse,
+)
+from shared.call.events import Answer, Busy, Event, Failed, Offered
+from shared.call.reasons import Reason
+from shared.call.table import RUNS_OUT, incoming, step
+from shared.config.schema import Answering
+from shared.errors import CopybaraError, LocalProtocolError
+from shared.links.kinds import Response, Status
+from shared.links.paired import Operation
+from shared.node_id import NodeId
+from shared.store.database import Store
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 20.0
+"How long a paired call may take from the answer to the leg: its caller is listening already."
+
+
+class LineRunner:
+    """Runs the lines of one node, each in a task of its own."""
+
+    def __init__(
+        self,
+        own: NodeId,
+        *,
+        lines: Lines,
+        sessions: LineSessions,
+        writer: LinkWriter,
+        store: Store,
+        answering: Answering,
+        tell: Callable[[Line, News], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`tell` hears what happens to calls, `clock` is the time in Unix seconds."""
+        self.group: asyncio.TaskGroup
+        "Set by whoever runs this: the tasks of all lines."
+
+        self._own = own
+        self._lines = lines
+        self._sessions = sessions
+        self._writer = writer
+        self._store = store
+        self._answering = answering
+        self._tell = tell
+        self._clock = clock
+
+    async def begin(self, line: Line, beginning: Offered | Answer | Busy, reason: Reason) -> None:
+        """Start the line of a call that a link has brought, with what the policy made of it."""
+        line.call, effects = incoming(beginning, paired=line.call.paired)
+        line.reason = reason
+        await self.start(line, effects)
+
+    async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
+        """Add a line, carry out what its call wants first, and let it live."""
+        self._lines.append(line)
+        await self._carry_out(line, effects)
+        line.life = self.group.create_task(self._live(line), name=f"line {line.number}")
+
+    async def _live(self, line: Line) -> None:
+        """Step the call by everything that happens to it, until it is over."""
+        while not line.call.ended:
+            event = await line.inbox.get()
+            try:
+                await self._step(line, event)
+            except LocalProtocolError as error:
+                # Two things happened at once, say an answer and a cancellation, and the first one won.
+                logger.info("line %d: %s", line.number, error.sentence)
+        if line.carrier is not None:
+            await line.carrier
+        if not line.logged:
+            self._log(line)
+        self._lines.remove(line)
+        self._tell(line, Changed())
+        line.over.set()
+
+    async def _step(self, line: Line, event: Event) -> None:
+        before = line.call.state
+        line.call, effects = step(line.call, event)
+        if line.call.ended and line.connected is not None:
+            # At once: a program that is killed while it closes everything shall not take the call up again.
+            self._log(line)
+        await self._carry_out(line, effects, silent=line.call.state is before)
+
+    def _log(self, line: Line) -> None:
+        self._store.end_call(line.record(int(self._clock())))
+        line.logged, line.redial_secret = True, None
+
+    async def _carry_out(self, line: Line, effects: tuple[Effect, ...], *, silent: bool = False) -> None:
+        for effect in effects:
+            try:
+                await self._do(line, effect)
+            except LocalProtocolError:
+                raise
+            except CopybaraError as error:
+                if not line.call.ended:
+                    await self._step(line, Failed(error.sentence))
+                return
+        if not silent and not line.call.ended:
+            self._tell(line, Changed())
+
+    async def _do(self, line: Line, effect: Effect) -> None:
+        match effect:
+            case Listen():
+                await self._sessions.open(line)
+            case PostRequest():
+                self._call(line)
+            case TryResponse():
+                self._try_response(line, line.responses.popleft())
+            case AnswerTheirs():
+                await self._answer_theirs(line)
+            case OpenLeg():
+                await self._dial(line)
+            case PostAnswer():
+                assert line.answer is not None
+                self._writer.post(line, line.answer.token, line.answer.encode())
+            case PostDecline():
+                self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
+            case PostBusy():
+                if line.contact is not None or line.session is not None:
+                    # A stranger learns nothing, not even that somebody is here, unless it was answered before.
+                    self._writer.refuse(line, Status.BUSY, Operation.BUSY)
+            case PostCancel():
+                self._writer.say(line, Operation.CANCEL)
+            case Ring():
+                self._tell(line, Rings(line.reason))
+            case AnnounceAnswer():
+                self._tell(line, AnsweredAlone())
+            case TakeMessage():
+                line.machine = line.automatic = True
+                self._tell(line, TakesMessage())
+            case Noted():
+                self._tell(line, Said(effect))
+            case TakeUp():
+                await self._sessions.take_up(line)
+            case Redial():
+                assert line.session is not None
+                line.session.redial()
+            case SayBye():
+                line.goodbye = "hung up"
+            case CloseLeg():
+                if line.session is not None:
+                    line.session.end(line.goodbye)
+            case StartTimer():
+                self._start_timer(line, effect.timer)
+            case StopTimer():
+                self._stop_timer(line)
+            case StopRinging():
+                pass  # whoever shows the ringing sees the new state
+
+    def _start_timer(self, line: Line, timer: Timer) -> None:
+        self._stop_timer(line)
+        expires = max(0.0, line.expires - self._clock())
+        match timer:
+            case Timer.RING:
+                seconds = expires
+            case Timer.MACHINE:
+                seconds = self._answering.machine_after
+            case Timer.CONNECT:
+                # The caller of a first contact is there once it has read the response, which may take a person.
+                seconds = CONNECT_SECONDS if line.call.paired else max(expires, CONNECT_SECONDS)
+            case Timer.REDIAL:
+                left = line.awaited_until - self._clock() if line.awaited_until is not None else REDIAL_SECONDS
+                seconds = min(max(0.0, left), REDIAL_SECONDS)
+        loop = asyncio.get_running_loop()
+        line.timer = loop.call_later(seconds, line.inbox.put_nowait, RUNS_OUT[timer])
+
+    def _stop_timer(self, line: Line) -> None:
+        if line.timer is not None:
+            line.timer.cancel()
+            line.timer = None
+
+    # Links and legs.
+
+    def _call(self, line: Line) -> None:
+        """Post the link of a call that is listened for already."""
+        assert line.session is not None
+        assert line.session.port is not None
+        token = self._writer.request(line, line.session.port.port)
+        if line.token is not None:
+            self._try_one_link(line)
+        self._writer.post(line, token, line.raw)
+
+    async def _dial(self, line: Line) -> None:
+        """Answer: bind the port, make the response of a first contact, and dial the caller."""
+        line.dialled = line.dialled if line.automatic and not line.machine else time.monotonic()
+        port = await self._sessions.open(line)
+        if line.token is not None:
+            self._try_one_link(line)
+            return
+        self._try_first_contact(line, self._writer.response(line, port), line.remote_port)
+
+    async def _answer_theirs(self, ours: Line) -> None:
+        theirs = ours.twin
+        if theirs is not None and theirs not in self._lines:
+            await self.begin(theirs, Answer(), Reason.ASK)
+
+    def _try_one_link(self, line: Line) -> None:
+        assert line.session is not None
+        assert line.token is not None
+        assert line.secret is not None
+        line.session.attempt(by_one_link(line, self._own, line.token, line.secret), line.media)
+
+    def _try_response(self, line: Line, response: Response) -> None:
+        line.dialled = time.monotonic()
+        self._try_first_contact(line, response, response.port)
+
+    def _try_first_contact(self, line: Line, response: Response, remote_port: int | None) -> None:
+        assert line.session is not None
+        line.session.attempt(*by_first_contact(line, self._own, response, remote_port))

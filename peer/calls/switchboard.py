@@ -1,0 +1,266 @@
+"""Every call of this node: what the owner wants and what the chat brings goes in here.
+
+Each line is a call; peer/calls/admission.py lets the chat's in, peer/calls/runner.py runs them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+from peer.calls.admission import Admission, Reading
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.link_reader import LinkReader
+from peer.calls.link_writer import LinkWriter
+from peer.calls.news import News
+from peer.calls.runner import LineRunner
+from peer.calls.sessions import AWAITED_SECONDS, REDIAL_SECONDS, LineSessions
+from peer.media import Endpoint, Occasion
+from peer.overlay import Overlay
+from peer.overlay.watch import OverlayWatch
+from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
+from shared.call.records import CallRecord, RunningCall
+from shared.call.table import EndReason, State, outgoing, rejoined
+from shared.config.schema import Answering, Calls
+from shared.errors import CallRefused
+from shared.media import Media
+from shared.messages import MediaState
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role
+from shared.store.database import Store
+
+STOP_SECONDS = 1.5
+"How long ending everything may take; a program that is asked to stop stops within two seconds."
+
+
+class Switchboard:
+    """All lines of one node. `running` owns their tasks."""
+
+    def __init__(
+        self,
+        *,
+        own: NodeId,
+        overlay: Overlay,
+        watch: OverlayWatch,
+        store: Store,
+        reader: LinkReader,
+        settings: Calls,
+        answering: Answering,
+        endpoint: Callable[[str, Occasion], Endpoint],
+        usual: Callable[[], str],
+        tell: Callable[[Line, News], None],
+        waits: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`endpoint` makes the media endpoint of that name for a call, `usual` names the one of most calls.
+
+        `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
+        """
+        self.lines = lines = Lines()
+        self._own = own
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        writer = LinkWriter(own, store, tell, clock)
+        self._sessions = LineSessions(
+            lines=lines,
+            writer=writer,
+            overlay=overlay,
+            watch=watch,
+            store=store,
+            endpoint=endpoint,
+            usual=usual,
+            tell=tell,
+            clock=clock,
+        )
+        self._runner = LineRunner(
+            own,
+            lines=lines,
+            sessions=self._sessions,
+            writer=writer,
+            store=store,
+            answering=answering,
+            tell=tell,
+            clock=clock,
+        )
+        self._admission = Admission(
+            lines=lines,
+            runner=self._runner,
+            store=store,
+            reader=reader,
+            settings=settings,
+            answering=answering,
+            waits=waits,
+            clock=clock,
+        )
+
+        self.interrupted: list[RunningCall] = []
+        "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
+
+        self._left: list[RunningCall] = []
+        "Those that somebody may be waiting in."
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
+        self._find_what_crashed()
+        async with asyncio.TaskGroup() as group:
+            self._runner.group = self._sessions.group = group
+            signs = group.create_task(self._sessions.keep_signs_of_life())
+            try:
+                yield
+            finally:
+                signs.cancel()
+                await self._stop()
+
+    async def rejoin(self) -> None:
+        """Take up the calls that were up when the last run was killed, as far as somebody may be waiting in them."""
+        while self._left:
+            kept = self._left.pop()
+            call, effects = rejoined(Role(kept.role), paired=kept.paired)
+            contact = self._store.contact_of(kept.peer)
+            name = contact.name if contact else None
+            line = Line.rejoined(self.lines.next_number(), call, kept, name, self._settings.lifetime)
+            line.awaited_until = kept.alive + AWAITED_SECONDS
+            self.lines.latest = line
+            await self._runner.start(line, effects)
+
+    def overlay_changed(self) -> None:
+        """The overlay's device or address came, went or is another one."""
+        for line in self.lines:
+            if line.session is not None:
+                line.session.overlay_changed()
+
+    # What the owner wants.
+
+    async def place(
+        self,
+        node: NodeId,
+        media: Media,
+        *,
+        sealing_key: bytes | None = None,
+        chat: str = "chat",
+        provisional: bool = False,
+        endpoint: str | None = None,
+    ) -> Line:
+        """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
+
+        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
+        is the media endpoint, None: the contact's, or the configured one. Raises CallRefused for a call to ourselves
+        or beside another call.
+        """
+        if node == self._own:
+            raise CallRefused("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
+        for line in self.lines:
+            same = line.peer == node and (line.engaged or line.machine)
+            if same or (line.engaged and len(self.lines.engaged()) >= self._settings.at_once):
+                raise CallRefused(f"There is a call with {line.name} already.", "End it with /hangup first.")
+        contact = self._store.contact_of(node)
+        secret = self._store.writable_secret(node) if contact is not None else None
+        now = int(self._clock())
+        call, effects = outgoing(paired=secret is not None)
+        line = Line(
+            number=self.lines.next_number(),
+            call=call,
+            peer=node,
+            media=media,
+            created=now,
+            expires=now + self._settings.lifetime,
+            chat=chat,
+            contact=contact.name if contact else None,
+            secret=secret,
+            sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
+            provisional=provisional,
+            endpoint=endpoint,
+        )
+        self._sessions.endpoint_of(line)
+        await self._runner.start(line, effects)
+        return line
+
+    async def answer(self, line: Line, media: Media | None = None, *, endpoint: str | None = None) -> None:
+        """Take the call that rings, with at most `media`, and with this endpoint in the place of the usual one.
+
+        A call that goes on after a restart with its microphone and camera off gets them back. Raises CallRefused if
+        it doesn't ring any more, MediaError if a device can't be used.
+        """
+        if line.held is not None:
+            release, line.held = line.held, None
+            await release()
+            if line.session is not None:
+                line.session.show_media(MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
+            return
+        if line.call.state is not State.RINGING:
+            raise CallRefused(f"The call with {line.name} doesn't ring.")
+        busy = self.lines.engaged(beside=line.peer)
+        if len(busy) >= self._settings.at_once:
+            raise CallRefused(f"There is a call with {busy[0].name} already.", "End it with /hangup first.")
+        line.endpoint = endpoint or line.endpoint
+        self._sessions.endpoint_of(line)
+        if media is not None:
+            line.media = line.media & media or line.media
+        line.inbox.put_nowait(Answer())
+
+    def decline(self, line: Line) -> None:
+        """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""
+        if line.call.state is not State.RINGING:
+            raise CallRefused(f"The call with {line.name} doesn't ring.")
+        line.inbox.put_nowait(Decline())
+
+    def ignore(self, line: Line) -> None:
+        """Let the call ring no more, and tell its caller nothing. Raises CallRefused if it doesn't ring any more."""
+        if line.call.state is not State.RINGING:
+            raise CallRefused(f"The call with {line.name} doesn't ring.")
+        line.inbox.put_nowait(Ignore())
+
+    def hang_up(self, line: Line) -> None:
+        """End a call, wherever it stands."""
+        line.inbox.put_nowait(HangUp())
+
+    # What the chat brings.
+
+    async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
+        """Read one link and act on it, see Admission."""
+        return await self._admission.read(token, chat=chat, again=again)
+
+    # Beginnings and ends of the program.
+
+    def _find_what_crashed(self) -> None:
+        """Of the calls that were up when the process was killed, log those that nobody can be waiting in any more."""
+        now = int(self._clock())
+        for call in self._store.running_calls():
+            # Of a clock that was set back nothing is known.
+            if call.port and call.remote_port and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS:
+                self._left.append(call)
+                continue
+            self._store.end_call(
+                CallRecord(
+                    reference=call.reference,
+                    peer=call.peer,
+                    role=call.role,
+                    media=call.media,
+                    started=call.created or call.started,
+                    connected=call.started,
+                    ended=now,
+                    reason=str(EndReason.STOPPED),
+                    automatic=call.automatic,
+                    name=call.name,
+                )
+            )
+            self.interrupted.append(call)
+        self._store.forget_links(now)
+
+    async def _stop(self) -> None:
+        for line in self.lines:
+            line.inbox.put_nowait(Stop())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                for line in tuple(self.lines):
+                    await line.over.wait()
+        # An overlay that doesn't answer, or a device that doesn't let go, must not hold up the end.
+        for line in self.lines:
+            for task in (line.life, line.carrier):
+                if task is not None:
+                    task.cancel()

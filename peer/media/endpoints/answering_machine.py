@@ -1,0 +1,103 @@
+"""Takes a message: plays a greeting and a beep, then records the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peer.media.endpoints.file import FilePlayer
+from peer.media.endpoints.recorder import Recorder
+from peer.media.rtp.sending import Sending
+from peer.media.sound.tones import Tone, ToneFirst, tone
+from peer.media.tasks import end
+from shared.errors import CopybaraError, LegFailed, MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+BEEP = (1_000.0, 0.4)
+"Hertz and seconds."
+
+
+class AnsweringMachine:
+    """One call's message. A new leg goes on where the one before was lost, in the greeting as in the message."""
+
+    name = "answering-machine"
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        greeting: Path | None,
+        limits: tuple[int, int, int],
+        longest: float,
+        finished: Callable[[], None],
+    ) -> None:
+        """`greeting` is a sound or video file, shown within `limits` (width, height, pictures a second).
+
+        A message lasts `longest` seconds; then `finished` is called, which is to end the call.
+        """
+        self._recorder = recorder
+        self._greeting = FilePlayer(greeting, *limits, turns=1) if greeting else None
+        self._beep = Tone(tone(BEEP))
+        self._sending = Sending()
+        self._left = longest
+        self._finished = finished
+        self._task: asyncio.Task[None] | None = None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Take the message on this leg, and no longer on the one before."""
+        await self._stop()
+        self._task = asyncio.create_task(self._take(leg, media))
+
+    async def detach(self) -> None:
+        """End the message; its file is complete then."""
+        await self._stop()
+        if self._greeting is not None:
+            await self._greeting.detach()
+        await self._recorder.detach()
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        await end(task)
+        await self._sending.stop()
+
+    async def _take(self, leg: Leg, media: Media) -> None:
+        clock = asyncio.get_running_loop().time
+        try:
+            await self._greet(leg, media)
+            await self._recorder.attach(leg, media)
+            begin = clock()
+            try:
+                await asyncio.sleep(self._left)
+            finally:
+                self._left = max(0.0, self._left - (clock() - begin))
+        except LegFailed:
+            # The next leg goes on from here.
+            return
+        except CopybaraError as error:
+            logger.warning("the answering machine has stopped: %s", error.sentence)
+        self._finished()
+
+    async def _greet(self, leg: Leg, media: Media) -> None:
+        """Play what has not been played of the greeting and the beep. Raises LegFailed if the leg is gone."""
+        greeting = self._greeting
+        if greeting is not None:
+            try:
+                await greeting.attach(leg, media)
+                await greeting.ended.wait()
+            except MediaError as error:
+                # A message without a greeting is better than none.
+                logger.warning("the greeting can't be played: %s", error.sentence)
+            await greeting.detach()
+            self._greeting = None
+        if Media.AUDIO in media and not self._beep.over:
+            beep = ToneFirst(self._beep)
+            await self._sending.start(leg, [beep])
+            await beep.played.wait()
+            await self._sending.stop()

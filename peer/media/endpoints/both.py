@@ -1,0 +1,32 @@
+"""Two endpoints on one call: one that sends, one that receives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.media import Endpoint
+    from peer.transport.leg import Leg
+
+
+class Both:
+    """A sender and a receiver as one endpoint: a file and a recorder are an answering machine."""
+
+    def __init__(self, sender: Endpoint, receiver: Endpoint) -> None:
+        self.name = f"{sender.name}+{receiver.name}"
+        self._sender = sender
+        self._receiver = receiver
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Attach the receiver, then the sender, so that nothing of an answer is missed."""
+        await self._receiver.attach(leg, media)
+        await self._sender.attach(leg, media)
+
+    async def detach(self) -> None:
+        """Detach both, the sender first."""
+        try:
+            await self._sender.detach()
+        finally:
+            await self._receiver.detach()

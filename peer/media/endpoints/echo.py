@@ -1,0 +1,99 @@
+"""Sends back what arrives, as it was encoded."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.packet import Packet
+from av.stream import Stream
+
+from peer.media.rtp.depacketizer import EncodedFrame
+from peer.media.rtp.incoming import Incoming
+from peer.media.rtp.sending import Sending
+from peer.media.rtp.timeline import Timeline
+from peer.media.tasks import end
+from peer.transport.profile import CLOCK_RATES, MEDIA, Kind
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+MAX_QUEUE = 64
+"Frames that may wait for the sender: a second and a bit of audio, two of video."
+
+
+class MirrorTrack(MediaStreamTrack):
+    """Frames in, packets for a sender out. The newest are dropped while the sender is held up."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+        self._time_base = Fraction(1, CLOCK_RATES[kind])
+        self._frames: asyncio.Queue[EncodedFrame | None] = asyncio.Queue(MAX_QUEUE)
+        self._timeline = Timeline(kind, asyncio.get_running_loop().time())
+
+    def put(self, frame: EncodedFrame) -> bool:
+        """Hand over a frame. False if it had to be dropped."""
+        try:
+            self._frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def recv(self) -> Packet[Stream]:
+        """The next frame. Raises MediaStreamError once the track has ended."""
+        frame = await self._frames.get() if self.readyState == "live" else None
+        if frame is None or self.readyState != "live":
+            raise MediaStreamError
+        packet = Packet(frame.data)
+        packet.pts = self._timeline.place(frame)
+        packet.time_base = self._time_base
+        return packet
+
+    def stop(self) -> None:
+        """End the track, also for a sender that waits for a frame."""
+        super().stop()
+        while not self._frames.empty():
+            self._frames.get_nowait()
+        self._frames.put_nowait(None)
+
+
+class Echo:
+    """The other side hears and sees itself.
+
+    The frames are not decoded: an echo costs little, loses no quality, and shows what the other side's own encoder
+    made. Retransmission to the other side is the sender's, a request for a key frame is passed on to the source.
+    """
+
+    name = "echo"
+
+    def __init__(self) -> None:
+        self._sending = Sending()
+        self._task: asyncio.Task[None] | None = None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Start to echo on this leg, and no longer on the one before."""
+        await self.detach()
+        tracks = {kind: MirrorTrack(kind) for kind, flag in MEDIA.items() if flag in media}
+        await self._sending.start(leg, tracks.values())
+        self._task = asyncio.create_task(_reflect(Incoming(leg, media, mirrored=True), tracks))
+
+    async def detach(self) -> None:
+        """End the tracks and listen no longer."""
+        task, self._task = self._task, None
+        await end(task)
+        await self._sending.stop()
+
+
+async def _reflect(incoming: Incoming, tracks: dict[Kind, MirrorTrack]) -> None:
+    incoming.open()
+    try:
+        while True:
+            for frame in await incoming.next() or ():
+                if not tracks[frame.kind].put(frame) and frame.kind == "video":
+                    incoming.want_key_frame()
+    finally:
+        incoming.close()

@@ -1,0 +1,418 @@
+"""Plays a media file, over and over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFifo, AudioFrame, AudioResampler, VideoFrame
+from av.audio import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video import VideoStream
+
+from peer.media.endpoints.recorder import opus_milliseconds
+from peer.media.pacing import Pace
+from peer.media.picture.size import fitting
+from peer.media.rtp.depacketizer import key_frame_size
+from peer.media.rtp.encoded import Encoded, VP8Pictures, goes_as_it_is
+from peer.media.rtp.incoming import key_frame_asked
+from peer.media.rtp.sending import Sending
+from peer.media.tasks import end, in_thread
+from peer.transport.profile import Kind
+from shared.errors import MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_RATE = 48_000
+SAMPLES = 960
+"Samples of an audio frame that is sent: 20 ms."
+
+AUDIO_TIME = Fraction(1, SAMPLE_RATE)
+VIDEO_TIME = Fraction(1, 90_000)
+
+GAP = 0.04
+"Seconds without sound, by the file's timestamps, that are kept as a gap; shorter ones are rounding."
+
+READ_AHEAD: dict[Kind, int] = {"audio": 50, "video": 15}
+"Frames that are decoded before they are due: about a second of both."
+
+SHORTEST_PICTURE = 1 / 240
+"Seconds, whatever the file says, so that each turn through it takes some time."
+
+Played = AudioFrame | VideoFrame | Encoded
+
+
+class MediaFile:
+    """A media file, read from the start to the end and from the start again, with timestamps that only grow.
+
+    What a call carries as it stands in the file isn't decoded. Its methods block; one thread at a time may use it.
+    """
+
+    def __init__(
+        self, path: Path, media: Media, width: int, height: int, rate: int, *, turns: int | None = None
+    ) -> None:
+        """Open the file and read its first frame. Raises MediaError with a sentence about what is wrong with it.
+
+        Larger pictures are made smaller to fit `width` and `height`. Of pictures that have to be decoded not more than
+        `rate` a second are given. `turns` is how many times the file is played; None: over and over.
+        """
+        self._path = path
+        self._media = media
+        self._box = width, height
+        self._step = 1 / rate
+        self._turns = turns
+        self._as_they_are: set[Kind] = set()
+        "What isn't decoded."
+        self._turn = 0.0
+        "Where on the timeline this turn through the file began, in seconds."
+        self._picture_end = 0.0
+        "Where on the timeline the last picture ends."
+        self._next_picture = 0.0
+        "When the next picture may stand; those before are left out."
+        self._samples = 0
+        "Where on the timeline the next audio frame stands, in samples."
+        self._form: tuple[str, str, int] | None = None
+        "Sample format, channels and rate that the resampler was made for."
+        self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
+        self._fifo = AudioFifo()
+        self._container: InputContainer | None = None
+        self._streams: list[AudioStream | VideoStream] = []
+        self._first = 0.0
+        "The file's timestamp of its start, in seconds."
+        self._frames = self._play()
+        self._ahead: Played | None = None
+        try:
+            self._ahead = self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """What there is to play, of what was wanted."""
+        return {_kind(stream) for stream in self._streams}
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been played as often as it is to be."""
+        return self._turns == 0
+
+    def read(self) -> Played:
+        """The next frame: 20 ms of 48 kHz stereo, a picture, or one of both as it stands in the file.
+
+        Its `time` says when it is due, in seconds from the first start; sound and pictures are each in order. Raises
+        MediaError if a whole turn through the file gave nothing, or it has ended.
+        """
+        ahead, self._ahead = self._ahead, None
+        frame = ahead or next(self._frames, None)
+        if frame is None:
+            raise MediaError(f"Nothing in {self._path} can be played.", "It may be damaged; choose another file.")
+        return frame
+
+    def close(self) -> None:
+        """Close the file."""
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _open(self) -> None:
+        """Open the file, again at each turn: not every kind of file can be wound back to exactly its start."""
+        self.close()
+        self._container = _open(self._path)
+        self._streams = _choose_streams(self._container, self._media)
+        if not self._streams:
+            raise MediaError(f"There is no {self._media.words} to play in {self._path}.", "Choose another file.")
+        self._first = (self._container.start_time or 0) / av.time_base
+        seconds = (self._container.duration or 0) / av.time_base
+        rate = self._container.size * 8 / seconds if seconds else None
+        self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
+
+    def _play(self) -> Iterator[Played]:
+        while not self.ended:
+            self._open()
+            for packet in self._packets():
+                if _kind(packet.stream) in self._as_they_are:
+                    yield from self._encoded(packet)
+                    continue
+                for frame in _decode(packet):
+                    yield from self._sound(frame) if isinstance(frame, AudioFrame) else self._picture(frame)
+            # The next turn begins where the longer of sound and pictures has ended.
+            end = max(self._picture_end, (self._samples + self._fifo.samples) / SAMPLE_RATE)
+            if end <= self._turn:
+                return
+            self._turn = end
+            if self._turns is not None:
+                self._turns -= 1
+
+    def _encoded(self, packet: Packet[Stream]) -> Iterator[Encoded]:
+        """A packet as it is. Those that hold nothing, and pictures before the first whole one, are left out."""
+        data, kind = bytes(packet), _kind(packet.stream)
+        if not data or packet.pts is None:
+            return
+        position = self._turn + max(0.0, float(packet.pts * packet.time_base) - self._first)
+        if kind == "audio":
+            self._samples = max(self._samples, round((position + opus_milliseconds(data) / 1000) * SAMPLE_RATE))
+            yield Encoded(kind, data, position)
+            return
+        key = key_frame_size(data) is not None
+        if key or self._picture_end > self._turn:
+            self._picture_end = max(self._picture_end, position + self._picture_length())
+            yield Encoded(kind, data, position, key)
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        """The packets of one turn. A file that is damaged somewhere ends there."""
+        assert self._container is not None
+        with contextlib.suppress(av.FFmpegError):
+            yield from self._container.demux(*self._streams)
+
+    def _sound(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        """Cut sound into frames of 20 ms without a seam, also from turn to turn."""
+        if frame.time is not None:
+            due = round((self._turn + frame.time - self._first) * SAMPLE_RATE)
+            if due - self._samples - self._fifo.samples > GAP * SAMPLE_RATE:
+                rest = self._fifo.read(0, partial=True) if self._fifo.samples else None
+                if rest is not None:
+                    yield self._cut(_padded(rest))
+                self._samples = max(self._samples, due)
+        for resampled in self._resampled(frame):
+            # The fifo would compare timestamps of its own.
+            resampled.pts = None
+            self._fifo.write(resampled)
+        while (cut := self._fifo.read(SAMPLES)) is not None:
+            yield self._cut(cut)
+
+    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form != self._form:
+            # A resampler takes one form of sound only; some files change it on the way.
+            self._form, self._resampler = form, AudioResampler("s16", "stereo", SAMPLE_RATE)
+        return self._resampler.resample(frame)
+
+    def _cut(self, frame: AudioFrame) -> AudioFrame:
+        frame.pts, frame.time_base = self._samples, AUDIO_TIME
+        self._samples += SAMPLES
+        return frame
+
+    def _picture(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+        """Fit a picture to the call, or leave it out where there are more than a call takes."""
+        # Bare streams have no timestamps: their pictures follow each other.
+        if frame.pts is None:
+            position = max(self._turn, self._picture_end)
+        else:
+            position = self._turn + max(0.0, frame.time - self._first)
+        self._picture_end = max(self._picture_end, position + self._picture_length())
+        # A tenth earlier will do: timestamps are rounded.
+        if position < self._next_picture - self._step / 10:
+            return
+        self._next_picture = max(self._next_picture + self._step, position)
+        fitted = fitting(frame, *self._box)
+        fitted.pts, fitted.time_base = round(position / VIDEO_TIME), VIDEO_TIME
+        yield fitted
+
+    def _picture_length(self) -> float:
+        """Seconds that a picture is shown."""
+        rate = next(stream.average_rate for stream in self._streams if isinstance(stream, VideoStream))
+        return max(float(1 / rate), SHORTEST_PICTURE) if rate else self._step
+
+
+def _kind(stream: Stream) -> Kind:
+    return "audio" if isinstance(stream, AudioStream) else "video"
+
+
+def _open(path: Path) -> InputContainer:
+    """Open a file and nothing else: what is in it, a playlist for example, must not reach out to the network."""
+    try:
+        # A pipe or a device would be waited for.
+        if path.exists() and not path.is_file():
+            raise MediaError(f"{path} is not a file.")
+        return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise MediaError(f"There is no file {path}.") from error
+    except PermissionError as error:
+        raise MediaError(f"{path} may not be read.", "Change its permissions.") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{path} can't be played.", "It is damaged, or no sound or video file; choose another one."
+        ) from error
+
+
+def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream | VideoStream]:
+    """The first stream of each wanted kind that can be decoded. The cover of a song is not a video."""
+    chosen: list[AudioStream | VideoStream] = []
+    if Media.AUDIO in media:
+        chosen += [stream for stream in container.streams.audio if stream.codec_context is not None][:1]
+    if Media.VIDEO in media:
+        chosen += [
+            stream
+            for stream in container.streams.video
+            if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
+        ][:1]
+    return chosen
+
+
+def _decode(packet: Packet[Stream]) -> list[AudioFrame | VideoFrame]:
+    """The frames of a packet; none of a damaged one."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
+    except av.FFmpegError:
+        return []
+
+
+def _padded(frame: AudioFrame) -> AudioFrame:
+    """The same sound with silence up to 20 ms."""
+    whole = AudioFrame("s16", "stereo", SAMPLES)
+    whole.sample_rate = SAMPLE_RATE
+    data = bytes(frame.planes[0])[: frame.samples * 4]
+    whole.planes[0].update(data.ljust(SAMPLES * 4, b"\0"))
+    return whole
+
+
+class FileTrack(MediaStreamTrack):
+    """The sound or the pictures of a file, each frame when it is due."""
+
+    def __init__(self, kind: Kind, pace: Pace) -> None:
+        super().__init__()
+        self.kind = kind
+        self.played = asyncio.Event()
+        "Set when the last frame has been given."
+
+        self._pace = pace
+        self._pictures = VP8Pictures()
+        self._frames: asyncio.Queue[Played | None] = asyncio.Queue(READ_AHEAD[kind])
+
+    async def put(self, frame: Played | None) -> None:
+        """Hand over a frame, or None for the end; wait while enough are there. An ended track takes nothing."""
+        if self.readyState == "live":
+            await self._frames.put(frame)
+
+    async def recv(self) -> AudioFrame | VideoFrame | Packet[Stream]:
+        """The next frame when it is due. Raises MediaStreamError once the track has ended."""
+        while True:
+            frame = await self._frames.get() if self.readyState == "live" else None
+            if frame is not None and frame.time is not None:
+                await self._pace.until(frame.time)
+            if self.readyState != "live":
+                raise MediaStreamError
+            if frame is None:
+                self.played.set()
+                raise MediaStreamError
+            if not isinstance(frame, Encoded):
+                return frame
+            if frame.kind == "audio":
+                return frame.packet()
+            if (picture := await self._pictures.next(frame)) is not None:
+                return picture
+
+    def want_key_frame(self) -> None:
+        """The other side needs a whole picture. An encoder makes one without being told here."""
+        self._pictures.want_key_frame()
+
+    def stop(self) -> None:
+        """End the track, also for those who wait to put or to get a frame."""
+        super().stop()
+        while not self._frames.empty():
+            self._frames.get_nowait()
+        self._frames.put_nowait(None)
+
+
+class FilePlayer:
+    """Sends a media file in real time, from the start again when it has ended; what arrives is not decoded.
+
+    A new leg of the same call goes on where the one before was lost.
+    """
+
+    name = "file"
+
+    def __init__(
+        self, path: Path, width: int = 640, height: int = 480, rate: int = 15, *, turns: int | None = None
+    ) -> None:
+        """Limits of the pictures: pixels, and frames a second. `turns`: how often the file is played; None: always."""
+        self.ended = asyncio.Event()
+        "Set when it has been played as often as it is to be."
+
+        self._path = path
+        self._limits = width, height, rate
+        self._turns = turns
+        self._leg: Leg | None = None
+        self._tracks: dict[Kind, FileTrack] = {}
+        self._file: MediaFile | None = None
+        self._media = Media.NONE
+        self._sending = Sending()
+        self._task: asyncio.Task[None] | None = None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Start to play on this leg. Raises MediaError when the file is missing, damaged or has nothing to play."""
+        await self._stop()
+        if media != self._media:
+            await self._close()
+        if self._file is None:
+            await in_thread(lambda: self._open(media))
+        file = self._file
+        assert file is not None
+        pace = Pace()
+        self._tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
+        self._leg = leg
+        leg.tap(self._on_packet)
+        await self._sending.start(leg, self._tracks.values())
+        self._task = asyncio.create_task(self._play(file, self._tracks))
+
+    async def detach(self) -> None:
+        """End the tracks and close the file."""
+        await self._stop()
+        await self._close()
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        await end(task)
+        await self._sending.stop()
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.untap(self._on_packet)
+
+    async def _on_packet(self, data: bytes) -> None:
+        if "video" in self._tracks and key_frame_asked(data):
+            # Not before the sender has read the same packet, which makes its encoder give a whole picture.
+            asyncio.get_running_loop().call_soon(self._tracks["video"].want_key_frame)
+
+    def _open(self, media: Media) -> None:
+        """The file is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile."""
+        self._media, self._file = media, MediaFile(self._path, media, *self._limits, turns=self._turns)
+
+    async def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            await in_thread(file.close)
+
+    async def _play(self, file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
+        try:
+            # A sender ends its track when its leg is lost.
+            while any(track.readyState == "live" for track in tracks.values()):
+                frame = await in_thread(file.read)
+                await tracks[_kind_of(frame)].put(frame)
+        except MediaError as error:
+            if not file.ended:
+                logger.warning("playing has stopped: %s", error)
+            for track in tracks.values():
+                await track.put(None)
+            for track in tracks.values():
+                await track.played.wait()
+            self.ended.set()
+
+
+def _kind_of(frame: Played) -> Kind:
+    if isinstance(frame, Encoded):
+        return frame.kind
+    return "audio" if isinstance(frame, AudioFrame) else "video"

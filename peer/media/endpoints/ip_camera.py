@@ -1,0 +1,323 @@
+"""An IP camera: what it shows and hears is sent to the other side (RTSP, or pictures over HTTP).
+
+The camera's address may hold a password. It stands in no message, no log and no exception that leaves this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+from av import AudioFifo, AudioFrame, AudioResampler, VideoFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from peer.media.live import LiveTrack
+from peer.media.picture.size import fitting
+from peer.media.rtp.sending import Sending
+from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from peer.media.tasks import in_thread
+from peer.transport.profile import MEDIA, Kind
+from shared.errors import MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+OPEN_SECONDS = 6.0
+"What a camera may take until it is connected."
+
+SILENCE_SECONDS = 3.0
+"A camera that sends nothing for so long has gone. Also how long a thread may outlive its endpoint."
+
+RETRY_SECONDS = (0.5, 8.0)
+"The first pause before a camera that has gone is tried again, and the longest: each is twice the one before."
+
+AWAY_SECONDS = 2.0
+"Without a picture or sound for so long, the camera is taken to have gone."
+
+BLACK_SECONDS = 1.0
+"Between two black pictures while it is gone: a picture that stands still would be taken for what is there now."
+
+LEAVE_SECONDS = 0.5
+"How long the end of a call waits for the thread."
+
+CLOCK = 90_000
+
+GAP_SECONDS = 0.2
+"How far sound may be from when it arrives before its place is taken from that."
+
+PROTOCOLS = {
+    "rtsp": "rtsp,rtp,srtp,udp,tcp,tls",
+    "rtsps": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+    "http": "http,https,tcp,tls",
+    "https": "http,https,tcp,tls",
+}
+"What an address of each scheme may lead to, by redirection or a playlist: never a file of this machine."
+
+
+def open_camera(address: str) -> InputContainer:
+    """Connect to a camera. Raises MediaError with a sentence that doesn't hold the address."""
+    scheme = address.partition(":")[0].lower()
+    options = {
+        "protocol_whitelist": PROTOCOLS.get(scheme, ""),
+        "fpsprobesize": "0",  # else it watches for seconds to find the frame rate, which nobody needs here
+        # Over UDP a camera's packets would come to a port of their own.
+        **({"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {"reconnect": "0"}),
+    }
+    try:
+        return av.open(
+            address, "r", options=options, timeout=(OPEN_SECONDS, SILENCE_SECONDS), metadata_errors="replace"
+        )
+    except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
+        raise MediaError(
+            "The IP camera refuses the user name or the password.", "Check `address` under [camera]."
+        ) from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        why = _why(error)
+        raise MediaError(
+            f"The IP camera can't be reached{f': {why}' if why else ''}.",
+            "Check `address` under [camera], and that the camera is on.",
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    """What the system says, without the address that stands in an error of FFmpeg's."""
+    if isinstance(error, av.ExitError):
+        return f"nothing came for {SILENCE_SECONDS:.0f} seconds"
+    said = error.strerror if isinstance(error, OSError) else ""
+    return (said or "").rstrip(".")
+
+
+class CameraReader:
+    """A thread that reads a camera, and goes on when it has gone and comes back.
+
+    FFmpeg can't be interrupted, so when it is told to stop the thread may end some seconds later.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], InputContainer],
+        media: Media,
+        limits: tuple[int, int, int],
+        put: Callable[[Kind, AudioFrame | VideoFrame], None],
+    ) -> None:
+        """`limits` are width, height and pictures a second. `put` is called in the event loop with every frame."""
+        self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
+        "What the camera has, of what was wanted, once it is connected; else the MediaError that stands in the way."
+
+        # Nobody may be waiting for it any more.
+        self.kinds.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._loop = asyncio.get_running_loop()
+        self._connect = connect
+        self._media = media
+        self._box, self._step = limits[:2], 1 / limits[2]
+        self._put = put
+        self._stopping = threading.Event()
+        self._begin = time.monotonic()
+        self._next_picture = 0.0
+        "When the next picture may stand; those before are left out."
+
+        self._size: tuple[int, int] | None = None
+        "Of the last picture."
+
+        self._last = 0.0
+        "When the camera gave something."
+
+        self._away = False
+
+        self._sound = Sound()
+        self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Read no more. What the thread holds is let go of when FFmpeg comes back to it."""
+        self._stopping.set()
+        await in_thread(lambda: self._thread.join(LEAVE_SECONDS))
+
+    def _run(self) -> None:
+        pause = RETRY_SECONDS[0]
+        while not self._stopping.is_set():
+            try:
+                with contextlib.closing(self._connect()) as container:
+                    pause = RETRY_SECONDS[0]
+                    self._read(container)
+                error = MediaError("The IP camera has ended its stream.")
+            except MediaError as caught:
+                error = caught
+            if not self._stopping.is_set():
+                self._tell(self._failed, error)
+                self._wait(pause, error)
+            pause = min(pause * 2, RETRY_SECONDS[1])
+
+    def _read(self, container: InputContainer) -> None:
+        """Read until the camera has gone. Raises MediaError if there is nothing that was wanted."""
+        streams = [
+            stream
+            for stream in (*container.streams.video[:1], *container.streams.audio[:1])
+            if MEDIA["video" if stream.type == "video" else "audio"] in self._media and stream.codec_context is not None
+        ]
+        if not streams:
+            raise MediaError(f"The IP camera has no {self._media.words}.")
+        kinds: set[Kind] = {"video" if stream.type == "video" else "audio" for stream in streams}
+        self._tell(self._connected, kinds)
+        if self._away:
+            self._away = False
+            logger.info("the IP camera is back")
+        try:
+            for packet in container.demux(*streams):
+                if self._stopping.is_set():
+                    return
+                for frame in _decode(packet):
+                    self._frame(frame)
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(f"The IP camera has gone{f': {why}' if (why := _why(error)) else ''}.") from None
+
+    def _frame(self, frame: AudioFrame | VideoFrame) -> None:
+        self._last = now = self._now
+        if isinstance(frame, AudioFrame):
+            for block in self._sound.blocks(frame, now):
+                self._tell(self._put, "audio", block)
+            return
+        # A tenth earlier will do: they don't come to the millisecond.
+        if now < self._next_picture - self._step / 10:
+            return
+        self._next_picture = max(self._next_picture + self._step, now)
+        fitted = fitting(frame, *self._box)
+        self._size = fitted.width, fitted.height
+        self._show(fitted, now)
+
+    @property
+    def _now(self) -> float:
+        return time.monotonic() - self._begin
+
+    def _show(self, picture: VideoFrame, now: float) -> None:
+        picture.pts, picture.time_base = round(now * CLOCK), Fraction(1, CLOCK)
+        self._tell(self._put, "video", picture)
+
+    def _wait(self, pause: float, error: MediaError) -> None:
+        """Wait before the next try, showing that there is nothing to see. A camera that gives one picture for each
+        connection isn't away meanwhile.
+        """
+        until = self._now + pause
+        while not self._stopping.wait(max(0.0, min(BLACK_SECONDS, until - self._now))):
+            if self._now - self._last > AWAY_SECONDS:
+                if not self._away:
+                    self._away = True
+                    logger.warning("%s", error.sentence)
+                if self._size is not None:
+                    self._show(black(*self._size), self._now)
+            if self._now >= until:
+                break
+
+    def _connected(self, kinds: set[Kind]) -> None:
+        if not self.kinds.done():
+            self.kinds.set_result(kinds)
+
+    def _failed(self, error: MediaError) -> None:
+        """The first time, whoever waits for the camera learns it; later it is only tried again."""
+        if not self.kinds.done():
+            self.kinds.set_exception(error)
+            self._stopping.set()
+
+    def _tell(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function in the event loop, as long as there is one."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            self._stopping.set()
+
+
+class Sound:
+    """A camera's sound, whatever its form, cut into blocks of 20 ms."""
+
+    def __init__(self) -> None:
+        self._form: tuple[str, str, int] | None = None
+        self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
+        self._fifo = AudioFifo()
+        self._position = 0
+
+    def blocks(self, frame: AudioFrame, now: float) -> Iterator[AudioFrame]:
+        """The blocks that are complete with a frame that arrives `now`, in seconds from the start."""
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form != self._form:
+            self._form, self._resampler = form, AudioResampler("s16", "stereo", SAMPLE_RATE)
+        for resampled in self._resampler.resample(frame):
+            resampled.pts = None
+            self._fifo.write(resampled)
+        due = round(now * SAMPLE_RATE) - self._fifo.samples
+        if abs(due - self._position) > GAP_SECONDS * SAMPLE_RATE:
+            self._position = max(due, self._position)
+        while (block := self._fifo.read(SAMPLES)) is not None:
+            block.pts, block.time_base = self._position, Fraction(1, SAMPLE_RATE)
+            self._position += SAMPLES
+            yield block
+
+
+def black(width: int, height: int) -> VideoFrame:
+    """A black picture."""
+    picture = VideoFrame(width, height, "yuv420p")
+    for plane, value in zip(picture.planes, (16, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return picture
+
+
+def _decode(packet: Packet[Stream]) -> list[AudioFrame | VideoFrame]:
+    """The frames of a packet; none of a damaged one."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
+    except av.FFmpegError:
+        return []
+
+
+class IpCamera:
+    """Sends what an IP camera sees and hears; what arrives is not decoded.
+
+    The camera stays connected from leg to leg of a call. When it goes the picture turns black until it comes back.
+    """
+
+    name = "camera"
+
+    def __init__(self, address: str, width: int = 640, height: int = 480, rate: int = 15) -> None:
+        """`address` may hold a password. Limits of the pictures: pixels, and frames a second."""
+        self._connect = lambda: open_camera(address)
+        self._limits = width, height, rate
+        self._media = Media.NONE
+        self._reader: CameraReader | None = None
+        self._tracks: dict[Kind, LiveTrack] = {}
+        self._sending = Sending()
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Show the camera on this leg, and no longer on the one before. Raises MediaError when it can't be reached."""
+        await self._sending.stop()
+        if media & ~self._media:
+            await self._close()
+        if self._reader is None:
+            self._media, self._reader = media, CameraReader(self._connect, media, self._limits, self._on_frame)
+        kinds = await asyncio.shield(self._reader.kinds)
+        self._tracks = {kind: LiveTrack(kind) for kind in sorted(kinds) if MEDIA[kind] in media}
+        await self._sending.start(leg, self._tracks.values())
+
+    async def detach(self) -> None:
+        """Let go of the camera."""
+        await self._sending.stop()
+        await self._close()
+
+    async def _close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.stop()
+
+    def _on_frame(self, kind: Kind, frame: AudioFrame | VideoFrame) -> None:
+        if kind in self._tracks:
+            self._tracks[kind].put(frame)

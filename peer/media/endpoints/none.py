@@ -1,0 +1,22 @@
+"""The endpoint that sends nothing and decodes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+
+class NoMedia:
+    """Leaves a call without media: for measuring, and for calls that only carry messages."""
+
+    name = "none"
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Do nothing: what arrives is decrypted and counted by the leg, and goes nowhere."""
+
+    async def detach(self) -> None:
+        """Do nothing."""

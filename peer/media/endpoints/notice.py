@@ -1,0 +1,111 @@
+"""The notice of a call that was answered without asking: a tone on both sides, whatever endpoint answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from peer.media.rtp.sending import Sending
+from peer.media.sound.tones import Tone, ToneFirst, tone
+from peer.media.sound.types import open_sound
+from peer.media.tasks import end
+from shared.config.schema import Devices
+from shared.errors import LegFailed, MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.media import Endpoint
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+CHIME = ((660.0, 0.2), (880.0, 0.2), (660.0, 0.2))
+"Three short notes, unlike any ringing or engaged tone: hertz and seconds. The handset page makes the same."
+
+CHIME_SECONDS = sum(seconds for _, seconds in CHIME)
+
+OPEN_SECONDS = 2.0
+"How long the chime waits for the control channel, which takes two round trips."
+
+
+class Announced:
+    """An endpoint whose sound begins with the chime, while the chime is also heard where it stands.
+
+    The other side hears it in what is sent, and so with any program; who is near this machine hears it from the
+    handset page or the speaker, if there is one. docs/endpoints.md says who gives it in which case.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        devices: Devices,
+        chime: Callable[[], bool] = lambda: False,
+        unheard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`chime` and `unheard` as in Occasion."""
+        self.name = endpoint.name
+        self._endpoint = endpoint
+        self._devices = devices
+        self._chime = chime
+        self._unheard = unheard
+        self._sound = tone(*CHIME)
+        self._tone = Tone(self._sound)
+        self._sending = Sending()
+        "Of the chime, where the endpoint has no sound."
+
+        self._given = False
+        self._bell: asyncio.Task[None] | None = None
+        self._saying: asyncio.Task[None] | None = None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Attach the endpoint; the first time with the chime. Raises as the endpoint does."""
+        if not self._given:
+            self._given = True
+            if not self._chime():
+                self._bell = asyncio.create_task(self._ring())
+            # Not before the other side has been told that nobody was asked: it may give the notice itself.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_SECONDS):
+                    await leg.control.opened.wait()
+        await end(self._saying)
+        leg.before_sound = self._tone.before
+        leg.sound_free.clear()
+        await self._endpoint.attach(leg, media)
+        self._saying = asyncio.create_task(self._say(leg, media))
+
+    async def detach(self) -> None:
+        """Detach the endpoint."""
+        for task in (self._bell, self._saying):
+            await end(task)
+        self._bell = self._saying = None
+        await self._endpoint.detach()
+        await self._sending.stop()
+
+    async def _say(self, leg: Leg, media: Media) -> None:
+        """Send the chime where the endpoint sends no track of sound that it could stand before."""
+        if Media.AUDIO in media and not leg.sends("audio") and not self._tone.over:
+            alone = ToneFirst(self._tone)
+            try:
+                with contextlib.suppress(LegFailed):
+                    await self._sending.start(leg, [alone])
+                    await alone.played.wait()
+            finally:
+                # What is relayed must not be a second stream beside this one.
+                await self._sending.stop()
+        leg.sound_free.set()
+
+    async def _ring(self) -> None:
+        """Play the chime on the speaker of this machine."""
+        try:
+            sink = await (await open_sound(self._devices)).speak(self._devices.speaker)
+            try:
+                await sink.write(self._sound)
+                await sink.close(drain=True)
+            finally:
+                await sink.close()
+        except MediaError as error:
+            logger.info("the chime isn't heard here: %s", error.sentence)
+            self._unheard()

@@ -1,0 +1,190 @@
+"""The test picture and tone: moving colour bars with a clock, and a steady 440 Hz."""
+
+from __future__ import annotations
+
+import array
+import math
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame, VideoFrame
+
+from peer.media.pacing import Pace
+from peer.media.picture import digits
+from peer.media.rtp.sending import Sending
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+SPEED = 60
+"Pixels a second that the bars move to the left."
+
+BARS = (
+    (180, 128, 128),
+    (162, 44, 142),
+    (131, 156, 44),
+    (112, 72, 58),
+    (84, 184, 198),
+    (65, 100, 212),
+    (35, 212, 114),
+    (16, 128, 128),
+)
+"Y, Cb, Cr of white, yellow, cyan, green, magenta, red, blue at 75 % and of black (ITU-R BT.601, EBU bars)."
+
+BLACK, WHITE = 16, 235
+
+TONE_HZ = 440
+SAMPLE_RATE = 48_000
+SAMPLES = 960
+"Samples of an audio frame: 20 ms."
+
+AMPLITUDE = 5_000
+"Peak of the tone, of 32,767: clearly heard, no strain (-16 dBFS)."
+
+
+class Bars:
+    """Draws the picture from rows that are prepared once: a frame costs a few copies, not a loop over pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Both are even numbers of pixels."""
+        self._width, self._height = width, height
+        # Two turns of the bars, so that every shift is one slice.
+        self._rows = [
+            bytes(BARS[x * len(BARS) // samples][plane] for x in range(samples)) * 2
+            for plane, samples in enumerate((width, width // 2, width // 2))
+        ]
+        self._dot = min(width // 80, height // 24)
+        "Pixels of a dot of the clock in both directions: its digits are 56 pixels high in 640x480."
+
+    def draw(self, shift: int, seconds: float) -> VideoFrame:
+        """One YUV 4:2:0 frame: bars `shift` pixels to the left, over them the UTC time `seconds`."""
+        frame = VideoFrame(self._width, self._height, "yuv420p")
+        shift %= self._width
+        for number, (plane, row) in enumerate(zip(frame.planes, self._rows, strict=True)):
+            start = shift if number == 0 else shift // 2
+            line = row[start : start + plane.width].ljust(plane.line_size, b"\0")
+            plane.update(line * plane.height)
+        self._draw_clock(frame, _clock_text(seconds))
+        return frame
+
+    def _draw_clock(self, frame: VideoFrame, text: str) -> None:
+        """White on black, in the middle of the lower half. The box takes the colour out of the bars under it."""
+        blank = "." * (digits.WIDTH * len(text) + 1)
+        rows = [blank, *("." + row for row in digits.dots(text)), blank]
+        dot = self._dot
+        left, top = (self._width - len(blank) * dot) // 2 & ~1, self._height * 5 // 8 & ~1
+        luma, *chroma = frame.planes
+        view, pitch = memoryview(luma), luma.line_size
+        lit, dark = bytes([WHITE]) * dot, bytes([BLACK]) * dot
+        for number, row in enumerate(rows):
+            line = b"".join(lit if character == "#" else dark for character in row)
+            start = (top + number * dot) * pitch + left
+            for at in range(start, start + dot * pitch, pitch):
+                view[at : at + len(line)] = line
+        grey = bytes([128]) * (len(blank) * dot // 2)
+        for plane in chroma:
+            view, pitch = memoryview(plane), plane.line_size
+            start = top // 2 * pitch + left // 2
+            for at in range(start, start + len(rows) * dot // 2 * pitch, pitch):
+                view[at : at + len(grey)] = grey
+
+
+def _clock_text(seconds: float) -> str:
+    """`12:34:56.7`, UTC, so that both sides show the same."""
+    tenths = int(seconds * 10) % 864_000
+    return f"{tenths // 36_000:02}:{tenths // 600 % 60:02}:{tenths // 10 % 60:02}.{tenths % 10}"
+
+
+class BarsTrack(MediaStreamTrack):
+    """The moving bars."""
+
+    kind = "video"
+
+    def __init__(self, pace: Pace, bars: Bars, rate: int, clock: Callable[[], float] = time.time) -> None:
+        """`rate` is in frames a second; `clock` gives the Unix time to show."""
+        super().__init__()
+        self._pace = pace
+        self._bars = bars
+        self._rate = rate
+        self._clock = clock
+        self._number = 0
+
+    async def recv(self) -> VideoFrame:
+        """The next frame when it is due. Raises MediaStreamError once the track has ended."""
+        number = self._number
+        self._number += 1
+        await _due(self, number / self._rate)
+        frame = self._bars.draw(number * SPEED // self._rate & ~1, self._clock())
+        frame.pts, frame.time_base = number, Fraction(1, self._rate)
+        return frame
+
+
+class ToneTrack(MediaStreamTrack):
+    """The tone: 440 Hz, mono, 48,000 samples a second in frames of 20 ms."""
+
+    kind = "audio"
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+        self._frames = _tone_frames()
+        self._number = 0
+
+    async def recv(self) -> AudioFrame:
+        """The next frame when it is due. Raises MediaStreamError once the track has ended."""
+        number = self._number
+        self._number += 1
+        await _due(self, number * SAMPLES / SAMPLE_RATE)
+        frame = AudioFrame("s16", "mono", SAMPLES)
+        frame.planes[0].update(self._frames[number % len(self._frames)])
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts, frame.time_base = number * SAMPLES, Fraction(1, SAMPLE_RATE)
+        return frame
+
+
+async def _due(track: BarsTrack | ToneTrack, position: float) -> None:
+    if track.readyState == "live":
+        await track._pace.until(position)
+    # It may have ended meanwhile.
+    if track.readyState != "live":
+        raise MediaStreamError
+
+
+def _tone_frames() -> list[bytes]:
+    """As many frames as end with a whole wave, so that they can follow each other for ever: five, of 44 waves."""
+    count = SAMPLE_RATE // math.gcd(TONE_HZ * SAMPLES, SAMPLE_RATE)
+    waves = array.array(
+        "h",
+        (round(AMPLITUDE * math.sin(2 * math.pi * TONE_HZ * n / SAMPLE_RATE)) for n in range(count * SAMPLES)),
+    ).tobytes()
+    return [waves[at : at + SAMPLES * 2] for at in range(0, len(waves), SAMPLES * 2)]
+
+
+class Pattern:
+    """Sends the test picture and the tone; what arrives is not decoded."""
+
+    name = "pattern"
+
+    def __init__(self, width: int = 640, height: int = 480, rate: int = 15) -> None:
+        """Even numbers of pixels; frames a second."""
+        self._bars = Bars(width, height)
+        self._rate = rate
+        self._sending = Sending()
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Start sending on this leg, and no longer on the one before."""
+        pace = Pace()
+        tracks: list[MediaStreamTrack] = []
+        if Media.AUDIO in media:
+            tracks.append(ToneTrack(pace))
+        if Media.VIDEO in media:
+            tracks.append(BarsTrack(pace, self._bars, self._rate))
+        await self._sending.start(leg, tracks)
+
+    async def detach(self) -> None:
+        """End the tracks."""
+        await self._sending.stop()

@@ -1,0 +1,195 @@
+"""Records what arrives into a WebM file, as it was encoded."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from peer.media.rtp.depacketizer import EncodedFrame
+from peer.media.rtp.incoming import Incoming
+from peer.media.rtp.timeline import Timeline
+from peer.media.rtp.webm import AUDIO_TRACK, VIDEO_TRACK, MatroskaWriter
+from peer.media.tasks import end, in_thread
+from peer.transport.profile import CLOCK_RATES, Kind
+from shared.errors import MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.25
+"When nothing more arrives, what has arrived is written after this time."
+
+MAX_LABEL = 40
+"Characters of a label that become part of a file's name, which may have 255 bytes."
+
+MAX_NAMES = 1_000
+"Recordings of one second and one name, before giving up."
+
+
+class Recorder:
+    """Stores Opus and VP8 without decoding; sends nothing.
+
+    A new leg of the same call goes on in the same file. Pictures begin with a key frame, and again with one where one
+    was lost, so that every picture in the file can be shown.
+    """
+
+    name = "recorder"
+
+    def __init__(self, folder: Path, label: str = "", recorded: Callable[[Path], None] = lambda path: None) -> None:
+        """`folder` is where the file is made; `label`, usually who calls, becomes part of its name.
+
+        `recorded` is called with the file once it is finished, if anything is in it.
+        """
+        self.path: Path | None = None
+        "The file of this call, once it is open."
+        self._folder = folder
+        self._label = label
+        self._recorded = recorded
+        self._recording: Recording | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def attach(self, leg: Leg, media: Media) -> None:
+        """Start to record this leg. Raises MediaError when no file can be made."""
+        await self._stop()
+        if self._recording is not None and self._recording.empty and self._recording.media != media:
+            # Begun for what was asked, before it was known what was agreed.
+            await self.detach()
+        if self._recording is None:
+            await in_thread(lambda: self._create(media))
+        recording = self._recording
+        assert recording is not None
+        self._task = asyncio.create_task(_record(Incoming(leg, media & recording.media), recording))
+
+    async def detach(self) -> None:
+        """Finish the file. It is removed if nothing has arrived."""
+        await self._stop()
+        recording, self._recording = self._recording, None
+        if recording is None or self.path is None:
+            return
+        try:
+            await in_thread(recording.close)
+            if recording.empty:
+                self.path.unlink()
+        except OSError as error:
+            logger.warning("the recording could not be finished: %s", error.strerror)
+        if not recording.empty:
+            self._recorded(self.path)
+
+    async def _stop(self) -> None:
+        task, self._task = self._task, None
+        await end(task)
+
+    def _create(self, media: Media) -> None:
+        """Make a file that only its owner can read, named after the time and the label.
+
+        It is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile.
+        """
+        label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
+        stem = "_".join(filter(None, (f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}", label)))
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for number in range(1, MAX_NAMES):
+                path = self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"
+                try:
+                    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                except FileExistsError:
+                    continue
+                self.path, self._recording = path, Recording(os.fdopen(descriptor, "wb"), media)
+                return
+        except OSError as error:
+            raise MediaError(f"No recording can be made in {self._folder}: {error.strerror}.") from error
+        raise MediaError(f"There are too many recordings in {self._folder}.", "Move some of them elsewhere.")
+
+
+async def _record(incoming: Incoming, recording: Recording) -> None:
+    incoming.open()
+    try:
+        while True:
+            frames = await incoming.next(FLUSH_SECONDS)
+            for frame in frames or ():
+                recording.add(frame)
+            if recording.due or (recording.pending and frames is None):
+                await in_thread(recording.flush)
+    except OSError as error:
+        logger.warning("recording has stopped: %s", error.strerror)
+    finally:
+        incoming.close()
+
+
+class Recording:
+    """Frames of the one call into one file."""
+
+    def __init__(self, file: BinaryIO, media: Media) -> None:
+        """`file` is new and is closed with the recording. Raises OSError."""
+        self.media = media
+        "What the file has tracks for."
+
+        self.empty = True
+        "Whether no frame has come yet."
+        self._file = file
+        try:
+            self._writer = MatroskaWriter(file, audio=Media.AUDIO in media, video=Media.VIDEO in media)
+        except OSError:
+            file.close()
+            raise
+        self._timelines: dict[Kind, Timeline] = {}
+        self._start = 0.0
+        self._picture: int | None = None
+        "When the last picture was, in milliseconds."
+
+    @property
+    def due(self) -> bool:
+        """Whether enough has come to be written."""
+        return self._writer.due
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything has come that is not written."""
+        return self._writer.pending
+
+    def add(self, frame: EncodedFrame) -> None:
+        """Take a frame; the first one is the start of the file."""
+        if self.empty:
+            self.empty, self._start = False, frame.arrived
+        timeline = self._timelines.setdefault(frame.kind, Timeline(frame.kind, self._start))
+        at = round(timeline.place(frame) * 1000 / CLOCK_RATES[frame.kind])
+        if frame.kind == "audio":
+            self._writer.add(AUDIO_TRACK, at, opus_milliseconds(frame.data), frame.data, key=True)
+            return
+        if frame.size is not None:
+            self._writer.set_picture_size(*frame.size)
+        # How long a picture is shown is known with the next one; the last one counts as long as that before it.
+        length = min(at - self._picture, 1000) if self._picture is not None else 0
+        self._picture = at
+        self._writer.add(VIDEO_TRACK, at, length, frame.data, key=frame.key)
+
+    def flush(self) -> None:
+        """Write what has come. Raises OSError."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write the rest and close the file. Raises OSError."""
+        with self._file:
+            self._writer.close()
+
+
+def opus_milliseconds(packet: bytes) -> int:
+    """How long the sound in an Opus packet lasts, rounded up (RFC 6716, 3.1)."""
+    configuration, code = packet[0] >> 3, packet[0] & 3
+    if configuration < 12:
+        tenths = (100, 200, 400, 600)[configuration % 4]
+    elif configuration < 16:
+        tenths = (100, 200)[configuration % 2]
+    else:
+        tenths = (25, 50, 100, 200)[configuration % 4]
+    frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[code]
+    return (tenths * frames + 9) // 10

@@ -1,0 +1,137 @@
+"""Sound and pictures that a file has in the form in which a call carries them: sent as they are, not decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av import CodecContext, VideoFrame
+from av.audio import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+from av.video import VideoStream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+
+from peer.media.tasks import in_thread
+from peer.transport.profile import CLOCK_RATES, Kind
+
+MAX_BITS_PER_SECOND = 1_500_000
+"Of a file whose pictures are sent as they are. They can't be made smaller for a narrow path, as an encoder could."
+
+MAX_GROUP_BYTES = 8 * 1024 * 1024
+"What is kept of the pictures since the last whole one."
+
+PATIENCE = 0.5
+"Seconds after a whole picture in which no other one is made: it may be on its way."
+
+OPUS_HEAD_BYTES = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """20 ms of Opus, usually, or one VP8 picture."""
+
+    kind: Kind
+    data: bytes
+    time: float
+    "When it is due, in seconds from the first start of the file."
+
+    key: bool = True
+    "Whether it can be decoded without the ones before."
+
+    def packet(self) -> Packet[Stream]:
+        """For a sender."""
+        packet = Packet(self.data)
+        packet.time_base = Fraction(1, CLOCK_RATES[self.kind])
+        packet.pts = round(self.time * CLOCK_RATES[self.kind])
+        return packet
+
+
+def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits_per_second: float | None) -> bool:
+    """Whether a call carries what is in this stream: Opus (RFC 7587), or VP8 (RFC 7741) within `size` and the bit rate.
+
+    `bits_per_second` is the whole file's; None for one that doesn't say how long it is.
+    """
+    if isinstance(stream, AudioStream):
+        head = stream.codec_context.extradata or b""
+        # Version 1, at most two channels in the common order, and no gain that a decoder would have to apply.
+        plain = len(head) == OPUS_HEAD_BYTES and head[16:19] == b"\0\0\0" and head[9] in (1, 2)
+        return stream.codec_context.name in ("opus", "libopus") and plain
+    context = stream.codec_context
+    fits = 0 < context.width <= size[0] and 0 < context.height <= size[1]
+    return context.name in ("vp8", "libvpx") and fits and 0 < (bits_per_second or 0) <= MAX_BITS_PER_SECOND
+
+
+class VP8Pictures:
+    """The pictures of a file on their way to a sender.
+
+    Who sees them from the middle on, or has lost one, needs a whole one. If the file has none at that place, pictures
+    are decoded and given to the sender's encoder until it has.
+    """
+
+    def __init__(self) -> None:
+        self._group: list[Encoded] = []
+        "Since the last whole picture."
+
+        self._size = 0
+        self._wanted = False
+        self._last = -1
+        self._decoder: VideoCodecContext | None = None
+        "While pictures are decoded."
+
+    def _packet(self, picture: Encoded) -> Packet[Stream]:
+        packet = picture.packet()
+        # Two pictures with one timestamp would be taken for one (RFC 7741, section 4.1).
+        self._last = max(packet.pts or 0, self._last + 1)
+        packet.pts = self._last
+        return packet
+
+    def want_key_frame(self) -> None:
+        """The other side needs a whole picture."""
+        self._wanted = True
+
+    async def next(self, picture: Encoded) -> Packet[Stream] | VideoFrame | None:
+        """What to send for the next picture of the file; nothing for one that isn't shown, while decoding."""
+        if picture.key:
+            self._group, self._size, self._decoder = [], 0, None
+        start = self._group[0].time if self._group else picture.time
+        self._keep(picture)
+        wanted, self._wanted = self._wanted, False
+        if wanted and self._decoder is None and self._group and picture.time - start > PATIENCE:
+            self._decoder = _decoder()
+            return await in_thread(lambda: self._decode(tuple(self._group)))
+        if self._decoder is None:
+            return self._packet(picture)
+        return await in_thread(lambda: self._decode((picture,)))
+
+    def _keep(self, picture: Encoded) -> None:
+        self._group.append(picture)
+        self._size += len(picture.data)
+        if self._size > MAX_GROUP_BYTES:
+            # Too much to decode in one go; the next whole picture of the file has to do.
+            self._group, self._size = [], 0
+
+    def _decode(self, pictures: Iterable[Encoded]) -> VideoFrame | None:
+        """The last picture that is shown."""
+        shown = None
+        for picture in pictures:
+            try:
+                frames = self._decoder.decode(Packet(picture.data)) if self._decoder else []
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                # A picture that was a key frame in the file is not to become one in the call.
+                frame.pict_type = PictureType.NONE
+                frame.pts, frame.time_base = round(picture.time * CLOCK_RATES["video"]), Fraction(1, 90_000)
+                shown = frame
+        return shown
+
+
+def _decoder() -> VideoCodecContext:
+    decoder = CodecContext.create("vp8", "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    return decoder

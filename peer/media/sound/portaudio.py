@@ -1,0 +1,186 @@
+"""Sound through PortAudio, for machines without PulseAudio and PipeWire: ALSA, JACK, macOS, Windows.
+
+Needs the package sounddevice, the extra `sound`, and on Linux the library libportaudio2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import sounddevice
+
+from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone
+from peer.media.tasks import in_thread
+from shared.errors import MediaError
+
+KEPT_BLOCKS = 8
+"Blocks of a microphone that may wait; then the oldest is dropped."
+
+AHEAD_BLOCKS = 3
+"Blocks that a speaker keeps ahead."
+
+
+class _Stream(Protocol):
+    """What sounddevice's raw streams have in common."""
+
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class PortAudio:
+    """The devices that PortAudio finds."""
+
+    async def listen(self, device: str) -> PortAudioSource:
+        """Open an input device, by its number or a part of its name."""
+        source = PortAudioSource()
+        await _opened(source, device)
+        return source
+
+    async def speak(self, device: str) -> PortAudioSink:
+        """Open an output device, by its number or a part of its name."""
+        sink = PortAudioSink()
+        await _opened(sink, device)
+        return sink
+
+
+class PortAudioSource:
+    """An input stream. PortAudio calls from a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._blocks: asyncio.Queue[bytes | None] = asyncio.Queue(KEPT_BLOCKS)
+        self._stream: _Stream | None = None
+
+    def open(self, device: str) -> None:
+        """Open the device; it takes a moment. Raises MediaError."""
+        self._stream = _open(
+            "microphone",
+            lambda: sounddevice.RawInputStream(
+                samplerate=SAMPLE_RATE,
+                blocksize=SAMPLES,
+                channels=1,
+                dtype="int16",
+                latency="low",
+                device=_named(device),
+                callback=self._heard,
+                finished_callback=self._finished,
+            ),
+        )
+
+    async def read(self) -> bytes:
+        """As SoundSource says."""
+        block = await self._blocks.get()
+        if block is None:
+            raise SoundGone
+        return block
+
+    async def close(self) -> None:
+        """As SoundSource says."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await in_thread(stream.close)
+
+    def _heard(self, data: Any, frames: int, time: object, status: object) -> None:
+        self._tell(bytes(data))
+
+    def _finished(self) -> None:
+        self._tell(None)
+
+    def _tell(self, block: bytes | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._put, block)
+
+    def _put(self, block: bytes | None) -> None:
+        if self._blocks.full():
+            self._blocks.get_nowait()
+        self._blocks.put_nowait(block)
+
+
+class PortAudioSink:
+    """An output stream. What isn't there in time is silence."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[bytes] = deque()
+        self._ended = False
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stream: _Stream | None = None
+
+    def open(self, device: str) -> None:
+        """Open the device; it takes a moment. Raises MediaError."""
+        self._stream = _open(
+            "speaker",
+            lambda: sounddevice.RawOutputStream(
+                samplerate=SAMPLE_RATE,
+                blocksize=SAMPLES,
+                channels=2,
+                dtype="int16",
+                latency="low",
+                device=_named(device),
+                callback=self._play,
+                finished_callback=self._finished,
+            ),
+        )
+
+    async def write(self, samples: bytes) -> None:
+        """As SoundSink says."""
+        for at in range(0, len(samples), PLAYED_BYTES):
+            while len(self._waiting) >= AHEAD_BLOCKS and not self._ended:
+                self._room.clear()
+                await self._room.wait()
+            if self._ended:
+                raise SoundGone
+            self._waiting.append(samples[at : at + PLAYED_BYTES].ljust(PLAYED_BYTES, b"\0"))
+
+    async def close(self, *, drain: bool = False) -> None:
+        """As SoundSink says."""
+        while drain and self._waiting and not self._ended:
+            self._room.clear()
+            await self._room.wait()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await in_thread(stream.close)
+
+    def _play(self, out: Any, frames: int, time: object, status: object) -> None:
+        try:
+            out[:] = self._waiting.popleft()
+        except IndexError:
+            out[:] = bytes(PLAYED_BYTES)
+        self._tell()
+
+    def _finished(self) -> None:
+        self._ended = True
+        self._tell()
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._room.set)
+
+
+async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
+    try:
+        await in_thread(lambda: stream.open(device))
+    except BaseException:
+        await stream.close()
+        raise
+
+
+def _named(device: str) -> int | str | None:
+    return int(device) if device.isdecimal() else device or None
+
+
+def _open(word: str, make: Callable[[], _Stream]) -> _Stream:
+    try:
+        stream = make()
+        stream.start()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        said = str(error).splitlines()[0].rstrip(".")
+        raise MediaError(
+            f"The {word} can't be opened: {said}.", "`python -m sounddevice` lists the devices."
+        ) from error
+    return stream

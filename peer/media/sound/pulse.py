@@ -1,0 +1,157 @@
+"""Sound through PulseAudio or PipeWire, by the programs parec and pacat (Debian: pulseaudio-utils)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+
+from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone
+from peer.media.tasks import end_process
+from shared.errors import MediaError
+
+PROGRAMS = ("parec", "pacat", "pactl")
+
+HEARD_MS = 20
+"What parec collects before it hands it over."
+
+PLAYED_MS = 50
+"What pacat keeps ahead, so that a late packet isn't heard."
+
+PIPE_BYTES = 4096
+"What may wait in the pipe to pacat, the least that Linux gives: 21 ms. What waits there is heard later."
+
+ANSWER_SECONDS = 3.0
+
+COMMON = (
+    "--raw",
+    "--format=s16le",
+    f"--rate={SAMPLE_RATE}",
+    "--client-name=Copybara Relay",
+    "--property=media.role=phone",  # desktops lower music for it, and cancel the echo
+)
+
+
+class Pulse:
+    """The sound server of the user whose session this is, or the one that PULSE_SERVER names."""
+
+    @staticmethod
+    async def answers() -> bool:
+        """Whether there is a server."""
+        try:
+            await _pactl("info")
+        except MediaError:
+            return False
+        return True
+
+    async def listen(self, device: str) -> PulseSource:
+        """Open a source."""
+        await _require(device, "source", "microphone")
+        return PulseSource(
+            await _start("parec", *COMMON, "--channels=1", f"--latency-msec={HEARD_MS}", *_device(device))
+        )
+
+    async def speak(self, device: str) -> PulseSink:
+        """Open a sink."""
+        await _require(device, "sink", "speaker")
+        return PulseSink(
+            await _start("pacat", *COMMON, "--channels=2", f"--latency-msec={PLAYED_MS}", *_device(device))
+        )
+
+
+class PulseSource:
+    """A running parec."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self._stdout = process.stdout
+
+    async def read(self) -> bytes:
+        """As SoundSource says."""
+        try:
+            return await self._stdout.readexactly(HEARD_BYTES)
+        except asyncio.IncompleteReadError:
+            raise SoundGone from None
+
+    async def close(self) -> None:
+        """As SoundSource says."""
+        await end_process(self._process)
+
+
+class PulseSink:
+    """A running pacat."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        self._process = process
+        self._stdin = process.stdin
+        pipe = self._stdin.transport.get_extra_info("pipe")
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._stdin.transport.set_write_buffer_limits(high=0)
+
+    async def write(self, samples: bytes) -> None:
+        """As SoundSink says."""
+        try:
+            self._stdin.write(samples)
+            await self._stdin.drain()
+        except ConnectionError:
+            raise SoundGone from None
+
+    async def close(self, *, drain: bool = False) -> None:
+        """As SoundSink says."""
+        self._stdin.close()
+        if drain:
+            # pacat ends by itself once it has played everything.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._process.wait()
+        await end_process(self._process)
+        # That pacat ended with sound left to play is no error: Python 3.11.2 would report it.
+        with contextlib.suppress(ConnectionError):
+            await self._stdin.wait_closed()
+
+
+async def _require(device: str, kind: str, word: str) -> None:
+    """Raise MediaError, with the names that there are, if there is no device of that name."""
+    if not device or device.startswith("@DEFAULT_"):
+        return
+    names = [line.split("\t")[1] for line in (await _pactl("list", "short", f"{kind}s")).splitlines() if "\t" in line]
+    if device not in names:
+        raise MediaError(f"There is no {word} {device!r}.", f"There are: {', '.join(names) or 'none'}.")
+
+
+def _device(name: str) -> list[str]:
+    return [f"--device={name}"] if name else []
+
+
+async def _start(program: str, *arguments: str) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            program,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE if program == "pacat" else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if program != "pacat" else asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=HEARD_BYTES * 4,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+    except OSError as error:
+        raise MediaError(f"{program} can't be started: {error.strerror}.", "Install pulseaudio-utils.") from error
+
+
+async def _pactl(*arguments: str) -> str:
+    """What pactl prints. Raises MediaError when there is no server, or none that answers."""
+    process = await _start("pactl", *arguments)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        raise SoundGone from None
+    finally:
+        await end_process(process)
+    if process.returncode:
+        raise SoundGone
+    return out.decode("utf-8", "replace")

@@ -1,0 +1,161 @@
+"""The speaker of this machine, playing what arrives on a leg."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import av
+from av import AudioResampler, CodecContext
+from av.audio.codeccontext import AudioCodecContext
+from av.packet import Packet
+
+from peer.media.rtp.depacketizer import EncodedFrame
+from peer.media.rtp.incoming import Incoming
+from peer.media.sound.types import SAMPLE_RATE, SoundSink, SoundSystem
+from peer.media.tasks import end
+from shared.errors import MediaError
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+WAITING_FRAMES = 5
+"Frames that may wait for the speaker after a burst; then the oldest is dropped."
+
+WATCHED_FRAMES = 25
+"Half a second. If in all of it some frames waited they would for ever, and everything be heard that much later."
+
+PATIENCE = 0.015
+"Seconds that a missing packet is waited for: until the one after the next has come."
+
+CONCEALED_BLOCKS = 5
+"How many lost packets in a row are played as a fading echo of what was before; then there is silence."
+
+RETRY_SECONDS = 1.0
+"Between two tries to open a device that has gone."
+
+
+class Sound:
+    """Opus packets in, samples for a speaker out. Not aiortc's decoder, whose jitter buffer holds back 80 ms."""
+
+    def __init__(self) -> None:
+        codec = CodecContext.create("libopus", "r")
+        assert isinstance(codec, AudioCodecContext)
+        self._codec = codec
+        self._codec.sample_rate = SAMPLE_RATE
+        self._codec.layout = "stereo"
+        self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
+        self._last = b""
+        self._due = 0
+        "The RTP timestamp of what comes next."
+
+    def add(self, frame: EncodedFrame) -> Iterator[bytes]:
+        """What to play: something in the place of packets that are missing before this one, then its own samples.
+
+        All 16-bit stereo. A damaged packet gives nothing.
+        """
+        samples = b"".join(self._samples(frame.data))
+        if not samples:
+            return
+        missing = (frame.timestamp - self._due) * 4 // len(self._last) if self._last and not frame.restarted else 0
+        for _ in range(min(missing, CONCEALED_BLOCKS)):
+            # Without it the speaker would run empty, and start again with a pause.
+            self._last = _softer(self._last)
+            yield self._last
+        self._last, self._due = samples, frame.timestamp + len(samples) // 4
+        yield samples
+
+    def _samples(self, data: bytes) -> Iterator[bytes]:
+        try:
+            frames = self._codec.decode(Packet(data))
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            for stereo in self._resampler.resample(frame):
+                yield bytes(stereo.planes[0])[: stereo.samples * 4]
+
+
+class Speaker:
+    """An open speaker. It stays open from call leg to call leg, and is opened again when it has gone."""
+
+    def __init__(self, system: SoundSystem, device: str) -> None:
+        self._system = system
+        self._device = device
+        self._sink: SoundSink | None = None
+        self._frames: asyncio.Queue[bytes] = asyncio.Queue(WAITING_FRAMES)
+        self._playing: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the device. Raises MediaError."""
+        self._sink = await self._system.speak(self._device)
+        self._playing = asyncio.create_task(self._play())
+
+    async def attach(self, leg: Leg) -> None:
+        """Play what arrives on this leg, and no longer that of the one before."""
+        await self.detach()
+        self._hearing = asyncio.create_task(self._hear(Incoming(leg, Media.AUDIO, patience=PATIENCE)))
+
+    async def detach(self) -> None:
+        """Play nothing any more."""
+        hearing, self._hearing = self._hearing, None
+        await end(hearing)
+
+    async def close(self) -> None:
+        """Let go of the device."""
+        await self.detach()
+        playing, self._playing = self._playing, None
+        await end(playing)
+        await self._let_go()
+
+    async def _hear(self, incoming: Incoming) -> None:
+        sound = Sound()
+        incoming.open()
+        try:
+            while True:
+                for frame in await incoming.next() or ():
+                    for samples in sound.add(frame):
+                        self._put(samples)
+        finally:
+            incoming.close()
+
+    def _put(self, samples: bytes) -> None:
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(samples)
+
+    async def _play(self) -> None:
+        least = WAITING_FRAMES
+        for number in itertools.count(1):
+            samples = await self._frames.get()
+            least = min(least, self._frames.qsize())
+            if number % WATCHED_FRAMES == 0:
+                if least:
+                    self._frames.get_nowait()
+                least = WAITING_FRAMES
+            try:
+                if self._sink is None:
+                    self._sink = await self._system.speak(self._device)
+                await self._sink.write(samples)
+            except MediaError as error:
+                if self._sink is not None:
+                    logger.warning("the speaker has gone: %s", error.sentence)
+                await self._let_go()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _let_go(self) -> None:
+        if self._sink is not None:
+            await self._sink.close()
+            # Only now: who is cancelled before leaves it to `close`.
+            self._sink = None
+
+
+def _softer(samples: bytes) -> bytes:
+    return array.array("h", (sample // 2 for sample in array.array("h", samples))).tobytes()

@@ -1,0 +1,100 @@
+"""The machine's own microphone and speaker, whichever sound system it has."""
+
+from __future__ import annotations
+
+import array
+import shutil
+from fractions import Fraction
+from typing import Protocol
+
+from av import AudioFrame
+
+from shared.config.schema import Devices
+from shared.errors import MediaError
+
+SAMPLE_RATE = 48_000
+
+SAMPLES = 960
+"Samples of a block: 20 ms."
+
+BLOCK_SECONDS = SAMPLES / SAMPLE_RATE
+
+HEARD_BYTES = SAMPLES * 2
+"A block from a microphone: 16 bits, mono."
+
+PLAYED_BYTES = SAMPLES * 4
+"A block for a speaker: 16 bits, stereo."
+
+
+def stereo(samples: bytes, position: int) -> AudioFrame:
+    """A frame of 16-bit stereo samples at 48 kHz that begins at `position`, in samples."""
+    frame = AudioFrame("s16", "stereo", len(samples) // 4)
+    frame.planes[0].update(samples)
+    frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, position, Fraction(1, SAMPLE_RATE)
+    return frame
+
+
+def on_both_sides(mono: bytes) -> bytes:
+    """16-bit mono samples as stereo ones, as loud. FFmpeg would make them 3 dB softer."""
+    one = array.array("h", mono)
+    both = array.array("h", bytes(len(one) * 4))
+    both[0::2] = both[1::2] = one
+    return both.tobytes()
+
+
+class SoundGone(MediaError):
+    """The sound system doesn't answer any more.
+
+    Check that it is running and that the device is there.
+    """
+
+
+class SoundSource(Protocol):
+    """An open microphone."""
+
+    async def read(self) -> bytes:
+        """The next HEARD_BYTES. Raises SoundGone when there will be no more."""
+
+    async def close(self) -> None:
+        """Let go of the device."""
+
+
+class SoundSink(Protocol):
+    """An open speaker."""
+
+    async def write(self, samples: bytes) -> None:
+        """Take whole stereo samples; wait while as much is waiting as keeps the sound unbroken. Raises SoundGone."""
+
+    async def close(self, *, drain: bool = False) -> None:
+        """Let go of the device; with `drain`, once all that was written has been played."""
+
+
+class SoundSystem(Protocol):
+    """What gives access to the devices."""
+
+    async def listen(self, device: str) -> SoundSource:
+        """Open a microphone by its name; empty is the system's default. Raises MediaError."""
+
+    async def speak(self, device: str) -> SoundSink:
+        """Open a speaker by its name; empty is the system's default. Raises MediaError."""
+
+
+async def open_sound(settings: Devices) -> SoundSystem:
+    """The configured sound system, or the one that is there. Raises MediaError when none is."""
+    if settings.sound in ("auto", "pulse"):
+        from peer.media.sound.pulse import PROGRAMS, Pulse
+
+        if all(map(shutil.which, PROGRAMS)) and await Pulse.answers():
+            return Pulse()
+    if settings.sound in ("auto", "portaudio"):
+        try:
+            from peer.media.sound.portaudio import PortAudio
+
+            return PortAudio()
+        except (ImportError, OSError):  # the package, or the library that it loads
+            pass
+    raise MediaError(
+        "There is no sound system to talk through.",
+        "For PulseAudio and PipeWire install pulseaudio-utils, else libportaudio2 and `pip install "
+        "copybara-relay[sound]`; then run this program as the user whose desktop it is.",
+    )

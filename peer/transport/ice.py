@@ -1,0 +1,276 @@
+"""ICE that can only touch the overlay: one host candidate, one remote address, no STUN or TURN server, no mDNS.
+
+Private names of aioice are used here and nowhere else; tests/peer/transport/test_private_names.py lists them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import cast
+
+from aioice import Candidate, Connection, ConnectionClosed, stun
+from aioice.candidate import candidate_priority
+from aioice.ice import ICE_COMPLETED, ICE_FAILED, CandidatePair, ConnectionEvent, StunProtocol
+
+from peer.overlay import Address
+from peer.transport.udp_socket import OverlayPort, Refusal
+from shared.secrets.handshake import IceCredentials
+
+# aioice writes addresses into its log at INFO. Who needs them asks for this logger by name.
+logging.getLogger("aioice").setLevel(logging.WARNING)
+
+FOUNDATION = "overlay"
+"The same for everybody: aioice's is an MD5 of the address, which anybody can undo by trying (RFC 8445, 5.1.1.3)."
+
+COMPONENT = 1
+
+MAX_REMOTE_PORTS = 8
+"Ports of the other node that checks are taken from before one is chosen. It has one; the rest is room for restarts."
+
+CHECK_SECONDS = 0.2
+MAX_COPIES = 50
+"""Between copies of a check that waits for an answer, and how many are sent: for the first ten seconds.
+
+aioice's own timers double the wait from half a second on, as RFC 8489, section 6.2.1, has it for the sake of servers
+that many clients ask. Here are two nodes; after five lost packets the next copy would take eight seconds."""
+
+MAX_WAITING = 512
+"Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
+
+
+def host_candidate(address: Address, port: int) -> Candidate:
+    """The one kind of candidate there is: a host candidate (RFC 8445, section 5.1.1.1)."""
+    return Candidate(
+        foundation=FOUNDATION,
+        component=COMPONENT,
+        transport="udp",
+        priority=candidate_priority(COMPONENT, "host"),
+        host=str(address),
+        port=port,
+        type="host",
+    )
+
+
+class PortShare(StunProtocol):
+    """A connection's share of an OverlayPort, in the place of the socket that aioice would open for it."""
+
+    def __init__(self, connection: OverlayConnection, port: OverlayPort) -> None:
+        super().__init__(connection)
+        self.port = port
+        self.username = connection.local_username
+        self.local_candidate = host_candidate(port.local, port.port)
+        self._connection = connection
+        self._checks: dict[int, stun.Message] = {}
+
+    # What the port calls.
+
+    def check_received(self, request: stun.Message, remote_port: int) -> None:
+        self._connection.request_received(request, self._address(remote_port), self)
+
+    def answer_received(self, answer: stun.Message, remote_port: int) -> None:
+        self.transactions[answer.transaction_id].response_received(answer, self._address(remote_port))
+
+    def payload_received(self, datagram: bytes) -> None:
+        self._connection.data_received(datagram, COMPONENT)
+
+    def port_lost(self) -> None:
+        self.connection_lost(None)
+
+    def _address(self, remote_port: int) -> tuple[str, int]:
+        return self.port.address_at(remote_port)
+
+    # What aioice calls.
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """Make a check and return its authenticated answer."""
+        if retransmissions == 0:
+            # aioice gives a consent check half a second. Overlays have longer round trips; so it gets one and a half.
+            retransmissions = 1
+        remote_port = addr[1]
+        self._checks[remote_port] = request
+        copies = asyncio.create_task(self._send_copies(request, remote_port))
+        try:
+            answer = await super().request(request, addr, integrity_key, retransmissions)
+        finally:
+            copies.cancel()
+            if self._checks.get(remote_port) is request:
+                del self._checks[remote_port]
+        self._connection.heard_at(remote_port)
+        return answer
+
+    async def _send_copies(self, request: stun.Message, remote_port: int) -> None:
+        for _ in range(MAX_COPIES):
+            await asyncio.sleep(CHECK_SECONDS)
+            self.send_stun(request, self._address(remote_port))
+
+    def check_again(self, remote_port: int) -> None:
+        """Send the check that waits for an answer from that port once more, without waiting for its timer."""
+        request = self._checks.get(remote_port)
+        if request is not None:
+            self.send_stun(request, self._address(remote_port))
+
+    async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.port.send(data, addr[1])
+
+    def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
+        self.port.send(bytes(message), addr[1])
+
+    async def close(self) -> None:
+        """Give the share back. The port stays open: it is the call's, not the connection's."""
+        self.port.release(self)
+
+
+class OverlayConnection(Connection):
+    """An ICE connection between two overlay addresses, with credentials that both sides know beforehand.
+
+    It answers checks from the moment it is made. It never fails by itself: the call has its own patience, and ends
+    the attempt with `close`.
+    """
+
+    def __init__(self, port: OverlayPort, *, controlling: bool, local: IceCredentials, remote: IceCredentials) -> None:
+        super().__init__(controlling, local_username=local.username, local_password=local.password)
+        self.remote_username = remote.username
+        self.remote_password = remote.password
+
+        self.first_heard: float | None = None
+        "When the first authenticated check or answer came, on the monotonic clock."
+
+        self.last_heard: float | None = None
+        "When the last authenticated check or answer came, on the monotonic clock."
+
+        self._port = port
+        self._share = PortShare(self, port)
+        port.register(self._share)
+        self._protocols.append(self._share)
+        self._local_candidates.append(self._share.local_candidate)
+
+    @property
+    def remote_address(self) -> tuple[str, int] | None:
+        """The chosen remote address and port, or None before there is one."""
+        pair = self._nominated.get(COMPONENT)
+        return pair.remote_addr if pair is not None else None
+
+    async def gather_candidates(self) -> None:
+        """Do nothing: the port is the one candidate, and no other socket is ever opened."""
+
+    async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
+        """Add the other node's port. Anything but a host candidate at the port's remote address is ignored.
+
+        So is the end of candidates, after which aioice would give up by itself.
+        """
+        if remote_candidate is None or self._closing:
+            return
+        candidate = host_candidate(self._port.remote, remote_candidate.port)
+        if (
+            remote_candidate.type == "host"
+            and remote_candidate.component == COMPONENT
+            and remote_candidate.transport.lower() == "udp"
+            and remote_candidate.host == candidate.host
+            and 0 < remote_candidate.port < 2**16
+        ):
+            self._add_remote_candidate(candidate, candidate.host)
+            if self._early_checks_done:
+                self._start_checks()
+
+    async def connect(self) -> None:
+        """Connect to the remote candidate, or to where the first authenticated check comes from.
+
+        aioice's own paces its checks by 20 ms and polls for candidates. With one pair there is nothing to pace
+        (RFC 8445, section 6.1.4.1): all that happens here happens because a datagram came. Raises ConnectionError
+        when the connection is closed meanwhile.
+        """
+        if self._closing or self._port.closed:
+            raise ConnectionError("The connection or its port is closed")
+        for early_check in self._early_checks:
+            self.check_incoming(*early_check)
+        self._early_checks.clear()
+        self._early_checks_done = True
+        self._start_checks()
+        result = await self._check_list_state.get()
+        for pair in self._check_list:
+            if pair.task is not None:
+                pair.task.cancel()
+        address = self.remote_address
+        if result != ICE_COMPLETED or address is None:
+            raise ConnectionError("The connection was closed before it was up")
+        self._port.claim(address[1], self._share, chosen=True)
+        # Consent to send, for as long as the connection lives (RFC 7675).
+        self._query_consent_task = asyncio.create_task(self.query_consent())
+
+    def check_again(self) -> None:
+        """Send the checks that wait for an answer once more: there is word that the other side can take them now."""
+        for pair in self._check_list:
+            if pair.state is CandidatePair.State.IN_PROGRESS:
+                self._share.check_again(pair.remote_addr[1])
+
+    def _start_checks(self) -> None:
+        for pair in self._check_list:
+            if pair.state in (CandidatePair.State.FROZEN, CandidatePair.State.WAITING):
+                self.check_start_task(pair)
+
+    def heard_at(self, remote_port: int) -> None:
+        """Note that an authenticated message came from that port."""
+        self.last_heard = time.monotonic()
+        self.first_heard = self.first_heard or self.last_heard
+        self._port.claim(remote_port, self._share)
+
+    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """Answer a check that knows our password; be silent to everything else, where aioice would send an error."""
+        if self._closing:
+            return
+        username = message.attributes.get("USERNAME", "")
+        if not self._valid_username(username) or not message.check_message_integrity(self.local_password.encode()):
+            self._port.refuse(Refusal.UNAUTHENTICATED)
+        elif (
+            message.message_method is not stun.Method.BINDING
+            or "PRIORITY" not in message.attributes
+            or not self._takes_checks_from(addr[1])
+        ):
+            self._port.refuse(Refusal.UNEXPECTED)
+        else:
+            super().request_received(message, addr, protocol)
+
+    def _takes_checks_from(self, remote_port: int) -> bool:
+        if self.remote_address is not None:
+            return remote_port == self.remote_address[1]
+        known = {candidate.port for candidate in self._remote_candidates}
+        known.update(early[1][1] for early in self._early_checks)
+        return remote_port in known or len(known) < MAX_REMOTE_PORTS
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """Handle an authenticated check: it makes the sender's port a candidate and is answered by a check of ours.
+
+        If one of ours is under way already, it is sent again at once (RFC 8445, section 7.3.1.4), which aioice
+        leaves to its timer: after a long wait for the other side that timer is many seconds off.
+        """
+        self.heard_at(addr[1])
+        super().check_incoming(message, addr, protocol)
+        for pair in self._check_list:
+            if pair.remote_addr == addr and pair.state is CandidatePair.State.IN_PROGRESS:
+                cast(PortShare, protocol).check_again(addr[1])
+
+    def protocol_lost(self, protocol: StunProtocol) -> None:
+        """End reading, or the attempt to connect: the port is gone."""
+        super().protocol_lost(protocol)
+        if not self._check_list_done:
+            self._check_list_done = True
+            self._check_list_state.put_nowait(ICE_FAILED)
+
+    async def get_event(self) -> ConnectionEvent:
+        """Wait for the end of the connection, also when it has ended already: aiortc would ask for ever then."""
+        return await super().get_event() or ConnectionClosed()
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Keep a datagram for the reader, unless too many wait already."""
+        if self._queue.qsize() < MAX_WAITING:
+            super().data_received(data, component)
+        else:
+            self._port.refuse(Refusal.OVERRUN)

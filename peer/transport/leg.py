@@ -1,0 +1,226 @@
+"""One leg of a call: a secured transport between two overlay addresses, made from a handshake.
+
+ICE with derived credentials (RFC 8445), DTLS-SRTP with a pinned certificate (RFC 5763), the control channel over SCTP
+(RFC 8831) and RTP of the fixed profile. The caller is ICE's controlling side and DTLS's server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from aiortc import MediaStreamTrack, RTCIceParameters, RTCRtpSender
+
+from peer.transport.control import ControlChannel
+from peer.transport.ice import OverlayConnection, host_candidate
+from peer.transport.ortc import ControlTransport, DecodingReceiver, PinnedDtlsTransport, RtpSink, make_ice_transport
+from peer.transport.profile import MEDIA, Kind, send_parameters
+from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.transport_cc import TransportFeedback
+from peer.transport.udp_socket import OverlayPort
+from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
+from shared.media import Media
+from shared.secrets.handshake import Handshake, Role
+
+
+class Leg:
+    """One try to reach the other side, and the connection if it succeeds.
+
+    It answers the other side's checks from the moment it is made. Whoever makes it closes it; the port stays open.
+    """
+
+    def __init__(self, port: OverlayPort, handshake: Handshake, *, remote_port: int | None) -> None:
+        """Prepare a leg on `port`. `remote_port` None waits for the other side's first check and learns it there."""
+        caller = handshake.role is Role.CALLER
+        self.closed = asyncio.Event()
+        "Set when the leg is gone: closed by either side, or given up by ICE after half a minute of silence."
+
+        self.on_first_media: Callable[[Media], None] | None = None
+        "Called when the first packet of a kind arrives. To be set before anything is awaited after `connect`."
+
+        self.before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] | None = None
+        "Puts something before every track of sound that is sent from now on."
+
+        self.sound_free = asyncio.Event()
+        "Cleared while something is said before a sound that isn't sent as a track, which has to wait for it."
+
+        self.sound_free.set()
+
+        self._port = port
+        self._remote_port = remote_port
+        self._connection = OverlayConnection(
+            port, controlling=caller, local=handshake.local_ice, remote=handshake.remote_ice
+        )
+        self._ice = make_ice_transport(self._connection)
+        self._dtls = PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=not caller)
+        self._sctp = ControlTransport(self._dtls)
+        self.control = ControlChannel(self._sctp, on_close=self._end)
+        "The control channel. What is sent before it is open waits."
+
+        self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
+        "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
+        self._dtls.sinks.append(self.feedback.received)
+
+        self._cname = secrets.token_urlsafe(12)
+        self._senders: dict[Kind, RTCRtpSender] = {}
+        self._receivers: dict[Kind, DecodingReceiver] = {}
+        self._closing = asyncio.Lock()
+        self._dtls.on("statechange", self._state_changed)
+        self._dtls.on_first_media = self._first_media
+
+    async def connect(self) -> None:
+        """Connect, for as long as it takes; once.
+
+        Returns when media can be sent; the control channel opens by itself a little later. Raises WrongIdentity if
+        the other side isn't the pinned one, and LegFailed if the leg is closed meanwhile or the handshake fails.
+        """
+        if self._ice.state != "new" or self.closed.is_set():
+            raise LocalProtocolError("A leg connects once.")
+        if self._remote_port is not None:
+            await self._connection.add_remote_candidate(host_candidate(self._port.remote, self._remote_port))
+        await self._ice.start(
+            RTCIceParameters(
+                usernameFragment=self._connection.remote_username, password=self._connection.remote_password
+            )
+        )
+        if self._ice.state == "completed":
+            await self._dtls.connect()
+        if self._dtls.refused_identity:
+            raise WrongIdentity()
+        if not self.connected:
+            raise LegFailed()
+        await self._sctp.connect()
+
+    def check_again(self) -> None:
+        """While it connects: don't wait for a timer to send the next check."""
+        self._connection.check_again()
+
+    @property
+    def connected(self) -> bool:
+        """Whether media and messages can be sent now."""
+        return self._dtls.state == "connected" and not self.closed.is_set()
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """Our own overlay address and port."""
+        return str(self._port.local), self._port.port
+
+    @property
+    def remote_address(self) -> tuple[str, int] | None:
+        """The other side's overlay address and port; None before they are known."""
+        return self._connection.remote_address
+
+    @property
+    def first_heard(self) -> float | None:
+        """When the other side's first check or answer came, on the monotonic clock; None if never."""
+        return self._connection.first_heard
+
+    @property
+    def last_heard(self) -> float | None:
+        """When the other side was last heard for certain, on the monotonic clock; None if never.
+
+        Every check, answer and packet that only the other side can have sent counts. Without media that is one about
+        every five seconds (RFC 7675).
+        """
+        heard = [moment for moment in (self._connection.last_heard, self._dtls.last_heard) if moment is not None]
+        return max(heard, default=None)
+
+    @property
+    def exported(self) -> bytes:
+        """32 bytes that only the two ends of this leg know (RFC 5705). Raises LocalProtocolError before `connect`."""
+        if not self._dtls.encrypted:
+            raise LocalProtocolError("Nothing can be exported from a leg that was never connected.")
+        return self._dtls.exported
+
+    @property
+    def counters(self) -> MediaCounters:
+        """What has arrived, decoded or not."""
+        return self._dtls.counters
+
+    async def send(self, track: MediaStreamTrack) -> None:
+        """Encode a track and send it until it ends, in the place of the one of its kind that was sent before.
+
+        Frames are encoded (Opus, VP8); a track of encoded packets is sent as it is. Raises LegFailed if the leg isn't
+        connected.
+        """
+        if track.kind not in MEDIA:
+            raise LocalProtocolError("A leg carries audio and video only.")
+        if not self.connected:
+            raise LegFailed("The other side can't be reached any more.")
+        kind: Kind = track.kind
+        if kind == "audio" and self.before_sound is not None:
+            track = self.before_sound(track)
+        await self.stop_sending(kind)
+        self._senders[kind] = sender = RTCRtpSender(track, self._dtls)
+        await sender.send(send_parameters(kind, cname=self._cname))
+
+    def sends(self, kind: Kind) -> bool:
+        """Whether a track of that kind is being sent, or was and has ended by itself."""
+        return kind in self._senders
+
+    async def stop_sending(self, kind: Kind) -> None:
+        """Stop sending a kind, and the track that was sent."""
+        sender = self._senders.pop(kind, None)
+        if sender is not None:
+            await sender.stop()
+
+    async def receive(self, kind: Kind) -> MediaStreamTrack:
+        """Start to decode a kind and return the track of its frames. It ends with the leg or `stop_receiving`.
+
+        May be called before `connect`, so that the first frame isn't missed. Raises LegFailed if the leg is closed.
+        """
+        if self.closed.is_set():
+            raise LegFailed("The other side can't be reached any more.")
+        await self.stop_receiving(kind)
+        self._receivers[kind] = receiver = DecodingReceiver(kind, self._dtls)
+        await receiver.start()
+        return receiver.decoded
+
+    async def stop_receiving(self, kind: Kind) -> None:
+        """Stop decoding a kind; its packets are counted and go to sinks as before."""
+        receiver = self._receivers.pop(kind, None)
+        if receiver is not None:
+            await receiver.stop()
+
+    def tap(self, sink: RtpSink) -> None:
+        """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival."""
+        self._dtls.sinks.append(sink)
+
+    def untap(self, sink: RtpSink) -> None:
+        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        if sink in self._dtls.sinks:
+            self._dtls.sinks.remove(sink)
+
+    async def send_rtp(self, packet: bytes) -> None:
+        """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
+        await self._dtls.send_rtp(packet)
+
+    async def request_keyframe(self) -> None:
+        """Ask the other side for a whole picture (RFC 4585), for who starts to watch or record in the middle."""
+        await self._dtls.request_keyframe()
+
+    async def close(self) -> None:
+        """End everything that runs for this leg, and tell the other side. The port stays open. May be repeated."""
+        async with self._closing:
+            self._end()
+            for kind in tuple(self._receivers):
+                await self.stop_receiving(kind)
+            for kind in tuple(self._senders):
+                await self.stop_sending(kind)
+            await self._sctp.stop()
+            await self._dtls.stop()
+            await self._ice.stop()
+
+    def _state_changed(self) -> None:
+        if self._dtls.state in ("closed", "failed"):
+            self._end()
+
+    def _end(self) -> None:
+        self.closed.set()
+        self.control.end()
+
+    def _first_media(self, kind: Kind) -> None:
+        if self.on_first_media is not None:
+            self.on_first_media(MEDIA[kind])

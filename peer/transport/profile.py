@@ -1,0 +1,98 @@
+"""The one RTP profile that every side of every leg speaks, so that packets pass from leg to leg untouched.
+
+Nothing is negotiated: payload types, header extension ids and MIDs are the numbers below, for our own encoders, for
+the other node and for a browser. No RTX: what NACK asks for again is sent again as it was (RFC 4585).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiortc.rtcrtpparameters import (
+    RTCRtcpFeedback,
+    RTCRtcpParameters,
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpReceiveParameters,
+    RTCRtpSendParameters,
+)
+
+from shared.media import Media
+
+Kind = Literal["audio", "video"]
+"What aiortc calls a track's kind."
+
+AUDIO_PAYLOAD_TYPE = 111
+VIDEO_PAYLOAD_TYPE = 96
+"RTP payload types (RFC 3551, section 3: both dynamic)."
+
+KINDS: dict[int, Kind] = {AUDIO_PAYLOAD_TYPE: "audio", VIDEO_PAYLOAD_TYPE: "video"}
+"Which kind a payload type carries."
+
+CLOCK_RATES: dict[Kind, int] = {"audio": 48000, "video": 90000}
+"Units of RTP timestamps per second (RFC 7587, section 4.1; RFC 7741, section 4.1)."
+
+MEDIA: dict[Kind, Media] = {"audio": Media.AUDIO, "video": Media.VIDEO}
+"The same kinds as links name them."
+
+MIDS: dict[Kind, str] = {"audio": "0", "video": "1"}
+"Media identifications (RFC 9143), sent in a header extension."
+
+MID_EXTENSION = 1
+ABS_SEND_TIME_EXTENSION = 2
+TRANSPORT_CC_EXTENSION = 3
+"Header extension ids (RFC 8285). Only browsers write the third; transport_cc.py or another browser reads it."
+
+TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+
+def codec(kind: Kind) -> RTCRtpCodecParameters:
+    """Opus (RFC 7587) or VP8 (RFC 7741)."""
+    if kind == "audio":
+        return RTCRtpCodecParameters(
+            mimeType="audio/opus",
+            clockRate=CLOCK_RATES[kind],
+            channels=2,
+            payloadType=AUDIO_PAYLOAD_TYPE,
+            parameters={"minptime": 10, "useinbandfec": 1},
+        )
+    return RTCRtpCodecParameters(
+        mimeType="video/VP8",
+        clockRate=CLOCK_RATES[kind],
+        payloadType=VIDEO_PAYLOAD_TYPE,
+        rtcpFeedback=[RTCRtcpFeedback("nack"), RTCRtcpFeedback("nack", "pli"), RTCRtcpFeedback("goog-remb")],
+    )
+
+
+def header_extensions() -> list[RTCRtpHeaderExtensionParameters]:
+    """The same for both kinds."""
+    return [
+        RTCRtpHeaderExtensionParameters(MID_EXTENSION, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+        RTCRtpHeaderExtensionParameters(
+            ABS_SEND_TIME_EXTENSION, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+        ),
+    ]
+
+
+def send_parameters(kind: Kind, *, cname: str) -> RTCRtpSendParameters:
+    """What an RTP sender of this kind is started with.
+
+    `cname` ties sound and picture of one sender together (RFC 3550, section 6.5.1); it has to be random and used for
+    one leg only (RFC 7022), because it would tell who sends otherwise.
+    """
+    return RTCRtpSendParameters(
+        codecs=[codec(kind)],
+        headerExtensions=header_extensions(),
+        muxId=MIDS[kind],
+        rtcp=RTCRtcpParameters(cname=cname, mux=True),
+    )
+
+
+def receive_parameters(kind: Kind) -> RTCRtpReceiveParameters:
+    """What an RTP receiver of this kind is started with. SSRCs are learned from the packets."""
+    return RTCRtpReceiveParameters(
+        codecs=[codec(kind)],
+        headerExtensions=header_extensions(),
+        muxId=MIDS[kind],
+        rtcp=RTCRtcpParameters(mux=True),
+    )

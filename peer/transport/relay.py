@@ -1,0 +1,123 @@
+"""Forwards RTP and RTCP from one leg to the other and back, every packet as it is.
+
+Both ends speak the one profile, so that a browser's own encoder, jitter buffer, retransmissions and congestion control
+work against the other side as if nobody was in between; nothing is decoded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from peer.transport.ortc import RtpSink
+from peer.transport.profile import KINDS, MEDIA
+from peer.transport.transport_cc import TransportFeedback
+from shared.media import Media
+
+FIRST_RTCP_TYPE = 192
+LAST_RTCP_TYPE = 223
+"Second bytes of a packet that mean RTCP (RFC 5761, section 4)."
+
+
+class RelayedLeg(Protocol):
+    """What a relay needs of a leg."""
+
+    def tap(self, sink: RtpSink) -> None:
+        """Give `sink` every decrypted packet from now on."""
+
+    def untap(self, sink: RtpSink) -> None:
+        """Give it nothing more."""
+
+    async def send_rtp(self, packet: bytes) -> None:
+        """Send a packet as it is."""
+
+    @property
+    def feedback(self) -> TransportFeedback:
+        """What answers for packets that nobody else answers for."""
+
+
+@dataclass(slots=True)
+class Forwarded:
+    """What has passed in one direction."""
+
+    rtp_packets: int = 0
+    rtp_bytes: int = 0
+    "Whole packets before encryption, headers included."
+
+    rtcp_packets: int = 0
+
+    dropped: int = 0
+    "Packets of a kind that the call isn't for, and what is neither."
+
+
+@dataclass(slots=True)
+class RelayCounters:
+    """What has passed a relay."""
+
+    inward: Forwarded = field(default_factory=Forwarded)
+    "From the overlay to our own side."
+
+    outward: Forwarded = field(default_factory=Forwarded)
+    "From our own side into the overlay."
+
+
+class Relay:
+    """Joins a leg on the overlay and one on our own side, from `start` to `stop`. Closes neither."""
+
+    def __init__(
+        self,
+        overlay: RelayedLeg,
+        own: RelayedLeg,
+        media: Media,
+        counters: RelayCounters,
+        left_out: Callable[[bytes], bool] = lambda packet: False,
+    ) -> None:
+        """`media` is what the two sides agreed to: nothing else passes, whatever a page sends. `counters` goes on.
+
+        `left_out` tells of an RTP packet from the overlay whether it stays here.
+        """
+        self.counters = counters
+        self._overlay = overlay
+        self._own = own
+        self._left_out = left_out
+        self._payload_types = frozenset(number for number, kind in KINDS.items() if MEDIA[kind] in media)
+
+    def start(self) -> None:
+        """Forward what arrives from now on."""
+        self._answer_for_others(False)
+        self._overlay.tap(self._inward)
+        self._own.tap(self._outward)
+
+    def stop(self) -> None:
+        """Forward nothing more."""
+        self._overlay.untap(self._inward)
+        self._own.untap(self._outward)
+        self._answer_for_others(True)
+
+    def _answer_for_others(self, answer: bool) -> None:
+        for leg in (self._overlay, self._own):
+            leg.feedback.enabled = answer
+
+    async def _inward(self, packet: bytes) -> None:
+        if self._passes(packet, self.counters.inward) and not (_is_rtp(packet) and self._left_out(packet)):
+            await self._own.send_rtp(packet)
+
+    async def _outward(self, packet: bytes) -> None:
+        if self._passes(packet, self.counters.outward):
+            await self._overlay.send_rtp(packet)
+
+    def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
+        if len(packet) > 1 and not _is_rtp(packet):
+            forwarded.rtcp_packets += 1
+        elif len(packet) > 1 and packet[1] & 0x7F in self._payload_types:
+            forwarded.rtp_packets += 1
+            forwarded.rtp_bytes += len(packet)
+        else:
+            forwarded.dropped += 1
+            return False
+        return True
+
+
+def _is_rtp(packet: bytes) -> bool:
+    return not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE

@@ -1,0 +1,172 @@
+"""What has arrived: packets, bytes, loss and jitter of each RTP stream, counted whether or not anybody decodes it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from peer.transport.profile import CLOCK_RATES, KINDS, Kind
+
+RTP_HEADER = struct.Struct("!BBHLL")
+"The fixed part of the header (RFC 3550, section 5.1): 12 bytes."
+
+RTP_VERSION = 2
+
+MAX_DROPOUT = 3000
+MAX_MISORDER = 100
+"Steps of the sequence number beyond which a stream is taken to have started anew (RFC 3550, appendix A.1)."
+
+GAP_SECONDS = 0.1
+"Silence that can be heard: five packets of 20 ms, more than a jitter buffer covers."
+
+MAX_STREAMS = 32
+"Streams of one kind that are told apart. The other side chooses the SSRCs, so their number has to end somewhere."
+
+
+class StreamCounter:
+    """One stream, that is one SSRC, as RFC 3550 counts it."""
+
+    def __init__(self, clock_rate: int) -> None:
+        self.packets = 0
+        self.bytes = 0
+        "Whole RTP packets, headers included, after decryption."
+
+        self.jitter = 0.0
+        "Seconds, smoothed (RFC 3550, section 6.4.1 and appendix A.8)."
+
+        self.last_arrival = 0.0
+        "When the newest packet came, in seconds of the caller's clock."
+
+        self._clock_rate = clock_rate
+        self._base = 0
+        self._highest = 0
+        self._cycles = 0
+        self._received = 0
+        self._restart_at: int | None = None
+        self._lost_before = 0
+        self._timestamp = 0
+
+    @property
+    def lost(self) -> int:
+        """Packets that were expected and didn't arrive, so far; never negative, unlike RFC 3550's (appendix A.3)."""
+        expected = self._cycles + self._highest - self._base + 1 if self._received else 0
+        return self._lost_before + max(0, expected - self._received)
+
+    def add(self, sequence: int, timestamp: int, size: int, arrival: float) -> None:
+        """Count one packet: its 16-bit sequence number, 32-bit timestamp, size in bytes and arrival in seconds."""
+        self._measure_jitter(timestamp, arrival)
+        self.packets += 1
+        self.bytes += size
+        self.last_arrival = arrival
+        if not self._received:
+            self._start(sequence)
+            return
+        ahead = (sequence - self._highest) % 2**16
+        if ahead < MAX_DROPOUT:
+            if sequence < self._highest:
+                self._cycles += 2**16
+            self._highest = sequence
+        elif ahead <= 2**16 - MAX_MISORDER:
+            # One wild number is ignored; two in a row mean that the sender has started anew.
+            if sequence != self._restart_at:
+                self._restart_at = (sequence + 1) % 2**16
+                return
+            self._lost_before = self.lost
+            self._start(sequence)
+            return
+        self._received += 1
+
+    def _start(self, sequence: int) -> None:
+        self._base = self._highest = sequence
+        self._cycles = 0
+        self._received = 1
+        self._restart_at = None
+
+    def _measure_jitter(self, timestamp: int, arrival: float) -> None:
+        if self.packets:
+            step = (timestamp - self._timestamp + 2**31) % 2**32 - 2**31
+            deviation = abs(arrival - self.last_arrival - step / self._clock_rate)
+            self.jitter += (deviation - self.jitter) / 16
+        self._timestamp = timestamp
+
+
+@dataclass(slots=True)
+class KindCounter:
+    """Everything of one kind that has arrived on a leg."""
+
+    clock_rate: int
+    packets: int = 0
+    bytes: int = 0
+
+    gaps: int = 0
+    "How often nothing came for longer than GAP_SECONDS."
+
+    last_arrival: float | None = None
+
+    first_arrival: float | None = None
+    "When the first packet came, on the monotonic clock; None before it."
+
+    streams: dict[int, StreamCounter] = field(default_factory=dict)
+    "By SSRC, in the order of their first packets; at most MAX_STREAMS."
+
+    @property
+    def lost(self) -> int:
+        """Packets lost in all streams."""
+        return sum(stream.lost for stream in self.streams.values())
+
+    @property
+    def newest(self) -> int | None:
+        """The SSRC heard last, or None."""
+        return max(self.streams, key=lambda ssrc: self.streams[ssrc].last_arrival, default=None)
+
+
+class MediaCounters:
+    """Everything that has arrived on a leg, by kind."""
+
+    def __init__(self) -> None:
+        self.audio = KindCounter(CLOCK_RATES["audio"])
+        self.video = KindCounter(CLOCK_RATES["video"])
+        self.rtcp = 0
+        "RTCP datagrams."
+
+        self.malformed = 0
+        "Datagrams that were decrypted and are still no RTP or RTCP of our profile."
+
+        self.on_stream: Callable[[], None] | None = None
+        "Called when a stream has begun: at most MAX_STREAMS times for each kind."
+
+    def of(self, kind: Kind) -> KindCounter:
+        """The counter of a kind."""
+        return self.audio if kind == "audio" else self.video
+
+    def add_rtp(self, packet: bytes, arrival: float) -> Kind | None:
+        """Count one decrypted RTP packet that came at `arrival`, in monotonic seconds.
+
+        Returns its kind, by payload type, or None for one that isn't of our profile.
+        """
+        if len(packet) < RTP_HEADER.size:
+            self.malformed += 1
+            return None
+        first, second, sequence, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
+        kind = KINDS.get(second & 0x7F)
+        if first >> 6 != RTP_VERSION or kind is None:
+            self.malformed += 1
+            return None
+        counter = self.of(kind)
+        counter.packets += 1
+        counter.bytes += len(packet)
+        if counter.first_arrival is None:
+            counter.first_arrival = arrival
+        if counter.last_arrival is not None and arrival - counter.last_arrival > GAP_SECONDS:
+            counter.gaps += 1
+        counter.last_arrival = arrival
+        stream = counter.streams.get(ssrc)
+        begins = stream is None and len(counter.streams) < MAX_STREAMS
+        if begins:
+            stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
+        if stream is not None:
+            stream.add(sequence, timestamp, len(packet), arrival)
+        if begins and self.on_stream is not None:
+            self.on_stream()
+        return kind

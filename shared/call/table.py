@@ -1,0 +1,340 @@
+"""The call as a table: state and event in, state and effects out.
+
+The rule that keeps it true: a call changes in `step` and nowhere else, and `step` only does what TABLE says. What
+isn't in TABLE raises LocalProtocolError and changes nothing. docs/call.md shows the same table as a page.
+
+What a link says never raises while a call lives. Links travel through a chat: they come late, twice, out of order, and
+anybody in the chat can write those of a first contact. So a link that doesn't fit changes nothing, and one that
+proves nothing is tried or noted, but never ends a call.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.call.effects import (
+    AnnounceAnswer,
+    AnswerTheirs,
+    CloseLeg,
+    Effect,
+    Listen,
+    Noted,
+    OpenLeg,
+    PostAnswer,
+    PostBusy,
+    PostCancel,
+    PostDecline,
+    PostRequest,
+    Redial,
+    Ring,
+    SayBye,
+    StartTimer,
+    StopRinging,
+    StopTimer,
+    TakeMessage,
+    TakeUp,
+    Timer,
+    TryResponse,
+)
+from shared.call.events import (
+    Answer,
+    Busy,
+    ConnectTimeout,
+    Decline,
+    Event,
+    Expired,
+    Failed,
+    GaveUp,
+    Glare,
+    HangUp,
+    Ignore,
+    LegFailed,
+    LegUp,
+    Offered,
+    PathLost,
+    PathRestored,
+    Place,
+    Rejoin,
+    RemoteAccepted,
+    RemoteBusy,
+    RemoteBye,
+    RemoteCancelled,
+    RemoteDeclined,
+    RemoteRinging,
+    Replaced,
+    Stop,
+    Unanswered,
+)
+from shared.errors import LocalProtocolError
+from shared.links.tokens import Kind
+from shared.secrets.handshake import Role
+
+
+class State(enum.StrEnum):
+    """Where a call stands."""
+
+    CALLING = "calling"
+    "The caller has posted its link and listens."
+
+    RINGING = "ringing"
+    "The callee's owner is being asked."
+
+    CONNECTING = "connecting"
+    "The callee has answered and dials the caller."
+
+    ACTIVE = "active"
+    "The leg is up."
+
+    RECONNECTING = "reconnecting"
+    "The path is lost; both sides dial each other again, without any link."
+
+    ENDED = "ended"
+    "Final, with an EndReason."
+
+
+class EndReason(enum.StrEnum):
+    """Why a call ended. REMOTE_ is what the other side did; without it, we did, or nobody."""
+
+    HUNG_UP = "hung-up"
+    REMOTE_HUNG_UP = "remote-hung-up"
+    DECLINED = "declined"
+    REMOTE_DECLINED = "remote-declined"
+    BUSY = "busy"
+    REMOTE_BUSY = "remote-busy"
+    CANCELLED = "cancelled"
+    "We took our call back before it connected."
+
+    REMOTE_CANCELLED = "remote-cancelled"
+    NO_ANSWER = "no-answer"
+    "Our link expired."
+
+    MISSED = "missed"
+    "Their link expired while it rang here."
+
+    UNREACHABLE = "unreachable"
+    "We answered, but no leg came up."
+
+    LOST = "lost"
+    "The path broke and could not be restored."
+
+    REPLACED = "replaced"
+    "Both called each other, and the other one of the two calls was connected."
+
+    STOPPED = "stopped"
+    "Our program was stopped."
+
+    FAILED = "failed"
+    "Something of ours failed; Call.detail says what."
+
+
+RUNS_OUT: Final[Mapping[Timer, Event]] = {
+    Timer.RING: Expired(),
+    Timer.MACHINE: Unanswered(),
+    Timer.CONNECT: ConnectTimeout(),
+    Timer.REDIAL: GaveUp(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as one side sees it."""
+
+    role: Role
+    "Which side we are."
+
+    paired: bool
+    "A one-link call between paired contacts; otherwise a first contact, with request and response."
+
+    state: State
+
+    reason: EndReason | None = None
+    "Why it ended; None until then."
+
+    detail: str = ""
+    "More about an end that something of ours caused, as a sentence for the owner."
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can happen to it any more."""
+        return self.state is State.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """An effect that only one of the two kinds of call has."""
+
+    paired: bool
+    "Which kind, see Call.paired."
+
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A cell of the table."""
+
+    state: State
+    reason: EndReason | None
+    effects: tuple[Effect | Only, ...]
+
+
+def _to(state: State, *effects: Effect | Only) -> Rule:
+    return Rule(state, None, effects)
+
+
+def _end(reason: EndReason, *effects: Effect | Only) -> Rule:
+    return Rule(State.ENDED, reason, effects)
+
+
+_ANSWER = Only(False, PostAnswer())
+# The caller of a one-link call needs no answer: it learns the port from the first authenticated check.
+
+_CANCEL = Only(True, PostCancel())
+# No link of a first contact can say this; it would have to prove who wrote it.
+
+LINKS: Final[tuple[Event, ...]] = (
+    RemoteRinging(),
+    RemoteAccepted(),
+    RemoteDeclined(True),
+    RemoteDeclined(False),
+    RemoteBusy(True),
+    RemoteBusy(False),
+    RemoteCancelled(),
+    Glare(True),
+    Glare(False),
+)
+"All that a link in the chat can say about a call that is there."
+
+TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
+    # A link changes nothing where no line below says otherwise.
+    **{(state, link): _to(state) for state in State if state is not State.ENDED for link in LINKS},
+    #
+    # Beginnings
+    (Role.CALLER, Place()): _to(State.CALLING, Listen(), PostRequest(), StartTimer(Timer.RING)),
+    (Role.CALLEE, Offered()): _to(State.RINGING, Ring(), StartTimer(Timer.RING)),
+    (Role.CALLEE, Offered(machine=True)): _to(State.RINGING, Ring(), StartTimer(Timer.MACHINE)),
+    (Role.CALLEE, Answer()): _to(State.CONNECTING, OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
+    (Role.CALLEE, Answer(automatic=True)): _to(
+        State.CONNECTING, AnnounceAnswer(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)
+    ),
+    (Role.CALLEE, Busy()): _end(EndReason.BUSY, PostBusy()),
+    **{(role, Rejoin()): _to(State.RECONNECTING, TakeUp(), Redial(), StartTimer(Timer.REDIAL)) for role in Role},
+    #
+    # The caller waits
+    (State.CALLING, RemoteRinging()): _to(State.CALLING, Noted(RemoteRinging())),
+    (State.CALLING, RemoteAccepted()): _to(State.CALLING, TryResponse()),
+    (State.CALLING, LegUp()): _to(State.ACTIVE, StopTimer()),
+    (State.CALLING, LegFailed()): _to(State.CALLING),
+    (State.CALLING, RemoteDeclined(False)): _to(State.CALLING, Noted(RemoteDeclined(False))),
+    (State.CALLING, RemoteDeclined(True)): _end(EndReason.REMOTE_DECLINED, CloseLeg(), StopTimer()),
+    (State.CALLING, RemoteBusy(False)): _to(State.CALLING, Noted(RemoteBusy(False))),
+    (State.CALLING, RemoteBusy(True)): _end(EndReason.REMOTE_BUSY, CloseLeg(), StopTimer()),
+    (State.CALLING, Glare(ours_wins=False)): _to(State.CALLING, AnswerTheirs()),
+    (State.CALLING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
+    (State.CALLING, Expired()): _end(EndReason.NO_ANSWER, CloseLeg(), StopTimer()),
+    (State.CALLING, HangUp()): _end(EndReason.CANCELLED, _CANCEL, CloseLeg(), StopTimer()),
+    (State.CALLING, Stop()): _end(EndReason.STOPPED, _CANCEL, CloseLeg(), StopTimer()),
+    (State.CALLING, Failed()): _end(EndReason.FAILED, _CANCEL, CloseLeg(), StopTimer()),
+    #
+    # The callee's owner is asked
+    (State.RINGING, Answer()): _to(State.CONNECTING, StopRinging(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
+    (State.RINGING, Unanswered()): _to(
+        State.CONNECTING, StopRinging(), TakeMessage(), OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)
+    ),
+    (State.RINGING, Decline()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
+    (State.RINGING, Ignore()): _end(EndReason.DECLINED, StopRinging(), StopTimer()),
+    (State.RINGING, HangUp()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
+    (State.RINGING, Busy()): _end(EndReason.BUSY, StopRinging(), PostBusy(), StopTimer()),
+    (State.RINGING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, StopRinging(), StopTimer()),
+    (State.RINGING, Expired()): _end(EndReason.MISSED, StopRinging(), StopTimer()),
+    (State.RINGING, Stop()): _end(EndReason.STOPPED, StopRinging(), PostBusy(), StopTimer()),
+    (State.RINGING, Failed()): _end(EndReason.FAILED, StopRinging(), PostBusy(), StopTimer()),
+    #
+    # The callee dials. If that comes to nothing the chat says so, for the caller still waits.
+    (State.CONNECTING, LegUp()): _to(State.ACTIVE, StopTimer()),
+    (State.CONNECTING, LegFailed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, ConnectTimeout()): _end(EndReason.UNREACHABLE, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, CloseLeg(), StopTimer()),
+    (State.CONNECTING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
+    (State.CONNECTING, HangUp()): _end(EndReason.HUNG_UP, PostDecline(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, Stop()): _end(EndReason.STOPPED, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, Failed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
+    #
+    # Both talk. A proven refusal or cancellation is what the other side did just before its leg came up.
+    (State.ACTIVE, RemoteBye()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
+    (State.ACTIVE, RemoteDeclined(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
+    (State.ACTIVE, RemoteBusy(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
+    (State.ACTIVE, RemoteCancelled()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
+    (State.ACTIVE, LegFailed()): _to(State.ACTIVE),
+    (State.ACTIVE, PathLost()): _to(State.RECONNECTING, Redial(), StartTimer(Timer.REDIAL)),
+    (State.ACTIVE, Replaced()): _end(EndReason.REPLACED, SayBye(), CloseLeg()),
+    (State.ACTIVE, HangUp()): _end(EndReason.HUNG_UP, SayBye(), CloseLeg()),
+    (State.ACTIVE, Stop()): _end(EndReason.STOPPED, SayBye(), CloseLeg()),
+    (State.ACTIVE, Failed()): _end(EndReason.FAILED, SayBye(), CloseLeg()),
+    #
+    # Both dial again. There is no leg to say goodbye on, so the chat says it.
+    (State.RECONNECTING, PathRestored()): _to(State.ACTIVE, StopTimer()),
+    (State.RECONNECTING, LegFailed()): _to(State.RECONNECTING, Redial()),
+    (State.RECONNECTING, GaveUp()): _end(EndReason.LOST, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, RemoteBye()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, RemoteDeclined(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, RemoteBusy(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, RemoteCancelled()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, HangUp()): _end(EndReason.HUNG_UP, _CANCEL, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, Stop()): _end(EndReason.STOPPED, _CANCEL, CloseLeg(), StopTimer()),
+    (State.RECONNECTING, Failed()): _end(EndReason.FAILED, _CANCEL, CloseLeg(), StopTimer()),
+}
+
+
+def outgoing(*, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    """Begin a call that the owner places."""
+    return _apply(TABLE[Role.CALLER, Place()], Place(), Role.CALLER, paired)
+
+
+def incoming(first: Offered | Answer | Busy, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    """Begin a call whose request was read and may be used: it rings, is answered at once, or meets a busy owner."""
+    return _apply(TABLE[Role.CALLEE, first], first, Role.CALLEE, paired)
+
+
+def rejoined(role: Role, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    """Take up a call that was up when the program was killed."""
+    return _apply(TABLE[role, Rejoin()], Rejoin(), role, paired)
+
+
+def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
+    """What becomes of `call`, and what is to be done, in this order.
+
+    Raises LocalProtocolError for an event that isn't possible now; the call stays what it is.
+    """
+    rule = TABLE.get((call.state, event))
+    if rule is None:
+        raise LocalProtocolError(f"{type(event).__name__} isn't possible while a call is {call.state}.")
+    return _apply(rule, event, call.role, call.paired)
+
+
+def glare(our_link: bytes, their_link: bytes) -> bool:
+    """Whether ours is the call that results when two nodes call each other; the other side finds the opposite.
+
+    Both links as bytes, not as text. The smaller one wins, but any request wins over a paired link: who wrote a
+    request may have lost the pair secret, and would wait for an answer to what it can't read.
+    """
+    return _precedence(our_link) < _precedence(their_link)
+
+
+def _precedence(link: bytes) -> tuple[bool, bytes]:
+    return link[0] == Kind.PAIRED.first_byte, link
+
+
+def _apply(rule: Rule, event: Event, role: Role, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    detail = event.detail if rule.reason is not None and isinstance(event, Failed | LegFailed) else ""
+    effects = []
+    for effect in rule.effects:
+        if not isinstance(effect, Only):
+            effects.append(effect)
+        elif effect.paired == paired:
+            effects.append(effect.effect)
+    return Call(role, paired, rule.state, rule.reason, detail), tuple(effects)

@@ -1,0 +1,186 @@
+"""What paired contacts say to each other in a PairedToken, and the keys that open it.
+
+One size and one look for everything: nobody else can tell a call from a refusal, or whose it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from shared.call.reasons import Reason
+from shared.links.kinds import PairedToken, Request
+from shared.links.tokens import BadLink, Kind
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.secrets.hkdf import hkdf
+
+_BODY = struct.Struct(">BBIH8s3s")
+_NO_REFERENCE = bytes(8)
+_KEY_LABEL = b"copybara/1 link key"
+_SEAL_LABEL = b"copybara/1 link"
+_FIRST_BYTE = bytes([Kind.PAIRED.first_byte])
+
+
+class Operation(IntEnum):
+    """What a paired token says."""
+
+    CALL = 1
+    RINGING = 2
+    DECLINE = 3
+    BUSY = 4
+    CANCEL = 5
+    ACCEPT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The body of a paired token: 19 bytes, big-endian.
+
+    ===== ==================================================
+    bytes field
+    ===== ==================================================
+    1     operation
+    1     media: bit 0 audio, bit 1 video; not zero in a CALL
+    4     created, Unix seconds
+    2     port; not zero in CALL and ACCEPT, zero in all others
+    8     reference of the call; zero in a CALL
+    3     zero
+    ===== ==================================================
+
+    Creating one with values that don't fit raises BadLink(MALFORMED), so each that exists can be sent.
+    """
+
+    operation: Operation
+    "What is said."
+
+    media: Media
+    "What is wanted or agreed to."
+
+    created: int
+    "Unix seconds."
+
+    port: int = 0
+    "The writer's UDP port, in CALL and ACCEPT."
+
+    reference: bytes = _NO_REFERENCE
+    "Which call it is about, see reference_of(); 8 zero bytes in the CALL itself."
+
+    def __post_init__(self) -> None:
+        calling = self.operation is Operation.CALL
+        has_port = self.operation in (Operation.CALL, Operation.ACCEPT)
+        if not (
+            (Media.AUDIO if calling else Media.NONE) <= self.media <= Media.BOTH
+            and 0 <= self.created < 1 << 32
+            and 0 <= self.port < 1 << 16
+            and has_port == (self.port != 0)
+            and len(self.reference) == 8
+            and not (calling and any(self.reference))
+        ):
+            raise BadLink(Reason.MALFORMED)
+
+    def encode(self) -> bytes:
+        """The 19 bytes."""
+        return _BODY.pack(self.operation, self.media, self.created, self.port, self.reference, bytes(3))
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Paired:
+        """Read the 19 bytes. Raises BadLink(MALFORMED)."""
+        try:
+            operation, media, created, port, reference, zero = _BODY.unpack(raw)
+            operation = Operation(operation)
+        except (struct.error, ValueError):
+            raise BadLink(Reason.MALFORMED) from None
+        if any(zero):
+            raise BadLink(Reason.MALFORMED)
+        return cls(operation, Media(media), created, port, reference)
+
+
+def reference_of(call: PairedToken | Request) -> bytes:
+    """The name of a call in what follows it: the first 8 bytes of SHA-256 of its CALL token or request."""
+    return hashlib.sha256(call.encode()).digest()[:8]
+
+
+class _LinkKey:
+    """The key from one node to another: derived from their pair secret, used with the AEAD of RFC 8439."""
+
+    __slots__ = ("_aead", "_associated")
+
+    def __init__(self, secret: bytes, source: NodeId, destination: NodeId) -> None:
+        direction = source.key + destination.key
+        self._aead = ChaCha20Poly1305(hkdf(secret, info=_KEY_LABEL + direction))
+        self._associated = _SEAL_LABEL + _FIRST_BYTE + direction
+
+    def seal(self, body: Paired, nonce: bytes) -> PairedToken:
+        return PairedToken(_FIRST_BYTE + nonce + self._aead.encrypt(nonce, body.encode(), self._associated))
+
+    def open(self, nonce: bytes, sealed: bytes) -> bytes | None:
+        try:
+            return self._aead.decrypt(nonce, sealed, self._associated)
+        except InvalidTag:
+            return None
+
+
+def seal(body: Paired, *, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes) -> PairedToken:
+    """Write `body` from `source` to `destination` with their pair secret (32 bytes) and 12 fresh random bytes.
+
+    Key: HKDF-SHA256(secret, no salt, "copybara/1 link key" source destination). Associated data:
+    "copybara/1 link", the token's first byte, source, destination.
+    """
+    return _LinkKey(secret, source, destination).seal(body, nonce)
+
+
+def open_(token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Paired | None:
+    """Read what `source` wrote to `destination` with their pair secret; None if the token isn't from that.
+
+    Raises BadLink(MALFORMED) if it is, but holds what no valid body holds.
+    """
+    raw = _LinkKey(secret, source, destination).open(token.nonce, token.sealed)
+    return None if raw is None else Paired.decode(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A token that one of the keys opened."""
+
+    node: NodeId
+    "Who wrote it."
+
+    secret: bytes = field(repr=False)
+    "The pair secret that opened it, 32 bytes."
+
+    paired: Paired
+    "What it says."
+
+
+class Keyring:
+    """All keys that a node reads with. Deriving a key costs more than trying it, so it is built once."""
+
+    def __init__(self, own: NodeId, secrets: Iterable[tuple[NodeId, bytes]], before: Keyring | None = None) -> None:
+        """Take the reading node's own id and the pair secret (32 bytes) of each contact, one or more each.
+
+        `before` is an earlier keyring of the same node: each call changes one contact's secret, and the keys of all
+        others are taken over.
+        """
+        known = {(node, secret): key for key, node, secret in before._keys} if before is not None else {}
+        self._keys: list[tuple[_LinkKey, NodeId, bytes]] = [
+            (known.get((node, secret)) or _LinkKey(secret, node, own), node, secret) for node, secret in secrets
+        ]
+
+    def open(self, token: PairedToken) -> Opened | None:
+        """Find the contact that wrote the token to us; None if no key opens it.
+
+        Raises BadLink(MALFORMED) if one does, but the token holds what no valid body holds.
+        """
+        nonce, sealed = token.nonce, token.sealed
+        for key, node, secret in self._keys:
+            raw = key.open(nonce, sealed)
+            if raw is not None:
+                return Opened(node, secret, Paired.decode(raw))
+        return None

@@ -1,0 +1,111 @@
+"""What all links have in common: the first byte, and base64url as the one way to write bytes as text."""
+
+from __future__ import annotations
+
+import base64
+import enum
+from abc import ABC, abstractmethod
+
+from shared.call.reasons import Reason
+from shared.errors import LinkError
+
+VERSION = 1
+"High nibble of the first byte of every link."
+
+MAX_TOKEN_LENGTH = 256
+"Characters: what Telegram's copy button takes (Bot API, CopyTextButton), and more than any link needs."
+
+
+class Kind(enum.IntEnum):
+    """Low nibble of the first byte: what the other bytes are."""
+
+    REQUEST = 1
+    RESPONSE = 2
+    PAIRED = 3
+    SEALED = 4
+    CARD = 5
+
+    @property
+    def first_byte(self) -> int:
+        """Version 1 and this kind, as they begin a link."""
+        return VERSION << 4 | self
+
+
+SIZES = {
+    Kind.REQUEST: range(96, 97),
+    Kind.RESPONSE: range(48, 49),
+    Kind.PAIRED: range(48, 49),
+    Kind.SEALED: range(145, 146),
+    Kind.CARD: range(73, 193),
+}
+"Bytes that a link of each kind may have, its first byte included."
+
+
+class BadLink(LinkError):
+    """That link can't be read.
+
+    Ask for a new one, and copy it as a whole.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class Token(ABC):
+    """Bytes that are written into a chat."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def encode(self) -> bytes:
+        """The link's bytes, from its first byte on."""
+
+    @property
+    def token(self) -> str:
+        """The link as it stands in a chat: base64url without padding (RFC 4648, section 5)."""
+        return to_text(self.encode())
+
+
+def to_text(raw: bytes) -> str:
+    """Write bytes as base64url without padding (RFC 4648, sections 5 and 3.2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def to_bytes(token: str) -> bytes:
+    """Read base64url without padding.
+
+    The same bytes have exactly one text. Padding, another alphabet, spaces, spare bits that aren't zero (RFC 4648,
+    section 3.5) and more than MAX_TOKEN_LENGTH characters raise BadLink(MALFORMED).
+    """
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise BadLink(Reason.MALFORMED)
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except ValueError:
+        raise BadLink(Reason.MALFORMED) from None
+    # The standard library skips foreign characters and ignores spare bits; writing it again shows both.
+    if to_text(raw) != token:
+        raise BadLink(Reason.MALFORMED)
+    return raw
+
+
+def kind_of(raw: bytes) -> Kind:
+    """The kind that the first byte names.
+
+    Raises BadLink(WRONG_VERSION) for another version, BadLink(MALFORMED) for no bytes or an unknown kind.
+    """
+    if not raw:
+        raise BadLink(Reason.MALFORMED)
+    if raw[0] >> 4 != VERSION:
+        raise BadLink(Reason.WRONG_VERSION)
+    try:
+        return Kind(raw[0] & 15)
+    except ValueError:
+        raise BadLink(Reason.MALFORMED) from None
+
+
+def check_frame(raw: bytes, kind: Kind) -> None:
+    """Raise BadLink unless these bytes begin as `kind` of version 1 and have a size that it may have."""
+    if kind_of(raw) is not kind or len(raw) not in SIZES[kind]:
+        raise BadLink(Reason.MALFORMED)

@@ -1,0 +1,184 @@
+"""What a messenger brings and takes, kept so that a killed process loses nothing and does nothing twice.
+
+Incoming messages are stored before they are acted on. Acting on one, what it wants to have written and the mark that
+it is done are one transaction, so an entry that isn't done has sent nothing. What is to be written is stored before
+it is sent, and forgotten when the messenger has taken it.
+
+Values are bytes to the journal. An entry that is done keeps its number only, so that it is known when it comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.store.database import Store
+
+KEPT_SECONDS = 8 * 24 * 3600
+"How long the number of an entry is kept: longer than any messenger repeats one."
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One stored value."""
+
+    id: int
+    value: bytes
+    call: str | None = None
+    "The call it belongs to, if any."
+
+
+class Journal:
+    """The journal of one messenger. Every method is one transaction, and belongs to the store's thread."""
+
+    def __init__(self, store: Store, messenger: str) -> None:
+        self._store = store
+        self._messenger = messenger
+
+    # What comes in.
+
+    def store(self, entries: Iterable[tuple[int, bytes]], now: int) -> None:
+        """Keep new entries, each with the number that the messenger gave it; those that are known stay as they are.
+
+        `now` is in Unix seconds.
+        """
+        with self._store.transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO inbox (messenger, id, stored, entry) VALUES (?, ?, ?, ?)",
+                [(self._messenger, number, now, entry) for number, entry in entries],
+            )
+
+    def waiting(self) -> list[Kept]:
+        """The entries that aren't done, in the order of their numbers."""
+        rows = self._store.rows(
+            "SELECT id, entry FROM inbox WHERE messenger = ? AND entry IS NOT NULL ORDER BY stored, id",
+            self._messenger,
+        )
+        return [Kept(number, bytes(entry)) for number, entry in rows]
+
+    def done(
+        self,
+        numbers: Iterable[int],
+        *,
+        outgoing: Iterable[tuple[str | None, bytes]] = (),
+        shown: dict[str, bytes] | None = None,
+        missed: Iterable[bytes] = (),
+        facts: dict[str, bytes] | None = None,
+    ) -> None:
+        """Mark entries as done, together with what came of them: messages to send, calls to show, calls missed."""
+        with self._store.transaction() as database:
+            database.executemany(
+                "UPDATE inbox SET entry = NULL WHERE messenger = ? AND id = ?",
+                [(self._messenger, number) for number in numbers],
+            )
+            database.executemany(
+                "INSERT INTO outbox (messenger, call, value) VALUES (?, ?, ?)",
+                [(self._messenger, call, value) for call, value in outgoing],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO shown_calls (messenger, call, value) VALUES (?, ?, ?)",
+                [(self._messenger, call, value) for call, value in (shown or {}).items()],
+            )
+            database.executemany(
+                "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
+                [(self._messenger, name, value) for name, value in (facts or {}).items()],
+            )
+            database.executemany(
+                "INSERT INTO missed_calls (messenger, value) VALUES (?, ?)",
+                [(self._messenger, value) for value in missed],
+            )
+
+    def forget_done(self, now: int) -> None:
+        """Forget the numbers of entries that can't come again."""
+        with self._store.transaction() as database:
+            database.execute(
+                "DELETE FROM inbox WHERE messenger = ? AND entry IS NULL AND stored < ?",
+                (self._messenger, now - KEPT_SECONDS),
+            )
+
+    # What goes out.
+
+    def next_outgoing(self) -> Kept | None:
+        """The oldest message that isn't sent."""
+        rows = self._store.rows(
+            "SELECT id, value, call FROM outbox WHERE messenger = ? ORDER BY id LIMIT 1", self._messenger
+        )
+        return Kept(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
+
+    def sent(self, number: int, *, instead: Iterable[tuple[str | None, bytes]] = ()) -> None:
+        """A message was sent, or never can be; `instead` are messages in its place."""
+        with self._store.transaction() as database:
+            database.execute("DELETE FROM outbox WHERE id = ?", (number,))
+            database.executemany(
+                "INSERT INTO outbox (messenger, call, value) VALUES (?, ?, ?)",
+                [(self._messenger, call, value) for call, value in instead],
+            )
+
+    def take_back(self, call: str) -> None:
+        """Drop the messages of a call that aren't sent."""
+        with self._store.transaction() as database:
+            database.execute("DELETE FROM outbox WHERE messenger = ? AND call = ?", (self._messenger, call))
+
+    # Calls that stand in a message of their own.
+
+    def shown(self) -> dict[str, bytes]:
+        """All of them, by call."""
+        rows = self._store.rows("SELECT call, value FROM shown_calls WHERE messenger = ?", self._messenger)
+        return {call: bytes(value) for call, value in rows}
+
+    def show(self, call: str, value: bytes | None) -> None:
+        """Keep what is known of one, or forget it."""
+        with self._store.transaction() as database:
+            if value is None:
+                database.execute("DELETE FROM shown_calls WHERE messenger = ? AND call = ?", (self._messenger, call))
+            else:
+                database.execute(
+                    "INSERT OR REPLACE INTO shown_calls (messenger, call, value) VALUES (?, ?, ?)",
+                    (self._messenger, call, value),
+                )
+
+    # Calls that were missed, until the owner is told of all of them at once.
+
+    def missed(self) -> list[Kept]:
+        """Those that the owner hasn't been told of."""
+        rows = self._store.rows("SELECT id, value FROM missed_calls WHERE messenger = ? ORDER BY id", self._messenger)
+        return [Kept(number, bytes(value)) for number, value in rows]
+
+    def tell_missed(self, upto: int, message: bytes) -> None:
+        """Put the one message about them into the outbox, and forget them."""
+        with self._store.transaction() as database:
+            database.execute("DELETE FROM missed_calls WHERE messenger = ? AND id <= ?", (self._messenger, upto))
+            database.execute("INSERT INTO outbox (messenger, value) VALUES (?, ?)", (self._messenger, message))
+
+    # Single values.
+
+    def fact(self, name: str) -> bytes | None:
+        """One value, such as who the owner is."""
+        rows = self._store.rows(
+            "SELECT value FROM messenger_facts WHERE messenger = ? AND name = ?", self._messenger, name
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    def facts(self, beginning: str) -> dict[str, bytes]:
+        """All values whose name begins so."""
+        rows = self._store.rows(
+            "SELECT name, value FROM messenger_facts WHERE messenger = ? AND substr(name, 1, ?) = ?",
+            self._messenger,
+            len(beginning),
+            beginning,
+        )
+        return {name: bytes(value) for name, value in rows}
+
+    def set_facts(self, facts: dict[str, bytes | None]) -> None:
+        """Set values, or forget those that are None."""
+        with self._store.transaction() as database:
+            for name, value in facts.items():
+                if value is None:
+                    database.execute(
+                        "DELETE FROM messenger_facts WHERE messenger = ? AND name = ?", (self._messenger, name)
+                    )
+                else:
+                    database.execute(
+                        "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
+                        (self._messenger, name, value),
+                    )

@@ -1,0 +1,118 @@
+"""What the owner taps: each button does what it says, for its own call and for no other."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from shared.contacts import Trust
+from tests.bot.telegram.people import Person, friends, two_people
+from tests.bot.telegram.test_reliability import call_link
+from tests.bot.telegram.world import Message
+
+
+async def ring(anna: Person, bob: Person) -> Message:
+    """Anna calls Bob, whose bot asks him."""
+    await friends(anna, bob, trust=Trust.RING)
+    anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+    await asyncio.gather(anna.begin(), bob.begin())
+    anna.says("/call bob")
+    return await bob.reads("anna is calling")
+
+
+async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
+    """It rings, is answered with audio only, runs, is hung up: all in the message that rang."""
+    async with two_people(tmp_path) as (anna, bob, _world, server):
+        ringing = await ring(anna, bob)
+        assert [[button["text"] for button in row] for row in ringing.rows] == [
+            ["Answer", "Answer with audio only"],
+            ["Decline", "Block"],
+        ]
+        query = bob.human.taps_button(ringing, "audio only")
+        assert (await bob.human.answer_to(query))["text"] == "Answering with audio only …"
+        await bob.reads("Connected with anna (audio)", "connection", "127.")
+        assert [[button["text"] for button in row] for row in ringing.rows] == [["Hang up"]]
+        query = bob.human.taps_button(ringing, "Hang up")
+        await bob.human.answer_to(query)
+        ended = await bob.reads("You hung up on anna")
+        assert ended is ringing
+        assert ended.rows == []
+        await anna.reads("bob hung up")
+        assert ringing.edits <= 6, "at a humane rate"
+        assert server.count(bob.bot, "editmessagetext") <= 6
+
+
+async def test_a_stale_button_says_so(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        before = [list(row) for row in ringing.rows]
+        anna.says("/hangup")
+        await bob.reads("anna took the call back")
+        ringing.rows = before  # an app that hasn't seen the edit yet
+        query = bob.human.taps_button(ringing, "Answer")
+        answer = await bob.human.answer_to(query)
+        assert (answer["text"], answer["show_alert"]) == ("That call is over.", True)
+        ringing.rows = [[{"text": "Old", "callback_data": "an-old-version:1"}]]
+        answer = await bob.human.answer_to(bob.human.taps_button(ringing, "Old"))
+        assert "isn't one of mine" in answer["text"]
+
+
+async def test_decline_tells_the_caller_and_block_tells_nobody(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        ringing = await ring(anna, bob)
+        bob.human.taps_button(ringing, "Decline")
+        await anna.reads("bob declined")
+        await bob.reads("You declined")
+        bots = world.between(anna.bot, bob.bot)
+        assert [each.sender for each in bots.messages] == [anna.bot, bob.bot]
+        anna.says("/call bob")
+        ringing = await bob.reads("anna is calling")
+        query = bob.human.taps_button(ringing, "Block")
+        assert (await bob.human.answer_to(query))["text"] == "Blocked."
+        await bob.reads("anna is blocked")
+        assert [each.sender for each in bots.messages] == [anna.bot, bob.bot, anna.bot]
+        with bob.store() as store:
+            (contact,) = store.contacts()
+        assert contact.trust is Trust.BLOCK
+
+
+async def test_only_the_owner_can_tap(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        anna.human.taps_button(ringing, "Answer")  # whoever got hold of the message
+        bob.says("/status")
+        await bob.reads("ringing")
+
+
+async def test_a_strangers_name_is_shown_and_saved_safely(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, paired=False)
+        with bob.store() as store:
+            store.remove_contact("anna")
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        anna.bot.name = "\N{RIGHT-TO-LEFT OVERRIDE}<b>nimda</b>"
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        ringing = await bob.reads("Somebody new is calling")
+        assert ringing.marked == []
+        bob.human.taps_button(ringing, "Answer")
+        words = await bob.reads("Compare these words")
+        bob.human.taps_button(words, "Save contact")
+        await bob.reads("Saved")
+        with bob.store() as store:
+            (contact,) = store.contacts()
+        assert contact.name == anna.id.short
+
+
+async def test_two_callers_have_their_own_buttons(tmp_path: Path) -> None:
+    """Of two calls that ring, the tapped one is declined, not the latest."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob, trust=Trust.RING)
+        await bob.begin()
+        for _ in range(2):
+            anna.human.tells(bob.bot, call_link(anna, bob))
+        await world.until(lambda: len([each for each in bob.chat.messages if "is calling" in each.text]) == 2)
+        first, second = (each for each in bob.chat.messages if "is calling" in each.text)
+        bob.human.taps_button(first, "Decline")
+        await world.until(lambda: "You declined" in first.text)
+        assert "is calling" in second.text

@@ -1,0 +1,209 @@
+"""The button that opens the handset page: it leads there once, and Telegram never gets the key."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from shared.contacts import Trust
+from tests.bot.telegram.people import Person, friends, key_of, two_people
+from tests.bot.telegram.server import error
+from tests.bot.telegram.transcript import Transcript
+from tests.bot.telegram.world import BotAccount, Message
+from tests.browser.chromium import browser
+from tests.peer.handset.wire import page_at
+
+WORDS = "Open handset (on the computer)"
+
+AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
+
+
+async def ring(anna: Person, bob: Person) -> Message:
+    """Bob talks at his page. Anna calls, and his bot asks him."""
+    await friends(anna, bob, trust=Trust.RING)
+    anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+    bob.configure(AT_THE_PAGE)
+    await asyncio.gather(anna.begin(), bob.begin())
+    anna.says("/call bob")
+    return await bob.reads("anna is calling")
+
+
+def address_under(message: Message) -> str:
+    """Where the button of a message leads now."""
+    return str(message.button(WORDS)["url"])
+
+
+async def another_address(bob: Person, message: Message, address: str) -> str:
+    """Where it leads, once that is somewhere else."""
+    await bob.server.world.until(lambda: address_under(message) != address)
+    return address_under(message)
+
+
+async def opened(address: str, *, cookies: aiohttp.CookieJar | None = None) -> tuple[int, str]:
+    """What a browser that knows these cookies gets there: a status and a text."""
+    jar = aiohttp.DummyCookieJar() if cookies is None else cookies
+    async with aiohttp.ClientSession(cookie_jar=jar) as http, http.get(address) as response:
+        return response.status, await response.text()
+
+
+async def refused(address: str) -> bool:
+    """Whether it opens nothing, and says what to do."""
+    status, text = await opened(address)
+    return status == 403 and "Write /handset to your bot for a new one" in text
+
+
+async def test_the_button_of_a_ringing_call_opens_the_page_to_answer_at(tmp_path: Path) -> None:
+    seen = Transcript("handset")
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        ringing = await ring(anna, bob)
+        seen.sees("Bob's bot", ringing)
+        address = bob.human.taps_button(ringing, WORDS)
+        seen.taps(bob, f"[{WORDS}], and answers there")
+        assert bob.handset is not None
+        assert urlsplit(address).netloc == urlsplit(bob.handset).netloc
+        async with page_at(address) as (page, hello):
+            (call,) = hello["calls"]
+            assert (call["state"], call["name"]) == ("ringing", "anna")
+            await page.say("answer", call=call["id"], media="audio")
+            connected = await bob.reads("Connected with anna (audio)", "connection")
+            assert connected is ringing
+            assert [[button["text"] for button in row] for row in connected.rows] == [["Hang up"], [WORDS]]
+            seen.sees("Bob's bot", connected)
+            seen.check()
+            await page.say("hang-up", call=call["id"])
+            await bob.reads("You hung up on anna")
+        assert ringing.rows == []
+        assert world.taps == [("Bob", WORDS)]
+
+
+async def test_a_button_works_once_and_the_message_gets_another(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        first = address_under(ringing)
+        cookies = aiohttp.CookieJar(unsafe=True)
+        status, text = await opened(first, cookies=cookies)
+        assert (status, "Copybara" in text) == (200, True)
+        assert [(cookie["httponly"], cookie["samesite"]) for cookie in cookies] == [(True, "Lax")]
+        assert await refused(first)
+        assert (await opened(first, cookies=cookies))[0] == 200, "the browser that was there before needs no ticket"
+        second = await another_address(bob, ringing, first)
+        async with page_at(second) as (_, hello):
+            assert hello["calls"][0]["state"] == "ringing"
+        assert await refused(second)
+
+
+async def test_a_call_at_the_page_has_the_button_and_a_call_elsewhere_has_none(tmp_path: Path) -> None:
+    """Bob's program answers by itself, with nobody at the page yet; Anna's sends the pattern."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        anna.configure("[handset]\nport = 0\n")
+        bob.configure(AT_THE_PAGE)
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        ours, theirs = await asyncio.gather(anna.reads("Connected with bob"), bob.reads("Connected with anna"))
+        assert [[button["text"] for button in row] for row in ours.rows] == [["Hang up"]]
+        bob.human.taps_button(theirs, "Hang up")
+        await anna.reads("bob hung up")
+        bob.says("/call anna")
+        placed = await bob.reads("Calling anna")
+        assert [[button["text"] for button in row] for row in placed.rows] == [["Hang up"], [WORDS]]
+
+
+async def test_after_a_kill_an_old_button_opens_nothing_and_a_new_one_stands_there(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        old = address_under(ringing)
+        port = urlsplit(old).port
+        bob.says("/contacts")
+        await bob.reads("anna", "rings")  # so it has noted which message the call has
+        await bob.kill()
+        bob.configure(AT_THE_PAGE.replace("port = 0", f"port = {port}"))
+        await bob.begin()
+        new = await another_address(bob, ringing, old)
+        assert urlsplit(new).port == port
+        assert await refused(old)
+        async with page_at(new) as (_, hello):
+            assert hello["calls"][0]["state"] == "ringing"
+
+
+async def test_the_command_gives_a_button_in_telegram_and_the_address_in_the_console(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, world, _server):
+        bob.configure(AT_THE_PAGE)
+        await bob.begin()
+        await world.until(lambda: 1002 in bob.bot.commands)
+        assert "handset" in [each["command"] for each in bob.bot.commands[1002]]
+        bob.says("/handset")
+        answer = await bob.reads("On a phone it leads nowhere")
+        bob.says("/handset")
+        other = await bob.reads("On a phone", since=bob.chat.messages.index(answer) + 1)
+        assert address_under(other) != address_under(answer)
+        for message in (other, answer):  # a new one leaves the old one as it is
+            async with page_at(address_under(message)):
+                pass
+            assert await refused(address_under(message))
+        bob.write("/handset")
+        said = await bob.posted("owner", "The handset page opens")
+        assert bob.handset is not None
+        assert said["text"].endswith(bob.handset)
+        assert (await opened(bob.handset))[0] == 200
+        bob.says("/help")
+        assert "/handset" in (await bob.reads("/call NAME")).text
+
+
+async def test_a_button_that_is_sent_after_a_kill_is_of_the_run_that_sends_it(tmp_path: Path) -> None:
+    """Telegram takes no message when it is asked for: nothing of the page is kept with what waits."""
+    async with two_people(tmp_path) as (_, bob, world, server):
+        bob.configure(AT_THE_PAGE)
+        await bob.begin()
+
+        async def takes_nothing(_: BotAccount, method: str) -> web.Response | None:
+            return error(502, "Bad Gateway") if method == "sendmessage" else None
+
+        server.before = takes_nothing
+        bob.says("/handset")
+        await world.until(lambda: server.count(bob.bot, "sendmessage"))
+        await bob.kill()
+        kept = b"".join(path.read_bytes() for path in bob.home.iterdir() if path.is_file())
+        assert b"The handset page opens" in kept
+        assert b"ticket=" not in kept
+        server.before = None
+        await bob.begin()
+        answer = await bob.reads("On a phone")
+        async with page_at(address_under(answer)) as (_, hello):
+            assert hello["node"] == bob.node
+
+
+async def test_without_a_page_there_is_nothing_about_it(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, server):
+        await friends(anna, bob, trust=Trust.RING)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        ringing = await bob.reads("anna is calling")
+        bob.human.taps_button(ringing, "Answer")
+        await bob.reads("Connected with anna", "connection")
+        bob.says("/help")
+        await bob.reads("/call NAME")
+        await world.until(lambda: 1002 in bob.bot.commands)
+        assert "handset" not in repr(server.requests).lower()
+        bob.says("/handset")
+        assert (await bob.reads("The handset page is switched off", "enabled = true")).rows == []
+
+
+async def test_a_browser_that_opens_the_button_shows_the_call_and_no_key(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        async with browser() as chromium:
+            page = await chromium.open(address_under(ringing))
+            await page.answer("audio")
+            await page.call("active")
+            await page.receives("audio")
+            assert bob.handset is not None
+            assert page.page.url == bob.handset.partition("?")[0]
+            assert await page.page.evaluate("localStorage.getItem('key')") == key_of(bob.handset)
+            assert not chromium.problems, chromium.problems

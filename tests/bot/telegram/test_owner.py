@@ -1,0 +1,209 @@
+"""Whose bot it is: one owner, one sentence for strangers, and no trace of what is none of its business."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import sys
+from pathlib import Path
+
+from bot.messengers.telegram.limits import LINKS_PER_MINUTE
+from shared.contacts import Trust
+from shared.links.card import Card
+from shared.links.kinds import as_copybara, decode
+from shared.node_id import NodeId
+from tests.bot.telegram.people import friends, two_people
+from tests.bot.telegram.test_load import foreign_link
+from tests.bot.telegram.test_reliability import call_link
+
+
+async def init(home: Path, *answers: str) -> str:
+    """`copybara init` in a terminal; returns what stood on it."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "--home", str(home), "init"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    os.close(theirs)
+    loop = asyncio.get_running_loop()
+    screen, waiting = "", list(answers)
+    while True:
+        try:
+            screen += (await loop.run_in_executor(None, os.read, ours, 4096)).decode()
+        except OSError:  # the other end is closed
+            break
+        # One answer a question, when it is asked.
+        if waiting and re.search(r"(\)|\]|\?) ?$", screen):
+            os.write(ours, f"{waiting.pop(0)}\n".encode())
+            screen += "\n"
+    os.close(ours)
+    assert await process.wait() == 0, screen
+    return screen
+
+
+async def test_the_code_that_init_prints_makes_the_owner(tmp_path: Path) -> None:
+    async with two_people(tmp_path, claimed=False) as (anna, bob, world, server):
+        screen = await init(tmp_path / "new", "yes", "Bob", bob.bot.token)
+        assert bob.bot.token not in screen
+        file = tmp_path / "new" / "telegram.token"
+        assert (file.stat().st_mode & 0o777, file.read_text().strip()) == (0o600, bob.bot.token)
+        (code,) = re.findall(r"/start ([A-Z0-9]+)", screen)
+        bob.home = tmp_path / "new"
+        with (bob.home / "copybara.toml").open("a") as config:
+            config.write(f'base_url = "{server.url}"\n')
+        await bob.begin("--overlay", "loopback")
+        await bob.complains(f"/start {code}")  # shown again, as long as nobody has used it
+        anna.human.tells(bob.bot, "/start AAAAAAAAAAAAAAAA")
+        anna.human.tells(bob.bot, "/status")
+        chat = world.between(anna.human, bob.bot)
+        await bob.read_in(chat, "not set up yet")
+        bob.human.taps_link(f"https://t.me/bob_bot?start={code}")
+        await bob.reads("From now on I listen to you")
+        await world.until(lambda: 1002 in bob.bot.commands)
+        bob.says("/status")
+        await bob.reads("No calls")
+        anna.human.tells(bob.bot, f"/start {code}")  # of no use any more
+        anna.human.tells(bob.bot, "/status")
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        assert [each.text for each in chat.messages if each.sender is bob.bot] == [
+            "I'm not set up yet. My owner starts me with a code that copybara shows in its terminal."
+        ]
+        assert list(bob.bot.commands) == [1002]
+
+
+async def test_a_bot_runs_without_a_terminal(tmp_path: Path) -> None:
+    """As a service: no console at all."""
+    async with two_people(tmp_path) as (_, bob, _world, _server):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.cli", "--home", str(bob.home), "run"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        bob.says("/status")
+        await bob.reads("No calls")
+        process.terminate()
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        assert b"@bob_bot listens" in out
+        assert bob.bot.token.encode() not in out
+
+
+async def test_a_stranger_gets_one_sentence_and_no_bot_gets_any(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await bob.begin()
+        for text in ("/start", "Who are you?", "/call bob", foreign_link()):
+            anna.human.tells(bob.bot, text)
+        world.write(world.between(anna.bot, bob.bot), anna.bot, "Hello, I am a bot too")
+        await bob.kill()
+        await bob.begin()
+        anna.human.tells(bob.bot, "Are you still there?")
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        said = [each.text for each in world.between(anna.human, bob.bot).messages if each.sender is bob.bot]
+        assert len(said) == 1
+        assert said[0].startswith("I'm somebody's own bot")
+        assert [each.sender for each in world.between(anna.bot, bob.bot).messages] == [anna.bot]
+
+
+async def test_two_bots_never_talk_in_circles(tmp_path: Path) -> None:
+    """Whatever a bot sends, links for us included: at most the limit is read, and each link answered once."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await bob.begin()
+        chat = world.between(anna.bot, bob.bot)
+        world.write(chat, anna.bot, call_link(anna, bob))  # answered by itself, to a caller that isn't there
+        await bob.reads("Answered anna's call by itself")
+        links = [call_link(anna, bob) for _ in range(3 * LINKS_PER_MINUTE)]
+        for link in links:
+            world.write(chat, anna.bot, link)
+
+        def taken() -> int:
+            return sum("Answered anna's call by itself" in each.text for each in bob.chat.messages)
+
+        await world.until(lambda: taken() == LINKS_PER_MINUTE)
+        bob.says("/help")
+        await bob.reads("/call NAME")
+        assert taken() == LINKS_PER_MINUTE
+        assert all(each.sender is anna.bot for each in chat.messages), "and nothing is said to the other bot"
+
+
+async def test_private_talk_leaves_no_trace(tmp_path: Path) -> None:
+    """A connected bot sees all that the owner and others write to each other. None of it is anywhere afterwards."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob)
+        world.connect(bob.bot, bob.human)
+        carol = world.human(7_654_321, "Caroline", "caroline_example")
+        await bob.begin("-v")
+        chat = world.between(bob.human, carol)
+        talk = [
+            "I have a zebrasecret.",
+            "What zebrasecret?",
+            "/status zebrasecret",
+            "see https://t.me/zebra_bot?start=x",
+        ]
+        for number in range(40):
+            (bob.human if number % 2 else carol).says(chat, talk[number % 4])
+        carol.says(chat, f"zebrasecret {foreign_link()} zebrasecret")
+        carol.says(chat, f"zebrasecret {call_link(anna, bob, age=3600)} zebrasecret")
+        bob.says("/contacts")
+        await bob.reads("anna")
+        await bob.reads("You missed a call")  # a link of ours: that is noticed
+        await bob.stop()
+        kept = b"".join(path.read_bytes() for path in bob.home.iterdir() if path.is_file())
+        for trace in ("zebra", "7654321", "Caroline", "caroline"):
+            assert trace.encode() not in kept, trace
+            assert trace not in bob.errors
+            assert trace not in repr(bob.said)
+        with bob.store() as store:
+            assert store.rows("SELECT count(*) FROM inbox")[0][0] <= 4, "no count of what was said"
+
+
+async def test_a_connection_of_somebody_else_is_none_of_ours(tmp_path: Path) -> None:
+    """Carol connects Bob's bot to her account: it doesn't take part there."""
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob, trust=Trust.RING)
+        carol = world.human(3, "Carol", "carol_example")
+        world.connect(bob.bot, carol)
+        await bob.begin()
+        anna.human.says(world.between(anna.human, carol), call_link(anna, bob))
+        bob.says("/status")
+        await bob.reads("No calls")
+        assert not [each for each in bob.chat.messages if "calling" in each.text]
+
+
+async def test_a_card_changes_nothing_by_itself(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, trust=Trust.RING)
+        await bob.begin()
+        known = Card(node=anna.id, sealing_key=bytes(32), name="anna", telegram_bot="evil_bot").token
+        new = Card(node=NodeId(bytes(31) + b"\x10"), sealing_key=bytes(32), name="mallory").token
+        anna.human.tells(bob.bot, as_copybara(known))
+        shown = await bob.reads("card of anna", "the bot @evil_bot", "Nothing was changed")
+        assert "/contact add anna" in shown.text
+        anna.human.tells(bob.bot, as_copybara(new))
+        await bob.reads("That is a contact card", "/contact add mallory")
+        with bob.store() as store:
+            (contact,) = store.contacts()
+        assert (contact.telegram_bot, contact.trust, contact.sealing_key) == ("anna_bot", Trust.RING, None)
+
+
+async def test_the_own_card_names_the_bot_and_its_owner(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, _world, _server):
+        await bob.begin()
+        bob.says("/card")
+        message = await bob.reads("contact card")
+        token = message.button("Copy")["copy_text"]["text"].removeprefix("copybara:")
+        card = decode(token)
+        assert isinstance(card, Card)
+        assert (card.telegram_bot, card.telegram_user) == ("bob_bot", 1002)

@@ -1,0 +1,213 @@
+"""The pure pieces: what posts look like, what buttons carry, what faults mean, where the token comes from."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
+
+from bot.home import Home
+from bot.messengers.base import Act, Action, Post
+from bot.messengers.telegram import letters, limits, render
+from bot.messengers.telegram.buttons import action_for, data_for, rows_for
+from bot.messengers.telegram.claim import claim, code_of, owner_of
+from bot.messengers.telegram.faults import Fault, judge
+from bot.messengers.telegram.guard import Guard
+from bot.messengers.telegram.routes import Route, Way, route_of
+from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from shared.config.schema import Telegram as Settings
+from shared.contacts import Contact
+from shared.errors import InputError
+from shared.links.card import Card
+from shared.links.kinds import as_copybara
+from shared.links.tokens import Kind, to_text
+from shared.node_id import NodeId
+from shared.store.database import Store
+from shared.store.journal import Journal
+from tests.bot.telegram import tdlib
+
+SHORT = to_text(bytes([Kind.PAIRED.first_byte]) + bytes(47))
+LONG = to_text(bytes([Kind.REQUEST.first_byte]) + bytes(95))
+SEALED = to_text(bytes([Kind.SEALED.first_byte]) + bytes(144))
+SECRET_TOKEN = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
+
+
+def contact(**values: object) -> Contact:
+    return Contact(name="bob", node=NodeId(bytes(32)), created=1, **values)  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=6000))
+def test_whatever_is_said_telegram_can_read_it(text: str) -> None:
+    html = render.as_html(text)
+    if html.strip():
+        plain, marked = tdlib.parse_html(html)
+        assert marked == []
+        assert len(plain) <= limits.MESSAGE_CHARACTERS
+
+
+def test_names_with_markup_and_hidden_characters_are_shown_safely() -> None:
+    name = "<b>evil</b>\N{RIGHT-TO-LEFT OVERRIDE}moc.elpmaxe\N{ZERO WIDTH SPACE}&amp;"
+    plain, marked = tdlib.parse_html(render.as_html(f"{name} is calling"))
+    assert marked == []
+    assert plain == "<b>evil</b> moc.elpmaxe &amp; is calling"
+
+
+@pytest.mark.parametrize("token", [SHORT, LONG, SEALED])
+@pytest.mark.parametrize("bot", [None, "bob_bot"])
+@pytest.mark.parametrize("user", [None, "bob_example"])
+def test_each_link_for_the_owner_can_be_tapped_and_copied(token: str, bot: str | None, user: str | None) -> None:
+    who = contact(telegram_name=user)
+    text, rows = render.for_the_owner(Post("chat", f"Call: {as_copybara(token)}", token, contact=who, their_bot=bot))
+    plain, marked = tdlib.parse_html(text)
+    (address,) = tdlib.tappable(plain, marked)
+    assert token in address
+    assert address.startswith("https://t.me/")
+    if bot and len(token) == 64:
+        assert address == f"https://t.me/bob_bot?start={token}"
+    (buttons,) = rows
+    assert buttons[0].copy == render.link_for(token, bot)
+    assert buttons[1].url.startswith("https://t.me/bob_example?text=" if user else "https://t.me/share/url?url=")
+
+
+def test_every_link_fits_the_copy_button() -> None:
+    card = Card(node=NodeId(bytes(32)), sealing_key=bytes(32), name="n" * 40, telegram_bot="b" * 32).token
+    for token in (SHORT, LONG, SEALED, card):
+        assert len(as_copybara(token)) <= limits.COPY_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("chat", "expected"),
+    [
+        ("telegram:owner", ("@bob_bot", "copybara:")),
+        ("telegram:bot:bob_bot", ("@bob_bot", "copybara:")),
+        ("telegram:person:8", (8, "https://t.me/bob_bot?start=")),
+        ("telegram:business:c1:8:bob", (8, "https://t.me/bob_bot?start=")),
+        ("telegram:group:-5:1", (-5, "/answer@bob_bot https://t.me/bob_bot?start=")),
+        ("telegram:guest:g", (0, "https://t.me/bob_bot?start=")),
+    ],
+)
+def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
+    chat: str, expected: tuple[int | str, str]
+) -> None:
+    letter = letters.letter(Post("chat", as_copybara(SHORT), SHORT, chat, their_bot="bob_bot"))
+    assert letter is not None
+    plain, _ = tdlib.parse_html(letter.text)
+    assert (letter.chat, plain.startswith(expected[1])) == (expected[0], True)
+    assert letter.instead[0].chat == 0
+
+
+def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
+    post = Post("chat", as_copybara(SHORT), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
+    letter = letters.letter(post)
+    assert letter is not None
+    assert letter.text.startswith("/answer@bob_bot")
+
+
+def test_routes_come_back_as_they_were() -> None:
+    for route in (Route(Way.OWNER), Route(Way.BUSINESS, ("c1", "8", "")), Route(Way.GROUP, ("-5", "1"))):
+        assert route_of(route.chat) == route
+    assert route_of("chat") == Route(Way.OWNER)
+
+
+def test_buttons_carry_ids_and_never_tokens() -> None:
+    for act in Act:
+        data = data_for(Action(act, "0123456789abcdef"))
+        assert len(data.encode()) <= limits.CALLBACK_DATA_BYTES
+        assert action_for(data) == Action(act, "0123456789abcdef")
+    assert action_for("format-disk:1") is None
+    assert action_for("") is None
+    assert rows_for((Act.ANSWER,), "") == ()
+
+
+def test_each_fault_has_its_consequence() -> None:
+    assert judge(RetryAfter(7), 0).again_after == 7
+    assert judge(TimedOut(), 0).again_after == limits.FIRST_RETRY_SECONDS
+    assert judge(NetworkError("Bad Gateway"), 3).again_after == limits.FIRST_RETRY_SECONDS * 8
+    assert judge(NetworkError("x"), 60).again_after == limits.LAST_RETRY_SECONDS
+    assert judge(BadRequest("x"), 0).fault is Fault.REFUSED
+    assert judge(Forbidden("x"), 0).fault is Fault.REFUSED
+    assert judge(Conflict("x"), 0).fault is Fault.CONFLICT
+    assert judge(InvalidToken("x"), 0).again_after is None
+
+
+def test_one_sender_doesnt_use_up_what_others_have() -> None:
+    guard = Guard()
+    taken = sum(guard.allows("bob", 1.0) for _ in range(100))
+    assert taken == limits.LINKS_PER_MINUTE
+    assert guard.allows("carol", 1.0)
+    assert not guard.allows("bob", 30.0)
+    assert guard.allows("bob", 61.5)
+
+
+def test_the_code_makes_one_owner_once(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        journal = Journal(store, "telegram")
+        code = code_of(journal)
+        assert code_of(journal) == code
+        assert not claim(journal, "", 1)
+        assert not claim(journal, "A" * 16, 1)
+        assert claim(journal, f" {code}", 7)
+        assert not claim(journal, code, 8)
+        assert owner_of(journal) == 7
+
+
+def test_the_token_comes_from_where_it_is_kept_and_only_if_it_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    file = tmp_path / "telegram.token"
+    with pytest.raises(InputError, match="can't be read"):
+        read_token(home, Settings(token="file"))
+    file.write_text(f"{SECRET_TOKEN}\n")
+    file.chmod(0o640)
+    with pytest.raises(InputError, match="Other users can read"):
+        read_token(home, Settings(token="file"))
+    file.chmod(0o600)
+    assert read_token(home, Settings(token="file")).reveal() == SECRET_TOKEN
+    file.write_text("hello")
+    with pytest.raises(InputError, match="isn't a Telegram token") as caught:
+        read_token(home, Settings(token="file"))
+    assert "hello" not in str(caught.value)
+    monkeypatch.setenv(VARIABLE, SECRET_TOKEN)
+    assert read_token(home, Settings(token="environment")).reveal() == SECRET_TOKEN
+    with pytest.raises(InputError, match="isn't set"):  # it was taken out
+        read_token(home, Settings(token="environment"))
+    with pytest.raises(InputError):
+        read_token(home, Settings(token="keyring"))
+
+
+def test_the_token_shows_itself_to_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    token = Token(SECRET_TOKEN)
+    assert SECRET_TOKEN not in f"{token} {token!r}"
+    root = logging.getLogger()
+    handlers, before = (
+        list(root.handlers),
+        {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "telegram")},
+    )
+    try:
+        silence(token)
+        with caplog.at_level(logging.DEBUG):
+            logging.getLogger("httpx").info("HTTP Request: POST https://api.telegram.org/bot%s/getMe", SECRET_TOKEN)
+            logging.getLogger("other").warning("https://api.telegram.org/bot%s/getMe", SECRET_TOKEN)
+            try:
+                raise ValueError(SECRET_TOKEN)
+            except ValueError:
+                logging.getLogger("other").exception("broken")
+        assert SECRET_TOKEN not in caplog.text
+        assert "broken" in caplog.text
+    finally:
+        for handler in handlers:
+            handler.filters = [each for each in handler.filters if type(each).__name__ != "_Hide"]
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def test_without_a_configured_bot_the_library_isnt_loaded() -> None:
+    code = "import sys, bot.run, bot.init, bot.doctor; sys.exit('telegram' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

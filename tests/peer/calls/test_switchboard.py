@@ -1,0 +1,79 @@
+"""What the switchboard does when something that it relies on doesn't come back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from peer.calls.link_reader import LinkReader
+from peer.calls.switchboard import Switchboard
+from peer.media.endpoints.none import NoMedia
+from peer.overlay import Address
+from peer.overlay.loopback import LoopbackOverlay
+from peer.overlay.watch import OverlayWatch
+from shared.call.table import State
+from shared.config.schema import Answering, Calls
+from shared.contacts import Contact
+from shared.links.paired import Operation, Paired, seal
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.store.database import Store
+
+ANNA = NodeId(b"anna".ljust(32))
+SECRET = bytes(32)
+
+
+class Deaf(LoopbackOverlay):
+    """An overlay that never says where another node is."""
+
+    async def address_of(self, node: NodeId) -> Address:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class Stuck(NoMedia):
+    """An endpoint whose device never lets go."""
+
+    async def detach(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("overlay", "endpoint"), [(Deaf, NoMedia), (LoopbackOverlay, Stuck)])
+async def test_what_does_not_come_back_does_not_hold_up_the_end(
+    tmp_path: Path, overlay: type[LoopbackOverlay], endpoint: type[NoMedia]
+) -> None:
+    home = Home(tmp_path / "bob")
+    home.prepare()
+    network = overlay(home.folder)
+    own = await network.node_id()
+    with Store(home.database) as store:
+        store.save_contact(Contact(name="anna", node=ANNA, created=0))
+        store.propose_secret(ANNA, SECRET, 0)
+        switchboard = Switchboard(
+            own=own,
+            overlay=network,
+            watch=OverlayWatch(network),
+            store=store,
+            reader=LinkReader(own, store, home.load_sealing_key()),
+            settings=Calls(),
+            answering=Answering(),
+            endpoint=lambda *_: endpoint(),
+            usual=lambda: "none",
+            tell=lambda *_: None,
+        )
+        said = Paired(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
+        link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))
+        async with asyncio.timeout(10):
+            async with switchboard.running():
+                line = (await switchboard.read(link.token)).line
+                assert line is not None
+                await switchboard.answer(line)
+                while line.call.state is State.RINGING:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                before = time.monotonic()
+            assert time.monotonic() - before < 2
+        assert store.running_calls() == []

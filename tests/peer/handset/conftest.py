@@ -1,0 +1,23 @@
+"""A server with a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.peer.handset.serving import Served, serving
+
+
+@pytest_asyncio.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    """A running server. Beside its folder lies a file that is nobody's business."""
+    static = tmp_path / "static"
+    (static / "parts").mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html><title>Copybara</title>")
+    (static / "parts" / "call.js").write_text("export const call = 1;")
+    (static / "notes.txt").write_text("no page")
+    (tmp_path / "node.key").write_text("secret")
+    async with serving(static) as running:
+        yield running

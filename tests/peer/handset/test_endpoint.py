@@ -1,0 +1,398 @@
+"""The handset endpoint on a real call, with pages that come and go.
+
+The browser is aiortc's RTCPeerConnection: another ICE agent than ours, which like Chromium sends to 127.0.0.1 from the
+address of the network card. What real browsers do is in tests/browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aioice import stun
+from aiortc import (
+    AudioStreamTrack,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+
+from peer.handset.browser_leg import BrowserLeg
+from peer.handset.endpoint import MAX_TRIES, HandsetEndpoint
+from peer.handset.loopback_port import LoopbackPort
+from peer.handset.page import Page, Pages
+from peer.handset.protocol import Offer, Problem, ToPage
+from peer.media.endpoints.notice import CHIME_SECONDS
+from peer.media.endpoints.pattern import Pattern
+from peer.transport.profile import MEDIA
+from shared.errors import HandsetError
+from shared.media import Media
+from tests.peer.pair import PATIENCE, connected
+from tests.peer.transport.test_leg_media import Tap
+
+
+class BrowserPage:
+    """A page of a browser that answers offers, sends sound and picture, and counts what it is shown."""
+
+    def __init__(self, endpoint: HandsetEndpoint) -> None:
+        self.page = Page()
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.tracks: dict[str, MediaStreamTrack] = {}
+        self.offers: list[Offer] = []
+        self.ignores = re.compile("^$")
+        "Lines of an offer that it doesn't look at."
+
+        self._endpoint = endpoint
+
+    async def next(self) -> ToPage:
+        async with asyncio.timeout(PATIENCE):
+            message = await self.page.next()
+        assert message is not None
+        return message
+
+    async def offered(self) -> Offer:
+        """The next offer."""
+        while not isinstance(message := await self.next(), Offer):
+            pass
+        self.offers.append(message)
+        return message
+
+    async def join(self) -> Offer:
+        """Answer the next offer, as the real page does."""
+        offer = await self.offered()
+        self.connection.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
+        await self.connection.setRemoteDescription(RTCSessionDescription(self.ignores.sub("", offer.sdp), "offer"))
+        for transceiver in self.connection.getTransceivers():
+            transceiver.direction = "sendrecv"
+            transceiver.sender.replaceTrack(AudioStreamTrack() if transceiver.kind == "audio" else VideoStreamTrack())
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        self._endpoint.answered(offer.leg, self.connection.localDescription.sdp)
+        return offer
+
+    async def sees(self, *kinds: str) -> None:
+        """Wait for a decoded frame of each kind."""
+        async with asyncio.timeout(PATIENCE):
+            for kind in kinds:
+                await self.tracks[kind].recv()
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+
+@asynccontextmanager
+async def at(endpoint: HandsetEndpoint, pages: Pages) -> AsyncIterator[BrowserPage]:
+    """A page that has just been opened; it leaves at the end."""
+    browser = BrowserPage(endpoint)
+    pages.take(browser.page)
+    try:
+        yield browser
+    finally:
+        pages.leave(browser.page)
+        await browser.close()
+
+
+@asynccontextmanager
+async def call(media: Media = Media.BOTH) -> AsyncIterator[tuple[HandsetEndpoint, Pages, Pattern]]:
+    """A call: the other side sends the pattern, ours is the handset. No page is open."""
+    pages = Pages()
+    async with connected() as legs:
+        endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+        await pattern.attach(legs.caller, media)
+        await endpoint.attach(legs.callee, media)
+        try:
+            yield endpoint, pages, pattern
+        finally:
+            await endpoint.detach()
+            await endpoint.detach()
+            await pattern.detach()
+            pages.stop()
+
+
+async def test_a_page_sees_and_is_seen() -> None:
+    async with connected() as legs:
+        pages = Pages()
+        endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+        seen = [await legs.caller.receive(kind) for kind in ("audio", "video")]
+        await endpoint.attach(legs.callee, Media.BOTH)
+        async with at(endpoint, pages) as browser:
+            await browser.join()
+            await pattern.attach(legs.caller, Media.BOTH)
+            await browser.sees("audio", "video")
+            async with asyncio.timeout(PATIENCE):
+                for track in seen:
+                    await track.recv()
+        await endpoint.detach()
+        await pattern.detach()
+
+
+async def test_a_page_that_comes_late_is_told_what_is_sent_and_sees_it() -> None:
+    async with call() as (endpoint, pages, _):
+        async with at(endpoint, pages) as first:
+            offer = await first.join()
+            await first.sees("audio", "video")
+        assert "a=ssrc" not in offer.sdp or offer.sdp.count("a=ssrc") == 2
+        async with at(endpoint, pages) as late:
+            offer = await late.join()
+            assert offer.sdp.count("a=ssrc:") == 2
+            await late.sees("audio", "video")
+
+
+async def test_a_page_that_was_there_first_is_told_which_streams_belong_together() -> None:
+    """Only then does Chromium hold the picture back for the sound. It is the same leg, which goes on."""
+    async with connected() as legs:
+        pages = Pages()
+        endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+        await endpoint.attach(legs.callee, Media.BOTH)
+        async with at(endpoint, pages) as browser:
+            first = await browser.join()
+            assert "a=ssrc:" not in first.sdp
+            await pattern.attach(legs.caller, Media.BOTH)
+            again = await browser.offered()
+            while again.sdp.count("a=ssrc:") < 2:
+                again = await browser.offered()
+            assert again.leg == first.leg
+            for kind in MEDIA:
+                assert f"a=ssrc:{legs.callee.counters.of(kind).newest} cname:" in again.sdp
+            credentials = re.compile("a=(?:ice|fingerprint|candidate).*")
+            assert credentials.findall(again.sdp) == credentials.findall(first.sdp), "nothing is connected anew"
+            wanted = legs.caller.counters.rtcp
+            endpoint.answered(again.leg, browser.connection.localDescription.sdp)
+            await browser.sees("audio", "video")
+            assert endpoint.joined
+            assert legs.caller.counters.rtcp > wanted, "a whole picture was asked for"
+        await endpoint.detach()
+        await pattern.detach()
+
+
+async def test_a_notice_that_has_begun_without_the_page_is_not_passed_on() -> None:
+    async with call(Media.AUDIO) as (endpoint, pages, _), at(endpoint, pages) as browser:
+        assert not endpoint.answered_alone()
+        began = time.monotonic()
+        await browser.join()
+        await browser.sees("audio")
+        assert time.monotonic() - began >= CHIME_SECONDS
+
+
+async def test_a_page_that_is_there_before_any_sound_hears_the_notice_itself() -> None:
+    async with connected() as legs:
+        pages = Pages()
+        endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+        await endpoint.attach(legs.callee, Media.AUDIO)
+        async with at(endpoint, pages) as browser:
+            theirs = Tap(bool)
+            legs.caller.tap(theirs)
+            await browser.join()
+            await theirs.done()
+            assert endpoint.answered_alone()
+            await pattern.attach(legs.caller, Media.AUDIO)
+            await browser.sees("audio")
+        await endpoint.detach()
+        await pattern.detach()
+
+
+async def test_a_page_is_offered_nothing_before_what_is_said_first_is_said() -> None:
+    async with connected() as legs:
+        pages = Pages()
+        endpoint = HandsetEndpoint(pages, 1)
+        legs.callee.sound_free.clear()
+        await endpoint.attach(legs.callee, Media.AUDIO)
+        async with at(endpoint, pages) as browser:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await browser.page.next()
+            legs.callee.sound_free.set()
+            await browser.offered()
+        await endpoint.detach()
+
+
+async def test_the_newer_page_gets_the_media() -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as older:
+        await older.join()
+        await older.sees("video")
+        async with at(endpoint, pages) as newer:
+            await newer.join()
+            await newer.sees("audio", "video")
+            assert endpoint.joined
+            assert older.page.gone.is_set()
+
+
+async def test_a_call_that_is_dialled_again_goes_on_in_the_same_page() -> None:
+    pages = Pages()
+    endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+    async with at(endpoint, pages) as browser:
+        async with connected() as legs:
+            await pattern.attach(legs.caller, Media.BOTH)
+            await endpoint.attach(legs.callee, Media.BOTH)
+            await browser.join()
+            await browser.sees("audio", "video")
+        async with connected() as legs:
+            # aiortc's tracks end with the old stream's BYE, so here packets are counted.
+            await endpoint.attach(legs.callee, Media.BOTH)
+            assert endpoint.joined
+            before = endpoint.counters.inward.rtp_packets
+            arrived = Tap(lambda packets: len(packets) >= 20)
+            legs.callee.tap(arrived)
+            await pattern.attach(legs.caller, Media.BOTH)
+            await arrived.done()
+            assert endpoint.counters.inward.rtp_packets >= before + 15
+            assert len(browser.offers) == 1
+            await endpoint.detach()
+            await pattern.detach()
+
+
+async def test_a_call_without_a_picture_offers_none() -> None:
+    async with call(Media.AUDIO) as (endpoint, pages, _), at(endpoint, pages) as browser:
+        assert "m=video" not in (await browser.join()).sdp
+        await browser.sees("audio")
+
+
+async def test_the_page_can_ask_for_another_leg() -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
+        first = await browser.offered()
+        endpoint.offer_again()
+        second = await browser.offered()
+        assert second.leg > first.leg
+        endpoint.answered(first.leg, "an answer to the old one")
+        endpoint.answered(99, "an answer to none")
+        assert not endpoint.joined
+
+
+@pytest.mark.parametrize("answer", ["", "v=0\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "\0" * 1000, "a=" * 20_000])
+async def test_hostile_answers_are_refused_and_the_next_offer_works(answer: str) -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
+        offer = await browser.offered()
+        endpoint.answered(offer.leg, answer)
+        problem = await browser.next()
+        assert isinstance(problem, Problem)
+        assert problem.call == 1
+        await browser.join()
+        await browser.sees("audio", "video")
+
+
+async def test_a_page_that_fails_again_and_again_has_to_ask() -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
+        for _ in range(MAX_TRIES):
+            offer = await browser.offered()
+            endpoint.answered(offer.leg, "nonsense")
+        assert isinstance(await browser.next(), Problem)
+        endpoint.offer_again()
+        await browser.join()
+        await browser.sees("audio")
+
+
+async def test_an_answer_with_another_certificate_gets_no_media() -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
+        offer = await browser.offered()
+        await browser.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+        await browser.connection.setLocalDescription(await browser.connection.createAnswer())
+        lines = browser.connection.localDescription.sdp.split("\r\n")
+        forged = ":".join(["AB"] * 32)
+        endpoint.answered(
+            offer.leg,
+            "\r\n".join(f"a=fingerprint:sha-256 {forged}" if "sha-256" in line else line for line in lines),
+        )
+        assert isinstance(await browser.next(), Problem)
+        assert endpoint.counters.inward.rtp_packets == 0
+
+
+async def test_an_answer_whose_browser_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peer.handset.browser_leg.CONNECT_SECONDS", 0.2)
+    leg = await BrowserLeg.open(Media.AUDIO)
+    try:
+        answer = await _answer(leg.offer({}))
+        with pytest.raises(HandsetError):
+            await leg.connect(answer)
+    finally:
+        await leg.close()
+        await leg.close()
+
+
+async def test_a_browser_that_sends_nothing_to_loopback_joins_by_another_own_address() -> None:
+    async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
+        # Firefox ignores that candidate.
+        browser.ignores = re.compile(r"a=candidate:.* 127\.0\.0\.1 .*\r\n")
+        offer = await browser.join()
+        assert f" {_lan_address()} " in offer.sdp
+        await browser.sees("audio", "video")
+
+
+async def test_a_check_is_answered_from_where_it_was_sent_to_and_says_where_it_came_from() -> None:
+    leg = await BrowserLeg.open(Media.AUDIO)
+    offer = leg.offer({})
+    answer = await _answer(offer)
+    connecting = asyncio.create_task(leg.connect(answer))
+    try:
+        candidates = re.findall(r"a=candidate:\d+ 1 udp \d+ (\S+) (\d+) typ host", offer)
+        assert {host for host, _ in candidates} >= {"127.0.0.1", _lan_address()}
+        for host, port in candidates:
+            check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+            check.attributes["USERNAME"] = f"{_value(offer, 'ice-ufrag')}:{_value(answer, 'ice-ufrag')}"
+            check.attributes["PRIORITY"] = 1
+            check.attributes["ICE-CONTROLLED"] = 1
+            check.add_message_integrity(_value(offer, "ice-pwd").encode())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as browser:
+                browser.bind((host, 0))
+                browser.connect((host, int(port)))
+                browser.send(bytes(check))
+                browser.setblocking(False)
+                async with asyncio.timeout(PATIENCE):
+                    message = stun.parse_message(await asyncio.get_running_loop().sock_recv(browser, 1500))
+                    while message.transaction_id != check.transaction_id:
+                        message = stun.parse_message(await asyncio.get_running_loop().sock_recv(browser, 1500))
+                assert message.attributes["XOR-MAPPED-ADDRESS"] == browser.getsockname()
+    finally:
+        connecting.cancel()
+        await leg.close()
+        await asyncio.wait((connecting,))
+
+
+async def test_the_port_takes_nothing_from_other_machines_addresses() -> None:
+    port = await LoopbackPort.listen()
+    try:
+        port.datagram_received(b"\x80" + bytes(40), ("192.0.2.1", 4711))
+        port.datagram_received(b"\x80" + bytes(40), ("8.8.8.8", 4711))
+        assert port.counters.refused["foreign-address"] == 2
+        port.datagram_received(b"\x80" + bytes(40), ("127.0.0.1", 4711))
+        port.datagram_received(b"\x80" + bytes(40), (_lan_address() or "127.0.0.5", 4711))
+        assert port.counters.refused["foreign-address"] == 2
+        assert port.counters.refused["unexpected"] == 2
+        port.send(b"nobody has shown that it knows the password", 4711)
+        assert port.counters.sent_packets == 0
+    finally:
+        port.close()
+        await asyncio.sleep(0)
+
+
+async def _answer(offer: str) -> str:
+    """What a browser answers that will never come."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        answer = (await connection.createAnswer()).sdp
+    finally:
+        await connection.close()
+    answer += "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:active\r\n"
+    return f"{answer}a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\n"
+
+
+def _value(sdp: str, attribute: str) -> str:
+    found = re.search(f"a={attribute}:(.*)\r\n", sdp)
+    assert found is not None
+    return found[1]
+
+
+def _lan_address() -> str | None:
+    """The address of a network card of this machine, if it has one; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])

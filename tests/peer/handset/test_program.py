@@ -1,0 +1,335 @@
+"""What a page is told by a running program and what it can have done, without a browser: the messages alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.bot.console import befriend, connect, people
+from tests.peer.handset.wire import AT_THE_PAGE, wire_page
+
+
+async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, hello),
+        wire_page(bob_node) as (bob, _),
+    ):
+        assert (hello["node"], hello["name"], hello["calls"], hello["log"]) == (anna_node.node, "anna", [], [])
+        assert hello["overlay"]["name"] == "Loopback"
+        assert "no privacy" in hello["overlay"]["notice"]
+        assert hello["card"]["text"].startswith("copybara:")
+        assert hello["card"]["qr"].startswith("data:image/svg+xml")
+
+        placed = await anna.ask("place", whom=bob_node.node, media="video")
+        assert (placed["type"], placed["call"]) == ("done", 1)
+        link = await anna.next("link")
+        assert len(link["link"]["token"]) == 128
+        assert link["link"]["text"] == f"copybara:{link['link']['token']}"
+        assert "open the answer" in link["sentence"]
+
+        ring = await bob.next("ring")
+        assert "Somebody new is calling (video)" in ring["sentence"]
+        await bob.say("answer", call=ring["call"], media="audio")
+        for page in (anna, bob):
+            call = await page.next("call", state="active")
+            assert (call["trust"], call["handset"], call["contact"]) == ("stranger", True, None)
+            assert call["media"] == "audio"
+        assert "m=video" not in (await bob.next("offer"))["sdp"]
+
+        await anna.say("write", call=1, text="hello")
+        assert (await anna.next("text"))["ours"]
+        assert (await bob.next("text", ours=False))["text"] == "hello"
+
+        saved = await anna.ask("save-contact", call=1, name="bob")
+        assert saved["type"] == "done"
+        assert "Saved bob" in saved["sentence"]
+        assert [contact["name"] for contact in (await anna.next("contacts"))["contacts"]] == ["bob"]
+        assert (await anna.next("call"))["trust"] == "contact"
+
+        await bob.say("set-media", call=1, audio=False, video=True)
+        muted = await anna.next("remote-media")
+        assert muted["remote"] == {"audio": False, "video": False, "screen": False}
+
+        assert (await anna.next("quality"))["call"] == 1
+        await anna.say("hang-up", call=1)
+        assert (await anna.next("call", state="ended"))["sentence"] == "You hung up on bob."
+        assert (await anna.next("log"))["log"][0]["reason"] == "hung-up"
+        await bob.next("call", state="ended")
+
+
+async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        await bob_node.asked("/contact trust anna", "answered by itself now")
+        async with wire_page(anna_node) as (anna, hello):
+            assert hello["log"][0]["name"]
+            assert hello["contacts"][0]["paired"]
+            await anna.ask("place", whom="bob")
+            await anna.next("call", state="active")
+            assert "Nobody was asked" in (await anna.next("answered-alone", by="them"))["sentence"]
+            nothing = {"audio": False, "video": False, "screen": False}
+            assert (await anna.next("remote-media"))["remote"] == nothing
+            number = (await anna.ask("write", call=2, text="are you there?"))["type"]
+            assert number == "done"
+            await bob_node.told("are you there?")
+            async with wire_page(bob_node) as (_, late):
+                (call,) = late["calls"]
+                assert (call["state"], call["automatic"], call["trust"]) == ("active", True, "trusted")
+                assert [text["text"] for text in late["texts"]] == ["are you there?"]
+                assert late["links"] == []
+        async with wire_page(anna_node) as (again, hello):
+            (call,) = hello["calls"]
+            assert (call["state"], call["remote_automatic"], call["remote"]) == ("active", True, nothing)
+            assert [(text["ours"], text["text"]) for text in hello["texts"]] == [(True, "are you there?")]
+            await again.say("hang-up", call=call["id"])
+            await again.next("call", state="ended")
+
+
+async def test_a_link_is_explained_and_acted_on_with_one_click(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        with anna_node.chat.hold():
+            async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+                await anna.ask("place", whom="bob", media="video")
+                token = (await anna.next("link"))["link"]["token"]
+                own = await anna.ask("explain", text=f"copybara:{token}")
+                assert (own["kind"], own["can_act"]) == ("own", False)
+                call = await bob.ask("explain", text=f"look: http://127.0.0.1:8765/#{token}")
+                assert (call["kind"], call["can_act"], call["token"]) == ("call", True, token)
+                assert call["sentence"].startswith("anna calls you (video), just now")
+                done = await bob.ask("act", text=token, answer="video")
+                assert (done["type"], done["call"]) == ("done", 2)
+                await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
+                used = await bob.ask("explain", text=token)
+                assert (used["kind"], used["can_act"]) == ("unusable", False)
+                assert "used before" in used["sentence"]
+                assert "used before" in (await bob.ask("act", text=token))["sentence"]
+                await bob.say("hang-up", call=2)
+                await anna.next("call", state="ended")
+
+
+async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        with anna_node.chat.hold():
+            async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+                await anna.ask("place", whom=bob_node.node, media="audio")
+                request = (await anna.next("link"))["link"]["token"]
+                explained = await bob.ask("explain", text=request)
+                assert "isn't in your contacts" in explained["sentence"]
+                assert anna_node.node in explained["sentence"]
+                await bob.ask("act", text=request, answer="audio")
+                link = await bob.next("link")
+                assert "Send this answer" in link["sentence"]
+                response = link["link"]["token"]
+                answered = await anna.ask("explain", text=response)
+                assert (answered["kind"], answered["button"]) == ("response", "Connect")
+                await anna.ask("act", text=response)
+                await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
+                assert (await bob.ask("explain", text=response))["kind"] in ("own", "unusable")
+                await anna.say("hang-up", call=1)
+                await bob.next("call", state="ended")
+
+
+async def test_a_declined_call_says_so_on_both_pages(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            await anna.ask("place", whom="bob", media="audio")
+            ring = await bob.next("ring")
+            assert ring["sentence"].startswith("anna is calling (audio).")
+            await bob.say("decline", call=ring["call"])
+            assert (await anna.next("call", state="ended"))["sentence"] == "bob declined."
+            assert (await bob.next("call", state="ended"))["sentence"] == "You declined anna's call."
+
+
+async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, _),
+        wire_page(bob_node) as (bob, _),
+    ):
+        await anna.ask("place", whom=bob_node.node)
+        ring = await bob.next("ring")
+        (waiting,) = (await anna_node.status())["calls"]
+        done = await bob.ask("block", call=ring["call"])
+        assert done["type"] == "done", done
+        assert "is blocked" in done["sentence"]
+        (entry,) = (await bob.next("contacts"))["contacts"]
+        assert (entry["name"], entry["trust"], entry["node"]) == (anna_node.id.short, "block", anna_node.node)
+        assert (await bob.next("call", state="ended"))["id"] == ring["call"]
+        await bob_node.in_order()
+        await anna_node.in_order()
+
+        # The caller has no link, no packet, and a call that waits as before.
+        assert [writer for writer, _ in anna_node.chat.posts] == [anna_node]
+        assert (await anna_node.status())["calls"] == [waiting]
+        assert (waiting["state"], waiting["bytes_received"], waiting["refused"]) == ("calling", 0, {})
+
+        # Nor does another call learn more, or ring.
+        await anna.ask("hang-up", call=1)
+        await anna.next("call", state="ended")
+        await anna.ask("place", whom=bob_node.node)
+        await bob_node.in_order()
+        assert [call["state"] for call in (await anna_node.status())["calls"]] == ["calling"]
+        assert (await bob_node.status())["calls"] == []
+        assert [writer for writer, _ in anna_node.chat.posts] == [anna_node] * 2
+
+
+async def test_whoever_is_blocked_under_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(anna_node) as (anna, _),
+        wire_page(bob_node) as (bob, _),
+    ):
+        await bob.ask("add-contact", name=anna_node.id.short, whom="0" * 52)
+        await anna.ask("place", whom=bob_node.node)
+        await bob.ask("block", call=(await bob.next("ring"))["call"])
+        entries = (await bob.next("contacts"))["contacts"]
+        assert {entry["name"]: entry["trust"] for entry in entries} == {
+            anna_node.id.short: "ring",
+            f"{anna_node.id.short}-2": "block",
+        }
+
+
+async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
+        await befriend(anna_node, bob_node)
+        await befriend(carol_node, bob_node)
+        # Not even a trusted one is answered without asking now.
+        await bob_node.asked("/contact trust carol", "answered by itself now")
+        async with wire_page(bob_node) as (bob, _), wire_page(carol_node) as (carol, _):
+            anna_node.write("/call bob audio")
+            await bob.ask("answer", call=(first := (await bob.next("ring"))["call"]), media="audio")
+            await bob.next("call", state="active")
+
+            await carol.ask("place", whom="bob", media="audio")
+            ring = await bob.next("ring")
+            assert ring["sentence"] == "carol is calling (audio)."
+            assert (await bob.next("quality"))["call"] == first
+            await bob.ask("decline", call=ring["call"])
+            assert (await carol.next("call", state="ended"))["sentence"] == "bob declined."
+
+            # Hanging up and answering.
+            await carol.ask("place", whom="bob", media="audio")
+            second = (await bob.next("ring"))["call"]
+            await bob.say("hang-up", call=first)
+            await bob.next("call", id=first, state="ended")
+            assert (await bob.ask("answer", call=second, media="audio"))["type"] == "done"
+            assert (await bob.next("call", id=second, state="active"))["name"] == "carol"
+            assert not (await carol.next("call", state="active"))["remote_automatic"]
+
+
+async def test_without_a_page_a_second_caller_hears_that_we_are_busy(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
+        await befriend(anna_node, bob_node)
+        await befriend(carol_node, bob_node)
+        await connect(anna_node, bob_node, "audio")
+        carol_node.write("/call bob")
+        assert await carol_node.told("busy") == "bob is busy."
+
+
+async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(bob_node) as (_, theirs),
+        wire_page(anna_node) as (anna, _),
+    ):
+        card = theirs["card"]["text"]
+        explained = await anna.ask("explain", text=card)
+        assert (explained["kind"], explained["card_name"], explained["card_node"]) == ("card", "bob", bob_node.node)
+        assert (await anna.ask("add-contact", name="bob", whom=card))["type"] == "done"
+        (contact,) = (await anna.next("contacts"))["contacts"]
+        assert (contact["name"], contact["node"], contact["trust"], contact["paired"]) == (
+            "bob",
+            bob_node.node,
+            "ring",
+            False,
+        )
+        await anna.ask("set-trust", name="bob", trust="auto", media="audio")
+        (contact,) = (await anna.next("contacts"))["contacts"]
+        assert (contact["trust"], contact["media"]) == ("auto", "audio")
+        assert contact["trust_words"] == "answered without asking (audio)"
+        await anna.ask("rename-contact", name="bob", new_name="robert")
+        assert [each["name"] for each in (await anna.next("contacts"))["contacts"]] == ["robert"]
+        await anna_node.asked("/contact block robert", "blocked")
+        assert (await anna.next("contacts"))["contacts"][0]["trust"] == "block"
+        await anna.ask("remove-contact", name="robert")
+        assert (await anna.next("contacts"))["contacts"] == []
+
+
+REFUSED: list[tuple[str, dict[str, object], str]] = [
+    ("place", {"whom": "nobody-here"}, "Nobody is known"),
+    ("place", {"whom": "   "}, ""),
+    ("answer", {"call": 7}, "That call is over."),
+    ("decline", {"call": 7}, "That call is over."),
+    ("block", {"call": 7}, "That call is over."),
+    ("hang-up", {"call": 7}, "That call is over."),
+    ("write", {"call": 7, "text": "x"}, "That call is over."),
+    ("save-contact", {"call": 7, "name": "x"}, "That call is over."),
+    ("add-contact", {"name": "x", "whom": "not a node"}, "neither a node id nor a contact card"),
+    ("add-contact", {"name": "two words", "whom": "0" * 52}, ""),
+    ("set-trust", {"name": "nobody", "trust": "auto"}, "There is no contact"),
+    ("rename-contact", {"name": "nobody", "new_name": "x"}, ""),
+    ("remove-contact", {"name": "nobody"}, ""),
+    ("act", {"text": "nothing"}, "no link"),
+    ("act", {"text": "copybara:AAAA"}, "another version"),
+]
+
+
+async def test_what_cant_be_done_is_said(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", config=AT_THE_PAGE) as (anna_node,), wire_page(anna_node) as (anna, hello):
+        for kind, fields, said in REFUSED:
+            problem = await anna.ask(kind, **fields)
+            assert problem["type"] == "problem", (kind, fields)
+            assert said in problem["sentence"]
+        assert (await anna.ask("place", whom=hello["node"]))["sentence"] == "That is your own node."
+
+
+async def test_an_answer_to_no_offer_and_a_wish_for_no_call_are_ignored(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", config=AT_THE_PAGE) as (anna_node,), wire_page(anna_node) as (anna, _):
+        assert (await anna.ask("media-answer", call=1, leg=1, sdp="v=0"))["type"] == "done"
+        assert (await anna.ask("want-offer", call=1))["type"] == "done"
+        nothing = await anna.ask("explain", text="hello there")
+        assert (nothing["kind"], nothing["token"]) == ("unusable", "")
+
+
+async def test_a_hostile_answer_costs_a_call_nothing(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+            await anna.ask("place", whom="bob")
+            await bob.say("answer", call=(await bob.next("ring"))["call"])
+            for sdp in ("v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=setup:active", "a" * 30_000):
+                offer = await anna.next("offer")
+                await anna.say("media-answer", call=offer["call"], leg=offer["leg"], sdp=sdp)
+                assert (await anna.next("problem"))["call"] == offer["call"]
+            assert (await anna.next("quality"))["call"] == offer["call"]
+            await anna.say("hang-up", call=offer["call"])
+            await anna.next("call", state="ended")
+
+
+async def test_the_page_is_told_when_the_program_ends(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", config=AT_THE_PAGE) as (anna_node,), wire_page(anna_node) as (anna, _):
+        anna_node.process.terminate()
+        async for _message in anna.socket:
+            pass
+        assert anna.socket.close_code == 4002
+        assert await anna_node.gone() == 0
+
+
+async def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", config=AT_THE_PAGE) as (anna_node,):
+        assert anna_node.handset is not None
+        port = anna_node.handset.split(":")[2].split("/")[0]
+        config = f'[answer]\nendpoint = "handset"\n[handset]\nport = {port}\n'
+        async with people(tmp_path, "bob", config=config) as (bob_node,), wire_page(bob_node) as (_, hello):
+            assert hello["node"] == bob_node.node
+            assert f":{port}/" not in str(bob_node.handset)
+            assert (await bob_node.status())["handset"] == bob_node.handset
+
+
+async def test_without_the_page_there_is_no_address(tmp_path: Path) -> None:
+    config = '[answer]\nendpoint = "pattern"\n[handset]\nenabled = false\n'
+    async with people(tmp_path, "anna", config=config) as (anna_node,):
+        assert anna_node.handset is None

@@ -1,0 +1,323 @@
+"""Sound servers for tests, PulseAudio and PipeWire: no hardware, no systemd, any user; and ears to hear what they play.
+
+`air` is a sink of three channels that nobody hears. What is played into `{name}_voice` goes to its front, and
+`{name}_microphone` hears only that; what is played into the stereo speaker `{name}_ear` goes to its rear. So a
+recording of the sink's monitor has what was said and what was heard beside each other, to the sample.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import math
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.peer.media.tone import SAMPLE_RATE
+from tests.programs import need
+
+SECONDS = 10.0
+
+CHANNELS = "front-left,rear-left,rear-right"
+
+LIST_NAMES = "org.freedesktop.DBus.ListNames"
+
+SILENT = 20.0
+"What an encoder makes of silence is less."
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What one microphone and one speaker share in a recording."""
+
+    server: PulseServer
+    name: str
+
+    @property
+    def voice(self) -> str:
+        """The sink to speak into."""
+        return f"{self.name}_voice"
+
+    @property
+    def microphone(self) -> str:
+        """The source that hears the voice."""
+        return f"{self.name}_microphone"
+
+    @property
+    def ear(self) -> str:
+        """The sink of the speaker that is listened to."""
+        return f"{self.name}_ear"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room with a microphone that hears the speaker, 30 ms later, and what is said into the sink `air`."""
+
+    air: str
+    microphone: str
+    speaker: str
+
+    cancelling_microphone: str
+    cancelling_speaker: str
+    "The same two devices, through the sound server's echo canceller."
+
+
+class PulseServer:
+    """A server that speaks PulseAudio's protocol: PulseAudio itself."""
+
+    plain_cancelling = "noise_suppression=0 analog_gain_control=0 digital_gain_control=0"
+    "Has the echo canceller do nothing else: it takes a tone that lasts for noise."
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "XDG_STATE_HOME": str(folder),
+            "PULSE_RUNTIME_PATH": str(folder),
+            "PULSE_SERVER": f"unix:{folder}/native",
+        }
+        self._folder = folder
+
+    @contextlib.asynccontextmanager
+    async def running(self, *airs: str) -> AsyncIterator[list[Air]]:
+        """Run the server for the length of the block, with an `air` for each name."""
+        async with self._serving():
+            for name in airs:
+                front = "channels=1 channel_map=mono master_channel_map=front-left remix=no"
+                rear = "channels=2 channel_map=front-left,front-right master_channel_map=rear-left,rear-right remix=no"
+                await self.load("null-sink", f"sink_name={name} rate=48000 channels=3 channel_map={CHANNELS}")
+                await self.load("remap-sink", f"sink_name={name}_voice master={name} {front}")
+                await self.load("remap-sink", f"sink_name={name}_ear master={name} {rear}")
+                await self.load("remap-source", f"source_name={name}_microphone master={name}.monitor {front}")
+            yield [Air(self, name) for name in airs]
+
+    async def room(self) -> Room:
+        """Make a room, once."""
+        room = Room("room_air", "room_air.monitor", "room_speaker", "cancelling_microphone", "cancelling_speaker")
+        for sink in (room.air, room.speaker):
+            await self.load("null-sink", f"sink_name={sink} rate=48000 channels=1 channel_map=mono")
+        await self.load("loopback", f"source={room.speaker}.monitor sink={room.air} latency_msec=30")
+        masters = f"source_master={room.microphone} sink_master={room.speaker}"
+        names = f"source_name={room.cancelling_microphone} sink_name={room.cancelling_speaker}"
+        options = f'aec_args="{self.plain_cancelling}"'
+        await self.load("echo-cancel", f"{masters} {names} aec_method=webrtc", options)
+        return room
+
+    async def load(self, module: str, arguments: str, *spaced: str) -> None:
+        """Load a module, with arguments between spaces, and such as contain spaces."""
+        command = ("pactl", "load-module", f"module-{module}", *arguments.split(), *spaced)
+        assert await self._run(*command) == 0, command
+
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        socket = f"module-native-protocol-unix socket={self._folder}/native auth-anonymous=1"
+        options = ("--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error")
+        async with self._serves("pulseaudio", "-n", *options, "--load", socket, answers=("pactl", "info")):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _serves(self, *command: str, answers: tuple[str, ...] = ()) -> AsyncIterator[None]:
+        """A program in the background, from when the command `answers` works on."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=os.environ | self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(SECONDS):
+                while answers and await self._run(*answers):
+                    assert process.returncode is None, f"{command[0]} has ended"
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            try:
+                async with asyncio.timeout(SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                # The threads of PulseAudio have been seen to wait for each other for ever.
+                process.kill()
+                await process.wait()
+
+    def played_into(self, sink: str) -> dict[str, str]:
+        """The environment of a program whose sound comes out there."""
+        return {name: self.environment[name] for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH")} | {"PULSE_SINK": sink}
+
+    async def _run(self, *command: str) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=os.environ | self.environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await process.wait()
+
+    @contextlib.asynccontextmanager
+    async def started(self, *command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A program with pipes for the length of the block."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=os.environ | self.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=2**24,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+            with contextlib.suppress(ConnectionError):
+                await process.stdin.wait_closed()
+
+    async def say(self, sink: str, samples: bytes) -> None:
+        """Play 16-bit mono samples at 48 kHz to the end."""
+        form = ("--raw", "--format=s16le", "--channels=1", f"--rate={SAMPLE_RATE}")
+        async with self.started("pacat", *form, f"--device={sink}") as process:
+            await process.communicate(samples)
+
+    async def streams(self) -> list[str]:
+        """The kinds of streams that there are now, each once."""
+        kinds = []
+        for kind in ("sink-inputs", "source-outputs"):
+            async with self.started("pactl", "list", "short", kind) as process:
+                out, _ = await process.communicate()
+            # Those of the modules that make an air have no client.
+            if any(line.split("\t")[2] != "-" for line in out.decode().splitlines()):
+                kinds.append(kind)
+        return kinds
+
+    async def until_streams(self, *kinds: str) -> None:
+        """Wait until there are streams of exactly these kinds: the server needs a moment to notice a program."""
+        async with asyncio.timeout(SECONDS):
+            while await self.streams() != [*kinds]:
+                pass
+
+    async def until_no_streams(self) -> None:
+        """Wait until nobody plays or listens."""
+        await self.until_streams()
+
+    @contextlib.asynccontextmanager
+    async def heard(self, name: str) -> AsyncIterator[Ears]:
+        """Ears at an `air`, listening from here on."""
+        form = ("--raw", "--format=s16le", "--channels=3", f"--channel-map={CHANNELS}", f"--rate={SAMPLE_RATE}")
+        async with self.started("parec", *form, "--latency-msec=20", f"--device={name}.monitor") as process:
+            assert process.stdout is not None
+            ears = Ears(process.stdout)
+            await ears.listen(0.05)
+            yield ears
+
+
+class PipeWire(PulseServer):
+    """PipeWire as a desktop runs it: with WirePlumber, which connects streams, and pipewire-pulse, which is spoken to.
+
+    WirePlumber wants a session bus.
+    """
+
+    plain_cancelling = "webrtc.noise_suppression=false webrtc.gain_control=false"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment |= {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus"}
+        # Its part for Bluetooth waits for logind, and where no systemd runs that ends the whole program.
+        without = folder / "wireplumber/bluetooth.lua.d/51-without.lua"
+        without.parent.mkdir(parents=True, exist_ok=True)
+        without.write_text("bluez_monitor.enabled = false\n")
+
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        bus = self.environment["DBUS_SESSION_BUS_ADDRESS"]
+        listed = ("dbus-send", f"--bus={bus}", "--dest=org.freedesktop.DBus", "--print-reply", "/", LIST_NAMES)
+        async with (
+            self._serves("dbus-daemon", "--session", "--nofork", "--nosyslog", f"--address={bus}", answers=listed),
+            self._serves("pipewire", answers=("pw-cli", "info", "0")),
+            self._serves("wireplumber"),
+            self._serves("pipewire-pulse", answers=("pactl", "info")),
+        ):
+            yield
+
+
+class Ears:
+    """What was said and what was heard, in its left channel, from the same moment on."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self.said: array.array[int] = array.array("h")
+        self.heard: array.array[int] = array.array("h")
+        self._reader = reader
+
+    async def listen(self, seconds: float) -> None:
+        """Listen for so long."""
+        async with asyncio.timeout(SECONDS + seconds):
+            samples = array.array("h", await self._reader.readexactly(round(seconds * SAMPLE_RATE) * 6))
+        self.said += samples[0::3]
+        self.heard += samples[1::3]
+
+    async def until_heard(self, level: float, seconds: float = 0.1) -> None:
+        """Listen until a stretch of that length at the end is as loud as that in the ear."""
+        while loudness(self.heard[-round(seconds * SAMPLE_RATE) :]) < level:
+            await self.listen(0.02)
+
+    async def until_silent(self, seconds: float = 0.2) -> None:
+        """Listen until nothing was heard for so long."""
+        await self.listen(seconds)
+        while loudness(self.heard[-round(seconds * SAMPLE_RATE) :]) > SILENT:
+            await self.listen(0.02)
+
+
+def loudness(samples: array.array[int]) -> float:
+    """The effective value (root mean square)."""
+    return math.sqrt(sum(sample * sample for sample in samples) / max(1, len(samples)))
+
+
+def onset(samples: array.array[int], level: int) -> int:
+    """The first sample as far from silence as `level`."""
+    return next(n for n, sample in enumerate(samples) if abs(sample) >= level)
+
+
+def frequency(samples: array.array[int]) -> float:
+    """The frequency of one tone, from where it crosses zero upwards; 0 if it doesn't twice."""
+    crossings = [
+        n + samples[n] / (samples[n] - samples[n + 1])
+        for n in range(len(samples) - 1)
+        if samples[n] < 0 <= samples[n + 1]
+    ]
+    if len(crossings) < 2:
+        return 0.0
+    return (len(crossings) - 1) * SAMPLE_RATE / (crossings[-1] - crossings[0])
+
+
+def notes(samples: array.array[int], *known: float) -> list[float]:
+    """Which of the known notes follow each other in it; what is between or broken is left out."""
+    found: list[float] = []
+    step = SAMPLE_RATE // 25
+    for at in range(0, len(samples) - step, step // 4):
+        part = samples[at : at + step]
+        if loudness(part) < 500:
+            continue
+        near = [note for note in known if abs(frequency(part) - note) < 8]
+        if near and near != found[-1:]:
+            found += near
+    return found
+
+
+def need_pulseaudio() -> None:
+    """Skip what needs a sound server where there is none to start."""
+    need("pulseaudio", "parec", "pacat", "pactl", packages="pulseaudio, pulseaudio-utils")
+
+
+def need_pipewire() -> None:
+    """Skip what needs PipeWire where there is none to start."""
+    need_pulseaudio()
+    need(
+        *("pipewire", "pw-cli", "wireplumber", "pipewire-pulse", "dbus-daemon", "dbus-send"),
+        packages="pipewire, wireplumber, pipewire-pulse, dbus-daemon, dbus-bin",
+    )

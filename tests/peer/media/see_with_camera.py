@@ -1,0 +1,49 @@
+"""Runs in the machine of camera_machine.py: looks through its camera, and prints what it saw."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from av import VideoFrame
+
+import peer.media.picture.camera
+from peer.media.picture.camera import LocalCamera, find_camera, video4linux
+from shared.errors import MediaError
+
+SIZE = (640, 480, 15)
+
+FRAMES = 20
+
+
+async def look() -> dict[str, object]:
+    """What there was to see, and what was said to a second one who wanted to look."""
+    # Everything takes ten times as long here.
+    peer.media.picture.camera.START_SECONDS = 60.0
+    device = find_camera("auto")
+    assert device is not None
+    seen: dict[str, object] = {"device": device}
+    camera = LocalCamera(video4linux(device, *SIZE), *SIZE)
+    await camera.open()
+    track = camera.track()
+    for _ in range(FRAMES):
+        frame = await track.recv()
+    assert isinstance(frame, VideoFrame)
+    seen["size"] = [frame.width, frame.height]
+    plane = frame.planes[0]
+    row = bytes(plane)[240 * plane.line_size :]
+    # In the middle of each of the eight bars.
+    seen["luma"] = [row[80 * bar + 40] for bar in range(8)]
+    try:
+        await LocalCamera(video4linux(device, *SIZE), *SIZE).open()
+    except MediaError as error:
+        seen["busy"] = [error.sentence, error.hint]
+    await camera.close()
+    await camera.open()
+    await camera.close()
+    return seen
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(look())) + "\n")

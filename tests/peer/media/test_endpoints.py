@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from peer.media import NAMES, Occasion, make
+from peer.media.endpoints.none import NoMedia
+from shared.config.schema import Config
+from shared.errors import ConfigError
+
+RECORDINGS = Path("recordings")
+
+
+class Page(NoMedia):
+    name = "handset"
+
+
+def configured() -> Config:
+    """Everything that an endpoint may need is named; nothing of it has to be there yet."""
+    config = Config()
+    return msgspec.structs.replace(
+        config,
+        media=msgspec.structs.replace(config.media, file="/some/file.mkv"),
+        camera=msgspec.structs.replace(config.camera, address="rtsp://127.0.0.1/camera"),
+    )
+
+
+@pytest.mark.parametrize("name", [*NAMES, "file+recorder", "pattern+recorder", "echo+recorder"])
+def test_an_endpoint_is_made_by_its_name(name: str) -> None:
+    assert make(name, configured(), recordings=RECORDINGS, occasion=Occasion(handset=Page)).name == name
+
+
+@pytest.mark.parametrize("name", ["", "video", "Pattern", "+", "file+", "file+video"])
+def test_a_name_that_does_not_exist_is_an_error_that_lists_those_that_do(name: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        make(name, configured(), recordings=RECORDINGS)
+    assert "pattern, echo, file, recorder, none" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence", "key"),
+    [
+        ("file", "No file to play is configured", "media.file"),
+        ("camera", "No IP camera is configured", "camera.address"),
+        ("handset", "The handset page is switched off", "handset.enabled"),
+    ],
+)
+def test_an_endpoint_that_lacks_its_setting_names_it(name: str, sentence: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        make(name, Config(), recordings=RECORDINGS)
+    assert raised.value.key == key

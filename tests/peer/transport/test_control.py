@@ -1,0 +1,259 @@
+"""The control channel: between two real legs, and against a side that breaks the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from aiortc import RTCDataChannel, RTCDataChannelParameters
+from aiortc.rtcsctptransport import Chunk, DataChunk, ForwardTsnChunk, HeartbeatChunk, SackChunk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from peer.calls.session import BYE_SECONDS
+from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
+from peer.transport.leg import Leg
+from shared.errors import LocalProtocolError, RemoteProtocolError
+from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
+from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
+
+MESSAGES: list[Message] = [
+    Hello(1, 3),
+    MediaState(audio=True, video=False),
+    Text("\N{GRINNING FACE}" * MAX_TEXT),
+    Ping(2**32 - 1),
+    Pong(0),
+    Bye("until tomorrow"),
+]
+
+
+async def received(leg: Leg, count: int) -> list[Message | Unknown]:
+    async with asyncio.timeout(PATIENCE):
+        return [await anext(leg.control) for _ in range(count)]
+
+
+async def broken_by(legs: Legs) -> list[Message | Unknown]:
+    """What the callee reads until the caller has broken the protocol."""
+    read: list[Message | Unknown] = []
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(RemoteProtocolError):
+            await collect(legs.callee.control, read)
+    return read
+
+
+async def collect(messages: AsyncIterator[Message | Unknown], read: list[Message | Unknown]) -> None:
+    async for message in messages:
+        read.append(message)  # noqa: PERF401 -- what was read before an error counts
+
+
+async def send_raw(leg: Leg, data: bytes | str) -> None:
+    """Send something that isn't a message, once the channel is open."""
+    leg.control.send(Ping(0))
+    await leg.control.drain()
+    leg.control._channel.send(data)
+
+
+async def test_messages_arrive_in_order_both_ways() -> None:
+    async with connected() as legs:
+        for leg in (legs.caller, legs.callee):
+            for message in MESSAGES:
+                leg.control.send(message)
+        assert await received(legs.caller, len(MESSAGES)) == MESSAGES
+        assert await received(legs.callee, len(MESSAGES)) == MESSAGES
+
+
+async def test_what_is_said_before_the_connection_is_up_waits_for_it() -> None:
+    async with two_legs() as legs:
+        legs.caller.control.send(Hello(1, 1))
+        legs.callee.control.send(Hello(1, 2))
+        await together(legs.caller, legs.callee)
+        assert await received(legs.caller, 1) == [Hello(1, 2)]
+        assert await received(legs.callee, 1) == [Hello(1, 1)]
+
+
+async def test_who_waits_for_the_channel_is_told_when_it_opens_and_when_it_never_will() -> None:
+    async with two_legs() as legs, asyncio.timeout(PATIENCE):
+        assert not legs.caller.control.opened.is_set()
+        await together(legs.caller, legs.callee)
+        await asyncio.gather(*(leg.control.opened.wait() for leg in (legs.caller, legs.callee)))
+    async with two_legs() as legs:
+        legs.caller.control.end()
+        assert legs.caller.control.opened.is_set()
+
+
+async def test_drain_waits_until_everything_has_been_acknowledged() -> None:
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        for number in range(100):
+            legs.caller.control.send(Text(f"{number:04}" * 500))
+        await legs.caller.control.drain()
+        await legs.caller.close()
+        assert len([message async for message in legs.callee.control]) == 100
+        # With nothing to say, and after the end, there is nothing to wait for.
+        await legs.callee.control.drain()
+        await legs.caller.control.drain()
+
+
+async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_its_timer_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(1))
+        await received(legs.callee, 1)
+        await legs.caller.control.drain()
+        port, lost = legs.ports.caller, []
+        send = port.send
+
+        def lose_two(datagram: bytes, remote_port: int) -> None:
+            if len(lost) < 2:
+                lost.append(datagram)
+            else:
+                send(datagram, remote_port)
+
+        monkeypatch.setattr(port, "send", lose_two)
+        legs.caller.control.send(Bye("hung up"))
+        async with asyncio.timeout(BYE_SECONDS):
+            await legs.caller.control.drain()
+        assert len(lost) == 2
+        assert await received(legs.callee, 1) == [Bye("hung up")]
+
+
+async def test_after_the_end_messages_go_nowhere() -> None:
+    async with connected() as legs:
+        await legs.caller.close()
+        legs.caller.control.send(Ping(1))
+        assert [message async for message in legs.caller.control] == []
+        assert [message async for message in legs.caller.control] == []
+
+
+async def test_a_message_that_the_other_side_would_refuse_is_our_own_mistake() -> None:
+    async with two_legs() as legs:
+        with pytest.raises(LocalProtocolError):
+            legs.caller.control.send(Text("x" * (MAX_TEXT + 1)))
+
+
+async def test_a_message_of_a_later_version_is_passed_on_as_unknown() -> None:
+    async with connected() as legs:
+        await send_raw(legs.caller, b"\x81\xa4type\xa4wave")
+        assert await received(legs.callee, 2) == [Ping(0), Unknown()]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        b"\xc1",
+        b"\x81\xa4type",
+        b"\x81\xa4type\xa4ping",
+        encode(Ping(1))[:-1],
+        encode(Ping(1)) + b"\x00",
+        b"\x91" * 10000,
+        bytes(MAX_MESSAGE),
+        "text",
+    ],
+)
+async def test_bytes_that_are_no_message_end_the_channel_with_the_one_known_error(data: bytes | str) -> None:
+    async with connected() as legs:
+        await send_raw(legs.caller, data)
+        legs.caller.control._channel.send(encode(Ping(9)))
+        assert await broken_by(legs) == [Ping(0)]
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_bytes_are_a_message_or_that_error(data: bytes) -> None:
+    async def send() -> None:
+        async with two_legs() as legs:
+            legs.callee.control._message(data)
+            legs.callee.control.end()
+            with contextlib.suppress(RemoteProtocolError):
+                assert [message async for message in legs.callee.control] == [Unknown()]
+
+    asyncio.run(send())
+
+
+async def test_a_flood_ends_the_channel() -> None:
+    async with connected() as legs:
+        for number in range(MAX_ARRIVED + 1):
+            legs.caller.control.send(Ping(number))
+        async with asyncio.timeout(PATIENCE):
+            await legs.caller.control.drain()
+        assert await broken_by(legs) == [Ping(number) for number in range(MAX_ARRIVED)]
+
+
+async def test_a_side_that_takes_nothing_ends_the_channel() -> None:
+    async with two_legs() as legs:
+        for _ in range(MAX_UNSENT // MAX_TEXT + 1):
+            legs.caller.control.send(Text("x" * MAX_TEXT))
+        with pytest.raises(RemoteProtocolError):
+            await anext(legs.caller.control)
+
+
+async def test_a_second_data_channel_ends_the_leg() -> None:
+    async with connected() as legs:
+        RTCDataChannel(legs.caller._sctp, RTCDataChannelParameters(label="more"))
+        await broken_by(legs)
+        assert legs.callee.closed.is_set()
+
+
+def data_chunk(leg: Leg, *, ahead: int = 0, stream: int = 0, flags: int = 3, size: int = 10) -> DataChunk:
+    chunk = DataChunk(flags)
+    chunk.tsn = (leg._sctp._local_tsn + ahead) % 2**32
+    chunk.stream_id = stream
+    chunk.protocol = 53
+    chunk.user_data = bytes(size)
+    return chunk
+
+
+def wild_sack(leg: Leg) -> SackChunk:
+    chunk = SackChunk()
+    chunk.cumulative_tsn = leg._sctp._last_received_tsn
+    # The second one would hide the first from a sum of their lengths.
+    chunk.gaps = [(1, 65535), (65535, 1)]
+    return chunk
+
+
+class Truncated(Chunk):
+    """A chunk of any type with three bytes of content."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(body=b"\x01\x02\x03")
+        self.type = kind
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param(lambda leg: [data_chunk(leg, stream=1)], id="another stream"),
+        pytest.param(lambda leg: [data_chunk(leg, ahead=2 + n, flags=0, size=0) for n in range(1200)], id="holes"),
+        pytest.param(lambda leg: [data_chunk(leg, ahead=n, flags=0, size=1100) for n in range(1000)], id="no end"),
+        pytest.param(lambda leg: [wild_sack(leg)], id="acknowledges everything"),
+        pytest.param(lambda leg: [Truncated(DataChunk.type)], id="truncated data"),
+        pytest.param(lambda leg: [Truncated(SackChunk.type)], id="truncated acknowledgement"),
+        pytest.param(lambda leg: [Truncated(ForwardTsnChunk.type)], id="truncated forward"),
+    ],
+)
+async def test_a_side_that_breaks_sctp_ends_the_leg_and_nothing_else(chunks: object) -> None:
+    assert callable(chunks)
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        for chunk in chunks(legs.caller):
+            await legs.caller._sctp._send_chunk(chunk)
+            # One turn of the loop takes one datagram; the kernel doesn't keep a thousand.
+            await asyncio.sleep(0)
+        await broken_by(legs)
+        assert legs.callee.closed.is_set()
+        assert not legs.callee.connected
+
+
+async def test_sctp_that_is_merely_unusual_is_no_harm() -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        await legs.caller._sctp._send_chunk(HeartbeatChunk())
+        await legs.caller._sctp._send_chunk(Truncated(77))
+        legs.caller.control.send(Ping(1))
+        assert await received(legs.callee, 1) == [Ping(1)]

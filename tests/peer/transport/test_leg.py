@@ -1,0 +1,470 @@
+"""One leg: how it connects, to whom it doesn't, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import gc
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from aioice import ice
+from aiortc import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from peer.overlay.loopback import loopback_address
+from peer.transport.ice import FOUNDATION
+from peer.transport.leg import Leg
+from peer.transport.udp_socket import MAX_DATAGRAM, OverlayPort, Refusal
+from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
+from shared.messages import Bye, Ping
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role, epoch
+from shared.secrets.identity import Fingerprint, PublicKeyPin
+from tests.peer.pair import (
+    ANNA,
+    BEN,
+    EVE,
+    PATIENCE,
+    FirstContact,
+    Stranger,
+    connected,
+    one_link_handshake,
+    together,
+    two_legs,
+    two_ports,
+)
+from tests.peer.sockets import own_sockets
+
+
+async def test_one_link_connects_a_caller_that_does_not_know_the_callees_port() -> None:
+    async with two_legs() as legs:
+        await together(legs.caller, legs.callee)
+        assert legs.caller.connected
+        assert legs.callee.connected
+        assert (
+            legs.caller.remote_address
+            == legs.callee.local_address
+            == (str(loopback_address(BEN)), legs.ports.callee.port)
+        )
+        assert (
+            legs.callee.remote_address
+            == legs.caller.local_address
+            == (str(loopback_address(ANNA)), legs.ports.caller.port)
+        )
+
+
+async def test_first_contact_connects_when_both_know_the_others_port() -> None:
+    async with two_ports() as ports:
+        caller, callee = FirstContact.of(ports.caller.port).answered(ports.callee.port)
+        legs = (
+            Leg(ports.caller, caller, remote_port=ports.callee.port),
+            Leg(ports.callee, callee, remote_port=ports.caller.port),
+        )
+        await together(*legs)
+        assert legs[0].exported == legs[1].exported
+        for leg in legs:
+            await leg.close()
+
+
+async def test_a_caller_that_reads_the_response_late_connects_at_once() -> None:
+    async with two_ports() as ports:
+        third_refusal = asyncio.get_running_loop().create_future()
+
+        class Counting(Counter[str]):
+            def __setitem__(self, refusal: str, count: int) -> None:
+                super().__setitem__(refusal, count)
+                if refusal == Refusal.EARLY and count == 3:
+                    third_refusal.set_result(None)
+
+        ports.caller.counters.refused = Counting()
+        caller_handshake, callee_handshake = FirstContact.of(ports.caller.port).answered(ports.callee.port)
+        callee = Leg(ports.callee, callee_handshake, remote_port=ports.caller.port)
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            group.create_task(callee.connect())
+            # The callee dials 0, 0.5 and 1.5 seconds after its start, unheard, and would again after 3.5.
+            await third_refusal
+            started = time.monotonic()
+            caller = Leg(ports.caller, caller_handshake, remote_port=ports.callee.port)
+            await caller.connect()
+        assert time.monotonic() - started < 1
+        await caller.close()
+        await callee.close()
+
+
+async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing() -> None:
+    async with two_ports() as ports, Stranger.at(loopback_address(BEN)) as forger:
+        contact = FirstContact.of(ports.caller.port)
+        true_caller, callee = contact.answered(ports.callee.port)
+        # One forger knows another port of the same node, one writes the very port of the true response.
+        elsewhere, _ = contact.answered(forger.port, seed=b"forged 1")
+        same_port, _ = contact.answered(ports.callee.port, seed=b"forged 2")
+        attempts = [
+            Leg(ports.caller, elsewhere, remote_port=forger.port),
+            Leg(ports.caller, same_port, remote_port=ports.callee.port),
+        ]
+        async with asyncio.timeout(PATIENCE):
+            tries = [asyncio.create_task(leg.connect()) for leg in attempts]
+            # They are on their way before the true response is read.
+            await forger.hear()
+            legs = (
+                Leg(ports.caller, true_caller, remote_port=ports.callee.port),
+                Leg(ports.callee, callee, remote_port=ports.caller.port),
+            )
+            await together(*legs)
+            assert not any(attempt.done() for attempt in tries)
+            for leg in attempts:
+                await leg.close()
+            for attempt in tries:
+                with pytest.raises(LegFailed):
+                    await attempt
+        # The port stays open for the one that connected.
+        legs[0].control.send(Ping(7))
+        assert await anext(legs[1].control) == Ping(7)
+        for leg in legs:
+            await leg.close()
+
+
+@pytest.mark.parametrize("refusing", list(Role))
+@pytest.mark.parametrize("pin", [Fingerprint(bytes(32)), PublicKeyPin(bytes(32))])
+async def test_somebody_with_another_certificate_is_refused_and_notices(
+    refusing: Role, pin: Fingerprint | PublicKeyPin
+) -> None:
+    async with two_ports() as ports:
+        handshakes = {role: one_link_handshake(role) for role in Role}
+        handshakes[refusing] = dataclasses.replace(handshakes[refusing], remote_pin=pin)
+        legs = {
+            Role.CALLER: Leg(ports.caller, handshakes[Role.CALLER], remote_port=None),
+            Role.CALLEE: Leg(ports.callee, handshakes[Role.CALLEE], remote_port=ports.caller.port),
+        }
+        other = asyncio.create_task(legs[refusing.other].connect())
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(WrongIdentity):
+                await legs[refusing].connect()
+            assert not legs[refusing].connected
+            await legs[refusing].closed.wait()
+            # The other side may have seen a whole handshake by then, but no connection stays.
+            await legs[refusing.other].closed.wait()
+            await asyncio.wait([other])
+            if other.exception() is not None:
+                assert isinstance(other.exception(), LegFailed)
+        assert not legs[refusing.other].connected
+        for leg in legs.values():
+            await leg.close()
+
+
+class RecordingPort(OverlayPort):
+    """A port that keeps what it sends, for whoever wants to send it again."""
+
+    def __init__(self, local: IPv4Address | IPv6Address, remote: IPv4Address | IPv6Address) -> None:
+        super().__init__(local, remote)
+        self.recorded: list[bytes] = []
+
+    def send(self, datagram: bytes, remote_port: int) -> None:
+        self.recorded.append(datagram)
+        super().send(datagram, remote_port)
+
+
+@contextlib.asynccontextmanager
+async def recorded_call() -> AsyncIterator[tuple[Leg, Leg, OverlayPort, list[bytes]]]:
+    """A connected call; the caller's port, and everything that the callee has sent to it: checks, DTLS and SRTP."""
+    anna, ben = loopback_address(ANNA), loopback_address(BEN)
+    to_caller = await OverlayPort.open(anna, ben, interface="lo")
+    to_callee = await RecordingPort.open(ben, anna, interface="lo")
+    assert isinstance(to_callee, RecordingPort)
+    caller = Leg(to_caller, one_link_handshake(Role.CALLER), remote_port=None)
+    callee = Leg(to_callee, one_link_handshake(Role.CALLEE), remote_port=to_caller.port)
+    await together(caller, callee)
+    await callee.send_rtp(b"\x80\x6f" + bytes(20))
+    callee.control.send(Ping(1))
+    assert await anext(caller.control) == Ping(1)
+    try:
+        yield caller, callee, to_caller, to_callee.recorded[:]
+    finally:
+        await caller.close()
+        await callee.close()
+        to_caller.close()
+        to_callee.close()
+
+
+async def still_talking(caller: Leg, callee: Leg) -> None:
+    """A message gets through, and so everything that was sent before it has been handled too."""
+    callee.control.send(Ping(2))
+    assert await anext(caller.control) == Ping(2)
+    assert caller.connected
+    assert callee.connected
+
+
+@pytest.mark.parametrize(
+    ("attacker", "refusal"),
+    [
+        pytest.param(EVE, Refusal.FOREIGN_ADDRESS, id="another address"),
+        pytest.param(BEN, Refusal.UNEXPECTED, id="another port of the same node"),
+    ],
+)
+async def test_a_copy_of_the_whole_call_from_elsewhere_changes_nothing(attacker: NodeId, refusal: Refusal) -> None:
+    async with recorded_call() as (caller, callee, port, recorded):
+        assert {datagram[0] >> 6 for datagram in recorded} == {0, 2}, "checks and DTLS, and SRTP"
+        heard = caller.last_heard
+        async with Stranger.at(loopback_address(attacker)) as eve:
+            before = port.counters.refused.total()
+            for datagram in recorded:
+                eve.send(datagram, port)
+            await still_talking(caller, callee)
+            assert port.counters.refused.total() == before + len(recorded)
+            assert port.counters.refused[refusal]
+            assert eve.heard.empty()
+        assert caller.counters.audio.packets == 1
+        assert caller.remote_address == callee.local_address
+        assert caller.last_heard != heard
+
+
+async def test_a_call_survives_every_datagram_of_its_own_again_and_damaged() -> None:
+    async with recorded_call() as (caller, callee, port, recorded):
+        assert isinstance(callee._port, RecordingPort)
+        for datagram in recorded:
+            callee._port.send(datagram, port.port)
+            callee._port.send(bytes((datagram[0],)), port.port)
+            callee._port.send(datagram[:-1] + bytes((datagram[-1] ^ 1,)), port.port)
+        await still_talking(caller, callee)
+        assert caller.counters.audio.packets == 1
+
+
+async def test_empty_and_huge_datagrams_do_not_end_a_call() -> None:
+    async with connected() as legs:
+        assert legs.ports.callee._transport is not None
+        bound = legs.ports.callee._transport.get_extra_info("socket")
+        with socket.fromfd(bound.fileno(), socket.AF_INET, socket.SOCK_DGRAM) as same:
+            for size in (0, MAX_DATAGRAM + 1, 65507):
+                same.sendto(bytes(size), legs.caller.local_address)
+        await still_talking(legs.caller, legs.callee)
+        assert legs.ports.caller.counters.refused == {Refusal.EMPTY: 1, Refusal.OVERSIZED: 2}
+
+
+async def test_the_next_epoch_connects_over_the_same_ports() -> None:
+    async with connected() as legs:
+        await legs.caller.close()
+        await legs.callee.close()
+        again = (
+            Leg(legs.ports.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=legs.ports.callee.port),
+            Leg(legs.ports.callee, epoch(b"s" * 32, 1, Role.CALLEE), remote_port=legs.ports.caller.port),
+        )
+        await together(*again)
+        for leg in again:
+            await leg.close()
+
+
+async def test_both_sides_export_the_same_secret_and_every_leg_another() -> None:
+    exported = []
+    for _ in range(2):
+        async with connected() as legs:
+            assert legs.caller.exported == legs.callee.exported
+            exported.append(legs.caller.exported)
+    assert len(set(exported)) == 2
+    assert len(exported[0]) == 32
+
+
+async def test_the_credentials_of_an_epoch_do_not_give_the_keys_of_its_connection() -> None:
+    exported = []
+    for _ in range(2):
+        async with two_ports() as ports:
+            # All that is on the disk while a call is up is this secret and the epoch's number.
+            both = (
+                Leg(ports.caller, epoch(b"s" * 32, 7, Role.CALLER), remote_port=ports.callee.port),
+                Leg(ports.callee, epoch(b"s" * 32, 7, Role.CALLEE), remote_port=ports.caller.port),
+            )
+            await together(*both)
+            exported.append(both[0].exported)
+            ssl = both[0]._dtls._ssl
+            assert ssl is not None
+            # An ephemeral key exchange: both certificates' keys are of no use to who has recorded the handshake.
+            assert str(ssl.get_cipher_name()).startswith("ECDHE-ECDSA-")
+            for leg in both:
+                await leg.close()
+    assert len(set(exported)) == 2
+
+
+async def test_nothing_can_be_exported_or_sent_before_there_is_a_connection() -> None:
+    async with two_legs() as legs:
+        with pytest.raises(LocalProtocolError):
+            _ = legs.caller.exported
+        with pytest.raises(LegFailed):
+            await legs.caller.send(AudioStreamTrack())
+        await legs.caller.send_rtp(b"\x80\x6f" + bytes(20))
+        assert legs.caller.last_heard is None
+        assert legs.caller.remote_address is None
+
+
+async def test_a_leg_connects_once() -> None:
+    async with connected() as legs:
+        with pytest.raises(LocalProtocolError):
+            await legs.caller.connect()
+
+
+async def test_a_call_opens_no_socket_but_its_port() -> None:
+    before = own_sockets()
+    async with two_legs() as legs:
+        ours = {
+            ("udp", loopback_address(ANNA), legs.ports.caller.port),
+            ("udp", loopback_address(BEN), legs.ports.callee.port),
+        }
+        assert own_sockets() - before == ours
+        await together(legs.caller, legs.callee)
+        await legs.caller.send(AudioStreamTrack())
+        await legs.callee.receive("audio")
+        assert own_sockets() - before == ours
+    assert own_sockets() == before
+
+
+async def test_candidates_do_not_show_a_hash_of_the_address() -> None:
+    async with connected() as legs:
+        for leg in (legs.caller, legs.callee):
+            (local,) = leg._connection.local_candidates
+            assert (local.foundation, local.type) == (FOUNDATION, "host")
+            assert leg._connection.stun_server is leg._connection.turn_server is None
+        assert [candidate.type for candidate in legs.caller._connection.remote_candidates] == ["prflx"]
+        assert [candidate.foundation for candidate in legs.callee._connection.remote_candidates] == [FOUNDATION]
+
+
+async def test_the_end_of_one_leg_is_noticed_by_the_other() -> None:
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        legs.caller.control.send(Bye("enough"))
+        await legs.caller.control.drain()
+        await legs.caller.close()
+        assert [message async for message in legs.callee.control] == [Bye("enough")]
+        await legs.callee.closed.wait()
+        assert not legs.callee.connected
+        with pytest.raises(LegFailed):
+            await legs.callee.send(AudioStreamTrack())
+        with pytest.raises(LegFailed):
+            await legs.callee.receive("audio")
+
+
+async def test_the_loss_of_the_port_ends_the_leg() -> None:
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        legs.ports.caller.close()
+        await legs.caller.closed.wait()
+        assert [message async for message in legs.caller.control] == []
+
+
+async def test_a_silent_path_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Half a minute is too long for a test: the first missing answer counts here, of checks that begin at once.
+    monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.0)
+    monkeypatch.setattr(ice, "CONSENT_FAILURES", 1)
+    async with connected() as legs, asyncio.timeout(PATIENCE):
+        legs.ports.callee.release(legs.callee._connection._share)
+        await legs.caller.closed.wait()
+        assert not legs.caller.connected
+
+
+async def test_what_is_authenticated_is_heard() -> None:
+    async with connected() as legs:
+        heard = legs.caller.last_heard
+        assert heard is not None
+        await legs.callee.send_rtp(b"\x80\x6f" + bytes(20))
+        legs.callee.control.send(Ping(1))
+        await anext(legs.caller.control)
+        assert legs.caller.last_heard is not None
+        assert legs.caller.last_heard > heard
+
+
+async def test_a_leg_that_never_connected_can_be_closed() -> None:
+    async with two_legs() as legs:
+        await legs.caller.close()
+        assert legs.caller.closed.is_set()
+        with pytest.raises(LocalProtocolError):
+            await legs.caller.connect()
+        # Its credentials are free again.
+        await Leg(legs.ports.caller, one_link_handshake(Role.CALLER), remote_port=None).close()
+
+
+async def test_closing_ends_an_attempt_to_connect() -> None:
+    async with two_legs() as legs, asyncio.timeout(PATIENCE):
+        attempt = asyncio.create_task(legs.caller.connect())
+        await asyncio.sleep(0)
+        await legs.caller.close()
+        with pytest.raises(LegFailed):
+            await attempt
+
+
+async def test_closing_the_port_ends_an_attempt_to_connect_and_the_next_one() -> None:
+    async with two_legs() as legs, asyncio.timeout(PATIENCE):
+        attempt = asyncio.create_task(legs.caller.connect())
+        await asyncio.sleep(0)
+        legs.ports.caller.close()
+        with pytest.raises(LegFailed):
+            await attempt
+        late = Leg(legs.ports.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=None)
+        with pytest.raises(LegFailed):
+            await late.connect()
+        await late.close()
+
+
+async def test_a_cancelled_attempt_can_be_closed() -> None:
+    async with two_legs() as legs, asyncio.timeout(PATIENCE):
+        attempt = asyncio.create_task(legs.callee.connect())
+        await asyncio.sleep(0)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        await legs.callee.close()
+
+
+@contextlib.asynccontextmanager
+async def nothing_left(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """No task, no thread, no socket and no complaint of asyncio's is left of what happens inside."""
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    tasks, threads, sockets = asyncio.all_tasks(), set(threading.enumerate()), own_sockets()
+    with caplog.at_level(logging.WARNING):
+        yield
+        assert asyncio.all_tasks() == tasks
+        # The loop keeps its worker threads; encoders run in them.
+        left = set(threading.enumerate()) - threads
+        assert not [thread for thread in left if not thread.name.startswith("asyncio_")]
+        assert own_sockets() == sockets
+        gc.collect()
+    # In debug mode asyncio tells of slow callbacks too, which is no complaint.
+    assert not [record for record in caplog.records if "took" not in record.message]
+
+
+@pytest.mark.parametrize("first", list(Role))
+async def test_a_closed_call_leaves_nothing(first: Role, caplog: pytest.LogCaptureFixture) -> None:
+    async with nothing_left(caplog), two_ports() as ports:
+        caller = Leg(ports.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = Leg(ports.callee, one_link_handshake(Role.CALLEE), remote_port=ports.caller.port)
+        legs = (caller, callee)
+        tracks = [await leg.receive(kind) for leg in legs for kind in ("audio", "video")]
+        await together(*legs)
+        for leg in legs:
+            await leg.send(AudioStreamTrack())
+            await leg.send(VideoStreamTrack())
+            leg.control.send(Ping(1))
+        async with asyncio.timeout(PATIENCE):
+            for track in tracks:
+                await track.recv()
+            for leg in legs if first is Role.CALLER else legs[::-1]:
+                await leg.close()
+            for track in tracks:
+                await ended(track)
+
+
+async def ended(track: MediaStreamTrack) -> None:
+    """Read what is left of a track."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            await track.recv()
+
+
+async def test_connect_twice_in_a_row_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with nothing_left(caplog):
+        for _ in range(2):
+            async with connected():
+                pass

@@ -1,0 +1,318 @@
+"""The configuration file: what is read, and what is said about a mistake."""
+
+from __future__ import annotations
+
+import os
+import string
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.config.schema import Config, load, parse
+from shared.config.toml_lines import line_of
+from shared.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[3] / "config" / "copybara.toml"
+HERE = Path("/somewhere/copybara.toml")
+
+
+def mistake(text: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, HERE)
+    return caught.value
+
+
+def read_or_refuse(text: str) -> ConfigError | None:
+    try:
+        parse(text, HERE)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def test_no_file_gives_the_defaults() -> None:
+    assert load(None) == Config()
+
+
+def test_an_empty_file_gives_the_defaults() -> None:
+    assert parse("", HERE) == Config()
+
+
+def test_the_example_says_exactly_the_defaults() -> None:
+    assert load(EXAMPLE) == Config()
+
+
+def test_the_example_explains_every_setting() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    def keys(value: Any) -> list[tuple[str, ...]]:
+        if not isinstance(value, dict):
+            return [()]
+        return [(word, *rest) for word, below in value.items() for rest in keys(below)]
+
+    for key in keys(msgspec.to_builtins(Config())):
+        line = line_of(text, key)
+        assert line is not None
+        assert text.splitlines()[line - 1].startswith(key[-1]), key
+        paragraph = "\n".join(text.splitlines()[:line]).rpartition("\n\n")[2]
+        assert paragraph.startswith("#"), f"nothing explains {key}"
+
+
+def test_settings_are_read() -> None:
+    config = parse(
+        """
+        name = "Anna"
+        overlay = "loopback"
+        calls.lifetime = 60
+        [answer]
+        endpoint = "echo"
+        [staex]
+        command = ["docker", "exec", "mcc", "mcc"]
+        range = ["10.83.0.0/16", "fd00::/8"]
+        """,
+        HERE,
+    )
+    assert (config.name, config.overlay, config.calls.lifetime, config.answer.endpoint) == (
+        "Anna",
+        "loopback",
+        60,
+        "echo",
+    )
+    assert config.staex.command == ("docker", "exec", "mcc", "mcc")
+    assert config.staex.range == ("10.83.0.0/16", "fd00::/8")
+    assert config.calls.unknown == "ring"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "expected"),
+    [
+        ('overlay = "stacks"', 1, "overlay", '"auto", "staex", "yggdrasil" or "loopback"'),
+        ("name = 5", 1, "name", "at most 40 characters"),
+        ('name = "a\\nb"', 1, "name", "on one line"),
+        (f'name = "{"x" * 41}"', 1, "name", "at most 40 characters"),
+        ('\n[calls]\nlifetime = "soon"', 3, "calls.lifetime", "seconds from 1 to 86400"),
+        ("[calls]\n\nlifetime = 0", 3, "calls.lifetime", "seconds from 1 to 86400"),
+        ("[calls]\nlifetime = true", 2, "calls.lifetime", "seconds from 1 to 86400"),
+        ("[calls]\nlifetime = 60.5", 2, "calls.lifetime", "seconds from 1 to 86400"),
+        ("[calls]\nlifetime = 2020-01-01", 2, "calls.lifetime", "seconds from 1 to 86400"),
+        ('[calls] # x\nunknown = "block"', 2, "calls.unknown", '"ring" or "ignore"'),
+        ("calls.at_once = 99", 1, "calls.at_once", "from 1 to 16"),
+        ("calls = {at_once = 99}", 1, "calls.at_once", "from 1 to 16"),
+        ("name = 'A'\ncalls = 5", 2, "calls", "[calls]"),
+        ("[[calls]]\nlifetime = 5", 1, "calls", "[calls]"),
+        ('[answer]\nendpoint = "mirror"', 2, "answer.endpoint", '"pattern", "echo", "file", "recorder" or "none"'),
+        ('[answer]\nendpoint = "file"', 2, "answer.endpoint", "[media]"),
+        ('[answer]\nendpoint = "camera"', 2, "answer.endpoint", "[camera]"),
+        ("[answer]\nmachine_after = -1", 2, "answer.machine_after", "seconds from 0 to 600"),
+        ('[devices]\nsound = "alsa"', 2, "devices.sound", '"pulse" or "portaudio"'),
+        ('[devices]\nmicrophone = " a"', 2, "devices.microphone", "name of a microphone"),
+        ('[devices]\ncamera = "video0"', 2, "devices.camera", '"/dev/video0"'),
+        ('[camera]\naddress = "192.168.1.20"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "file:///etc/passwd"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "rtsp://"', 2, "camera.address", "rtsp://"),
+        ('[camera]\naddress = "rtsp://[::1"', 2, "camera.address", "rtsp://"),
+        ('[machine]\ngreeting = "~no-such-user/hello.wav"', 2, "machine.greeting", "path of a file"),
+        ("[machine]\nlongest = 0", 2, "machine.longest", "seconds from 1 to 3600"),
+        ('[media]\nfile = "a\\u0000b"', 2, "media.file", "path of a file"),
+        ('[media]\nfile = "~no-such-user/film.webm"', 2, "media.file", "path of a file"),
+        ("[media]\nrecord_to = []", 2, "media.record_to", "path of a folder"),
+        ("[media]\nwidth = 641", 2, "media.width", "even number of pixels"),
+        ("[media]\nheight = 4000", 2, "media.height", "even number of pixels"),
+        ("[media]\nfps = 0", 2, "media.fps", "from 1 to 60"),
+        ('[staex]\napi = "127.0.0.1"', 2, "staex.api", "http://127.0.0.1:9377"),
+        ('[staex]\napi = "http://[::1"', 2, "staex.api", "http://127.0.0.1:9377"),
+        ('[staex]\napi = "http://127.0.0.1:99999"', 2, "staex.api", "http://127.0.0.1:9377"),
+        ('[staex]\ncommand = "mcc"', 2, "staex.command", "list of words"),
+        ('[staex]\ncommand = ["mcc", ""]', 2, "staex.command", "list of words"),
+        ('[staex]\nallow_remote_api = "yes"', 2, "staex.allow_remote_api", "true or false"),
+        ('[staex]\nrange = ["10.83.0.0/33"]', 2, "staex.range", "address ranges"),
+        ('[staex]\nrange = ["10.83.0.1/16"]', 2, "staex.range", "address ranges"),
+        ("[yggdrasil]\nadmin = 1", 2, "yggdrasil.admin", "unix:///"),
+    ],
+)
+def test_a_wrong_value_is_named_by_line_key_and_what_is_expected(text: str, line: int, key: str, expected: str) -> None:
+    error = mistake(text)
+    assert (error.line, error.key) == (line, key)
+    assert f"{HERE}, line {line}:" in error.sentence
+    assert key in error.sentence
+    assert expected in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "suggestion"),
+    [
+        ('overlai = "staex"', 1, "overlai", "Did you mean overlay?"),
+        ("[calls]\nlifetme = 5", 2, "calls.lifetme", "Did you mean calls.lifetime?"),
+        ("[call]\nlifetime = 5", 1, "call", "Did you mean calls?"),
+        ("Overlay = 'auto'", 1, "Overlay", "Did you mean overlay?"),
+        ("lifetime = 5", 1, "lifetime", "Did you mean calls.lifetime?"),
+        ("[overlay.staex]\napi = 'x'", 1, "overlay", '"staex"'),
+        ("[calls]\nzebra = 1", 2, "calls.zebra", "lifetime, unknown, at_once"),
+        ('[calls]\n"\\u001b[31m" = 1', 2, "calls.\x1b[31m", "lifetime, unknown, at_once"),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_suggests_the_nearest_one(
+    text: str, line: int, key: str, suggestion: str
+) -> None:
+    error = mistake(text)
+    assert (error.line, error.key) == (line, key)
+    assert suggestion in error.hint
+    assert error.sentence.isprintable()
+
+
+def test_of_several_mistakes_the_first_in_the_file_is_named() -> None:
+    error = mistake("name = ''\n[media]\nfps = 'x'\nfpz = 1\n[calls]\nat_once = 'x'")
+    assert (error.line, error.key) == (3, "media.fps")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name = Anna", 1),
+        ("name = ''\n\noverlay = staex\n", 3),
+        ("name = ''\n[calls\nlifetime = 1", 2),
+        ("name = ''\nname = ''\n", 2),
+        ("[calls]\n[answer]\n[calls]\n", 3),
+        ("name = ''\n[staex]\ncommand = [\n  'mcc',\n", 4),
+        ("name = 'a\n'", 1),
+        (f"name = ''\nfps = {'9' * 5000}\noverlay = 'auto'", 2),
+        (f"name = ''\n\nfps = {'[' * 5000}\noverlay = 'auto'", 3),
+        ("\x00", 1),
+    ],
+)
+def test_what_is_no_toml_is_named_by_its_line(text: str, line: int) -> None:
+    error = mistake(text)
+    assert error.line == line
+    assert f"line {line}: this isn't valid TOML" in error.sentence
+
+
+def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "copybara.toml"
+    file.write_text('[media]\nfile = "films/one.webm"\nrecord_to = "/var/recordings"\n', encoding="utf-8")
+    media = load(file).media
+    assert media.file == str(tmp_path / "films" / "one.webm")
+    assert media.record_to == "/var/recordings"
+
+
+def test_a_password_in_a_mistyped_address_is_not_repeated() -> None:
+    for address in ("rtps://admin:secret@192.168.1.20/", "rtsp://admin:secret @192.168.1.20/", "admin:secret"):
+        error = mistake(f'[camera]\naddress = "{address}"')
+        assert "secret" not in f"{error.sentence} {error.hint} {error}"
+
+
+def test_a_tilde_in_a_path_is_the_home_folder() -> None:
+    assert parse('[media]\nfile = "~/one.webm"', HERE).media.file == os.path.expanduser("~/one.webm")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "copybara.toml"
+    file.write_bytes("\ufeffname = 'Anna'\r\n[calls]\r\nlifetime = 5\r\n".encode())
+    assert load(file).calls.lifetime == 5
+
+
+def test_a_file_that_is_not_utf8_is_named_by_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "copybara.toml"
+    file.write_bytes(b"# one\n# two\nname = '\xe4'\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.line == 3
+    assert "UTF-8" in caught.value.sentence
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"])
+def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path, make: Any) -> None:
+    file = tmp_path / "copybara.toml"
+    make(file)
+    with pytest.raises(ConfigError, match="can't be read"):
+        load(file)
+
+
+TRICKY = '''# lifetime = 1
+"name" = """
+[calls]
+lifetime = 2 # not here
+"""   # [calls]
+other = ["]", '[', # ]
+  "x", { a = 1, b = "}" },
+] # end
+[ calls ] # [answer]
+  'lifetime' = 3
+a.b . "c d" = 4
+[media.deep]
+file = \'\'\'
+[staex]\'\'\'
+[[list]]
+one = 1
+[[list]]
+two = 2'''
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        (("name",), 2),
+        (("other",), 6),
+        (("other", "a"), 6),
+        (("calls",), 9),
+        (("calls", "lifetime"), 10),
+        (("calls", "a", "b", "c d"), 11),
+        (("calls", "missing"), 9),
+        (("media",), 12),
+        (("media", "deep", "file"), 13),
+        (("list",), 15),
+        (("list", "two"), 18),
+        (("staex",), None),
+        (("nothing",), None),
+    ],
+)
+def test_the_line_of_a_key_is_found(key: tuple[str, ...], line: int | None) -> None:
+    assert line_of(TRICKY, key) == line
+
+
+def test_a_long_text_is_searched_in_linear_time() -> None:
+    # A search in quadratic time would take minutes for this, not a part of a second.
+    text = '[calls]\nunknown = "' + "\\\\" * 200_000 + '"\n' + "".join(f"k{n} = [1, '#']\n" for n in range(20_000))
+    assert line_of(text, ("calls", "k19999")) == 20_002
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=8)
+    | st.sampled_from(["ring", "file", "loopback", "10.0.0.0/8", "~"]),
+    lambda below: st.lists(below, max_size=3),
+    max_leaves=4,
+)
+KEYS = st.sampled_from(["name", "overlay", "calls", "lifetime", "answer", "endpoint", "media", "file", "staex", "api"])
+
+
+@given(st.lists(st.tuples(st.lists(KEYS, min_size=1, max_size=3), VALUES), max_size=5))
+def test_every_document_is_read_or_refused_with_its_line(entries: list[tuple[list[str], Any]]) -> None:
+    def written(value: Any) -> str:
+        match value:
+            case None:
+                return "1979-05-27"
+            case bool():
+                return str(value).lower()
+            case str():
+                escaped = "".join(c if c in string.ascii_letters + "/.~" else f"\\U{ord(c):08X}" for c in value)
+                return f'"{escaped}"'
+            case list():
+                return "[" + ", ".join(map(written, value)) + "]"
+        return str(value)
+
+    text = "\n".join(f"{'.'.join(keys)} = {written(value)}" for keys, value in entries)
+    error = read_or_refuse(text)
+    assert error is None or error.line in range(1, len(entries) + 1)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=200) | st.text("[]{}=.,#'\"\\\n ax1", max_size=60))
+def test_every_text_is_read_or_refused_with_its_line(text: str) -> None:
+    error = read_or_refuse(text)
+    assert error is None or error.line in range(1, text.count("\n") + 2)

@@ -1,0 +1,322 @@
+"""Servers that are gone, hang, lie or talk nonsense: each is left after a bounded time, and the next one is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager as Running
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from bot.control_socket import ANSWER_SECONDS
+from shared.errors import NamesUnreachable
+from shared.names.azero import AzeroId, Network
+from shared.names.ens import Chain as EnsChain
+from shared.names.ens import Ens
+from shared.names.server import Server
+from shared.names.servers import LOOKUP_SECONDS, Servers
+from shared.names.system import NameSystem
+from shared.names.trace import Trace
+from shared.node_id import NodeId
+from tests.shared.names.chain import REGISTRY, ROUTER, Chain, Name, free_port
+from tests.shared.names.ethereum import Ethereum, http_server
+from tests.shared.names.tcp import Serve, tcp
+
+NODE = NodeId(bytes(range(32)))
+SECONDS = 0.4
+"What one server may take here."
+
+BOUND = 2.0
+"What a fault may take altogether on a slow machine; the limit is five times shorter."
+
+HUNDRED_MB = 100_000_000
+
+
+@contextlib.asynccontextmanager
+async def closed() -> AsyncIterator[int]:
+    yield free_port()
+
+
+async def _hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.05)  # the fault itself: each byte comes before a limit per byte would end
+
+
+async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+async def _other_protocol(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.example ESMTP\r\n" * 3)
+    await writer.drain()
+    await asyncio.Event().wait()
+
+
+def _status(line: bytes, *headers: bytes) -> Serve:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\r\n".join([b"HTTP/1.1 " + line, *headers, b"Content-Length: 0", b"", b""]))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    return serve
+
+
+REDIRECT = _status(b"302 Found", b"Location: http://127.0.0.1:1/")
+
+
+def ws(handler: Callable[[ServerConnection], Awaitable[None]]) -> Callable[[], Running[int]]:
+    """A server that gets as far as the WebSocket's opening."""
+
+    @contextlib.asynccontextmanager
+    async def running() -> AsyncIterator[int]:
+        async with Chain().running(handler) as chain:
+            yield chain.port
+
+    return running
+
+
+async def _garbage(connection: ServerConnection) -> None:
+    await connection.send("<html>")
+
+
+async def _huge(connection: ServerConnection) -> None:
+    connection.transport.write(b"\x81\x7f" + HUNDRED_MB.to_bytes(8, "big"))
+    for _ in range(HUNDRED_MB // 100_000):
+        if connection.transport.is_closing():
+            return
+        connection.transport.write(b"x" * 100_000)
+        await asyncio.sleep(0)
+
+
+async def _half_a_frame(connection: ServerConnection) -> None:
+    connection.transport.write(b"\x81\x7e\x03\xe8" + b'{"id":0')  # says 1,000 bytes
+    await connection.wait_closed()
+
+
+async def _half_a_frame_and_gone(connection: ServerConnection) -> None:
+    connection.transport.write(b"\x81\x7e\x03\xe8" + b'{"id":0')
+    connection.transport.close()
+
+
+async def _reserved_bits(connection: ServerConnection) -> None:
+    connection.transport.write(b"\xf1\x01x")
+    await connection.wait_closed()
+
+
+async def _other_answers(connection: ServerConnection) -> None:
+    for number in range(1000):
+        await connection.send(f'{{"jsonrpc":"2.0","id":{number + 1000},"result":"0x"}}')
+
+
+@contextlib.asynccontextmanager
+async def other_chain() -> AsyncIterator[int]:
+    async with Chain(genesis="0x" + "11" * 32).running() as chain:
+        yield chain.port
+
+
+@contextlib.asynccontextmanager
+async def refusing_chain() -> AsyncIterator[int]:
+    async def refuse(connection: ServerConnection) -> None:
+        async for _ in connection:
+            for number in range(10):
+                await connection.send(f'{{"id":{number},"error":{{"code":-32000,"message":"limit"}}}}')
+
+    async with Chain().running(refuse) as chain:
+        yield chain.port
+
+
+SOCKETS: dict[str, tuple[Callable[[], Running[int]], str]] = {
+    "closed": (closed, "Nothing listens there."),
+    "silent": (lambda: tcp(_hang), "No answer within 0.4 seconds."),
+    "slow": (lambda: tcp(_drip), "No answer within 0.4 seconds."),
+    "hangs up": (lambda: tcp(_hang_up), "The server broke off or doesn't speak WebSocket."),
+    "other protocol": (lambda: tcp(_other_protocol), "The server broke off or doesn't speak WebSocket."),
+    "redirect": (lambda: tcp(REDIRECT), "The server redirects to another address; that isn't followed (status 302)."),
+    "refuses": (lambda: tcp(_status(b"403 Forbidden")), "The server refuses (status 403)."),
+    "silent later": (ws(ServerConnection.wait_closed), "No answer within 0.4 seconds."),
+    "garbage": (ws(_garbage), "The server answered with something that isn't JSON-RPC."),
+    "half a frame": (ws(_half_a_frame), "No answer within 0.4 seconds."),
+    "half a frame and gone": (ws(_half_a_frame_and_gone), "The server broke off the connection."),
+    "100 MB": (ws(_huge), "The server answered with more than 512 KiB."),
+    "broken frames": (ws(_reserved_bits), "The server broke the WebSocket protocol."),
+    "other answers": (ws(_other_answers), "The server answers other questions than were asked."),
+    "wrong chain": (other_chain, "That is a server of another chain."),
+    "limited": (refusing_chain, "That is a server of another chain."),
+}
+
+
+@pytest.fixture
+async def good_chain() -> AsyncIterator[Chain]:
+    async with Chain({"anna": Name({"staex-id": str(NODE)})}).running() as chain:
+        yield chain
+
+
+def azero(*urls: str) -> AzeroId:
+    return AzeroId(Network(urls, Chain().genesis, ROUTER, {"azero": REGISTRY}), seconds=SECONDS)
+
+
+async def is_left_for_the_next(bad: NameSystem, both: NameSystem, name: str, sentence: str) -> None:
+    """The bad server alone is told with its sentence, in time; beside a good one it costs nothing but that time."""
+    begun = time.monotonic()
+    with pytest.raises(NamesUnreachable) as caught:
+        await bad.look_up(name, ("staex-id",), Trace())
+    assert time.monotonic() - begun < BOUND
+    assert caught.value.sentence.endswith(sentence)
+    trace = Trace()
+    begun = time.monotonic()
+    assert (await both.look_up(name, ("staex-id",), trace)).node == NODE
+    assert time.monotonic() - begun < BOUND
+    assert trace.steps[0].outcome == sentence
+
+
+@pytest.mark.parametrize("fault", SOCKETS)
+async def test_a_websocket_server_that_fails_is_left_for_the_next(good_chain: Chain, fault: str) -> None:
+    make, sentence = SOCKETS[fault]
+    async with make() as port:
+        bad = f"ws://127.0.0.1:{port}"
+        await is_left_for_the_next(azero(bad), azero(bad, good_chain.url), "anna.azero", sentence)
+
+
+def http(body: bytes) -> Callable[[], Running[int]]:
+    """A server that answers each question with the same bytes."""
+
+    async def answer(_: bytes) -> bytes:
+        return body
+
+    return lambda: http_server(answer)
+
+
+@contextlib.asynccontextmanager
+async def other_ethereum() -> AsyncIterator[int]:
+    other = Ethereum()
+    other.chain_id = 5
+    async with other.running():
+        yield other.port
+
+
+async def _half_a_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"id":')
+    await writer.drain()
+
+
+async def _hundred_mb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % HUNDRED_MB)
+    for _ in range(HUNDRED_MB // 100_000):
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+
+
+REQUESTS: dict[str, tuple[Callable[[], Running[int]], str]] = {
+    "closed": (closed, "Nothing listens there."),
+    "silent": (lambda: tcp(_hang), "No answer within 0.4 seconds."),
+    "slow": (lambda: tcp(_drip), "No answer within 0.4 seconds."),
+    "hangs up": (lambda: tcp(_hang_up), "The server broke off or doesn't speak HTTP."),
+    "other protocol": (lambda: tcp(_other_protocol), "No answer within 0.4 seconds."),
+    "redirect": (lambda: tcp(REDIRECT), "The server redirects to another address; that isn't followed (status 302)."),
+    "refuses": (lambda: tcp(_status(b"429 Too Many Requests")), "The server refuses (status 429)."),
+    "garbage": (http(b"<html>"), "The server answered with something that isn't JSON-RPC."),
+    "half an answer": (lambda: tcp(_half_a_body), "The server broke off or doesn't speak HTTP."),
+    "100 MB": (lambda: tcp(_hundred_mb), "The server answered with more than 512 KiB."),
+    "other answers": (http(b'{"id":77,"result":"0x"}'), "The server answers another question than was asked."),
+    "wrong chain": (other_ethereum, "That is a server of another chain, number 5."),
+}
+
+
+@pytest.mark.parametrize("fault", REQUESTS)
+async def test_an_http_server_that_fails_is_left_for_the_next(fault: str) -> None:
+    make, sentence = REQUESTS[fault]
+    good = Ethereum()
+    good.give("anna.eth", good.resolver)
+    good.write("anna.eth", "staex-id", str(NODE))
+    async with good.running(), make() as port:
+        bad = f"http://127.0.0.1:{port}"
+
+        def ens(*urls: str) -> Ens:
+            return Ens(EnsChain(urls, 1, good.registry), seconds=SECONDS)
+
+        await ens(good.url).look_up("anna.eth", ("staex-id",), Trace())  # imports what takes its time
+        await is_left_for_the_next(ens(bad), ens(bad, good.url), "anna.eth", sentence)
+
+
+async def test_a_name_system_may_be_asked_over_http_as_well(good_chain: Chain) -> None:
+    import json
+
+    async def answer(body: bytes) -> bytes:
+        return json.dumps(good_chain.reply(json.loads(body))).encode()
+
+    async with http_server(answer) as port:
+        record = await azero(f"http://127.0.0.1:{port}").look_up("anna.azero", ("staex-id",), Trace())
+        assert record.node == NODE
+
+
+async def test_all_servers_together_take_no_longer_than_a_lookup_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.names.servers.LOOKUP_SECONDS", 0.5)
+    async with tcp(_hang) as port:
+        servers = Servers("X", [f"ws://127.0.0.1:{port}"] * 20, seconds=0.2)
+        begun = time.monotonic()
+        with pytest.raises(NamesUnreachable):
+            await servers.ask(Trace(), lambda _: asyncio.sleep(0))
+        assert time.monotonic() - begun < BOUND
+    assert LOOKUP_SECONDS < ANSWER_SECONDS  # what `copybara call` waits for the running program
+
+
+async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver of the system can't be stopped; nobody waits for its thread, not even the end of the program."""
+    import threading
+
+    release = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: release.wait() and [])
+    try:
+        begun = time.monotonic()
+        with pytest.raises(NamesUnreachable, match=r"No answer within 0\.4 seconds"):
+            await azero("wss://hanging.example").look_up("anna.azero", ("staex-id",), Trace())
+        assert time.monotonic() - begun < BOUND
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "names")
+    finally:
+        release.set()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://ws.azero.dev",
+        "http://eth.example",
+        "ftp://x",
+        "wss://",
+        "wss://user:key@x.dev",
+        "wss://x.dev:0",
+        "wss://a b",
+        "ws://8.8.8.8",
+        "wss://x.dev/#a",
+        "wss://é.dev",
+    ],
+)
+def test_an_address_that_anybody_could_answer_for_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="not"):
+        Server.parse(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("wss://ws.azero.dev", "ws.azero.dev"),
+        ("https://mainnet.example/v3/SECRETKEY", "mainnet.example"),
+        ("ws://127.0.0.1:9944", "127.0.0.1:9944"),
+        ("ws://[fd00::1]:9944", "[fd00::1]:9944"),
+        ("ws://10.83.0.7", "10.83.0.7"),
+    ],
+)
+def test_a_server_is_shown_without_what_may_be_a_key(url: str, shown: str) -> None:
+    assert Server.parse(url).shown == shown

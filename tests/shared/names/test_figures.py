@@ -1,0 +1,12 @@
+"""The benchmark of look-ups runs and gives numbers. What the numbers are is not a test."""
+
+from __future__ import annotations
+
+from benchmarks import name_lookup
+from tests.shared.names.test_azero import needs
+
+
+def test_looking_up_a_name_gives_numbers() -> None:
+    needs(not name_lookup.why_not(), "node and the packages of tests/shared/names/node")
+    figure = name_lookup.measure(rounds=1)
+    assert all(value > 0 for row in figure.rows for value in (*row.ours.values, *row.theirs.values))

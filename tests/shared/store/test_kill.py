@@ -1,0 +1,226 @@
+"""kill -9 at any moment: what the store has said is done is done, and nothing is done by half."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.call.records import CallRecord, RunningCall
+from shared.contacts import Contact
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.store.database import Store
+
+ROOT = Path(__file__).parents[3]
+KILLS_WHILE_WRITING = 40
+KILLS_WHILE_OPENING = 15
+
+STEADY = NodeId(b"steady".ljust(32))
+"A contact that is paired anew in every round."
+WALKER = NodeId(b"walker".ljust(32))
+"A contact that is renamed in every round."
+
+
+def guest(number: int) -> NodeId:
+    """Whoever is saved, paired and removed again in that round."""
+    return NodeId(b"guest".ljust(24) + number.to_bytes(8, "big"))
+
+
+def secret(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def number_of(secret: bytes) -> int:
+    return int.from_bytes(secret, "big")
+
+
+def write_for_ever(path: Path, first: int) -> None:
+    """What the child does: rounds of writes, each followed by a line on stdout that says it is done."""
+
+    def done(what: str) -> None:
+        sys.stdout.write(f"{what} {number}\n")
+        sys.stdout.flush()
+
+    number = first
+    done("opening")
+    store = Store(path)
+    while True:
+        number += 1
+        contact = Contact(name=f"Contact-{number % 50}", node=NodeId(secret(number % 50)), created=number)
+        store.save_contact(contact)
+        done("contact")
+        store.propose_secret(STEADY, secret(number), number)
+        done("proposed")
+        store.commit_secret(STEADY, secret(number))
+        done("committed")
+        store.secret_used(STEADY, secret(number))
+        done("used-secret")
+        store.use_link(secret(number), ours=False, expires=number)
+        done("link")
+        store.save_contact(Contact(name=f"Guest-{number}", node=guest(number), created=number))
+        store.propose_secret(guest(number), secret(number), number)
+        store.remove_contact(f"Guest-{number}")
+        done("removed")
+        walker = store.contact_of(WALKER) or Contact(name="Walker", node=WALKER, created=0)
+        store.save_contact(msgspec.structs.replace(walker, created=number))
+        store.rename_contact(walker.name, f"Walker-{number}")
+        done("renamed")
+        store.save_call(
+            RunningCall(
+                reference=bytes(8),
+                peer=STEADY,
+                role="caller",
+                media=Media.BOTH,
+                started=0,
+                secret=secret(number),
+                epoch=number,
+            )
+        )
+        done("call")
+        store.end_call(
+            CallRecord(
+                reference=bytes(8),
+                peer=STEADY,
+                role="caller",
+                media=Media.BOTH,
+                started=number,
+                connected=number,
+                ended=number,
+                reason="hung-up",
+            )
+        )
+        done("ended")
+
+
+@contextmanager
+def child(path: Path, first: int) -> Iterator[subprocess.Popen[str]]:
+    program = "import sys; from pathlib import Path; from tests.shared.store.test_kill import write_for_ever as w"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{program}; w(Path(sys.argv[1]), int(sys.argv[2]))", str(path), str(first)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def spin(seconds: float) -> None:
+    """Let the child come to a random place inside a transaction."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def killed(path: Path, first: int, lines: int, delay: float) -> dict[str, int]:
+    """Kill a child some time after it has said that many lines; returns the last number of each it has said."""
+    with child(path, first) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(lines)]
+        spin(delay)
+        process.kill()
+        said += process.stdout.readlines()
+    assert process.returncode == -9
+    return {what: int(number) for what, number in (line.split() for line in said if line.endswith("\n"))}
+
+
+def check(path: Path, done: dict[str, int], used: set[int]) -> int:
+    """Open the store that a killed child left and compare it with what the child had said; returns its last round.
+
+    `used` are the links that all children before said they used; those of this one are added.
+    """
+    with Store(path) as store:
+        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        newest = max(done.values())
+
+        # Every contact is whole and found by both its keys.
+        contacts = store.contacts()
+        for contact in contacts:
+            assert store.contact_named(contact.name) == contact
+            assert store.contact_of(contact.node) == contact
+        assert len({contact.node for contact in contacts}) == len(contacts)
+        if "contact" in done:
+            number = done["contact"]
+            saved = store.contact_named(f"Contact-{number % 50}")
+            assert saved is not None
+            assert saved.created == number
+
+        # A secret that was said to be kept is; one that was said to be erased is not.
+        mine = [number_of(each) for node, each in store.readable_secrets() if node == STEADY]
+        assert mine == sorted(mine, reverse=True)
+        assert not mine or mine[0] - done.get("proposed", mine[0]) in (0, 1)
+        if "proposed" in done:
+            assert mine[0] >= done["proposed"]
+        if "committed" in done:
+            written_with = store.writable_secret(STEADY)
+            assert written_with is not None
+            assert number_of(written_with) >= done["committed"]
+        if "used-secret" in done:
+            assert mine[-1] >= done["used-secret"]
+
+        # A link that was said to be used can't be used again.
+        used |= set(range(done["opening"] + 1, done.get("link", 0) + 1))
+        for number in used:
+            assert store.link_seen(secret(number)) == "used", number
+            assert not store.use_link(secret(number), ours=False, expires=0)
+
+        # A removed contact leaves no secret behind: both go together.
+        paired = {node for node, _ in store.readable_secrets()} - {STEADY}
+        assert paired <= {contact.node for contact in contacts}
+        if "removed" in done:
+            assert store.contact_of(guest(done["removed"])) is None
+
+        # A renamed contact is there once, under the old name or the new one.
+        walkers = [contact for contact in contacts if contact.node == WALKER]
+        assert len(walkers) <= 1
+        if "renamed" in done:
+            assert int(walkers[0].name.split("-")[1]) >= done["renamed"]
+
+        calls = store.running_calls()
+        assert len(calls) <= 1
+        # A call is up or in the log, never neither and never both.
+        logged = max((record.started for record in store.call_log(1)), default=0)
+        if calls:
+            assert calls[0].epoch > logged
+            assert calls[0].secret == secret(calls[0].epoch)
+        if "call" in done:
+            assert max([logged, *(call.epoch for call in calls)]) >= done["call"]
+        if "ended" in done:
+            assert logged >= done["ended"]
+
+        # What the child did and could not say any more is not to be taken for what the next one does.
+        for contact in contacts:
+            if contact.name.startswith("Guest"):
+                store.remove_contact(contact.name)
+    assert [file.name for file in path.parent.iterdir() if "damaged" in file.name] == []
+    return newest
+
+
+def test_a_writer_killed_at_random_moments_leaves_a_whole_store(tmp_path: Path) -> None:
+    chance = random.Random(20251124)
+    path = tmp_path / "home" / "copybara.db"
+    used: set[int] = set()
+    last, said = 0, 0
+    for _ in range(KILLS_WHILE_WRITING):
+        done = killed(path, last, lines=chance.randint(1, 40), delay=chance.uniform(0, 0.01))
+        last = check(path, done, used)
+        said += len(done)
+    assert last > KILLS_WHILE_WRITING / 2, "the children were killed before they had written anything"
+    assert said > KILLS_WHILE_WRITING * 2
+
+
+@pytest.mark.parametrize("kill", range(KILLS_WHILE_OPENING))
+def test_a_process_killed_while_it_makes_the_store_leaves_none_or_a_whole_one(tmp_path: Path, kill: int) -> None:
+    path = tmp_path / "home" / "copybara.db"
+    check(path, killed(path, 0, lines=1, delay=0.02 * kill / KILLS_WHILE_OPENING), set())
