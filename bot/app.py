@@ -189,7 +189,7 @@ class _Desk:
         }
 
     def _as_dict(self, post: Post) -> dict[str, object]:
-        return {"to": post.to, "text": with_commands(post, self._page), "token": post.token}
+        return {"kind": post.kind, "to": post.to, "text": with_commands(post, self._page), "token": post.token}
 
     @property
     def _page(self) -> str | None:

@@ -40,6 +40,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     status: dict[str, object] | None = None
     error: str = ""
     hint: str = ""
+    kind: str = ""
+    "The error's."
 
 
 Question = Say | AskStatus
@@ -57,7 +59,7 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
                 try:
                     reply = await answer(_questions.decode(await reader.readuntil()))
                 except CopybaraError as error:
-                    reply = Reply(error=error.sentence, hint=error.hint)
+                    reply = Reply(error=error.sentence, hint=error.hint, kind=error.kind)
                 except (msgspec.MsgspecError, ValueError, RecursionError):
                     reply = Reply(error="That isn't a question this copybara understands.")
                 writer.write(msgspec.json.encode(reply) + b"\n")
@@ -93,7 +95,9 @@ def ask(path: Path, question: Question) -> Reply:
         except (OSError, msgspec.MsgspecError):
             raise NotRunning("The running copybara doesn't answer.", "Stop it and start it again.") from None
     if reply.error:
-        raise CopybaraError(reply.error, reply.hint)
+        error = CopybaraError(reply.error, reply.hint)
+        error.kind = reply.kind or error.kind
+        raise error
     return reply
 
 

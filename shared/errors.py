@@ -43,6 +43,7 @@ known; the paragraph after it is the hint: what to do next.
 from __future__ import annotations
 
 import inspect
+import re
 
 
 class CopybaraError(Exception):
@@ -57,11 +58,21 @@ class CopybaraError(Exception):
     hint: str
     "What to do next; may be empty."
 
+    kind: str
+    "A word for scripts that stays when the sentence changes, such as `error.store`."
+
     def __init__(self, sentence: str = "", hint: str = "") -> None:
         said, _, next_step = (inspect.getdoc(type(self)) or "").partition("\n\n")
         self.sentence = sentence or " ".join(said.split())
         self.hint = hint or " ".join(next_step.split())
+        self.kind = kind_of(type(self))
         super().__init__(self.sentence)
+
+
+def kind_of(error: type[CopybaraError]) -> str:
+    """The kind of a class of errors: `NodeIdError` is `error.node-id`."""
+    words = re.findall("[A-Z][a-z]*", error.__name__.removesuffix("Error"))
+    return f"error.{'-'.join(words).lower()}"
 
 
 class InputError(CopybaraError):

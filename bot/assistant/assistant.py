@@ -19,6 +19,7 @@ from bot.assistant.outbox import Speech
 from bot.messengers.base import EVERYWHERE, MAX_MESSAGE, Act, Action, IncomingMessage, Post
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
+from bot.texts.kinds import of_error
 from peer.calls.admission import Reading
 from peer.calls.line import Line
 from peer.calls.news import News
@@ -198,8 +199,8 @@ class Assistant:
     async def greet(self) -> None:
         """Tell the owner what a crash has ended, and go on with what it has not."""
         for call in self.switchboard.interrupted:
-            text = texts.interrupted(call.name or call.peer.short)
-            self._speech.post(Post("owner", text, chat=EVERYWHERE, call=call.reference.hex(), live=True))
+            said = texts.interrupted(call.name or call.peer.short)
+            self._speech.post(Post("owner", said, chat=EVERYWHERE, call=call.reference.hex(), live=True))
         await self.switchboard.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
@@ -211,7 +212,7 @@ class Assistant:
     async def _read(self, text: str, message: IncomingMessage) -> None:
         found = find(text)
         if not found and message.from_owner and message.alone:
-            self._speech.to_owner("I see no link and no command in that. /help lists what I can do.")
+            self._speech.to_owner(texts.not_understood())
         for link in found:
             reading = await self.switchboard.read(link.token, chat=message.chat, again=message.again)
             if reading.line is not None and message.identity is not None:
@@ -233,7 +234,7 @@ class Assistant:
             self._speech.to_owner(texts.card_seen(card, self._store.contact_of(card.node), name))
         elif reading.line is None and reading.reason is not None:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
-                self._speech.to_owner("I see no link and no command in that. /help lists what I can do.")
+                self._speech.to_owner(texts.not_understood())
             else:
                 self._speech.to_owner(texts.refusal(reading.reason))
 
@@ -260,8 +261,7 @@ class Assistant:
                 self.switchboard.hang_up(line)
                 await _over(line)
             case commands.ListContacts():
-                contacts = self._store.contacts()
-                self._speech.to_owner("\n".join(map(texts.contact_line, contacts)) or texts.no_contacts())
+                self._speech.to_owner(texts.contacts(self._store.contacts()))
             case commands.AddContact():
                 self._add_contact(command.name, command.whom, chat)
             case commands.ShowContact():
@@ -439,8 +439,8 @@ class Assistant:
     def _saved(self, contact: Contact) -> None:
         self._named(contact)
         latest = self.switchboard.lines.latest
-        text = texts.contact_saved(contact, book.is_paired(self._store, contact))
-        self._speech.to_owner(text, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
+        said = texts.contact_saved(contact, book.is_paired(self._store, contact))
+        self._speech.to_owner(said, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
 
     # Taps.
 
@@ -464,7 +464,7 @@ class Assistant:
             case Act.SAVE:
                 node = self._node_of(action.call)
                 if (known := self._store.contact_of(node)) is not None:
-                    return texts.known_as(known)
+                    return texts.known_as(known).text
                 self._saved(self._contact_for(node))
             case Act.TRUST:
                 contact = self._contact_for(self._node_of(action.call))
@@ -514,8 +514,7 @@ class Assistant:
         self._overlay_was_down = state.error is not None
 
     def _tell(self, error: CopybaraError) -> None:
-        text = name_texts.held(error) if isinstance(error, NameHeld) else f"{error.sentence} {error.hint}".strip()
-        self._speech.to_owner(text)
+        self._speech.to_owner(name_texts.held(error) if isinstance(error, NameHeld) else of_error(error))
 
 
 async def _over(line: Line) -> None:

@@ -111,9 +111,7 @@ class CallNews:
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:
-        text = texts.link_in_chat(line, token)
-        if (why := self._why.pop(line.number, "")) and line.call.ended:
-            text = f"{texts.declined_with(why)} {text}"
+        said = texts.link_in_chat(line, token, self._why.pop(line.number, ""))
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
-        self._speech.post(Post("chat", text, token, line.chat, line=line, contact=contact, their_bot=bot))
+        self._speech.post(Post("chat", said, token, line.chat, line=line, contact=contact, their_bot=bot))

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from bot.messengers.base import EVERYWHERE, Act, Post
+from bot.texts.kinds import Sentence
 from peer.calls.line import Line
 from shared.contacts import Contact
 
@@ -29,13 +30,13 @@ class Speech:
         finally:
             self._heard, self._chat = None, EVERYWHERE
 
-    def about(self, line: Line, text: str, *, actions: tuple[Act, ...] = (), live: bool = False) -> None:
+    def about(self, line: Line, said: Sentence, *, actions: tuple[Act, ...] = (), live: bool = False) -> None:
         """Tell the owner about a call, where its links are read and written."""
-        self.post(Post("owner", text, chat=line.chat, actions=actions, line=line, live=live))
+        self.post(Post("owner", said, chat=line.chat, actions=actions, line=line, live=live))
 
     def to_owner(
         self,
-        text: str,
+        said: Sentence,
         token: str | None = None,
         *,
         actions: tuple[Act, ...] = (),
@@ -44,7 +45,7 @@ class Speech:
         handset: bool = False,
     ) -> None:
         """Tell the owner something, where they have just written, or everywhere."""
-        self.post(Post("owner", text, token, self._chat, actions=actions, contact=contact, call=call, handset=handset))
+        self.post(Post("owner", said, token, self._chat, actions=actions, contact=contact, call=call, handset=handset))
 
     def post(self, post: Post) -> None:
         """Write a message as it is."""

@@ -35,7 +35,7 @@ def show_card(home: Home, *, overlay: str | None, records: bool, as_json: bool) 
     import segno
 
     segno.make(link, error="m", boost_error=False).terminal(compact=True, border=2)
-    sys.stdout.write(f"{texts.card(card.token, card.name)}\n\nNode id: {node}\n")
+    sys.stdout.write(f"{texts.card(card.token, card.name).text}\n\nNode id: {node}\n")
     return 0
 
 

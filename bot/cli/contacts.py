@@ -36,12 +36,12 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             everybody = store.contacts()
             if options.json:
                 return json.dumps([_as_dict(store, contact) for contact in everybody])
-            return "\n".join(map(texts.contact_line, everybody)) or texts.no_contacts()
+            return texts.contacts(everybody).text
         case "show":
             contact = book.named(store, options.name)
             if options.json:
                 return json.dumps(_as_dict(store, contact))
-            return texts.contact_details(contact, book.is_paired(store, contact))
+            return texts.contact_details(contact, book.is_paired(store, contact)).text
         case "add":
             who = book.whom(options.whom) or _named(home, store, options.whom)
             if who is None:
@@ -49,18 +49,18 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
                     "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
                 )
             contact = book.add(store, options.name, who, own=None)
-            return texts.contact_saved(contact, book.is_paired(store, contact))
+            return texts.contact_saved(contact, book.is_paired(store, contact)).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
-            return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media))
+            return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media)).text
         case "ring" | "block":
-            return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None))
+            return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None)).text
         case "endpoint":
-            return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint))
+            return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":
-            return texts.renamed(options.old, book.rename(store, options.old, options.new).name)
+            return texts.renamed(options.old, book.rename(store, options.old, options.new).name).text
         case _:
-            return texts.removed(book.remove(store, options.name))
+            return texts.removed(book.remove(store, options.name)).text
 
 
 def _named(home: Home, store: Store, name: str) -> book.Whom | None:

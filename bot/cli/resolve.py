@@ -95,8 +95,8 @@ async def _primary_name(config: Config, account: str, trace: Trace) -> str:
 
 def _decide(store: Store, name: str, decision: str) -> str:
     if decision == "follow":
-        return name_texts.followed(*name_book.follow(store, name))
-    return name_texts.stays(name_book.stay(store, name))
+        return name_texts.followed(*name_book.follow(store, name)).text
+    return name_texts.stays(name_book.stay(store, name)).text
 
 
 def _held(error: CopybaraError) -> dict[str, str] | None:

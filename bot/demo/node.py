@@ -118,9 +118,16 @@ class DemoNode:
         except TimeoutError:
             raise DemoFailed(f"{self.name}'s program didn't do in {seconds:.0f} s what it should.") from None
 
-    async def posted(self, to: str, containing: str = "") -> Said:
-        """Its next message to the chat or the owner that contains a text."""
-        return await self.until(lambda said: said["type"] == "post" and said["to"] == to and containing in said["text"])
+    async def posted(self, to: str, containing: str = "", *, kind: str = "") -> Said:
+        """Its next message to the chat or the owner, of that kind if one is given, that contains a text."""
+        return await self.until(
+            lambda said: (
+                said["type"] == "post"
+                and said["to"] == to
+                and kind in ("", said["kind"])
+                and containing in said["text"]
+            )
+        )
 
     async def call(self, state: str, **values: object) -> Said:
         """The next report of a call in that state, with those values."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from bot.texts.kinds import Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from shared.contacts import Contact
@@ -95,7 +96,7 @@ class Post:
 
     to: Literal["chat", "owner"]
     "`chat`: where the other side reads it. `owner`: only the owner of this bot sees it."
-    text: str
+    said: Sentence
     token: str | None = None
     "The link token that stands in the text, if any."
     chat: str = "chat"
@@ -126,6 +127,16 @@ class Post:
 
     file: Path | None = None
     "A recording that goes along to the owner, if the messenger can carry files; the text names it as well."
+
+    @property
+    def text(self) -> str:
+        """What is read."""
+        return self.said.text
+
+    @property
+    def kind(self) -> str:
+        """What it says, for scripts: see docs/console.md."""
+        return self.said.kind
 
 
 class Listener(Protocol):

@@ -15,7 +15,9 @@ import msgspec
 
 from bot.messengers.base import MAX_MESSAGE, HandsetPage, IncomingMessage, Listener, Post
 from bot.texts.chat import shown, with_commands
+from bot.texts.kinds import STATES, Kind
 from peer.calls.line import Line
+from shared.errors import InputError, kind_of
 
 OWNER = "owner"
 CHAT = "chat"
@@ -84,7 +86,7 @@ class Console:
         self._page = handset
         address = handset.address if handset else None
         if self._as_json:
-            self._put({"type": "ready", "node": node, "handset": address})
+            self._put({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
             return
         page = [f"Handset:   {address}"] if address else []
         first_steps = "Type /help for what I can do, or paste a link. Ctrl-C ends."
@@ -99,7 +101,7 @@ class Console:
         text = with_commands(post, self._page.address if self._page else None)
         if self._as_json:
             file = {"file": str(post.file)} if post.file else {}
-            self._put({"type": "post", "to": post.to, "text": text, "token": post.token, **file})
+            self._put({"type": "post", "kind": post.kind, "to": post.to, "text": text, "token": post.token, **file})
         elif post.to == "chat":
             self._print("┌ send this to the other person:", f"│ {text}", "└")
         else:
@@ -108,7 +110,7 @@ class Console:
     def call_changed(self, line: Line) -> None:
         """Write the state of a call; people read it in the posts already."""
         if self._as_json:
-            self._put({"type": "call", **line.report()})
+            self._put({"type": "call", "kind": STATES[line.call.state], **line.report()})
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():
@@ -118,7 +120,13 @@ class Console:
         try:
             said = msgspec.json.decode(line, type=InputLine)
         except (msgspec.MsgspecError, RecursionError):
-            self._put({"type": "error", "text": f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}'})
+            self._put(
+                {
+                    "type": "error",
+                    "kind": kind_of(InputError),
+                    "text": f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}',
+                }
+            )
             return None
         return IncomingMessage(said.text[:MAX_MESSAGE], said.sender, from_owner=said.sender == OWNER)
 

@@ -200,12 +200,12 @@ class Reception:
         match news:
             case Posted():
                 self._links[number] = link = ShowLink(
-                    call=number, link=shown_link(news.token), sentence=handset_texts.link_to_send(line)
+                    call=number, link=shown_link(news.token), sentence=handset_texts.link_to_send(line).text
                 )
                 send(link)
             case Rings():
                 send(self._call(line))
-                send(page_protocol.Ring(call=number, sentence=texts.rings(line, news.reason)))
+                send(page_protocol.Ring(call=number, sentence=texts.rings(line, news.reason).text))
             case AnsweredAlone() | TakesMessage():
                 send(self._call(line))
                 self._answered_alone(line)
@@ -215,14 +215,14 @@ class Reception:
                 if not self._hears_theirs(line):
                     self.unheard(number)
             case Recorded():
-                send(page_protocol.Said(call=number, sentence=texts.recorded(line, news.path)))
+                send(page_protocol.Said(call=number, sentence=texts.recorded(line, news.path).text))
             case Said():
                 if isinstance(news.noted.event, RemoteRinging):
                     self._rings_there.add(number)
                     send(self._call(line))
-                    send(page_protocol.Said(call=number, sentence=texts.remote_rings(line)))
+                    send(page_protocol.Said(call=number, sentence=texts.remote_rings(line).text))
                 else:
-                    send(page_protocol.Said(call=number, sentence=texts.unproven(line)))
+                    send(page_protocol.Said(call=number, sentence=texts.unproven(line).text))
             case Wrote():
                 self._wrote(line, news.text, ours=False)
             case RemoteMediaChanged():
@@ -252,7 +252,7 @@ class Reception:
             self._show_media(line)
             self._answered_alone(line)
             if line.call.state is State.RINGING:
-                self._pages.send(page_protocol.Ring(call=line.number, sentence=texts.rings(line, line.reason)))
+                self._pages.send(page_protocol.Ring(call=line.number, sentence=texts.rings(line, line.reason).text))
 
     def _show_media(self, line: Line) -> None:
         """Tell the other side that nothing is sent while no page is there."""
@@ -263,11 +263,11 @@ class Reception:
         """Tell the page of an automatic answer, if it was one. With `chime` nobody was asked in any case."""
         sentence = ""
         if line.automatic:
-            sentence = texts.takes_message(line) if line.machine else texts.answered_alone(line)
+            sentence = texts.takes_message(line).text if line.machine else texts.answered_alone(line).text
         elif line.remote_automatic:
-            sentence = texts.remote_answered_alone(line)
+            sentence = texts.remote_answered_alone(line).text
         elif chime:
-            sentence = handset_texts.goes_on(line)
+            sentence = handset_texts.goes_on(line).text
         if sentence:
             by: Any = "them" if line.remote_automatic and not line.automatic else "us"
             self._pages.send(page_protocol.AnsweredAlone(call=line.number, by=by, sentence=sentence, chime=chime))
@@ -290,7 +290,7 @@ class Reception:
         return page_protocol.Call(
             id=line.number,
             state=line.call.state.value,
-            sentence=handset_texts.call_sentence(line),
+            sentence=handset_texts.call_sentence(line).text,
             name=line.name,
             contact=contact.name if contact else None,
             node=str(line.peer),
@@ -347,7 +347,7 @@ class Reception:
                     started=record.started,
                     seconds=None if record.connected is None else max(0, record.ended - record.connected),
                     reason=record.reason,
-                    sentence=handset_texts.log_sentence(record),
+                    sentence=handset_texts.log_sentence(record).text,
                     automatic=record.automatic,
                 )
             )
@@ -357,7 +357,7 @@ class Reception:
         state = self._watch.state
         notice = ""
         if state.error is not None:
-            notice = texts.overlay_down(self._overlay, state.error)
+            notice = texts.overlay_down(self._overlay, state.error).text
         elif self._overlay == "loopback":
             notice = handset_texts.LOOPBACK
         return page_protocol.Overlay(
@@ -390,7 +390,7 @@ class Reception:
             case Decline():
                 self.assistant.switchboard.decline(self._line(message.call))
             case Block():
-                sentence = texts.trust_set(self.assistant.block(self._line(message.call)))
+                sentence = texts.trust_set(self.assistant.block(self._line(message.call))).text
             case HangUp():
                 self.assistant.switchboard.hang_up(self._line(message.call))
             case Write():
@@ -405,22 +405,22 @@ class Reception:
                     endpoint.offer_again()
             case SaveContact():
                 contact = self.assistant.save(message.name, book.Whom(self._line(message.call).peer))
-                sentence = texts.contact_saved(contact, book.is_paired(self._store, contact))
+                sentence = texts.contact_saved(contact, book.is_paired(self._store, contact)).text
             case AddContact():
                 sentence = self._add_contact(message)
             case SetTrust():
                 media = _media(message.media) if message.media is not None else None
                 known = book.named(self._store, message.name)
                 contact = book.set_trust(self._store, message.name, Trust(message.trust), media, known.hours)
-                sentence = texts.trust_set(contact)
+                sentence = texts.trust_set(contact).text
             case RenameContact():
                 contact = self._store.rename_contact(message.name, message.new_name)
                 self._renamed(contact.node, contact.name)
-                sentence = texts.renamed(message.name, contact.name)
+                sentence = texts.renamed(message.name, contact.name).text
             case RemoveContact():
                 contact = self._store.remove_contact(message.name)
                 self._renamed(contact.node, None)
-                sentence = texts.removed(contact)
+                sentence = texts.removed(contact).text
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
             self._refresh_contacts()
             for line in self._lines:
@@ -464,13 +464,13 @@ class Reception:
                 )
             case Response():
                 if not any(_waits_for(line, link) for line in self._lines):
-                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE))
+                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).text)
                 return _explained(token, "response", handset_texts.explained_response(link), "Connect")
             case CallLink():
                 if self._store.link_seen(link.raw) is not None:
-                    return _explained(token, "unusable", texts.refusal(Reason.ALREADY_USED))
+                    return _explained(token, "unusable", texts.refusal(Reason.ALREADY_USED).text)
                 if time.time() > link.created + self._lifetime:
-                    return _explained(token, "unusable", texts.refusal(Reason.EXPIRED))
+                    return _explained(token, "unusable", texts.refusal(Reason.EXPIRED).text)
                 contact = self._store.contact_of(link.source)
                 return _explained(token, "call", handset_texts.explained_call(link, contact), "Answer")
             case SaidLink():
@@ -527,7 +527,7 @@ class Reception:
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
         contact = self.assistant.save(message.name, who)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact))
+        return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
 
     def _renamed(self, node: NodeId, name: str | None) -> None:
         for line in self._lines:
@@ -543,7 +543,7 @@ def _waits_for(line: Line, response: Response) -> bool:
 def _refusal(reason: Reason, *, surely_a_link: bool) -> str:
     if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
         return handset_texts.NOTHING_THERE
-    return texts.refusal(reason)
+    return texts.refusal(reason).text
 
 
 def _explained(token: str, kind: Any, sentence: str, button: str = "") -> Explained:

@@ -7,14 +7,16 @@ written (names, texts) goes through `shown` before it stands in one.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.messengers.base import Act, Post
+from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from peer.media import only_for_trusted
 from shared.call.reasons import Reason
-from shared.call.table import EndReason, State
+from shared.call.table import EndReason
 from shared.contacts import Contact, Trust
 from shared.errors import OverlayError
 from shared.links.card import Card
@@ -43,21 +45,33 @@ HELP = f"""\
 
 Paste a link that somebody sent you, and I read it."""
 
-HANDSET_PAGE = "The handset page opens in the browser of the computer that I run on:"
+HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
 "Before the way there, which each messenger shows in its own manner."
 
 _REFUSALS = {
-    Reason.MALFORMED: "That link is damaged. Ask for it again, and copy it as a whole.",
-    Reason.WRONG_VERSION: "That link is from another version of Copybara Relay. One of you needs an update.",
-    Reason.NOT_FOR_THIS_NODE: "That link isn't for this node. If you expected a call, ask for which node it was made.",
-    Reason.CLOCK: "That link comes from the future. Check the clock of both computers.",
-    Reason.EXPIRED: "That link is too old. Ask for a new one.",
-    Reason.ALREADY_USED: "That link has been used before; each works once. Ask for a new one.",
-    Reason.UNKNOWN_CALLER: "That link isn't from anybody you know. Exchange contact cards first: /card shows yours.",
-    Reason.BLOCKED: "That link is from somebody you have blocked. /contacts shows whom.",
-    Reason.NOT_ALLOWED_NOW: "That contact may not call you now, or not for this. See /contact show NAME.",
-    Reason.BUSY: "Somebody called while you were in a call.",
-    Reason.OWN_LINK: "That is your own link. It is for the other person: send it to them.",
+    Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy it as a whole."),
+    Reason.WRONG_VERSION: Sentence(
+        Kind.LINK_WRONG_VERSION, "That link is from another version of Copybara Relay. One of you needs an update."
+    ),
+    Reason.NOT_FOR_THIS_NODE: Sentence(
+        Kind.LINK_NOT_FOR_THIS_NODE,
+        "That link isn't for this node. If you expected a call, ask for which node it was made.",
+    ),
+    Reason.CLOCK: Sentence(Kind.LINK_CLOCK, "That link comes from the future. Check the clock of both computers."),
+    Reason.EXPIRED: Sentence(Kind.LINK_EXPIRED, "That link is too old. Ask for a new one."),
+    Reason.ALREADY_USED: Sentence(
+        Kind.LINK_ALREADY_USED, "That link has been used before; each works once. Ask for a new one."
+    ),
+    Reason.UNKNOWN_CALLER: Sentence(
+        Kind.LINK_UNKNOWN_CALLER,
+        "That link isn't from anybody you know. Exchange contact cards first: /card shows yours.",
+    ),
+    Reason.BLOCKED: Sentence(Kind.LINK_BLOCKED, "That link is from somebody you have blocked. /contacts shows whom."),
+    Reason.NOT_ALLOWED_NOW: Sentence(
+        Kind.LINK_NOT_ALLOWED_NOW, "That contact may not call you now, or not for this. See /contact show NAME."
+    ),
+    Reason.BUSY: Sentence(Kind.LINK_BUSY, "Somebody called while you were in a call."),
+    Reason.OWN_LINK: Sentence(Kind.LINK_OWN, "That is your own link. It is for the other person: send it to them."),
 }
 
 _ENDINGS = {
@@ -104,105 +118,143 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
     return f"{clean[:limit]}…" if len(clean) > limit else clean
 
 
-def help_with(*, page: bool) -> str:
+def help_with(*, page: bool) -> Sentence:
     """What there is to be said to the bot; `page`: whether there is a handset page."""
-    return HELP if page else HELP.replace(_HANDSET_HELP, "")
+    return Sentence(Kind.HELP, HELP if page else HELP.replace(_HANDSET_HELP, ""))
 
 
-def refusal(reason: Reason) -> str:
+def not_understood() -> Sentence:
+    """A message in the owner's own chat that holds nothing for us."""
+    return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that. /help lists what I can do.")
+
+
+def refusal(reason: Reason) -> Sentence:
     """Why a link was not used."""
     return _REFUSALS[reason]
 
 
-def link_in_chat(line: Line, token: str) -> str:
-    """What stands in the chat with a link. Between contacts only the link, which tells nobody anything."""
-    link = as_copybara(token)
-    if line.call.paired or line.sealed or line.call.state is State.ENDED:
-        return link
+def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:
+    """What stands in the chat with a link. Between contacts only the link, which tells nobody anything.
+
+    `why`: the owner's words to a caller whom they decline.
+    """
+    kind, text = _link_kind(line), as_copybara(token)
+    if why and line.call.ended:
+        text = f"{declined_with(why)} {text}"
+    elif line.call.paired or line.sealed or line.call.ended:
+        pass
+    elif line.call.role is Role.CALLER:
+        text = f"I'd like to call you ({line.media.words}) with Copybara Relay: {text}"
+    else:
+        text = f"Here is my answer: {text}"
+    return Sentence(kind, text)
+
+
+def _link_kind(line: Line) -> Kind:
     if line.call.role is Role.CALLER:
-        return f"I'd like to call you ({line.media.words}) with Copybara Relay: {link}"
-    return f"Here is my answer: {link}"
+        return Kind.LINK_CANCEL if line.call.ended else Kind.LINK_REQUEST
+    return Kind.LINK_REFUSAL if line.call.ended else Kind.LINK_ANSWER
 
 
-def calling(line: Line) -> str:
+def calling(line: Line) -> Sentence:
     """After /call."""
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
     how = "They need no more than this one link." if line.call.paired else "I wait for their answer."
-    return f"Calling {line.name} ({line.media.words}). The link is in the chat and good until {until}. {how}"
+    text = f"Calling {line.name} ({line.media.words}). The link is in the chat and good until {until}. {how}"
+    return Sentence(Kind.CALLING, text)
 
 
-def rings(line: Line, reason: Reason) -> str:
+def rings(line: Line, reason: Reason) -> Sentence:
     """The owner is asked."""
     if reason is Reason.NEW_CALLER:
-        return f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
-    return f"{line.name} is calling ({line.media.words})."
+        text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
+        return Sentence(Kind.STRANGER_RINGS, text)
+    return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}).")
 
 
-def answering(line: Line) -> str:
+def answering(line: Line) -> Sentence:
     """After /answer."""
-    return f"Answering {line.name} ({line.media.words}) …"
+    return Sentence(Kind.ANSWERING, f"Answering {line.name} ({line.media.words}) …")
 
 
-def answered_alone(line: Line) -> str:
+def answered_alone(line: Line) -> Sentence:
     """The notice of an automatic answer."""
-    return f"Answered {line.name}'s call by itself ({line.media.words}), because you trust them. /hangup ends it"
+    return Sentence(
+        Kind.ANSWERED_AUTOMATICALLY,
+        f"Answered {line.name}'s call by itself ({line.media.words}), because you trust them. /hangup ends it",
+    )
 
 
-def remote_answered_alone(line: Line) -> str:
+def remote_answered_alone(line: Line) -> Sentence:
     """The other side's notice of an automatic answer."""
-    return f"Nobody was asked before {line.name}'s side answered: perhaps nobody is there yet."
+    return Sentence(
+        Kind.REMOTE_ANSWERED_AUTOMATICALLY,
+        f"Nobody was asked before {line.name}'s side answered: perhaps nobody is there yet.",
+    )
 
 
-def takes_message(line: Line) -> str:
+def takes_message(line: Line) -> Sentence:
     """The answering machine does what the owner hasn't done."""
-    return f"Nobody answered {line.name}'s call, so the answering machine takes it. /hangup ends it"
+    return Sentence(
+        Kind.TAKES_MESSAGE, f"Nobody answered {line.name}'s call, so the answering machine takes it. /hangup ends it"
+    )
 
 
-def recorded(line: Line, path: Path) -> str:
+def recorded(line: Line, path: Path) -> Sentence:
     """A recording is finished."""
-    return f"{'A message' if line.machine else 'A recording'} from {line.name} is in {path}"
+    if line.machine:
+        return Sentence(Kind.MESSAGE, f"A message from {line.name} is in {path}")
+    return Sentence(Kind.RECORDED, f"A recording from {line.name} is in {path}")
 
 
-def connected(line: Line) -> str:
+def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
     if line.held is not None:
         text += " Your microphone and camera stay off until you say so, for nobody may be here: /answer turns them on"
-    return text
+    return Sentence(Kind.CONNECTED, text)
 
 
-def reconnecting(line: Line) -> str:
+def reconnecting(line: Line) -> Sentence:
     """The path is lost, or the program itself was gone."""
     if line.taken_up is not None:
-        return f"This program was killed in the call with {line.name}. Trying to reconnect for a minute …"
-    return f"Nothing is heard from {line.name} any more. Trying to reconnect for a minute …"
+        text = f"This program was killed in the call with {line.name}. Trying to reconnect for a minute …"
+        return Sentence(Kind.REJOINING, text)
+    text = f"Nothing is heard from {line.name} any more. Trying to reconnect for a minute …"
+    return Sentence(Kind.RECONNECTING, text)
 
 
-def phrase(line: Line) -> str:
+def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
-    return f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
-
-
-def remote_rings(line: Line) -> str:
-    """The other side has seen the link."""
-    return f"It rings at {line.name}'s."
-
-
-def unproven(line: Line) -> str:
-    """A refusal that anybody in the chat could have written."""
-    return (
-        f"A link in the chat says that {line.name} doesn't take the call. Anybody there could have written it, "
-        "so I keep waiting. /hangup if you believe it."
+    return Sentence(
+        Kind.WORDS,
+        f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you.",
     )
 
 
-def ended(line: Line) -> str:
+def remote_rings(line: Line) -> Sentence:
+    """The other side has seen the link."""
+    return Sentence(Kind.REMOTE_RINGS, f"It rings at {line.name}'s.")
+
+
+def unproven(line: Line) -> Sentence:
+    """A refusal that anybody in the chat could have written."""
+    return Sentence(
+        Kind.UNPROVEN_REFUSAL,
+        (
+            f"A link in the chat says that {line.name} doesn't take the call. Anybody there could have written it, "
+            "so I keep waiting. /hangup if you believe it."
+        ),
+    )
+
+
+def ended(line: Line) -> Sentence:
     """How a call ended, and why."""
     assert line.call.reason is not None
     return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None)
 
 
-def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> str:
+def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> Sentence:
     """The same, from its parts; `known`: the name is a contact's."""
     # A stranger isn't told that we are busy, see peer/calls/runner.py.
     form = _STRANGER_BUSY if reason is EndReason.BUSY and not known else _ENDINGS[reason]
@@ -211,35 +263,39 @@ def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> st
         sentence += f": {detail}"
     sentence = sentence.rstrip(".") + "."
     # A contact's name is the owner's own word and stays as it is.
-    return sentence if known else sentence[:1].upper() + sentence[1:]
+    return Sentence(Kind.ENDED, sentence if known else sentence[:1].upper() + sentence[1:])
 
 
-def interrupted(name: str) -> str:
+def interrupted(name: str) -> Sentence:
     """A call that a crash has ended."""
-    return f"The call with {name} ended because this program was killed. Call them again."
+    return Sentence(Kind.INTERRUPTED, f"The call with {name} ended because this program was killed. Call them again.")
 
 
-def wrote(line: Line, text: str) -> str:
+def wrote(line: Line, text: str) -> Sentence:
     """A line of text beside the call."""
-    return f"{line.name} writes: {shown(text)}"
+    return Sentence(Kind.TEXT, f"{line.name} writes: {shown(text)}")
 
 
-def card(token: str, name: str) -> str:
+def card(token: str, name: str) -> Sentence:
     """The owner's own card."""
     whose = f"{name}'s" if name else "Your"
-    return f"{whose} contact card, to send to people who shall be able to call you:\n{as_copybara(token)}"
+    return Sentence(
+        Kind.CARD, f"{whose} contact card, to send to people who shall be able to call you:\n{as_copybara(token)}"
+    )
 
 
-def card_seen(seen: Card, known: Contact | None, name: str = "NAME") -> str:
+def card_seen(seen: Card, known: Contact | None, name: str = "NAME") -> Sentence:
     """Somebody's card in a chat, and a name to save it under. Nothing is saved by itself."""
     if known is not None:
-        return f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}"
-    return f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}"
+        text = f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}"
+        return Sentence(Kind.CARD_KNOWN, text)
+    text = f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}"
+    return Sentence(Kind.CARD_SEEN, text)
 
 
-def own_card_seen() -> str:
+def own_card_seen() -> Sentence:
     """The owner's own card in a chat."""
-    return "That is your own card. It is for the other person: send it to them."
+    return Sentence(Kind.CARD_OWN_SEEN, "That is your own card. It is for the other person: send it to them.")
 
 
 def _new_on(seen: Card, known: Contact) -> str:
@@ -260,13 +316,20 @@ def _new_on(seen: Card, known: Contact) -> str:
     return f" New on it: {', '.join(map(str.strip, new))}. Nothing was changed; if it is really theirs: {take}"
 
 
+def contacts(everybody: Sequence[Contact]) -> Sentence:
+    """The list, a line each."""
+    if not everybody:
+        return no_contacts()
+    return Sentence(Kind.CONTACT_LIST, "\n".join(map(contact_line, everybody)))
+
+
 def contact_line(contact: Contact) -> str:
     """One line of the list."""
     what = f" ({contact.media.words})" if contact.trust is Trust.AUTO else ""
     return f"{contact.name}  {contact.node.short}…  {_TRUST[contact.trust]}{what}"
 
 
-def contact_details(contact: Contact, paired: bool) -> str:
+def contact_details(contact: Contact, paired: bool) -> Sentence:
     """All that is known of a contact."""
     links = "one is enough, you have talked before" if paired else "request and response, until your first call"
     lines = [
@@ -286,29 +349,29 @@ def contact_details(contact: Contact, paired: bool) -> str:
     telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
     if telegram or contact.telegram_user:
         lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")
-    return "\n".join(lines)
+    return Sentence(Kind.CONTACT_DETAILS, "\n".join(lines))
 
 
-def no_contacts() -> str:
+def no_contacts() -> Sentence:
     """An empty book."""
-    return "Nobody is in your contacts yet. After a call: /contact add NAME"
+    return Sentence(Kind.NO_CONTACTS, "Nobody is in your contacts yet. After a call: /contact add NAME")
 
 
-def contact_saved(contact: Contact, paired: bool) -> str:
+def contact_saved(contact: Contact, paired: bool) -> Sentence:
     """After /contact add."""
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
-    return f"Saved {contact.name}, node {contact.node.short}… {again}"
+    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}, node {contact.node.short}… {again}")
 
 
-def known_as(contact: Contact) -> str:
+def known_as(contact: Contact) -> Sentence:
     """A contact that is to be saved, and is there."""
-    return f"{contact.name} is in your contacts already."
+    return Sentence(Kind.CONTACT_KNOWN, f"{contact.name} is in your contacts already.")
 
 
-def missed(call: MissedCall) -> str:
+def missed(call: MissedCall) -> Sentence:
     """A call that came while nobody could take it."""
     when = datetime.datetime.fromtimestamp(call.created).strftime("%d %B %H:%M")
-    return f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}."
+    return Sentence(Kind.MISSED, f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}.")
 
 
 def with_commands(post: Post, page: str | None) -> str:
@@ -327,56 +390,62 @@ def with_commands(post: Post, page: str | None) -> str:
     return post.text
 
 
-def trust_set(contact: Contact) -> str:
+def trust_set(contact: Contact) -> Sentence:
     """After trust, ring or block."""
     match contact.trust:
         case Trust.AUTO:
-            return (
+            text = (
                 f"{contact.name}'s calls are answered by itself now ({contact.media.words}){_hours(contact)}. "
                 f"You will be told each time. /contact ring {contact.name} takes it back."
             )
+            return Sentence(Kind.CONTACT_TRUSTED, text)
         case Trust.RING:
-            return f"{contact.name}'s calls ring now{_hours(contact)}."
+            return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls ring now{_hours(contact)}.")
         case Trust.BLOCK:
-            return f"{contact.name} is blocked: their calls are ignored, and they aren't told."
+            text = f"{contact.name} is blocked: their calls are ignored, and they aren't told."
+            return Sentence(Kind.CONTACT_BLOCKED, text)
 
 
-def endpoint_set(contact: Contact) -> str:
+def endpoint_set(contact: Contact) -> Sentence:
     """After /contact endpoint."""
     if contact.endpoint is None:
-        return f"{contact.name}'s calls are answered by the configured endpoint now."
+        return Sentence(Kind.CONTACT_ENDPOINT, f"{contact.name}'s calls are answered by the configured endpoint now.")
     text = f"{contact.name}'s calls are answered by {contact.endpoint} now."
     if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
         text += f" It is only for contacts that you trust: /contact trust {contact.name} lets them see it at any time."
-    return text
+    return Sentence(Kind.CONTACT_ENDPOINT, text)
 
 
-def renamed(old: str, new: str) -> str:
+def renamed(old: str, new: str) -> Sentence:
     """After rename."""
-    return f"{old} is called {new} now."
+    return Sentence(Kind.CONTACT_RENAMED, f"{old} is called {new} now.")
 
 
-def removed(contact: Contact) -> str:
+def removed(contact: Contact) -> Sentence:
     """After remove."""
-    return f"{contact.name} is forgotten, with all keys. Their next call will be a stranger's."
+    return Sentence(
+        Kind.CONTACT_REMOVED, f"{contact.name} is forgotten, with all keys. Their next call will be a stranger's."
+    )
 
 
-def overlay_down(overlay: str, error: OverlayError) -> str:
+def overlay_down(overlay: str, error: OverlayError) -> Sentence:
     """No call can be made for now."""
-    return f"{overlay.capitalize()} can't be used: {error.sentence} Calls wait until it is back. {error.hint}".strip()
+    return Sentence(
+        Kind.OVERLAY_DOWN,
+        f"{overlay.capitalize()} can't be used: {error.sentence} Calls wait until it is back. {error.hint}".strip(),
+    )
 
 
-def overlay_back(overlay: str) -> str:
+def overlay_back(overlay: str) -> Sentence:
     """Calls can be made again."""
-    return f"{overlay.capitalize()} is back. Calls can be made again."
+    return Sentence(Kind.OVERLAY_BACK, f"{overlay.capitalize()} is back. Calls can be made again.")
 
 
-def status(node: str, overlay: str, lines: list[Line]) -> str:
+def status(node: str, overlay: str, lines: list[Line]) -> Sentence:
     """What is going on."""
     first = f"Node {node} on {overlay}."
-    if not lines:
-        return f"{first} No calls."
-    return "\n".join([first, *(status_line(line) for line in lines)])
+    text = "\n".join([first, *map(status_line, lines)]) if lines else f"{first} No calls."
+    return Sentence(Kind.STATUS, text)
 
 
 def status_line(line: Line) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from bot.texts.chat import shown
+from bot.texts.kinds import Kind, Sentence
 from shared.contacts import Contact
 from shared.errors import NameHeld
 from shared.names import Answer
@@ -12,17 +13,17 @@ from shared.names.kept import KeptName
 from shared.names.trace import Trace
 
 
-def looking_up(name: str) -> str:
+def looking_up(name: str) -> Sentence:
     """While a server is asked."""
-    return f"Looking up {shown(name, 80)} …"
+    return Sentence(Kind.NAME_LOOKING_UP, f"Looking up {shown(name, 80)} …")
 
 
-def given_up(name: str) -> str:
+def given_up(name: str) -> Sentence:
     """After /hangup."""
-    return f"Stopped looking up {shown(name, 80)}."
+    return Sentence(Kind.NAME_STOPPED, f"Stopped looking up {shown(name, 80)}.")
 
 
-def found(answer: Answer) -> str:
+def found(answer: Answer) -> Sentence:
     """Where a name leads, before it is called; what isn't as it should be is said first."""
     node = f"node {answer.node.short}…"
     sentences = []
@@ -37,12 +38,12 @@ def found(answer: Answer) -> str:
         sentences.append(f"{answer.name} is {node}, says {answer.source}.")
     if answer.looks_like:
         sentences.append(f"Look closely: this isn't {answer.looks_like}, which you know.")
-    return " ".join(sentences)
+    return Sentence(Kind.NAME_FOUND, " ".join(sentences))
 
 
-def held(error: NameHeld) -> str:
+def held(error: NameHeld) -> Sentence:
     """A name that has changed, in the chat."""
-    return f"{error.sentence}\n{decide(error)}"
+    return Sentence(error.kind, f"{error.sentence}\n{decide(error)}")
 
 
 def decide(error: NameHeld) -> str:
@@ -61,20 +62,22 @@ def decide_on_the_command_line(error: NameHeld) -> str:
     )
 
 
-def followed(name: KeptName, contact: Contact | None) -> str:
+def followed(name: KeptName, contact: Contact | None) -> Sentence:
     """After the owner went with a change."""
     text = f"{name.answer.name} is node {name.answer.node} now."
     if contact is not None:
         text += f" {contact.name} is moved there, and rings: you haven't talked yet, so compare the four words."
-    return f"{text} /call {name.answer.name} calls it."
+    return Sentence(Kind.NAME_FOLLOWED, f"{text} /call {name.answer.name} calls it.")
 
 
-def stays(name: KeptName) -> str:
+def stays(name: KeptName) -> Sentence:
     """After the owner refused a change."""
-    return f"{name.answer.name} stays node {name.answer.node}. /call {name.answer.name} calls it."
+    return Sentence(
+        Kind.NAME_KEPT, f"{name.answer.name} stays node {name.answer.node}. /call {name.answer.name} calls it."
+    )
 
 
-def details(answer: Answer, now: int) -> str:
+def details(answer: Answer, now: int) -> Sentence:
     """All that is known of where a name leads, as lines."""
     lines = [f"{answer.name}", f"node     {answer.node}", f"from     {_source(answer, now)}"]
     if answer.from_memory:
@@ -89,12 +92,12 @@ def details(answer: Answer, now: int) -> str:
         lines.append(f"refused  {answer.refused}, where it leads in truth")
     if answer.looks_like:
         lines.append(f"careful  it isn't {answer.looks_like}, which you know")
-    return "\n".join(lines)
+    return Sentence(Kind.NAME_DETAILS, "\n".join(lines))
 
 
 def resolved(answer: Answer, now: int) -> str:
     """What `copybara resolve` prints: the node alone on its line, for scripts."""
-    name, node, *rest = details(answer, now).splitlines()
+    name, node, *rest = details(answer, now).text.splitlines()
     del name, node
     return "".join(f"{line}\n" for line in (str(answer.node), *rest))
 

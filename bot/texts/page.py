@@ -6,6 +6,7 @@ import datetime
 import time
 
 from bot.texts import chat as texts
+from bot.texts.kinds import Kind, Sentence
 from peer.calls.line import Line
 from peer.calls.link_reader import CallLink, SaidLink
 from shared.call.records import CallRecord
@@ -37,7 +38,7 @@ _ANSWERS = {
 }
 
 
-def call_sentence(line: Line) -> str:
+def call_sentence(line: Line) -> Sentence:
     """What the state of a call means."""
     match line.call.state:
         case State.CALLING:
@@ -45,7 +46,7 @@ def call_sentence(line: Line) -> str:
         case State.RINGING:
             return texts.rings(line, line.reason)
         case State.CONNECTING:
-            return f"Connecting with {line.name} …"
+            return Sentence(Kind.CONNECTING, f"Connecting with {line.name} …")
         case State.ACTIVE:
             return texts.connected(line)
         case State.RECONNECTING:
@@ -91,25 +92,30 @@ def trust_in_words(contact: Contact) -> str:
     return f"{words}, {contact.hours}" if contact.hours else words
 
 
-def link_to_send(line: Line) -> str:
+def link_to_send(line: Line) -> Sentence:
     """What to do with a link."""
     if line.call.state is State.ENDED:
-        return f"Send this to {line.name} so that they know."
+        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
-        return f"Send this answer to {line.name}. The call is up as soon as they have read it."
+        return Sentence(
+            Kind.LINK_TO_SEND, f"Send this answer to {line.name}. The call is up as soon as they have read it."
+        )
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
     if line.call.paired:
-        return f"Send this to {line.name}. One link is enough; it is good until {until}."
-    return f"Send this to {line.name}, and open the answer that they send back. It is good until {until}."
+        return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; it is good until {until}.")
+    return Sentence(
+        Kind.LINK_TO_SEND,
+        f"Send this to {line.name}, and open the answer that they send back. It is good until {until}.",
+    )
 
 
-def log_sentence(record: CallRecord) -> str:
+def log_sentence(record: CallRecord) -> Sentence:
     """How a logged call ended."""
     name = record.name or f"node {record.peer.short}…"
     try:
         reason = EndReason(record.reason)
     except ValueError:  # written by another version
-        return f"The call with {name} ended."
+        return Sentence(Kind.ENDED, f"The call with {name} ended.")
     return texts.ending(reason, name, known=bool(record.name))
 
 
@@ -138,12 +144,12 @@ def explained_response(response: Response) -> str:
 
 def explained_card(card: Card, known: Contact | None) -> str:
     """A contact card."""
-    return texts.card_seen(card, known).partition("\n")[0]
+    return texts.card_seen(card, known).text.partition("\n")[0]
 
 
-def goes_on(line: Line) -> str:
+def goes_on(line: Line) -> Sentence:
     """The notice of a call that was taken up again after the program was killed."""
-    return f"The call with {line.name} goes on after this program was killed, without asking."
+    return Sentence(Kind.REJOINED, f"The call with {line.name} goes on after this program was killed, without asking.")
 
 
 def gone() -> str:

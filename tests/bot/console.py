@@ -89,14 +89,14 @@ class Person(DemoNode):
             last = "\n".join(map(str, self.said[-12:]))
             raise AssertionError(f"{failed.sentence} It wrote last:\n{last}\n{self.errors}") from None
 
-    async def told(self, containing: str = "") -> str:
-        """What its owner is told next that contains a text."""
-        return str((await self.posted("owner", containing))["text"])
+    async def told(self, containing: str = "", *, kind: str = "") -> str:
+        """What its owner is told next, of that kind if one is given, that contains a text."""
+        return str((await self.posted("owner", containing, kind=kind))["text"])
 
-    async def asked(self, text: str, containing: str = "") -> str:
-        """Write as its owner, and return the answer that contains a text."""
+    async def asked(self, text: str, containing: str = "", *, kind: str = "") -> str:
+        """Write as its owner, and return the answer, of that kind if one is given, that contains a text."""
         self.write(text)
-        return await self.told(containing)
+        return await self.told(containing, kind=kind)
 
     async def after(self, text: str, *, sender: str = "owner") -> list[Said]:
         """Deliver a message, and return all that was written until the next message was answered."""

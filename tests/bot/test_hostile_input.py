@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.home import Home
-from bot.texts.chat import refusal
-from shared.call.reasons import Reason
+from bot.texts.kinds import Kind
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND
@@ -35,8 +34,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LINKS = 3_000
 "Changed links in the seeded loops, of each sender."
-
-NO_LINK = "I see no link and no command in that. /help lists what I can do."
 
 CONTACTS = 100
 
@@ -130,9 +127,8 @@ async def test_thousands_of_changed_links_from_others_are_met_with_silence(bob: 
 async def test_thousands_of_changed_links_from_the_owner_get_one_sentence_each(bob: Person) -> None:
     said = await bob.after_all([("owner", message) for message in many_changed(bob, 2)])
     assert all((line["type"], line["to"], line["token"]) == ("post", "owner", None) for line in said)
-    texts = {line["text"] for line in said}
-    refusals = {refusal(reason) for reason in (Reason.MALFORMED, Reason.WRONG_VERSION, Reason.NOT_FOR_THIS_NODE)}
-    assert refusals <= texts <= refusals | {NO_LINK, refusal(Reason.UNKNOWN_CALLER)}
+    refusals = {Kind.LINK_DAMAGED, Kind.LINK_WRONG_VERSION, Kind.LINK_NOT_FOR_THIS_NODE}
+    assert refusals <= {line["kind"] for line in said} <= refusals | {Kind.NOT_UNDERSTOOD, Kind.LINK_UNKNOWN_CALLER}
     assert len(said) > LINKS / 2
 
 
@@ -217,7 +213,7 @@ async def test_a_line_without_text_is_an_empty_message(bob: Person) -> None:
     before = len(bob.said)
     stdin.write(b'{"from": "owner"}\r\n\n   \n{"from": "somebody", "text": "", "more": {"a": [1]}}\n')
     await bob.in_order()
-    assert [line["text"] for line in bob.said[before:-1]] == [NO_LINK]
+    assert [line["kind"] for line in bob.said[before:-1]] == [Kind.NOT_UNDERSTOOD]
 
 
 @pytest.mark.parametrize("sender", ["somebody", "owner"])
@@ -228,7 +224,7 @@ async def test_sixty_links_in_one_message_take_no_time_that_matters(bob: Person,
     started = time.monotonic()
     said = await bob.after(message, sender=sender)
     assert time.monotonic() - started < 2
-    unknown = [line for line in said if line["text"] == refusal(Reason.UNKNOWN_CALLER)]
+    unknown = [line for line in said if line["kind"] == Kind.LINK_UNKNOWN_CALLER]
     assert len(unknown) == (60 if sender == "owner" else 0)
 
 
@@ -309,7 +305,7 @@ async def test_a_card_with_a_name_that_shows_something_else_is_damaged(bob: Pers
     card[at] = 0x1B
     card[-4:] = hashlib.sha256(card[:-4]).digest()[:4]
     (said,) = await bob.after(as_copybara(to_text(bytes(card))))
-    assert said["text"] == refusal(Reason.MALFORMED)
+    assert said["kind"] == Kind.LINK_DAMAGED
 
 
 async def test_what_the_owner_says_to_a_caller_is_shown_as_one_line(friends: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bot.home import Home
 from bot.texts.chat import refusal
+from bot.texts.kinds import Kind
 from shared.call.reasons import Reason
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
@@ -236,7 +237,8 @@ async def test_contacts_ring_where_no_strangers_are_wanted(reserved: World) -> N
 async def refused(bob: Person, reason: Reason, mine: str, theirs: str) -> None:
     """Bob is told why the first link is refused; nobody is told anything of the second."""
     (said,) = await bob.after(mine)
-    assert said == {"type": "post", "to": "owner", "text": refusal(reason), "token": None}
+    sentence = refusal(reason)
+    assert said == {"type": "post", "kind": sentence.kind, "to": "owner", "text": sentence.text, "token": None}
     assert await bob.after(f"look: {theirs} !", sender="somebody") == []
 
 
@@ -293,7 +295,7 @@ async def test_a_chat_full_of_requests_does_not_become_as_many_questions(world: 
     said = await bob.after_all([("somebody", world.friend.first()) for _ in range(12)])
     assert sum("is calling" in line.get("text", "") for line in said) == 8
     (told,) = await bob.after(world.friend.first())
-    assert told["text"] == refusal(Reason.BUSY)
+    assert told["kind"] == Kind.LINK_BUSY
     for _ in range(8):
         bob.write("/decline")
         await bob.call("ended", reason="declined")
@@ -314,14 +316,14 @@ async def test_a_link_is_read_in_every_form_in_which_a_messenger_may_show_it(wor
         "I'd like to call you: {}.",
     ):
         (said,) = await bob.after(form.format(world.blocked.paired()))
-        assert said["text"] == refusal(Reason.BLOCKED)
+        assert said["kind"] == Kind.LINK_BLOCKED
     assert as_telegram(world.blocked.paired(), "bob_bot").startswith("https://t.me/")
 
 
 async def test_every_link_of_a_message_gets_its_own_word(world: World) -> None:
     said = await world.bob.after(f"{world.blocked.first()} {world.friend.first(age=OLD)} {of_version_2('E' * 64)}")
     expected = [Reason.BLOCKED, Reason.EXPIRED, Reason.WRONG_VERSION]
-    assert [line["text"] for line in said] == [refusal(reason) for reason in expected]
+    assert [line["kind"] for line in said] == [refusal(reason).kind for reason in expected]
 
 
 async def test_a_message_without_a_link_gets_a_word_from_the_owner_only(world: World) -> None:
@@ -346,4 +348,4 @@ async def test_a_card_gets_a_word_from_the_owner_and_silence_from_others(world: 
     assert "the card of Zoe" in await bob.asked(theirs.token)
     await bob.asked("/contact remove Zoe", "forgotten")
     (said,) = await bob.after(as_copybara(mistyped(card)))
-    assert said["text"] == refusal(Reason.MALFORMED)
+    assert said["kind"] == Kind.LINK_DAMAGED

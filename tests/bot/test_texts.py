@@ -44,46 +44,46 @@ def is_sentence(text: str) -> bool:
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason not in ACCEPTED])
 def test_every_refusal_has_a_sentence(reason: Reason) -> None:
-    assert is_sentence(texts.refusal(reason))
+    assert is_sentence(texts.refusal(reason).text)
 
 
 def test_no_two_refusals_have_the_same_sentence() -> None:
-    sentences = [texts.refusal(reason) for reason in Reason if reason not in ACCEPTED]
+    sentences = [texts.refusal(reason).text for reason in Reason if reason not in ACCEPTED]
     assert len(set(sentences)) == len(sentences)
 
 
 @pytest.mark.parametrize("reason", EndReason)
 def test_every_end_has_a_sentence(reason: EndReason) -> None:
-    known = texts.ended(ended(reason, contact="anna"))
+    known = texts.ended(ended(reason, contact="anna")).text
     assert "anna" in known
     assert known.endswith(".")
-    stranger = texts.ended(ended(reason))
+    stranger = texts.ended(ended(reason)).text
     assert NODE.short in stranger
     assert is_sentence(stranger)
 
 
 def test_no_two_ends_have_the_same_sentence() -> None:
-    sentences = [texts.ended(ended(reason, contact="anna")) for reason in EndReason]
+    sentences = [texts.ended(ended(reason, contact="anna")).text for reason in EndReason]
     assert len(set(sentences)) == len(sentences)
 
 
 def test_a_failure_says_what_failed() -> None:
-    assert texts.ended(ended(EndReason.FAILED, "The overlay is down.", contact="anna")) == (
+    assert texts.ended(ended(EndReason.FAILED, "The overlay is down.", contact="anna")).text == (
         "The call with anna failed: The overlay is down."
     )
 
 
 def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> None:
-    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP, contact="anna")) == "anna hung up."
-    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)) == f"Node {NODE.short}… hung up."
+    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP, contact="anna")).text == "anna hung up."
+    assert texts.ended(ended(EndReason.REMOTE_HUNG_UP)).text == f"Node {NODE.short}… hung up."
 
 
 def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
     token = REQUEST.token
     paired = Call(Role.CALLER, paired=True, state=State.CALLING)
-    assert texts.link_in_chat(line(call=paired), token) == as_copybara(token)
-    assert texts.link_in_chat(line(sealed=True), token) == as_copybara(token)
-    first = texts.link_in_chat(line(State.CALLING), token)
+    assert texts.link_in_chat(line(call=paired), token).text == as_copybara(token)
+    assert texts.link_in_chat(line(sealed=True), token).text == as_copybara(token)
+    first = texts.link_in_chat(line(State.CALLING), token).text
     assert first.endswith(as_copybara(token))
     assert first != as_copybara(token)
 
@@ -97,14 +97,14 @@ def test_what_others_wrote_is_shown_as_one_visible_line(text: str, limit: int) -
 
 @given(st.text())
 def test_a_line_beside_the_call_and_a_reason_are_one_visible_line(text: str) -> None:
-    for said in (texts.wrote(line(), text), texts.declined_with(text)):
+    for said in (texts.wrote(line(), text).text, texts.declined_with(text)):
         assert all(character.isprintable() for character in said)
         assert len(said) < 2 * texts.MAX_SHOWN
 
 
 @given(cards)
 def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
-    said = texts.card_seen(card, None)
+    said = texts.card_seen(card, None).text
     assert as_copybara(card.token) in said
     assert str(card.node) in said
     assert all(character.isprintable() or character == "\n" for character in said)
@@ -114,13 +114,13 @@ def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
 @pytest.mark.parametrize("hours", [None, Hours(480, 1320)])
 def test_what_a_contact_may_do_is_told(trust: Trust, hours: Hours | None) -> None:
     contact = Contact(name="anna", node=NODE, trust=trust, hours=hours, created=0)
-    assert "anna" in texts.trust_set(contact)
+    assert "anna" in texts.trust_set(contact).text
     assert contact.node.short in texts.contact_line(contact)
     for paired in (False, True):
-        details = texts.contact_details(contact, paired)
+        details = texts.contact_details(contact, paired).text
         assert str(contact.node) in details
         assert (str(hours) in details) == (hours is not None)
-        assert "anna" in texts.contact_saved(contact, paired)
+        assert "anna" in texts.contact_saved(contact, paired).text
 
 
 def test_the_help_names_every_command() -> None:

@@ -21,6 +21,8 @@ from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.guard import Guard
 from bot.messengers.telegram.routes import Route, Way, route_of
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from bot.texts.kinds import Kind as SentenceKind
+from bot.texts.kinds import Sentence
 from shared.config.schema import Telegram as Settings
 from shared.contacts import Contact
 from shared.errors import InputError
@@ -36,6 +38,10 @@ SHORT = to_text(bytes([Kind.PAIRED.first_byte]) + bytes(47))
 LONG = to_text(bytes([Kind.REQUEST.first_byte]) + bytes(95))
 SEALED = to_text(bytes([Kind.SEALED.first_byte]) + bytes(144))
 SECRET_TOKEN = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
+
+
+def said(text: str) -> Sentence:
+    return Sentence(SentenceKind.LINK_REQUEST, text)
 
 
 def contact(**values: object) -> Contact:
@@ -63,7 +69,9 @@ def test_names_with_markup_and_hidden_characters_are_shown_safely() -> None:
 @pytest.mark.parametrize("user", [None, "bob_example"])
 def test_each_link_for_the_owner_can_be_tapped_and_copied(token: str, bot: str | None, user: str | None) -> None:
     who = contact(telegram_name=user)
-    text, rows = render.for_the_owner(Post("chat", f"Call: {as_copybara(token)}", token, contact=who, their_bot=bot))
+    text, rows = render.for_the_owner(
+        Post("chat", said(f"Call: {as_copybara(token)}"), token, contact=who, their_bot=bot)
+    )
     plain, marked = tdlib.parse_html(text)
     (address,) = tdlib.tappable(plain, marked)
     assert token in address
@@ -95,7 +103,7 @@ def test_every_link_fits_the_copy_button() -> None:
 def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
     chat: str, expected: tuple[int | str, str]
 ) -> None:
-    letter = letters.letter(Post("chat", as_copybara(SHORT), SHORT, chat, their_bot="bob_bot"))
+    letter = letters.letter(Post("chat", said(as_copybara(SHORT)), SHORT, chat, their_bot="bob_bot"))
     assert letter is not None
     plain, _ = tdlib.parse_html(letter.text)
     assert (letter.chat, plain.startswith(expected[1])) == (expected[0], True)
@@ -103,7 +111,7 @@ def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
 
 
 def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
-    post = Post("chat", as_copybara(SHORT), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
+    post = Post("chat", said(as_copybara(SHORT)), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
     letter = letters.letter(post)
     assert letter is not None
     assert letter.text.startswith("/answer@bob_bot")

@@ -1,0 +1,175 @@
+"""What a sentence says, as one word that stays when its English changes: for scripts, tests and the page.
+
+Each sentence of `texts/` is made with its kind, and both travel as one value. An error's kind is made from the name of
+its class, see shared/errors.py. `python -m bot.texts.kinds docs/console.md` writes the table into the page for scripts.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.call.table import State
+from shared.errors import CopybaraError, kind_of
+
+
+class Kind(enum.StrEnum):
+    """The part before the dot says what it is about. Words are added; none is renamed, none gets another meaning."""
+
+    def __new__(cls, word: str, meaning: str) -> Kind:
+        """`meaning`: when it is said, for docs/console.md."""
+        kind = str.__new__(cls, word)
+        kind._value_ = word
+        kind.meaning = meaning
+        return kind
+
+    meaning: str
+
+    CALLING = "call.calling", "Your call was placed."
+    RINGS = "call.rings", "A contact is calling."
+    STRANGER_RINGS = "call.stranger-rings", "Somebody who isn't in your contacts is calling."
+    ANSWERING = "call.answering", "You answered."
+    CONNECTING = "call.connecting", "The call is being connected."
+    ANSWERED_AUTOMATICALLY = "call.answered-automatically", "The call of a trusted contact was answered."
+    REMOTE_ANSWERED_AUTOMATICALLY = (
+        "call.remote-answered-automatically",
+        "The other side's program answered; the person may not be there.",
+    )
+    TAKES_MESSAGE = "call.takes-message", "The answering machine takes a call that you didn't answer."
+    MESSAGE = "call.message", "The answering machine has recorded a message."
+    RECORDED = "call.recorded", "A recording of a call is finished."
+    CONNECTED = "call.connected", "The call is up."
+    RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."
+    REJOINING = "call.rejoining", "The program was interrupted during the call and tries to restore it."
+    REJOINED = "call.rejoined", "Such a call is up again."
+    WORDS = "call.words", "Four words to compare by voice, after a first contact."
+    REMOTE_RINGS = "call.remote-rings", "It rings on the other side."
+    UNPROVEN_REFUSAL = "call.unproven-refusal", "A refusal that anyone in the chat could have written."
+    TEXT = "call.text", "The other side wrote a line of text beside the call."
+    ENDED = "call.ended", "The call is over; the `call` line has the reason."
+    INTERRUPTED = "call.interrupted", "The call ended because the program was interrupted."
+    MISSED = "call.missed", "Somebody called while the program didn't run."
+
+    LINK_REQUEST = "link.request", "For the chat: the link that begins a call."
+    LINK_ANSWER = "link.answer", "For the chat: the link that answers a first call."
+    LINK_REFUSAL = "link.refusal", "For the chat: the link that declines a call or says that you are busy."
+    LINK_CANCEL = "link.cancel", "For the chat: the link that takes a call back."
+    LINK_TO_SEND = "link.to-send", "On the page: what to do with a link."
+    LINK_DAMAGED = "link.damaged", "The link can't be read."
+    LINK_WRONG_VERSION = "link.wrong-version", "The link is of another version of the format."
+    LINK_NOT_FOR_THIS_NODE = "link.not-for-this-node", "The link is meant for another node."
+    LINK_CLOCK = "link.clock-out-of-range", "The link was made in the future."
+    LINK_EXPIRED = "link.expired", "The link is too old."
+    LINK_ALREADY_USED = "link.already-used", "The link was used before."
+    LINK_UNKNOWN_CALLER = "link.unknown-caller", "The link is a stranger's, and strangers may not call."
+    LINK_BLOCKED = "link.blocked", "The link is from a contact whom you blocked."
+    LINK_NOT_ALLOWED_NOW = "link.not-allowed-now", "The contact may not call at this time, or not with this media."
+    LINK_BUSY = "link.busy", "The link is a call's, and you are in another call."
+    LINK_OWN = "link.own", "The link is your own."
+
+    CARD = "card.own", "Your own contact card."
+    CARD_OWN_SEEN = "card.own-seen", "Your own contact card was pasted."
+    CARD_SEEN = "card.seen", "A card of somebody who isn't in your contacts."
+    CARD_KNOWN = "card.known", "A card of somebody who is."
+
+    CONTACT_LIST = "contact.list", "Your contacts, a line each."
+    NO_CONTACTS = "contact.none", "There are no contacts yet."
+    CONTACT_DETAILS = "contact.details", "All that is known of a contact."
+    CONTACT_SAVED = "contact.saved", "A contact was saved."
+    CONTACT_KNOWN = "contact.known", "That contact was saved before."
+    CONTACT_TRUSTED = "contact.trusted", "A contact's calls will be answered automatically."
+    CONTACT_RINGS = "contact.rings", "A contact's calls will ring."
+    CONTACT_BLOCKED = "contact.blocked", "A contact's calls will be ignored."
+    CONTACT_ENDPOINT = "contact.endpoint", "What answers a contact's calls was changed."
+    CONTACT_RENAMED = "contact.renamed", "A contact has another name."
+    CONTACT_REMOVED = "contact.removed", "A contact and the keys shared with them were removed."
+
+    NAME_LOOKING_UP = "name.looking-up", "A name is being looked up."
+    NAME_STOPPED = "name.stopped", "The look-up was given up."
+    NAME_FOUND = "name.found", "Where the name that you call leads."
+    NAME_DETAILS = "name.details", "All that is known of a name."
+    NAME_FOLLOWED = "name.followed", "The name's new node is used from now on."
+    NAME_KEPT = "name.kept", "The name's old node stays in use."
+
+    OVERLAY_DOWN = "overlay.down", "No calls can be made: the overlay can't be used."
+    OVERLAY_BACK = "overlay.back", "Calls can be made again."
+
+    READY = "node.ready", "The program is ready for links and calls."
+    STATUS = "node.status", "Your node and its calls."
+    HELP = "help.commands", "What you can write."
+    NOT_UNDERSTOOD = "help.not-understood", "There was no link and no command in your message."
+    HANDSET_PAGE = "handset.page", "The way to the handset page."
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a person reads, and what it says: one value."""
+
+    kind: str
+    "A `Kind`, or an error's."
+
+    text: str
+
+
+STATES = {
+    State.CALLING: Kind.CALLING,
+    State.RINGING: Kind.RINGS,
+    State.CONNECTING: Kind.CONNECTING,
+    State.ACTIVE: Kind.CONNECTED,
+    State.RECONNECTING: Kind.RECONNECTING,
+    State.ENDED: Kind.ENDED,
+}
+"What the report of a call in a state says."
+
+
+def of_error(error: CopybaraError) -> Sentence:
+    """An error as a sentence: what happened, then what to do."""
+    return Sentence(error.kind, f"{error.sentence} {error.hint}".strip())
+
+
+def errors() -> Iterator[type[CopybaraError]]:
+    """Every class of error that the program has."""
+    for room in ("shared", "peer", "bot"):
+        for module in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    waiting = [CopybaraError]
+    while waiting:
+        error = waiting.pop(0)
+        if error.__module__.partition(".")[0] in ("shared", "peer", "bot"):
+            yield error
+            waiting += error.__subclasses__()
+
+
+def table() -> str:
+    """Both tables of docs/console.md, as Markdown."""
+    kinds = [f"| `{kind}` | {kind.meaning} |" for kind in Kind]
+    faults = sorted(f"| `{kind_of(error)}` | {_first_sentence(error)} |" for error in errors())
+    return "\n".join(
+        ["| kind | said when |", "|---|---|", *kinds, "", "| kind | what went wrong |", "|---|---|", *faults]
+    )
+
+
+def _first_sentence(error: type[CopybaraError]) -> str:
+    return " ".join((inspect.getdoc(error) or "").partition("\n\n")[0].split())
+
+
+BEGIN, END = "<!-- kinds: written by `make docs` -->", "<!-- end of kinds -->"
+
+
+def with_table(page: str) -> str:
+    """The page with its tables as they are now."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_text(with_table(document.read_text()))
