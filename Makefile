@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ROOMS := shared peer bot
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint bench docs lock format clean
 
@@ -12,10 +13,10 @@ help: ## this list
 demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 seconds
 	@$(BIN)/copybara demo
 
-test: $(VENV)/dev.stamp lint ## all tests, lint included
+test: $(VENV)/dev.stamp lint ## all tests, lint included, in about 10 minutes on two cores
 	@tests/system-packages
 	@tests/node-packages
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check --quiet .
@@ -38,22 +39,25 @@ format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff format --quiet .
 
 lock: $(VENV)/dev.stamp ## resolve pyproject.toml again into the two lock files
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras $(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
-LOCK := --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate
+	$(PIP) install --quiet pip-tools
+	$(BIN)/python -m piptools compile --quiet --strip-extras $(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --strip-extras $(LOCK) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+LOCK := --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --build-deps-for editable
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# What running needs, then what testing needs on top. The project itself is installed editable, without its
-# dependencies being resolved again.
+# What running needs, then what testing needs on top, both with hashes. The project itself is installed editable, without
+# its dependencies being resolved again and with the setuptools of the lock file. pip is called as a module, so that a
+# copied tree installs into its own environment.
 $(VENV)/run.stamp: requirements.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --editable .
+	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what copybara needs, about a minute"
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@echo "installing what the tests need, about a minute"
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@

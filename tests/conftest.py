@@ -1,10 +1,11 @@
-"""For all tests: nothing is skipped in CI, and programs that tests start can be interrupted."""
+"""For all tests: nothing is skipped in CI, what tests start can be interrupted, and workers share the files."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,27 @@ settings.load_profile("any machine")
 # A shell starts what it puts into the background with SIGINT ignored, and children inherit that (POSIX, 2.11).
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+TESTS = Path(__file__).parent
+
+TOGETHER = ("network",)
+"Folders whose tests share something that takes long to make: one worker has them all."
+
+LONGEST_FIRST = ("network", "browser", "bot/telegram", "bot", "peer")
+"Folders by how long their files take, so that no worker begins with the long ones when the other is done."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker of pytest-xdist, and begin with the files that take longest."""
+    order: dict[str, int] = {}
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        group = next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+        ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if file.startswith(f"{folder}/"))
+        order[item.nodeid] = next(ranks, len(LONGEST_FIRST))
+    items.sort(key=lambda item: order[item.nodeid])
 
 
 @pytest.hookimpl(wrapper=True)
