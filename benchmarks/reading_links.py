@@ -16,7 +16,7 @@ from peer.calls.link_reader import LinkReader
 from shared.links.kinds import BadLink, Kind, PairedToken, decode
 from shared.links.paired import Keyring, open_
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 NAME = "reading-links"
 ROUNDS = 15

@@ -32,7 +32,7 @@ from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.errors import InputError, OverlayError
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from shared.config.schema import Config, load
 from shared.errors import NotRunning
 from shared.links.card import Card
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.journal import Journal
 
 NAME_ENDS = (".azero", ".a0", ".tzero", ".eth")

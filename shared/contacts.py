@@ -137,5 +137,10 @@ def check_name(name: str) -> str:
     return name
 
 
+def name_key(name: str) -> bytes:
+    """What two spellings of the same name have in common: case and compatible forms (Unicode NFKC) don't count."""
+    return unicodedata.normalize("NFKC", name).casefold().encode("utf-8", "surrogatepass")
+
+
 def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"

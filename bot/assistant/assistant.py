@@ -35,7 +35,7 @@ from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 CALLS_REMEMBERED = 100
 "Calls of the log that a button may still be about."

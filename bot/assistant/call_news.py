@@ -30,7 +30,7 @@ from peer.calls.news import (
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 
 class CallNews:

@@ -11,9 +11,9 @@ from shared.links.card import Card
 from shared.links.kinds import decode
 from shared.names import Answer, kept
 from shared.names.kept import KeptName
-from shared.names.lookup import contact_for
+from shared.names.memory import contact_for
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 
 def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:

@@ -17,7 +17,7 @@ from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
 from shared.media import Media
 from shared.node_id import TEXT_LENGTH, NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 DEFAULT_ENDPOINT = "default"
 

@@ -11,7 +11,7 @@ from bot.texts import chat as texts
 from bot.texts import names as name_texts
 from shared.links.kinds import as_copybara
 from shared.names.records import to_publish
-from shared.store.database import Store
+from shared.store import Store
 
 
 def show_card(home: Home, *, overlay: str | None, records: bool, as_json: bool) -> int:

@@ -16,7 +16,7 @@ from bot.texts import chat as texts
 from shared.contacts import Contact, Trust
 from shared.errors import InputError
 from shared.media import Media
-from shared.store.database import Store
+from shared.store import Store
 
 
 def contacts(home: Home, options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from shared.names.configured import systems
 from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace
-from shared.store.database import Store
+from shared.store import Store
 
 BUILT = 1_780_000_000
 "Unix seconds, May 2026: a clock before that is wrong, and links would be refused."

@@ -25,7 +25,7 @@ from shared.links.kinds import (
     decode,
     find,
 )
-from shared.store.database import Store
+from shared.store import Store
 
 
 def explain(home: Home, text: str, *, as_json: bool) -> int:

@@ -21,7 +21,7 @@ from shared.names.configured import azero_networks, systems
 from shared.names.lookup import SystemNames
 from shared.names.records import node_records
 from shared.names.trace import Trace
-from shared.store.database import Store
+from shared.store import Store
 
 
 def system_names(config: Config, store: Store, overlay: str) -> SystemNames:

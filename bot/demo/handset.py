@@ -23,7 +23,8 @@ from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
 from shared.contacts import Contact, Trust
 from shared.errors import DemoFailed
-from shared.store.database import SECRET_BYTES, Store
+from shared.store import Store
+from shared.store.secrets import SECRET_BYTES
 
 OWNER = "you"
 

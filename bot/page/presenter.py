@@ -79,7 +79,7 @@ from shared.links.kinds import BadLink, Response, find
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 LOGGED = 50
 "Calls of the log that the page is told."

@@ -16,7 +16,7 @@ from peer.handset.server import HandsetServer
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 
 class Handset:

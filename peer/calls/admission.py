@@ -34,7 +34,7 @@ from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
 from shared.policy import Action, decide
-from shared.store.database import Store
+from shared.store import Store
 
 MAX_RINGING = 8
 "Calls that may ring at once; a chat full of requests must not become a hundred questions."

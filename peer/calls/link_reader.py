@@ -13,7 +13,7 @@ from shared.links.paired import Keyring, Operation, Paired, reference_of
 from shared.links.sealed import open_request
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.identity import DtlsIdentity
-from shared.store.database import Store
+from shared.store import Store
 
 
 class LinkWriter:

@@ -48,7 +48,7 @@ from shared.errors import CopybaraError, LocalProtocolError
 from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 logger = logging.getLogger(__name__)
 

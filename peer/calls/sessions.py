@@ -37,7 +37,7 @@ from shared.contacts import Trust
 from shared.errors import CallRefused, StoreError
 from shared.links.paired import Operation
 from shared.messages import MediaState
-from shared.store.database import Store
+from shared.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
-from shared.store.database import Store
+from shared.store import Store
 
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.names import Answer
-from shared.names.lookup import contact_for
-from shared.store.database import Store
+from shared.names.memory import Acquaintances, contact_for
 
 
 class ContactBook:
@@ -14,9 +13,9 @@ class ContactBook:
 
     source = "contacts"
 
-    def __init__(self, store: Store, *, but: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(self, known: Acquaintances, *, but: Callable[[str], bool] = lambda _: False) -> None:
         """`but` tells which names are for somebody else, who asks the book as well."""
-        self._store = store
+        self._known = known
         self._but = but
 
     async def resolve(self, name: str) -> Answer | None:
@@ -24,7 +23,7 @@ class ContactBook:
 
         Raises InputError if several contacts resolve from it.
         """
-        contact = None if self._but(name) else contact_for(self._store, name)
+        contact = None if self._but(name) else contact_for(self._known, name)
         if contact is None:
             return None
         return Answer(node=contact.node, source=self.source, name=name, at=contact.created, from_memory=False)

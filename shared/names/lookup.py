@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from shared.contacts import Contact
+from shared.contacts import name_key
 from shared.errors import ContractGone, CopybaraError, InputError, NameNotFound, NamesUnreachable
 from shared.names import Answer, lookalikes
 from shared.names.in_thread import in_thread
 from shared.names.kept import KeptName, moved, weigh
+from shared.names.memory import Memory, contact_for
 from shared.names.records import ANY_NODE
 from shared.names.system import LONGEST_NAME, NameSystem
 from shared.names.trace import Trace
-from shared.store.database import Store, name_key
 
 
 class SystemNames:
@@ -27,7 +27,7 @@ class SystemNames:
     def __init__(
         self,
         systems: Sequence[NameSystem],
-        store: Store,
+        memory: Memory,
         *,
         records: Sequence[str] = ANY_NODE,
         reuse: int = 0,
@@ -41,7 +41,7 @@ class SystemNames:
         not used either when no server answers.
         """
         self._systems = systems
-        self._store = store
+        self._memory = memory
         self._records = records
         self._reuse = reuse
         self._from_memory = from_memory
@@ -63,7 +63,7 @@ class SystemNames:
         if system is None:
             return None
         name = await normal(name)
-        kept = self._store.kept_name(name)
+        kept = self._memory.kept_name(name)
         now = int(self._clock())
         if kept is not None and kept.held is None and 0 <= now - kept.answer.at < self._reuse:
             with self._trace.step("use what is kept"):
@@ -86,9 +86,9 @@ class SystemNames:
             owner=record.owner,
             account=record.account,
         )
-        contact = contact_for(self._store, name)
-        kept = weigh(answer, self._store.kept_name(name), contact.node if contact else None)
-        self._store.keep_name(kept)
+        contact = contact_for(self._memory, name)
+        kept = weigh(answer, self._memory.kept_name(name), contact.node if contact else None)
+        self._memory.keep_name(kept)
         if kept.held is not None:
             raise moved(kept)
         return self._ready(kept)
@@ -100,8 +100,8 @@ class SystemNames:
         return next((system for system in self._systems if tld.lower() in system.tlds), None)
 
     def _ready(self, kept: KeptName, *, why: str = "", from_memory: bool = False) -> Answer:
-        known = {each.answer.name for each in self._store.kept_names()} - {kept.answer.name}
-        known.update(alias for contact in self._store.contacts() for alias in contact.resolves_as)
+        known = {each.answer.name for each in self._memory.kept_names()} - {kept.answer.name}
+        known.update(alias for contact in self._memory.contacts() for alias in contact.resolves_as)
         return replace(
             kept.answer,
             from_memory=from_memory,
@@ -112,7 +112,7 @@ class SystemNames:
 
     def _remembered(self, name: str, failure: CopybaraError) -> Answer:
         """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if it is nothing."""
-        kept, contact = self._store.kept_name(name), contact_for(self._store, name)
+        kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if kept is not None and kept.held is not None:
             raise moved(kept) from failure
         known = kept is not None and (contact is None or contact.node == kept.answer.node)
@@ -125,7 +125,7 @@ class SystemNames:
 
     def _with_memory(self, name: str, error: CopybaraError) -> CopybaraError:
         """The error, with what is known of the name as its hint."""
-        kept, contact = self._store.kept_name(name), contact_for(self._store, name)
+        kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if contact is not None and name_key(contact.name) != name_key(name):
             error.hint = f"{name} is {contact.name} in your contacts: /call {contact.name} calls them there."
         elif (node := contact.node if contact else kept.answer.node if kept else None) is not None:
@@ -142,16 +142,3 @@ async def normal(name: str) -> str:
     if lookalikes.is_plain(lowered):
         return lowered
     return await in_thread(lambda: lookalikes.normalise(name))
-
-
-def contact_for(store: Store, name: str) -> Contact | None:
-    """The contact that goes by a name, by its own or one that it resolves from. Raises InputError if several do."""
-    contact = store.contact_named(name)
-    if contact is not None:
-        return contact
-    wanted = name_key(name)
-    found = [each for each in store.contacts() if wanted in {name_key(alias) for alias in each.resolves_as}]
-    if len(found) > 1:
-        names = " and ".join(each.name for each in found)
-        raise InputError(f"{name} stands for several contacts: {names}.", "Use the contact's own name.")
-    return found[0] if found else None

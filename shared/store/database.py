@@ -1,32 +1,28 @@
-"""Everything that outlives the process, in one SQLite file: contacts, pair secrets, used links, calls, names.
+"""The database under all tables: opening it, transactions, what became of a damaged one, and erasing for good.
 
-Several processes may use it at the same time (`copybara run` and the command line). Every method is one short
-transaction that is on the disk when the method returns (WAL, synchronous=FULL), so a process may be killed at
-any moment. All times are Unix seconds.
+Several processes may use it at the same time (`copybara run` and the command line). What a transaction did is on the
+disk when it ends (WAL, synchronous=FULL), so a process may be killed at any moment. All times are Unix seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from shared.call.records import CallRecord, RunningCall
-from shared.contacts import Contact, check_name
-from shared.errors import CopybaraError, DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
+from shared.contacts import Contact
+from shared.errors import CopybaraError, DamagedStore, InputError, StoreError
 from shared.names.kept import KeptName
-from shared.node_id import NodeId
 from shared.store.files import (
     FILE_MODE,
     known_errors,
@@ -36,14 +32,6 @@ from shared.store.files import (
     set_aside,
 )
 from shared.store.schema import migrate
-
-SECRET_BYTES = 32
-
-SECRETS_KEPT = 32
-"Per node: a side whose confirmations got lost may still use a secret that we proposed this many calls ago."
-
-CALLS_LOGGED = 1000
-"Older ones are dropped from the call log."
 
 BUSY_SECONDS = 5.0
 "How long to wait for another process's transaction; each takes some milliseconds."
@@ -56,20 +44,32 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName)
 
 
-class Store:
+class Database:
     """The database at `path`, made if there is none.
 
     Belongs to the thread that opened it. Every method raises StoreError when the file can't be read or written.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_seconds: float | None = None,
+        erase_seconds: float | None = None,
+    ) -> None:
         """Open, check and migrate the database. The file gets mode 0600; a missing folder is made with 0700.
 
-        `clock` gives the time that a damaged database is named after. Raises DamagedStore once such a database
-        has been set aside (the next start makes a new one), StoreError when the file can't be used or was
-        written by a newer version.
+        `clock` gives the time that a damaged database is named after. `busy_seconds` is how long to wait for another
+        connection's transaction, `erase_seconds` for those that keep an erased secret on the disk by reading;
+        BUSY_SECONDS if None. Raises DamagedStore once such a database has been set aside (the next start makes a new
+        one), StoreError when the file can't be used or was written by a newer version.
         """
         self.path = path
+        self._busy_seconds = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        self._erase_seconds = self._busy_seconds if erase_seconds is None else erase_seconds
+        self.log_to_erase = False
+        "Whether the write-ahead log may still hold what was erased, see erase_log()."
         make_folder(path.parent)
         with locked_folder(path.parent):  # nobody sets aside, or makes, a database that another is opening
             self._set_aside_if_damaged(datetime.fromtimestamp(clock(), UTC))
@@ -99,205 +99,66 @@ class Store:
 
     def revision(self) -> tuple[int, int]:
         """Two numbers that differ from the last ones if anything was written since, here or by another process."""
-        return self._rows("PRAGMA data_version")[0][0], self._database.total_changes
+        return self.rows("PRAGMA data_version")[0][0], self._database.total_changes
 
-    # Contacts. A name is unique whatever its case, and so is a node: a contact is found by either.
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: what the block does is on the disk at its end as a whole, or not at all.
 
-    def contacts(self) -> list[Contact]:
-        """All contacts by name."""
-        return [self._decode(row[0], Contact) for row in self._rows("SELECT value FROM contacts ORDER BY name_key")]
-
-    def contact_named(self, name: str) -> Contact | None:
-        """The contact of that name, in upper or lower case."""
-        return self._decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
-
-    def contact_of(self, node: NodeId) -> Contact | None:
-        """The contact whose node that is."""
-        return self._decoded(Contact, "SELECT value FROM contacts WHERE node = ?", node.key)
-
-    def save_contact(self, contact: Contact) -> None:
-        """Add a contact, or replace the one of that name. Raises InputError if the node is another contact's."""
-        with self.transaction() as database:
-            self._refuse_second_name(contact)
-            database.execute(
-                "INSERT INTO contacts (name_key, node, value) VALUES (?, ?, ?) "
-                "ON CONFLICT (name_key) DO UPDATE SET node = excluded.node, value = excluded.value",
-                (name_key(contact.name), contact.node.key, _encode(contact)),
-            )
-
-    def rename_contact(self, old: str, new: str) -> Contact:
-        """Give a contact another name and return it. Raises NameNotFound, or InputError if `new` can't be used."""
-        new = check_name(new)
-        with self.transaction() as database:
-            contact = msgspec.structs.replace(self._contact_or_raise(old), name=new)
-            holder = self.contact_named(new)
-            if holder is not None and holder.node != contact.node:
-                raise InputError(
-                    f"There is already a contact called {holder.name}.",
-                    "Choose another name, or remove that one first.",
-                )
-            database.execute(
-                "UPDATE contacts SET name_key = ?, value = ? WHERE node = ?",
-                (name_key(new), _encode(contact), contact.node.key),
-            )
-        return contact
-
-    def remove_contact(self, name: str) -> Contact:
-        """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""
-        with self.transaction() as database:
-            contact = self._contact_or_raise(name)
-            database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
-            database.execute("DELETE FROM pair_secrets WHERE node = ?", (contact.node.key,))
-        self._erase_log()
-        return contact
-
-    # Pair secrets. A proposed one can be read with, a committed one can also be written with. Those that were
-    # agreed with a node before it became a contact wait here until it is one.
-
-    def propose_secret(self, node: NodeId, secret: bytes, now: int) -> None:
-        """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once."""
-        if len(secret) != SECRET_BYTES:
-            raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
-        with self.transaction() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at) VALUES (?, ?, ?)",
-                (node.key, secret, now),
-            )
-            database.execute(
-                "DELETE FROM pair_secrets WHERE node = :node AND id NOT IN "
-                "(SELECT id FROM pair_secrets WHERE node = :node ORDER BY id DESC LIMIT :kept) AND id IS NOT "
-                "(SELECT max(id) FROM pair_secrets WHERE node = :node AND committed)",
-                {"node": node.key, "kept": SECRETS_KEPT},
-            )
-
-    def commit_secret(self, node: NodeId, secret: bytes) -> bool:
-        """From now on write with this secret; False if it isn't kept any more (the contact was removed)."""
-        with self.transaction() as database:
-            changed = database.execute(
-                "UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret)
-            )
-            return changed.rowcount == 1
-
-    def secret_used(self, node: NodeId, secret: bytes) -> None:
-        """The other side wrote with this secret, so it has it: commit it and erase all that are older."""
-        with self.transaction() as database:
-            database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))
-            erased = database.execute(
-                "DELETE FROM pair_secrets WHERE node = :node AND id < "
-                "(SELECT id FROM pair_secrets WHERE node = :node AND secret = :secret)",
-                {"node": node.key, "secret": secret},
-            ).rowcount
-        if erased:
-            self._erase_log()
-
-    def readable_secrets(self) -> list[tuple[NodeId, bytes]]:
-        """All secrets that a link may be sealed with, newest first."""
-        return [
-            (NodeId(node), secret)
-            for node, secret in self._rows("SELECT node, secret FROM pair_secrets ORDER BY id DESC")
-        ]
-
-    def writable_secret(self, node: NodeId) -> bytes | None:
-        """The newest committed secret (32 bytes) of a node: what to seal a link to it with."""
-        rows = self._rows(
-            "SELECT secret FROM pair_secrets WHERE node = ? AND committed ORDER BY id DESC LIMIT 1", node.key
-        )
-        return bytes(rows[0][0]) if rows else None
-
-    # Links that were acted on. Only their SHA-256 is kept.
-
-    def use_link(self, raw: bytes, *, ours: bool, expires: int) -> bool:
-        """Mark a link (its bytes, not its text) as used; False if it already was, here or in another process."""
-        with self.transaction() as database:
-            added = database.execute(
-                "INSERT OR IGNORE INTO links (digest, ours, expires) VALUES (?, ?, ?)",
-                (hashlib.sha256(raw).digest(), ours, expires),
-            )
-            return added.rowcount == 1
-
-    def link_seen(self, raw: bytes) -> Literal["ours", "used"] | None:
-        """`ours` if we wrote the link, `used` if we acted on somebody else's, None if it is new to us."""
-        rows = self._rows("SELECT ours FROM links WHERE digest = ?", hashlib.sha256(raw).digest())
-        if not rows:
-            return None
-        return "ours" if rows[0][0] else "used"
-
-    def forget_links(self, before: int) -> int:
-        """Drop the links that expired before that time and return how many; they are refused for their age now."""
-        with self.transaction() as database:
-            return database.execute("DELETE FROM links WHERE expires < ?", (before,)).rowcount
-
-    # Calls.
-
-    def save_call(self, call: RunningCall) -> None:
-        """Keep a running call, or what has changed in it."""
-        with self.transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO running_calls (reference, value) VALUES (?, ?)",
-                (call.reference, _encode(call)),
-            )
-
-    def running_calls(self) -> list[RunningCall]:
-        """The calls that were up, oldest first."""
-        calls = [self._decode(row[0], RunningCall) for row in self._rows("SELECT value FROM running_calls")]
-        return sorted(calls, key=lambda call: (call.started, call.reference))
-
-    def end_call(self, record: CallRecord) -> None:
-        """Add a call that has ended to the log. If it was running, forget it and erase its secret, in the same moment.
-
-        So a call is either up or in the log, whenever the program is killed.
+        Inside another one it is a part of that, which can be undone alone.
         """
-        with self.transaction() as database:
-            database.execute("INSERT INTO call_log (value) VALUES (?)", (_encode(record),))
-            database.execute("DELETE FROM call_log WHERE id <= (SELECT max(id) FROM call_log) - ?", (CALLS_LOGGED,))
-            erased = database.execute("DELETE FROM running_calls WHERE reference = ?", (record.reference,)).rowcount
-        if erased:
-            self._erase_log()
+        with self._known_errors():
+            inner = self._database.in_transaction
+            self._database.execute("SAVEPOINT part" if inner else "BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("RELEASE part" if inner else "COMMIT")
+            except BaseException:
+                if not inner:
+                    self._database.rollback()
+                elif self._database.in_transaction:  # a full disk has undone the whole already
+                    self._database.execute("ROLLBACK TO part")
+                    self._database.execute("RELEASE part")
+                raise
+        if self.log_to_erase and not inner:
+            self.try_to_erase_log()
 
-    def call_log(self, limit: int) -> list[CallRecord]:
-        """The calls that were logged last, newest first, at most `limit`."""
-        rows = self._rows("SELECT value FROM call_log ORDER BY id DESC LIMIT ?", max(0, limit))
-        return [self._decode(row[0], CallRecord) for row in rows]
+    def erase_log(self) -> None:
+        """At the end of the transaction, see to it that nothing it erased is left on the disk.
 
-    # Names that were looked up.
-
-    def keep_name(self, kept: KeptName) -> None:
-        """Keep what is known of a name, in place of what was before."""
-        with self.transaction() as database:
-            self._keep_name(database, kept)
-
-    def kept_name(self, name: str) -> KeptName | None:
-        """What is known of a name, in upper or lower case."""
-        return self._decoded(KeptName, "SELECT value FROM names WHERE name_key = ?", name_key(name))
-
-    def kept_names(self) -> list[KeptName]:
-        """All names that were looked up."""
-        return [self._decode(row[0], KeptName) for row in self._rows("SELECT value FROM names ORDER BY name_key")]
-
-    def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
-        """Keep a name's new node and move the contact that goes by it there, both or neither.
-
-        The pair secrets of the contact's old node are erased. Raises InputError if the node is another contact's.
+        Deleted rows are overwritten in the database, but the log next to it still has the pages from before.
         """
-        with self.transaction() as database:
-            self._keep_name(database, kept)
-            if contact is not None:
-                self._refuse_second_name(contact)
-                key = name_key(contact.name)
-                database.execute(
-                    "DELETE FROM pair_secrets WHERE node = (SELECT node FROM contacts WHERE name_key = ?)", (key,)
-                )
-                database.execute(
-                    "UPDATE contacts SET node = ?, value = ? WHERE name_key = ?",
-                    (contact.node.key, _encode(contact), key),
-                )
-        self._erase_log()
+        self.log_to_erase = True
 
-    def _keep_name(self, database: sqlite3.Connection, kept: KeptName) -> None:
-        database.execute(
-            "INSERT OR REPLACE INTO names (name_key, value) VALUES (?, ?)",
-            (name_key(kept.answer.name), _encode(kept)),
-        )
+    def try_to_erase_log(self) -> None:
+        """Bring the log into the database and empty it; `log_to_erase` tells whether that is still to be done.
+
+        While another connection reads what was there before, it can't be: waits for `erase_seconds`.
+        """
+        with contextlib.suppress(StoreError), self._known_errors():  # the transaction before this one is done
+            self._database.execute(f"PRAGMA busy_timeout = {int(self._erase_seconds * 1000)}")
+            try:
+                # One row: whether somebody was in the way, frames in the log, frames brought over.
+                self.log_to_erase = bool(self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            finally:
+                self._database.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
+
+    def rows(self, query: str, *parameters: object) -> list[Any]:
+        """The answer to a query that changes nothing."""
+        with self._known_errors():
+            return self._database.execute(query, parameters).fetchall()
+
+    def decoded(self, kind: type[_Value], query: str, *parameters: object) -> _Value | None:
+        """The one value that a query asks for, None if it isn't there."""
+        rows = self.rows(query, *parameters)
+        return self.decode(rows[0][0], kind) if rows else None
+
+    def decode(self, value: bytes, kind: type[_Value]) -> _Value:
+        """A value as encode() made it. Raises DamagedStore."""
+        try:
+            return msgspec.json.decode(value, type=kind)
+        except (msgspec.MsgspecError, CopybaraError, ValueError) as error:
+            raise self._damaged() from error
 
     # Below: SQLite.
 
@@ -306,7 +167,7 @@ class Store:
         return sqlite3.connect(
             f"file:{quote(os.fsencode(self.path.absolute()))}?mode={mode}",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=self._busy_seconds,
             isolation_level=None,
         )
 
@@ -342,54 +203,6 @@ class Store:
             return _code(error) in _DAMAGE
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: what the block does is on the disk at its end as a whole, or not at all."""
-        with self._known_errors():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._database.rollback()
-                raise
-
-    def rows(self, query: str, *parameters: object) -> list[Any]:
-        """The answer to a query that changes nothing."""
-        return self._rows(query, *parameters)
-
-    def _rows(self, query: str, *parameters: object) -> list[Any]:
-        with self._known_errors():
-            return self._database.execute(query, parameters).fetchall()
-
-    def _decoded(self, kind: type[_Value], query: str, *parameters: object) -> _Value | None:
-        rows = self._rows(query, *parameters)
-        return self._decode(rows[0][0], kind) if rows else None
-
-    def _decode(self, value: bytes, kind: type[_Value]) -> _Value:
-        try:
-            return msgspec.json.decode(value, type=kind)
-        except (msgspec.MsgspecError, CopybaraError, ValueError) as error:
-            raise self._damaged() from error
-
-    def _contact_or_raise(self, name: str) -> Contact:
-        contact = self.contact_named(name)
-        if contact is None:
-            raise NameNotFound(f"There is no contact called {name}.", "See the contacts with: copybara contacts list")
-        return contact
-
-    def _refuse_second_name(self, contact: Contact) -> None:
-        holder = self.contact_of(contact.node)
-        if holder is not None and name_key(holder.name) != name_key(contact.name):
-            raise InputError(
-                f"That node is already in the contacts, as {holder.name}.",
-                f"Rename it with: copybara contacts rename {holder.name} {contact.name}",
-            )
-
-    def _erase_log(self) -> None:
-        # Deleted rows are overwritten in the database, but the log next to it still has the pages from before.
-        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    @contextlib.contextmanager
     def _known_errors(self) -> Iterator[None]:
         try:
             yield
@@ -405,6 +218,7 @@ class Store:
                 sqlite3.SQLITE_BUSY: "another process has been writing to it for too long",
                 sqlite3.SQLITE_READONLY: "it can't be written to",
                 sqlite3.SQLITE_FULL: "the disk is full",
+                sqlite3.SQLITE_IOERR: "the disk is full, or it fails",
             }.get(code, str(error))
             raise StoreError(f"The database {self.path} can't be used: {reason}.") from error
 
@@ -415,16 +229,12 @@ class Store:
         )
 
 
-def name_key(name: str) -> bytes:
-    """What two spellings of the same name have in common: case and compatible forms (Unicode NFKC) don't count."""
-    return unicodedata.normalize("NFKC", name).casefold().encode("utf-8", "surrogatepass")
-
-
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _encode(value: Contact | RunningCall | CallRecord | KeptName) -> bytes:
+def encode(value: Contact | RunningCall | CallRecord | KeptName) -> bytes:
+    """A value as it is kept: JSON, so that a later version can add fields."""
     return msgspec.json.encode(value)
 
 

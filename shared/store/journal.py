@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.store.database import Store
+from shared.store.database import Database
 
 KEPT_SECONDS = 8 * 24 * 3600
 "How long the number of an entry is kept: longer than any messenger repeats one."
@@ -29,9 +29,12 @@ class Kept:
 
 
 class Journal:
-    """The journal of one messenger. Every method is one transaction, and belongs to the store's thread."""
+    """The journal of one messenger. Every method is one transaction, and belongs to the thread of its store.
 
-    def __init__(self, store: Store, messenger: str) -> None:
+    In a running program: `await thread.write(lambda store: Journal(store, "telegram").done(…))`.
+    """
+
+    def __init__(self, store: Database, messenger: str) -> None:
         self._store = store
         self._messenger = messenger
 

@@ -86,6 +86,12 @@ STEPS: tuple[Step, ...] = (
             PRIMARY KEY (messenger, name)
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE home_facts (
+            name TEXT PRIMARY KEY NOT NULL,
+            value BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

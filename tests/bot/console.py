@@ -23,7 +23,7 @@ from bot.control_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, DemoNode, Said
 from bot.home import Home
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 SECONDS = 15.0
 "What anything may take on a slow machine before a test gives up."

@@ -28,7 +28,7 @@ from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 from tests.bot.console import Person, people
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ from shared.names import Answer
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 
 def node(number: int) -> NodeId:

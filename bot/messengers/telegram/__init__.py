@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.home import Home
 from bot.messengers.telegram.token import read_token
 from shared.config.schema import Config
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.journal import Journal
 
 if TYPE_CHECKING:

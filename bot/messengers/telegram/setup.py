@@ -8,7 +8,7 @@ from bot.messengers.telegram.claim import code_of, owner_of
 from bot.messengers.telegram.token import FORMAT, read_token
 from shared.config.schema import Config
 from shared.errors import InputError
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.files import locked_folder, write_new_file
 from shared.store.journal import Journal
 

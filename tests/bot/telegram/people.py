@@ -20,7 +20,7 @@ from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, Chat, Human, Message, World

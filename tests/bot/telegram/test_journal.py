@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.journal import KEPT_SECONDS, Journal
 
 

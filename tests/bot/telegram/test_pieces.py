@@ -30,7 +30,7 @@ from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.links.tokens import Kind, to_text
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.telegram import tdlib
 

@@ -21,7 +21,7 @@ from shared.contacts import Contact
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 ANNA = NodeId(b"anna".ljust(32))
 SECRET = bytes(32)

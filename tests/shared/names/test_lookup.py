@@ -25,7 +25,7 @@ from shared.names.azero import AzeroId, Network
 from shared.names.lookup import SystemNames
 from shared.names.trace import Trace
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 from tests.shared.names.chain import GENESIS, OWNER, REGISTRY, ROUTER, Chain, Name
 
 OLD, NEW, THIRD = (NodeId(bytes([number]) * 32) for number in (1, 2, 3))

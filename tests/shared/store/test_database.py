@@ -25,8 +25,10 @@ from shared.media import Media
 from shared.names import Answer
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
-from shared.store.database import CALLS_LOGGED, SECRETS_KEPT, Store
+from shared.store import Store
+from shared.store.calls import CALLS_LOGGED
 from shared.store.schema import APPLICATION_ID, STEPS, Step, migrate, version
+from shared.store.secrets import SECRETS_KEPT
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 ROOT = Path(__file__).parents[3]
@@ -310,7 +312,7 @@ class TestLinks:
 
     def test_of_two_processes_that_use_the_same_links_each_gets_others(self, store: Store, path: Path) -> None:
         child = (
-            "import sys\nfrom pathlib import Path\nfrom shared.store.database import Store\n"
+            "import sys\nfrom pathlib import Path\nfrom shared.store import Store\n"
             "with Store(Path(sys.argv[1])) as store:\n"
             "    print('ready', flush=True)\n"
             "    sys.stdin.readline()\n"
@@ -427,7 +429,7 @@ class TestSeveralAtATime:
 
     def test_one_process_reads_while_another_writes(self, store: Store, path: Path) -> None:
         child = (
-            "import sys\nfrom pathlib import Path\nfrom shared.store.database import Store\n"
+            "import sys\nfrom pathlib import Path\nfrom shared.store import Store\n"
             "from tests.shared.store.test_database import contact\n"
             "with Store(Path(sys.argv[1])) as store:\n"
             "    print('ready', flush=True)\n"
@@ -451,7 +453,7 @@ class TestSeveralAtATime:
 
     def test_many_that_open_a_new_store_at_once_all_get_it(self, path: Path) -> None:
         child = (
-            "import sys\nfrom pathlib import Path\nfrom shared.store.database import Store\n"
+            "import sys\nfrom pathlib import Path\nfrom shared.store import Store\n"
             "print('ready', flush=True)\n"
             "sys.stdin.readline()\n"
             "with Store(Path(sys.argv[1])) as store:\n"
@@ -553,8 +555,8 @@ class TestFiles:
 
     def test_a_full_disk_is_an_error_and_nothing_is_half_written(self, store: Store) -> None:
         store.save_contact(contact("Anna"))
-        pages = store._rows("PRAGMA page_count")[0][0]
-        store._rows(f"PRAGMA max_page_count = {pages}")
+        pages = store.rows("PRAGMA page_count")[0][0]
+        store.rows(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError, match="the disk is full"):
             store.save_contact(msgspec.structs.replace(contact("Bob", 2), endpoint="x" * 100_000))
         assert store.contacts() == [contact("Anna")]
@@ -637,7 +639,7 @@ class TestDamage:
     def test_the_log_of_a_killed_process_is_set_aside_with_its_database(self, path: Path) -> None:
         content = bytearray(self.filled(path))
         child = (
-            "import sys\nfrom pathlib import Path\nfrom shared.store.database import Store\n"
+            "import sys\nfrom pathlib import Path\nfrom shared.store import Store\n"
             "store = Store(Path(sys.argv[1]))\n"
             "store.use_link(b'link', ours=False, expires=0)\n"
             "print('ready', flush=True)\n"

@@ -17,7 +17,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store.database import Store
+from shared.store import Store
 
 ROOT = Path(__file__).parents[3]
 KILLS_WHILE_WRITING = 40
@@ -141,7 +141,7 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
     `used` are the links that all children before said they used; those of this one are added.
     """
     with Store(path) as store:
-        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
         newest = max(done.values())
 
         # Every contact is whole and found by both its keys.

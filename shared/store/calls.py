@@ -1,0 +1,43 @@
+"""The tables of calls: those that are up, and the log of those that have ended."""
+
+from __future__ import annotations
+
+from shared.call.records import CallRecord, RunningCall
+from shared.store.database import Database, encode
+
+CALLS_LOGGED = 1000
+"Older ones are dropped from the call log."
+
+
+class Calls(Database):
+    """The calls."""
+
+    def save_call(self, call: RunningCall) -> None:
+        """Keep a running call, or what has changed in it."""
+        with self.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO running_calls (reference, value) VALUES (?, ?)",
+                (call.reference, encode(call)),
+            )
+
+    def running_calls(self) -> list[RunningCall]:
+        """The calls that were up, oldest first."""
+        calls = [self.decode(row[0], RunningCall) for row in self.rows("SELECT value FROM running_calls")]
+        return sorted(calls, key=lambda call: (call.started, call.reference))
+
+    def end_call(self, record: CallRecord) -> None:
+        """Add a call that has ended to the log. If it was running, forget it and erase its secret, in the same moment.
+
+        So a call is either up or in the log, whenever the program is killed.
+        """
+        with self.transaction() as database:
+            database.execute("INSERT INTO call_log (value) VALUES (?)", (encode(record),))
+            database.execute("DELETE FROM call_log WHERE id <= (SELECT max(id) FROM call_log) - ?", (CALLS_LOGGED,))
+            erased = database.execute("DELETE FROM running_calls WHERE reference = ?", (record.reference,)).rowcount
+            if erased:
+                self.erase_log()
+
+    def call_log(self, limit: int) -> list[CallRecord]:
+        """The calls that were logged last, newest first, at most `limit`."""
+        rows = self.rows("SELECT value FROM call_log ORDER BY id DESC LIMIT ?", max(0, limit))
+        return [self.decode(row[0], CallRecord) for row in rows]

@@ -1,0 +1,69 @@
+"""The table of contacts. A name is unique whatever its case, and so is a node: a contact is found by either."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared.contacts import Contact, check_name, name_key
+from shared.errors import InputError, NameNotFound
+from shared.node_id import NodeId
+from shared.store.database import Database, encode
+
+
+class Contacts(Database):
+    """The contacts."""
+
+    def contacts(self) -> list[Contact]:
+        """All contacts by name."""
+        return [self.decode(row[0], Contact) for row in self.rows("SELECT value FROM contacts ORDER BY name_key")]
+
+    def contact_named(self, name: str) -> Contact | None:
+        """The contact of that name, in upper or lower case."""
+        return self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
+
+    def contact_of(self, node: NodeId) -> Contact | None:
+        """The contact whose node that is."""
+        return self.decoded(Contact, "SELECT value FROM contacts WHERE node = ?", node.key)
+
+    def save_contact(self, contact: Contact) -> None:
+        """Add a contact, or replace the one of that name. Raises InputError if the node is another contact's."""
+        with self.transaction() as database:
+            self.refuse_second_name(contact)
+            database.execute(
+                "INSERT INTO contacts (name_key, node, value) VALUES (?, ?, ?) "
+                "ON CONFLICT (name_key) DO UPDATE SET node = excluded.node, value = excluded.value",
+                (name_key(contact.name), contact.node.key, encode(contact)),
+            )
+
+    def rename_contact(self, old: str, new: str) -> Contact:
+        """Give a contact another name and return it. Raises NameNotFound, or InputError if `new` can't be used."""
+        new = check_name(new)
+        with self.transaction() as database:
+            contact = msgspec.structs.replace(self.contact_or_raise(old), name=new)
+            holder = self.contact_named(new)
+            if holder is not None and holder.node != contact.node:
+                raise InputError(
+                    f"There is already a contact called {holder.name}.",
+                    "Choose another name, or remove that one first.",
+                )
+            database.execute(
+                "UPDATE contacts SET name_key = ?, value = ? WHERE node = ?",
+                (name_key(new), encode(contact), contact.node.key),
+            )
+        return contact
+
+    def contact_or_raise(self, name: str) -> Contact:
+        """The contact of that name. Raises NameNotFound."""
+        contact = self.contact_named(name)
+        if contact is None:
+            raise NameNotFound(f"There is no contact called {name}.", "See the contacts with: copybara contacts list")
+        return contact
+
+    def refuse_second_name(self, contact: Contact) -> None:
+        """Raise InputError if the contact's node is in the contacts under another name."""
+        holder = self.contact_of(contact.node)
+        if holder is not None and name_key(holder.name) != name_key(contact.name):
+            raise InputError(
+                f"That node is already in the contacts, as {holder.name}.",
+                f"Rename it with: copybara contacts rename {holder.name} {contact.name}",
+            )

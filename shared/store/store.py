@@ -1,0 +1,39 @@
+"""The store: all tables over one database, and what changes several of them at once."""
+
+from __future__ import annotations
+
+from shared.contacts import Contact
+from shared.names.kept import KeptName
+from shared.store.calls import Calls
+from shared.store.contacts import Contacts
+from shared.store.facts import Facts
+from shared.store.links import UsedLinks
+from shared.store.names import KeptNames
+from shared.store.secrets import PairSecrets
+
+
+class Store(Contacts, PairSecrets, UsedLinks, Calls, KeptNames, Facts):
+    """Everything that outlives the process. Every method that writes is one transaction, see Database."""
+
+    def remove_contact(self, name: str) -> Contact:
+        """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""
+        with self.transaction() as database:
+            contact = self.contact_or_raise(name)
+            database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
+            self.forget_secrets(contact.node)
+        return contact
+
+    def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
+        """Keep a name's new node and move the contact that goes by it there, both or neither.
+
+        The pair secrets of the contact's old node are erased. Raises InputError if the node is another contact's.
+        """
+        with self.transaction():
+            self.keep_name(kept)
+            if contact is None:
+                return
+            self.refuse_second_name(contact)
+            old = self.contact_named(contact.name)
+            if old is not None:
+                self.forget_secrets(old.node)
+                self.save_contact(contact)

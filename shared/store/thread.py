@@ -1,0 +1,167 @@
+"""Where a running program writes: a thread with a connection of its own, so that the event loop never waits for a disk.
+
+A write may take seconds: another process holds the database, the disk is slow. Reading is never held up by that (WAL),
+so reads stay ordinary calls on the event loop's own store:
+
+    with Store(home.database) as store:
+        async with StoreThread(store) as thread:
+            await thread.write(lambda store: store.save_contact(anna))      # on the disk when this returns
+            store.contact_named("anna")                                     # sees what was awaited
+
+    used = await thread.write(lambda store: store.use_link(raw, ours=False, expires=at))
+    await thread.write(lambda store: Journal(store, "telegram").sent(number))
+
+- The function is given the thread's store, runs in the thread, and should use nothing else that can change meanwhile.
+- Each write is one transaction, whatever its function calls: all of it is on the disk, or nothing. What has to be read
+  before it can be decided what to write is read inside the function.
+- Writes are done one after another, in the order in which `write` was called.
+- `write` raises what the function raises, and StoreError when the file can't be written. The next one is tried again.
+- A caller that is cancelled stops waiting; its write is done all the same, in its place.
+- Leaving the `async with` does all writes that were begun; `write` raises StoreError from then on.
+
+Programs that end at once, like the command line, need no thread: every method of the store can be called directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from shared.errors import StoreError
+from shared.store.store import Store
+
+BUSY_SECONDS = 30.0
+"How long a write waits for another process's transaction. Nobody's sound or picture waits with it."
+
+ERASE_AGAIN_SECONDS = 0.25
+"How soon to try again to empty a log with erased secrets in it, when somebody was reading."
+
+log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+class StoreThread:
+    """Writes to a store's database in a thread of its own, first in, first out."""
+
+    def __init__(self, store: Store, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """`store` is the event loop's own, open as long as the thread. Nothing happens before the `async with`."""
+        self.store = store
+        "For reading."
+        self._busy_seconds = busy_seconds
+        self._waiting: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._open = False
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._started: asyncio.Future[None]
+        self._ended: asyncio.Future[None]
+
+    async def write(self, work: Callable[[Store], _Result]) -> _Result:
+        """Do `work` in one transaction and return what it returns, once that is on the disk.
+
+        Raises what `work` raises, and StoreError.
+        """
+        if not self._open:
+            raise StoreError("The database is closed.", "Start the program again.")
+        write = _Write(work, asyncio.get_running_loop())
+        self._waiting.put(write)
+        return await write.done
+
+    async def __aenter__(self) -> Self:
+        """Open the thread's connection. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        self._started, self._ended = loop.create_future(), loop.create_future()
+        self._loop = loop
+        self._thread.start()
+        try:
+            await self._started
+        except BaseException:
+            self._waiting.put(None)
+            raise
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do what is waiting, then close. Someone who cancels this still gets it done."""
+        self._open = False
+        self._waiting.put(None)
+        cancelled = None
+        while not self._ended.done():
+            try:
+                await asyncio.shield(self._ended)
+            except asyncio.CancelledError as again:
+                cancelled = again
+        if cancelled is not None:
+            raise cancelled
+
+    # Below: in the thread.
+
+    def _run(self) -> None:
+        try:
+            store = Store(self.store.path, busy_seconds=self._busy_seconds, erase_seconds=0)
+        except BaseException as error:
+            self._tell(self._started, None, error)
+            return
+        self._tell(self._started, None, None)
+        try:
+            with store:
+                while (write := self._next(store)) is not None:
+                    write.do(store)
+        except Exception:  # closing; every write has been answered
+            log.exception("the database didn't close")
+        finally:
+            self._tell(self._ended, None, None)
+
+    def _next(self, store: Store) -> _Write[Any] | None:
+        while store.log_to_erase:
+            with contextlib.suppress(queue.Empty):
+                return self._waiting.get(timeout=ERASE_AGAIN_SECONDS)
+            store.try_to_erase_log()
+        return self._waiting.get()
+
+    def _tell(self, future: asyncio.Future[None], result: None, error: BaseException | None) -> None:
+        _settle(self._loop, future, result, error)
+
+
+class _Write(Generic[_Result]):
+    """One write that is waiting or done."""
+
+    def __init__(self, work: Callable[[Store], _Result], loop: asyncio.AbstractEventLoop) -> None:
+        self._work = work
+        self._loop = loop
+        self.done: asyncio.Future[_Result] = loop.create_future()
+
+    def do(self, store: Store) -> None:
+        try:
+            with store.transaction():
+                result = self._work(store)
+        except BaseException as error:
+            if self.done.cancelled():
+                log.warning("a write that nobody waits for any more failed: %s", error)
+            _settle(self._loop, self.done, None, error)
+        else:
+            _settle(self._loop, self.done, result, None)
+
+
+def _settle(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
+) -> None:
+    """Give a future of that loop its result, from any thread."""
+
+    def settle() -> None:
+        if future.done():
+            return  # who waited was cancelled
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(settle)

@@ -1,0 +1,318 @@
+"""The thread that writes: the event loop never waits for the disk, and nothing that was begun is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.contacts import Contact
+from shared.errors import DamagedStore, InputError, StoreError
+from shared.node_id import NodeId
+from shared.store import Store, StoreThread
+from shared.store.journal import Journal
+
+LOCK_SECONDS = 4.0
+"How long another process holds the database."
+
+STALL_SECONDS = 1.0
+"A loop that waited for the lock would stand for all of LOCK_SECONDS; a busy machine pauses it for less than this."
+
+
+def node(number: int) -> NodeId:
+    return NodeId(number.to_bytes(32, "big"))
+
+
+def contact(name: str = "Anna", number: int = 1) -> Contact:
+    return Contact(name=name, node=node(number), created=1_700_000_000)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "copybara.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store(path) as store:
+        yield store
+
+
+@pytest.fixture
+async def thread(store: Store) -> AsyncIterator[StoreThread]:
+    async with StoreThread(store) as thread:
+        yield thread
+
+
+@contextlib.contextmanager
+def foreign_lock(path: Path) -> Iterator[sqlite3.Connection]:
+    """What another process does that writes for a long time."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+
+
+def damage(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+
+
+def saving(name: str, number: int) -> Callable[[Store], None]:
+    return lambda store: store.save_contact(contact(name, number))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+async def longest_stall(until: asyncio.Event) -> float:
+    """The longest time in which the loop did nothing, in seconds."""
+    longest, last = 0.0, time.monotonic()
+    while not until.is_set():
+        await asyncio.sleep(0.01)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+async def test_what_was_awaited_is_read(thread: StoreThread, store: Store) -> None:
+    await thread.write(lambda store: store.save_contact(contact()))
+    assert store.contact_named("Anna") == contact()
+    assert await thread.write(lambda store: store.use_link(b"link", ours=False, expires=1))
+    assert not await thread.write(lambda store: store.use_link(b"link", ours=False, expires=1))
+
+
+async def test_a_foreign_write_lock_of_seconds_does_not_stall_the_event_loop(
+    thread: StoreThread, store: Store, path: Path
+) -> None:
+    over = asyncio.Event()
+    with foreign_lock(path) as other:
+        stall = asyncio.create_task(longest_stall(over))
+        writing = asyncio.create_task(thread.write(lambda store: store.save_contact(contact())))
+        end = time.monotonic() + LOCK_SECONDS
+        while time.monotonic() < end:
+            assert store.contacts() == []
+            store.revision()
+            await asyncio.sleep(0.02)
+        assert not writing.done()
+        other.execute("ROLLBACK")
+        await writing
+    over.set()
+    assert await stall < STALL_SECONDS
+    assert store.contacts() == [contact()]
+
+
+async def test_writes_are_done_in_the_order_in_which_they_were_asked_for(thread: StoreThread, store: Store) -> None:
+    done: list[tuple[str, int]] = []
+
+    def noting(number: int) -> Callable[[Store], None]:
+        return lambda _: done.append((threading.current_thread().name, number))
+
+    await asyncio.gather(*(thread.write(noting(number)) for number in range(200)))
+    assert done == [("store", number) for number in range(200)]
+
+
+async def test_one_write_is_one_transaction(thread: StoreThread, store: Store) -> None:
+    def half(store: Store) -> None:
+        store.save_contact(contact("Anna", 1))
+        store.propose_secret(node(1), bytes(32), 0)
+        store.save_contact(contact("Bob", 1))
+
+    with pytest.raises(InputError, match="already in the contacts, as Anna"):
+        await thread.write(half)
+    assert store.contacts() == []
+    assert store.readable_secrets() == []
+
+
+async def test_a_part_that_fails_can_be_undone_alone(thread: StoreThread, store: Store) -> None:
+    def keep_what_works(store: Store) -> None:
+        store.save_contact(contact("Anna", 1))
+        with contextlib.suppress(InputError):
+            store.save_contact(contact("Bob", 1))
+        store.save_contact(contact("Carol", 2))
+
+    await thread.write(keep_what_works)
+    assert [each.name for each in store.contacts()] == ["Anna", "Carol"]
+
+
+async def test_a_caller_that_is_cancelled_still_gets_its_write_done_in_its_place(
+    thread: StoreThread, store: Store, path: Path
+) -> None:
+    with foreign_lock(path):
+        first = asyncio.create_task(thread.write(lambda store: store.save_contact(contact("Anna", 1))))
+        second = asyncio.create_task(thread.write(lambda store: store.save_contact(contact("Anna", 2))))
+        third = asyncio.create_task(thread.write(lambda store: store.rename_contact("Anna", "Bella")))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+    await first
+    assert await third == contact("Bella", 2)
+    assert store.contacts() == [contact("Bella", 2)]
+
+
+async def test_closing_does_what_was_begun(store: Store, path: Path) -> None:
+    async with StoreThread(store) as thread:
+        with foreign_lock(path):
+            writes = [asyncio.create_task(thread.write(saving(f"C{n}", n))) for n in range(20)]
+            await asyncio.sleep(0)
+            for write in writes:
+                write.cancel()
+    assert len(store.contacts()) == 20
+    with pytest.raises(StoreError, match="closed"):
+        await thread.write(lambda store: store.save_contact(contact("Late", 99)))
+
+
+async def test_closing_that_is_cancelled_does_what_was_begun_as_well(store: Store, path: Path) -> None:
+    inside = asyncio.Event()
+
+    async def program() -> None:
+        async with StoreThread(store) as thread:
+            write = asyncio.create_task(thread.write(lambda store: store.save_contact(contact())))
+            await asyncio.sleep(0)
+            inside.set()
+            write.cancel()
+
+    with foreign_lock(path):
+        running = asyncio.create_task(program())
+        await inside.wait()
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.sleep(0)
+        running.cancel()
+        assert not running.done()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert store.contacts() == [contact()]
+
+
+async def test_a_lock_that_is_held_for_too_long_is_an_error_and_the_next_write_works(store: Store, path: Path) -> None:
+    async with StoreThread(store, busy_seconds=0.05) as thread:
+        with foreign_lock(path), pytest.raises(StoreError, match="another process has been writing to it for too long"):
+            await thread.write(lambda store: store.save_contact(contact()))
+        await thread.write(lambda store: store.save_contact(contact()))
+    assert store.contacts() == [contact()]
+
+
+async def test_a_full_disk_is_an_error_of_that_write_alone(thread: StoreThread, store: Store) -> None:
+    await thread.write(lambda store: store.rows(f"PRAGMA max_page_count = {store.rows('PRAGMA page_count')[0][0]}"))
+
+    def too_much(store: Store) -> None:
+        store.save_contact(contact("Anna", 1))
+        for number in range(2, 2000):
+            store.save_contact(contact(f"C{number}", number))
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        await thread.write(too_much)
+    assert store.contacts() == []
+    await thread.write(lambda store: store.rows("PRAGMA max_page_count = 1000000"))
+    await thread.write(lambda store: store.save_contact(contact()))
+    assert store.contacts() == [contact()]
+
+
+async def test_damage_is_an_error_of_every_write_and_of_nothing_else(path: Path) -> None:
+    with Store(path) as store:
+        for number in range(200):
+            store.save_contact(contact(f"C{number}", number))
+    with Store(path) as store:
+        async with StoreThread(store) as thread:
+            damage(path)
+            for _ in range(2):
+                with pytest.raises(DamagedStore):
+                    await thread.write(lambda store: store.save_contact(contact("New", 5000)))
+
+
+async def test_an_error_of_the_function_is_raised_to_its_caller(thread: StoreThread, store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await thread.write(lambda _: 1 / 0)
+    await thread.write(lambda store: store.save_contact(contact()))
+    assert store.contacts() == [contact()]
+
+
+async def test_a_database_that_cannot_be_opened_is_an_error_of_the_start(path: Path, tmp_path: Path) -> None:
+    with Store(path) as store:
+        store.path = tmp_path / "file" / "copybara.db"
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError):
+            async with StoreThread(store):
+                pass
+
+
+async def test_the_revision_of_the_reader_changes_with_every_write_of_the_thread(
+    thread: StoreThread, store: Store
+) -> None:
+    revisions = [store.revision()]
+    for number in range(3):
+        await thread.write(saving(f"C{number}", number))
+        revisions.append(store.revision())
+    assert len(set(revisions)) == 4
+    assert store.revision() == revisions[-1]
+
+
+async def test_reading_goes_on_while_another_process_writes_and_empties_the_log(
+    thread: StoreThread, store: Store, path: Path
+) -> None:
+    stop = threading.Event()
+
+    def write_and_checkpoint() -> None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                other.execute("INSERT OR REPLACE INTO home_facts VALUES ('count', ?)", (b"%d" % number,))
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                other.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    other = threading.Thread(target=write_and_checkpoint)
+    other.start()
+    try:
+        seen = [0]
+        while seen[-1] < 50:
+            seen.append(int(store.home_fact("count") or 0))
+            store.revision()
+            await thread.write(lambda store: store.set_home_fact("mine", b"1"))
+    finally:
+        stop.set()
+        other.join()
+    assert seen == sorted(seen)
+
+
+async def test_a_secret_that_was_replaced_leaves_the_disk_once_no_one_reads_the_old_state(
+    thread: StoreThread, store: Store, path: Path
+) -> None:
+    old, new = os.urandom(32), os.urandom(32)
+
+    def on_the_disk(secret: bytes) -> bool:
+        return any(secret in file.read_bytes() for file in path.parent.iterdir())
+
+    await thread.write(lambda store: store.propose_secret(node(1), old, 0))
+    await thread.write(lambda store: store.propose_secret(node(1), new, 0))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM pair_secrets").fetchone() == (2,)
+        await thread.write(lambda store: store.secret_used(node(1), new))
+        # Nobody waits for that reader, and other writes are done meanwhile.
+        await thread.write(lambda store: store.save_contact(contact()))
+        assert on_the_disk(old)
+        reader.execute("ROLLBACK")
+    await asyncio.to_thread(wait_until, lambda: not on_the_disk(old))
+    assert store.readable_secrets() == [(node(1), new)]
+
+
+async def test_the_journal_is_written_there_too(thread: StoreThread, store: Store) -> None:
+    await thread.write(lambda store: Journal(store, "telegram").store([(7, b"entry")], 0))
+    assert [each.value for each in Journal(store, "telegram").waiting()] == [b"entry"]
