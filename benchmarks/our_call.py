@@ -16,7 +16,8 @@ from pathlib import Path
 
 from benchmarks.peer_connection import HEIGHT, RATE, WIDTH
 from benchmarks.timing import CallTimes, SideTimes
-from peer.calls.session import Attempt, Broke, FirstMedia, LegFailed, LegUp, Session, SessionEvent
+from peer.calls.session import Attempt, Session
+from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, SessionEvent
 from peer.media.endpoints.pattern import Pattern
 from peer.overlay.loopback import LoopbackOverlay
 from shared.links.kinds import PairedToken, Request, Response, as_copybara, decode, find
@@ -86,11 +87,11 @@ class End:
 
     def _told(self, event: SessionEvent) -> None:
         match event:
-            case LegUp():
+            case Connected():
                 self._connected.set_result(time.monotonic())
             case FirstMedia() if not self._first_media.done():
                 self._first_media.set_result(event.at)
-            case LegFailed() | Broke():
+            case AttemptFailed() | Broke():
                 for waited_for in (self._connected, self._first_media):
                     if not waited_for.done():
                         waited_for.set_exception(event.error)

@@ -18,7 +18,7 @@ from benchmarks.middle import asked
 from benchmarks.processes import processor_seconds
 from benchmarks.recorded_rtp import Reports, RtpStream
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together
-from benchmarks.timed_port import TimedPort
+from benchmarks.timed_socket import TimedSocket
 from peer.transport.leg import Leg
 from peer.transport.profile import MEDIA
 from peer.transport.rtp_statistics import RTP_HEADER
@@ -66,7 +66,7 @@ class Due:
 
     datagram: bytes
     address: tuple[str, int]
-    port: TimedPort
+    sock: TimedSocket
 
     sent: float = 0.0
     "In seconds of the system's clock; 0 until it is sent."
@@ -78,8 +78,8 @@ class Due:
 class End:
     """One end of a call: a leg to the node in the middle, and what is sent on it."""
 
-    def __init__(self, leg: Leg, port: TimedPort) -> None:
-        self.port = port
+    def __init__(self, leg: Leg, sock: TimedSocket) -> None:
+        self.sock = sock
         self._leg = leg
         self._sources: tuple[RtpStream | Reports, ...] = (*(RtpStream(kind) for kind in MEDIA), Reports())
 
@@ -87,13 +87,13 @@ class End:
         """What is to be sent in so many seconds, encrypted by the leg, in the order of each source."""
         begin = random.random() * SPREAD
         made = []
-        with self.port.keeping() as kept:
+        with self.sock.keeping() as kept:
             for source in self._sources:
                 offset = begin - source.due
                 while (at := source.due + offset) < begin + seconds:
                     stream = (source.ssrc, source.sequence) if isinstance(source, RtpStream) else None
                     await self._leg.send_rtp(source.next())
-                    made.append(Due(at, stream, *kept.pop(), self.port))
+                    made.append(Due(at, stream, *kept.pop(), self.sock))
         return made
 
 
@@ -115,7 +115,7 @@ class Calls:
         due = sorted([each for end in ends for each in await end.packets(WARM_UP + seconds)], key=lambda each: each.at)
         arrivals: list[tuple[bytes, float]] = []
         for end in ends:
-            end.port.arrivals = arrivals
+            end.sock.arrivals = arrivals
         counting = [each for each in due if each.stream is not None and each.at >= WARM_UP]
         with _without_collections():
             sending = asyncio.create_task(_send(due))
@@ -125,7 +125,7 @@ class Calls:
             share = (processor_seconds(self._node.pid) - before) / (time.monotonic() - began) * 100
             await asyncio.sleep(ON_THEIR_WAY)
         for end in ends:
-            end.port.arrivals = None
+            end.sock.arrivals = None
         # The header isn't encrypted, and nobody on the way changes it (RFC 3711, section 3.1).
         arrived = {_stream(packet): at for packet, at in arrivals}
         delays = [arrived[each.stream] - each.sent for each in counting if each.stream in arrived]
@@ -138,16 +138,16 @@ class Calls:
 
     async def _begin(self) -> tuple[End, End]:
         secret = secrets.token_bytes(32)
-        far_port, near_port = await TimedPort.listen(FAR, MIDDLE), await TimedPort.listen(NEAR, OWN)
-        self._stack.callback(far_port.close)
-        self._stack.callback(near_port.close)
-        answer = await asked(self._node, do="begin", how="relay", secret=secret.hex(), port=far_port.port)
-        far = Leg(far_port, handshake(Role.CALLER, secret), remote_port=None)
-        near = Leg(near_port, handshake(Role.CALLEE, secret), remote_port=answer["port"])
+        far_socket, near_socket = await TimedSocket.listen(FAR, MIDDLE), await TimedSocket.listen(NEAR, OWN)
+        self._stack.callback(far_socket.close)
+        self._stack.callback(near_socket.close)
+        answer = await asked(self._node, do="begin", how="relay", secret=secret.hex(), port=far_socket.port)
+        far = Leg(far_socket, handshake(Role.CALLER, secret), remote_port=None)
+        near = Leg(near_socket, handshake(Role.CALLEE, secret), remote_port=answer["port"])
         self._stack.push_async_callback(far.close)
         self._stack.push_async_callback(near.close)
         await together(far, near)
-        return End(far, far_port), End(near, near_port)
+        return End(far, far_socket), End(near, near_socket)
 
 
 async def _send(due: list[Due]) -> None:
@@ -159,7 +159,7 @@ async def _send(due: list[Due]) -> None:
             await asyncio.sleep(max(0.0, -packet.behind))
             packet.behind = time.monotonic() - began - packet.at
         packet.sent = time.time()
-        packet.port.sendto(packet.datagram, packet.address)
+        packet.sock.sendto(packet.datagram, packet.address)
 
 
 def _stream(packet: bytes) -> tuple[int, int]:

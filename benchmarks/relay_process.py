@@ -17,7 +17,7 @@ from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake
 from peer.transport.leg import Leg
 from peer.transport.profile import MEDIA
 from peer.transport.relay import Relay, RelayCounters
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.media import Media
 from shared.secrets.handshake import Role
 
@@ -33,17 +33,17 @@ class Call:
         self._connecting: asyncio.Task[None] | None = None
 
     async def begin(self) -> int:
-        """Open both ports and connect in the background. Returns the port for the near side."""
-        overlay_port = await OverlayPort.open(MIDDLE, FAR, interface="lo")
-        own_port = await OverlayPort.open(OWN, NEAR, interface="lo")
-        self._stack.callback(overlay_port.close)
-        self._stack.callback(own_port.close)
-        overlay = Leg(overlay_port, handshake(Role.CALLEE, self._secret), remote_port=self._far_port)
-        own = Leg(own_port, handshake(Role.CALLER, self._secret), remote_port=None)
+        """Open both sockets and connect in the background. Returns the port for the near side."""
+        overlay_socket = await OverlaySocket.open(MIDDLE, FAR, interface="lo")
+        own_socket = await OverlaySocket.open(OWN, NEAR, interface="lo")
+        self._stack.callback(overlay_socket.close)
+        self._stack.callback(own_socket.close)
+        overlay = Leg(overlay_socket, handshake(Role.CALLEE, self._secret), remote_port=self._far_port)
+        own = Leg(own_socket, handshake(Role.CALLER, self._secret), remote_port=None)
         self._stack.push_async_callback(overlay.close)
         self._stack.push_async_callback(own.close)
         self._connecting = asyncio.create_task(self._connect(overlay, own))
-        return own_port.port
+        return own_socket.port
 
     async def end(self) -> None:
         """Close everything."""

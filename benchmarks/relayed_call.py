@@ -17,7 +17,7 @@ from benchmarks.middle import asked, middle
 from benchmarks.processes import processor_seconds
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake, together, tracks
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.secrets.handshake import Role
 
 NAME = "relayed-call"
@@ -126,14 +126,14 @@ async def _call(node: Process, how: How, seconds: float) -> Measured:
 async def _ends(node: Process, how: How, stack: AsyncExitStack) -> tuple[Leg, Leg]:
     """The far and the near end of a call through the node, connected."""
     secret = secrets.token_bytes(32)
-    far_port = await OverlayPort.open(FAR, MIDDLE, interface="lo")
-    near_port = await OverlayPort.open(NEAR, OWN, interface="lo")
-    stack.callback(far_port.close)
-    stack.callback(near_port.close)
-    port = (await asked(node, do="begin", how=how, secret=secret.hex(), port=far_port.port))["port"]
+    far_socket = await OverlaySocket.open(FAR, MIDDLE, interface="lo")
+    near_socket = await OverlaySocket.open(NEAR, OWN, interface="lo")
+    stack.callback(far_socket.close)
+    stack.callback(near_socket.close)
+    port = (await asked(node, do="begin", how=how, secret=secret.hex(), port=far_socket.port))["port"]
     stack.push_async_callback(asked, node, do="end")
-    far = Leg(far_port, handshake(Role.CALLER, secret), remote_port=None)
-    near = Leg(near_port, handshake(Role.CALLEE, secret), remote_port=port)
+    far = Leg(far_socket, handshake(Role.CALLER, secret), remote_port=None)
+    near = Leg(near_socket, handshake(Role.CALLEE, secret), remote_port=port)
     stack.push_async_callback(far.close)
     stack.push_async_callback(near.close)
     await together(far, near)
@@ -143,12 +143,12 @@ async def _ends(node: Process, how: How, stack: AsyncExitStack) -> tuple[Leg, Le
 async def _direct(stack: AsyncExitStack) -> tuple[Leg, Leg]:
     """Two legs that are connected with each other, without anybody between them."""
     secret = secrets.token_bytes(32)
-    first_port = await OverlayPort.open(FAR, NEAR, interface="lo")
-    second_port = await OverlayPort.open(NEAR, FAR, interface="lo")
-    stack.callback(first_port.close)
-    stack.callback(second_port.close)
-    first = Leg(first_port, handshake(Role.CALLER, secret), remote_port=None)
-    second = Leg(second_port, handshake(Role.CALLEE, secret), remote_port=first_port.port)
+    first_socket = await OverlaySocket.open(FAR, NEAR, interface="lo")
+    second_socket = await OverlaySocket.open(NEAR, FAR, interface="lo")
+    stack.callback(first_socket.close)
+    stack.callback(second_socket.close)
+    first = Leg(first_socket, handshake(Role.CALLER, secret), remote_port=None)
+    second = Leg(second_socket, handshake(Role.CALLEE, secret), remote_port=first_socket.port)
     stack.push_async_callback(first.close)
     stack.push_async_callback(second.close)
     await together(first, second)

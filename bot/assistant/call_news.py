@@ -13,22 +13,19 @@ from peer.calls.line import Line
 from peer.calls.news import (
     AnsweredAlone,
     Changed,
-    MediaAgreed,
-    MediaArrived,
     News,
     Paired,
     PhraseKnown,
     Posted,
     Recorded,
-    RemoteAnsweredAlone,
-    RemoteMediaChanged,
     Rings,
     Said,
     TakesMessage,
-    Wrote,
 )
+from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from shared.call.events import RemoteRinging
 from shared.call.table import State
+from shared.messages import MediaState, Text
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -83,16 +80,16 @@ class CallNews:
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
                 self._speech.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
-            case Wrote():
+            case Text():
                 self._speech.about(line, texts.wrote(line, news.text))
             case Changed():
                 self.changed(line)
             case RemoteAnsweredAlone():
                 self._speech.about(line, texts.remote_answered_alone(line))
-            case MediaArrived() | MediaAgreed() | Paired():
+            case FirstMedia() | MediaAgreed() | Paired():
                 if not line.call.ended:  # its end is told with everything that belongs to it, and only then
                     self._call_changed(line)
-            case RemoteMediaChanged():
+            case MediaState():
                 pass  # seen where the picture is
 
     def changed(self, line: Line) -> None:

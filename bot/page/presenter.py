@@ -22,20 +22,16 @@ from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
 from peer.calls.news import (
     AnsweredAlone,
     Changed,
-    MediaAgreed,
-    MediaArrived,
     News,
     Paired,
     PhraseKnown,
     Posted,
     Recorded,
-    RemoteAnsweredAlone,
-    RemoteMediaChanged,
     Rings,
     Said,
     TakesMessage,
-    Wrote,
 )
+from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
@@ -77,7 +73,7 @@ from shared.errors import CallRefused, LocalProtocolError
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Response, find
 from shared.media import Media
-from shared.messages import MediaState
+from shared.messages import MediaState, Text
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -223,14 +219,14 @@ class Reception:
                     send(page_protocol.Said(call=number, sentence=texts.remote_rings(line).text))
                 else:
                     send(page_protocol.Said(call=number, sentence=texts.unproven(line).text))
-            case Wrote():
+            case Text():
                 self._wrote(line, news.text, ours=False)
-            case RemoteMediaChanged():
+            case MediaState():
                 if (remote := _sends(line.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case Changed():
                 self._changed(line)
-            case PhraseKnown() | Paired() | MediaArrived() | MediaAgreed():
+            case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed():
                 send(self._call(line))
 
     def _changed(self, line: Line) -> None:

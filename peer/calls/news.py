@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from shared.call.effects import Noted
 from shared.call.reasons import Reason
+from shared.messages import MediaState, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +66,6 @@ class Paired:
     """Both sides have stored a new pair secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrote:
-    """The other side wrote a line of text beside the call."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMediaChanged:
-    """The other side mutes, shows its screen, or the like: the line has what it sends now."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaAgreed:
-    """The call carries less than was asked for: the line has what it carries."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteAnsweredAlone:
-    """The other side's program has answered without asking anybody."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaArrived:
-    """The first packet of a kind has arrived."""
-
-    kind: str
-
-
 News: TypeAlias = (
     Posted
     | Rings
@@ -103,9 +76,9 @@ News: TypeAlias = (
     | Said
     | PhraseKnown
     | Paired
-    | Wrote
-    | RemoteMediaChanged
+    | Text
+    | MediaState
     | MediaAgreed
     | RemoteAnsweredAlone
-    | MediaArrived
+    | FirstMedia
 )

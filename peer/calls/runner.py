@@ -214,8 +214,8 @@ class LineRunner:
     def _call(self, line: Line) -> None:
         """Post the link of a call that is listened for already."""
         assert line.session is not None
-        assert line.session.port is not None
-        token = self._writer.request(line, line.session.port.port)
+        assert line.session.socket is not None
+        token = self._writer.request(line, line.session.socket.port)
         if line.token is not None:
             self._try_one_link(line)
         self._writer.post(line, token, line.raw)

@@ -1,7 +1,7 @@
 """One call's I/O: the port, the legs tried on it, the control channel, pairing and the media endpoint.
 
-A session is told what to try and when to end, and tells what happened through one callback with the values below.
-It decides nothing about the call; that is shared/call/table.py.
+A session is told what to try and when to end, and tells what happened through one callback, with the values of
+session_events.py. It decides nothing about the call; that is shared/call/table.py.
 """
 
 from __future__ import annotations
@@ -15,10 +15,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from peer.calls.epochs import Epochs
+from peer.calls.session_events import (
+    AttemptFailed,
+    Broke,
+    ByeUnheard,
+    Committed,
+    Connected,
+    Dials,
+    FirstMedia,
+    MediaAgreed,
+    Proposed,
+    RemoteAnsweredAlone,
+    SessionEvent,
+)
 from peer.media import Endpoint
 from peer.overlay import Address, Overlay
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import HONEST, OverlayPort
+from peer.transport.udp_socket import HONEST, OverlaySocket
+from shared.call.events import PathLost, PathRestored, RemoteBye
 from shared.call.records import RunningCall
 from shared.errors import (
     BadAddress,
@@ -51,131 +65,6 @@ PACE_SECONDS = 0.5
 
 BYE_SECONDS = 0.5
 "How long a goodbye may take before the leg is closed anyway."
-
-
-@dataclass(frozen=True, slots=True)
-class LegUp:
-    """A leg is connected; control and media flow from here on."""
-
-    secret: bytes
-    "32 bytes: what later epochs of this call are derived from."
-
-    first_heard: float | None
-    "When the other side's first check came, monotonic seconds."
-
-
-@dataclass(frozen=True, slots=True)
-class LegFailed:
-    """One attempt ended without a connection. Others may be running still."""
-
-    error: CopybaraError
-
-
-@dataclass(frozen=True, slots=True)
-class FirstMedia:
-    """The first packet of a kind arrived in this call."""
-
-    kind: str
-    "`audio` or `video`."
-
-    at: float
-    "Monotonic seconds."
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """A new pair secret, to be stored for reading before this callback returns."""
-
-    secret: bytes
-    phrase: str
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """The other side has stored the new pair secret too."""
-
-    secret: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SaidBye:
-    """The other side hung up."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wrote:
-    """The other side wrote a line of text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMedia:
-    """What the other side sends now."""
-
-    state: MediaState
-
-
-@dataclass(frozen=True, slots=True)
-class MediaAgreed:
-    """What both sides send and take, when the first leg comes up, and when it turns out to be less."""
-
-    media: Media
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteAnsweredAlone:
-    """The other side's program answered without asking anybody."""
-
-
-@dataclass(frozen=True, slots=True)
-class PathLost:
-    """Nothing is heard any more, or the other side dials again; the two sides dial each other again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dials:
-    """The credentials of an epoch are used from now on. To be stored before this callback returns."""
-
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class PathRestored:
-    """Dialling again worked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unheard:
-    """The other side hasn't acknowledged our goodbye: it may be gone for now, and come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """The session can't go on."""
-
-    error: CopybaraError
-
-
-SessionEvent = (
-    LegUp
-    | LegFailed
-    | FirstMedia
-    | Proposed
-    | Committed
-    | SaidBye
-    | Wrote
-    | RemoteMedia
-    | MediaAgreed
-    | RemoteAnsweredAlone
-    | PathLost
-    | Dials
-    | PathRestored
-    | Unheard
-    | Broke
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +102,7 @@ class Session:
         `overlay_up` returns when the overlay can be used. `automatic`: nobody was asked before the call was answered,
         which the other side is told. `rejoined`: the session begins with a lost path, and binds its port by itself.
         """
-        self.port: OverlayPort | None = None
+        self.socket: OverlaySocket | None = None
         "The call's one UDP socket, once it is open."
 
         self.leg: Leg | None = None
@@ -278,13 +167,13 @@ class Session:
         local = await self._overlay.own_address()
         remote = await self._overlay.address_of(self._peer)
         interface = self._overlay.interface
-        if self.port is None:
-            self.port = await OverlayPort.open(local, remote, interface=interface, port=self._own_port)
-            self.port.stray = self._stray_check
-            self.port.after_loss = self._epochs is not None
-            self._own_port = self.port.port
-        elif not self.port.stands(local, remote, interface):
-            await self.port.move(local, remote, interface)
+        if self.socket is None:
+            self.socket = await OverlaySocket.open(local, remote, interface=interface, port=self._own_port)
+            self.socket.stray = self._stray_check
+            self.socket.after_loss = self._epochs is not None
+            self._own_port = self.socket.port
+        elif not self.socket.stands(local, remote, interface):
+            await self.socket.move(local, remote, interface)
         return self._own_port
 
     def attempt(self, attempt: Attempt, media: Media) -> None:
@@ -302,7 +191,7 @@ class Session:
         task.add_done_callback(lambda done: self._trying.pop(done, None))
 
     def redial(self) -> None:
-        """After PathLost or LegFailed: dial the other side again until PathRestored or `end`."""
+        """After PathLost or AttemptFailed: dial the other side again until PathRestored or `end`."""
         if self.leg is None:
             self._reconnecting = True
             self._redial.set()
@@ -343,7 +232,7 @@ class Session:
                 self.started.set()
                 goodbye = await self._ending
                 if goodbye is not None and self.leg is not None and not await _say_bye(self.leg, goodbye):
-                    self._tell(Unheard())
+                    self._tell(ByeUnheard())
                 for task in (*always, *self._trying):
                     task.cancel()
         finally:
@@ -351,19 +240,19 @@ class Session:
                 await self._endpoint.detach()
                 for leg in self._legs:
                     await leg.close()
-                if self.port is not None and self._legs:
-                    await self.port.leave()
+                if self.socket is not None and self._legs:
+                    await self.socket.leave()
             finally:
-                if self.port is not None:
-                    self.port.close()
+                if self.socket is not None:
+                    self.socket.close()
 
     def report(self) -> dict[str, object]:
         """What has passed so far, in packets, bytes and milliseconds, and where."""
         counters = [leg.counters for leg in self._legs]
         audio, video = [each.audio for each in counters], [each.video for each in counters]
         jitter = [stream.jitter for kind in (*audio[-1:], *video[-1:]) for stream in kind.streams.values()]
-        sent = self.port.counters if self.port else None
-        local = (str(self.port.local), self.port.port) if self.port else None
+        sent = self.socket.counters if self.socket else None
+        local = (str(self.socket.local), self.socket.port) if self.socket else None
         return {
             "audio_packets_received": sum(each.packets for each in audio),
             "video_packets_received": sum(each.packets for each in video),
@@ -380,15 +269,15 @@ class Session:
         }
 
     async def _try(self, attempt: Attempt, media: Media) -> None:
-        assert self.port is not None
-        leg = Leg(self.port, attempt.handshake, remote_port=attempt.remote_port)
+        assert self.socket is not None
+        leg = Leg(self.socket, attempt.handshake, remote_port=attempt.remote_port)
         self._newest = leg
         try:
             await leg.connect()
-            await self._check_owner(self.port.remote)
+            await self._check_owner(self.socket.remote)
         except CopybaraError as error:
             await leg.close()
-            self._tell(LegFailed(error))
+            self._tell(AttemptFailed(error))
             return
         except asyncio.CancelledError:
             await leg.close()
@@ -415,8 +304,8 @@ class Session:
 
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost."""
-        assert self.port is not None
-        self.leg, self.port.after_loss = leg, False
+        assert self.socket is not None
+        self.leg, self.socket.after_loss = leg, False
         self._legs.append(leg)
         self._remote = leg.remote_address
         if self._remote is not None:
@@ -429,7 +318,7 @@ class Session:
         else:
             self._epochs = Epochs(redial_secret(attempt.handshake.secret, leg.exported), self._role)
             self._tell(MediaAgreed(self._media))
-            self._tell(LegUp(self._epochs.secret, leg.first_heard))
+            self._tell(Connected(self._epochs.secret, leg.first_heard))
         broke: CopybaraError | None = None
         try:
             async with asyncio.TaskGroup() as group:
@@ -451,7 +340,7 @@ class Session:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
             raise asyncio.CancelledError
-        self.leg, self.port.after_loss = None, True
+        self.leg, self.socket.after_loss = None, True
         await leg.close()
         self._tell(PathLost())
 
@@ -472,17 +361,15 @@ class Session:
                     await self._agree(leg, Media(message.media) & Media.BOTH)
                 case PairKey() | PairSeal() | PairConfirm() if pairing is not None:
                     self._pair(control.send, pairing, pairing.receive(message))
-                case MediaState():
-                    self._tell(RemoteMedia(message))
-                case Text():
-                    self._tell(Wrote(message.text))
+                case MediaState() | Text():
+                    self._tell(message)
                 case Ping():
                     control.send(Pong(message.id))
                 case Pong():
                     if (sent := self._pings.pop(message.id, None)) is not None:
                         self._round_trip = time.monotonic() - sent
                 case Bye():
-                    self._tell(SaidBye(message.reason))
+                    self._tell(RemoteBye())
                     await asyncio.Event().wait()  # until the session is ended; the leg is of no more use
                 case Unknown():
                     pass
@@ -558,7 +445,7 @@ class Session:
                 except PortTaken:
                     raise
                 except OverlayError as error:
-                    port = self.port
+                    port = self.socket
                     if port is not None and port.stands(port.local, port.remote, self._overlay.interface):
                         return  # packets may pass, although the node doesn't answer us
                     logger.info("the port can't be bound yet: %s", error.sentence)
@@ -570,7 +457,7 @@ class Session:
         while True:
             await self._moved.wait()
             self._moved.clear()
-            if self.port is None:
+            if self.socket is None:
                 continue
             try:
                 await self._bind_again()

@@ -11,22 +11,24 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from peer.calls import session as happened
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import (
+from peer.calls.news import News, Paired, PhraseKnown, Recorded
+from peer.calls.session import SILENCE_SECONDS, Session
+from peer.calls.session_events import (
+    AttemptFailed,
+    Broke,
+    ByeUnheard,
+    Committed,
+    Connected,
+    Dials,
+    FirstMedia,
     MediaAgreed,
-    MediaArrived,
-    News,
-    Paired,
-    PhraseKnown,
-    Recorded,
+    Proposed,
     RemoteAnsweredAlone,
-    RemoteMediaChanged,
-    Wrote,
+    SessionEvent,
 )
-from peer.calls.session import SILENCE_SECONDS, Session, SessionEvent
 from peer.media import ANSWERING_MACHINE, Endpoint, Occasion, only_for_trusted, opens_the_room
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -36,7 +38,7 @@ from shared.call.table import State
 from shared.contacts import Trust
 from shared.errors import CallRefused, StoreError
 from shared.links.paired import Operation
-from shared.messages import MediaState
+from shared.messages import MediaState, Text
 from shared.store import Store
 
 logger = logging.getLogger(__name__)
@@ -162,53 +164,51 @@ class LineSessions:
     def _happened(self, line: Line, event: SessionEvent) -> None:
         """Pass on what a session tells. Secrets are stored before this returns."""
         match event:
-            case happened.LegUp():
+            case Connected():
                 self._connected(line, event.secret, event.first_heard)
                 line.inbox.put_nowait(LegUp())
-            case happened.LegFailed():
+            case AttemptFailed():
                 line.inbox.put_nowait(LegFailed(event.error.sentence))
-            case happened.FirstMedia():
+            case FirstMedia():
                 line.first_media[event.kind] = event.at
-                self._tell(line, MediaArrived(event.kind))
-            case happened.Proposed():
+                self._tell(line, event)
+            case Proposed():
                 self._store.propose_secret(line.peer, event.secret, int(self._clock()))
                 line.phrase = event.phrase
                 self._keep(line)
                 self._tell(line, PhraseKnown())
-            case happened.Committed():
+            case Committed():
                 self._store.commit_secret(line.peer, event.secret)
                 self._tell(line, Paired())
-            case happened.SaidBye():
-                line.inbox.put_nowait(RemoteBye())
-            case happened.Wrote():
-                self._tell(line, Wrote(event.text))
-            case happened.RemoteMedia():
-                line.remote_media = event.state
-                self._tell(line, RemoteMediaChanged())
-            case happened.MediaAgreed():
+            case RemoteBye() | PathLost():
+                line.inbox.put_nowait(event)
+            case Text():
+                self._tell(line, event)
+            case MediaState():
+                line.remote_media = event
+                self._tell(line, event)
+            case MediaAgreed():
                 if line.media != event.media:
                     line.media = event.media
                     self._keep(line)
-                    self._tell(line, MediaAgreed())
-            case happened.RemoteAnsweredAlone():
+                    self._tell(line, event)
+            case RemoteAnsweredAlone():
                 if not line.remote_automatic:
                     line.remote_automatic = True
                     self._keep(line)
-                    self._tell(line, RemoteAnsweredAlone())
-            case happened.PathLost():
-                line.inbox.put_nowait(PathLost())
-            case happened.Dials():
+                    self._tell(line, event)
+            case Dials():
                 line.epoch = event.epoch
                 self._keep(line)
-            case happened.PathRestored():
+            case PathRestored():
                 line.taken_up = line.awaited_until = None
                 self._keep(line, alive=True)
-                line.inbox.put_nowait(PathRestored())
-            case happened.Unheard():
+                line.inbox.put_nowait(event)
+            case ByeUnheard():
                 if line.call.paired:
-                    # Whoever comes back would dial for a minute; the chat tells them.
+                    # Anyone who comes back would dial for a minute; the chat tells them.
                     self._writer.say(line, Operation.CANCEL)
-            case happened.Broke():
+            case Broke():
                 line.inbox.put_nowait(Failed(event.error.sentence))
 
     def _connected(self, line: Line, secret: bytes, first_heard: float | None) -> None:

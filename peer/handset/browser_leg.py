@@ -12,8 +12,8 @@ from aiortc import RTCIceParameters, RTCIceTransport
 
 from peer.handset.loopback_port import LoopbackPort
 from peer.handset.offer import offer, read_answer
-from peer.transport.ice import OverlayConnection
-from peer.transport.ortc import PinnedDtlsTransport, RtpSink, make_ice_transport
+from peer.transport.dtls import PinnedDtlsTransport, RtpSink
+from peer.transport.ice import OverlayConnection, make_ice_transport
 from peer.transport.profile import Kind
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.transport_cc import TransportFeedback

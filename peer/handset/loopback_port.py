@@ -14,7 +14,7 @@ from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
-from peer.transport.udp_socket import RECEIVE_BUFFER, OverlayPort, Refusal, Share
+from peer.transport.udp_socket import RECEIVE_BUFFER, OverlaySocket, Refusal, Share
 from shared.errors import OverlayDown
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ MAX_DOORS = 4
 "Of this machine's other addresses, those that Firefox is offered. It needs one: that of the default route, as a rule."
 
 
-class LoopbackPort(OverlayPort):
+class LoopbackPort(OverlaySocket):
     """A port on 127.0.0.1 that takes datagrams from every address of this machine, and from no other.
 
     Chromium sends to 127.0.0.1 from the address of its network card. Where an answer goes is kept here, by the

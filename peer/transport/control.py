@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters
 
-from peer.transport.ortc import CONTROL_STREAM, ControlTransport
+from peer.transport.sctp import CONTROL_STREAM, ControlTransport
 from shared.errors import RemoteProtocolError
 from shared.messages import MAX_MESSAGE, Message, Unknown, decode, encode
 

@@ -1,6 +1,7 @@
 """ICE that can only touch the overlay: one host candidate, one remote address, no STUN or TURN server, no mDNS.
 
-Private names of aioice are used here and nowhere else; tests/peer/transport/test_private_names.py lists them.
+Private names of aioice, and the one of aiortc's that takes our connection, are used here and nowhere else;
+tests/peer/transport/test_private_names.py lists them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import cast
 from aioice import Candidate, Connection, ConnectionClosed, stun
 from aioice.candidate import candidate_priority
 from aioice.ice import ICE_COMPLETED, ICE_FAILED, CandidatePair, ConnectionEvent, StunProtocol
+from aiortc import RTCIceGatherer, RTCIceTransport
 
 from peer.overlay import Address
-from peer.transport.udp_socket import OverlayPort, Refusal
+from peer.transport.udp_socket import OverlaySocket, Refusal
 from shared.secrets.handshake import IceCredentials
 
 # aioice writes addresses into its log at INFO. Who needs them asks for this logger by name.
@@ -53,18 +55,18 @@ def host_candidate(address: Address, port: int) -> Candidate:
     )
 
 
-class PortShare(StunProtocol):
-    """A connection's share of an OverlayPort, in the place of the socket that aioice would open for it."""
+class SocketShare(StunProtocol):
+    """A connection's share of an OverlaySocket, in the place of the socket that aioice would open for it."""
 
-    def __init__(self, connection: OverlayConnection, port: OverlayPort) -> None:
+    def __init__(self, connection: OverlayConnection, socket: OverlaySocket) -> None:
         super().__init__(connection)
-        self.port = port
+        self.socket = socket
         self.username = connection.local_username
-        self.local_candidate = host_candidate(port.local, port.port)
+        self.local_candidate = host_candidate(socket.local, socket.port)
         self._connection = connection
         self._checks: dict[int, stun.Message] = {}
 
-    # What the port calls.
+    # What the socket calls.
 
     def check_received(self, request: stun.Message, remote_port: int) -> None:
         self._connection.request_received(request, self._address(remote_port), self)
@@ -75,11 +77,11 @@ class PortShare(StunProtocol):
     def payload_received(self, datagram: bytes) -> None:
         self._connection.data_received(datagram, COMPONENT)
 
-    def port_lost(self) -> None:
+    def socket_lost(self) -> None:
         self.connection_lost(None)
 
     def _address(self, remote_port: int) -> tuple[str, int]:
-        return self.port.address_at(remote_port)
+        return self.socket.address_at(remote_port)
 
     # What aioice calls.
 
@@ -118,14 +120,14 @@ class PortShare(StunProtocol):
             self.send_stun(request, self._address(remote_port))
 
     async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.port.send(data, addr[1])
+        self.socket.send(data, addr[1])
 
     def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
-        self.port.send(bytes(message), addr[1])
+        self.socket.send(bytes(message), addr[1])
 
     async def close(self) -> None:
-        """Give the share back. The port stays open: it is the call's, not the connection's."""
-        self.port.release(self)
+        """Give the share back. The socket stays open: it is the call's, not the connection's."""
+        self.socket.release(self)
 
 
 class OverlayConnection(Connection):
@@ -135,7 +137,9 @@ class OverlayConnection(Connection):
     the attempt with `close`.
     """
 
-    def __init__(self, port: OverlayPort, *, controlling: bool, local: IceCredentials, remote: IceCredentials) -> None:
+    def __init__(
+        self, socket: OverlaySocket, *, controlling: bool, local: IceCredentials, remote: IceCredentials
+    ) -> None:
         super().__init__(controlling, local_username=local.username, local_password=local.password)
         self.remote_username = remote.username
         self.remote_password = remote.password
@@ -146,9 +150,9 @@ class OverlayConnection(Connection):
         self.last_heard: float | None = None
         "When the last authenticated check or answer came, on the monotonic clock."
 
-        self._port = port
-        self._share = PortShare(self, port)
-        port.register(self._share)
+        self._socket = socket
+        self._share = SocketShare(self, socket)
+        socket.register(self._share)
         self._protocols.append(self._share)
         self._local_candidates.append(self._share.local_candidate)
 
@@ -159,16 +163,16 @@ class OverlayConnection(Connection):
         return pair.remote_addr if pair is not None else None
 
     async def gather_candidates(self) -> None:
-        """Do nothing: the port is the one candidate, and no other socket is ever opened."""
+        """Do nothing: the call's socket is the one candidate, and no other is ever opened."""
 
     async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
-        """Add the other node's port. Anything but a host candidate at the port's remote address is ignored.
+        """Add the other node's port. Anything but a host candidate at the socket's remote address is ignored.
 
         So is the end of candidates, after which aioice would give up by itself.
         """
         if remote_candidate is None or self._closing:
             return
-        candidate = host_candidate(self._port.remote, remote_candidate.port)
+        candidate = host_candidate(self._socket.remote, remote_candidate.port)
         if (
             remote_candidate.type == "host"
             and remote_candidate.component == COMPONENT
@@ -187,8 +191,8 @@ class OverlayConnection(Connection):
         (RFC 8445, section 6.1.4.1): all that happens here happens because a datagram came. Raises ConnectionError
         when the connection is closed meanwhile.
         """
-        if self._closing or self._port.closed:
-            raise ConnectionError("The connection or its port is closed")
+        if self._closing or self._socket.closed:
+            raise ConnectionError("The connection or its socket is closed")
         for early_check in self._early_checks:
             self.check_incoming(*early_check)
         self._early_checks.clear()
@@ -201,7 +205,7 @@ class OverlayConnection(Connection):
         address = self.remote_address
         if result != ICE_COMPLETED or address is None:
             raise ConnectionError("The connection was closed before it was up")
-        self._port.claim(address[1], self._share, chosen=True)
+        self._socket.claim(address[1], self._share, chosen=True)
         # Consent to send, for as long as the connection lives (RFC 7675).
         self._query_consent_task = asyncio.create_task(self.query_consent())
 
@@ -220,7 +224,7 @@ class OverlayConnection(Connection):
         """Note that an authenticated message came from that port."""
         self.last_heard = time.monotonic()
         self.first_heard = self.first_heard or self.last_heard
-        self._port.claim(remote_port, self._share)
+        self._socket.claim(remote_port, self._share)
 
     def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """Answer a check that knows our password; be silent to everything else, where aioice would send an error."""
@@ -228,13 +232,13 @@ class OverlayConnection(Connection):
             return
         username = message.attributes.get("USERNAME", "")
         if not self._valid_username(username) or not message.check_message_integrity(self.local_password.encode()):
-            self._port.refuse(Refusal.UNAUTHENTICATED)
+            self._socket.refuse(Refusal.UNAUTHENTICATED)
         elif (
             message.message_method is not stun.Method.BINDING
             or "PRIORITY" not in message.attributes
             or not self._takes_checks_from(addr[1])
         ):
-            self._port.refuse(Refusal.UNEXPECTED)
+            self._socket.refuse(Refusal.UNEXPECTED)
         else:
             super().request_received(message, addr, protocol)
 
@@ -255,10 +259,10 @@ class OverlayConnection(Connection):
         super().check_incoming(message, addr, protocol)
         for pair in self._check_list:
             if pair.remote_addr == addr and pair.state is CandidatePair.State.IN_PROGRESS:
-                cast(PortShare, protocol).check_again(addr[1])
+                cast(SocketShare, protocol).check_again(addr[1])
 
     def protocol_lost(self, protocol: StunProtocol) -> None:
-        """End reading, or the attempt to connect: the port is gone."""
+        """End reading, or the attempt to connect: the socket is gone."""
         super().protocol_lost(protocol)
         if not self._check_list_done:
             self._check_list_done = True
@@ -273,4 +277,13 @@ class OverlayConnection(Connection):
         if self._queue.qsize() < MAX_WAITING:
             super().data_received(data, component)
         else:
-            self._port.refuse(Refusal.OVERRUN)
+            self._socket.refuse(Refusal.OVERRUN)
+
+
+def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:
+    """Wrap a connection of ours as the transport that DTLS runs over."""
+    gatherer = RTCIceGatherer(
+        iceServers=[], local_username=connection.local_username, local_password=connection.local_password
+    )
+    gatherer._connection = connection
+    return RTCIceTransport(gatherer)

@@ -14,12 +14,14 @@ from collections.abc import Callable
 from aiortc import MediaStreamTrack, RTCIceParameters, RTCRtpSender
 
 from peer.transport.control import ControlChannel
-from peer.transport.ice import OverlayConnection, host_candidate
-from peer.transport.ortc import ControlTransport, DecodingReceiver, PinnedDtlsTransport, RtpSink, make_ice_transport
+from peer.transport.decoder import DecodingReceiver
+from peer.transport.dtls import PinnedDtlsTransport, RtpSink
+from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.profile import MEDIA, Kind, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.sctp import ControlTransport
 from peer.transport.transport_cc import TransportFeedback
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.media import Media
 from shared.secrets.handshake import Handshake, Role
@@ -28,11 +30,11 @@ from shared.secrets.handshake import Handshake, Role
 class Leg:
     """One try to reach the other side, and the connection if it succeeds.
 
-    It answers the other side's checks from the moment it is made. Whoever makes it closes it; the port stays open.
+    It answers the other side's checks from the moment it is made. What makes it closes it; the socket stays open.
     """
 
-    def __init__(self, port: OverlayPort, handshake: Handshake, *, remote_port: int | None) -> None:
-        """Prepare a leg on `port`. `remote_port` None waits for the other side's first check and learns it there."""
+    def __init__(self, socket: OverlaySocket, handshake: Handshake, *, remote_port: int | None) -> None:
+        """Prepare a leg on `socket`. `remote_port` None waits for the other side's first check and learns it there."""
         caller = handshake.role is Role.CALLER
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE after half a minute of silence."
@@ -48,10 +50,10 @@ class Leg:
 
         self.sound_free.set()
 
-        self._port = port
+        self._socket = socket
         self._remote_port = remote_port
         self._connection = OverlayConnection(
-            port, controlling=caller, local=handshake.local_ice, remote=handshake.remote_ice
+            socket, controlling=caller, local=handshake.local_ice, remote=handshake.remote_ice
         )
         self._ice = make_ice_transport(self._connection)
         self._dtls = PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=not caller)
@@ -79,7 +81,7 @@ class Leg:
         if self._ice.state != "new" or self.closed.is_set():
             raise LocalProtocolError("A leg connects once.")
         if self._remote_port is not None:
-            await self._connection.add_remote_candidate(host_candidate(self._port.remote, self._remote_port))
+            await self._connection.add_remote_candidate(host_candidate(self._socket.remote, self._remote_port))
         await self._ice.start(
             RTCIceParameters(
                 usernameFragment=self._connection.remote_username, password=self._connection.remote_password
@@ -105,7 +107,7 @@ class Leg:
     @property
     def local_address(self) -> tuple[str, int]:
         """Our own overlay address and port."""
-        return str(self._port.local), self._port.port
+        return str(self._socket.local), self._socket.port
 
     @property
     def remote_address(self) -> tuple[str, int] | None:
@@ -202,7 +204,7 @@ class Leg:
         await self._dtls.request_keyframe()
 
     async def close(self) -> None:
-        """End everything that runs for this leg, and tell the other side. The port stays open. May be repeated."""
+        """End everything that runs for this leg, and tell the other side. The socket stays open. May be repeated."""
         async with self._closing:
             self._end()
             for kind in tuple(self._receivers):

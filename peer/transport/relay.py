@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from peer.transport.ortc import RtpSink
+from peer.transport.dtls import RtpSink
 from peer.transport.profile import KINDS, MEDIA
 from peer.transport.transport_cc import TransportFeedback
 from shared.media import Media

@@ -8,7 +8,7 @@ import time
 
 from peer.overlay import Address
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.messages import Ping
 from shared.secrets.handshake import Handshake, Role, epoch
 
@@ -23,13 +23,13 @@ async def call_self(address: Address, interface: str | None) -> float:
     """
     secret = secrets.token_bytes(32)
     caller, callee = epoch(secret, 0, Role.CALLER), epoch(secret, 0, Role.CALLEE)
-    ports: list[OverlayPort] = []
+    sockets: list[OverlaySocket] = []
     legs: list[Leg] = []
     try:
-        ports.append(await OverlayPort.open(address, address, interface=interface))
-        ports.append(await OverlayPort.open(address, address, interface=interface))
-        legs.append(_leg(ports[0], caller, None))
-        legs.append(_leg(ports[1], callee, ports[0].port))
+        sockets.append(await OverlaySocket.open(address, address, interface=interface))
+        sockets.append(await OverlaySocket.open(address, address, interface=interface))
+        legs.append(_leg(sockets[0], caller, None))
+        legs.append(_leg(sockets[1], callee, sockets[0].port))
         start = time.monotonic()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(leg.connect() for leg in legs))
@@ -39,9 +39,9 @@ async def call_self(address: Address, interface: str | None) -> float:
     finally:
         for leg in legs:
             await leg.close()
-        for port in ports:
-            port.close()
+        for socket in sockets:
+            socket.close()
 
 
-def _leg(port: OverlayPort, handshake: Handshake, remote_port: int | None) -> Leg:
-    return Leg(port, handshake, remote_port=remote_port)
+def _leg(socket: OverlaySocket, handshake: Handshake, remote_port: int | None) -> Leg:
+    return Leg(socket, handshake, remote_port=remote_port)

@@ -2,7 +2,7 @@
 from and to the other node's address do.
 
 One call may try several connections at once, for a chat may hold forged responses beside the true one. They share
-the port, and what arrives is told apart: checks by the username in them, answers to checks by their transaction,
+the socket, and what arrives is told apart: checks by the username in them, answers to checks by their transaction,
 everything else by the remote port at which a connection has proved itself.
 """
 
@@ -37,7 +37,7 @@ RECEIVE_BUFFER = 256 * 1024
 
 QUIET_SECONDS = 0.2
 LEAVE_SECONDS = 0.75
-"A port that is left closes once nothing has come for the first, at the latest after the second."
+"A socket that is left closes once nothing has come for the first, at the latest after the second."
 
 BROADCAST = IPv4Address("255.255.255.255")
 
@@ -55,7 +55,7 @@ class Refusal(enum.StrEnum):
     "A check for nobody here, or without the right password."
 
     UNEXPECTED = "unexpected"
-    "Nothing that a connection of this port waits for."
+    "Nothing that a connection of this socket waits for."
 
     EARLY = "early"
     "A check that came before any connection was tried here: the callee begins when it has answered."
@@ -72,8 +72,8 @@ HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
 
 
 @dataclass(slots=True)
-class PortCounters:
-    """What has passed a port, and what hasn't."""
+class SocketCounters:
+    """What has passed a socket, and what hasn't."""
 
     received_packets: int = 0
     received_bytes: int = 0
@@ -85,7 +85,7 @@ class PortCounters:
 
 
 class Share(Protocol):
-    """One connection's share of the port."""
+    """One connection's share of the socket."""
 
     @property
     def username(self) -> str:
@@ -104,18 +104,20 @@ class Share(Protocol):
     def payload_received(self, datagram: bytes) -> None:
         """Take a DTLS or SRTP datagram from a port at which this connection has proved itself."""
 
-    def port_lost(self) -> None:
+    def socket_lost(self) -> None:
         """The socket is gone."""
 
 
-class OverlayPort(asyncio.DatagramProtocol):
+class OverlaySocket(asyncio.DatagramProtocol):
     """The call's socket, bound to our own overlay address, open to one other address."""
 
     def __init__(self, local: Address, remote: Address) -> None:
         self.local = local
         self.remote = remote
         self.port = 0
-        self.counters = PortCounters()
+        "Our UDP port, once it is bound."
+
+        self.counters = SocketCounters()
         self.after_loss = False
         "Whether a connection was lost: the other side may not know yet, and go on to send on it."
 
@@ -128,7 +130,7 @@ class OverlayPort(asyncio.DatagramProtocol):
         self._owners: dict[int, Share] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._late: asyncio.Event | None = None
-        "Set when something comes while the port is left; None before that."
+        "Set when something comes while the socket is left; None before that."
 
         self._device: int | None = None
         "The number of the device that the socket is bound to; one that is made anew has another."
@@ -202,7 +204,7 @@ class OverlayPort(asyncio.DatagramProtocol):
     async def leave(self) -> None:
         """Drop what the other side still sends until it is quiet, then close.
 
-        A port that is closed at once has the kernel answer the other side's last packets (RFC 1122, section 4.1.3.1),
+        A socket that is closed at once has the kernel answer the other side's last packets (RFC 1122, section 4.1.3.1),
         and the next program to get the same number receives them.
         """
         self._late = asyncio.Event()
@@ -221,7 +223,7 @@ class OverlayPort(asyncio.DatagramProtocol):
         self._shares[share.username] = share
 
     def release(self, share: Share) -> None:
-        """Forget a connection; the port stays open for the others."""
+        """Forget a connection; the socket stays open for the others."""
         self._shares = {name: other for name, other in self._shares.items() if other is not share}
         self._owners = {port: other for port, other in self._owners.items() if other is not share}
 
@@ -236,7 +238,7 @@ class OverlayPort(asyncio.DatagramProtocol):
             self._owners.setdefault(remote_port, share)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
-        """Send to the other node; there is no way to send anywhere else. Does nothing once the port is closed."""
+        """Send to the other node; there is no way to send anywhere else. Does nothing once the socket is closed."""
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.sendto(datagram, (self._remote_host, remote_port))
@@ -264,7 +266,7 @@ class OverlayPort(asyncio.DatagramProtocol):
                 moving.set_result(None)
             return
         for share in tuple(self._shares.values()):
-            share.port_lost()
+            share.socket_lost()
 
     def error_received(self, exc: Exception) -> None:
         # For example no route while the overlay's device comes up again: the sender's own timers try again.

@@ -23,7 +23,7 @@ from aioice import stun
 
 from bot.demo.node import Said
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed
 from shared.links.kinds import Request, Response, Status, as_copybara, decode
 from shared.media import Media
@@ -161,9 +161,9 @@ async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexN
 
                 async def impersonate() -> int:
                     """Take the true one's place with all that is in the links. Returns how much media it got."""
-                    port = await OverlayPort.open(r.address, r.address_of(a), interface=r.device, port=response.port)
+                    sock = await OverlaySocket.open(r.address, r.address_of(a), interface=r.device, port=response.port)
                     handshake = handshake_of_both_links(Role.CALLEE, request, response, b.node_id)
-                    leg = Leg(port, handshake, remote_port=request.port)
+                    leg = Leg(sock, handshake, remote_port=request.port)
                     try:
                         async with asyncio.timeout(PATIENCE):
                             # Its own side of the handshake may end well; then it is told what the other side thinks.
@@ -174,7 +174,7 @@ async def test_a_node_in_the_place_of_the_called_one_gets_no_media(staex: StaexN
                         return leg.counters.audio.packets + leg.counters.video.packets
                     finally:
                         await leg.close()
-                        port.close()
+                        sock.close()
 
                 anna.write(post["text"], sender="bob")
                 assert await asyncio.to_thread(r.host.inside, lambda: asyncio.run(impersonate())) == 0

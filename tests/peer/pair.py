@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.links.kinds import PairedToken, Request, Response
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
@@ -28,21 +28,21 @@ PATIENCE = 10.0
 
 
 @dataclass(slots=True)
-class Ports:
-    """The ports of one call: Anna calls Ben."""
+class Sockets:
+    """The sockets of one call: Anna calls Ben."""
 
-    caller: OverlayPort
-    callee: OverlayPort
+    caller: OverlaySocket
+    callee: OverlaySocket
 
 
 @asynccontextmanager
-async def two_ports(kind: type[OverlayPort] = OverlayPort) -> AsyncIterator[Ports]:
-    """Open the caller's and the callee's port."""
+async def two_sockets(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Sockets]:
+    """Open the caller's and the callee's socket."""
     anna, ben = loopback_address(ANNA), loopback_address(BEN)
     caller = await kind.open(anna, ben, interface="lo")
     callee = await kind.open(ben, anna, interface="lo")
     try:
-        yield Ports(caller, callee)
+        yield Sockets(caller, callee)
     finally:
         caller.close()
         callee.close()
@@ -102,17 +102,17 @@ class Legs:
 
     caller: Leg
     callee: Leg
-    ports: Ports
+    sockets: Sockets
 
 
 @asynccontextmanager
-async def two_legs(kind: type[OverlayPort] = OverlayPort) -> AsyncIterator[Legs]:
+async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
     """Both legs of a one-link call, not yet connected: the caller doesn't know the callee's port."""
-    async with two_ports(kind) as ports:
-        caller = Leg(ports.caller, one_link_handshake(Role.CALLER), remote_port=None)
-        callee = Leg(ports.callee, one_link_handshake(Role.CALLEE), remote_port=ports.caller.port)
+    async with two_sockets(kind) as sockets:
+        caller = Leg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = Leg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
         try:
-            yield Legs(caller, callee, ports)
+            yield Legs(caller, callee, sockets)
         finally:
             await caller.close()
             await callee.close()
@@ -169,6 +169,6 @@ class Stranger:
         port: int = self._socket.getsockname()[1]
         return port
 
-    def send(self, datagram: bytes, to: OverlayPort) -> None:
-        """Send a datagram to a call's port."""
+    def send(self, datagram: bytes, to: OverlaySocket) -> None:
+        """Send a datagram to a call's socket."""
         self._socket.sendto(datagram, (str(to.local), to.port))

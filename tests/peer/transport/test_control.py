@@ -102,8 +102,8 @@ async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_i
         legs.caller.control.send(Ping(1))
         await received(legs.callee, 1)
         await legs.caller.control.drain()
-        port, lost = legs.ports.caller, []
-        send = port.send
+        sock, lost = legs.sockets.caller, []
+        send = sock.send
 
         def lose_two(datagram: bytes, remote_port: int) -> None:
             if len(lost) < 2:
@@ -111,7 +111,7 @@ async def test_what_gets_lost_while_somebody_waits_for_it_is_sent_again_before_i
             else:
                 send(datagram, remote_port)
 
-        monkeypatch.setattr(port, "send", lose_two)
+        monkeypatch.setattr(sock, "send", lose_two)
         legs.caller.control.send(Bye("hung up"))
         async with asyncio.timeout(BYE_SECONDS):
             await legs.caller.control.drain()

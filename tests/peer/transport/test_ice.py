@@ -13,9 +13,9 @@ from aioice.ice import StunProtocol
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.ice import MAX_WAITING, OverlayConnection, host_candidate
-from peer.transport.udp_socket import OverlayPort, Refusal
+from peer.transport.udp_socket import OverlaySocket, Refusal
 from shared.secrets.handshake import Role
-from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Ports, Stranger, one_link_handshake, two_ports
+from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Sockets, Stranger, one_link_handshake, two_sockets
 
 
 @dataclass(slots=True)
@@ -24,21 +24,21 @@ class Connections:
 
     caller: OverlayConnection
     callee: OverlayConnection
-    ports: Ports
+    sockets: Sockets
 
 
-def made(port: OverlayPort, role: Role, kind: type[OverlayConnection] = OverlayConnection) -> OverlayConnection:
+def made(sock: OverlaySocket, role: Role, kind: type[OverlayConnection] = OverlayConnection) -> OverlayConnection:
     handshake = one_link_handshake(role)
-    return kind(port, controlling=role is Role.CALLER, local=handshake.local_ice, remote=handshake.remote_ice)
+    return kind(sock, controlling=role is Role.CALLER, local=handshake.local_ice, remote=handshake.remote_ice)
 
 
 @asynccontextmanager
 async def two_connections() -> AsyncIterator[Connections]:
-    async with two_ports() as ports, asyncio.timeout(PATIENCE):
-        caller, callee = made(ports.caller, Role.CALLER), made(ports.callee, Role.CALLEE)
-        await callee.add_remote_candidate(host_candidate(ports.callee.remote, ports.caller.port))
+    async with two_sockets() as sockets, asyncio.timeout(PATIENCE):
+        caller, callee = made(sockets.caller, Role.CALLER), made(sockets.callee, Role.CALLEE)
+        await callee.add_remote_candidate(host_candidate(sockets.callee.remote, sockets.caller.port))
         try:
-            yield Connections(caller, callee, ports)
+            yield Connections(caller, callee, sockets)
         finally:
             await caller.close()
             await callee.close()
@@ -60,9 +60,9 @@ async def test_checks_that_came_before_connect_are_not_lost() -> None:
             noticed.set()
 
     noticed = asyncio.Event()
-    async with two_ports() as ports, asyncio.timeout(PATIENCE):
-        caller, callee = made(ports.caller, Role.CALLER, Noticing), made(ports.callee, Role.CALLEE)
-        await callee.add_remote_candidate(host_candidate(ports.callee.remote, ports.caller.port))
+    async with two_sockets() as sockets, asyncio.timeout(PATIENCE):
+        caller, callee = made(sockets.caller, Role.CALLER, Noticing), made(sockets.callee, Role.CALLEE)
+        await callee.add_remote_candidate(host_candidate(sockets.callee.remote, sockets.caller.port))
         dialling = asyncio.create_task(callee.connect())
         await noticed.wait()
         await caller.connect()
@@ -72,11 +72,11 @@ async def test_checks_that_came_before_connect_are_not_lost() -> None:
 
 
 async def test_a_port_learned_while_connecting_is_dialled_at_once() -> None:
-    async with two_ports() as ports, asyncio.timeout(PATIENCE):
-        caller, callee = made(ports.caller, Role.CALLER), made(ports.callee, Role.CALLEE)
+    async with two_sockets() as sockets, asyncio.timeout(PATIENCE):
+        caller, callee = made(sockets.caller, Role.CALLER), made(sockets.callee, Role.CALLEE)
         connecting = asyncio.gather(caller.connect(), callee.connect())
         await asyncio.sleep(0)
-        await callee.add_remote_candidate(host_candidate(ports.callee.remote, ports.caller.port))
+        await callee.add_remote_candidate(host_candidate(sockets.callee.remote, sockets.caller.port))
         await connecting
         await caller.close()
         await callee.close()
@@ -143,7 +143,7 @@ async def test_two_neighbours_with_the_right_credentials_get_one_connection() ->
         await ends.caller.add_remote_candidate(host_candidate(loopback_address(BEN), neighbour.port))
         await asyncio.gather(ends.caller.connect(), ends.callee.connect())
         # The one that answers; the check to the other one is given up.
-        assert ends.caller.remote_address == (str(loopback_address(BEN)), ends.ports.callee.port)
+        assert ends.caller.remote_address == (str(loopback_address(BEN)), ends.sockets.callee.port)
         assert all(pair.task is None or pair.task.cancelling() for pair in ends.caller._check_list)
 
 
@@ -152,7 +152,7 @@ async def test_what_nobody_reads_does_not_fill_the_memory() -> None:
         await asyncio.gather(ends.caller.connect(), ends.callee.connect())
         for _ in range(MAX_WAITING + 10):
             ends.caller.data_received(b"\x80", 1)
-        assert ends.ports.caller.counters.refused == {Refusal.OVERRUN: 10}
+        assert ends.sockets.caller.counters.refused == {Refusal.OVERRUN: 10}
 
 
 async def test_nothing_is_gathered() -> None:

@@ -22,7 +22,7 @@ from aiortc.mediastreams import MediaStreamError
 from peer.overlay.loopback import loopback_address
 from peer.transport.ice import FOUNDATION
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import MAX_DATAGRAM, OverlayPort, Refusal
+from peer.transport.udp_socket import MAX_DATAGRAM, OverlaySocket, Refusal
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.messages import Bye, Ping
 from shared.node_id import NodeId
@@ -39,7 +39,7 @@ from tests.peer.pair import (
     one_link_handshake,
     together,
     two_legs,
-    two_ports,
+    two_sockets,
 )
 from tests.peer.sockets import own_sockets
 
@@ -52,21 +52,21 @@ async def test_one_link_connects_a_caller_that_does_not_know_the_callees_port() 
         assert (
             legs.caller.remote_address
             == legs.callee.local_address
-            == (str(loopback_address(BEN)), legs.ports.callee.port)
+            == (str(loopback_address(BEN)), legs.sockets.callee.port)
         )
         assert (
             legs.callee.remote_address
             == legs.caller.local_address
-            == (str(loopback_address(ANNA)), legs.ports.caller.port)
+            == (str(loopback_address(ANNA)), legs.sockets.caller.port)
         )
 
 
 async def test_first_contact_connects_when_both_know_the_others_port() -> None:
-    async with two_ports() as ports:
-        caller, callee = FirstContact.of(ports.caller.port).answered(ports.callee.port)
+    async with two_sockets() as sockets:
+        caller, callee = FirstContact.of(sockets.caller.port).answered(sockets.callee.port)
         legs = (
-            Leg(ports.caller, caller, remote_port=ports.callee.port),
-            Leg(ports.callee, callee, remote_port=ports.caller.port),
+            Leg(sockets.caller, caller, remote_port=sockets.callee.port),
+            Leg(sockets.callee, callee, remote_port=sockets.caller.port),
         )
         await together(*legs)
         assert legs[0].exported == legs[1].exported
@@ -75,7 +75,7 @@ async def test_first_contact_connects_when_both_know_the_others_port() -> None:
 
 
 async def test_a_caller_that_reads_the_response_late_connects_at_once() -> None:
-    async with two_ports() as ports:
+    async with two_sockets() as sockets:
         third_refusal = asyncio.get_running_loop().create_future()
 
         class Counting(Counter[str]):
@@ -84,15 +84,15 @@ async def test_a_caller_that_reads_the_response_late_connects_at_once() -> None:
                 if refusal == Refusal.EARLY and count == 3:
                     third_refusal.set_result(None)
 
-        ports.caller.counters.refused = Counting()
-        caller_handshake, callee_handshake = FirstContact.of(ports.caller.port).answered(ports.callee.port)
-        callee = Leg(ports.callee, callee_handshake, remote_port=ports.caller.port)
+        sockets.caller.counters.refused = Counting()
+        caller_handshake, callee_handshake = FirstContact.of(sockets.caller.port).answered(sockets.callee.port)
+        callee = Leg(sockets.callee, callee_handshake, remote_port=sockets.caller.port)
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
             group.create_task(callee.connect())
             # The callee dials 0, 0.5 and 1.5 seconds after its start, unheard, and would again after 3.5.
             await third_refusal
             started = time.monotonic()
-            caller = Leg(ports.caller, caller_handshake, remote_port=ports.callee.port)
+            caller = Leg(sockets.caller, caller_handshake, remote_port=sockets.callee.port)
             await caller.connect()
         assert time.monotonic() - started < 1
         await caller.close()
@@ -100,23 +100,23 @@ async def test_a_caller_that_reads_the_response_late_connects_at_once() -> None:
 
 
 async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing() -> None:
-    async with two_ports() as ports, Stranger.at(loopback_address(BEN)) as forger:
-        contact = FirstContact.of(ports.caller.port)
-        true_caller, callee = contact.answered(ports.callee.port)
+    async with two_sockets() as sockets, Stranger.at(loopback_address(BEN)) as forger:
+        contact = FirstContact.of(sockets.caller.port)
+        true_caller, callee = contact.answered(sockets.callee.port)
         # One forger knows another port of the same node, one writes the very port of the true response.
         elsewhere, _ = contact.answered(forger.port, seed=b"forged 1")
-        same_port, _ = contact.answered(ports.callee.port, seed=b"forged 2")
+        same_port, _ = contact.answered(sockets.callee.port, seed=b"forged 2")
         attempts = [
-            Leg(ports.caller, elsewhere, remote_port=forger.port),
-            Leg(ports.caller, same_port, remote_port=ports.callee.port),
+            Leg(sockets.caller, elsewhere, remote_port=forger.port),
+            Leg(sockets.caller, same_port, remote_port=sockets.callee.port),
         ]
         async with asyncio.timeout(PATIENCE):
             tries = [asyncio.create_task(leg.connect()) for leg in attempts]
             # They are on their way before the true response is read.
             await forger.hear()
             legs = (
-                Leg(ports.caller, true_caller, remote_port=ports.callee.port),
-                Leg(ports.callee, callee, remote_port=ports.caller.port),
+                Leg(sockets.caller, true_caller, remote_port=sockets.callee.port),
+                Leg(sockets.callee, callee, remote_port=sockets.caller.port),
             )
             await together(*legs)
             assert not any(attempt.done() for attempt in tries)
@@ -137,12 +137,12 @@ async def test_forged_responses_are_tried_beside_the_true_one_and_cost_nothing()
 async def test_somebody_with_another_certificate_is_refused_and_notices(
     refusing: Role, pin: Fingerprint | PublicKeyPin
 ) -> None:
-    async with two_ports() as ports:
+    async with two_sockets() as sockets:
         handshakes = {role: one_link_handshake(role) for role in Role}
         handshakes[refusing] = dataclasses.replace(handshakes[refusing], remote_pin=pin)
         legs = {
-            Role.CALLER: Leg(ports.caller, handshakes[Role.CALLER], remote_port=None),
-            Role.CALLEE: Leg(ports.callee, handshakes[Role.CALLEE], remote_port=ports.caller.port),
+            Role.CALLER: Leg(sockets.caller, handshakes[Role.CALLER], remote_port=None),
+            Role.CALLEE: Leg(sockets.callee, handshakes[Role.CALLEE], remote_port=sockets.caller.port),
         }
         other = asyncio.create_task(legs[refusing.other].connect())
         async with asyncio.timeout(PATIENCE):
@@ -160,8 +160,8 @@ async def test_somebody_with_another_certificate_is_refused_and_notices(
             await leg.close()
 
 
-class RecordingPort(OverlayPort):
-    """A port that keeps what it sends, for whoever wants to send it again."""
+class RecordingSocket(OverlaySocket):
+    """A socket that keeps what it sends, so that it can be sent again."""
 
     def __init__(self, local: IPv4Address | IPv6Address, remote: IPv4Address | IPv6Address) -> None:
         super().__init__(local, remote)
@@ -173,12 +173,12 @@ class RecordingPort(OverlayPort):
 
 
 @contextlib.asynccontextmanager
-async def recorded_call() -> AsyncIterator[tuple[Leg, Leg, OverlayPort, list[bytes]]]:
-    """A connected call; the caller's port, and everything that the callee has sent to it: checks, DTLS and SRTP."""
+async def recorded_call() -> AsyncIterator[tuple[Leg, Leg, OverlaySocket, list[bytes]]]:
+    """A connected call; the caller's socket, and everything that the callee has sent to it: checks, DTLS and SRTP."""
     anna, ben = loopback_address(ANNA), loopback_address(BEN)
-    to_caller = await OverlayPort.open(anna, ben, interface="lo")
-    to_callee = await RecordingPort.open(ben, anna, interface="lo")
-    assert isinstance(to_callee, RecordingPort)
+    to_caller = await OverlaySocket.open(anna, ben, interface="lo")
+    to_callee = await RecordingSocket.open(ben, anna, interface="lo")
+    assert isinstance(to_callee, RecordingSocket)
     caller = Leg(to_caller, one_link_handshake(Role.CALLER), remote_port=None)
     callee = Leg(to_callee, one_link_handshake(Role.CALLEE), remote_port=to_caller.port)
     await together(caller, callee)
@@ -210,16 +210,16 @@ async def still_talking(caller: Leg, callee: Leg) -> None:
     ],
 )
 async def test_a_copy_of_the_whole_call_from_elsewhere_changes_nothing(attacker: NodeId, refusal: Refusal) -> None:
-    async with recorded_call() as (caller, callee, port, recorded):
+    async with recorded_call() as (caller, callee, sock, recorded):
         assert {datagram[0] >> 6 for datagram in recorded} == {0, 2}, "checks and DTLS, and SRTP"
         heard = caller.last_heard
         async with Stranger.at(loopback_address(attacker)) as eve:
-            before = port.counters.refused.total()
+            before = sock.counters.refused.total()
             for datagram in recorded:
-                eve.send(datagram, port)
+                eve.send(datagram, sock)
             await still_talking(caller, callee)
-            assert port.counters.refused.total() == before + len(recorded)
-            assert port.counters.refused[refusal]
+            assert sock.counters.refused.total() == before + len(recorded)
+            assert sock.counters.refused[refusal]
             assert eve.heard.empty()
         assert caller.counters.audio.packets == 1
         assert caller.remote_address == callee.local_address
@@ -227,25 +227,25 @@ async def test_a_copy_of_the_whole_call_from_elsewhere_changes_nothing(attacker:
 
 
 async def test_a_call_survives_every_datagram_of_its_own_again_and_damaged() -> None:
-    async with recorded_call() as (caller, callee, port, recorded):
-        assert isinstance(callee._port, RecordingPort)
+    async with recorded_call() as (caller, callee, sock, recorded):
+        assert isinstance(callee._socket, RecordingSocket)
         for datagram in recorded:
-            callee._port.send(datagram, port.port)
-            callee._port.send(bytes((datagram[0],)), port.port)
-            callee._port.send(datagram[:-1] + bytes((datagram[-1] ^ 1,)), port.port)
+            callee._socket.send(datagram, sock.port)
+            callee._socket.send(bytes((datagram[0],)), sock.port)
+            callee._socket.send(datagram[:-1] + bytes((datagram[-1] ^ 1,)), sock.port)
         await still_talking(caller, callee)
         assert caller.counters.audio.packets == 1
 
 
 async def test_empty_and_huge_datagrams_do_not_end_a_call() -> None:
     async with connected() as legs:
-        assert legs.ports.callee._transport is not None
-        bound = legs.ports.callee._transport.get_extra_info("socket")
+        assert legs.sockets.callee._transport is not None
+        bound = legs.sockets.callee._transport.get_extra_info("socket")
         with socket.fromfd(bound.fileno(), socket.AF_INET, socket.SOCK_DGRAM) as same:
             for size in (0, MAX_DATAGRAM + 1, 65507):
                 same.sendto(bytes(size), legs.caller.local_address)
         await still_talking(legs.caller, legs.callee)
-        assert legs.ports.caller.counters.refused == {Refusal.EMPTY: 1, Refusal.OVERSIZED: 2}
+        assert legs.sockets.caller.counters.refused == {Refusal.EMPTY: 1, Refusal.OVERSIZED: 2}
 
 
 async def test_the_next_epoch_connects_over_the_same_ports() -> None:
@@ -253,8 +253,8 @@ async def test_the_next_epoch_connects_over_the_same_ports() -> None:
         await legs.caller.close()
         await legs.callee.close()
         again = (
-            Leg(legs.ports.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=legs.ports.callee.port),
-            Leg(legs.ports.callee, epoch(b"s" * 32, 1, Role.CALLEE), remote_port=legs.ports.caller.port),
+            Leg(legs.sockets.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=legs.sockets.callee.port),
+            Leg(legs.sockets.callee, epoch(b"s" * 32, 1, Role.CALLEE), remote_port=legs.sockets.caller.port),
         )
         await together(*again)
         for leg in again:
@@ -274,11 +274,11 @@ async def test_both_sides_export_the_same_secret_and_every_leg_another() -> None
 async def test_the_credentials_of_an_epoch_do_not_give_the_keys_of_its_connection() -> None:
     exported = []
     for _ in range(2):
-        async with two_ports() as ports:
+        async with two_sockets() as sockets:
             # All that is on the disk while a call is up is this secret and the epoch's number.
             both = (
-                Leg(ports.caller, epoch(b"s" * 32, 7, Role.CALLER), remote_port=ports.callee.port),
-                Leg(ports.callee, epoch(b"s" * 32, 7, Role.CALLEE), remote_port=ports.caller.port),
+                Leg(sockets.caller, epoch(b"s" * 32, 7, Role.CALLER), remote_port=sockets.callee.port),
+                Leg(sockets.callee, epoch(b"s" * 32, 7, Role.CALLEE), remote_port=sockets.caller.port),
             )
             await together(*both)
             exported.append(both[0].exported)
@@ -312,8 +312,8 @@ async def test_a_call_opens_no_socket_but_its_port() -> None:
     before = own_sockets()
     async with two_legs() as legs:
         ours = {
-            ("udp", loopback_address(ANNA), legs.ports.caller.port),
-            ("udp", loopback_address(BEN), legs.ports.callee.port),
+            ("udp", loopback_address(ANNA), legs.sockets.caller.port),
+            ("udp", loopback_address(BEN), legs.sockets.callee.port),
         }
         assert own_sockets() - before == ours
         await together(legs.caller, legs.callee)
@@ -349,7 +349,7 @@ async def test_the_end_of_one_leg_is_noticed_by_the_other() -> None:
 
 async def test_the_loss_of_the_port_ends_the_leg() -> None:
     async with connected() as legs, asyncio.timeout(PATIENCE):
-        legs.ports.caller.close()
+        legs.sockets.caller.close()
         await legs.caller.closed.wait()
         assert [message async for message in legs.caller.control] == []
 
@@ -359,7 +359,7 @@ async def test_a_silent_path_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.0)
     monkeypatch.setattr(ice, "CONSENT_FAILURES", 1)
     async with connected() as legs, asyncio.timeout(PATIENCE):
-        legs.ports.callee.release(legs.callee._connection._share)
+        legs.sockets.callee.release(legs.callee._connection._share)
         await legs.caller.closed.wait()
         assert not legs.caller.connected
 
@@ -382,7 +382,7 @@ async def test_a_leg_that_never_connected_can_be_closed() -> None:
         with pytest.raises(LocalProtocolError):
             await legs.caller.connect()
         # Its credentials are free again.
-        await Leg(legs.ports.caller, one_link_handshake(Role.CALLER), remote_port=None).close()
+        await Leg(legs.sockets.caller, one_link_handshake(Role.CALLER), remote_port=None).close()
 
 
 async def test_closing_ends_an_attempt_to_connect() -> None:
@@ -398,10 +398,10 @@ async def test_closing_the_port_ends_an_attempt_to_connect_and_the_next_one() ->
     async with two_legs() as legs, asyncio.timeout(PATIENCE):
         attempt = asyncio.create_task(legs.caller.connect())
         await asyncio.sleep(0)
-        legs.ports.caller.close()
+        legs.sockets.caller.close()
         with pytest.raises(LegFailed):
             await attempt
-        late = Leg(legs.ports.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=None)
+        late = Leg(legs.sockets.caller, epoch(b"s" * 32, 1, Role.CALLER), remote_port=None)
         with pytest.raises(LegFailed):
             await late.connect()
         await late.close()
@@ -437,9 +437,9 @@ async def nothing_left(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("first", list(Role))
 async def test_a_closed_call_leaves_nothing(first: Role, caplog: pytest.LogCaptureFixture) -> None:
-    async with nothing_left(caplog), two_ports() as ports:
-        caller = Leg(ports.caller, one_link_handshake(Role.CALLER), remote_port=None)
-        callee = Leg(ports.callee, one_link_handshake(Role.CALLEE), remote_port=ports.caller.port)
+    async with nothing_left(caplog), two_sockets() as sockets:
+        caller = Leg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = Leg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
         legs = (caller, callee)
         tracks = [await leg.receive(kind) for leg in legs for kind in ("audio", "video")]
         await together(*legs)

@@ -12,8 +12,8 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, is_rtcp
 from av import AudioFrame, VideoFrame
 
+from peer.transport.decoder import TRACK_FRAMES, DecodedTrack
 from peer.transport.leg import Leg
-from peer.transport.ortc import TRACK_FRAMES, DecodedTrack
 from shared.errors import LocalProtocolError
 from shared.media import Media
 from tests.peer.pair import PATIENCE, connected, together, two_legs
@@ -125,7 +125,7 @@ async def test_a_tap_that_fails_is_taken_off_and_the_call_goes_on(caplog: pytest
         await legs.caller.send_rtp(rtp(2))
         await tap.done()
         assert legs.callee.connected
-    assert [record.levelname for record in caplog.records if record.name == "peer.transport.ortc"] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if record.name == "peer.transport.dtls"] == ["ERROR"]
 
 
 @pytest.mark.parametrize("packet", [b"", b"\x80", b"\x80\x6f", bytes(100), b"\x80\xc8\x00"])

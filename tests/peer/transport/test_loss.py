@@ -11,16 +11,16 @@ from aiortc.rtcsctptransport import Chunk, InitAckChunk, InitChunk
 from OpenSSL import SSL
 
 from peer.overlay import Address
-from peer.transport import ice, ortc
+from peer.transport import dtls, ice
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import OverlayPort
+from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed
 from shared.messages import Hello
 from tests.peer.pair import PATIENCE, together, two_legs
 
 
-class LossyPort(OverlayPort):
-    """A port that loses some of what it sends."""
+class LossySocket(OverlaySocket):
+    """A socket that loses some of what it sends."""
 
     def __init__(self, local: Address, remote: Address) -> None:
         super().__init__(local, remote)
@@ -36,34 +36,34 @@ class LossyPort(OverlayPort):
             super().send(datagram, remote_port)
 
 
-class LosesFirstOfEveryFlight(LossyPort):
+class LosesFirstOfEveryFlight(LossySocket):
     """Of every datagram of a DTLS handshake only the second copy arrives."""
 
     def loses(self, datagram: bytes) -> bool:
         return 20 <= datagram[0] <= 22 and self.copies[datagram] < 2
 
 
-class LosesChecks(LossyPort):
+class LosesChecks(LossySocket):
     """Only the sixth copy of a check arrives: after 15.5 seconds, if the wait is doubled from half a second on."""
 
     def loses(self, datagram: bytes) -> bool:
         return datagram[:2] == b"\x00\x01" and self.copies[datagram] < 6
 
 
-class LosesHandshakes(LossyPort):
+class LosesHandshakes(LossySocket):
     def loses(self, datagram: bytes) -> bool:
         return 20 <= datagram[0] <= 22
 
 
-class LosesThirty(LossyPort):
-    """Three packets of ten are lost; each port has its own way to do so, the same in every run."""
+class LosesThirty(LossySocket):
+    """Three packets of ten are lost; each socket has its own way to do so, the same in every run."""
 
-    ports = 0
+    sockets = 0
 
     def __init__(self, local: Address, remote: Address) -> None:
         super().__init__(local, remote)
-        LosesThirty.ports += 1
-        self._random = random.Random(LosesThirty.ports)
+        LosesThirty.sockets += 1
+        self._random = random.Random(LosesThirty.sockets)
 
     def loses(self, datagram: bytes) -> bool:
         return self._random.random() < 0.3
@@ -73,7 +73,7 @@ class LosesThirty(LossyPort):
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies follow each other quickly; the order of things is what counts."""
     monkeypatch.setattr(ice, "CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(ortc, "FLIGHT_SECONDS", 0.02)
+    monkeypatch.setattr(dtls, "FLIGHT_SECONDS", 0.02)
 
 
 @pytest.mark.usefixtures("soon")
@@ -101,8 +101,8 @@ async def test_once_both_sides_are_up_the_handshake_is_not_repeated() -> None:
 
 
 def handshakes(leg: Leg) -> int:
-    assert isinstance(leg._port, LossyPort)
-    return sum(count for datagram, count in leg._port.copies.items() if datagram[0] in ortc.FLIGHT_RECORDS)
+    assert isinstance(leg._socket, LossySocket)
+    return sum(count for datagram, count in leg._socket.copies.items() if datagram[0] in dtls.FLIGHT_RECORDS)
 
 
 async def test_both_answers_to_the_openings_of_the_control_channel_may_be_lost() -> None:
@@ -146,7 +146,7 @@ async def greeted(*legs: Leg) -> bool:
 
 
 async def test_where_three_packets_of_ten_are_lost_calls_connect_within_seconds() -> None:
-    LosesThirty.ports = 0
+    LosesThirty.sockets = 0
 
     async def call() -> None:
         async with two_legs(LosesThirty) as legs:

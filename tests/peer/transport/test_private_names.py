@@ -1,7 +1,7 @@
 """Names of aioice and aiortc that they promise nothing about and that we use all the same.
 
-Their next release may drop any of them. This test then says which, before a call does in a stranger way. What is in
-the list is used in peer/transport/ice.py and peer/transport/ortc.py only.
+Their next release may drop any of them. This test then says which, and in which of our files it is used, before a
+call fails in a stranger way. Each file has a list, and only the file in whose list a name is may use it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from peer.transport.ice import host_candidate
 from tests.peer.pair import ANNA
 
 PEER = Path(__file__).parents[3] / "peer"
-OUR_FILES = [PEER / "transport" / "ice.py", PEER / "transport" / "ortc.py"]
+ICE = PEER / "transport" / "ice.py"
+DTLS = PEER / "transport" / "dtls.py"
+SCTP = PEER / "transport" / "sctp.py"
+DECODER = PEER / "transport" / "decoder.py"
 
 MODULES = {
     aioice.ice: ["ICE_COMPLETED", "ICE_FAILED", "CandidatePair", "ConnectionEvent", "StunProtocol"],
@@ -34,72 +37,80 @@ MODULES = {
     aiortc.rtcsctptransport: ["SCTP_RTO_MIN", "Chunk", "DataChunk", "InitChunk", "SackChunk", "serialize_packet"],
 }
 
-PRIVATE = {
-    Connection: [
-        "_add_remote_candidate",
-        "_check_list",
-        "_check_list_done",
-        "_check_list_state",
-        "_closing",
-        "_early_checks",
-        "_early_checks_done",
-        "_local_candidates",
-        "_nominated",
-        "_protocols",
-        "_query_consent_task",
-        "_queue",
-        "_remote_candidates",
-        "_valid_username",
-        # Without an underscore and without documentation.
-        "check_incoming",
-        "check_start_task",
-        "data_received",
-        "protocol_lost",
-        "query_consent",
-        "request_received",
-    ],
-    StunProtocol: ["close", "connection_lost", "request", "send_data", "send_stun", "transactions"],
-    CandidatePair: ["remote_addr", "state", "task"],
-    RTCIceGatherer: ["_connection"],
-    RTCIceTransport: ["_recv", "_send"],
-    RTCDtlsTransport: [
-        "_handle_rtcp_data",
-        "_handle_rtp_data",
-        "_rtp_router",
-        "_send_data",
-        "_send_rtp",
-        "_set_role",
-        "_set_state",
-        "_ssl",
-        "_task",
-        "_validate_peer_identity",
-        "_write_ssl",
-    ],
-    RTCSctpTransport: [
-        "_advertised_rwnd",
-        "_data_channel_queue",
-        "_handle_data",
-        "_outbound_queue",
-        "_receive_data_chunk",
-        "_receive_sack_chunk",
-        "_rto",
-        "_sack_misordered",
-        "_send_chunk",
-        "_sent_queue",
-        "_t1_expired",
-        "_t1_failures",
-        "_t3_cancel",
-        "_t3_expired",
-        "_t3_handle",
-    ],
-    RTCRtpReceiver: [
-        "_RTCRtpReceiver__decoder_queue",
-        "_handle_disconnect",
-        "_handle_rtcp_packet",
-        "_set_rtcp_ssrc",
-        "_track",
-    ],
-    RemoteStreamTrack: ["_queue"],
+PRIVATE: dict[Path, dict[type, list[str]]] = {
+    ICE: {
+        Connection: [
+            "_add_remote_candidate",
+            "_check_list",
+            "_check_list_done",
+            "_check_list_state",
+            "_closing",
+            "_early_checks",
+            "_early_checks_done",
+            "_local_candidates",
+            "_nominated",
+            "_protocols",
+            "_query_consent_task",
+            "_queue",
+            "_remote_candidates",
+            "_valid_username",
+            # Without an underscore and without documentation.
+            "check_incoming",
+            "check_start_task",
+            "data_received",
+            "protocol_lost",
+            "query_consent",
+            "request_received",
+        ],
+        StunProtocol: ["close", "connection_lost", "request", "send_data", "send_stun", "transactions"],
+        CandidatePair: ["remote_addr", "state", "task"],
+        RTCIceGatherer: ["_connection"],
+    },
+    DTLS: {
+        RTCIceTransport: ["_recv", "_send"],
+        RTCDtlsTransport: [
+            "_handle_rtcp_data",
+            "_handle_rtp_data",
+            "_rtp_router",
+            "_send_data",
+            "_send_rtp",
+            "_set_role",
+            "_set_state",
+            "_ssl",
+            "_task",
+            "_validate_peer_identity",
+            "_write_ssl",
+        ],
+    },
+    SCTP: {
+        RTCSctpTransport: [
+            "_advertised_rwnd",
+            "_data_channel_queue",
+            "_handle_data",
+            "_outbound_queue",
+            "_receive_data_chunk",
+            "_receive_sack_chunk",
+            "_rto",
+            "_sack_misordered",
+            "_send_chunk",
+            "_sent_queue",
+            "_t1_expired",
+            "_t1_failures",
+            "_t3_cancel",
+            "_t3_expired",
+            "_t3_handle",
+        ],
+    },
+    DECODER: {
+        RTCRtpReceiver: [
+            "_RTCRtpReceiver__decoder_queue",
+            "_handle_disconnect",
+            "_handle_rtcp_packet",
+            "_set_rtcp_ssrc",
+            "_track",
+        ],
+        RemoteStreamTrack: ["_queue"],
+    },
 }
 
 
@@ -131,11 +142,13 @@ def test_the_libraries_are_of_the_version_that_the_list_was_made_for(library: st
 
 
 async def test_every_private_name_is_still_there() -> None:
+    made = one_of_each()
     gone = [
-        f"{kind.__module__}.{kind.__qualname__}.{name}"
-        for kind, thing in one_of_each().items()
-        for name in PRIVATE[kind]
-        if not hasattr(thing, name)
+        f"{kind.__module__}.{kind.__qualname__}.{name}, used in {path.name}"
+        for path, kinds in PRIVATE.items()
+        for kind, names in kinds.items()
+        for name in names
+        if not hasattr(made[kind], name)
     ]
     gone += [
         f"{module.__name__}.{name}" for module, names in MODULES.items() for name in names if not hasattr(module, name)
@@ -143,23 +156,31 @@ async def test_every_private_name_is_still_there() -> None:
     assert not gone
 
 
-async def test_the_list_is_complete_and_nothing_in_it_is_needless() -> None:
-    theirs = {name for thing in one_of_each().values() for name in dir(thing) if is_private(name)}
-    used = set().union(*map(private_names, OUR_FILES))
-    listed = {name for names in PRIVATE.values() for name in names if is_private(name)}
-    # RTCIceTransport takes it of whatever connection it is given.
-    assert used & theirs == listed - {"_recv"}
+@pytest.mark.parametrize("path", PRIVATE, ids=lambda path: path.stem)
+async def test_the_list_of_a_file_is_complete_and_nothing_in_it_is_needless(path: Path) -> None:
+    used = private_names(path) & all_of_theirs()
+    # RTCIceTransport takes `_recv` of any connection that it is given.
+    assert used == listed(path) - {"_recv"}
 
 
 async def test_no_other_file_uses_one() -> None:
-    theirs = {name for thing in one_of_each().values() for name in dir(thing) if is_private(name)}
     elsewhere = {
         f"{path.relative_to(PEER)}: {name}"
         for path in PEER.rglob("*.py")
-        if path not in OUR_FILES
-        for name in foreign_private_names(path) & theirs
+        for name in foreign_private_names(path) & all_of_theirs()
+        if path not in PRIVATE or name not in listed(path)
     }
     assert not elsewhere
+
+
+def all_of_theirs() -> set[str]:
+    """Every private name of the objects that we use private names of."""
+    return {name for thing in one_of_each().values() for name in dir(thing) if is_private(name)}
+
+
+def listed(path: Path) -> set[str]:
+    """The private names that a file may use."""
+    return {name for names in PRIVATE[path].values() for name in names if is_private(name)}
 
 
 def is_private(name: str) -> bool:

@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
-from peer.transport.udp_socket import MAX_DATAGRAM, QUIET_SECONDS, OverlayPort, Refusal
+from peer.transport.udp_socket import MAX_DATAGRAM, QUIET_SECONDS, OverlaySocket, Refusal
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 from shared.messages import Ping
 from shared.secrets.handshake import Handshake, Role
 from tests.peer.own_namespace import in_own_namespace, ip
-from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Stranger, connected, one_link_handshake, two_ports
+from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Stranger, connected, one_link_handshake, two_sockets
 from tests.peer.sockets import own_sockets
 
 CALLER, CALLEE = one_link_handshake(Role.CALLER), one_link_handshake(Role.CALLEE)
 OUR_ADDRESS, THEIR_ADDRESS, EVES_ADDRESS = map(loopback_address, (ANNA, BEN, EVE))
 
 
-def connection(port: OverlayPort, handshake: Handshake) -> OverlayConnection:
+def connection(sock: OverlaySocket, handshake: Handshake) -> OverlayConnection:
     return OverlayConnection(
-        port,
+        sock,
         controlling=handshake.role is Role.CALLER,
         local=handshake.local_ice,
         remote=handshake.remote_ice,
@@ -47,65 +47,65 @@ def check(handshake: Handshake, *, password: str | None = None, **attributes: ob
 
 async def test_a_port_is_bound_to_the_own_overlay_address_only() -> None:
     before = own_sockets()
-    async with two_ports() as ports:
+    async with two_sockets() as sockets:
         assert own_sockets() - before == {
-            ("udp", OUR_ADDRESS, ports.caller.port),
-            ("udp", THEIR_ADDRESS, ports.callee.port),
+            ("udp", OUR_ADDRESS, sockets.caller.port),
+            ("udp", THEIR_ADDRESS, sockets.callee.port),
         }
     assert own_sockets() == before
 
 
 async def test_a_port_can_be_bound_again_with_the_same_number() -> None:
-    async with two_ports() as ports:
-        number = ports.caller.port
-    port = await OverlayPort.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", port=number)
-    assert port.port == number
-    port.close()
+    async with two_sockets() as sockets:
+        number = sockets.caller.port
+    sock = await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", port=number)
+    assert sock.port == number
+    sock.close()
 
 
 @asynccontextmanager
-async def waiting_caller() -> AsyncIterator[OverlayPort]:
+async def waiting_caller() -> AsyncIterator[OverlaySocket]:
     """A port with one connection on it that waits to be called."""
-    async with two_ports() as ports:
-        attempt = connection(ports.caller, CALLER)
-        yield ports.caller
+    async with two_sockets() as sockets:
+        attempt = connection(sockets.caller, CALLER)
+        yield sockets.caller
         await attempt.close()
 
 
-async def answer_to(neighbour: Stranger, request: stun.Message, port: OverlayPort) -> stun.Message:
+async def answer_to(neighbour: Stranger, request: stun.Message, sock: OverlaySocket) -> stun.Message:
     """Send a good check and wait for its answer. The kernel keeps the order, so all before it has been handled too."""
-    neighbour.send(bytes(request), port)
+    neighbour.send(bytes(request), sock)
     answer = stun.parse_message(await neighbour.hear())
     assert answer.transaction_id == request.transaction_id
     return answer
 
 
-async def refused_of(datagrams: list[bytes], port: OverlayPort) -> dict[str, int]:
+async def refused_of(datagrams: list[bytes], sock: OverlaySocket) -> dict[str, int]:
     """What is refused of datagrams that come from the other node."""
     async with Stranger.at(THEIR_ADDRESS) as neighbour:
         for datagram in datagrams:
-            neighbour.send(datagram, port)
-        answer = await answer_to(neighbour, check(CALLEE), port)
+            neighbour.send(datagram, sock)
+        answer = await answer_to(neighbour, check(CALLEE), sock)
         assert answer.message_class is stun.Class.RESPONSE
         assert neighbour.heard.empty()
-    return port.counters.refused
+    return sock.counters.refused
 
 
 async def test_datagrams_from_another_address_are_dropped_whatever_they_hold() -> None:
     datagrams = [b"", bytes(MAX_DATAGRAM + 1), b"\x16\xfe\xff", b"\x80\x6f", b"junk", bytes(check(CALLEE))]
-    async with waiting_caller() as port, Stranger.at(EVES_ADDRESS) as eve:
+    async with waiting_caller() as sock, Stranger.at(EVES_ADDRESS) as eve:
         for datagram in datagrams:
-            eve.send(datagram, port)
-        assert await refused_of([], port) == {Refusal.FOREIGN_ADDRESS: len(datagrams)}
-        assert port.counters.received_packets == port.counters.sent_packets == 1
+            eve.send(datagram, sock)
+        assert await refused_of([], sock) == {Refusal.FOREIGN_ADDRESS: len(datagrams)}
+        assert sock.counters.received_packets == sock.counters.sent_packets == 1
         assert eve.heard.empty()
 
 
 async def test_empty_and_huge_datagrams_are_dropped() -> None:
-    async with waiting_caller() as port:
-        refused = await refused_of([b"", bytes(MAX_DATAGRAM + 1), bytes(65507)], port)
+    async with waiting_caller() as sock:
+        refused = await refused_of([b"", bytes(MAX_DATAGRAM + 1), bytes(65507)], sock)
         assert refused == {Refusal.EMPTY: 1, Refusal.OVERSIZED: 2}
-        assert port.counters.received_packets == 1
+        assert sock.counters.received_packets == 1
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ async def test_empty_and_huge_datagrams_are_dropped() -> None:
     ],
 )
 async def test_a_check_without_the_right_credentials_gets_silence(request_: stun.Message) -> None:
-    async with waiting_caller() as port:
-        assert await refused_of([bytes(request_)], port) == {Refusal.UNAUTHENTICATED: 1}
+    async with waiting_caller() as sock:
+        assert await refused_of([bytes(request_)], sock) == {Refusal.UNAUTHENTICATED: 1}
 
 
 def another_method(request: stun.Message) -> stun.Message:
@@ -149,8 +149,8 @@ def signed(request: stun.Message) -> stun.Message:
 async def test_nothing_but_checks_is_served_even_with_the_right_credentials(
     change: Callable[[stun.Message], stun.Message],
 ) -> None:
-    async with waiting_caller() as port:
-        assert await refused_of([bytes(change(check(CALLEE)))], port) == {Refusal.UNEXPECTED: 1}
+    async with waiting_caller() as sock:
+        assert await refused_of([bytes(change(check(CALLEE)))], sock) == {Refusal.UNEXPECTED: 1}
 
 
 async def test_answers_and_media_that_nobody_waits_for_are_dropped() -> None:
@@ -158,18 +158,18 @@ async def test_answers_and_media_that_nobody_waits_for_are_dropped() -> None:
     answer.add_message_integrity(b"guess")
     indication = stun.Message(stun.Method.BINDING, stun.Class.INDICATION)
     datagrams = [bytes(answer), bytes(indication), b"\x16\xfe\xfd" + bytes(10), b"\x80" + bytes(20), b"GET / HTTP/1.1"]
-    async with waiting_caller() as port:
-        assert await refused_of(datagrams, port) == {Refusal.LATE: 1, Refusal.UNEXPECTED: 4}
+    async with waiting_caller() as sock:
+        assert await refused_of(datagrams, sock) == {Refusal.LATE: 1, Refusal.UNEXPECTED: 4}
 
 
 async def test_checks_are_taken_from_a_few_ports_of_the_other_node_only() -> None:
-    async with waiting_caller() as port, AsyncExitStack() as stack:
+    async with waiting_caller() as sock, AsyncExitStack() as stack:
         neighbours = [await stack.enter_async_context(Stranger.at(THEIR_ADDRESS)) for _ in range(MAX_REMOTE_PORTS + 1)]
         for neighbour in neighbours[:-1]:
-            await answer_to(neighbour, check(CALLEE), port)
-        neighbours[-1].send(bytes(check(CALLEE)), port)
-        await answer_to(neighbours[0], check(CALLEE), port)
-        assert port.counters.refused == {Refusal.UNEXPECTED: 1}
+            await answer_to(neighbour, check(CALLEE), sock)
+        neighbours[-1].send(bytes(check(CALLEE)), sock)
+        await answer_to(neighbours[0], check(CALLEE), sock)
+        assert sock.counters.refused == {Refusal.UNEXPECTED: 1}
         assert neighbours[-1].heard.empty()
 
 
@@ -197,11 +197,11 @@ STUN_WITH_ATTRIBUTES = st.builds(
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_datagram_raises(datagrams: list[bytes]) -> None:
     async def receive() -> None:
-        port = OverlayPort(OUR_ADDRESS, THEIR_ADDRESS)
-        attempt = connection(port, CALLER)
+        sock = OverlaySocket(OUR_ADDRESS, THEIR_ADDRESS)
+        attempt = connection(sock, CALLER)
         for datagram in datagrams:
-            port.datagram_received(datagram, (str(THEIR_ADDRESS), 5000))
-        assert port.counters.refused.total() == len(datagrams)
+            sock.datagram_received(datagram, (str(THEIR_ADDRESS), 5000))
+        assert sock.counters.refused.total() == len(datagrams)
         assert attempt.last_heard is None
         await attempt.close()
 
@@ -209,48 +209,48 @@ def test_no_datagram_raises(datagrams: list[bytes]) -> None:
 
 
 async def test_two_connections_of_a_call_cannot_have_the_same_credentials() -> None:
-    async with two_ports() as ports:
-        attempt = connection(ports.caller, CALLER)
+    async with two_sockets() as sockets:
+        attempt = connection(sockets.caller, CALLER)
         with pytest.raises(LocalProtocolError):
-            connection(ports.caller, CALLER)
+            connection(sockets.caller, CALLER)
         await attempt.close()
-        again = connection(ports.caller, CALLER)
+        again = connection(sockets.caller, CALLER)
         await again.close()
 
 
 async def test_a_port_that_is_left_drops_what_comes_late_and_closes_when_it_is_quiet() -> None:
-    async with waiting_caller() as port, Stranger.at(THEIR_ADDRESS) as neighbour:
-        leaving = asyncio.create_task(port.leave())
+    async with waiting_caller() as sock, Stranger.at(THEIR_ADDRESS) as neighbour:
+        leaving = asyncio.create_task(sock.leave())
         await asyncio.sleep(0)
         for datagram in (bytes(check(CALLEE)), b"\x80\x6f", b"", b"junk"):
-            neighbour.send(datagram, port)
+            neighbour.send(datagram, sock)
         await leaving
-        assert port.closed
-        assert port.counters.refused == {Refusal.LATE: 4}
-        assert port.counters.received_packets == port.counters.sent_packets == 0
+        assert sock.closed
+        assert sock.counters.refused == {Refusal.LATE: 4}
+        assert sock.counters.received_packets == sock.counters.sent_packets == 0
 
 
 async def test_a_port_that_is_left_does_not_wait_for_ever() -> None:
     async with (
-        waiting_caller() as port,
+        waiting_caller() as sock,
         Stranger.at(THEIR_ADDRESS) as neighbour,
         asyncio.timeout(5),
         asyncio.TaskGroup() as group,
     ):
-        group.create_task(port.leave())
-        while not port.closed:
-            neighbour.send(b"\x80\x6f", port)
+        group.create_task(sock.leave())
+        while not sock.closed:
+            neighbour.send(b"\x80\x6f", sock)
             await asyncio.sleep(QUIET_SECONDS / 4)
 
 
 async def test_closing_a_port_is_noticed_by_its_connections() -> None:
-    async with two_ports() as ports:
-        caller, callee = connection(ports.caller, CALLER), connection(ports.callee, CALLEE)
+    async with two_sockets() as sockets:
+        caller, callee = connection(sockets.caller, CALLER), connection(sockets.callee, CALLEE)
         async with asyncio.TaskGroup() as group:
             group.create_task(caller.connect())
             group.create_task(callee.connect())
-            await callee.add_remote_candidate(host_candidate(ports.callee.remote, ports.caller.port))
-        ports.caller.close()
+            await callee.add_remote_candidate(host_candidate(sockets.callee.remote, sockets.caller.port))
+        sockets.caller.close()
         with pytest.raises(ConnectionError):
             await caller.recv()
         await caller.send(b"\x80 into the void")
@@ -274,26 +274,26 @@ async def test_closing_a_port_is_noticed_by_its_connections() -> None:
 async def test_addresses_that_no_call_can_use_are_refused(local: str, remote: str) -> None:
     before = own_sockets()
     with pytest.raises(BadAddress):
-        await OverlayPort.open(ip_address(local), ip_address(remote), interface=None)
+        await OverlaySocket.open(ip_address(local), ip_address(remote), interface=None)
     assert own_sockets() == before
 
 
 async def test_a_missing_device_is_the_overlay_being_down() -> None:
     with pytest.raises(OverlayDown, match="mcc0"):
-        await OverlayPort.open(OUR_ADDRESS, THEIR_ADDRESS, interface="mcc0")
+        await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="mcc0")
 
 
 async def test_a_taken_port_is_a_known_error() -> None:
-    async with two_ports() as ports:
-        with pytest.raises(PortTaken, match=str(ports.caller.port)):
-            await OverlayPort.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", port=ports.caller.port)
+    async with two_sockets() as sockets:
+        with pytest.raises(PortTaken, match=str(sockets.caller.port)):
+            await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", port=sockets.caller.port)
 
 
 async def test_a_port_that_moves_keeps_its_number_and_its_connections() -> None:
     async with connected() as legs, asyncio.timeout(PATIENCE):
-        port, before = legs.ports.caller, own_sockets()
-        assert port.stands(port.local, port.remote, "lo")
-        await port.move(port.local, port.remote, "lo")
+        sock, before = legs.sockets.caller, own_sockets()
+        assert sock.stands(sock.local, sock.remote, "lo")
+        await sock.move(sock.local, sock.remote, "lo")
         assert own_sockets() == before
         legs.callee.control.send(Ping(1))
         legs.caller.control.send(Ping(2))
@@ -301,17 +301,17 @@ async def test_a_port_that_moves_keeps_its_number_and_its_connections() -> None:
 
 
 async def test_a_port_that_finds_its_device_gone_can_be_moved_again() -> None:
-    async with two_ports() as ports:
-        port, number = ports.caller, ports.caller.port
+    async with two_sockets() as sockets:
+        sock, number = sockets.caller, sockets.caller.port
         with pytest.raises(OverlayDown, match="mcc0"):
-            await port.move(port.local, port.remote, "mcc0")
-        assert port.closed
-        assert not port.stands(port.local, port.remote, "lo")
-        await port.move(port.local, port.remote, "lo")
-        assert (port.port, port.closed) == (number, False)
-        port.close()
-        await port.move(port.local, port.remote, "lo")
-        assert port.closed, "a port that was closed for good stays closed"
+            await sock.move(sock.local, sock.remote, "mcc0")
+        assert sock.closed
+        assert not sock.stands(sock.local, sock.remote, "lo")
+        await sock.move(sock.local, sock.remote, "lo")
+        assert (sock.port, sock.closed) == (number, False)
+        sock.close()
+        await sock.move(sock.local, sock.remote, "lo")
+        assert sock.closed, "a port that was closed for good stays closed"
 
 
 def test_a_port_at_another_address_or_on_a_device_that_was_made_anew_does_not_stand() -> None:
@@ -323,18 +323,18 @@ def test_a_port_at_another_address_or_on_a_device_that_was_made_anew_does_not_st
 
     async def work() -> None:
         bring_up()
-        port = await OverlayPort.open(here, there, interface="mcc0")
-        assert port.stands(here, there, "mcc0")
-        assert not port.stands(here, IPv4Address("10.83.0.3"), "mcc0")
+        sock = await OverlaySocket.open(here, there, interface="mcc0")
+        assert sock.stands(here, there, "mcc0")
+        assert not sock.stands(here, IPv4Address("10.83.0.3"), "mcc0")
         ip("link del mcc0")
-        assert not port.stands(here, there, "mcc0")
+        assert not sock.stands(here, there, "mcc0")
         bring_up()
-        assert not port.stands(here, there, "mcc0")
-        number = port.port
-        await port.move(here, there, "mcc0")
-        assert port.stands(here, there, "mcc0")
-        assert port.port == number
-        port.close()
+        assert not sock.stands(here, there, "mcc0")
+        number = sock.port
+        await sock.move(here, there, "mcc0")
+        assert sock.stands(here, there, "mcc0")
+        assert sock.port == number
+        sock.close()
 
     in_own_namespace(work)
 
@@ -346,44 +346,44 @@ async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -
         heard.append((username, made_with(CALLEE.remote_ice.password), made_with("x" * 24)))
         return username == "later"
 
-    async with waiting_caller() as port:
-        port.stray = stray
+    async with waiting_caller() as sock:
+        sock.stray = stray
         datagrams = [bytes(check(CALLEE, USERNAME=f"{name}:whoever")) for name in ("later", "nobody")]
-        assert await refused_of(datagrams, port) == {Refusal.LATE: 1, Refusal.UNAUTHENTICATED: 1}
+        assert await refused_of(datagrams, sock) == {Refusal.LATE: 1, Refusal.UNAUTHENTICATED: 1}
     assert heard == [("later", True, False), ("nobody", True, False)]
 
 
 async def test_what_comes_for_a_connection_that_was_lost_is_late_and_no_attack() -> None:
-    async with waiting_caller() as port:
-        port.after_loss = True
-        assert await refused_of([b"\x80\x6f" + bytes(30), b"\x16\xfe\xff"], port) == {Refusal.LATE: 2}
+    async with waiting_caller() as sock:
+        sock.after_loss = True
+        assert await refused_of([b"\x80\x6f" + bytes(30), b"\x16\xfe\xff"], sock) == {Refusal.LATE: 2}
 
 
 async def test_a_port_is_bound_to_its_device() -> None:
-    port = await OverlayPort.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo")
-    assert port._transport is not None
-    sock = port._transport.get_extra_info("socket")
-    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
-    port.close()
+    sock = await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo")
+    assert sock._transport is not None
+    bound = sock._transport.get_extra_info("socket")
+    assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
+    sock.close()
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
 async def test_the_other_node_is_recognised_by_its_ipv6_address_too() -> None:
     here = IPv6Address("::1")
     try:
-        port = await OverlayPort.open(here, here, interface="lo")
+        sock = await OverlaySocket.open(here, here, interface="lo")
     except BadAddress:
         pytest.skip("the loopback device has no IPv6 address")
-    attempt = connection(port, CALLER)
+    attempt = connection(sock, CALLER)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as neighbour:
         neighbour.bind(("::1", 0))
         neighbour.setblocking(False)
-        await asyncio.get_running_loop().sock_sendto(neighbour, bytes(check(CALLEE)), ("::1", port.port))
+        await asyncio.get_running_loop().sock_sendto(neighbour, bytes(check(CALLEE)), ("::1", sock.port))
         answer = stun.parse_message(await asyncio.get_running_loop().sock_recv(neighbour, 2000))
     assert answer.message_class is stun.Class.RESPONSE
-    assert port.counters.refused.total() == 0
+    assert sock.counters.refused.total() == 0
     await attempt.close()
-    port.close()
+    sock.close()
 
 
 def test_the_loopback_addresses_of_the_tests_differ() -> None:

@@ -1,4 +1,4 @@
-"""A call's port for an end that measures many calls at once: what it does with media costs it as little as can be.
+"""A call's socket for an end that measures many calls at once: what it does with media costs it as little as can be.
 
 Media that has arrived stays encrypted, and the time of its arrival is the kernel's (SO_TIMESTAMPNS, socket(7)): when a
 busy end gets round to a packet says nothing about the packet. What is to be sent can be kept, so that it is encrypted
@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 
 from peer.overlay import Address
 from peer.transport.relay import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
-from peer.transport.udp_socket import MAX_DATAGRAM, OverlayPort
+from peer.transport.udp_socket import MAX_DATAGRAM, OverlaySocket
 
 SO_TIMESTAMPNS = 35
 "Linux's number; Python has no name for it."
@@ -31,8 +31,8 @@ AT_ONCE = 32
 "Packets that are read before somebody else has a turn."
 
 
-class TimedPort(OverlayPort):
-    """A port for one leg. ICE and DTLS work as in any other."""
+class TimedSocket(OverlaySocket):
+    """The socket of one leg. ICE and DTLS work as in any other."""
 
     def __init__(self, local: Address, remote: Address, sock: socket.socket) -> None:
         super().__init__(local, remote)

@@ -1,6 +1,7 @@
-"""aiortc's ORTC objects, without an RTCPeerConnection and its SDP, made to fit a leg.
+"""DTLS-SRTP with one pinned other side (RFC 5763, RFC 5764), on aiortc's transport without an SDP.
 
-Private names of aiortc are used here and nowhere else; tests/peer/transport/test_private_names.py lists them.
+Private names of aiortc's DTLS and ICE transports are used here, and those two in no other file;
+tests/peer/transport/test_private_names.py lists them.
 """
 
 from __future__ import annotations
@@ -8,34 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import queue
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 
 import pylibsrtp
-from aiortc import RTCIceGatherer, RTCIceTransport
+from aiortc import RTCIceTransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, State
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, RTCRtpReceiver
-from aiortc.rtcsctptransport import (
-    SCTP_RTO_MIN,
-    Chunk,
-    DataChunk,
-    InitChunk,
-    RTCSctpCapabilities,
-    RTCSctpTransport,
-    SackChunk,
-    serialize_packet,
-)
-from aiortc.rtp import RTCP_PSFB_PLI, AnyRtcpPacket, RtcpByePacket, RtcpPsfbPacket
-from av.frame import Frame
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 from OpenSSL import SSL
 
-from peer.transport.ice import OverlayConnection
-from peer.transport.profile import Kind, receive_parameters
+from peer.transport.profile import Kind
 from peer.transport.rtp_statistics import MediaCounters
-from shared.errors import RemoteProtocolError
-from shared.messages import MAX_MESSAGE
 from shared.secrets.identity import DtlsIdentity, Pin
 
 logger = logging.getLogger(__name__)
@@ -47,9 +32,6 @@ EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 "RFC 5705, section 4: a label for private use."
 
 EXPORTED_BYTES = 32
-
-CONTROL_STREAM = 0
-"The one SCTP stream in use; no other data channel can be opened."
 
 FLIGHT_SECONDS = 0.25
 """Between copies of a handshake's last flight, while nothing shows that it has arrived.
@@ -63,21 +45,6 @@ MAX_FLIGHT = 1500
 
 FLIGHT_RECORDS = (20, 22)
 "What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
-
-MAX_GAPS = 1024
-"Chunks that may arrive after a missing one."
-
-TRACK_FRAMES: dict[Kind, int] = {"audio": 100, "video": 60}
-"Decoded frames kept for a slow reader, about two seconds; then the oldest are dropped."
-
-
-def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:
-    """Wrap a connection of ours as the transport that DTLS runs over."""
-    gatherer = RTCIceGatherer(
-        iceServers=[], local_username=connection.local_username, local_password=connection.local_password
-    )
-    gatherer._connection = connection
-    return RTCIceTransport(gatherer)
 
 
 class PinnedDtlsTransport(RTCDtlsTransport):
@@ -138,6 +105,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             await self._send_rtp(packet)
         except (ConnectionError, pylibsrtp.Error):
             logger.debug("an RTP packet was not sent")
+
+    async def send_data(self, data: bytes) -> None:
+        """Encrypt and send one SCTP packet. Raises ConnectionError or SSL.Error if it can't be sent."""
+        await self._send_data(data)
 
     async def request_keyframe(self) -> None:
         """Ask the sender of the picture for a whole one (RFC 4585, section 6.3.1)."""
@@ -235,133 +206,3 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         # other side is authenticated, not trusted: a packet that can't be read costs that packet.
         self.counters.malformed += 1
         logger.debug("an RTP or RTCP packet can't be read: %s", type(error).__name__)
-
-
-class ControlTransport(RTCSctpTransport):
-    """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
-
-    def __init__(self, transport: PinnedDtlsTransport) -> None:
-        super().__init__(transport)
-        self._dtls = transport
-        # RTO.Initial as RFC 9260, section 16 has it; three seconds, as aiortc waits, is from the RFC before.
-        self._rto = float(SCTP_RTO_MIN)
-        self.broken = False
-        "The other side broke the protocol, and the association was ended for it."
-
-        self.delivered = asyncio.Event()
-        "Set while nothing that was sent waits to be acknowledged."
-
-        self.delivered.set()
-
-    async def connect(self) -> None:
-        """Begin to set the association up; the data channel on it opens when that is done."""
-        await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), self.port)
-
-    def hurry(self) -> None:
-        """Send what isn't acknowledged again now, and not when its timer runs out, which takes a second and more."""
-        if self._t3_handle is not None:
-            self._t3_cancel()
-            self._t3_expired()
-
-    # What aiortc calls.
-
-    async def _handle_data(self, data: bytes) -> None:
-        self._dtls.heard()
-        try:
-            await super()._handle_data(data)
-            if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_GAPS:
-                raise RemoteProtocolError("The other side sent more than it was allowed to.")
-        except Exception as error:
-            # aiortc asserts what a correct peer does, and unpacks without looking at lengths.
-            logger.debug("the SCTP association is ended: %s", type(error).__name__)
-            self.broken = True
-            await self.stop()
-
-    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
-        if chunk.stream_id != CONTROL_STREAM:
-            raise RemoteProtocolError("The other side used another data channel than the agreed one.")
-        await super()._receive_data_chunk(chunk)
-
-    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
-        if sum(max(0, end - start + 1) for start, end in chunk.gaps) > MAX_GAPS:
-            raise RemoteProtocolError("The other side acknowledged what was never sent.")
-        await super()._receive_sack_chunk(chunk)
-        if not self._sent_queue and not self._outbound_queue and not self._data_channel_queue:
-            self.delivered.set()
-
-    async def _send_chunk(self, chunk: Chunk) -> None:
-        # Called by timers and tasks that nobody waits for. That the path is gone is noticed elsewhere.
-        try:
-            if isinstance(chunk, InitChunk):
-                # aiortc puts the other side's tag on an INIT that it sends again, if it knows it by then. It has to be
-                # 0 (RFC 9260, section 8.5.1): otherwise both would refuse the other's, and wait for an answer.
-                await self._dtls._send_data(serialize_packet(self.port, self.port, 0, chunk))
-            else:
-                await super()._send_chunk(chunk)
-        except (ConnectionError, SSL.Error):
-            logger.debug("an SCTP chunk was not sent")
-
-    def _t1_expired(self) -> None:
-        # aiortc gives up after nine tries, nine seconds. The other side may still be at its handshake, and the call has
-        # its own patience.
-        self._t1_failures = 0
-        super()._t1_expired()
-
-
-class DecodedTrack(RemoteStreamTrack):
-    """What one receiver decodes, as frames. A slow reader loses the oldest, so that it never falls far behind."""
-
-    def __init__(self, kind: Kind) -> None:
-        super().__init__(kind)
-        self._queue = _NewestFrames(TRACK_FRAMES[kind])
-
-
-class _NewestFrames(asyncio.Queue[Frame | None]):
-    async def put(self, item: Frame | None) -> None:
-        while self.full():
-            self.get_nowait()
-        self.put_nowait(item)
-
-
-class DecodingReceiver(RTCRtpReceiver):
-    """Decodes what arrives of one kind into a track, through changes of the sender's stream."""
-
-    _RTCRtpReceiver__decoder_queue: queue.Queue[object]
-
-    def __init__(self, kind: Kind, transport: RTCDtlsTransport) -> None:
-        super().__init__(kind, transport)
-        self._parameters = receive_parameters(kind)
-        self.decoded = DecodedTrack(kind)
-        self._track = self.decoded
-        # Without an SSRC of its own aiortc's receiver sends no reports, no NACK and no PLI.
-        self._set_rtcp_ssrc(secrets.randbits(32))
-
-    async def start(self) -> None:
-        """Start the decoder's thread."""
-        await self.receive(self._parameters)
-
-    async def stop(self) -> None:
-        """End the decoder's thread and the track."""
-        self._forget_undecoded()
-        await super().stop()
-        # What the thread left takes two turns of the loop: one to become a task, one for the task to run.
-        for _ in range(2):
-            await asyncio.sleep(0)
-
-    def _forget_undecoded(self) -> None:
-        # The event loop waits for the thread to end. What nobody will see needn't be decoded first.
-        undecoded = self._RTCRtpReceiver__decoder_queue
-        with undecoded.mutex:
-            undecoded.queue.clear()
-
-    # What aiortc calls.
-
-    def _handle_disconnect(self) -> None:
-        self._forget_undecoded()
-        super()._handle_disconnect()
-
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        # aiortc ends the decoder with the stream. Ours waits for the next one: after a BYE the other side may start
-        # another endpoint in the same call.
-        if not isinstance(packet, RtcpByePacket):
-            await super()._handle_rtcp_packet(packet)

@@ -1,0 +1,113 @@
+"""What a session tells, one class each. Those that need no decision are passed on to the listeners as they are.
+
+Four come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
+(shared/messages.py), `PathLost`, `PathRestored` and `RemoteBye` are events of the call table (shared/call/events.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shared.call.events import PathLost, PathRestored, RemoteBye
+from shared.errors import CopybaraError
+from shared.media import Media
+from shared.messages import MediaState, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The first leg of the call is up; control and media flow from here on."""
+
+    secret: bytes = field(repr=False)
+    "32 bytes: what later epochs of this call are derived from."
+
+    first_heard: float | None
+    "When the other side's first check came, monotonic seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """One attempt ended without a connection. Others may still be running."""
+
+    error: CopybaraError
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMedia:
+    """The first packet of a kind arrived in this call."""
+
+    kind: str
+    "`audio` or `video`."
+
+    at: float
+    "Monotonic seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A new pair secret, to be stored for reading before the callback returns."""
+
+    secret: bytes = field(repr=False)
+    "32 bytes."
+
+    phrase: str
+    "Four words that both people can compare."
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The other side has stored the new pair secret too."""
+
+    secret: bytes = field(repr=False)
+    "32 bytes."
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAgreed:
+    """What both sides send and take: once the first leg is up, and again if it turns out to be less."""
+
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnsweredAlone:
+    """The other side's program answered without asking anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """The credentials of an epoch are used from now on. To be stored before the callback returns."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByeUnheard:
+    """The other side hasn't acknowledged our goodbye: it may be gone for now, and come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """The session can't continue."""
+
+    error: CopybaraError
+
+
+SessionEvent: TypeAlias = (
+    Connected
+    | AttemptFailed
+    | FirstMedia
+    | Proposed
+    | Committed
+    | RemoteBye
+    | Text
+    | MediaState
+    | MediaAgreed
+    | RemoteAnsweredAlone
+    | PathLost
+    | Dials
+    | PathRestored
+    | ByeUnheard
+    | Broke
+)

@@ -1,0 +1,105 @@
+"""The SCTP association under the control channel (RFC 8261, RFC 9260), on aiortc's transport.
+
+Private names of aiortc's SCTP transport are used here and nowhere else; tests/peer/transport/test_private_names.py
+lists them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiortc.rtcsctptransport import (
+    SCTP_RTO_MIN,
+    Chunk,
+    DataChunk,
+    InitChunk,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+    SackChunk,
+    serialize_packet,
+)
+from OpenSSL import SSL
+
+from peer.transport.dtls import PinnedDtlsTransport
+from shared.errors import RemoteProtocolError
+from shared.messages import MAX_MESSAGE
+
+logger = logging.getLogger(__name__)
+
+CONTROL_STREAM = 0
+"The one SCTP stream in use; no other data channel can be opened."
+
+MAX_GAPS = 1024
+"Chunks that may arrive after a missing one."
+
+
+class ControlTransport(RTCSctpTransport):
+    """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
+
+    def __init__(self, transport: PinnedDtlsTransport) -> None:
+        super().__init__(transport)
+        self._dtls = transport
+        # RTO.Initial as RFC 9260, section 16 has it; three seconds, as aiortc waits, is from the RFC before.
+        self._rto = float(SCTP_RTO_MIN)
+        self.broken = False
+        "The other side broke the protocol, and the association was ended for it."
+
+        self.delivered = asyncio.Event()
+        "Set while nothing that was sent waits to be acknowledged."
+
+        self.delivered.set()
+
+    async def connect(self) -> None:
+        """Begin to set the association up; the data channel on it opens when that is done."""
+        await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), self.port)
+
+    def hurry(self) -> None:
+        """Send what isn't acknowledged again now, and not when its timer runs out, which takes a second and more."""
+        if self._t3_handle is not None:
+            self._t3_cancel()
+            self._t3_expired()
+
+    # What aiortc calls.
+
+    async def _handle_data(self, data: bytes) -> None:
+        self._dtls.heard()
+        try:
+            await super()._handle_data(data)
+            if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_GAPS:
+                raise RemoteProtocolError("The other side sent more than it was allowed to.")
+        except Exception as error:
+            # aiortc asserts what a correct peer does, and unpacks without looking at lengths.
+            logger.debug("the SCTP association is ended: %s", type(error).__name__)
+            self.broken = True
+            await self.stop()
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        if chunk.stream_id != CONTROL_STREAM:
+            raise RemoteProtocolError("The other side used another data channel than the agreed one.")
+        await super()._receive_data_chunk(chunk)
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        if sum(max(0, end - start + 1) for start, end in chunk.gaps) > MAX_GAPS:
+            raise RemoteProtocolError("The other side acknowledged what was never sent.")
+        await super()._receive_sack_chunk(chunk)
+        if not self._sent_queue and not self._outbound_queue and not self._data_channel_queue:
+            self.delivered.set()
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        # Called by timers and tasks that nobody waits for. That the path is gone is noticed elsewhere.
+        try:
+            if isinstance(chunk, InitChunk):
+                # aiortc puts the other side's tag on an INIT that it sends again, if it knows it by then. It has to be
+                # 0 (RFC 9260, section 8.5.1): otherwise both would refuse the other's, and wait for an answer.
+                await self._dtls.send_data(serialize_packet(self.port, self.port, 0, chunk))
+            else:
+                await super()._send_chunk(chunk)
+        except (ConnectionError, SSL.Error):
+            logger.debug("an SCTP chunk was not sent")
+
+    def _t1_expired(self) -> None:
+        # aiortc gives up after nine tries, nine seconds. The other side may still be at its handshake, and the call has
+        # its own patience.
+        self._t1_failures = 0
+        super()._t1_expired()
