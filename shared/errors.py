@@ -17,7 +17,9 @@
     │   ├── OffChainName
     │   └── NameHeld            a name that leads to another node than before
     ├── LinkError               a link that can't be used
-    │   └── BadLink             … or read, with its Reason (in tokens.py)
+    │   ├── BadLink             … or read, with its Reason (in tokens.py)
+    │   └── BadDescription      an SDP offer or answer that can't be used
+    │       └── OutsideOverlay  … because it names no way through the overlay
     ├── LocalProtocolError      our own program did what the protocol does not allow
     ├── RemoteProtocolError     the other side did
     ├── StoreError              the home folder and what is kept in it
@@ -197,6 +199,21 @@ class LinkError(CopybaraError):
     """That link can't be used.
 
     Ask for a new one.
+    """
+
+
+class BadDescription(LinkError):
+    """That offer or answer can't be used.
+
+    Ask for a new one, and copy it as a whole.
+    """
+
+
+class OutsideOverlay(BadDescription):
+    """None of the addresses in that offer or answer is the other node's address in the overlay.
+
+    Nothing was sent. The other side has to call from the device its overlay node runs on, while the node is up; a
+    browser lists that address only once it may use the microphone.
     """
 
 

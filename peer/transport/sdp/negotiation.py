@@ -1,0 +1,249 @@
+"""What two descriptions agree on: which sections, which codec of each, and one transport for all (RFC 3264, RFC 8829).
+
+Opus and VP8; H.264 only where the other side offers no VP8 and we can take it. No RTX: what NACK asks for again is sent
+again as it was, as in peer/transport/profile.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+
+from peer.transport.profile import (
+    ABS_SEND_TIME_EXTENSION,
+    CLOCK_RATES,
+    MEDIA,
+    MID_EXTENSION,
+    TRANSPORT_CC,
+    TRANSPORT_CC_EXTENSION,
+    Kind,
+)
+from peer.transport.sdp.reading import Codec, Description, Section
+from shared.errors import BadDescription
+from shared.media import Media
+from shared.secrets.handshake import IceCredentials
+from shared.secrets.identity import Fingerprint
+
+RTP_PROTOCOL = "UDP/TLS/RTP/SAVPF"
+CHANNEL_PROTOCOLS = frozenset({"UDP/DTLS/SCTP", "DTLS/SCTP"})
+CHANNEL_FORMAT = "webrtc-datachannel"
+DEFAULT_SCTP_PORT = 5000
+"RFC 8841, section 5.1; browsers say 5000 as well."
+
+MAX_EXTENSION_ID = 14
+MAX_EXTENSION_VALUE = 16
+"Of the one-byte form (RFC 8285, section 4.2)."
+
+EXTENSIONS = {
+    MID_EXTENSION: "urn:ietf:params:rtp-hdrext:sdes:mid",
+    ABS_SEND_TIME_EXTENSION: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    TRANSPORT_CC_EXTENSION: TRANSPORT_CC,
+}
+"Header extensions of our profile."
+
+FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+"What of RTCP we answer to (RFC 4585, RFC 5104), in the order in which it is written."
+
+BASELINE = ("42e0", "42c0", "4200")
+"Beginnings of H.264's profile-level-id that every decoder knows (RFC 6184, section 8.1)."
+
+
+class VideoCodec(enum.StrEnum):
+    """What a picture can be in."""
+
+    VP8 = "VP8"
+    H264 = "H264"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of media, as both sides number it."""
+
+    kind: Kind
+    mid: str
+    codec: Codec
+    "As the other side describes it."
+
+    sent_as: int
+    "The payload type that the other side wants."
+
+    received_as: frozenset[int]
+    "The payload types that it may send."
+
+    extensions: dict[int, int]
+    "Header extension ids: of our profile → of the other side."
+
+    sends: bool
+    "Whether we may send."
+
+    receives: bool
+    "Whether we are sent any."
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both sides do."""
+
+    streams: dict[str, Stream]
+    "By the media identification of their section."
+
+    channel: str | None
+    "The media identification of the section for data channels; None if there is none."
+
+    sctp_port: int
+    ice: IceCredentials
+    "The other side's."
+
+    fingerprint: Fingerprint
+    client: bool
+    "Whether we begin the DTLS handshake."
+
+    controlling: bool
+    "Whether we are ICE's controlling side."
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that tell this connection from all others, however its description is written."""
+        secret = f"{self.ice.username} {self.ice.password}".encode()
+        return hashlib.sha256(b"copybara sdp " + self.fingerprint.sha256 + secret).digest()
+
+    @property
+    def media(self) -> Media:
+        """The kinds that there are."""
+        media = Media.NONE
+        for stream in self.streams.values():
+            media |= MEDIA[stream.kind]
+        return media
+
+    @property
+    def video(self) -> VideoCodec | None:
+        """What the picture is in; None without one."""
+        names = [stream.codec.name for stream in self.streams.values() if stream.kind == "video"]
+        return VideoCodec(names[0]) if names else None
+
+
+def accept_offer(offer: Description, media: Media, video: frozenset[VideoCodec]) -> Agreement:
+    """Choose from an offer what we answer with: at most `media`, the picture in one of `video`.
+
+    The first section of each kind that can be used is taken. Raises BadDescription if there is nothing in common.
+    """
+    streams: dict[str, Stream] = {}
+    channel: Section | None = None
+    for section in _sharing_one_transport(offer):
+        if channel is None and _is_channel(section):
+            channel = section
+        for kind, flag in MEDIA.items():
+            taken = any(stream.kind == kind for stream in streams.values())
+            if section.kind == kind and flag in media and not taken:
+                codec = _preferred(section, kind, video)
+                if codec is not None:
+                    streams[section.mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
+    return _agreement(offer, streams, channel, answering=True)
+
+
+def accept_answer(answer: Description, asked: dict[Kind, tuple[str, frozenset[VideoCodec]]], channel: str) -> Agreement:
+    """Read what became of an offer of ours.
+
+    `asked` says under which media identification each kind was offered, and in which codecs; `channel` that of the
+    data channels. Every part of the answer has to be named as in our offer, which nobody can who hasn't read it.
+    Raises BadDescription.
+    """
+    names = [mid for mid, _ in asked.values()] + [channel]
+    if [section.mid for section in answer.sections] != names:
+        raise BadDescription("That answer is to another call.", "Answers are good for the one call that they are to.")
+    streams: dict[str, Stream] = {}
+    shared = _sharing_one_transport(answer)
+    for kind, (mid, video) in asked.items():
+        for section in shared:
+            if section.mid == mid and section.kind == kind and (codec := _preferred(section, kind, video)):
+                streams[mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
+    data = [section for section in shared if section.mid == channel and _is_channel(section)]
+    return _agreement(answer, streams, data[0] if data else None, answering=False)
+
+
+def _sharing_one_transport(description: Description) -> list[Section]:
+    """The sections that share one transport, in order; without BUNDLE the first one that can be used."""
+    sections = [
+        section
+        for section in description.sections
+        if not section.rejected and (section.kind == "application" or section.rtcp_mux)
+    ]
+    if not description.bundle:
+        return sections[:1]
+    return [section for section in sections if section.mid in description.bundle]
+
+
+def _is_channel(section: Section) -> bool:
+    return (
+        section.kind == "application"
+        and section.protocol in CHANNEL_PROTOCOLS
+        and CHANNEL_FORMAT in section.formats
+        and (section.sctp_port is None or 0 < section.sctp_port < 2**16)
+    )
+
+
+def _preferred(section: Section, kind: Kind, video: frozenset[VideoCodec]) -> Codec | None:
+    """Opus, VP8, and H.264 in this order."""
+    if section.protocol != RTP_PROTOCOL:
+        return None
+    codecs = [codec for codec in section.codecs.values() if codec.clock_rate == CLOCK_RATES[kind]]
+    if kind == "audio":
+        return next((codec for codec in codecs if codec.name == "OPUS" and codec.channels == 2), None)
+    for name in VideoCodec:
+        for codec in codecs:
+            if name in video and codec.name == name and (name is VideoCodec.VP8 or _plain_h264(codec)):
+                return codec
+    return None
+
+
+def _plain_h264(codec: Codec) -> bool:
+    profile = codec.parameters.get("profile-level-id", "420010").lower()
+    return codec.parameters.get("packetization-mode") == "1" and profile.startswith(BASELINE)
+
+
+def _stream(section: Section, kind: Kind, codec: Codec, received_as: frozenset[int]) -> Stream:
+    extensions = {
+        ours: section.extensions[uri]
+        for ours, uri in EXTENSIONS.items()
+        if 0 < section.extensions.get(uri, 0) <= MAX_EXTENSION_ID
+    }
+    if len(section.mid) > MAX_EXTENSION_VALUE:
+        extensions.pop(MID_EXTENSION, None)
+    return Stream(
+        kind=kind,
+        mid=section.mid,
+        codec=codec,
+        sent_as=codec.payload_type,
+        received_as=received_as,
+        extensions=extensions,
+        sends=section.direction in ("sendrecv", "recvonly"),
+        receives=section.direction in ("sendrecv", "sendonly"),
+    )
+
+
+def _agreement(
+    description: Description, streams: dict[str, Stream], channel: Section | None, *, answering: bool
+) -> Agreement:
+    if not streams:
+        raise BadDescription(
+            "That offer or answer has no sound or picture in common with this program.",
+            "It needs Opus or VP8, with BUNDLE, rtcp-mux and DTLS-SRTP, as every browser offers.",
+        )
+    used = [section for section in description.sections if section.mid in streams or section is channel]
+    transport = used[0]
+    if transport.ice is None or transport.fingerprint is None:
+        raise BadDescription("That offer or answer has no ICE credentials or no SHA-256 fingerprint.")
+    setup = transport.setup
+    if setup is None or (setup == "actpass" and not answering):
+        raise BadDescription("That offer or answer doesn't say who begins the handshake.")
+    return Agreement(
+        streams=streams,
+        channel=channel.mid if channel is not None else None,
+        sctp_port=(channel.sctp_port if channel is not None else None) or DEFAULT_SCTP_PORT,
+        ice=transport.ice,
+        fingerprint=transport.fingerprint,
+        # RFC 8842, section 5.3: an answerer that may choose is active, which saves a round trip.
+        client=setup != "active",
+        controlling=not answering or description.ice_lite,
+    )

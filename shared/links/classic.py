@@ -1,0 +1,235 @@
+"""Links of the original Copybara web app: a page's URL, `?`, and percent-encoded base64 of gzip of JSON.
+
+A request holds an SDP offer, a response an answer, each with the candidates at the writer's own view of its overlay
+address. Nothing in them proves who wrote them, says how old they are, or ties a response to its request. Reading one
+checks its form alone; the SDP in it is read by peer/transport/sdp.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import quote, unquote
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import BadDescription, NodeIdError
+from shared.links.strict_json import read_object
+from shared.node_id import NodeId
+
+MAX_LINK = 48 * 1024
+"Characters of a link, its page included. The original's have about 2,000."
+
+MAX_PAGE = 512
+"Characters of the page's URL."
+
+MAX_JSON = 256 * 1024
+"Bytes after decompression."
+
+MAX_SDP = 64 * 1024
+"Characters."
+
+MAX_CANDIDATES = 256
+
+CHANNEL = 123
+"Number of the data channel that both sides of the original open (RFC 8831, section 6.5: negotiated out of band)."
+
+DEFAULT_PAGE = "https://copybara.staex.io/"
+"Where the original is published."
+
+GZIP_AS_BASE64 = "H4sI"
+"What every gzip member of the deflate method without flags begins with (RFC 1952, section 2.3), written in base64."
+
+_LINK = re.compile(
+    r"(?P<page>(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512})\?(?P<query>[A-Za-z0-9%+/=_.~-]+)", re.ASCII | re.IGNORECASE
+)
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+Address: TypeAlias = IPv4Address | IPv6Address
+_Text = Annotated[str, Meta(max_length=MAX_SDP)]
+_Line = Annotated[str, Meta(max_length=1024)]
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A candidate, as a browser's `RTCIceCandidate.toJSON()` writes it."""
+
+    candidate: _Line
+    "`candidate:…` as RFC 8839, section 5.1 has it."
+
+    sdp_mid: Annotated[str, Meta(max_length=256)] | None = None
+    sdp_m_line_index: Annotated[int, Meta(ge=0, le=2**16 - 1)] | None = msgspec.field(
+        name="sdpMLineIndex", default=None
+    )
+    username_fragment: Annotated[str, Meta(max_length=256)] | None = None
+
+
+class _Offer(msgspec.Struct, frozen=True):
+    type: Literal["offer"]
+    sdp: _Text
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    type: Literal["answer"]
+    sdp: _Text
+
+
+_Candidates = Annotated[tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES)]
+
+
+class _Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    offer: _Offer
+    candidates: _Candidates
+    source_node_id: _Line
+    destination_node_id: _Line
+    source_ip: _Line
+
+
+class _Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    answer: _Answer
+    candidates: _Candidates
+    destination_ip: _Line
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicRequest:
+    """A call from the original web app."""
+
+    page: str
+    "The page's URL, without its query: where an answer leads. It is the other person's choice; never opened."
+
+    sdp: str
+    "The offer; nothing about it is verified yet."
+
+    candidates: tuple[Candidate, ...]
+    source: NodeId
+    destination: NodeId
+
+    source_address: Address
+    "Where the caller's node says that the caller is. At any other node the same caller has another address."
+
+    def encode(self) -> str:
+        """The link."""
+        request = _Request(
+            offer=_Offer("offer", self.sdp),
+            candidates=self.candidates,
+            source_node_id=str(self.source),
+            destination_node_id=str(self.destination),
+            source_ip=str(self.source_address),
+        )
+        return _encode(self.page, request)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicResponse:
+    """The answer to such a call."""
+
+    page: str
+    sdp: str
+    "The answer; nothing about it is verified yet."
+
+    candidates: tuple[Candidate, ...]
+
+    destination_address: Address
+    "Where the callee's node says that the callee is."
+
+    def encode(self) -> str:
+        """The link."""
+        response = _Response(
+            answer=_Answer("answer", self.sdp),
+            candidates=self.candidates,
+            destination_ip=str(self.destination_address),
+        )
+        return _encode(self.page, response)
+
+
+ClassicLink: TypeAlias = ClassicRequest | ClassicResponse
+
+
+def find_classic(text: str) -> list[str]:
+    """The links in a message that look like the original's: each once, in order. Linear in the text's length.
+
+    Only whether the query begins as gzip in base64 is looked at; `decode_classic` says whether it can be read.
+    """
+    found: dict[str, None] = {}
+    for match in _LINK.finditer(text[: 4 * MAX_LINK]):
+        if unquote(match["query"][:12]).startswith(GZIP_AS_BASE64):
+            found[match[0]] = None
+    return list(found)
+
+
+def decode_classic(link: str) -> ClassicLink:
+    """Read one link, in time and memory bounded by the limits above.
+
+    Raises BadDescription for everything that isn't exactly a link of one of the two kinds.
+    """
+    if len(link) > MAX_LINK:
+        raise BadDescription("That link is too long for a link of the original Copybara.")
+    match = _LINK.fullmatch(link.partition("#")[0])
+    if match is None or len(match["page"]) > MAX_PAGE:
+        raise BadDescription("That isn't a link of the original Copybara.")
+    values = read_object(_unpack(match["query"]))
+    try:
+        if "offer" in values and "answer" in values:
+            raise ValueError
+        if "offer" in values:
+            request = msgspec.convert(values, _Request)
+            return ClassicRequest(
+                page=match["page"],
+                sdp=_encodable(request.offer.sdp),
+                candidates=request.candidates,
+                source=NodeId.parse(request.source_node_id),
+                destination=NodeId.parse(request.destination_node_id),
+                source_address=_address(request.source_ip),
+            )
+        response = msgspec.convert(values, _Response)
+        return ClassicResponse(
+            page=match["page"],
+            sdp=_encodable(response.answer.sdp),
+            candidates=response.candidates,
+            destination_address=_address(response.destination_ip),
+        )
+    except (msgspec.ValidationError, NodeIdError, ValueError):
+        raise BadDescription("That link of the original Copybara lacks a part, or has one of the wrong form.") from None
+
+
+def _address(text: str) -> Address:
+    """Raises ValueError."""
+    address = ip_address(text)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise ValueError
+    return address
+
+
+def _encodable(sdp: str) -> str:
+    """Raises ValueError for half characters, which JSON can hold and nothing else."""
+    sdp.encode()
+    return sdp
+
+
+def _unpack(query: str) -> bytes:
+    """Percent-encoding, base64 and gzip."""
+    try:
+        if _BAD_ESCAPE.search(query):
+            raise ValueError
+        packed = base64.b64decode(unquote(query, errors="strict").encode("ascii"), validate=True)
+        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        text = unpacker.decompress(packed, MAX_JSON)
+    except (ValueError, binascii.Error, zlib.error):
+        raise BadDescription("That link of the original Copybara is damaged.", "Copy it as a whole.") from None
+    if unpacker.unconsumed_tail:
+        raise BadDescription("That link of the original Copybara unpacks to more than any call needs.")
+    if not unpacker.eof or unpacker.unused_data:
+        raise BadDescription("That link of the original Copybara is damaged.", "Copy it as a whole.")
+    return text
+
+
+def _encode(page: str, content: _Request | _Response) -> str:
+    packed = gzip.compress(msgspec.json.encode(content), 9, mtime=0)
+    return f"{page}?{quote(base64.b64encode(packed).decode(), safe='')}"

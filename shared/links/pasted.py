@@ -1,0 +1,66 @@
+"""Offers and answers of any program that speaks SDP, as people paste them: the text itself, or JSON around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import BadDescription
+from shared.links.strict_json import read_object
+
+MAX_PASTED = 128 * 1024
+"Characters of what is pasted, spaces and JSON's escapes included."
+
+DescriptionType: TypeAlias = Literal["offer", "answer"]
+
+_SETUP = re.compile(r"^a=setup:(actpass|active|passive)\s*$", re.MULTILINE)
+_JSON_START = re.compile(r"\{\s*\"(?:type|sdp)\"")
+
+
+class _Json(msgspec.Struct, frozen=True):
+    """What `JSON.stringify` makes of a browser's RTCSessionDescription."""
+
+    type: DescriptionType
+    sdp: Annotated[str, Meta(max_length=MAX_PASTED)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """SDP that is one or the other; nothing about it is verified yet."""
+
+    type: DescriptionType
+    sdp: str
+
+
+def looks_pasted(text: str) -> bool:
+    """Whether a message is meant as an offer or an answer: it begins like one."""
+    text = text[:256].lstrip()
+    return text.startswith(("v=0\n", "v=0\r")) or _JSON_START.match(text) is not None
+
+
+def read_pasted(text: str) -> Pasted:
+    """Read SDP text or `{"type": …, "sdp": …}`. Raises BadDescription.
+
+    Bare SDP doesn't say which of the two it is. An offer leaves open who begins the handshake; an answer must not
+    (RFC 8842, section 5).
+    """
+    if len(text) > MAX_PASTED:
+        raise BadDescription("That is too long for an offer or an answer.")
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            values = msgspec.convert(read_object(text.encode()), _Json)
+            values.sdp.encode()
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            raise BadDescription(
+                'That isn\'t {"type": "offer", "sdp": …}, or a part of it has the wrong form.'
+            ) from None
+        return Pasted(values.type, values.sdp)
+    setups = set(_SETUP.findall(text))
+    if not setups:
+        raise BadDescription("That isn't an SDP offer or answer.", "It begins with the line v=0. Copy it as a whole.")
+    return Pasted("offer" if setups == {"actpass"} else "answer", text)
