@@ -1,46 +1,47 @@
-"""`copybara run`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C."""
+"""`copybara run`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C.
+
+The composition root: everything is made in `_run` and given what it needs, those that listen first, then the
+switchboard that tells them, then those that command it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
-import logging
 import signal
-import time
 
 from bot.assistant.assistant import Assistant
+from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
+from bot.assistant.origins import Origins
+from bot.assistant.outbox import Speech
 from bot.cli.resolve import system_names
-from bot.control_socket import AskStatus, Question, Reply, Say, listening
+from bot.control_desk import ControlDesk
+from bot.control_socket import listening
 from bot.home import Home, HomeLock
+from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
-from bot.messengers.base import Messenger, Post
-from bot.messengers.console import CHAT, Console
+from bot.messengers.base import Messenger
+from bot.messengers.console import Console
 from bot.messengers.telegram import telegram
-from bot.page.service import Handset, open_handset
+from bot.page.presenter import PageRequests, Presenter
+from bot.page.service import open_handset
 from bot.settings import open_overlay, own_card, settings
-from bot.texts.chat import with_commands
-from peer.calls.line import Line
+from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
-from peer.calls.news import News
 from peer.calls.switchboard import Switchboard
-from peer.media import AUTO, HANDSET, Endpoint, Occasion, make
-from peer.overlay import Overlay
+from peer.handset.page import Pages
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
-from shared.errors import InputError, OverlayError
-from shared.node_id import NodeId
+from shared.errors import InputError, first_error
 from shared.store import Store
-
-logger = logging.getLogger(__name__)
 
 LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 
 def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int:
-    """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start."""
+    """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start or go on."""
     config = settings(home, overlay)
     if not (console or config.telegram.token):
         raise InputError("No messenger is configured.", "Use `copybara run --console`: the chat is stdin and stdout.")
@@ -49,149 +50,112 @@ def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int
         messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
         if config.telegram.token:
             messengers.append(telegram(home, config, store))
-        asyncio.run(_run(home, config, store, Chats(messengers)))
+        try:
+            asyncio.run(_run(home, config, store, Chats(messengers)))
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
     return 0
 
 
 async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
     overlay = await open_overlay(config, home)
     own = await overlay.node_id()
     watch = OverlayWatch(overlay)
-    handset = open_handset(config, own, overlay.name, watch, store, home) if config.handset.enabled else None
-    assistant = _assistant(home, config, store, overlay, watch, own, chats, handset)
-    answer = _Desk(assistant, own, overlay, handset).answer
-    async with (
-        chats.running(),
-        assistant.switchboard.running(),
-        assistant.lookups.running(),
-        listening(home.control_socket, answer),
-        handset.running() if handset else contextlib.nullcontext(),
-    ):
-        notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
-        if handset:
-            notices += handset.notices
-        chats.ready(str(own), notices, handset)
-        await assistant.greet()
-        tasks = [
-            asyncio.create_task(watch.run(assistant.overlay_changed)),
-            asyncio.create_task(stopping.wait()),
-            *(asyncio.create_task(messenger.run(assistant)) for messenger in chats.messengers),
-        ]
-        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        for task in done:
-            await task
+    reader = LinkReader(own, store, home.load_sealing_key())
+    card = functools.partial(own_card, home, config, own, store)
+    lines, pages, origins, speech = Lines(), Pages(), Origins(), Speech(chats.post)
 
+    # Those that listen.
+    news = CallNews(
+        store=store,
+        speech=speech,
+        origins=origins,
+        call_changed=chats.call_changed,
+        send_recordings=config.media.send_recordings,
+    )
+    presenter = (
+        Presenter(
+            own=own,
+            name=config.name,
+            overlay=overlay.name,
+            watch=watch,
+            store=store,
+            lines=lines,
+            own_card=card,
+            pages=pages,
+        )
+        if config.handset.enabled
+        else None
+    )
 
-def _assistant(
-    home: Home,
-    config: Config,
-    store: Store,
-    overlay: Overlay,
-    watch: OverlayWatch,
-    own: NodeId,
-    chats: Chats,
-    handset: Handset | None,
-) -> Assistant:
-    sealing_key = home.load_sealing_key()
-
-    def endpoint(name: str, occasion: Occasion) -> Endpoint:
-        if handset is not None:
-            reception, number = handset.reception, occasion.number
-            occasion = dataclasses.replace(
-                occasion,
-                handset=functools.partial(reception.endpoint, number),
-                chime=functools.partial(reception.chime, number),
-                unheard=functools.partial(reception.unheard, number),
-            )
-        return make(name, config, recordings=home.recordings, occasion=occasion)
-
+    # What carries calls.
     in_console = any(isinstance(messenger, Console) for messenger in chats.messengers)
+    switchboard = Switchboard(
+        own=own,
+        lines=lines,
+        overlay=overlay,
+        watch=watch,
+        store=store,
+        reader=reader,
+        settings=config.calls,
+        answering=config.answer,
+        endpoints=MediaEndpoints(config, home.recordings, presenter, in_console=in_console),
+        listeners=[news, presenter] if presenter else [news],
+        waits=presenter.attended if presenter else lambda: False,
+    )
 
-    def usual() -> str:
-        if config.answer.endpoint != AUTO:
-            return config.answer.endpoint
-        page = handset is not None and (handset.reception.attended() or not in_console)
-        return HANDSET if page else "pattern"
-
+    # Those that command.
+    lookups = Lookups(system_names(config, store, overlay.name))
     assistant = Assistant(
         own=own,
         overlay=overlay.name,
         store=store,
-        lookups=Lookups(system_names(config, store, overlay.name)),
-        own_card=lambda: own_card(home, config, own, store),
-        post=chats.post,
+        switchboard=switchboard,
+        lookups=lookups,
+        own_card=card,
+        speech=speech,
+        origins=origins,
+        news=news,
         call_changed=chats.call_changed,
-        send_recordings=config.media.send_recordings,
-        has_page=handset is not None,
+        has_page=presenter is not None,
     )
+    handset = None
+    if presenter is not None:
+        requests = PageRequests(
+            presenter=presenter,
+            assistant=assistant,
+            switchboard=switchboard,
+            store=store,
+            reader=reader,
+            lifetime=config.calls.lifetime,
+        )
+        handset = open_handset(pages, presenter, requests, port=config.handset.port)
+    desk = ControlDesk(assistant, own, overlay, handset)
 
-    def tell(line: Line, news: News) -> None:
-        assistant.told(line, news)
-        if handset is not None:
-            handset.reception.told(line, news)
-
-    assistant.switchboard = Switchboard(
-        own=own,
-        overlay=overlay,
-        watch=watch,
-        store=store,
-        reader=LinkReader(own, store, sealing_key),
-        settings=config.calls,
-        answering=config.answer,
-        endpoint=endpoint,
-        usual=usual,
-        tell=tell,
-        waits=handset.reception.attended if handset else lambda: False,
-    )
-    if handset is not None:
-        handset.reception.assistant = assistant
-    return assistant
+    async with (
+        chats.running(),
+        switchboard.running(),
+        lookups.running(),
+        listening(home.control_socket, desk.answer),
+        handset.running() if handset else contextlib.nullcontext(),
+        asyncio.TaskGroup() as tasks,
+    ):
+        notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
+        chats.ready(str(own), notices + (handset.notices if handset else []), handset)
+        await assistant.greet()
+        working = [
+            tasks.create_task(watch.run(assistant.overlay_changed)),
+            *(tasks.create_task(_until_over(messenger, assistant, stopping)) for messenger in chats.messengers),
+        ]
+        await stopping.wait()
+        for task in working:
+            task.cancel()
 
 
-class _Desk:
-    """Answers `copybara status`, `call`, `answer` … over the control socket."""
-
-    def __init__(self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None) -> None:
-        self._assistant = assistant
-        self._handset = handset
-        self._own = own
-        self._overlay = overlay
-        self._started = time.time()
-
-    async def answer(self, question: Question) -> Reply:
-        match question:
-            case Say():
-                posts = await self._assistant.obey(question.text, CHAT)
-                return Reply(posts=[self._as_dict(post) for post in posts])
-            case AskStatus():
-                return Reply(status=await self._status())
-
-    async def _status(self) -> dict[str, object]:
-        address, error = None, None
-        try:
-            address = str(await self._overlay.own_address())
-        except OverlayError as down:
-            error = down.sentence
-        return {
-            "node": str(self._own),
-            "overlay": {"name": self._overlay.name, "address": address, "error": error},
-            "running_since": int(self._started),
-            "handset": self._page,
-            "calls": [line.report() for line in self._assistant.switchboard.lines],
-        }
-
-    def _as_dict(self, post: Post) -> dict[str, object]:
-        return {"kind": post.kind, "to": post.to, "text": with_commands(post, self._page), "token": post.token}
-
-    @property
-    def _page(self) -> str | None:
-        """The address of the handset page."""
-        return self._handset.address if self._handset else None
+async def _until_over(messenger: Messenger, assistant: Assistant, stopping: asyncio.Event) -> None:
+    await messenger.run(assistant)
+    stopping.set()

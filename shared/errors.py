@@ -334,3 +334,9 @@ class DemoFailed(CopybaraError):
 
     Run it again with -v, and report what it printed.
     """
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of the errors in a group, however deep: what ended an asyncio.TaskGroup, and with it the others."""
+    error = group.exceptions[0]
+    return first_error(error) if isinstance(error, BaseExceptionGroup) else error

@@ -22,7 +22,6 @@ from bot.texts import names as name_texts
 from bot.texts.kinds import of_error
 from peer.calls.admission import Reading
 from peer.calls.line import Line
-from peer.calls.news import News
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from peer.overlay.watch import OverlayState
 from shared.call.reasons import Reason
@@ -53,21 +52,17 @@ class Assistant:
         own: NodeId,
         overlay: str,
         store: Store,
+        switchboard: Switchboard,
         lookups: Lookups,
         own_card: Callable[[], Card],
-        post: Callable[[Post], None],
+        speech: Speech,
+        origins: Origins,
+        news: CallNews,
         call_changed: Callable[[Line], None],
-        send_recordings: bool = False,
         has_page: bool = False,
     ) -> None:
-        """`post` writes a message, `call_changed` shows a call's new state; neither may block.
-
-        `send_recordings`: whether a recording goes along as a file, and not only its path. `has_page`: whether there
-        is a handset page.
-        """
-        self.switchboard: Switchboard
-        "Set by whoever makes both: each tells the other."
-
+        """`call_changed` shows a call's state and may not block. `has_page`: whether there is a handset page."""
+        self.switchboard = switchboard
         self._own = own
         self._overlay = overlay
         self._store = store
@@ -80,15 +75,9 @@ class Assistant:
         self._call_changed = call_changed
         self._overlay_was_down = False
         self._turn = asyncio.Lock()
-        self._speech = Speech(post)
-        self._origins = Origins()
-        self._news = CallNews(
-            store=store,
-            speech=self._speech,
-            origins=self._origins,
-            call_changed=call_changed,
-            send_recordings=send_recordings,
-        )
+        self._speech = speech
+        self._origins = origins
+        self._news = news
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on one message, and return everything that was posted meanwhile.
@@ -498,11 +487,7 @@ class Assistant:
         name = book.free_name(self._store, self._origins.name_of(node), node)
         return book.add(self._store, name, self._origins.whom(node), own=self._own)
 
-    # What the overlay's watch and the switchboard tell.
-
-    def told(self, line: Line, news: News) -> None:
-        """Something has happened to a call."""
-        self._news.told(line, news)
+    # What the overlay's watch tells.
 
     async def overlay_changed(self, state: OverlayState) -> None:
         """Tell the owner when calls can't be made any more, and when they can again."""

@@ -1,6 +1,6 @@
 """The handset page's side of the program: what calls tell goes to the page, what the page wants is done.
 
-It stands beside the assistant and tells the page what the assistant tells the chat.
+The presenter stands beside the assistant and tells the page what the assistant tells the chat.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bot.messengers.base import EVERYWHERE
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from peer.calls.line import Line
+from peer.calls.lines import Lines
 from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
 from peer.calls.news import (
     AnsweredAlone,
@@ -32,6 +33,7 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.switchboard import Switchboard
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
@@ -88,8 +90,8 @@ SECOND = 1.0
 NOTHING_SENT = MediaState(audio=False, video=False)
 
 
-class Reception:
-    """Listens to the page and to the calls. There is one for a program, whether or not a page is open."""
+class Presenter:
+    """Shows calls on the page. There is one for a program, whether or not a page is open."""
 
     def __init__(
         self,
@@ -99,23 +101,17 @@ class Reception:
         overlay: str,
         watch: OverlayWatch,
         store: Store,
-        reader: LinkReader,
+        lines: Lines,
         own_card: Callable[[], Card],
-        lifetime: int,
         pages: Pages,
     ) -> None:
-        """`lifetime` is how many seconds a link can be used."""
-        self.assistant: Assistant
-        "Set by whoever makes both."
-
         self._own = own
+        self._lines = lines
         self._name = name
         self._overlay = overlay
         self._watch = watch
         self._store = store
-        self._reader = reader
         self._own_card = own_card
-        self._lifetime = lifetime
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
@@ -131,13 +127,26 @@ class Reception:
         pages.listen(self._page_changed)
 
     def endpoint(self, number: int) -> HandsetEndpoint:
-        """The media endpoint of the line with that number."""
+        """Make the media endpoint of the line with that number."""
         endpoint = self._endpoints[number] = HandsetEndpoint(self._pages, number)
         return endpoint
+
+    def endpoint_of(self, number: int) -> HandsetEndpoint | None:
+        """The media endpoint of the line with that number, if the page is what that call is made at."""
+        return self._endpoints.get(number)
 
     def attended(self) -> bool:
         """Whether somebody has the page open."""
         return self._pages.current is not None
+
+    def can_be_heard(self, page: Page, on: bool) -> None:
+        """A page says whether its owner hears what it plays."""
+        if on:
+            self._audible = page
+            for number in tuple(self._unheard):
+                self.chime(number)
+        elif self._audible is page:
+            self._audible = None
 
     def chime(self, number: int) -> bool:
         """Give the notice of an automatic answer at the page. Returns False when no page can be heard."""
@@ -220,7 +229,7 @@ class Reception:
                 else:
                     send(page_protocol.Said(call=number, sentence=texts.unproven(line).text))
             case Text():
-                self._wrote(line, news.text, ours=False)
+                self.wrote(line, news.text, ours=False)
             case MediaState():
                 if (remote := _sends(line.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
@@ -274,7 +283,8 @@ class Reception:
             return endpoint.answered_alone()
         return DEVICES in (line.endpoint or "").split("+")
 
-    def _wrote(self, line: Line, text: str, *, ours: bool) -> None:
+    def wrote(self, line: Line, text: str, *, ours: bool) -> None:
+        """Show a line of text beside a call."""
         kept = self._texts.setdefault(line.number, deque(maxlen=TEXTS_KEPT))
         kept.append(page_protocol.Text(call=line.number, ours=ours, text=text, at=int(time.time())))
         self._pages.send(kept[-1])
@@ -329,6 +339,13 @@ class Reception:
             self._contacts = contacts
             self._pages.send(page_protocol.Contacts(contacts=contacts))
 
+    def book_changed(self) -> None:
+        """Show the contacts, and the calls by their new names."""
+        self._refresh_contacts()
+        for line in self._lines:
+            self._pages.send(self._call(line))
+        self._pages.send(page_protocol.Log(log=self._log()))
+
     def _log(self) -> list[LogEntry]:
         entries = []
         for record in self._store.call_log(LOGGED):
@@ -362,45 +379,68 @@ class Reception:
             notice=notice,
         )
 
-    # What a page wants.
+
+class PageRequests:
+    """Does what the page wants."""
+
+    def __init__(
+        self,
+        *,
+        presenter: Presenter,
+        assistant: Assistant,
+        switchboard: Switchboard,
+        store: Store,
+        reader: LinkReader,
+        lifetime: int,
+    ) -> None:
+        """`lifetime` is how many seconds a link can be used."""
+        self._presenter = presenter
+        self._assistant = assistant
+        self._switchboard = switchboard
+        self._lines = switchboard.lines
+        self._store = store
+        self._reader = reader
+        self._lifetime = lifetime
+
+    async def hello(self) -> Hello:
+        """Everything that there is to show."""
+        return await self._presenter.hello()
 
     async def heard(self, page: Page, message: FromPage) -> None:
         """Do it. Raises CopybaraError with a sentence about why not."""
         sentence, call = "", None
         match message:
             case Audible():
-                self._can_be_heard(page, message.on)
+                self._presenter.can_be_heard(page, message.on)
             case Explain():
                 page.send(self._explain(message.text))
             case Act():
                 sentence, call = await self._act(message)
             case Place():
-                line = await self.assistant.place(
+                line = await self._assistant.place(
                     message.whom.strip(), _media(message.media), chat=EVERYWHERE, endpoint=HANDSET
                 )
                 call = line.number
             case Answer():
-                await self.assistant.switchboard.answer(
-                    self._line(message.call), _media(message.media), endpoint=HANDSET
-                )
+                await self._switchboard.answer(self._line(message.call), _media(message.media), endpoint=HANDSET)
             case Decline():
-                self.assistant.switchboard.decline(self._line(message.call))
+                self._switchboard.decline(self._line(message.call))
             case Block():
-                sentence = texts.trust_set(self.assistant.block(self._line(message.call))).text
+                sentence = texts.trust_set(self._assistant.block(self._line(message.call))).text
             case HangUp():
-                self.assistant.switchboard.hang_up(self._line(message.call))
+                self._switchboard.hang_up(self._line(message.call))
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia():
                 self._set_media(message)
             case MediaAnswer():
-                if (endpoint := self._endpoints.get(message.call)) is not None:
+                if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.answered(message.leg, message.sdp)
             case WantOffer():
-                if (endpoint := self._endpoints.get(message.call)) is not None:
+                if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
             case SaveContact():
-                contact = self.assistant.save(message.name, book.Whom(self._line(message.call).peer))
+                contact = self._assistant.save(message.name, book.Whom(self._line(message.call).peer))
                 sentence = texts.contact_saved(contact, book.is_paired(self._store, contact)).text
             case AddContact():
                 sentence = self._add_contact(message)
@@ -418,16 +458,9 @@ class Reception:
                 self._renamed(contact.node, None)
                 sentence = texts.removed(contact).text
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
-            self._refresh_contacts()
-            for line in self._lines:
-                self._pages.send(self._call(line))
-            self._pages.send(page_protocol.Log(log=self._log()))
+            self._presenter.book_changed()
         if message.id is not None and not isinstance(message, Explain):
             page.send(Done(id=message.id, sentence=sentence, call=call))
-
-    @property
-    def _lines(self) -> list[Line]:
-        return self.assistant.switchboard.lines
 
     def _line(self, number: int) -> Line:
         for line in self._lines:
@@ -477,15 +510,14 @@ class Reception:
         found = find(message.text)
         if not found:
             raise CallRefused(handset_texts.NOTHING_THERE, "")
-        switchboard = self.assistant.switchboard
-        reading = await switchboard.read(found[0].token, chat=EVERYWHERE)
+        reading = await self._switchboard.read(found[0].token, chat=EVERYWHERE)
         line = reading.line
         if line is None:
             if reading.reason is not None:
                 raise CallRefused(_refusal(reading.reason, surely_a_link=found[0].prefixed), "")
             return "", None
         if message.answer is not None and line.call.state is State.RINGING:
-            await switchboard.answer(line, _media(message.answer), endpoint=HANDSET)
+            await self._switchboard.answer(line, _media(message.answer), endpoint=HANDSET)
         return "", line.number
 
     def _write(self, line: Line, text: str) -> None:
@@ -495,19 +527,11 @@ class Reception:
             line.session.write(text)
         except LocalProtocolError:
             raise CallRefused("The call isn't connected, so nothing can be written.", "Wait for it.") from None
-        self._wrote(line, text, ours=True)
-
-    def _can_be_heard(self, page: Page, on: bool) -> None:
-        if on:
-            self._audible = page
-            for number in tuple(self._unheard):
-                self.chime(number)
-        elif self._audible is page:
-            self._audible = None
+        self._presenter.wrote(line, text, ours=True)
 
     def _set_media(self, message: SetMedia) -> None:
         line = self._line(message.call)
-        if line.session is not None and line.number in self._endpoints:
+        if line.session is not None and self._presenter.endpoint_of(line.number) is not None:
             line.session.show_media(
                 MediaState(
                     audio=message.audio and Media.AUDIO in line.media,
@@ -522,7 +546,7 @@ class Reception:
             raise CallRefused(
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
-        contact = self.assistant.save(message.name, who)
+        contact = self._assistant.save(message.name, who)
         return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
 
     def _renamed(self, node: NodeId, name: str | None) -> None:

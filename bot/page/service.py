@@ -7,23 +7,16 @@ import contextlib
 import errno
 from collections.abc import AsyncIterator, Callable
 
-from bot.home import Home
-from bot.page.presenter import Reception
-from bot.settings import own_card
-from peer.calls.link_reader import LinkReader
+from bot.page.presenter import PageRequests, Presenter
 from peer.handset.page import Pages
 from peer.handset.server import HandsetServer
-from peer.overlay.watch import OverlayWatch
-from shared.config.schema import Config
-from shared.node_id import NodeId
-from shared.store import Store
 
 
 class Handset:
     """Everything that there is for the page."""
 
-    def __init__(self, reception: Reception, server: HandsetServer, notices: list[str]) -> None:
-        self.reception = reception
+    def __init__(self, presenter: Presenter, server: HandsetServer, notices: list[str]) -> None:
+        self._presenter = presenter
         self.notices = notices
         "What the owner has to know of it."
 
@@ -45,7 +38,7 @@ class Handset:
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
         async with self._server.running():
-            telling = asyncio.create_task(self.reception.run())
+            telling = asyncio.create_task(self._presenter.run())
             try:
                 yield
             finally:
@@ -53,29 +46,17 @@ class Handset:
                 await asyncio.wait([telling])
 
 
-def open_handset(config: Config, own: NodeId, overlay: str, watch: OverlayWatch, store: Store, home: Home) -> Handset:
-    """Bind the port that is configured, or any other if that is taken."""
-    pages = Pages()
-    reception = Reception(
-        own=own,
-        name=config.name,
-        overlay=overlay,
-        watch=watch,
-        store=store,
-        reader=LinkReader(own, store, home.load_sealing_key()),
-        own_card=lambda: own_card(home, config, own, store),
-        lifetime=config.calls.lifetime,
-        pages=pages,
-    )
+def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int) -> Handset:
+    """Serve the page at the port that is configured, or at any other if that is taken."""
     notices: list[str] = []
     try:
-        server = HandsetServer(pages, reception, port=config.handset.port)
+        server = HandsetServer(pages, requests, port=port)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        server = HandsetServer(pages, reception, port=0)
+        server = HandsetServer(pages, requests, port=0)
         notices.append(
-            f"Port {config.handset.port} is taken, so the handset page is at another one. Links of the form "
-            f"http://127.0.0.1:{config.handset.port}/# lead to whoever has it."
+            f"Port {port} is taken, so the handset page is at another one. Links of the form "
+            f"http://127.0.0.1:{port}/# lead to whoever has it."
         )
-    return Handset(reception, server, notices)
+    return Handset(presenter, server, notices)

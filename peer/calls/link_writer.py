@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from peer.calls.line import Line
-from peer.calls.news import News, Posted
+from peer.calls.news import Listener, Posted
 from shared.links import paired
 from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
@@ -20,13 +20,11 @@ from shared.store import Store
 class LinkWriter:
     """Writes in one node's name."""
 
-    def __init__(
-        self, own: NodeId, store: Store, tell: Callable[[Line, News], None], clock: Callable[[], float]
-    ) -> None:
-        """`tell` brings links into the chat, `clock` is the time in Unix seconds."""
+    def __init__(self, own: NodeId, store: Store, listener: Listener, clock: Callable[[], float]) -> None:
+        """`listener` brings links into the chat, `clock` is the time in Unix seconds."""
         self._own = own
         self._store = store
-        self._tell = tell
+        self._tell = listener.told
         self._clock = clock
 
     def request(self, line: Line, port: int) -> str:

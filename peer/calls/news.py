@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from peer.calls.line import Line
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from shared.call.effects import Noted
 from shared.call.reasons import Reason
+from shared.errors import CopybaraError
 from shared.messages import MediaState, Text
 
 
@@ -82,3 +85,28 @@ News: TypeAlias = (
     | RemoteAnsweredAlone
     | FirstMedia
 )
+
+
+class Listener(Protocol):
+    """Shows calls to people, or brings their links into a chat."""
+
+    def told(self, line: Line, news: News) -> None:
+        """Something has happened to a call. Must not block. Raises CopybaraError if the call can't go on without it."""
+
+
+class Listeners:
+    """All of them, as one."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = tuple(listeners)
+
+    def told(self, line: Line, news: News) -> None:
+        """Let each hear it, whatever becomes of the others. Raises the first one's CopybaraError afterwards."""
+        failed: CopybaraError | None = None
+        for listener in self._listeners:
+            try:
+                listener.told(line, news)
+            except CopybaraError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed

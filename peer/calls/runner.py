@@ -14,7 +14,7 @@ from peer.calls.attempts import by_first_contact, by_one_link
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import AnsweredAlone, Changed, News, Rings, Said, TakesMessage
+from peer.calls.news import AnsweredAlone, Changed, Listener, Rings, Said, TakesMessage
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
     AnnounceAnswer,
@@ -68,20 +68,19 @@ class LineRunner:
         writer: LinkWriter,
         store: Store,
         answering: Answering,
-        tell: Callable[[Line, News], None],
+        listener: Listener,
+        tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:
-        """`tell` hears what happens to calls, `clock` is the time in Unix seconds."""
-        self.group: asyncio.TaskGroup
-        "Set by whoever runs this: the tasks of all lines."
-
+        """`listener` hears what happens to calls, `tasks` owns what runs them, `clock` is the time in Unix seconds."""
         self._own = own
         self._lines = lines
         self._sessions = sessions
         self._writer = writer
         self._store = store
         self._answering = answering
-        self._tell = tell
+        self._tell = listener.told
+        self._tasks = tasks
         self._clock = clock
 
     async def begin(self, line: Line, beginning: Offered | Answer | Busy, reason: Reason) -> None:
@@ -94,7 +93,7 @@ class LineRunner:
         """Add a line, carry out what its call wants first, and let it live."""
         self._lines.append(line)
         await self._carry_out(line, effects)
-        line.life = self.group.create_task(self._live(line), name=f"line {line.number}")
+        line.life = self._tasks.create_task(self._live(line), name=f"line {line.number}")
 
     async def _live(self, line: Line) -> None:
         """Step the call by everything that happens to it, until it is over."""

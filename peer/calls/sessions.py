@@ -10,11 +10,12 @@ import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import News, Paired, PhraseKnown, Recorded
+from peer.calls.news import Listener, Paired, PhraseKnown, Recorded
 from peer.calls.session import SILENCE_SECONDS, Session
 from peer.calls.session_events import (
     AttemptFailed,
@@ -53,6 +54,16 @@ AWAITED_SECONDS = LIFE_SECONDS + SILENCE_SECONDS + REDIAL_SECONDS
 "How long after what was kept last the other side can be waiting: it notices the silence, and then dials."
 
 
+class Endpoints(Protocol):
+    """Where the media of calls come from and go to."""
+
+    def usual(self) -> str:
+        """The name of the endpoint of a call for which none was chosen."""
+
+    def make(self, name: str, occasion: Occasion) -> Endpoint:
+        """The endpoint of that name for one call. Raises CopybaraError if there is none."""
+
+
 class LineSessions:
     """Makes them, and passes on what they tell."""
 
@@ -64,23 +75,20 @@ class LineSessions:
         overlay: Overlay,
         watch: OverlayWatch,
         store: Store,
-        endpoint: Callable[[str, Occasion], Endpoint],
-        usual: Callable[[], str],
-        tell: Callable[[Line, News], None],
+        endpoints: Endpoints,
+        listener: Listener,
+        tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:
-        """`endpoint` makes the media endpoint of that name for a call, `usual` names the one of most calls."""
-        self.group: asyncio.TaskGroup
-        "Set by whoever runs this: the tasks of all sessions."
-
+        """`listener` hears what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
         self._writer = writer
         self._overlay = overlay
         self._watch = watch
         self._store = store
-        self._endpoint = endpoint
-        self._usual = usual
-        self._tell = tell
+        self._endpoints = endpoints
+        self._tell = listener.told
+        self._tasks = tasks
         self._clock = clock
 
     async def open(self, line: Line) -> int:
@@ -101,7 +109,7 @@ class LineSessions:
         """The name of the media endpoint for a call. Raises CallRefused for a camera and somebody who isn't trusted."""
         contact = self._store.contact_of(line.peer)
         of_contact = contact.endpoint if contact else None
-        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._usual()
+        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._endpoints.usual()
         if only_for_trusted(name) and (contact is None or contact.trust is not Trust.AUTO):
             raise CallRefused(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
@@ -132,7 +140,7 @@ class LineSessions:
             finished=lambda: line.inbox.put_nowait(HangUp()),
             hold=functools.partial(self._hold, line) if hold else None,
         )
-        endpoint = self._endpoint(line.endpoint, occasion)
+        endpoint = self._endpoints.make(line.endpoint, occasion)
         line.session = Session(
             self._overlay,
             line.peer,
@@ -151,7 +159,7 @@ class LineSessions:
         line.held = release
 
     async def _run(self, line: Line, session: Session) -> None:
-        line.carrier = self.group.create_task(self._carry(line, session), name=f"session {line.number}")
+        line.carrier = self._tasks.create_task(self._carry(line, session), name=f"session {line.number}")
         await session.started.wait()
 
     async def _carry(self, line: Line, session: Session) -> None:

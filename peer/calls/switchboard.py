@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from peer.calls.admission import Admission, Reading
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import News
+from peer.calls.news import Listener, Listeners
 from peer.calls.runner import LineRunner
-from peer.calls.sessions import AWAITED_SECONDS, REDIAL_SECONDS, LineSessions
-from peer.media import Endpoint, Occasion
+from peer.calls.sessions import AWAITED_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
@@ -43,37 +42,39 @@ class Switchboard:
         self,
         *,
         own: NodeId,
+        lines: Lines,
         overlay: Overlay,
         watch: OverlayWatch,
         store: Store,
         reader: LinkReader,
         settings: Calls,
         answering: Answering,
-        endpoint: Callable[[str, Occasion], Endpoint],
-        usual: Callable[[], str],
-        tell: Callable[[Line, News], None],
+        endpoints: Endpoints,
+        listeners: Sequence[Listener],
         waits: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`endpoint` makes the media endpoint of that name for a call, `usual` names the one of most calls.
+        """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
         `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
         """
-        self.lines = lines = Lines()
+        self.lines = lines
         self._own = own
         self._store = store
         self._settings = settings
         self._clock = clock
-        writer = LinkWriter(own, store, tell, clock)
+        self._tasks = asyncio.TaskGroup()
+        listener = Listeners(listeners)
+        writer = LinkWriter(own, store, listener, clock)
         self._sessions = LineSessions(
             lines=lines,
             writer=writer,
             overlay=overlay,
             watch=watch,
             store=store,
-            endpoint=endpoint,
-            usual=usual,
-            tell=tell,
+            endpoints=endpoints,
+            listener=listener,
+            tasks=self._tasks,
             clock=clock,
         )
         self._runner = LineRunner(
@@ -83,7 +84,8 @@ class Switchboard:
             writer=writer,
             store=store,
             answering=answering,
-            tell=tell,
+            listener=listener,
+            tasks=self._tasks,
             clock=clock,
         )
         self._admission = Admission(
@@ -107,9 +109,8 @@ class Switchboard:
     async def running(self) -> AsyncIterator[None]:
         """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
         self._find_what_crashed()
-        async with asyncio.TaskGroup() as group:
-            self._runner.group = self._sessions.group = group
-            signs = group.create_task(self._sessions.keep_signs_of_life())
+        async with self._tasks:
+            signs = self._tasks.create_task(self._sessions.keep_signs_of_life())
             try:
                 yield
             finally:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.home import Home
+from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
+from peer.media import Occasion
 from peer.media.endpoints.none import NoMedia
 from peer.overlay import Address
 from peer.overlay.loopback import LoopbackOverlay
@@ -42,6 +44,19 @@ class Stuck(NoMedia):
         await asyncio.Event().wait()
 
 
+class Only:
+    """A kind of endpoint that every call has."""
+
+    def __init__(self, kind: type[NoMedia]) -> None:
+        self._kind = kind
+
+    def usual(self) -> str:
+        return "none"
+
+    def make(self, _name: str, _occasion: Occasion) -> NoMedia:
+        return self._kind()
+
+
 @pytest.mark.parametrize(("overlay", "endpoint"), [(Deaf, NoMedia), (LoopbackOverlay, Stuck)])
 async def test_what_does_not_come_back_does_not_hold_up_the_end(
     tmp_path: Path, overlay: type[LoopbackOverlay], endpoint: type[NoMedia]
@@ -55,15 +70,15 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
         store.propose_secret(ANNA, SECRET, 0)
         switchboard = Switchboard(
             own=own,
+            lines=Lines(),
             overlay=network,
             watch=OverlayWatch(network),
             store=store,
             reader=LinkReader(own, store, home.load_sealing_key()),
             settings=Calls(),
             answering=Answering(),
-            endpoint=lambda *_: endpoint(),
-            usual=lambda: "none",
-            tell=lambda *_: None,
+            endpoints=Only(endpoint),
+            listeners=[],
         )
         said = Paired(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
         link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))

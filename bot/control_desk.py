@@ -1,0 +1,57 @@
+"""What `copybara status`, `call`, `answer` … ask over the control socket, answered by the running program."""
+
+from __future__ import annotations
+
+import time
+
+from bot.assistant.assistant import Assistant
+from bot.control_socket import AskStatus, Question, Reply, Say
+from bot.messengers.base import Post
+from bot.messengers.console import CHAT
+from bot.page.service import Handset
+from bot.texts.chat import with_commands
+from peer.overlay import Overlay
+from shared.errors import OverlayError
+from shared.node_id import NodeId
+
+
+class ControlDesk:
+    """Answers one question after the other."""
+
+    def __init__(self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None) -> None:
+        self._assistant = assistant
+        self._handset = handset
+        self._own = own
+        self._overlay = overlay
+        self._started = time.time()
+
+    async def answer(self, question: Question) -> Reply:
+        """Do what is asked. Raises CopybaraError if that can't be done."""
+        match question:
+            case Say():
+                posts = await self._assistant.obey(question.text, CHAT)
+                return Reply(posts=[self._as_dict(post) for post in posts])
+            case AskStatus():
+                return Reply(status=await self._status())
+
+    async def _status(self) -> dict[str, object]:
+        address, error = None, None
+        try:
+            address = str(await self._overlay.own_address())
+        except OverlayError as down:
+            error = down.sentence
+        return {
+            "node": str(self._own),
+            "overlay": {"name": self._overlay.name, "address": address, "error": error},
+            "running_since": int(self._started),
+            "handset": self._page,
+            "calls": [line.report() for line in self._assistant.switchboard.lines],
+        }
+
+    def _as_dict(self, post: Post) -> dict[str, object]:
+        return {"kind": post.kind, "to": post.to, "text": with_commands(post, self._page), "token": post.token}
+
+    @property
+    def _page(self) -> str | None:
+        """The address of the handset page."""
+        return self._handset.address if self._handset else None

@@ -1,0 +1,43 @@
+"""Which media endpoint a call gets, and making it: by what is configured, and whether there is a handset page."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+
+from bot.page.presenter import Presenter
+from peer.media import AUTO, HANDSET, Endpoint, Occasion, make
+from shared.config.schema import Config
+
+
+class MediaEndpoints:
+    """Makes the endpoints of one program's calls."""
+
+    def __init__(self, config: Config, recordings: Path, presenter: Presenter | None, *, in_console: bool) -> None:
+        """`recordings` is the folder of a recorder for which none is set; `presenter` is None without a page.
+
+        `in_console`: somebody sits at a console, and may not have the page open.
+        """
+        self._config = config
+        self._recordings = recordings
+        self._presenter = presenter
+        self._in_console = in_console
+
+    def usual(self) -> str:
+        """The name of the endpoint of a call for which none was chosen."""
+        if self._config.answer.endpoint != AUTO:
+            return self._config.answer.endpoint
+        page = self._presenter is not None and (self._presenter.attended() or not self._in_console)
+        return HANDSET if page else "pattern"
+
+    def make(self, name: str, occasion: Occasion) -> Endpoint:
+        """The endpoint of that name for one call. Raises ConfigError for one that lacks its setting."""
+        if (presenter := self._presenter) is not None:
+            occasion = dataclasses.replace(
+                occasion,
+                handset=functools.partial(presenter.endpoint, occasion.number),
+                chime=functools.partial(presenter.chime, occasion.number),
+                unheard=functools.partial(presenter.unheard, occasion.number),
+            )
+        return make(name, self._config, recordings=self._recordings, occasion=occasion)
