@@ -12,6 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import pylibsrtp
 from aiortc import RTCIceTransport
@@ -47,6 +48,16 @@ FLIGHT_RECORDS = (20, 22)
 "What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
 
 
+class Translation(Protocol):
+    """Between RTP and RTCP packets of our profile and those of the other side."""
+
+    def inward(self, packet: bytes) -> bytes | None:
+        """A decrypted packet of the other side as our profile has it; nothing if it has no place there."""
+
+    def outward(self, packet: bytes) -> bytes | None:
+        """A packet of our profile as the other side wants it; nothing if it wants none of it."""
+
+
 class PinnedDtlsTransport(RTCDtlsTransport):
     """DTLS-SRTP with exactly one other side (RFC 5763, RFC 5764), seen through when packets come out decrypted."""
 
@@ -68,6 +79,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.counters = MediaCounters()
         self.sinks: list[RtpSink] = []
         self.on_first_media: Callable[[Kind], None] | None = None
+        self.translation: Translation | None = None
+        "For a side that speaks another profile than ours."
 
     async def connect(self) -> None:
         """Make the handshake; `state` and `refused_identity` tell how it went."""
@@ -167,8 +180,15 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._flight = datagram
         await self.transport._send(datagram)
 
+    async def _send_rtp(self, data: bytes) -> None:
+        translated = self.translation.outward(data) if self.translation is not None else data
+        if translated:
+            await super()._send_rtp(translated)
+
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.heard()
+        if self.translation is not None:
+            data = self.translation.inward(data) or b""
         kind = self.counters.add_rtp(data, time.monotonic())
         if kind is None:
             return
@@ -185,6 +205,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         self.heard()
+        if self.translation is not None:
+            data = self.translation.inward(data) or b""
+            if not data:
+                return
         self.counters.rtcp += 1
         await self._pass_on(data)
         try:

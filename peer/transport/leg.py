@@ -51,15 +51,13 @@ class Leg:
         self.sound_free.set()
 
         self._socket = socket
-        self._remote_port = remote_port
+        self._remote_ports: tuple[int, ...] = () if remote_port is None else (remote_port,)
         self._connection = OverlayConnection(
             socket, controlling=caller, local=handshake.local_ice, remote=handshake.remote_ice
         )
         self._ice = make_ice_transport(self._connection)
-        self._dtls = PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=not caller)
-        self._sctp = ControlTransport(self._dtls)
-        self.control = ControlChannel(self._sctp, on_close=self._end)
-        "The control channel. What is sent before it is open waits."
+        self._dtls = self._secure(handshake)
+        self._sctp = self._associate()
 
         self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
         "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
@@ -80,8 +78,8 @@ class Leg:
         """
         if self._ice.state != "new" or self.closed.is_set():
             raise LocalProtocolError("A leg connects once.")
-        if self._remote_port is not None:
-            await self._connection.add_remote_candidate(host_candidate(self._socket.remote, self._remote_port))
+        for port in self._remote_ports:
+            await self._connection.add_remote_candidate(host_candidate(self._socket.remote, port))
         await self._ice.start(
             RTCIceParameters(
                 usernameFragment=self._connection.remote_username, password=self._connection.remote_password
@@ -93,7 +91,7 @@ class Leg:
             raise WrongIdentity()
         if not self.connected:
             raise LegFailed()
-        await self._sctp.connect()
+        await self._open_association()
 
     def check_again(self) -> None:
         """While it connects: don't wait for a timer to send the next check."""
@@ -214,6 +212,23 @@ class Leg:
             await self._sctp.stop()
             await self._dtls.stop()
             await self._ice.stop()
+
+    # What another kind of leg does its own way, see sdp_leg.py.
+
+    def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
+        """The DTLS transport."""
+        client = handshake.role is Role.CALLEE
+        return PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=client)
+
+    def _associate(self) -> ControlTransport:
+        """The SCTP association, with what is on it."""
+        sctp = ControlTransport(self._dtls)
+        self.control = ControlChannel(sctp, on_close=self._end)
+        "The control channel. What is sent before it is open waits."
+        return sctp
+
+    async def _open_association(self) -> None:
+        await self._sctp.connect()
 
     def _state_changed(self) -> None:
         if self._dtls.state in ("closed", "failed"):

@@ -100,7 +100,7 @@ class Relay:
             leg.feedback.enabled = answer
 
     async def _inward(self, packet: bytes) -> None:
-        if self._passes(packet, self.counters.inward) and not (_is_rtp(packet) and self._left_out(packet)):
+        if self._passes(packet, self.counters.inward) and not (is_rtp(packet) and self._left_out(packet)):
             await self._own.send_rtp(packet)
 
     async def _outward(self, packet: bytes) -> None:
@@ -108,7 +108,7 @@ class Relay:
             await self._overlay.send_rtp(packet)
 
     def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
-        if len(packet) > 1 and not _is_rtp(packet):
+        if len(packet) > 1 and not is_rtp(packet):
             forwarded.rtcp_packets += 1
         elif len(packet) > 1 and packet[1] & 0x7F in self._payload_types:
             forwarded.rtp_packets += 1
@@ -119,5 +119,6 @@ class Relay:
         return True
 
 
-def _is_rtp(packet: bytes) -> bool:
+def is_rtp(packet: bytes) -> bool:
+    """Whether a packet of two bytes and more is RTP and not RTCP."""
     return not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE

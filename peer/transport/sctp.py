@@ -50,9 +50,12 @@ class ControlTransport(RTCSctpTransport):
 
         self.delivered.set()
 
-    async def connect(self) -> None:
-        """Begin to set the association up; the data channel on it opens when that is done."""
-        await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), self.port)
+    async def connect(self, remote_port: int | None = None) -> None:
+        """Begin to set the association up; the data channels on it open when that is done.
+
+        `remote_port` is the other side's SCTP port, if it isn't the usual one.
+        """
+        await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), remote_port or self.port)
 
     def hurry(self) -> None:
         """Send what isn't acknowledged again now, and not when its timer runs out, which takes a second and more."""
@@ -77,6 +80,9 @@ class ControlTransport(RTCSctpTransport):
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         if chunk.stream_id != CONTROL_STREAM:
             raise RemoteProtocolError("The other side used another data channel than the agreed one.")
+        await self._take_data_chunk(chunk)
+
+    async def _take_data_chunk(self, chunk: DataChunk) -> None:
         await super()._receive_data_chunk(chunk)
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
@@ -92,7 +98,7 @@ class ControlTransport(RTCSctpTransport):
             if isinstance(chunk, InitChunk):
                 # aiortc puts the other side's tag on an INIT that it sends again, if it knows it by then. It has to be
                 # 0 (RFC 9260, section 8.5.1): otherwise both would refuse the other's, and wait for an answer.
-                await self._dtls.send_data(serialize_packet(self.port, self.port, 0, chunk))
+                await self._dtls.send_data(serialize_packet(self.port, self._remote_port or self.port, 0, chunk))
             else:
                 await super()._send_chunk(chunk)
         except (ConnectionError, SSL.Error):
@@ -103,3 +109,19 @@ class ControlTransport(RTCSctpTransport):
         # its own patience.
         self._t1_failures = 0
         super()._t1_expired()
+
+
+class ChannelTransport(ControlTransport):
+    """An SCTP association with another program: on it are the data channels that both know of, and no others."""
+
+    def __init__(self, transport: PinnedDtlsTransport, streams: frozenset[int]) -> None:
+        super().__init__(transport)
+        self._streams = streams
+
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        # The other program may open channels of its own. That nobody reads them is no reason to end the call.
+        if chunk.stream_id in self._streams:
+            await self._take_data_chunk(chunk)
+        else:
+            self._sack_needed = True
+            self._mark_received(chunk.tsn)

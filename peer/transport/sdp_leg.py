@@ -1,0 +1,99 @@
+"""The SDP leg: a secured transport to another program, made from what its description and ours agree on.
+
+The same socket, the same ICE and the same choke point as every leg (leg.py); credentials, certificate and who begins
+come from the descriptions. What passes is translated at its edge, so that behind it everything speaks our profile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from aiortc import RTCDataChannel, RTCDataChannelParameters
+
+from peer.transport.dtls import PinnedDtlsTransport
+from peer.transport.leg import Leg
+from peer.transport.sctp import ChannelTransport, ControlTransport
+from peer.transport.sdp.negotiation import Agreement
+from peer.transport.sdp.translation import SdpTranslation
+from peer.transport.sdp.writing import OwnSide
+from peer.transport.udp_socket import OverlaySocket
+from shared.messages import MAX_MESSAGE
+from shared.secrets.handshake import Handshake, Role
+from shared.secrets.identity import DtlsIdentity
+
+MAX_UNSENT = 16 * MAX_MESSAGE
+"Bytes that may wait on one channel; what comes beyond it is dropped."
+
+
+class SdpLeg(Leg):
+    """One try to reach another program, and the connection if it succeeds."""
+
+    def __init__(
+        self,
+        socket: OverlaySocket,
+        own: OwnSide,
+        identity: DtlsIdentity,
+        agreement: Agreement,
+        *,
+        remote_ports: tuple[int, ...],
+        channels: Iterable[int] = (),
+    ) -> None:
+        """Prepare a leg on `socket`.
+
+        `own` is what our description said, `identity` the key and certificate behind its fingerprint. `remote_ports`
+        are the other side's at its overlay address. `channels` are the numbers of the data channels that both sides
+        know of.
+        """
+        self._agreement = agreement
+        self._own = own
+        self._channel_numbers = frozenset(channels)
+        self.on_message: Callable[[int, str | bytes], None] = lambda number, message: None
+        "Called with each message that comes on a data channel, and the channel's number."
+
+        self.channels_open = asyncio.Event()
+        "Set once texts can leave. Never, if the other side has no data channels."
+
+        handshake = Handshake(
+            role=Role.CALLER if agreement.controlling else Role.CALLEE,
+            local_ice=own.ice,
+            remote_ice=agreement.ice,
+            identity=identity,
+            remote_pin=agreement.fingerprint,
+            secret=b"",
+        )
+        super().__init__(socket, handshake, remote_port=None)
+        self._remote_ports = remote_ports
+
+    def write(self, number: int, text: str) -> bool:
+        """Send a text on a data channel. Returns whether it left: not before the channel is open on both sides."""
+        channel = self._channels.get(number)
+        if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_UNSENT:
+            return False
+        channel.send(text)
+        return True
+
+    # How this leg differs from others.
+
+    def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
+        dtls = PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=self._agreement.client)
+        dtls.translation = SdpTranslation(self._agreement, self._own.ssrcs, time.monotonic)
+        return dtls
+
+    def _associate(self) -> ControlTransport:
+        sctp = ChannelTransport(self._dtls, self._channel_numbers)
+        self._channels: dict[int, RTCDataChannel] = {}
+        for number in self._channel_numbers:
+            parameters = RTCDataChannelParameters(label="channel", negotiated=True, id=number)
+            self._channels[number] = channel = RTCDataChannel(sctp, parameters)
+            channel.on("open", self.channels_open.set)
+            channel.on("message", lambda message, number=number: self.on_message(number, message))
+        return sctp
+
+    async def _open_association(self) -> None:
+        if self._agreement.channel is not None:
+            await self._sctp.connect(self._agreement.sctp_port)
+
+    def _end(self) -> None:
+        self.closed.set()

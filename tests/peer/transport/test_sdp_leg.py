@@ -1,0 +1,207 @@
+"""The SDP leg with aiortc's own RTCPeerConnection as the other program, over real sockets in a namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+
+from peer.media.endpoints.pattern import Pattern
+from peer.transport.sdp.candidates import ports_at
+from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
+from peer.transport.sdp.reading import read_description
+from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
+from peer.transport.sdp_leg import SdpLeg
+from peer.transport.udp_socket import OverlaySocket
+from shared.errors import WrongIdentity
+from shared.media import Media
+from shared.secrets.handshake import IceCredentials
+from shared.secrets.identity import DtlsIdentity, Fingerprint
+from tests.peer.own_namespace import in_own_namespace, ip
+
+OURS, THEIRS = IPv4Address("10.83.0.7"), IPv4Address("10.83.0.1")
+
+CHANNEL = 123
+
+PATIENCE = 40.0
+"Seconds; the machine may be busy."
+
+VP8 = frozenset({VideoCodec.VP8})
+
+
+class Other:
+    """Another program: a peer connection of aiortc's that sends sound and picture and reads what comes."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.frames: dict[str, asyncio.Event] = {"audio": asyncio.Event(), "video": asyncio.Event()}
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.channel = self.connection.createDataChannel("channel", negotiated=True, id=CHANNEL)
+        self.channel.on("message", self.heard.put_nowait)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.connection.on("track", lambda track: self._tasks.append(asyncio.create_task(self._read(track))))
+        for track in (AudioStreamTrack(), VideoStreamTrack()):
+            self.connection.addTrack(track)
+
+    async def _read(self, track) -> None:  # type: ignore[no-untyped-def]
+        for _ in range(5):
+            await track.recv()
+        self.frames[track.kind].set()
+        while True:
+            await track.recv()
+
+    async def offer(self) -> str:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def answer(self, offer: str) -> str:
+        await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        return self.connection.localDescription.sdp
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self.connection.close()
+
+
+@dataclass
+class Side:
+    """Our side, before it knows the other's description."""
+
+    socket: OverlaySocket
+    own: OwnSide
+    identity: DtlsIdentity
+
+    @classmethod
+    async def open(cls) -> Side:
+        identity = DtlsIdentity.generate()
+        socket = await OverlaySocket.open(OURS, THEIRS, interface=None)
+        ice = IceCredentials.of(bytes(range(24)))
+        return cls(socket, OwnSide(ice, Fingerprint(identity.fingerprint), OURS, socket.port), identity)
+
+    def answer(self, offer: str) -> tuple[str, SdpLeg]:
+        description = read_description(offer)
+        agreement = accept_offer(description, Media.BOTH, VP8)
+        ports = ports_at(description.candidates, THEIRS)
+        leg = SdpLeg(self.socket, self.own, self.identity, agreement, remote_ports=ports, channels=[CHANNEL])
+        return write_answer(self.own, description, agreement), leg
+
+    def take(self, answer: str, offered: OwnOffer) -> SdpLeg:
+        description = read_description(answer)
+        agreement = accept_answer(description, offered.asked, offered.channel)
+        ports = ports_at(description.candidates, THEIRS)
+        return SdpLeg(self.socket, self.own, self.identity, agreement, remote_ports=ports, channels=[CHANNEL])
+
+
+@contextlib.asynccontextmanager
+async def both_sides() -> AsyncIterator[tuple[Side, Other]]:
+    ip("link add overlay0 type veth peer name far0")
+    for device in ("far0", "overlay0"):
+        ip(f"link set {device} up")
+    for address in (OURS, THEIRS):
+        ip(f"addr add {address}/24 dev overlay0")
+    side, other = await Side.open(), Other()
+    try:
+        yield side, other
+    finally:
+        await other.close()
+        side.socket.close()
+        await asyncio.sleep(0)
+
+
+async def talk(leg: SdpLeg, other: Other) -> None:
+    """Connect, and see sound, picture and text pass both ways."""
+    async with asyncio.timeout(PATIENCE):
+        heard: asyncio.Queue[tuple[int, str | bytes]] = asyncio.Queue()
+        leg.on_message = lambda number, message: heard.put_nowait((number, message))
+        tracks = {kind: await leg.receive(kind) for kind in ("audio", "video")}
+        await leg.connect()
+        endpoint = Pattern(160, 120, 10)
+        await endpoint.attach(leg, Media.BOTH)
+        try:
+            for event in other.frames.values():
+                await event.wait()
+            for track in tracks.values():
+                for _ in range(5):
+                    await track.recv()
+            await leg.channels_open.wait()
+            assert leg.write(CHANNEL, "from us")
+            other.channel.send("from them")
+            assert await other.heard.get() == "from us"
+            assert await heard.get() == (CHANNEL, "from them")
+        finally:
+            await endpoint.detach()
+    assert leg.counters.audio.packets
+    assert leg.counters.video.packets
+    assert leg.remote_address is not None
+    assert leg.remote_address[0] == str(THEIRS)
+
+
+def test_an_offer_of_another_program_is_answered_and_media_and_text_flow() -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            answer, leg = side.answer(await other.offer())
+            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            try:
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
+@pytest.mark.parametrize("setup", ["active", "passive"])
+def test_another_program_answers_our_offer_and_media_and_text_flow(setup: str) -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            offered = write_offer(side.own, Media.BOTH, VP8)
+            # aiortc begins the handshake unless the offerer wants to.
+            sdp = offered.sdp if setup == "active" else offered.sdp.replace("setup:actpass", "setup:active")
+            leg = side.take(await other.answer(sdp), offered)
+            try:
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
+def test_channels_that_we_do_not_know_do_no_harm() -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            other.connection.createDataChannel("another one")
+            answer, leg = side.answer(await other.offer())
+            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            try:
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
+def test_another_certificate_than_the_descriptions_is_refused() -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            description = read_description(await other.offer())
+            agreement = accept_offer(description, Media.BOTH, VP8)
+            forged = replace(agreement, fingerprint=Fingerprint(bytes(32)))
+            ports = ports_at(description.candidates, THEIRS)
+            leg = SdpLeg(side.socket, side.own, side.identity, forged, remote_ports=ports)
+            answer = write_answer(side.own, description, agreement)
+            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            try:
+                with pytest.raises(WrongIdentity):
+                    async with asyncio.timeout(PATIENCE):
+                        await leg.connect()
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
