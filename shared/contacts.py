@@ -13,7 +13,7 @@ import msgspec
 from shared.errors import InputError
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.printable import is_printable
+from shared.printable import is_blank, is_printable
 
 MAX_NAME = 40
 "Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
@@ -128,7 +128,7 @@ def check_name(name: str) -> str:
     if any(character.isspace() for character in name):
         raise InputError("A contact's name is one word.", "Leave out the spaces, or write a dash instead.")
     # A combining mark at the beginning would change what stands before the name.
-    if not is_printable(name) or unicodedata.category(name[0]).startswith("M"):
+    if not is_printable(name) or is_blank(name) or unicodedata.category(name[0]).startswith("M"):
         raise InputError("That name has characters that can't be seen.", "Type it instead of copying it.")
     if name.startswith("-") or "/" in name or ":" in name:
         raise InputError(

@@ -1,14 +1,95 @@
-"""Names that show what they are: text from others that is safe to print into a chat or a terminal."""
+"""What people can see of a text: the one place that decides which characters are shown, kept or refused.
+
+Others' names, lines of text and files' names are shown in chats, terminals and the page. A character that nobody sees
+makes one name pass for another, and one that turns the line around makes a sentence say something else. The same
+characters are needed inside words of some scripts and inside emoji, and stay there:
+
+- U+200C and U+200D between letters of the scripts that join or stack them (Persian, Devanagari …; Unicode Standard
+  Annex 31, 2.3), and U+200D between pictures (a family),
+- variation selectors behind a picture, a Chinese character or a Mongolian letter, and the tags of a flag.
+
+Everything else is Unicode's own property Default_Ignorable_Code_Point, and a short list of characters that it doesn't
+name but that are drawn as nothing. The tables are those of the library `regex`, newer than Python's. Pure.
+"""
 
 from __future__ import annotations
 
 import unicodedata
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-# Unicode general categories of control, bidirectional and other format characters, private use, lone surrogates and
-# line breaks. Unassigned characters (Cn) are left in: a later Unicode may have assigned them.
+import regex
+
+_JOINING = (
+    r"[[\p{Arab}\p{Syrc}\p{Mand}\p{Mong}\p{Phag}\p{Nkoo}\p{Adlm}\p{Rohg}\p{Mani}\p{Deva}\p{Beng}\p{Guru}\p{Gujr}\p{Orya}"
+    r"\p{Taml}\p{Telu}\p{Knda}\p{Mlym}\p{Sinh}\p{Khmr}\p{Mymr}\p{Tibt}\p{Lana}\p{Bali}\p{Java}\p{Sund}\p{Cham}]&&\p{L}]"
+)
+_PICTURE = r"\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?+"
+
+_IN_PLACE = regex.compile(
+    rf"""(?V1x)
+      (?<={_JOINING}\p{{M}}{{0,8}}) [\u200C\u200D] (?={_JOINING})            # between two letters
+    | (?<={_JOINING}\p{{InSC=Virama}}) \u200D (?!\p{{M}})                    # a half letter at the end of a word
+    | (?<={_PICTURE}) \u200D (?=\p{{Extended_Pictographic}})                 # a family
+    | (?<=\p{{Extended_Pictographic}}) [\uFE0E\uFE0F]
+    | (?<=[0-9*\#]) \uFE0F (?=\u20E3)                                        # a keycap
+    | (?<=\U0001F3F4[\U000E0020-\U000E007E]{{0,8}}) [\U000E0020-\U000E007E] (?=[\U000E0020-\U000E007E]{{0,8}}\U000E007F)
+    | (?<=\U0001F3F4[\U000E0020-\U000E007E]{{1,8}}) \U000E007F
+    | (?<=\p{{Han}}) [\U000E0100-\U000E01EF\uFE00-\uFE02]
+    | (?<=\p{{Mong}}) [\u180B-\u180F]
+    """
+)
+
+_BLANK = r"\u2800\u303F\uFFFC\U0001D159\U00013441\U00013442\U00016FE4"
+# Drawn as nothing, though no property says so: a Braille pattern without dots, fillers and the like.
+
+_IGNORED = regex.compile(r"[\p{DI}\p{Cf}]+")
+_UNSEEN = regex.compile(rf"[\p{{DI}}\p{{Cf}}\p{{Cc}}\p{{Co}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\p{{NChar}}{_BLANK}]")
+_AS_SPACE = regex.compile(rf"[\t\n\v\f\r\x1C-\x1E\x85\p{{Zl}}\p{{Zp}}{_BLANK}]")
+_UNSHOWN = regex.compile(r"(?!\n)[\p{Cc}\p{Co}\p{Cs}\p{NChar}]")
+# Unassigned characters are left in: a later Unicode may have assigned them, as new emoji are.
+
+_SEEN = regex.compile(rf"[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]", regex.V1)
+_EDGES = regex.compile(rf"^[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+|[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+$")
 
 
 def is_printable(text: str) -> bool:
-    """Whether the text has no control, bidirectional or invisible characters and no space at either end."""
-    return text == text.strip() and not any(unicodedata.category(character) in _INVISIBLE for character in text)
+    """Whether nothing in the text is invisible where it stands, and no space is at either end. True for no text."""
+    return text == text.strip() and not _UNSEEN.search(_IN_PLACE.sub("", text))
+
+
+def is_blank(text: str) -> bool:
+    """Whether nobody sees anything of it: no letter, digit, sign or picture."""
+    return not _SEEN.search(text)
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """A foreign text made safe to show: what is invisible and not in its place is left out.
+
+    With `lines` line breaks stay (as `\\n`); without, they and tabs become spaces. Other characters that can't be
+    shown become U+FFFD. Takes time linear in the text.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept: list[str] = []
+    end = 0
+    for match in _IN_PLACE.finditer(text):
+        kept += [_made_visible(text[end : match.start()], lines), match.group()]
+        end = match.end()
+    kept.append(_made_visible(text[end:], lines))
+    return "".join(kept)
+
+
+def without_invisible_edges(text: str) -> str:
+    """The text without spaces and invisible marks around it: a command that was copied stays a command."""
+    return str(_EDGES.sub("", text))
+
+
+def seen_alike(text: str) -> str:
+    """The text without what nobody sees and in compatible forms (Unicode NFKC): what two spellings have in common."""
+    return str(_IGNORED.sub("", unicodedata.normalize("NFKC", _IGNORED.sub("", text))))
+
+
+def _made_visible(part: str, lines: bool) -> str:
+    if lines:
+        part = part.replace("\r\n", "\n").replace("\r", "\n")
+    part = _AS_SPACE.sub(lambda match: "\n" if lines and match.group() == "\n" else " ", _IGNORED.sub("", part))
+    return str(_UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", part))

@@ -101,7 +101,9 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
     for word in (*wanted.split()[:1], node.short):
         for name in (word, *(f"{word}-{number}" for number in range(2, 10))):
             try:
-                if store.contact_named(check_name(name)) is None:
+                if store.imitated_by(check_name(name)) is not None:
+                    break  # neither that name nor one that begins with it
+                if store.contact_named(name) is None:
                     return name
             except InputError:
                 break

@@ -21,6 +21,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import OverlayError
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
+from shared.printable import visible
 from shared.secrets.handshake import Role
 
 MAX_SHOWN = 400
@@ -114,7 +115,7 @@ _TRUST = {
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
     """Somebody else's text made safe to stand in a line: one line, nothing invisible, not long."""
-    clean = "".join(character if character.isprintable() else " " for character in text[: limit + 1])
+    clean = visible(text[: limit + 1])
     return f"{clean[:limit]}…" if len(clean) > limit else clean
 
 

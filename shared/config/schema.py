@@ -11,6 +11,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -23,12 +24,13 @@ from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
 from shared.names import ss58
 from shared.names.server import Server
+from shared.printable import is_blank, is_printable
 
 Key = tuple[str, ...]
 
 
 def _plain(text: str) -> bool:
-    return text.isprintable() and text == text.strip()
+    return is_printable(text) and not (text and is_blank(text))
 
 
 def _path(text: str) -> bool:
@@ -36,7 +38,7 @@ def _path(text: str) -> bool:
         Path(text).expanduser()
     except RuntimeError:  # ~name of nobody
         return False
-    return text.isprintable()
+    return not any(unicodedata.category(character) == "Cc" for character in text)  # a file's name may have all others
 
 
 def _web_address(text: str) -> bool:

@@ -12,7 +12,7 @@ from shared.call.reasons import Reason
 from shared.errors import InputError
 from shared.links.tokens import SIZES, BadLink, Kind, Token, check_frame
 from shared.node_id import NodeId
-from shared.printable import is_printable
+from shared.printable import is_blank, is_printable
 
 MAX_NAME = 40
 "Characters of a person's name."
@@ -80,7 +80,7 @@ class Card(Token):
     def __post_init__(self) -> None:
         if len(self.sealing_key) != 32:
             raise InputError("A contact card's key has 32 bytes.", "")
-        if len(self.name) > MAX_NAME or not is_printable(self.name):
+        if len(self.name) > MAX_NAME or not is_printable(self.name) or (self.name and is_blank(self.name)):
             raise InputError(f"A name on a card has at most {MAX_NAME} visible characters.", "Choose another one.")
         words = self.resolves_as.split()
         if len(self.resolves_as) > MAX_RESOLVES_AS or len(words) > 1 or not is_printable(self.resolves_as):

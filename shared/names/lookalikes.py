@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from shared.errors import ConfusingName, InputError
+from shared.printable import is_printable
 
 _PLAIN = re.compile(r"(?!..--)[a-z0-9-]+", re.ASCII)
 "A label that ENSIP-15 leaves as it is. Nearly all are; the tables for the others take 0.3 s and 90 MB."
@@ -49,7 +50,7 @@ def normalise(name: str) -> str:
             "Names have letters of one script, digits and dashes.",
         ) from error
 
-    if not normal.isprintable():  # its tables know characters that this Python's don't
+    if not is_printable(normal):
         raise InputError("That name has characters that can't be shown.", "Type it instead of copying it.")
     return normal
 

@@ -6,7 +6,9 @@ import msgspec
 
 from shared.contacts import Contact, check_name, name_key
 from shared.errors import InputError, NameNotFound
+from shared.lookalikes import imitated
 from shared.node_id import NodeId
+from shared.printable import seen_alike
 from shared.store.database import Database, encode
 
 
@@ -18,17 +20,26 @@ class Contacts(Database):
         return [self.decode(row[0], Contact) for row in self.rows("SELECT value FROM contacts ORDER BY name_key")]
 
     def contact_named(self, name: str) -> Contact | None:
-        """The contact of that name, in upper or lower case."""
-        return self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
+        """The contact of that name, in upper or lower case, with or without the joiners that nobody sees."""
+        contact = self.decoded(Contact, "SELECT value FROM contacts WHERE name_key = ?", name_key(name))
+        if contact is not None or name.isascii():
+            return contact
+        wanted = name_key(seen_alike(name))
+        return next((each for each in self.contacts() if name_key(seen_alike(each.name)) == wanted), None)
 
     def contact_of(self, node: NodeId) -> Contact | None:
         """The contact whose node that is."""
         return self.decoded(Contact, "SELECT value FROM contacts WHERE node = ?", node.key)
 
     def save_contact(self, contact: Contact) -> None:
-        """Add a contact, or replace the one of that name. Raises InputError if the node is another contact's."""
+        """Add a contact, or replace the one of that name.
+
+        Raises InputError if the node is another contact's, or the name is new and could be taken for another one's.
+        """
         with self.transaction() as database:
             self.refuse_second_name(contact)
+            if not self.rows("SELECT 1 FROM contacts WHERE name_key = ?", name_key(contact.name)):
+                self.refuse_imitation(contact.name, of=self.contacts())
             database.execute(
                 "INSERT INTO contacts (name_key, node, value) VALUES (?, ?, ?) "
                 "ON CONFLICT (name_key) DO UPDATE SET node = excluded.node, value = excluded.value",
@@ -46,11 +57,26 @@ class Contacts(Database):
                     f"There is already a contact called {holder.name}.",
                     "Choose another name, or remove that one first.",
                 )
+            self.refuse_imitation(new, of=[each for each in self.contacts() if each.node != contact.node])
             database.execute(
                 "UPDATE contacts SET name_key = ?, value = ? WHERE node = ?",
                 (name_key(new), encode(contact), contact.node.key),
             )
         return contact
+
+    def imitated_by(self, name: str) -> Contact | None:
+        """The contact of another name that this one could be taken for; None if there is none."""
+        others = [each for each in self.contacts() if name_key(each.name) != name_key(name)]
+        found = imitated(name, [each.name for each in others])
+        return next((each for each in others if each.name == found), None)
+
+    def refuse_imitation(self, name: str, *, of: list[Contact]) -> None:
+        """Raise InputError if the name could be taken for that of one of these contacts."""
+        if (taken := imitated(name, [each.name for each in of])) is not None:
+            raise InputError(
+                f"That name could be taken for {taken}, who is in your contacts.",
+                "Choose a name that looks different.",
+            )
 
     def contact_or_raise(self, name: str) -> Contact:
         """The contact of that name. Raises NameNotFound."""

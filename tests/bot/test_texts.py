@@ -17,6 +17,7 @@ from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.printable import visible
 from shared.secrets.handshake import Role
 from tests.shared.links.link_values import REQUEST, cards
 
@@ -91,14 +92,15 @@ def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
 @given(st.text(), st.integers(1, 500))
 def test_what_others_wrote_is_shown_as_one_visible_line(text: str, limit: int) -> None:
     shown = texts.shown(text, limit)
-    assert all(character.isprintable() for character in shown)
+    assert visible(shown) == shown
+    assert len(shown.splitlines()) < 2
     assert len(shown) <= limit + 1
 
 
 @given(st.text())
 def test_a_line_beside_the_call_and_a_reason_are_one_visible_line(text: str) -> None:
     for said in (texts.wrote(line(), text).text, texts.declined_with(text)):
-        assert all(character.isprintable() for character in said)
+        assert visible(said) == said
         assert len(said) < 2 * texts.MAX_SHOWN
 
 
@@ -107,7 +109,7 @@ def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
     said = texts.card_seen(card, None).text
     assert as_copybara(card.token) in said
     assert str(card.node) in said
-    assert all(character.isprintable() or character == "\n" for character in said)
+    assert visible(said, lines=True) == said
 
 
 @pytest.mark.parametrize("trust", Trust)

@@ -316,3 +316,38 @@ def test_every_document_is_read_or_refused_with_its_line(entries: list[tuple[lis
 def test_every_text_is_read_or_refused_with_its_line(text: str) -> None:
     error = read_or_refuse(text)
     assert error is None or error.line in range(1, text.count("\n") + 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\u00a0b.wav",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.webm",
+        "\U0001f468\u200d\U0001f469.webm",
+        "\U0001facd.webm",
+        "a\u00adb",
+        "a\u3000b",
+    ],
+)
+def test_a_file_may_have_any_name_that_people_give_files(name: str) -> None:
+    config = parse(f'[media]\nfile = "/films/{name}"\n[machine]\ngreeting = "{name}"\n', HERE)
+    assert config.media.file == f"/films/{name}"
+    assert config.machine.greeting == str(HERE.parent / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Anna\u00a0Maria",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    ],
+)
+def test_a_person_and_a_device_may_have_names_in_every_script(name: str) -> None:
+    config = parse(f'name = "{name}"\n[devices]\nmicrophone = "{name}"\n', HERE)
+    assert config.name == config.devices.microphone == name
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u202eanna", "anna\u200b", "\u2800"])
+def test_a_name_that_nobody_sees_is_refused(name: str) -> None:
+    assert mistake(f'name = "{name}"').key == "name"

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from shared.call.records import CallRecord, RunningCall
-from shared.contacts import Contact, Hours, Trust
+from shared.contacts import Contact, Hours, Trust, name_key
 from shared.errors import DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
 from shared.media import Media
 from shared.names import Answer
@@ -762,3 +762,35 @@ def run_child(program: str, *arguments: Path | str) -> Iterator[subprocess.Popen
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
+
+
+class TestImitation:
+    @pytest.mark.parametrize("name", ["\u0430nna", "ann\u0430", "an\u034fna", "anna\ufe0f", "anna\uffa0"])
+    def test_a_name_that_could_be_taken_for_a_contacts_is_not_saved_beside_it(self, store: Store, name: str) -> None:
+        store.save_contact(contact("anna", 1))
+        with pytest.raises(InputError):
+            store.save_contact(contact(name, 2))
+        store.save_contact(contact("bob", 2))
+        with pytest.raises(InputError):
+            store.rename_contact("bob", name)
+        assert [each.name for each in store.contacts()] == ["anna", "bob"]
+
+    def test_a_contact_can_be_renamed_to_what_looks_like_its_own_name(self, store: Store) -> None:
+        store.save_contact(contact("pau1", 1))
+        assert store.rename_contact("pau1", "paul").name == "paul"
+
+    def test_a_contact_saved_before_stays_what_it_is(self, store: Store, path: Path) -> None:
+        store.save_contact(contact("anna", 1))
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            imitation = contact("\u0430nna", 2)
+            database.execute(
+                "INSERT INTO contacts VALUES (?, ?, ?)",
+                (name_key(imitation.name), imitation.node.key, msgspec.json.encode(imitation)),
+            )
+        changed = msgspec.structs.replace(imitation, trust=Trust.BLOCK)
+        store.save_contact(changed)
+        assert store.contact_of(node(2)) == changed
+
+    def test_a_name_is_found_without_the_joiners_that_nobody_sees(self, store: Store) -> None:
+        store.save_contact(contact("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", 1))
+        assert store.contact_named("\u0645\u06cc\u062e\u0648\u0627\u0647\u0645") is not None
