@@ -133,7 +133,7 @@ async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
             reader=reader,
             lifetime=config.calls.lifetime,
         )
-        handset = open_handset(pages, presenter, requests, port=config.handset.port)
+        handset = open_handset(pages, presenter, requests, port=config.handset.port, key=home.load_handset_key())
     desk = ControlDesk(assistant, own, overlay, handset)
 
     async with (

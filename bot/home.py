@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ VARIABLE = "COPYBARA_HOME"
 PROGRAM = "copybara"
 
 SEALING_KEY_BYTES = 32
+
+HANDSET_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ class Home:
     def sealing_key(self) -> Path:
         """The private key of the contact card; read it with `load_sealing_key`."""
         return self.folder / "sealing.key"
+
+    @property
+    def handset_key(self) -> Path:
+        """The key that the handset page and its server prove to each other; read it with `load_handset_key`."""
+        return self.folder / "handset.key"
 
     @property
     def control_socket(self) -> Path:
@@ -130,6 +138,21 @@ class Home:
                 "Put a backup in its place. Or move it away: a new one is made, and contacts need your new card.",
             )
         return X25519PrivateKey.from_private_bytes(raw)
+
+    def load_handset_key(self) -> bytes:
+        """The handset's key, 32 random bytes; made once, then always the same. Call it after `prepare`.
+
+        Raises StoreError if the file can't be read. One that is damaged is replaced: browsers then need the address.
+        """
+        with locked_folder(self.folder):
+            with known_errors(self.handset_key):
+                raw = self.handset_key.read_bytes() if self.handset_key.exists() else b""
+                if len(raw) != HANDSET_KEY_BYTES:
+                    self.handset_key.unlink(missing_ok=True)
+                    raw = secrets.token_bytes(HANDSET_KEY_BYTES)
+                    write_new_file(self.handset_key, raw)
+            make_private(self.handset_key)
+        return raw
 
 
 class HomeLock:

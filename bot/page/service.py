@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import AsyncIterator, Callable
 
 from bot.page.presenter import PageRequests, Presenter
+from bot.texts import page as texts
 from peer.handset.page import Pages
-from peer.handset.server import HandsetServer
+from peer.handset.server import HandsetServer, listening_socket
+from peer.handset.systemd_socket import handed_over
 
 
 class Handset:
@@ -46,17 +49,27 @@ class Handset:
                 await asyncio.wait([telling])
 
 
-def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int) -> Handset:
-    """Serve the page at the port that is configured, or at any other if that is taken."""
-    notices: list[str] = []
+def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes) -> Handset:
+    """Take the socket that systemd holds, else bind the port that is configured, else any other.
+
+    `key` are the 32 bytes of the home that pages of earlier runs know.
+    """
+    listening, notices = listening_at(port)
+    return Handset(presenter, HandsetServer(pages, requests, listening, key), notices)
+
+
+def listening_at(port: int) -> tuple[socket.socket, list[str]]:
+    """Where the page is served, and what the owner has to know of it.
+
+    A port that can't be had doesn't end the start: another user could end the program so. Raises OSError if none can.
+    """
+    held = handed_over()
+    if held is not None:
+        return held, []
     try:
-        server = HandsetServer(pages, requests, port=port)
+        return listening_socket(port), []
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        server = HandsetServer(pages, requests, port=0)
-        notices.append(
-            f"Port {port} is taken, so the handset page is at another one. Links of the form "
-            f"http://127.0.0.1:{port}/# lead to whoever has it."
-        )
-    return Handset(presenter, server, notices)
+        sentence = texts.port_forbidden if error.errno == errno.EACCES else texts.port_taken
+        return listening_socket(0), [sentence(port)]

@@ -23,6 +23,23 @@ OWN_LINK = "That is your own link. It is for the other person: send it to them."
 
 LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
 
+
+def port_taken(port: int) -> str:
+    """Another program listens where the page should be."""
+    return (
+        f"Another program has port {port}, so the handset page is at another address. Don't use tabs and links that "
+        f"begin with http://127.0.0.1:{port}/: they lead to that program."
+    )
+
+
+def port_forbidden(port: int) -> str:
+    """The system doesn't let this user listen there."""
+    return (
+        f"This user may not use port {port}, so the handset page is at another address. Set `port` under [handset] "
+        "to a number from 1024 on."
+    )
+
+
 _SAYS = {
     Operation.RINGING: "it rings there",
     Operation.ACCEPT: "the call is answered",

@@ -4,11 +4,16 @@ One message is one object with a key `type` and the fields below, in snake_case.
 sent Hello first and whatever has changed afterwards; it keeps nothing of its own, so that a page that is opened late or
 reloaded shows the same as one that was there all the time.
 
-Connecting. The page is at `http://127.0.0.1:PORT/?key=KEY`, the cookie is set by that answer. The page keeps KEY in
-its localStorage, takes it out of its address (`history.replaceState`, leaving `#TOKEN`), and connects to
-`/socket?key=KEY`. Closed with CLOSE_TAKEN_OVER: another page took the calls, connect again only when the person asks
-for it. Refused (the handshake answers 403): the key is of an earlier run; the person has to open the address again
-that `copybara run` prints. Any other end: connect again after a moment.
+Connecting. The page is at `http://127.0.0.1:PORT/#key=KEY` or `/#ticket=TICKET`; browsers send nothing behind `#` to
+anybody. The page takes it out of its address (`history.replaceState`), connects to `/socket`, and sends Prove: which
+key it knows, and a nonce. The program answers with ServerProof. The page checks it and closes the socket if it is
+wrong; before, it acts on nothing else. Then it sends PageProof. If that is right it gets HomeKey, when it came with a
+key that passes, and Hello. The home's key stays in the browser (IndexedDB, where no script can read it), so a page that
+is reloaded or opened again, also in a later run, names it: `"key": "home"`. proof.py has the bytes.
+
+Closed with CLOSE_UNPROVEN: the key is unknown here (a used ticket, another run's key); another one that the page has
+may do. Closed with CLOSE_TAKEN_OVER: another page took the calls, connect again only when the person asks for it. Any
+other end: connect again after a moment.
 
 Media. For each call that is up and comes to the handset the page is sent an Offer, and again whenever this program
 needs a new media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its
@@ -21,7 +26,7 @@ sends WantOffer. When the call ends (state `ended`), the page closes its connect
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -37,6 +42,12 @@ CLOSE_TAKEN_OVER = 4001
 
 CLOSE_STOPPING = 4002
 "WebSocket close code: the program ends."
+
+CLOSE_UNPROVEN = 4003
+"WebSocket close code: the page hasn't shown that it knows a key."
+
+MAX_PROOF = 1024
+"Bytes of a message before the page is known."
 
 Kinds: TypeAlias = Literal["audio", "video"]
 "What a call is for: `video` is picture and sound."
@@ -134,6 +145,31 @@ class Overlay(msgspec.Struct, frozen=True):
     "A sentence to show all the time: that it can't be used and what to do, or that loopback gives no privacy."
 
 
+# How both prove that they know the key. Bytes are base64 (RFC 4648, section 4).
+
+
+class Prove(msgspec.Struct, frozen=True, tag_field="type", tag="prove", forbid_unknown_fields=True):
+    """The page's first message: show that you know this key."""
+
+    key: Literal["home", "run", "ticket"]
+    nonce: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    name: Annotated[str, Meta(max_length=32)] = ""
+    "Which ticket: see `ticket_name`."
+
+
+class ServerProof(msgspec.Struct, frozen=True, tag_field="type", tag="server-proof"):
+    """The program does."""
+
+    nonce: bytes
+    proof: bytes
+
+
+class PageProof(msgspec.Struct, frozen=True, tag_field="type", tag="page-proof", forbid_unknown_fields=True):
+    """So does the page."""
+
+    proof: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
 # From this program to the page.
 
 
@@ -141,8 +177,14 @@ class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
     """A tagged object."""
 
 
+class HomeKey(_ToPage, frozen=True, tag="home-key"):
+    """The home's key, for a page that came with another: encrypted for it, see proof.py."""
+
+    key: bytes
+
+
 class Hello(_ToPage, frozen=True, tag="hello"):
-    """The first message: everything that there is."""
+    """The first message after the proofs: everything that there is."""
 
     version: str
     "Of this program."
@@ -395,7 +437,8 @@ class TakenOver(_ToPage, frozen=True, tag="taken-over"):
 
 
 ToPage: TypeAlias = (
-    Hello
+    HomeKey
+    | Hello
     | OverlayState
     | Contacts
     | Log
@@ -573,7 +616,20 @@ _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)
 
 
-def encode(message: ToPage) -> str:
+Known = TypeVar("Known", Prove, PageProof)
+
+
+def decode_proof(data: str, kind: type[Known]) -> Known:
+    """Read what a page says before it is known, at most MAX_PROOF bytes. Raises HandsetError for anything else."""
+    if len(data) > MAX_PROOF:
+        raise HandsetError
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise HandsetError from None
+
+
+def encode(message: ToPage | ServerProof) -> str:
     """Write one message to the page. Raises LocalProtocolError for text that is no Unicode."""
     try:
         return _encoder.encode(message).decode()

@@ -1,6 +1,7 @@
 """The handset's server: files and one WebSocket, on loopback and for the owner's browser only.
 
-guard.py decides about each request. Nothing is changed by anything but a WebSocket message.
+door.py decides about each connection, access.py about each request, proof.py whether a page knows our key. Nothing is
+changed by anything but a message of a page that has proven it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,18 +21,27 @@ from peer.handset.access import (
     HOST,
     Refused,
     Session,
-    check_cookie,
     check_fetch,
     check_host,
-    check_key,
-    check_meant,
     check_socket_origin,
-    check_ticket,
     response_headers,
-    socket_owner,
 )
+from peer.handset.door import Door
 from peer.handset.page import Page, Pages
-from peer.handset.protocol import MAX_MESSAGE, FromPage, Hello, decode, encode
+from peer.handset.proof import NONCE_BYTES, PAGE, SERVER, Meeting, proof_key
+from peer.handset.protocol import (
+    CLOSE_UNPROVEN,
+    MAX_MESSAGE,
+    FromPage,
+    Hello,
+    HomeKey,
+    PageProof,
+    Prove,
+    ServerProof,
+    decode,
+    decode_proof,
+    encode,
+)
 from peer.handset.tickets import Tickets
 from shared.errors import CopybaraError, HandsetError
 
@@ -54,13 +64,20 @@ CONTENT_TYPES = {
 }
 "What there is to serve. A file of any other kind isn't."
 
-PROC_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-
 MAX_AT_ONCE = 32
 "Messages of one page that may be worked on at the same time."
 
 SEND_SECONDS = 10.0
 "How long a page may take to receive a message."
+
+PROOF_SECONDS = 20.0
+"How long a page may take to prove that it knows the key; a busy browser takes a moment."
+
+MESSAGES_A_SECOND = 200
+"From one page, in the long run."
+
+MESSAGES_AT_ONCE = 4_000
+"What it may send in a burst; one that sends more is closed."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -76,14 +93,17 @@ class Listener(Protocol):
 
 
 class HandsetServer:
-    """Serves the page from `start` to the end of `running`."""
+    """Serves the page for the length of `running`, at a socket that listens already."""
 
-    def __init__(self, pages: Pages, listener: Listener, *, port: int, static: Path = STATIC) -> None:
-        """`port` 0 takes any that is free."""
+    def __init__(
+        self, pages: Pages, listener: Listener, listening: socket.socket, home_key: bytes, *, static: Path = STATIC
+    ) -> None:
+        """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket`."""
         self._pages = pages
         self._listener = listener
         self._static = static
-        self._socket = _listening_socket(port)
+        self._socket = listening
+        self._home_key = home_key
         self.session = Session(self._socket.getsockname()[1])
         "Holds the key and the address to open."
 
@@ -99,73 +119,47 @@ class HandsetServer:
         app.router.add_get("/socket", self._serve_socket)
         app.router.add_get("/{path:.*}", self._serve_file)
         app.on_response_prepare.append(self._add_headers)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0)
         await runner.setup()
+        assert runner.server is not None
+        self._door = Door(runner.server, port=self.session.port)
+        listening = await asyncio.get_running_loop().create_server(self._door, sock=self._socket)
         try:
-            await web.SockSite(runner, self._socket).start()
             yield
         finally:
+            listening.close()
             self._pages.stop()
             await runner.cleanup()
+            self._door.close()
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._door.asked(request.transport)
         try:
-            await self._check(request)
+            self._check(request)
             return await handler(request)
         except Refused as refused:
             logger.info("refused: %s", refused.sentence)
             return web.Response(status=refused.status, text=f"{refused.sentence}\n")
         except ConnectionError:
-            return web.Response(status=400)  # whoever asked has gone meanwhile
+            return web.Response(status=400)  # the client has gone meanwhile
 
-    async def _check(self, request: web.Request) -> None:
+    def _check(self, request: web.Request) -> None:
         check_host(self.session, request.headers.get("Host"))
         if request.path == "/socket":
             check_socket_origin(self.session, request.headers.get("Host"), request.headers.get("Origin"))
-            check_key(self.session, request.query.get("key"))
-        document = request.path == "/"
-        check_fetch(self.session, request.headers, document=document)
-        if document and "key" in request.query:
-            check_key(self.session, request.query.get("key"))
-        elif _ticket(request) is not None:
-            check_meant(request.headers)
-        else:
-            check_cookie(self.session, request.headers.get("Cookie"))
-        await self._check_user(request)
-
-    async def _check_user(self, request: web.Request) -> None:
-        """Refuse what another user's program asks, even one that knows the key. Linux tells who it is."""
-        client = request.transport.get_extra_info("peername") if request.transport else None
-        tables = await asyncio.get_running_loop().run_in_executor(None, _proc_tables)
-        if tables is None:
-            return
-        owner = socket_owner(tables, client[:2], (HOST, self.session.port)) if client else None
-        if owner != os.geteuid():
-            raise Refused(403, "This belongs to another user of this machine.")
+        check_fetch(self.session, request.headers, document=request.path == "/")
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self._headers)
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
-        if (ticket := _ticket(request)) is not None:
-            return self._exchange(request, ticket)
         name = request.path.removeprefix("/") or "index.html"
         content = await asyncio.get_running_loop().run_in_executor(None, self._read, name)
         if content is None:
             raise Refused(404, "There is no such page.")
-        response = web.Response(
-            body=content, content_type=CONTENT_TYPES[Path(name).suffix], charset=_charset(Path(name).suffix)
-        )
-        if request.path == "/" and "key" in request.query:
-            response.headers["Set-Cookie"] = self.session.set_cookie()
-        return response
-
-    def _exchange(self, request: web.Request, ticket: str) -> web.StreamResponse:
-        """A ticket for the key. Who has a used one and the cookie has been here before, and needs no key."""
-        taken = self.tickets.take(ticket)
-        check_ticket(self.session, taken, request.headers.get("Cookie"))
-        return web.Response(status=303, headers={"Location": self.session.entrance if taken else "/"})
+        suffix = Path(name).suffix
+        return web.Response(body=content, content_type=CONTENT_TYPES[suffix], charset=_charset(suffix))
 
     def _read(self, name: str) -> bytes | None:
         """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""
@@ -178,6 +172,13 @@ class HandsetServer:
         sock = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, heartbeat=20.0, compress=False)
         await sock.prepare(request)
         page = Page()
+        home_key = await self._proven(sock, request.headers["Host"])
+        if home_key is None:
+            await sock.close(code=CLOSE_UNPROVEN)
+            return sock
+        self._door.stays(request.transport)
+        if home_key.key:
+            page.send(home_key)
         page.send(await self._listener.hello())
         self._pages.take(page)
         try:
@@ -191,6 +192,44 @@ class HandsetServer:
             self._pages.leave(page)
         return sock
 
+    async def _proven(self, sock: web.WebSocketResponse, host: str) -> HomeKey | None:
+        """Prove to a page that we know the key that it names, and have it prove the same.
+
+        Returns what it is to get then, or None if it doesn't know the key, or takes too long.
+        """
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                asked = decode_proof(await sock.receive_str(), Prove)
+                known = self._key_named(asked)
+                if known is None:
+                    return None
+                key, secret = known
+                meeting = Meeting(host, asked.nonce, secrets.token_bytes(NONCE_BYTES))
+                proof = ServerProof(nonce=meeting.server_nonce, proof=meeting.proof(key, SERVER))
+                await sock.send_str(encode(proof))
+                given = decode_proof(await sock.receive_str(), PageProof)
+        except (TimeoutError, TypeError, ConnectionError, HandsetError):  # TypeError: another kind of message, or none
+            return None
+        if not meeting.proven(key, PAGE, given.proof):
+            return None
+        if asked.key == "ticket" and not self.tickets.take(secret.decode()):
+            return None
+        return HomeKey(key=b"" if asked.key == "home" else meeting.wrapped(secret, self._home_key))
+
+    def _key_named(self, asked: Prove) -> tuple[bytes, bytes] | None:
+        """The HMAC key that a page wants proven, and the secret that it is made of."""
+        match asked.key:
+            case "home":
+                return self._home_key, self._home_key
+            case "run":
+                secret = self.session.key.encode()
+            case "ticket":
+                ticket = self.tickets.named(asked.name)
+                if ticket is None:
+                    return None
+                secret = ticket.encode()
+        return proof_key(secret), secret
+
     async def _write_to(self, sock: web.WebSocketResponse, page: Page) -> None:
         try:
             while (message := await page.next()) is not None:
@@ -202,9 +241,12 @@ class HandsetServer:
     async def _read_from(self, sock: web.WebSocketResponse, page: Page) -> None:
         """Let every message be acted on, those that wait for something beside the next ones."""
         free = asyncio.Semaphore(MAX_AT_ONCE)
+        rate = _Rate()
         async with asyncio.TaskGroup() as group:
             async for message in sock:
-                if message.type is WSMsgType.TEXT:
+                if not rate.allows(asyncio.get_running_loop().time()):
+                    page.end(WSCloseCode.POLICY_VIOLATION)
+                elif message.type is WSMsgType.TEXT:
                     await free.acquire()
                     task = group.create_task(self._act(page, message.data))
                     task.add_done_callback(lambda _: free.release())
@@ -228,14 +270,23 @@ class HandsetServer:
             page.problem(error.sentence, error.hint, about=about)
 
 
-def _ticket(request: web.Request) -> str | None:
-    """The ticket that a request wants to use. One that only looks (HEAD) wants to use none."""
-    if request.method != "GET" or request.path != "/" or "key" in request.query:
-        return None
-    return request.query.get("ticket")
+class _Rate:
+    """How many messages a page may still send: a bucket that fills up again."""
+
+    def __init__(self) -> None:
+        self._left = float(MESSAGES_AT_ONCE)
+        self._looked: float | None = None
+
+    def allows(self, now: float) -> bool:
+        """Take one at this time, in seconds."""
+        passed = 0.0 if self._looked is None else now - self._looked
+        self._looked = now
+        self._left = min(self._left + passed * MESSAGES_A_SECOND, float(MESSAGES_AT_ONCE)) - 1
+        return self._left >= 0
 
 
-def _listening_socket(port: int) -> socket.socket:
+def listening_socket(port: int) -> socket.socket:
+    """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it can't be had."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         # A port that waits for the end of old connections can be had again; one that is listened on cannot.
@@ -247,14 +298,6 @@ def _listening_socket(port: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _proc_tables() -> list[str] | None:
-    """Who has which TCP socket; None on systems that don't say."""
-    try:
-        return [table.read_text() for table in PROC_TABLES if table.exists()] or None
-    except OSError:
-        return None
 
 
 def _charset(suffix: str) -> str | None:

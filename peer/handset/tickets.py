@@ -1,7 +1,7 @@
 """Tickets: what stands in an address of the page that others can read, such as a button in a chat.
 
-A ticket opens the page once, within an hour, and is then exchanged for the key and the cookie of this run. So neither
-of these passes through a messenger's servers or stays in its history, and what stays there is of no use.
+A ticket lets one page in, once and within an hour. It is proven and never sent (see proof.py), and what passes through
+a messenger's servers or stays in its history is of no use afterwards.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from peer.handset.access import same
+from hashlib import sha256
 
 TICKET_BYTES = 16
+
+NAME_CHARACTERS = 16
+"Of a ticket's name: hexadecimal digits of its SHA-256. It says which ticket is meant, and nothing about the ticket."
 
 TICKET_SECONDS = 3600.0
 "How long a ticket can be used."
@@ -53,13 +55,26 @@ class Tickets:
             self._places.popitem(last=False)
         return ticket.text
 
+    def named(self, name: str) -> str | None:
+        """The ticket of that name, if it can still be used."""
+        now = self._clock()
+        for ticket in self._places.values():
+            if ticket_name(ticket.text) == name:
+                return ticket.text if now - ticket.issued < TICKET_SECONDS else None
+        return None
+
     def take(self, text: str) -> bool:
         """Use a ticket up. False: there is none like that (any more)."""
         for place, ticket in self._places.items():
-            if same(ticket.text, text):
+            if secrets.compare_digest(ticket.text.encode(), text.encode()):
                 del self._places[place]
                 if self._clock() - ticket.issued >= TICKET_SECONDS:
                     return False
                 ticket.used()
                 return True
         return False
+
+
+def ticket_name(ticket: str) -> str:
+    """What a ticket is called by without showing it."""
+    return sha256(ticket.encode()).hexdigest()[:NAME_CHARACTERS]

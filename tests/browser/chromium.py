@@ -228,7 +228,7 @@ class PageView:
         found: list[dict[str, Any]] = []
 
         async def there() -> bool:
-            messages = await self.page.evaluate("watched.sockets.at(-1).heard")
+            messages = await self.page.evaluate("watched.sockets.at(-1)?.heard ?? []")
             calls = [each for each in messages if each["type"] == "call"]
             for hello in (each for each in messages if each["type"] == "hello"):
                 calls = [*hello["calls"], *calls]

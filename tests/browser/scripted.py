@@ -30,12 +30,14 @@ from peer.handset.protocol import (
     Sends,
     ToPage,
 )
-from peer.handset.server import HandsetServer
+from peer.handset.server import HandsetServer, listening_socket
 from peer.handset.shown_link import shown_link
 from tests.browser import faces
 from tests.browser.chromium import PATIENCE, Browser, PageView, browser, until
 
 AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
+
+HOME_KEY = bytes(range(32))
 
 TALKED = 754
 "Seconds that a call has been up: 12:34."
@@ -257,14 +259,14 @@ async def theatre(
 ) -> AsyncIterator[Theatre]:
     """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection."""
     pages, script = Pages(), Script(hello or greeting(), explained=explained)
-    server = HandsetServer(pages, script, port=0)
+    server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
     async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
         await running.enter_async_context(server.running())
         folder = there.enter_context(tempfile.TemporaryDirectory())
         chromium = await there.enter_async_context(browser(camera=faces.camera(Path(folder), faces.BOB)))
         requests: list[str] = []
         chromium.context.on("request", lambda request: requests.append(request.url))
-        view = await chromium.open(server.session.address + fragment)
+        view = await chromium.open(server.session.address + fragment.replace("#", "&"))
         await view.heard("hello")
         yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
         assert errors or not chromium.problems, chromium.problems

@@ -680,36 +680,82 @@ async def test_a_missed_call_leaves_the_start_page_and_a_line_in_the_log() -> No
 # Nothing can be done here.
 
 
+FORGET = """new Promise((done, failed) => {
+  const request = indexedDB.deleteDatabase("copybara");
+  request.onsuccess = done;
+  request.onerror = failed;
+})"""
+
+
+async def stands_at(play: Theatre, gate: str) -> None:
+    """Wait until the page says why nothing can be done."""
+    await play.until(f"document.body.dataset.gate === {gate!r}")
+
+
 async def test_a_newer_page_takes_the_calls_and_the_older_can_take_them_back() -> None:
     async with theatre() as play:
         newer = await play.browser.open(play.server.session.address)
         await newer.heard("hello")
-        await play.view.shows("Another page has your calls")
+        await stands_at(play, "taken")
         await everywhere(play, "taken")
-        await play.view.press("Use this page instead")
+        await play.view.press("Use this tab instead")
         await play.view.shows("Recent calls")
-        await newer.shows("Another page has your calls")
+        await newer.shows("Open in another tab")
 
 
-async def test_a_page_without_the_key_says_where_it_is() -> None:
+async def test_a_page_without_a_key_says_where_it_is() -> None:
     async with theatre(errors=True) as play:
-        await play.page.evaluate("localStorage.clear()")
+        await play.page.evaluate(FORGET)
         await play.page.reload()
-        await play.view.shows("This page has no key")
+        await stands_at(play, "unknown")
         await everywhere(play, "no-key")
-        await play.page.evaluate("key => localStorage.setItem('key', key)", play.server.session.key)
-        await play.view.press("Try again")
+        assert await play.page.evaluate("watched.sockets.length") == 0, "nothing is said to anybody"
+        # Somebody opens the address in another tab: this browser has the key then.
+        await play.page.evaluate("address => { location.href = address }", play.server.session.address)
         await play.view.shows("Recent calls")
+        assert await play.page.evaluate("location.hash") == ""
 
 
-async def test_a_program_that_has_ended_is_said_to_be_gone_and_not_to_refuse() -> None:
+async def test_a_page_is_known_again_after_a_reload_and_by_a_plain_address() -> None:
+    async with theatre() as play:
+        await play.page.reload()
+        await play.view.shows("Recent calls")
+        other = await play.browser.open(f"http://127.0.0.1:{play.server.session.port}/")
+        await other.shows("Recent calls")
+        await stands_at(play, "taken")
+
+
+async def test_no_script_can_read_the_key_that_the_browser_keeps() -> None:
+    async with theatre() as play:
+        kept = await play.page.evaluate(
+            """new Promise((done) => {
+              const opening = indexedDB.open("copybara");
+              opening.onsuccess = () => {
+                const read = opening.result.transaction("keys").objectStore("keys").getAll();
+                const tried = (key) => crypto.subtle.exportKey("raw", key).then(() => "read", (error) => error.name);
+                read.onsuccess = async () =>
+                  done(await Promise.all(read.result.map(async (key) => [key.extractable, await tried(key)])));
+              };
+            })"""
+        )
+        assert kept == [[False, "InvalidAccessError"]]
+
+
+async def test_an_old_address_is_no_obstacle_to_a_browser_that_is_known() -> None:
+    async with theatre(errors=True) as play:
+        for old in ("key=" + "A" * 43, "ticket=" + "A" * 22):
+            await play.page.goto("about:blank")
+            await play.page.goto(f"http://127.0.0.1:{play.server.session.port}/#{old}")
+            await play.view.shows("Recent calls")
+
+
+async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> None:
     async with theatre(greeting(calls=[call(1, "active")]), errors=True) as play:
         await play.view.shows("Hang up")
         await play.stop()
-        await play.view.shows("Your program is gone")
-        # It looks again and again, and finds nobody who could refuse it.
+        await stands_at(play, "lost")
         await play.until("watched.sockets.length > 2")
-        await play.view.shows("Your program is gone")
+        await stands_at(play, "lost")
         await everywhere(play, "gone")
 
 

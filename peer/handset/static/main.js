@@ -1,10 +1,12 @@
 // The page as a whole: what the program has told, and which of the views shows it.
 
+import { takeAddress } from "./address.js";
 import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, put, show, toast } from "./dom.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
+import { whenKept } from "./key_store.js";
 import { keys } from "./keys.js";
 import { Notices } from "./notices.js";
 import { Program } from "./socket.js";
@@ -82,27 +84,36 @@ program.addEventListener("state", ({ detail: { state } }) => {
   gate = {
     connecting: gate ?? { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" },
     lost: {
-      title: "Your program is gone",
+      title: "Copybara isn't running",
       text: "It was stopped, or this computer slept. A call that was up here ends with it.",
-      hint: "This page goes on looking for it. Once “copybara run” is started again, open the address that it prints.",
-      button: "Look again",
+      hint: "This page connects again as soon as Copybara is back.",
+      button: "Try now",
       act: again,
     },
-    refused: {
-      title: "This page has no key",
-      text: "The program was started anew, or this address wasn't opened by you.",
-      hint: "Open the address that “copybara run” prints; “copybara status --json” shows it too.",
+    unknown: {
+      title: "This page has expired",
+      text: "Its address belongs to an earlier run, was used already, or wasn't opened by you.",
+      hint: "Open the address that “copybara run” prints; “copybara status” shows it too.",
       button: "Try again",
       act: again,
     },
+    impostor: {
+      title: "Another program answers here",
+      text: "It couldn't prove that it is your Copybara, so this page sent it nothing and took nothing from it.",
+      hint: "Don't reload this page. If you started Copybara with another home, open the address that it prints; else " +
+        "find out who uses this port. The page keeps trying.",
+      button: "Try now",
+      act: again,
+    },
     taken: {
-      title: "Another page has your calls",
-      text: "You opened the handset a second time. Sound and picture are there.",
+      title: "Open in another tab",
+      text: "Sound and picture are there now.",
       hint: "",
-      button: "Use this page instead",
+      button: "Use this tab instead",
       act: again,
     },
   }[state];
+  document.body.dataset.gate = state;
   if (state !== "connecting") {
     for (const tone of [ringTone, ringback, waitingTone]) tone.stop();
     calls.leave();
@@ -110,17 +121,20 @@ program.addEventListener("state", ({ detail: { state } }) => {
   draw();
 });
 
-addEventListener("storage", (event) => {
-  if (event.key === "key" && gate) program.connect();
+whenKept(() => {
+  if (["unknown", "impostor"].includes(document.body.dataset.gate)) program.connect();
 });
 
 program.addEventListener("hello", ({ detail: hello }) => {
   gate = null;
+  document.body.dataset.gate = "";
+  // A program of another version has other scripts.
+  if (world.hello && world.hello.version !== hello.version) location.reload();
   Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
   calls.begin(hello);
   program.send("audible", { on: !silentByBrowser() });
   draw();
-  linkInAddress();
+  explain();
 });
 
 program.addEventListener("overlay", ({ detail }) => {
@@ -181,14 +195,25 @@ calls.addEventListener("changed", draw);
 calls.addEventListener("sounds", () => stage.sound());
 
 // A link that was tapped opens this page as /#TOKEN. It is explained; nothing happens before a click.
-function linkInAddress() {
-  const token = decodeURIComponent(location.hash.slice(1));
-  if (!token) return;
-  history.replaceState(null, "", location.pathname);
-  program.send("explain", { text: token.slice(0, 4096) });
+let tapped = "";
+
+function explain() {
+  if (tapped && !gate) program.send("explain", { text: tapped.slice(0, 4096) });
+  if (!gate) tapped = "";
 }
 
-addEventListener("hashchange", linkInAddress);
+function readAddress() {
+  const { key, link } = takeAddress();
+  tapped = link || tapped;
+  if (key) {
+    program.give(key);
+    program.connect();
+  }
+  explain();
+  return Boolean(key);
+}
+
+addEventListener("hashchange", readAddress);
 addEventListener("pointerdown", unlock, { once: true });
 addEventListener("keydown", unlock, { once: true });
 keys({ calls, incoming, stage, dialogs });
@@ -196,4 +221,6 @@ whenAudible((on) => {
   program.send("audible", { on });
   draw();
 });
-program.connect();
+// What earlier versions kept.
+localStorage.removeItem("key");
+if (!readAddress()) program.connect();

@@ -1,69 +1,107 @@
-// The WebSocket to this machine's own program. protocol.py lists the messages.
+// The WebSocket to this machine's own program. protocol.py lists the messages. Until the program has proven that it knows
+// the key, nothing that comes is acted on.
 
 import { withoutCommands } from "./dom.js";
+import { keepKey, keptKey } from "./key_store.js";
+import { Key, Meeting } from "./proof.js";
 
 const TAKEN_OVER = 4001;
-const STOPPING = 4002;
-const KEY = "key";
-
-// The key stands in the address that was opened. It is kept for reloads and taken out of sight.
-export function takeKey() {
-  const address = new URL(location.href);
-  const given = address.searchParams.get("key");
-  if (given) {
-    localStorage.setItem(KEY, given);
-    address.searchParams.delete("key");
-    history.replaceState(null, "", address.pathname + address.search + address.hash);
-  }
-  return localStorage.getItem(KEY) ?? "";
-}
+const UNPROVEN = 4003;
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 5000;
 
 export class Program extends EventTarget {
   #socket = null;
+  #proven = false;
   #asked = new Map();
   #number = 0;
-  #pause = 500;
+  #pause = FIRST_PAUSE;
   #retry = 0;
+  #home = null;
+  #given = null;
 
-  connect() {
-    clearTimeout(this.#retry);
-    this.#tell("state", { state: "connecting" });
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/socket?key=${encodeURIComponent(takeKey())}`);
-    this.#socket = socket;
-    let heard = false;
-    socket.addEventListener("message", (event) => {
-      heard = true;
-      this.#pause = 500;
-      this.#take(JSON.parse(event.data));
-    });
-    socket.addEventListener("close", (event) => {
-      for (const { reject } of this.#asked.values()) reject({ sentence: "The program is gone.", hint: "" });
-      this.#asked.clear();
-      if (event.code === TAKEN_OVER) return this.#tell("state", { state: "taken" });
-      return this.#closed(heard || event.code === STOPPING);
-    });
+  // A key that stood in the page's address comes before the one that is kept.
+  give({ kind, secret }) {
+    this.#given = Key.ofAddress(kind, secret);
   }
 
-  // A socket that never opened doesn't say why. Whoever answers a request is there, and so has refused us.
-  async #closed(known) {
-    const there = !known && (await fetch("icon.svg", { method: "HEAD", cache: "no-store" }).then(() => true, () => false));
-    this.#tell("state", { state: there ? "refused" : "lost" });
-    if (there) return;
+  async connect() {
+    clearTimeout(this.#retry);
+    this.#tell("state", { state: "connecting" });
+    const key = (await this.#given) ?? (await this.#kept());
+    if (!key) return this.#tell("state", { state: "unknown" });
+    return this.#open(key);
+  }
+
+  async #kept() {
+    this.#home ??= await keptKey();
+    return this.#home && Key.ofHome(this.#home);
+  }
+
+  #open(key) {
+    this.#socket?.close();
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/socket`);
+    const meeting = new Meeting(key);
+    this.#socket = socket;
+    this.#proven = false;
+    let impostor = false;
+    // One message after the other: the proofs take a moment.
+    let turn = Promise.resolve();
+    const step = async (message) => {
+      if (this.#socket !== socket || impostor) return;
+      if (this.#proven) {
+        await this.#take(message, meeting);
+      } else if (message.type === "server-proof" && (await meeting.proven(message))) {
+        this.#proven = true;
+        socket.send(JSON.stringify(await meeting.answer()));
+      } else {
+        impostor = true;
+        socket.close();
+      }
+    };
+    socket.addEventListener("open", () => socket.send(JSON.stringify(meeting.opening)));
+    socket.addEventListener("message", ({ data }) => {
+      turn = turn.then(() => step(JSON.parse(data))).catch(() => {
+        impostor ||= !this.#proven;
+        socket.close();
+      });
+    });
+    socket.addEventListener("close", ({ code }) => turn.then(() => this.#closed(socket, key, code, impostor)));
+  }
+
+  #closed(socket, key, code, impostor) {
+    if (this.#socket !== socket) return undefined;
+    this.#proven = false;
+    for (const { reject } of this.#asked.values()) reject({ sentence: "Copybara isn't running.", hint: "" });
+    this.#asked.clear();
+    if (code === TAKEN_OVER) return this.#tell("state", { state: "taken" });
+    if ((impostor || code === UNPROVEN) && key.kind !== "home") {
+      // A used ticket or an old address: perhaps this browser has been here before.
+      this.#given = null;
+      return this.connect();
+    }
+    this.#tell("state", { state: impostor ? "impostor" : code === UNPROVEN ? "unknown" : "lost" });
+    if (code === UNPROVEN && !impostor) return undefined;
     this.#retry = setTimeout(() => this.connect(), this.#pause);
-    this.#pause = Math.min(this.#pause * 2, 5000);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    return undefined;
+  }
+
+  get #ready() {
+    return this.#proven && this.#socket?.readyState === WebSocket.OPEN;
   }
 
   send(type, values = {}) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, ...values }));
+    if (this.#ready) this.#socket.send(JSON.stringify({ type, ...values }));
   }
 
   // Ask for something; resolves with Done, rejects with the Problem.
   ask(type, values = {}) {
     const id = ++this.#number;
     return new Promise((resolve, reject) => {
-      if (this.#socket?.readyState !== WebSocket.OPEN) {
-        reject({ sentence: "The program can't be reached.", hint: "Is it still running?" });
+      if (!this.#ready) {
+        reject({ sentence: "Copybara can't be reached.", hint: "Is it still running?" });
         return;
       }
       this.#asked.set(id, { resolve, reject });
@@ -71,12 +109,19 @@ export class Program extends EventTarget {
     });
   }
 
-  #take(message) {
+  async #take(message, meeting) {
     for (const each of [message, message.call, ...(message.calls ?? []), ...(message.log ?? [])]) {
       for (const field of ["sentence", "hint"]) {
         if (typeof each?.[field] === "string") each[field] = withoutCommands(each[field]);
       }
     }
+    if (message.type === "home-key") {
+      this.#home = await meeting.homeKey(message);
+      this.#given = null;
+      await keepKey(this.#home);
+      return;
+    }
+    if (message.type === "hello") this.#pause = FIRST_PAUSE;
     const asked = this.#asked.get(message.id);
     if (asked && (message.type === "done" || message.type === "problem")) {
       this.#asked.delete(message.id);

@@ -162,7 +162,7 @@ class Person(DemoNode):
 
 def key_of(address: str) -> str:
     """The key in the address of a handset page."""
-    (key,) = parse_qs(urlsplit(address).query)["key"]
+    (key,) = parse_qs(urlsplit(address).fragment)["key"]
     return key
 
 

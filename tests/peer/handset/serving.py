@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import FromPage, Hello, Link, Overlay
-from peer.handset.server import HandsetServer
+from peer.handset.server import HandsetServer, listening_socket
+from tests.peer.handset.knocking import knock
 
-PATIENCE = 10.0
+PATIENCE = 30.0
+
+HOME_KEY = bytes(range(32))
 
 
 class Notes:
@@ -50,7 +53,6 @@ class Served:
     pages: Pages
     notes: Notes
     http: aiohttp.ClientSession
-    cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
@@ -63,28 +65,24 @@ class Served:
     def url(self, path: str) -> str:
         return f"{self.origin}{path}"
 
-    @property
-    def cookie(self) -> dict[str, str]:
-        session = self.server.session
-        return {"Cookie": f"{session.cookie_name}={session.cookie}"}
-
     def socket_headers(self, **changed: str) -> dict[str, str]:
         """What the page's own WebSocket is opened with."""
-        return {
-            "Origin": self.origin,
-            **self.cookie,
-            **{name.replace("_", "-"): text for name, text in changed.items()},
-        }
+        return {"Origin": self.origin, **{name.replace("_", "-"): text for name, text in changed.items()}}
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
     @property
     def socket_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/socket?key={self.server.session.key}"
+        return f"ws://{self.host}/socket"
 
     @contextlib.asynccontextmanager
     async def page(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """A connected page that has been greeted."""
+        """A connected page that has proven the home's key and been greeted."""
         async with self.http.ws_connect(self.socket_url, headers=self.socket_headers()) as sock:
-            greeting = await self.next(sock)
+            greeting = await knock(sock, self.host, "home", HOME_KEY)
+            assert greeting is not None
             assert greeting["type"] == "hello"
             yield sock
 
@@ -126,6 +124,6 @@ class Served:
 async def serving(static: Path) -> AsyncIterator[Served]:
     """Serve the files of a folder on a free port."""
     pages, notes = Pages(), Notes()
-    server = HandsetServer(pages, notes, port=0, static=static)
+    server = HandsetServer(pages, notes, listening_socket(0), HOME_KEY, static=static)
     async with server.running(), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield Served(server, pages, notes, http)

@@ -8,13 +8,22 @@ import json
 import logging
 import os
 import shutil
+from base64 import b64decode
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from peer.handset.protocol import CLOSE_TAKEN_OVER, MAX_MESSAGE
-from tests.peer.handset.serving import PATIENCE, Served
+from peer.handset import door as door_module
+from peer.handset import server as server_module
+from peer.handset.door import MAX_CONNECTIONS
+from peer.handset.proof import PAGE, Meeting, proof_key
+from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE
+from peer.handset.server import MESSAGES_AT_ONCE
+from peer.handset.tickets import ticket_name
+from tests.peer.handset.knocking import encoded, knock
+from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served
 
 NOBODY = 65_534
 
@@ -43,21 +52,16 @@ async def closed_with(served: Served, sock: aiohttp.ClientWebSocketResponse) -> 
 # What is served.
 
 
-async def test_the_address_that_is_printed_gives_the_page_and_the_cookie(served: Served) -> None:
-    status, text, headers = await get(served, f"/?key={served.server.session.key}")
+async def test_the_page_and_its_parts_are_served_and_set_no_cookie(served: Served) -> None:
+    status, text, headers = await get(served, "/")
     assert (status, "Copybara" in text) == (200, True)
-    assert headers["Set-Cookie"] == served.server.session.set_cookie()
+    assert "Set-Cookie" not in headers
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "no-store"
-
-
-async def test_the_page_and_its_parts_are_served_with_the_cookie(served: Served) -> None:
-    assert (await get(served, "/", **served.cookie))[0] == 200
-    status, text, headers = await get(served, "/parts/call.js", **served.cookie)
+    status, text, headers = await get(served, "/parts/call.js")
     assert (status, text) == (200, "export const call = 1;")
     assert headers["Content-Type"].startswith("text/javascript")
-    assert "Set-Cookie" not in headers
 
 
 @pytest.mark.parametrize(
@@ -79,8 +83,7 @@ async def test_the_page_and_its_parts_are_served_with_the_cookie(served: Served)
     ],
 )
 async def test_nothing_but_the_pages_own_files_is_served(served: Served, path: str) -> None:
-    host, cookie = f"Host: 127.0.0.1:{served.port}", f"Cookie: {served.cookie['Cookie']}"
-    answer = await served.asked(f"GET {path} HTTP/1.1", host, cookie)
+    answer = await served.asked(f"GET {path} HTTP/1.1", f"Host: {served.host}")
     assert b"secret" not in answer
     assert answer.split(b" ", 2)[1] in (b"404", b"400")
     await served.works()
@@ -89,90 +92,128 @@ async def test_nothing_but_the_pages_own_files_is_served(served: Served, path: s
 # Without a key.
 
 
-@pytest.mark.parametrize("path", ["/", "/?key=", "/?key=wrong", "/parts/call.js", "/index.html", "/nothing", "/?Key=1"])
-async def test_without_the_key_nothing_is_served(served: Served, path: str) -> None:
-    status, text, headers = await get(served, path)
-    assert status == 403
-    assert "copybara" in text
-    assert served.server.session.key not in text
-    assert "Set-Cookie" not in headers
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+@contextlib.asynccontextmanager
+async def unknown_page(served: Served) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A page of the right origin that hasn't proven anything yet."""
+    async with served.http.ws_connect(served.socket_url, headers=served.socket_headers()) as sock:
+        yield sock
 
 
-async def test_a_wrong_key_is_refused_even_with_the_cookie(served: Served) -> None:
-    assert (await get(served, "/?key=wrong", **served.cookie))[0] == 403
-
-
-async def test_the_socket_needs_the_cookie_and_the_key(served: Served) -> None:
-    bare = f"ws://127.0.0.1:{served.port}/socket"
-    headers = served.socket_headers()
-    assert await refused_socket(served, bare, headers) == 403
-    assert await refused_socket(served, f"{bare}?key=wrong", headers) == 403
-    assert await refused_socket(served, served.socket_url, {"Origin": served.origin}) == 403
+async def test_the_server_says_nothing_before_the_page_has_proven_the_key(served: Served) -> None:
+    async with unknown_page(served) as sock:
+        await sock.send_json({"type": "prove", "key": "home", "nonce": encoded(bytes(32))})
+        assert (await served.next(sock))["type"] == "server-proof"
+        await sock.send_json({"type": "page-proof", "proof": encoded(bytes(32))})
+        assert await closed_with(served, sock) == CLOSE_UNPROVEN
+    assert served.pages.current is None
     await served.works()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "hang-up", "call": 1},
+        {"type": "prove", "key": "home", "nonce": ""},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(31))},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(33))},
+        {"type": "prove", "key": "nothing", "nonce": encoded(bytes(32))},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(32)), "more": 1},
+        {"type": "prove", "key": "ticket", "name": "0" * 16, "nonce": encoded(bytes(32))},
+        {"type": "page-proof", "proof": encoded(bytes(32))},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(32)), "name": "a" * 5000},
+    ],
+    ids=str,
+)
+async def test_what_is_no_proof_ends_the_socket_and_nothing_else(served: Served, message: dict[str, Any]) -> None:
+    async with unknown_page(served) as sock:
+        await sock.send_json(message)
+        assert await closed_with(served, sock) == CLOSE_UNPROVEN
+    assert served.notes.heard_messages.empty()
+    await served.works()
+
+
+async def test_a_page_that_says_nothing_is_closed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "PROOF_SECONDS", 0.1)
+    async with unknown_page(served) as sock:
+        assert await closed_with(served, sock) == CLOSE_UNPROVEN
+    await served.works()
+
+
+async def test_a_proof_is_good_for_one_socket(served: Served) -> None:
+    """What was heard once proves nothing the next time: the server's random number is another one."""
+    nonce = bytes(32)
+
+    async def asked(sock: aiohttp.ClientWebSocketResponse) -> Meeting:
+        await sock.send_json({"type": "prove", "key": "home", "nonce": encoded(nonce)})
+        answer = await served.next(sock)
+        return Meeting(served.host, nonce, b64decode(str(answer["nonce"])))
+
+    async with unknown_page(served) as first, unknown_page(served) as second:
+        heard, now = await asked(first), await asked(second)
+        assert heard.server_nonce != now.server_nonce
+        await second.send_json({"type": "page-proof", "proof": encoded(heard.proof(HOME_KEY, PAGE))})
+        assert await closed_with(served, second) == CLOSE_UNPROVEN
+
+
+async def test_the_servers_own_proof_sent_back_proves_nothing(served: Served) -> None:
+    async with unknown_page(served) as sock:
+        await sock.send_json({"type": "prove", "key": "home", "nonce": encoded(bytes(32))})
+        answer = await served.next(sock)
+        await sock.send_json({"type": "page-proof", "proof": answer["proof"]})
+        assert await closed_with(served, sock) == CLOSE_UNPROVEN
+
+
+async def test_a_page_that_knows_this_runs_key_gets_the_homes_and_it_does_not_pass_in_the_open(served: Served) -> None:
+    async with unknown_page(served) as sock:
+        secret = served.server.session.key.encode()
+        nonce = bytes(range(32))
+        await sock.send_json({"type": "prove", "key": "run", "nonce": encoded(nonce)})
+        answer = await served.next(sock)
+        meeting = Meeting(served.host, nonce, b64decode(str(answer["nonce"])))
+        await sock.send_json({"type": "page-proof", "proof": encoded(meeting.proof(proof_key(secret), PAGE))})
+        given = await served.next(sock)
+        assert given["type"] == "home-key"
+        assert b64decode(str(given["key"])) == meeting.wrapped(secret, HOME_KEY)
+        assert HOME_KEY not in b64decode(str(given["key"]))
+        assert (await served.next(sock))["type"] == "hello"
 
 
 # Tickets.
 
 
-def ticket(served: Served) -> str:
-    """The path of a button that opens the page."""
-    return f"/?ticket={served.server.tickets.issue('a message', lambda: None)}"
+def ticket(served: Served) -> bytes:
+    return served.server.tickets.issue("a message", lambda: None).encode()
 
 
-async def led(served: Served, path: str, **headers: str) -> tuple[int, str]:
-    """The status of an answer, and where it leads or what it says."""
-    async with served.http.get(served.url(path), headers=headers, allow_redirects=False) as response:
-        assert "Set-Cookie" not in response.headers
-        return response.status, response.headers.get("Location") or await response.text()
+async def test_a_ticket_lets_one_page_in(served: Served) -> None:
+    secret = ticket(served)
+    async with unknown_page(served) as sock:
+        first = await knock(sock, served.host, "ticket", secret)
+        assert first is not None
+        assert first["type"] == "home-key"
+    async with unknown_page(served) as sock:
+        assert await knock(sock, served.host, "ticket", secret) is None
 
 
-async def test_a_ticket_is_exchanged_for_the_key_once(served: Served) -> None:
-    path = ticket(served)
-    assert await led(served, path) == (303, f"/?key={served.server.session.key}")
-    status, text = await led(served, path)
-    assert status == 403
-    assert "/handset" in text
-    assert served.server.session.key not in text
+async def test_a_ticket_that_two_pages_prove_at_once_lets_one_in(served: Served) -> None:
+    secret = ticket(served)
+    async with unknown_page(served) as first, unknown_page(served) as second:
+        let_in = await asyncio.gather(*(knock(sock, served.host, "ticket", secret) for sock in (first, second)))
+    assert sorted(answer is not None for answer in let_in) == [False, True]
 
 
-async def test_a_used_ticket_still_leads_to_the_page_where_the_cookie_is(served: Served) -> None:
-    path = ticket(served)
-    await led(served, path)
-    assert await led(served, path, **served.cookie) == (303, "/")
-
-
-async def test_a_ticket_is_not_used_up_by_what_nobody_has_opened(served: Served) -> None:
-    path = ticket(served)
-    async with served.http.head(served.url(path)) as response:
-        assert response.status == 403
-    for name, value in (
-        ("Sec-Purpose", "prefetch"),
-        ("Sec-Purpose", "prefetch;prerender"),
-        ("Purpose", "prefetch"),
-        ("X-Purpose", "preview"),
-        ("X-Moz", "prefetch"),
-    ):
-        assert (await led(served, path, **{name: value}))[0] == 503
-    assert (await led(served, path))[0] == 303
-
-
-async def test_a_ticket_opens_nothing_for_other_pages_names_and_parts(served: Served) -> None:
-    path = ticket(served)
-    assert (await led(served, path, Host="evil.example"))[0] == 421
-    assert (await led(served, path, Origin="http://evil.example"))[0] == 403
-    frame = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
-    assert (await led(served, path, **frame))[0] == 403
-    assert (await led(served, path.replace("/?", "/index.html?")))[0] == 403
-    socket = f"ws://127.0.0.1:{served.port}/socket{path[1:]}"
-    assert await refused_socket(served, socket, served.socket_headers()) == 403
-    assert (await led(served, path))[0] == 303
-
-
-@pytest.mark.parametrize("path", ["/?ticket=", "/?ticket=wrong", "/?ticket=%ff", "/?ticket=a&ticket=b"])
-async def test_what_is_no_ticket_opens_nothing(served: Served, path: str) -> None:
-    assert (await led(served, path))[0] == 403
-    assert (await led(served, f"{path}&key=wrong"))[0] == 403
+async def test_a_ticket_is_not_used_up_by_what_has_not_proven_it(served: Served) -> None:
+    secret = ticket(served)
+    async with served.http.get(served.url(f"/?ticket={secret.decode()}")) as response:
+        assert response.status == 200
+    async with unknown_page(served) as sock:
+        name = ticket_name(secret.decode())
+        await sock.send_json({"type": "prove", "key": "ticket", "name": name, "nonce": encoded(bytes(32))})
+        await served.next(sock)
+        await sock.send_json({"type": "page-proof", "proof": encoded(bytes(32))})
+        assert await closed_with(served, sock) == CLOSE_UNPROVEN
+    async with unknown_page(served) as sock:
+        assert await knock(sock, served.host, "ticket", secret) is not None
 
 
 # From other pages.
@@ -181,42 +222,40 @@ async def test_what_is_no_ticket_opens_nothing(served: Served, path: str) -> Non
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1", "file://"]
 )
-async def test_a_foreign_origin_gets_no_socket_even_with_cookie_and_key(served: Served, origin: str) -> None:
+async def test_a_foreign_origin_gets_no_socket(served: Served, origin: str) -> None:
     assert await refused_socket(served, served.socket_url, served.socket_headers(Origin=origin)) == 403
     await served.works()
 
 
 async def test_a_socket_without_any_origin_is_refused(served: Served) -> None:
-    assert await refused_socket(served, served.socket_url, served.cookie) == 403
+    assert await refused_socket(served, served.socket_url, {}) == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}"])
 async def test_a_rebinding_host_gets_nothing(served: Served, host: str) -> None:
     host = host.format(port=served.port)
-    headers = {"Host": host, **served.cookie}
-    assert (await get(served, f"/?key={served.server.session.key}", **headers))[0] == 421
-    socket = {**headers, "Origin": f"http://{host}"}
+    assert (await get(served, "/", Host=host))[0] == 421
+    socket = {"Host": host, "Origin": f"http://{host}"}
     assert await refused_socket(served, served.socket_url, socket) == 421
     await served.works()
 
 
 async def test_a_request_without_a_host_gets_nothing(served: Served) -> None:
-    answer = await served.asked(f"GET /?key={served.server.session.key} HTTP/1.0")
+    answer = await served.asked("GET / HTTP/1.0")
     assert b" 421 " in answer.split(b"\r\n")[0]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 async def test_another_pages_script_image_or_frame_gets_nothing(served: Served, site: str) -> None:
     for mode, dest in (("no-cors", "script"), ("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
-        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest, **served.cookie}
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
         assert (await get(served, "/", **headers))[0] == 403
         assert (await get(served, "/parts/call.js", **headers))[0] == 403
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"])
 async def test_nothing_can_be_changed_by_a_request(served: Served, method: str) -> None:
-    host, cookie = f"Host: 127.0.0.1:{served.port}", f"Cookie: {served.cookie['Cookie']}"
-    answer = await served.asked(f"{method} / HTTP/1.1", host, cookie)
+    answer = await served.asked(f"{method} / HTTP/1.1", f"Host: {served.host}")
     assert answer.split(b" ", 2)[1] in (b"405", b"400", b"404")
     assert b"Access-Control-Allow" not in answer
     await served.works()
@@ -226,32 +265,23 @@ async def test_nothing_can_be_changed_by_a_request(served: Served, method: str) 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-async def test_another_users_process_is_refused_though_it_knows_the_key(served: Served) -> None:
+async def test_another_users_process_is_turned_away_before_it_has_said_anything(served: Served) -> None:
     bash = shutil.which("bash")
     assert bash is not None
-    request = (
-        f"GET /?key={served.server.session.key} HTTP/1.1\\r\\nHost: 127.0.0.1:{served.port}\\r\\n"
-        f"Cookie: {served.cookie['Cookie']}\\r\\nConnection: close\\r\\n\\r\\n"
-    )
+    request = f"GET / HTTP/1.1\\r\\nHost: {served.host}\\r\\nConnection: close\\r\\n\\r\\n"
     script = f"exec 3<>/dev/tcp/127.0.0.1/{served.port}; printf '{request}' >&3; cat <&3"
 
     async def asked(**who: Any) -> bytes:
         process = await asyncio.create_subprocess_exec(
-            bash, "-c", script, stdout=asyncio.subprocess.PIPE, cwd="/", **who
+            bash, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd="/", **who
         )
         async with asyncio.timeout(PATIENCE):
             answer, _ = await process.communicate()
         return answer
 
     assert (await asked()).startswith(b"HTTP/1.1 200 ")
-    refused = await asked(user=NOBODY, group=NOBODY, extra_groups=[])
-    assert refused.startswith(b"HTTP/1.1 403 ")
-    assert b"another user" in refused
-    assert b"Set-Cookie" not in refused
-    with_ticket = ticket(served)
-    script = script.replace(f"/?key={served.server.session.key}", with_ticket)
-    assert b"another user" in await asked(user=NOBODY, group=NOBODY, extra_groups=[])
-    assert (await led(served, with_ticket))[0] == 303, "and they haven't used it up"
+    assert await asked(user=NOBODY, group=NOBODY, extra_groups=[]) == b""
+    await served.works()
 
 
 # Broken and malicious requests.
@@ -284,13 +314,48 @@ async def test_a_malformed_or_oversized_request_ends_itself_only(served: Served,
     await served.works()
 
 
-async def test_a_hundred_connections_that_say_nothing_keep_nobody_out(served: Served) -> None:
-    idle = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(100)]
-    try:
+async def ends(reader: asyncio.StreamReader) -> None:
+    """Wait until the server has ended a connection, without an answer."""
+    async with asyncio.timeout(PATIENCE):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+
+
+async def test_more_connections_than_there_may_be_keep_nobody_out(served: Served) -> None:
+    """The oldest that isn't a page's gives way."""
+    async with served.page() as page:
+        idle = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3 * MAX_CONNECTIONS)]
+        for reader, _ in idle[:MAX_CONNECTIONS]:
+            await ends(reader)
+        await page.send_json({"type": "hang-up", "call": 1})
+        async with asyncio.timeout(PATIENCE):
+            assert (await served.notes.heard_messages.get()).call == 1  # type: ignore[union-attr]
         await served.works()
-    finally:
         for _, writer in idle:
             writer.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: ",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\nslow",
+    ],
+    ids=["silent", "half a header", "half a body"],
+)
+async def test_a_connection_that_takes_too_long_is_ended(
+    served: Served, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_module, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(door_module, "CONNECTION_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(begun)
+    async with asyncio.timeout(PATIENCE):
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+    writer.close()
+    await served.works()
 
 
 # Broken and malicious WebSocket messages.
@@ -351,7 +416,7 @@ async def test_a_binary_message_ends_that_page_only(served: Served) -> None:
 async def test_broken_frames_end_that_page_only(served: Served) -> None:
     headers = "".join(f"{name}: {text}\r\n" for name, text in served.socket_headers().items())
     request = (
-        f"GET /socket?key={served.server.session.key} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n{headers}"
+        f"GET /socket HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n{headers}"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     ).encode()
@@ -416,14 +481,24 @@ async def test_a_page_that_leaves_is_forgotten(served: Served) -> None:
     assert served.pages.current is None
 
 
-async def test_the_log_has_neither_key_nor_cookie(served: Served, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    await get(served, f"/?key={served.server.session.key}")
-    await get(served, "/?key=wrong")
-    used = ticket(served)
-    await get(served, used)
-    await get(served, used)
+async def test_a_flood_of_messages_closes_the_page_that_sends_it(served: Served) -> None:
+    async with served.page() as sock:
+        with contextlib.suppress(ConnectionError):
+            for number in range(2 * MESSAGES_AT_ONCE):
+                await sock.send_json({"type": "hang-up", "call": number})
+        assert await closed_with(served, sock) == aiohttp.WSCloseCode.POLICY_VIOLATION
+    served.notes.heard_messages = asyncio.Queue()
     await served.works()
-    assert used.partition("=")[2] not in caplog.text
+
+
+async def test_the_log_has_no_key(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await get(served, "/nothing")
+    secret = ticket(served)
+    for kind, known in (("ticket", secret), ("ticket", secret), ("run", served.server.session.key.encode())):
+        async with unknown_page(served) as sock:
+            await knock(sock, served.host, kind, known)
+    await served.works()
+    assert secret.decode() not in caplog.text
     assert served.server.session.key not in caplog.text
-    assert served.server.session.cookie not in caplog.text
+    assert encoded(HOME_KEY) not in caplog.text

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from tests.bot.console import SECONDS, Person
+from tests.peer.handset.knocking import given_in, knock, origin_of
 
 AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\n'
 "The configuration of somebody who talks at the page, at a port that nobody else has."
@@ -62,7 +63,7 @@ class WirePage:
 
 @contextlib.asynccontextmanager
 async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
-    """Open the page of a person; yields it and its Hello. The cookie is fetched as a browser does."""
+    """Open the page of a person; yields it and its Hello."""
     assert person.handset is not None
     async with page_at(person.handset) as opened:
         yield opened
@@ -71,10 +72,21 @@ async def wire_page(person: Person) -> AsyncIterator[tuple[WirePage, dict[str, A
 @contextlib.asynccontextmanager
 async def page_at(address: str) -> AsyncIterator[tuple[WirePage, dict[str, Any]]]:
     """The same for an address that leads to the page, wherever it stood."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+    origin, (kind, secret) = origin_of(address), given_in(address)
+    async with aiohttp.ClientSession() as http:
         async with http.get(address) as opened:
             assert opened.status == 200, await opened.text()
-            origin, key = str(opened.url.origin()), opened.url.query["key"]
-        async with http.ws_connect(f"{origin}/socket?key={key}", headers={"Origin": origin}) as sock:
+        async with http.ws_connect(f"{origin}/socket", headers={"Origin": origin}) as sock:
+            first = await knock(sock, origin.removeprefix("http://"), kind, secret)
+            assert first is not None, "the page was refused"
+            assert first["type"] == "home-key"
             page = WirePage(sock)
             yield page, await page.next("hello")
+
+
+async def lets_in(address: str) -> bool:
+    """Whether an address lets a page in that has nothing but it. A ticket in it is used up by that."""
+    origin, (kind, secret) = origin_of(address), given_in(address)
+    headers = {"Origin": origin}
+    async with aiohttp.ClientSession() as http, http.ws_connect(f"{origin}/socket", headers=headers) as sock:
+        return await knock(sock, origin.removeprefix("http://"), kind, secret) is not None

@@ -1,0 +1,72 @@
+"""Which user is at the other end of a connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peer.handset import peer_user
+from peer.handset.peer_user import in_tables, user_of
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:223D 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 11 1 0 100 0 0 10 0
+   1: 0100007F:223D 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 12 1 0 20 4 30 10 -1
+   2: 0100007F:C350 0100007F:223D 01 00000000:00000000 00:00000000 00000000  1001        0 13 1 0 20 4 30 10 -1
+"""
+TCP6 = """\
+  sl  local_address                         remote_address                        st tx rx tr tm->when retrnsmt uid
+   0: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:223D 01 0:0 0:0 0 1002 0 14
+"""
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the table above is a little-endian machine's")
+def test_the_user_at_the_other_end_is_read_from_the_kernels_tables() -> None:
+    server = ("127.0.0.1", 0x223D)
+    assert in_tables([TCP, ""], ("127.0.0.1", 0xC350), server) == 1001
+    assert in_tables([TCP, TCP6], ("127.0.0.1", 0xC351), server) == 1002
+    assert in_tables([TCP, TCP6], ("127.0.0.1", 0xC352), server) is None
+    assert in_tables([], ("127.0.0.1", 0xC350), server) is None
+
+
+@given(st.lists(st.text()))
+def test_a_table_of_another_form_names_nobody(tables: list[str]) -> None:
+    assert in_tables(tables, ("127.0.0.1", 0xC350), ("127.0.0.1", 0x223D)) is None
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection within this process: the client's end, and the server's."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        server.accept()[0] as accepted,
+    ):
+        yield client, accepted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("by_tables", [False, True])
+def test_the_kernel_tells_whose_connection_it_is(
+    pair: tuple[socket.socket, socket.socket], by_tables: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by_tables:
+        monkeypatch.setattr(peer_user, "NETLINK_SOCK_DIAG", 31)  # no such family
+    client, accepted = pair
+    assert user_of(client.getsockname(), accepted.getsockname()) == os.geteuid()
+    assert user_of(("127.0.0.1", 1), accepted.getsockname()) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_connection_whose_process_has_gone_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:
+    client, accepted = pair
+    address = client.getsockname()
+    client.close()
+    accepted.recv(1)
+    assert user_of(address, accepted.getsockname()) is None
