@@ -25,7 +25,7 @@ from bot.home import Home
 from shared.node_id import NodeId
 from shared.store import Store
 
-SECONDS = 15.0
+SECONDS = 60.0
 "What anything may take on a slow machine before a test gives up."
 
 MEDIA = ("audio", "video")
