@@ -7,6 +7,9 @@
     │   │   ├── NameExpired
     │   │   └── NoNodeRecord
     │   ├── ConfusingName
+    │   ├── OwnNode
+    │   ├── UnknownCommand
+    │   ├── WrongUse
     │   └── ConfigError
     ├── NameSystemError         a name system that can't be asked, or says what can't be used
     │   ├── ServerFault         … one of its servers
@@ -34,6 +37,12 @@
     │   └── WrongIdentity
     ├── MediaError              an endpoint that can't play, record or open its device
     ├── CallRefused             a call that can't be placed, answered or ended right now
+    │   ├── NothingRings
+    │   ├── NoCall
+    │   ├── InCall
+    │   ├── CallOver
+    │   ├── OnlyForTrusted
+    │   └── LookingUp           … or a name that can't be looked up right now
     ├── HandsetError            a handset page that isn't ours, or isn't of this version
     ├── NotRunning              nobody to talk to on the control socket
     └── DemoFailed              the demo didn't show what it promises
@@ -116,6 +125,27 @@ class ConfusingName(InputError):
     """That name has characters that are made to look like others.
 
     Type it yourself instead of copying it. Nobody was asked for it.
+    """
+
+
+class OwnNode(InputError):
+    """That is your own node.
+
+    Ask the other person for theirs: /card shows it to them.
+    """
+
+
+class UnknownCommand(InputError):
+    """There is no such command.
+
+    /help lists the commands.
+    """
+
+
+class WrongUse(InputError):
+    """That isn't how that command is used.
+
+    /help lists the commands.
     """
 
 
@@ -312,6 +342,45 @@ class CallRefused(CopybaraError):
     """That isn't possible right now.
 
     /status shows what is going on.
+    """
+
+
+class NothingRings(CallRefused):
+    """Nobody is calling.
+
+    Wait for a call, or make one with /call NAME.
+    """
+
+
+class NoCall(CallRefused):
+    """There is no call to end.
+
+    /call NAME makes one.
+    """
+
+
+class InCall(CallRefused):
+    """You are in a call already.
+
+    End it with /hangup first.
+    """
+
+
+class CallOver(CallRefused):
+    """That call is over."""
+
+
+class OnlyForTrusted(CallRefused):
+    """That is only for contacts that you trust.
+
+    /contact trust NAME answers their calls automatically.
+    """
+
+
+class LookingUp(CallRefused):
+    """That name is being looked up already.
+
+    /hangup gives it up.
     """
 
 

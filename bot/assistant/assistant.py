@@ -27,7 +27,16 @@ from peer.overlay.watch import OverlayState
 from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.contacts import Contact, Trust, check_name
-from shared.errors import CallRefused, CopybaraError, InputError, NameHeld, NameNotFound
+from shared.errors import (
+    CallOver,
+    CopybaraError,
+    InputError,
+    LookingUp,
+    NameHeld,
+    NameNotFound,
+    NoCall,
+    NothingRings,
+)
 from shared.links.card import Card
 from shared.links.kinds import find
 from shared.media import Media
@@ -112,7 +121,7 @@ class Assistant:
         for task in awaited:
             await asyncio.wait([task])
             if task.cancelled():
-                raise CallRefused("The name isn't looked up any more.", "")
+                raise LookingUp("The name isn't looked up any more.", "")
             posts, error = task.result()
             if isinstance(error, NameHeld):
                 error.hint = name_texts.decide_on_the_command_line(error)
@@ -391,13 +400,13 @@ class Assistant:
             for line in reversed(self.switchboard.lines):
                 if line.call.state is wanted and (wanted is State.RINGING or (or_held and line.held is not None)):
                     return line
-        raise CallRefused("Nobody is calling.", "Wait for a call, or make one with /call NAME.")
+        raise NothingRings()
 
     def _current(self) -> Line:
         """The call that /hangup means: the one that takes the owner's time, else the one that rings."""
         engaged = [line for line in self.switchboard.lines if line.engaged]
         if not (engaged or self.switchboard.lines):
-            raise CallRefused("There is no call to end.", "/call NAME makes one.")
+            raise NoCall()
         return (engaged or self.switchboard.lines)[-1]
 
     def _add_contact(self, name: str, text: str | None, chat: str) -> None:
@@ -465,7 +474,7 @@ class Assistant:
         for line in self.switchboard.lines:
             if line.id == call:
                 return line
-        raise CallRefused("That call is over.", "")
+        raise CallOver()
 
     def _node_of(self, call: str) -> NodeId:
         """Whose call it is or was. Raises CallRefused if that isn't known any more."""
@@ -477,7 +486,7 @@ class Assistant:
         for record in self._store.call_log(CALLS_REMEMBERED):
             if record.reference.hex() == call:
                 return record.peer
-        raise CallRefused("That call is too long ago.", "Use /contact add NAME NODE-ID.")
+        raise CallOver("That call is too long ago.", "Use /contact add NAME NODE-ID.")
 
     def _contact_for(self, node: NodeId) -> Contact:
         """The contact of that node, saved now if there is none, under the name that its messenger gives."""

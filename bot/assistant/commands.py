@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.contacts import Hours, Trust
-from shared.errors import InputError
+from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.media import Media
 
 MAX_ARGUMENT = 400
@@ -182,7 +182,7 @@ def parse(text: str) -> Command:
         raise InputError("That is too long to be a name, a node id or a card.")
     reader = _READERS.get(word)
     if reader is None:
-        raise InputError(f"There is no command /{_shown(word)}.")
+        raise UnknownCommand(f"There is no command /{_shown(word)}.")
     return reader(words, text)
 
 
@@ -196,7 +196,7 @@ def _call(words: list[str], _text: str) -> Command:
             return Call(whom, Media.BOTH)
         case [whom, media]:
             return Call(whom, Media.parse(media))
-    raise InputError("Say whom to call.", "Write for example: /call anna, or /call anna audio")
+    raise WrongUse("Say whom to call.", "Write for example: /call anna, or /call anna audio")
 
 
 def _answer(words: list[str], _text: str) -> Command:
@@ -205,7 +205,7 @@ def _answer(words: list[str], _text: str) -> Command:
             return Answer()
         case [media]:
             return Answer(Media.parse(media))
-    raise InputError("That is more than I need to answer.", "Write /answer, or /answer audio")
+    raise WrongUse("That is more than I need to answer.", "Write /answer, or /answer audio")
 
 
 def _decline(_words: list[str], text: str) -> Command:
@@ -217,7 +217,7 @@ def _alone(command: Command) -> Callable[[list[str], str], Command]:
     def read(words: list[str], text: str) -> Command:
         if words:
             name = text.split()[0]
-            raise InputError(f"{name} takes nothing after it.", f"Write just {name}")
+            raise WrongUse(f"{name} takes nothing after it.", f"Write just {name}")
         return command
 
     return read
@@ -243,7 +243,7 @@ def _contact(words: list[str], _text: str) -> Command:
             return RenameContact(old, new)
         case ["remove", name]:
             return RemoveContact(name)
-    raise InputError("That isn't a way to use /contact.", f"Write {CONTACT_USAGE}")
+    raise WrongUse("That isn't a way to use /contact.", f"Write {CONTACT_USAGE}")
 
 
 def _name(words: list[str], _text: str) -> Command:
@@ -254,7 +254,7 @@ def _name(words: list[str], _text: str) -> Command:
             return KeepName(name)
         case [name]:
             return LookUp(name)
-    raise InputError("Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero")
+    raise WrongUse("Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero")
 
 
 def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:

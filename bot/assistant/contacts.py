@@ -12,7 +12,7 @@ from bot.messengers.base import Identity
 from bot.texts import chat as texts
 from peer.media import check_endpoint
 from shared.contacts import Contact, Hours, Trust, check_name
-from shared.errors import InputError, NameNotFound
+from shared.errors import InputError, NameNotFound, OwnNode
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
 from shared.media import Media
@@ -51,7 +51,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
     """
     name = check_name(name)
     if who.node == own:
-        raise InputError("That is your own node.", "Ask the other person for theirs: /card shows it to them.")
+        raise OwnNode()
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or known.name != name):
         raise InputError(

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from shared.errors import CallRefused, CopybaraError
+from shared.errors import CopybaraError, LookingUp
 from shared.names import Answer
 from shared.names.lookup import SystemNames
 
@@ -48,9 +48,9 @@ class Lookups:
         """Look a name up and do something with what comes of it. Raises CallRefused if that is under way already."""
         assert self._group is not None
         if name in self._tasks:
-            raise CallRefused("That name is being looked up already.", "/hangup gives it up.")
+            raise LookingUp()
         if len(self._tasks) >= AT_ONCE:
-            raise CallRefused("Several names are being looked up already.", "Wait for them, or /hangup.")
+            raise LookingUp("Several names are being looked up already.", "Wait for them, or /hangup.")
 
         async def look_up() -> _Result:
             found: Answer | CopybaraError

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bot.demo.node import DemoNode, Said
 from bot.demo.screen import LEGEND, Screen, table
+from bot.texts.kinds import Kind
 from shared.errors import DemoFailed
 
 TALK_SECONDS = 1.5
@@ -50,10 +51,10 @@ class Demo:
         anna, bob = self.anna, self.bob
         self._type(anna, f"/call {bob.node}")
         request = await anna.posted("chat")
-        await bob.posted("owner", "Somebody new is calling")
+        await bob.posted("owner", kind=Kind.STRANGER_RINGS)
         self._type(bob, "/answer")
         response = await bob.posted("chat")
-        phrases = [(await node.posted("owner", "Compare these words")) for node in (anna, bob)]
+        phrases = [(await node.posted("owner", kind=Kind.WORDS)) for node in (anna, bob)]
         words = {said["text"].splitlines()[0] for said in phrases}
         if len(words) != 1:
             raise DemoFailed("The two sides see different words.")
@@ -61,14 +62,14 @@ class Demo:
         self._type(anna, "/contact add bob")
         self._type(bob, "/contact add anna")
         for node in (anna, bob):
-            await node.posted("owner", "one link is enough")
+            await node.posted("owner", kind=Kind.CONTACT_SAVED)
         return await self._hung_up(anna, bob, [request, response])
 
     async def one_link(self) -> dict[str, Any]:
         """Two contacts: one link, and no answer in the chat at all."""
         self._type(self.anna, "/call bob")
         link = await self.anna.posted("chat")
-        await self.bob.posted("owner", "anna is calling")
+        await self.bob.posted("owner", kind=Kind.RINGS)
         self._type(self.bob, "/answer")
         await self._talk()
         return await self._hung_up(self.bob, self.anna, [link])
@@ -76,10 +77,10 @@ class Demo:
     async def trusted(self) -> dict[str, Any]:
         """A trusted contact: no tap."""
         self._type(self.bob, "/contact trust anna")
-        await self.bob.posted("owner", "answered by itself now")
+        await self.bob.posted("owner", kind=Kind.CONTACT_TRUSTED)
         self._type(self.anna, "/call bob")
         self.last_link = link = await self.anna.posted("chat")
-        await self.bob.posted("owner", "Answered anna's call by itself")
+        await self.bob.posted("owner", kind=Kind.ANSWERED_AUTOMATICALLY)
         await self._talk()
         return await self._hung_up(self.anna, self.bob, [link])
 
@@ -87,7 +88,7 @@ class Demo:
         """The answer is a link that only the caller can read."""
         self._type(self.bob, "/call anna audio")
         call = await self.bob.posted("chat")
-        await self.anna.posted("owner", "bob is calling")
+        await self.anna.posted("owner", kind=Kind.RINGS)
         self._type(self.anna, "/decline")
         refusal = await self.anna.posted("chat")
         ended = await self.bob.call("ended", reason="remote-declined")
@@ -100,7 +101,7 @@ class Demo:
         self.bob.write(self.last_link["text"], sender="somebody")
         self._screen.say("Silence. Bob pastes it too, to see what it is.")
         self._type(self.bob, self.last_link["text"])
-        refused = await self.bob.posted("owner", "used before")
+        refused = await self.bob.posted("owner", kind=Kind.LINK_ALREADY_USED)
         if len(self.bob.calls) != calls:
             raise DemoFailed("A used link began a call.")
         return {"links": [len(self.last_link["token"])], "outcome": "already-used", "said": refused["text"]}

@@ -71,7 +71,7 @@ from shared.call.events import RemoteRinging
 from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.contacts import Contact, Trust
-from shared.errors import CallRefused, LocalProtocolError
+from shared.errors import CallOver, CallRefused, LocalProtocolError
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Response, find
 from shared.media import Media
@@ -466,7 +466,7 @@ class PageRequests:
         for line in self._lines:
             if line.number == number:
                 return line
-        raise CallRefused(handset_texts.gone(), "")
+        raise CallOver()
 
     def _explain(self, text: str) -> Explained:
         found = find(text)

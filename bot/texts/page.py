@@ -167,8 +167,3 @@ def explained_card(card: Card, known: Contact | None) -> str:
 def goes_on(line: Line) -> Sentence:
     """The notice of a call that was taken up again after the program was killed."""
     return Sentence(Kind.REJOINED, f"The call with {line.name} goes on after this program was killed, without asking.")
-
-
-def gone() -> str:
-    """A request about a call that isn't there any more."""
-    return "That call is over."

@@ -37,7 +37,7 @@ from shared.call.events import Failed, HangUp, LegFailed, LegUp, PathLost, PathR
 from shared.call.records import RunningCall
 from shared.call.table import State
 from shared.contacts import Trust
-from shared.errors import CallRefused, StoreError
+from shared.errors import OnlyForTrusted, StoreError
 from shared.links.paired import Operation
 from shared.messages import MediaState, Text
 from shared.store import Store
@@ -111,7 +111,7 @@ class LineSessions:
         of_contact = contact.endpoint if contact else None
         name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._endpoints.usual()
         if only_for_trusted(name) and (contact is None or contact.trust is not Trust.AUTO):
-            raise CallRefused(
+            raise OnlyForTrusted(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
                 f"/contact trust {line.name} lets them see it at any time." if contact else "Save them first.",
             )

@@ -24,7 +24,7 @@ from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import EndReason, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import CallRefused
+from shared.errors import InCall, NothingRings, OwnNode
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -150,15 +150,15 @@ class Switchboard:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
-        is the media endpoint, None: the contact's, or the configured one. Raises CallRefused for a call to ourselves
-        or beside another call.
+        is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall beside another
+        call.
         """
         if node == self._own:
-            raise CallRefused("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
+            raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
         for line in self.lines:
             same = line.peer == node and (line.engaged or line.machine)
             if same or (line.engaged and len(self.lines.engaged()) >= self._settings.at_once):
-                raise CallRefused(f"There is a call with {line.name} already.", "End it with /hangup first.")
+                raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
         secret = self._store.writable_secret(node) if contact is not None else None
         now = int(self._clock())
@@ -194,10 +194,10 @@ class Switchboard:
                 line.session.show_media(MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
             return
         if line.call.state is not State.RINGING:
-            raise CallRefused(f"The call with {line.name} doesn't ring.")
+            raise NothingRings(f"The call with {line.name} doesn't ring.")
         busy = self.lines.engaged(beside=line.peer)
         if len(busy) >= self._settings.at_once:
-            raise CallRefused(f"There is a call with {busy[0].name} already.", "End it with /hangup first.")
+            raise InCall(f"There is a call with {busy[0].name} already.")
         line.endpoint = endpoint or line.endpoint
         self._sessions.endpoint_of(line)
         if media is not None:
@@ -207,13 +207,13 @@ class Switchboard:
     def decline(self, line: Line) -> None:
         """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
-            raise CallRefused(f"The call with {line.name} doesn't ring.")
+            raise NothingRings(f"The call with {line.name} doesn't ring.")
         line.inbox.put_nowait(Decline())
 
     def ignore(self, line: Line) -> None:
         """Let the call ring no more, and tell its caller nothing. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
-            raise CallRefused(f"The call with {line.name} doesn't ring.")
+            raise NothingRings(f"The call with {line.name} doesn't ring.")
         line.inbox.put_nowait(Ignore())
 
     def hang_up(self, line: Line) -> None:

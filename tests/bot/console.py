@@ -22,6 +22,7 @@ from typing import Any
 from bot.control_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, DemoNode, Said
 from bot.home import Home
+from bot.texts.kinds import Kind
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -114,7 +115,7 @@ class Person(DemoNode):
     async def in_order(self) -> None:
         """Wait until everything that was written to it so far has been acted on."""
         nobody = f"nobody-{next(_probes)}"
-        await self.asked(f"/contact show {nobody}", nobody)
+        await self.asked(f"/contact show {nobody}", nobody, kind="error.name-not-found")
 
     async def media(self, kinds: tuple[str, ...] = MEDIA) -> Said:
         """Wait until packets of all `kinds` have arrived, and return that report."""
@@ -135,7 +136,7 @@ class Person(DemoNode):
     async def calm(self) -> None:
         """End all calls of this program."""
         for _ in range(4):
-            if "No calls." in await self.asked("/status", "Node "):
+            if "No calls." in await self.asked("/status", kind=Kind.STATUS):
                 return await self.in_order()
             self.write("/hangup")
             await self.call("ended")
@@ -247,12 +248,12 @@ async def people(
 async def befriend(caller: Person, callee: Person) -> None:
     """A first contact of two strangers, saved on both sides under their names."""
     caller.write(f"/call {callee.node}")
-    await callee.told("Somebody new is calling")
+    await callee.told(kind=Kind.STRANGER_RINGS)
     callee.write("/answer")
-    await asyncio.gather(*(person.told("Compare these words") for person in (caller, callee)))
+    await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (caller, callee)))
     for person, other in ((caller, callee), (callee, caller)):
-        await person.asked(f"/contact add {other.name}", "Saved")
-        while "one is enough" not in await person.asked(f"/contact show {other.name}", "links"):
+        await person.asked(f"/contact add {other.name}", kind=Kind.CONTACT_SAVED)
+        while "one is enough" not in await person.asked(f"/contact show {other.name}", kind=Kind.CONTACT_DETAILS):
             pass
     await hang_up(caller, callee)
 
@@ -261,7 +262,7 @@ async def ring(caller: Person, callee: Person, media: str = "") -> Said:
     """Call a contact until it rings there, and return the link."""
     caller.write(f"/call {callee.name} {media}")
     link = await caller.posted("chat")
-    await callee.told(f"{caller.name} is calling")
+    await callee.told(caller.name, kind=Kind.RINGS)
     return link
 
 

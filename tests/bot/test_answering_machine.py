@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
+from bot.texts.kinds import Kind
 from tests.bot.console import Person, connect, hang_up, people, ring
 from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave
@@ -44,7 +45,7 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
     configs = {"anna": speaks, "bob": MACHINE}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
-        said = await bob.told("answering machine")
+        said = await bob.told(kind=Kind.TAKES_MESSAGE)
         assert said == "Nobody answered anna's call, so the answering machine takes it. /hangup ends it"
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         # A chime of 0.6 seconds and a beep of 0.4; then a second of message.
@@ -52,7 +53,7 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
         # It takes nobody's time: a call could ring meanwhile.
         assert (await bob.status())["calls"][0]["automatic"] is True
         anna.write("/hangup")
-        told = await bob.told("A message from anna is in ")
+        told = await bob.told("anna", kind=Kind.MESSAGE)
         path = Path(told.removeprefix("A message from anna is in "))
         assert (await bob.call("ended"))["reason"] == "remote-hung-up"
     assert path.parent == bob.home / "recordings"
@@ -68,7 +69,7 @@ async def test_the_machine_hangs_up_when_the_message_is_too_long(friends: Path, 
     configs = {"anna": speaks, "bob": f"{MACHINE}[machine]\nlongest = 1\n"}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
-        await bob.told("A message from anna is in ")
+        await bob.told("anna", kind=Kind.MESSAGE)
         assert (await bob.call("ended"))["reason"] == "hung-up"
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
 
@@ -84,25 +85,25 @@ async def test_who_answers_in_time_talks_without_the_machine(friends: Path, tmp_
 async def test_the_machine_is_not_in_the_way_of_another_call(friends: Path, tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", "carol", homes=friends, config=MACHINE) as (anna, bob, carol):
         await ring(anna, bob, "audio")
-        await bob.told("answering machine")
+        await bob.told(kind=Kind.TAKES_MESSAGE)
         await bob.call("active")
         await connect(carol, bob, "audio")
-        assert "There is a call with anna already." in await bob.asked("/call anna", "already")
+        assert "anna" in await bob.asked("/call anna", kind="error.in-call")
         calls = {call["with"]: call["automatic"] for call in (await bob.status())["calls"]}
         assert calls == {"anna": True, "carol": False}
         await hang_up(carol, bob)
         # What is left is the machine's, and can be ended too.
         bob.write("/hangup")
-        assert await bob.told("hung up") == "You hung up on anna."
+        await bob.told("anna", kind=Kind.ENDED)
 
 
 async def test_a_stranger_does_not_get_the_machine(tmp_path: Path) -> None:
     config = f"{MACHINE}[calls]\nlifetime = 2\n"
     async with people(tmp_path, "anna", "bob", config=config) as (anna, bob):
         anna.write(f"/call {bob.node} audio")
-        await bob.told("Somebody new is calling")
+        await bob.told(kind=Kind.STRANGER_RINGS)
         # The link lives longer than a contact's call would ring.
-        assert "You missed a call" in await bob.told("missed")
+        await bob.told(kind=Kind.ENDED)
         assert not any("machine" in said.get("text", "") for said in bob.said)
 
 
@@ -113,7 +114,7 @@ async def test_recordings_go_along_to_who_wants_them(friends: Path, tmp_path: Pa
         await bob.call("active")
         await received(bob, 80)
         anna.write("/hangup")
-        post = await bob.posted("owner", "A message from anna is in ")
+        post = await bob.posted("owner", "anna", kind=Kind.MESSAGE)
         assert post["text"].endswith(post["file"])
         assert Path(post["file"]).parent == tmp_path / "kept"
         await bob.call("ended")

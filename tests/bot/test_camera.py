@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
+from bot.texts.kinds import Kind
 from tests.bot.console import Person, people, ring
 from tests.peer.media.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film
 from tests.peer.media.tone import hertz
@@ -45,27 +46,27 @@ async def test_a_trusted_contact_sees_the_camera_and_another_one_does_not(
     names = ("anna", "bob", "carol")
     async with camera.on(), people(tmp_path, *names, homes=friends, configs=configs, options=["-v"]) as everybody:
         anna, bob, carol = everybody
-        assert "answered by itself" in await bob.asked("/contact trust anna", "anna")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
 
         # The one who isn't trusted rings, and doesn't see it even when the owner answers by hand.
         await ring(carol, bob)
-        refused = await bob.asked("/answer", "camera")
+        refused = await bob.asked("/answer", kind="error.only-for-trusted")
         assert refused == (
             "The camera is only for contacts that you trust, and carol isn't one. "
             "/contact trust carol lets them see it at any time."
         )
         assert (await bob.status())["calls"][0]["state"] == "ringing"
-        assert "carol isn't one" in await bob.asked("/call carol", "camera")
+        assert "carol" in await bob.asked("/call carol", kind="error.only-for-trusted")
         bob.write("/decline")
         assert (await carol.call("ended"))["video_packets_received"] == 0
 
         anna.write("/call bob")
-        await bob.told("Answered anna's call by itself")
+        await bob.told(kind=Kind.ANSWERED_AUTOMATICALLY)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         while (report := await watched(anna))["video_packets_received"] < 20 or report["audio_packets_received"] < 80:
             pass
         anna.write("/hangup")
-        await anna.told("A recording from bob is in ")
+        await anna.told("bob", kind=Kind.RECORDED)
         await asyncio.gather(*(person.call("ended") for person in (anna, bob)))
         keeps_the_secret(bob, camera)
     (recording,) = (anna.home / "recordings").iterdir()
@@ -88,8 +89,8 @@ async def watched(person: Person) -> dict[str, int]:
 async def test_a_stranger_does_not_see_the_camera(tmp_path: Path, camera: IpCameraForTests) -> None:
     async with people(tmp_path, "dora", "bob", configs={"bob": shows(camera)}, options=["-v"]) as (dora, bob):
         dora.write(f"/call {bob.node}")
-        await bob.told("Somebody new is calling")
-        refused = await bob.asked("/answer", "camera")
+        await bob.told(kind=Kind.STRANGER_RINGS)
+        refused = await bob.asked("/answer", kind="error.only-for-trusted")
         assert "only for contacts that you trust" in refused
         bob.write("/decline")
         await bob.call("ended")
@@ -101,9 +102,9 @@ async def test_a_camera_that_is_off_ends_the_call_with_a_word_to_its_owner(
 ) -> None:
     async with people(tmp_path, "anna", "bob", homes=friends, configs={"bob": shows(camera)}, options=["-v"]) as both:
         anna, bob = both
-        await bob.asked("/contact trust anna", "answered by itself")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         anna.write("/call bob")
-        assert "The IP camera can't be reached: Connection refused" in await bob.told("failed")
+        assert "The IP camera can't be reached: Connection refused" in await bob.told(kind=Kind.ENDED)
         assert (await bob.call("ended"))["reason"] == "failed"
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
         keeps_the_secret(bob, camera)
@@ -114,7 +115,7 @@ async def test_a_program_whose_camera_hangs_stops_all_the_same(
 ) -> None:
     configs = {"anna": WATCHES, "bob": shows(camera)}
     async with camera.on() as hanging, people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
-        await bob.asked("/contact trust anna", "answered by itself")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         anna.write("/call bob")
         await anna.media()
         hanging.send_signal(signal.SIGSTOP)
@@ -127,7 +128,7 @@ async def test_a_camera_that_goes_and_comes_back_does_not_end_the_call(
 ) -> None:
     configs = {"anna": WATCHES, "bob": shows(camera)}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs, options=["-v"]) as (anna, bob):
-        await bob.asked("/contact trust anna", "answered by itself")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         async with camera.on():
             anna.write("/call bob")
             await asyncio.gather(*(person.call("active") for person in (anna, bob)))

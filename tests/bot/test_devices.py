@@ -15,6 +15,7 @@ from statistics import median
 
 import pytest
 
+from bot.texts.kinds import Kind
 from peer.media.endpoints.notice import CHIME
 from tests.bot.console import Person, connect, hang_up, people
 from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
@@ -106,10 +107,10 @@ async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
     friends: Path, tmp_path: Path, sound: PulseServer
 ) -> None:
     async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
-        await bob.asked("/contact trust anna", "answered by itself")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             anna.write("/call bob audio")
-            assert "because you trust them" in await bob.told("Answered anna's call by itself")
+            assert "because you trust them" in await bob.told(kind=Kind.ANSWERED_AUTOMATICALLY)
             for ears in (at_bobs, at_annas):
                 await ears.until_heard(CLEAR)
                 await ears.until_silent(0.6)
@@ -137,7 +138,7 @@ async def test_after_a_restart_the_microphone_waits_for_the_word_of_who_had_answ
         assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             await bob.begin()
-            assert "Your microphone and camera stay off" in await bob.told("Connected with anna")
+            assert "/answer" in await bob.told("anna", kind=Kind.CONNECTED)
             for ears in (at_bobs, at_annas):
                 await ears.until_heard(CLEAR)
                 await ears.until_silent(0.6)
@@ -145,10 +146,10 @@ async def test_after_a_restart_the_microphone_waits_for_the_word_of_who_had_answ
         async with speech(sound, "back", 2) as ears:
             await ears.listen(1.0)
         assert loudness(ears.heard) < SILENT
-        assert await bob.asked("/answer", "Connected") == "Connected with anna (audio)."
+        assert "/answer" not in await bob.asked("/answer", kind=Kind.CONNECTED)
         await is_heard(sound, "back")
         await is_heard(sound, "there")
-        assert "Nobody is calling." in await bob.asked("/answer", "calling")
+        await bob.asked("/answer", kind="error.nothing-rings")
         await hang_up(anna, bob)
         await sound.until_no_streams()
 
@@ -157,7 +158,7 @@ async def test_after_a_restart_a_call_of_somebody_trusted_goes_on_with_the_micro
     friends: Path, tmp_path: Path, sound: PulseServer
 ) -> None:
     async with people(tmp_path, "anna", "bob", homes=friends, configs=CONFIGS) as (anna, bob):
-        await bob.asked("/contact trust anna", "answered by itself")
+        await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             anna.write("/call bob audio")
             await until_talking(anna, bob)
@@ -167,7 +168,7 @@ async def test_after_a_restart_a_call_of_somebody_trusted_goes_on_with_the_micro
         assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             await bob.begin()
-            assert await bob.told("Connected with anna") == "Connected with anna (audio)."
+            assert "/answer" not in await bob.told("anna", kind=Kind.CONNECTED)
             for ears in (at_bobs, at_annas):
                 await ears.until_heard(CLEAR)
                 await ears.until_silent(0.6)
@@ -208,8 +209,8 @@ async def test_without_a_sound_system_the_owner_is_told_what_to_install(friends:
     configs = {"bob": talks("", "")}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         anna.write("/call bob audio")
-        await bob.told("anna is calling")
+        await bob.told("anna", kind=Kind.RINGS)
         bob.write("/answer")
-        assert "There is no sound system to talk through" in await bob.told("failed")
+        assert "There is no sound system to talk through" in await bob.told(kind=Kind.ENDED)
         assert (await bob.call("ended"))["reason"] == "failed"
         await anna.call("ended")

@@ -57,7 +57,7 @@ async def bob(running_bob: Person) -> AsyncIterator[Person]:
     assert running_bob.running
     assert sockets_of(running_bob.process.pid) == before
     assert running_bob.calls == []
-    assert len((await running_bob.asked("/contacts")).splitlines()) == CONTACTS
+    assert len((await running_bob.asked("/contacts", kind=Kind.CONTACT_LIST)).splitlines()) == CONTACTS
     assert "Traceback" not in running_bob.errors
 
 
@@ -311,11 +311,11 @@ async def test_a_card_with_a_name_that_shows_something_else_is_damaged(bob: Pers
 async def test_what_the_owner_says_to_a_caller_is_shown_as_one_line(friends: Path, tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         anna.write("/call bob")
-        await bob.told("anna is calling")
+        await bob.told("anna", kind=Kind.RINGS)
         bob.write("/decline no\u202e time\x1b[2J\n\ncopybara:" + "A" * 300)
         refusal = await bob.posted("chat")
         assert all(character.isprintable() for character in refusal["text"])
-        await anna.told("bob declined")
+        await anna.told("bob", kind=Kind.ENDED)
 
 
 async def test_a_flood_of_links_does_not_disturb_a_call(friends: Path, tmp_path: Path) -> None:

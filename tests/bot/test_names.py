@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from bot.texts.kinds import Kind
 from shared.links.kinds import SealedRequest, decode
 from shared.node_id import NodeId
 from tests.bot.console import Chat, Person, hang_up, people
@@ -39,7 +40,7 @@ async def anna_and_bob(folder: Path, chain: Chain) -> AsyncIterator[tuple[Person
 
 
 async def answered(anna: Person, bob: Person) -> None:
-    await bob.told("is calling")
+    await bob.call("ringing")
     bob.write("/answer")
     await asyncio.gather(*(person.call("active") for person in (anna, bob)))
     await hang_up(anna, bob)
@@ -50,20 +51,20 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
     async with chain.running(), anna_and_bob(tmp_path, chain) as (anna, bob):
         # Only on the chain, with Bob's card beside the node id: the very first link is sealed.
         anna.write("/call bob.azero")
-        assert await anna.told("Looking up") == "Looking up bob.azero …"
-        assert await anna.told("says AZERO.ID") == f"bob.azero is node {bob.id.short}…, says AZERO.ID."
+        assert "bob.azero" in await anna.told(kind=Kind.NAME_LOOKING_UP)
+        assert await anna.told(kind=Kind.NAME_FOUND) == f"bob.azero is node {bob.id.short}…, says AZERO.ID."
         link = await anna.posted("chat")
         assert isinstance(decode(link["token"]), SealedRequest)
         await answered(anna, bob)
-        await anna.asked("/contact add bob", "Saved bob")
-        assert "found as bob.azero" in await anna.asked("/contact show bob", "links")
+        await anna.asked("/contact add bob", kind=Kind.CONTACT_SAVED)
+        assert "found as bob.azero" in await anna.asked("/contact show bob", kind=Kind.CONTACT_DETAILS)
 
     # The chain is gone: what was kept is called, and said so.
     again = tmp_path / "again"
     again.mkdir()
     async with people(again, "anna", "bob", homes=tmp_path, config=config(chain.url)) as (anna, bob):
         anna.write("/call bob.azero")
-        told = await anna.told("I use node")
+        told = await anna.told(kind=Kind.NAME_FOUND)
         assert "No server of Aleph Zero could be asked." in told
         assert "what AZERO.ID said on" in told
         await answered(anna, bob)
@@ -72,7 +73,7 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
         async with chain.running():
             chain.names["bob"].records["staex-id"] = OTHER
             chats = len(anna.chat.posts)
-            told = await anna.asked("/call bob.azero", "leads to another node")
+            told = await anna.asked("/call bob.azero", kind="error.name-held")
             assert f"before  {bob.node}\nnow     {OTHER}\n" in told
             assert "/name follow bob.azero" in told
             assert "/name keep bob.azero" in told
@@ -84,18 +85,18 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
             assert len(anna.chat.posts) == chats
 
             # The owner stays: the old node is called, and told each time that the record says otherwise.
-            await anna.asked("/name keep bob.azero", "stays node")
+            await anna.asked("/name keep bob.azero", kind=Kind.NAME_KEPT)
             anna.write("/call bob.azero")
-            assert f"still leads to node {OTHER[:8]}" in await anna.told("which you refused")
+            assert OTHER[:8] in await anna.told(kind=Kind.NAME_FOUND)
             await answered(anna, bob)
 
             # Another change, and the owner goes with it: the contact moves.
             chain.names["bob"].records["staex-id"] = THIRD
-            await anna.asked("/name bob.azero", "leads to another node")
+            await anna.asked("/name bob.azero", kind="error.name-held")
             code, out, err = await anna.cli("resolve", "--follow", "bob.azero")
             assert code == 0, err
             assert "bob is moved there" in out
-            assert THIRD in await anna.asked("/contact show bob", "links")
+            assert THIRD in await anna.asked("/contact show bob", kind=Kind.CONTACT_DETAILS)
 
 
 async def test_a_server_that_hangs_keeps_nothing_else_waiting(tmp_path: Path) -> None:
@@ -106,15 +107,15 @@ async def test_a_server_that_hangs_keeps_nothing_else_waiting(tmp_path: Path) ->
         tcp(hang) as port,
         people(tmp_path, "anna", config=config(f"ws://127.0.0.1:{port}").replace("1.5", "14")) as (anna,),
     ):
-        await anna.asked("/call bob.azero", "Looking up bob.azero …")
+        await anna.asked("/call bob.azero", kind=Kind.NAME_LOOKING_UP)
         begun = time.monotonic()
-        await anna.asked("/status", "No calls.")
-        await anna.asked("/call bob.azero", "being looked up already")
-        assert await anna.asked("/hangup", "Stopped") == "Stopped looking up bob.azero."
-        await anna.asked("/hangup", "There is no call to end.")
+        await anna.asked("/status", kind=Kind.STATUS)
+        await anna.asked("/call bob.azero", kind="error.looking-up")
+        assert "bob.azero" in await anna.asked("/hangup", kind=Kind.NAME_STOPPED)
+        await anna.asked("/hangup", kind="error.no-call")
         for number in range(4):
-            await anna.asked(f"/name bob{number}.azero", "Looking up")
-        await anna.asked("/name bob4.azero", "Several names are being looked up already.")
+            await anna.asked(f"/name bob{number}.azero", kind=Kind.NAME_LOOKING_UP)
+        await anna.asked("/name bob4.azero", kind="error.looking-up")
         assert time.monotonic() - begun < 5
         # `people` ends the program now, within its two seconds, though four servers are waited for.
 

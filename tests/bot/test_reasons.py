@@ -264,9 +264,9 @@ async def test_a_used_link_is_refused(world: World, kind: str) -> None:
 async def test_a_refused_link_is_not_used_up(world: World) -> None:
     link = world.listener.paired(Media.VIDEO)
     await refused(world.bob, Reason.NOT_ALLOWED_NOW, link, link)
-    await world.bob.asked("/contact ring listener video", "ring now")
+    await world.bob.asked("/contact ring listener video", kind=Kind.CONTACT_RINGS)
     await rings(world.bob, link, "listener is calling (picture only)")
-    await world.bob.asked("/contact ring listener audio", "ring now")
+    await world.bob.asked("/contact ring listener audio", kind=Kind.CONTACT_RINGS)
 
 
 async def test_what_a_contact_may_have_is_cut_down_to_that(world: World) -> None:
@@ -283,7 +283,7 @@ async def test_the_own_link_gets_a_sentence_from_the_owner_and_silence_from_othe
     bob.write("/call friend")
     link = (await bob.posted("chat"))["token"]
     bob.write(f"/call {world.stranger.node}")
-    assert "There is a call with friend already." in await bob.told("already")
+    assert "friend" in await bob.told(kind="error.in-call")
     await refused(bob, Reason.OWN_LINK, link, link)
     bob.write("/hangup")
     await bob.call("ended", reason="cancelled")
@@ -329,23 +329,23 @@ async def test_every_link_of_a_message_gets_its_own_word(world: World) -> None:
 async def test_a_message_without_a_link_gets_a_word_from_the_owner_only(world: World) -> None:
     for text in ("hello", "E" * 63, "https://example.org/#abc", "Ärger 😀"):
         (said,) = await world.bob.after(text)
-        assert said["text"] == "I see no link and no command in that. /help lists what I can do."
+        assert said["kind"] == Kind.NOT_UNDERSTOOD
         assert await world.bob.after(text, sender="somebody") == []
 
 
 async def test_a_card_gets_a_word_from_the_owner_and_silence_from_others(world: World) -> None:
     bob = world.bob
     bob.write("/card")
-    card = (await bob.posted("owner", "contact card"))["token"]
+    card = (await bob.posted("owner", kind=Kind.CARD))["token"]
     assert await bob.after(card, sender="somebody") == []
     (said,) = await bob.after(as_copybara(card))
-    assert said["text"].startswith("That is your own card.")
+    assert said["kind"] == Kind.CARD_OWN_SEEN
     theirs = Card(world.stranger.node, bytes(32), "Zoe Maria")
     (said,) = await bob.after(theirs.token)
-    assert said["text"].startswith(f"That is a contact card: node {world.stranger.node}\n")
+    assert (said["kind"], str(world.stranger.node) in said["text"]) == (Kind.CARD_SEEN, True)
     assert said["text"].endswith(f"/contact add Zoe {as_copybara(theirs.token)}")
-    assert "Saved Zoe" in await bob.asked(said["text"].partition("with ")[2])
-    assert "the card of Zoe" in await bob.asked(theirs.token)
-    await bob.asked("/contact remove Zoe", "forgotten")
+    await bob.asked(said["text"].partition("with ")[2], "Zoe", kind=Kind.CONTACT_SAVED)
+    await bob.asked(theirs.token, "Zoe", kind=Kind.CARD_KNOWN)
+    await bob.asked("/contact remove Zoe", kind=Kind.CONTACT_REMOVED)
     (said,) = await bob.after(as_copybara(mistyped(card)))
     assert said["kind"] == Kind.LINK_DAMAGED

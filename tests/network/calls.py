@@ -190,15 +190,15 @@ async def called(caller: Caller, callee: Caller) -> Said:
     """A call to a stranger, until it rings there. Returns the link."""
     caller.write(f"/call {callee.node}")
     link = await caller.posted("chat")
-    await callee.told("Somebody new is calling")
+    await callee.told(kind="call.stranger-rings")
     return link
 
 
 async def save(one: Caller, other: Caller) -> None:
     """Make contacts of two people who are in a call, and wait until one link is enough between them."""
     for person, peer in ((one, other), (other, one)):
-        await person.asked(f"/contact add {peer.name}", "Saved")
-        while "one is enough" not in await person.asked(f"/contact show {peer.name}", "links"):
+        await person.asked(f"/contact add {peer.name}", kind="contact.saved")
+        while "one is enough" not in await person.asked(f"/contact show {peer.name}", kind="contact.details"):
             pass
 
 

@@ -22,6 +22,7 @@ import pytest
 from aioice import stun
 
 from bot.demo.node import Said
+from bot.texts.kinds import Kind
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed
@@ -68,7 +69,7 @@ async def test_a_link_that_names_another_destination_is_met_with_silence(
             link = await anna.posted("chat")
             assert await bob.after(link["text"], sender="anna") == []
             assert await bob.udp() == []
-            assert "isn't for this node" in await bob.asked(link["text"])
+            await bob.asked(link["text"], kind=Kind.LINK_NOT_FOR_THIS_NODE)
     assert_nothing_sent(seen)
 
 
@@ -80,7 +81,7 @@ async def test_a_link_from_a_node_that_the_overlay_does_not_know_is_refused_befo
     with captures(own_overlay) as seen:
         async with two_people(own_overlay, tmp_path) as (_, bob):
             await rings_from(bob, request_from(source, own_overlay.b))
-            sentence = await bob.asked("/answer", "failed")
+            sentence = await bob.asked("/answer", kind=Kind.ENDED)
             assert ("can't be a Yggdrasil node's key" if by_key else "knows no way to the node") in sentence
             assert await bob.udp() == []
             assert only_refusals(bob)
@@ -297,9 +298,9 @@ async def test_a_staex_node_that_lies_about_another_is_refused_before_any_packet
             async with two_people(staex, tmp_path) as (anna, bob):
                 for lie, said in LIES.values():
                     a.claim(b.node_id, lie)
-                    assert said in await anna.asked(f"/call {bob.node}", "failed")
+                    assert said in await anna.asked(f"/call {bob.node}", kind=Kind.ENDED)
                     await rings_from(anna, request_from(b.node_id, a))
-                    assert said in await anna.asked("/answer", "failed")
+                    assert said in await anna.asked("/answer", kind=Kind.ENDED)
                     assert await anna.udp() == []
                 assert only_refusals(anna)
     finally:
@@ -324,7 +325,7 @@ async def test_a_staex_node_that_lies_about_itself_is_refused_before_any_packet(
             async with two_people(staex, tmp_path) as (anna, bob):
                 for lie, said in OWN_LIES.values():
                     a.claim(a.node_id, lie)
-                    assert said in await anna.asked(f"/call {bob.node}", "failed")
+                    assert said in await anna.asked(f"/call {bob.node}", kind=Kind.ENDED)
                     assert await anna.udp() == []
                 assert anna.chat.posts == []
     finally:
@@ -350,7 +351,7 @@ def request_from(source: NodeId, destination: OverlayNode) -> Request:
 
 async def rings_from(person: Caller, request: Request) -> None:
     person.write(as_copybara(request.token), sender="somebody")
-    await person.told("is calling")
+    await person.call("ringing")
 
 
 def read(post: Said, kind: type[T]) -> T:
@@ -456,7 +457,7 @@ def send_packet(node: OverlayNode, device: str, packet: bytes, mac: bytes = byte
 
 async def status(person: Caller) -> Said:
     """The report of the only call that there is now."""
-    await person.asked("/status", "Node ")
+    await person.asked("/status", kind=Kind.STATUS)
     return await person.until(lambda said: said["type"] == "call")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from bot.texts.kinds import Kind
 from tests.bot.console import SECONDS, Chat
 from tests.network.calls import (
     LITTLE_PICTURE,
@@ -49,8 +50,8 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
         async with two_people(own_overlay, tmp_path) as (anna, bob):
             await a.stop()
             try:
-                assert name in reason_in(await anna.told(f"{name} can't be used: "))
-                reason = reason_in(await anna.asked(f"/call {bob.node}", "failed"))
+                assert name in reason_in(await anna.told(name, kind=Kind.OVERLAY_DOWN))
+                reason = reason_in(await anna.asked(f"/call {bob.node}", kind=Kind.ENDED))
                 assert re.search(r"nothing listens there|No Yggdrasil node", reason)
                 assert (await anna.status())["overlay"]["error"] == reason
                 assert anna.chat.posts == []
@@ -58,7 +59,7 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
             finally:
                 await a.start()
                 await own_overlay.until_reachable()
-            await anna.told(f"{name} is back")
+            await anna.told(name, kind=Kind.OVERLAY_BACK)
             assert (await anna.status())["overlay"] == {"name": name.lower(), "address": str(a.address), "error": None}
             await first_contact(anna, bob)
             await ended(anna, bob)
@@ -109,10 +110,10 @@ async def test_a_new_address_of_the_own_node_is_bound_without_a_restart(staex: S
     async with two_people(staex, tmp_path) as (anna, bob):
         try:
             await a.stop()
-            await anna.told("can't be used")
+            await anna.told(kind=Kind.OVERLAY_DOWN)
             a.address = new
             await a.start()
-            await anna.told("is back")
+            await anna.told(kind=Kind.OVERLAY_BACK)
             report, _ = await first_contact(anna, bob)
             assert endpoint(report["local"])[0] == new
             assert await anna.udp() == [UdpSocket(new, endpoint(report["local"])[1], a.device)]
