@@ -16,8 +16,9 @@ from pathlib import Path
 
 from benchmarks.peer_connection import HEIGHT, RATE, WIDTH
 from benchmarks.timing import CallTimes, SideTimes
-from peer.calls.session import Attempt, Session
-from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, SessionEvent
+from peer.calls.attempts import Attempt
+from peer.calls.session import Session
+from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, SessionEvent
 from peer.media.endpoints.pattern import Pattern
 from peer.overlay.loopback import LoopbackOverlay
 from shared.links.kinds import PairedToken, Request, Response, as_copybara, decode, find
@@ -50,7 +51,8 @@ class End:
     def __init__(self, person: Person, other: NodeId, role: Role) -> None:
         # The loopback overlay can always be used.
         up = person.overlay.own_address
-        self.session = Session(person.overlay, other, role, Pattern(WIDTH, HEIGHT, RATE), self._told, overlay_up=up)
+        media = Pattern(WIDTH, HEIGHT, RATE)
+        self.session = Session(person.overlay, other, role, media, tell=self._told, keep=self._kept, overlay_up=up)
         loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[float] = loop.create_future()
         self._first_media: asyncio.Future[float] = loop.create_future()
@@ -73,7 +75,7 @@ class End:
     ) -> None:
         """Connect with this handshake, or wait for the other side to."""
         bound_to = transcript(*ends, *handshake.pins, request, response)
-        self.session.attempt(Attempt(handshake, remote_port, bound_to), Media.BOTH)
+        self.session.attempt(Attempt(handshake, remote_port, Media.BOTH, bound_to))
 
     async def times(self) -> SideTimes:
         """Wait until media arrives."""
@@ -85,10 +87,12 @@ class End:
         if self._running is not None:
             await self._running
 
+    async def _kept(self, event: Kept) -> None:
+        if isinstance(event, Connected):
+            self._connected.set_result(time.monotonic())
+
     def _told(self, event: SessionEvent) -> None:
         match event:
-            case Connected():
-                self._connected.set_result(time.monotonic())
             case FirstMedia() if not self._first_media.done():
                 self._first_media.set_result(event.at)
             case AttemptFailed() | Broke():

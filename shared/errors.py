@@ -25,6 +25,7 @@
     │       └── OutsideOverlay  … because it names no way through the overlay
     ├── LocalProtocolError      our own program did what the protocol does not allow
     ├── RemoteProtocolError     the other side did
+    │   └── RemoteFlood         … far too often
     ├── StoreError              the home folder and what is kept in it
     │   ├── DamagedStore
     │   └── HomeInUse
@@ -258,6 +259,13 @@ class RemoteProtocolError(CopybaraError):
     """The other side sent something that the protocol doesn't allow.
 
     Both sides should run the same version; ask which one the other has.
+    """
+
+
+class RemoteFlood(RemoteProtocolError):
+    """The other side sent far more messages than a call needs, so the call was ended.
+
+    Block them if it happens again.
     """
 
 

@@ -88,6 +88,7 @@ _ENDINGS = {
     EndReason.MISSED: "You missed a call from {name}",
     EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask whether they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
+    EndReason.FLOODED: "The call was ended because {name} sent far too many messages",
     EndReason.REPLACED: "{name} called you too; you are connected by that call",
     EndReason.STOPPED: "The call with {name} ended because this program was stopped",
     EndReason.FAILED: "The call with {name} failed",

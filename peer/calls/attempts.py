@@ -1,39 +1,67 @@
-"""What is tried on a line's port: from the links that were exchanged to one attempt. Pure."""
+"""What is tried on a call's socket: from the links that were exchanged to one attempt. Pure."""
 
 from __future__ import annotations
 
-from peer.calls.line import Line
-from peer.calls.session import Attempt
-from shared.links.kinds import PairedToken, Response
+from dataclasses import dataclass
+
+from shared.links.kinds import PairedToken, Request, Response
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, first_contact, one_link
+from shared.secrets.identity import DtlsIdentity
 from shared.secrets.pairing import transcript
 
 
-def by_one_link(line: Line, own: NodeId, token: PairedToken, secret: bytes) -> Attempt:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One leg to try."""
+
+    handshake: Handshake
+    remote_port: int | None
+    "The other side's UDP port, or None to wait for its first check."
+
+    media: Media
+    "What the call carries if this leg connects; a forged response may want less than the true one."
+
+    transcript: bytes | None
+    "32 bytes that pairing is bound to; None when the call is paired already (dialled again)."
+
+    @property
+    def username(self) -> str:
+        """The username fragment in the other side's checks: 8 characters."""
+        return self.handshake.local_ice.username
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Who calls whom, seen from one of them."""
+
+    role: Role
+    own: NodeId
+    peer: NodeId
+
+    @property
+    def nodes(self) -> tuple[NodeId, NodeId]:
+        """Caller and callee."""
+        return (self.own, self.peer) if self.role is Role.CALLER else (self.peer, self.own)
+
+
+def by_one_link(ends: Ends, token: PairedToken, secret: bytes, remote_port: int | None, media: Media) -> Attempt:
     """Between contacts: both sides derive everything from one link and their pair secret, 32 bytes."""
-    source, destination = _ends(line, own)
-    handshake = one_link(line.call.role, token, secret=secret, source=source, destination=destination)
-    return _attempt(line, own, handshake, line.remote_port, token.raw, b"")
+    source, destination = ends.nodes
+    handshake = one_link(ends.role, token, secret=secret, source=source, destination=destination)
+    bound_to = transcript(source, destination, *handshake.pins, token.raw, b"")
+    return Attempt(handshake, remote_port, media, bound_to)
 
 
-def by_first_contact(line: Line, own: NodeId, response: Response, remote_port: int | None) -> tuple[Attempt, Media]:
-    """By request and response, with the media that both agreed to. `remote_port` is None if it isn't known yet."""
-    assert line.request is not None
-    assert line.identity is not None
-    _, destination = _ends(line, own)
-    handshake = first_contact(line.call.role, line.request, response, line.identity, destination)
-    media = line.media & response.media or line.media
-    return _attempt(line, own, handshake, remote_port, line.request.encode(), response.encode()), media
-
-
-def _attempt(
-    line: Line, own: NodeId, handshake: Handshake, remote_port: int | None, request: bytes, response: bytes
+def by_first_contact(
+    ends: Ends, request: Request, response: Response, identity: DtlsIdentity, remote_port: int | None, media: Media
 ) -> Attempt:
-    return Attempt(handshake, remote_port, transcript(*_ends(line, own), *handshake.pins, request, response))
+    """By request and response, with the media that both want; `media` is what the request wants, or we do.
 
-
-def _ends(line: Line, own: NodeId) -> tuple[NodeId, NodeId]:
-    """Caller and callee."""
-    return (own, line.peer) if line.call.role is Role.CALLER else (line.peer, own)
+    `identity` is our own. Raises LocalProtocolError for a response that doesn't accept the request.
+    """
+    source, destination = ends.nodes
+    handshake = first_contact(ends.role, request, response, identity, destination)
+    bound_to = transcript(source, destination, *handshake.pins, request.encode(), response.encode())
+    return Attempt(handshake, remote_port, media & response.media or media, bound_to)

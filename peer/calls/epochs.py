@@ -1,17 +1,30 @@
-"""The epochs of one call, after the first: which were used, and which one a check of the other side belongs to.
+"""The epochs of one call, after the first: which were used, and which one a check of the other side belongs to. Pure.
 
 Two sides that dial each other again need the same epoch, and one may have counted more losses than the other, or have
-been killed in between. Each dials the one after its last; who hears an authenticated check of a later one goes on to
-that. An epoch is used by one connection only, on each side.
+been killed in between. Each dials the one after its last; a side that hears an authenticated check of a later one moves
+on to that. An epoch is used by one connection only, on each side.
 """
 
 from __future__ import annotations
+
+import enum
+from collections.abc import Callable
 
 from shared.errors import LocalProtocolError
 from shared.secrets.handshake import Handshake, IceCredentials, Role, epoch, epoch_credentials
 
 REACH = 64
 "How far the two may be apart: each restart of a program within a minute of dialling counts one."
+
+
+class Heard(enum.Enum):
+    """Where the other side is, as a check of it shows."""
+
+    AHEAD = enum.auto()
+    "At an epoch that was never used here."
+
+    BEHIND = enum.auto()
+    "At one that was, or is: it will follow as soon as it hears where we are."
 
 
 class Epochs:
@@ -22,8 +35,14 @@ class Epochs:
         self.secret = secret
         self.last = last
         self._role = role
+        self._newest_heard = 0
         self._known_at: int | None = None
         self._known: dict[str, tuple[int, IceCredentials]] = {}
+
+    @property
+    def next(self) -> int:
+        """The one to dial: the one after the last, or the later one that the other side is at."""
+        return max(self.last + 1, self._newest_heard)
 
     def take(self, number: int) -> Handshake:
         """The handshake of an epoch that was never used, which it is from now on. Raises LocalProtocolError."""
@@ -32,6 +51,20 @@ class Epochs:
         handshake = epoch(self.secret, number, self._role)
         self.last = number
         return handshake
+
+    def heard(self, username: str, made_with: Callable[[str], bool]) -> Heard | None:
+        """Note a check that is of none of our connections; None if it isn't of this call.
+
+        `username` is the fragment in it, `made_with` tells whether it was made with a password.
+        """
+        known = self.of(username)
+        if known is None or not made_with(known[1].password):
+            return None
+        number = known[0]
+        if number <= self.last:
+            return Heard.BEHIND
+        self._newest_heard = max(self._newest_heard, number)
+        return Heard.AHEAD
 
     def of(self, username: str) -> tuple[int, IceCredentials] | None:
         """The epoch, not far from the last, in which the other side's checks to us carry that username fragment."""

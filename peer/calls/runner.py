@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from peer.calls.attempts import by_first_contact, by_one_link
+from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
@@ -213,8 +213,7 @@ class LineRunner:
     def _call(self, line: Line) -> None:
         """Post the link of a call that is listened for already."""
         assert line.session is not None
-        assert line.session.socket is not None
-        token = self._writer.request(line, line.session.socket.port)
+        token = self._writer.request(line, line.session.ports[0])
         if line.token is not None:
             self._try_one_link(line)
         self._writer.post(line, token, line.raw)
@@ -226,7 +225,8 @@ class LineRunner:
         if line.token is not None:
             self._try_one_link(line)
             return
-        self._try_first_contact(line, self._writer.response(line, port), line.remote_port)
+        assert line.session is not None
+        line.session.attempt(self._first_contact(line, self._writer.response(line, port), line.remote_port))
 
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
@@ -237,12 +237,18 @@ class LineRunner:
         assert line.session is not None
         assert line.token is not None
         assert line.secret is not None
-        line.session.attempt(by_one_link(line, self._own, line.token, line.secret), line.media)
+        line.session.attempt(by_one_link(self._ends(line), line.token, line.secret, line.remote_port, line.media))
 
     def _try_response(self, line: Line, response: Response) -> None:
-        line.dialled = time.monotonic()
-        self._try_first_contact(line, response, response.port)
-
-    def _try_first_contact(self, line: Line, response: Response, remote_port: int | None) -> None:
+        """The caller: anybody in the chat may have written this response."""
         assert line.session is not None
-        line.session.attempt(*by_first_contact(line, self._own, response, remote_port))
+        line.dialled = time.monotonic()
+        line.session.expect(self._first_contact(line, response, response.port))
+
+    def _first_contact(self, line: Line, response: Response, remote_port: int | None) -> Attempt:
+        assert line.request is not None
+        assert line.identity is not None
+        return by_first_contact(self._ends(line), line.request, response, line.identity, remote_port, line.media)
+
+    def _ends(self, line: Line) -> Ends:
+        return Ends(line.call.role, self._own, line.peer)

@@ -1,7 +1,8 @@
 """What a session tells, one class each. Those that need no decision are passed on to the listeners as they are.
 
-Four come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
-(shared/messages.py), `PathLost`, `PathRestored` and `RemoteBye` are events of the call table (shared/call/events.py).
+Some come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
+(shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye` and `RemoteFlooded` are events of the call table
+(shared/call/events.py).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from shared.call.events import PathLost, PathRestored, RemoteBye
+from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.errors import CopybaraError
 from shared.media import Media
 from shared.messages import MediaState, Text
@@ -46,7 +47,7 @@ class FirstMedia:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A new pair secret, to be stored for reading before the callback returns."""
+    """A new pair secret, to be stored for reading before the other side learns that we have it."""
 
     secret: bytes = field(repr=False)
     "32 bytes."
@@ -77,7 +78,7 @@ class RemoteAnsweredAlone:
 
 @dataclass(frozen=True, slots=True)
 class Dials:
-    """The credentials of an epoch are used from now on. To be stored before the callback returns."""
+    """The credentials of an epoch are used from now on, and never again."""
 
     epoch: int
 
@@ -94,20 +95,10 @@ class Broke:
     error: CopybaraError
 
 
+Kept: TypeAlias = Connected | MediaAgreed | RemoteAnsweredAlone | Proposed | Committed | Dials | PathRestored
+"What has to be on the disk before the session acts on it, so that a program that is killed can take the call up again."
+
 SessionEvent: TypeAlias = (
-    Connected
-    | AttemptFailed
-    | FirstMedia
-    | Proposed
-    | Committed
-    | RemoteBye
-    | Text
-    | MediaState
-    | MediaAgreed
-    | RemoteAnsweredAlone
-    | PathLost
-    | Dials
-    | PathRestored
-    | ByeUnheard
-    | Broke
+    AttemptFailed | FirstMedia | RemoteBye | RemoteFlooded | Text | MediaState | PathLost | ByeUnheard | Broke
 )
+"What needs no answer and nothing stored."

@@ -12,11 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import Listener, Paired, PhraseKnown, Recorded
-from peer.calls.session import SILENCE_SECONDS, Session
+from peer.calls.session import Session
 from peer.calls.session_events import (
     AttemptFailed,
     Broke,
@@ -25,6 +26,7 @@ from peer.calls.session_events import (
     Connected,
     Dials,
     FirstMedia,
+    Kept,
     MediaAgreed,
     Proposed,
     RemoteAnsweredAlone,
@@ -33,7 +35,17 @@ from peer.calls.session_events import (
 from peer.media import ANSWERING_MACHINE, Endpoint, Occasion, only_for_trusted, opens_the_room
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
-from shared.call.events import Failed, HangUp, LegFailed, LegUp, PathLost, PathRestored, RemoteBye, Replaced
+from shared.call.events import (
+    Failed,
+    HangUp,
+    LegFailed,
+    LegUp,
+    PathLost,
+    PathRestored,
+    RemoteBye,
+    RemoteFlooded,
+    Replaced,
+)
 from shared.call.records import RunningCall
 from shared.call.table import State
 from shared.contacts import Trust
@@ -146,7 +158,8 @@ class LineSessions:
             line.peer,
             line.call.role,
             endpoint,
-            lambda event: self._happened(line, event),
+            tell=lambda event: self._happened(line, event),
+            keep=lambda event: self._kept(line, event),
             overlay_up=self._watch.until_up,
             automatic=line.automatic or line.machine,
             rejoined=kept,
@@ -170,31 +183,33 @@ class LineSessions:
             line.inbox.put_nowait(Failed("Something in the program broke this call; see its log."))
 
     def _happened(self, line: Line, event: SessionEvent) -> None:
-        """Pass on what a session tells. Secrets are stored before this returns."""
+        """Pass on what a session tells."""
         match event:
-            case Connected():
-                self._connected(line, event.secret, event.first_heard)
-                line.inbox.put_nowait(LegUp())
             case AttemptFailed():
                 line.inbox.put_nowait(LegFailed(event.error.sentence))
             case FirstMedia():
                 line.first_media[event.kind] = event.at
                 self._tell(line, event)
-            case Proposed():
-                self._store.propose_secret(line.peer, event.secret, int(self._clock()))
-                line.phrase = event.phrase
-                self._keep(line)
-                self._tell(line, PhraseKnown())
-            case Committed():
-                self._store.commit_secret(line.peer, event.secret)
-                self._tell(line, Paired())
-            case RemoteBye() | PathLost():
+            case RemoteBye() | RemoteFlooded() | PathLost():
                 line.inbox.put_nowait(event)
             case Text():
                 self._tell(line, event)
             case MediaState():
                 line.remote_media = event
                 self._tell(line, event)
+            case ByeUnheard():
+                if line.call.paired:
+                    # Anyone who comes back would dial for a minute; the chat tells them.
+                    self._writer.say(line, Operation.CANCEL)
+            case Broke():
+                line.inbox.put_nowait(Failed(event.error.sentence))
+
+    async def _kept(self, line: Line, event: Kept) -> None:
+        """Store what a session needs to have stored, and pass it on. Raises StoreError."""
+        match event:
+            case Connected():
+                self._connected(line, event.secret, event.first_heard)
+                line.inbox.put_nowait(LegUp())
             case MediaAgreed():
                 if line.media != event.media:
                     line.media = event.media
@@ -205,6 +220,14 @@ class LineSessions:
                     line.remote_automatic = True
                     self._keep(line)
                     self._tell(line, event)
+            case Proposed():
+                self._store.propose_secret(line.peer, event.secret, int(self._clock()))
+                line.phrase = event.phrase
+                self._keep(line)
+                self._tell(line, PhraseKnown())
+            case Committed():
+                self._store.commit_secret(line.peer, event.secret)
+                self._tell(line, Paired())
             case Dials():
                 line.epoch = event.epoch
                 self._keep(line)
@@ -212,12 +235,6 @@ class LineSessions:
                 line.taken_up = line.awaited_until = None
                 self._keep(line, alive=True)
                 line.inbox.put_nowait(event)
-            case ByeUnheard():
-                if line.call.paired:
-                    # Anyone who comes back would dial for a minute; the chat tells them.
-                    self._writer.say(line, Operation.CANCEL)
-            case Broke():
-                line.inbox.put_nowait(Failed(event.error.sentence))
 
     def _connected(self, line: Line, secret: bytes, first_heard: float | None) -> None:
         line.connected = time.monotonic()

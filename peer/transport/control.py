@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from aiortc import RTCDataChannel, RTCDataChannelParameters
 
 from peer.transport.sctp import CONTROL_STREAM, ControlTransport
-from shared.errors import RemoteProtocolError
+from shared.errors import RemoteFlood, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, Message, Unknown, decode, encode
 
 MAX_ARRIVED = 256
@@ -29,7 +29,8 @@ HURRY_SECONDS = 0.1
 class ControlChannel:
     """Sends and receives messages; `async for message in channel` ends when the channel does.
 
-    It ends with RemoteProtocolError if the other side sends what isn't a message, floods, or takes nothing.
+    It ends with RemoteProtocolError if the other side sends what isn't a message or takes nothing, and with
+    RemoteFlood if it sends more than can be read.
     """
 
     def __init__(self, transport: ControlTransport, *, on_close: Callable[[], None]) -> None:
@@ -114,7 +115,7 @@ class ControlChannel:
             if isinstance(data, str):
                 raise RemoteProtocolError("The other side sent text where messages are binary.")
             if self._arrived.qsize() >= MAX_ARRIVED:
-                raise RemoteProtocolError("The other side sends more messages than can be read.")
+                raise RemoteFlood
             self._arrived.put_nowait(decode(data))
         except RemoteProtocolError as error:
             self.end(error)

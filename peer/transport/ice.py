@@ -35,8 +35,16 @@ CHECK_SECONDS = 0.2
 MAX_COPIES = 50
 """Between copies of a check that waits for an answer, and how many are sent: for the first ten seconds.
 
+After that one is sent every PATIENT_SECONDS, for as long as the connection is wanted: the caller of a first contact may
+read the answer minutes later, and a forged one beside it, and then waits for the check that proves which is true.
+
 aioice's own timers double the wait from half a second on, as RFC 8489, section 6.2.1, has it for the sake of servers
 that many clients ask. Here are two nodes; after five lost packets the next copy would take eight seconds."""
+
+PATIENT_SECONDS = 1.0
+
+PATIENT_RETRANSMISSIONS = 10
+"How often aioice may double its wait for an answer to a check: until 17 minutes have passed, more than a link lives."
 
 MAX_WAITING = 512
 "Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
@@ -96,6 +104,8 @@ class SocketShare(StunProtocol):
         if retransmissions == 0:
             # aioice gives a consent check half a second. Overlays have longer round trips; so it gets one and a half.
             retransmissions = 1
+        elif retransmissions is None:
+            retransmissions = PATIENT_RETRANSMISSIONS
         remote_port = addr[1]
         self._checks[remote_port] = request
         copies = asyncio.create_task(self._send_copies(request, remote_port))
@@ -111,6 +121,9 @@ class SocketShare(StunProtocol):
     async def _send_copies(self, request: stun.Message, remote_port: int) -> None:
         for _ in range(MAX_COPIES):
             await asyncio.sleep(CHECK_SECONDS)
+            self.send_stun(request, self._address(remote_port))
+        while True:
+            await asyncio.sleep(PATIENT_SECONDS)
             self.send_stun(request, self._address(remote_port))
 
     def check_again(self, remote_port: int) -> None:

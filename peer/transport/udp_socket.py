@@ -124,7 +124,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
         self.stray: Callable[[str, Callable[[str], bool]], bool] | None = None
         """Asked about a check for no connection here: its username fragment, and whether it was made with a password.
 
-        Returns whether it belongs to the call all the same. The check gets no answer."""
+        Returns whether it belongs to the call all the same. It gets an answer only if the connection that it is for has
+        been registered meanwhile."""
+
         self._remote_host = _as_kernel_writes(remote)
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
@@ -303,8 +305,11 @@ class OverlaySocket(asyncio.DatagramProtocol):
         if message.message_class is stun.Class.REQUEST:
             local_username, _, _ = message.attributes.get("USERNAME", "").partition(":")
             share = self._shares.get(local_username)
-            if share is None and self._belongs_to_the_call(local_username, message):
-                return self.refuse(Refusal.LATE)
+            if share is None:
+                belongs = self._belongs_to_the_call(local_username, message)
+                share = self._shares.get(local_username)
+                if share is None and belongs:
+                    return self.refuse(Refusal.LATE)
             if share is None:
                 return self.refuse(Refusal.UNAUTHENTICATED if self._shares else Refusal.EARLY)
             return share.check_received(message, remote_port)

@@ -140,6 +140,11 @@ class RemoteBye:
     """The other side has said goodbye on the leg."""
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteFlooded:
+    """The other side sends far more messages on the leg than a call needs."""
+
+
 # What time does, and a second call with the same node.
 
 
@@ -190,6 +195,7 @@ Event: TypeAlias = (
     | PathLost
     | PathRestored
     | RemoteBye
+    | RemoteFlooded
     | Expired
     | Unanswered
     | ConnectTimeout

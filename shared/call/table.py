@@ -63,6 +63,7 @@ from shared.call.events import (
     RemoteBye,
     RemoteCancelled,
     RemoteDeclined,
+    RemoteFlooded,
     RemoteRinging,
     Replaced,
     Stop,
@@ -119,6 +120,9 @@ class EndReason(enum.StrEnum):
 
     LOST = "lost"
     "The path broke and could not be restored."
+
+    FLOODED = "flooded"
+    "The other side sent far more messages than a call needs."
 
     REPLACED = "replaced"
     "Both called each other, and the other one of the two calls was connected."
@@ -265,6 +269,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     #
     # Both talk. A proven refusal or cancellation is what the other side did just before its leg came up.
     (State.ACTIVE, RemoteBye()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
+    (State.ACTIVE, RemoteFlooded()): _end(EndReason.FLOODED, SayBye(), CloseLeg()),
     (State.ACTIVE, RemoteDeclined(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
     (State.ACTIVE, RemoteBusy(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
     (State.ACTIVE, RemoteCancelled()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),

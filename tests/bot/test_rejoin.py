@@ -208,7 +208,7 @@ async def test_where_nobody_waits_any_more_the_call_is_lost_when_the_other_sides
     async with in_a_call(friends, tmp_path) as (anna, bob):
         (kept,) = running(bob)
         await killed(anna, bob)
-        change(bob, alive=int(time.time() - AWAITED_SECONDS) + 4)
+        change(bob, alive=int(time.time() - AWAITED_SECONDS) + 12)
         await bob.begin()
         await bob.told(kind=Kind.REJOINING)
         assert "anna" in await bob.told(kind=Kind.ENDED)

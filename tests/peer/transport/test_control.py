@@ -12,7 +12,7 @@ from aiortc.rtcsctptransport import Chunk, DataChunk, ForwardTsnChunk, Heartbeat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peer.calls.session import BYE_SECONDS
+from peer.calls.conversation import BYE_SECONDS
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError, RemoteProtocolError

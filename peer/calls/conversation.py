@@ -1,0 +1,141 @@
+"""What the two sides say to each other over one leg, beside the media: hello, pairing, pings, text, goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from peer.calls.limits import Limiter
+from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
+from peer.transport.control import ControlChannel
+from peer.transport.leg import Leg
+from shared.call.events import RemoteBye
+from shared.errors import RemoteFlood, RemoteProtocolError
+from shared.media import Media
+from shared.messages import (
+    Bye,
+    Hello,
+    MediaState,
+    Message,
+    PairConfirm,
+    PairKey,
+    PairSeal,
+    Ping,
+    Pong,
+    Text,
+    Unknown,
+)
+from shared.secrets.handshake import Role
+from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose
+
+PING_SECONDS = 1.0
+
+SILENCE_SECONDS = 6.0
+"Without anything authenticated from the other side for so long, the path is taken as lost."
+
+BYE_SECONDS = 0.5
+"How long a goodbye may take before the leg is closed anyway."
+
+
+class Conversation:
+    """One leg's messages, from the first to the last."""
+
+    def __init__(
+        self,
+        leg: Leg,
+        role: Role,
+        pairing: Pairing | None,
+        *,
+        limiter: Limiter,
+        tell: Callable[[SessionEvent], None],
+        keep: Callable[[Kept], Awaitable[None]],
+        agree: Callable[[Media], Awaitable[None]],
+    ) -> None:
+        """`pairing` is None when the call is paired already. `limiter` counts for the whole call.
+
+        `tell` and `keep` are the session's. `agree` takes the media that the other side wants.
+        """
+        self.round_trip: float | None = None
+        "Seconds that the last ping and its answer took."
+
+        self._leg = leg
+        self._role = role
+        self._pairing = pairing
+        self._limiter = limiter
+        self._tell = tell
+        self._keep = keep
+        self._agree = agree
+        self._pings: dict[int, float] = {}
+
+    async def run(self) -> None:
+        """Answer messages until the channel ends; after a goodbye, until cancelled.
+
+        Raises RemoteProtocolError, RemoteFlood if there are more of them than peer/calls/limits.py allows, and what
+        `keep` raises.
+        """
+        if self._pairing is not None:
+            await self._pair(self._pairing.start())
+        async for message in self._leg.control:
+            if not self._limiter.takes(message, time.monotonic()):
+                raise RemoteFlood
+            await self._received(message)
+
+    async def _received(self, message: Message | Unknown) -> None:
+        match message:
+            case Hello():
+                if message.automatic and self._role is Role.CALLER:
+                    await self._keep(RemoteAnsweredAlone())
+                await self._agree(Media(message.media) & Media.BOTH)
+            case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None:
+                await self._pair(self._pairing.receive(message))
+            case MediaState() | Text():
+                self._tell(message)
+            case Ping():
+                self._leg.control.send(Pong(message.id))
+            case Pong():
+                if (sent := self._pings.pop(message.id, None)) is not None:
+                    self.round_trip = time.monotonic() - sent
+            case Bye():
+                self._tell(RemoteBye())
+                await asyncio.Event().wait()  # until the session is ended; the leg is of no more use
+            case Unknown():
+                pass
+            case _:
+                raise RemoteProtocolError("The other side sent a message that has no place in this call.")
+
+    async def _pair(self, effects: Sequence[PairEffect]) -> None:
+        assert self._pairing is not None
+        for effect in effects:
+            match effect:
+                case Propose():
+                    await self._keep(Proposed(effect.secret, self._pairing.phrase or ""))
+                case Commit():
+                    await self._keep(Committed(effect.secret))
+                case _:
+                    self._leg.control.send(effect)
+
+    async def ping_until_silence(self) -> None:
+        """Ping the other side. Returns when the leg is closed or nothing was heard for SILENCE_SECONDS."""
+        for number in itertools.count():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._leg.closed.wait()
+            silent = time.monotonic() - (self._leg.last_heard or 0.0)
+            if self._leg.closed.is_set() or silent > SILENCE_SECONDS:
+                return
+            self._pings = {number: time.monotonic()}
+            self._leg.control.send(Ping(number))
+
+
+async def say_goodbye(control: ControlChannel, reason: str) -> bool:
+    """Say goodbye and wait, at most BYE_SECONDS, until the other side has it; returns whether it has."""
+    control.send(Bye(reason))
+    try:
+        async with asyncio.timeout(BYE_SECONDS):
+            await control.drain()
+    except TimeoutError:
+        return False
+    return True

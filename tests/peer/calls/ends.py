@@ -1,0 +1,198 @@
+"""The two ends of one call, each a real Session, on a network in memory: what links say is handed to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
+from peer.calls.session import Session
+from peer.calls.session_events import Connected, Kept, SessionEvent
+from peer.media import Endpoint
+from peer.media.endpoints.none import NoMedia
+from shared.call.records import RunningCall
+from shared.links.kinds import Request, Response
+from shared.media import Media
+from shared.secrets.handshake import Role
+from shared.secrets.identity import DtlsIdentity
+from tests.peer.calls.memory import MemoryNetwork, MemoryOverlay
+from tests.peer.pair import ANNA, BEN, paired_call
+
+PATIENCE = 30.0
+"Seconds after which something that should happen is taken not to happen. Nothing depends on how soon it does."
+
+_Event = TypeVar("_Event", bound=Kept | SessionEvent)
+
+
+class End:
+    """One session, and what it has told."""
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        ends: Ends,
+        *,
+        rejoined: RunningCall | None = None,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        self.told: list[Kept | SessionEvent] = []
+        "In the order in which it was told or kept."
+
+        self.ends = ends
+        self.identity = DtlsIdentity.generate()
+        self.session = Session(
+            MemoryOverlay(ends.own),
+            ends.peer,
+            ends.role,
+            endpoint or NoMedia(),
+            tell=self._told,
+            keep=self._kept,
+            overlay_up=asyncio.Event().wait,
+            rejoined=rejoined,
+            open_socket=network.open,
+        )
+        self.failing: BaseException | None = None
+        "What keeping raises from now on."
+
+        self.over = asyncio.Event()
+        "Set when the session has ended and its socket is closed."
+
+        self._news = asyncio.Event()
+        self._seen = 0
+
+    async def tells(self, kind: type[_Event]) -> _Event:
+        """The next event of that kind. Those before it are passed over."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for index in range(self._seen, len(self.told)):
+                    event = self.told[index]
+                    if isinstance(event, kind):
+                        self._seen = index + 1
+                        return event
+                self._news.clear()
+                await self._news.wait()
+
+    def has_told(self, kind: type[Kept | SessionEvent]) -> bool:
+        """Whether an event of that kind was told at any time."""
+        return any(isinstance(event, kind) for event in self.told)
+
+    async def run(self) -> None:
+        """Run the session until it is ended."""
+        try:
+            await self.session.run()
+        finally:
+            self.over.set()
+
+    def _told(self, event: Kept | SessionEvent) -> None:
+        self.told.append(event)
+        self._news.set()
+
+    async def _kept(self, event: Kept) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self._told(event)
+
+
+@dataclass(slots=True)
+class TwoEnds:
+    """Anna calls Ben."""
+
+    network: MemoryNetwork
+    caller: End
+    callee: End
+
+    async def connected(self) -> tuple[Connected, Connected]:
+        """Wait until both have a leg."""
+        return await self.caller.tells(Connected), await self.callee.tells(Connected)
+
+
+@asynccontextmanager
+async def running(*ends: End) -> AsyncIterator[None]:
+    """Run sessions, and end them."""
+    async with asyncio.TaskGroup() as group:
+        for end in ends:
+            group.create_task(end.run())
+            await end.session.started.wait()
+        try:
+            yield
+        finally:
+            for end in ends:
+                end.session.end(None)
+
+
+@asynccontextmanager
+async def two_ends(network: MemoryNetwork | None = None) -> AsyncIterator[TwoEnds]:
+    """Both sessions, running, with sockets that are bound; nothing is dialled."""
+    network = network or MemoryNetwork()
+    pair = TwoEnds(
+        network,
+        End(network, Ends(Role.CALLER, ANNA, BEN)),
+        End(network, Ends(Role.CALLEE, BEN, ANNA)),
+    )
+    async with running(pair.caller, pair.callee):
+        await pair.caller.session.open()
+        await pair.callee.session.open()
+        yield pair
+
+
+@asynccontextmanager
+async def paired_call_up() -> AsyncIterator[TwoEnds]:
+    """A connected call between contacts."""
+    async with two_ends() as pair:
+        token = paired_call(pair.caller.session.ports[0])
+        pair.caller.session.attempt(by_one_link(pair.caller.ends, token, b"k" * 32, None, Media.BOTH))
+        port = pair.caller.session.ports[0]
+        pair.callee.session.attempt(by_one_link(pair.callee.ends, token, b"k" * 32, port, Media.BOTH))
+        await pair.connected()
+        yield pair
+
+
+@dataclass(slots=True)
+class Contacting:
+    """A first contact: Anna's request, the true answer to it, and as many forged ones as somebody wants."""
+
+    ends: TwoEnds
+    request: Request
+    response: Response
+
+    @classmethod
+    def between(cls, ends: TwoEnds) -> Contacting:
+        """Anna's request to Ben, and his acceptance."""
+        request = Request.to(
+            BEN,
+            media=Media.BOTH,
+            created=1,
+            seed=b"s" * 16,
+            source=ANNA,
+            fingerprint=ends.caller.identity.fingerprint,
+            port=ends.caller.session.ports[0],
+        )
+        response = Response.accepting(
+            request,
+            media=Media.BOTH,
+            seed=b"t" * 8,
+            fingerprint=ends.callee.identity.fingerprint,
+            port=ends.callee.session.ports[0],
+        )
+        return cls(ends, request, response)
+
+    def forged(self, number: int, port: int = 9) -> Response:
+        """Somebody else's acceptance of the same request."""
+        return Response.accepting(
+            self.request, media=Media.AUDIO, seed=number.to_bytes(8, "big"), fingerprint=b"f" * 32, port=port
+        )
+
+    def callee_dials(self) -> None:
+        """Ben answers: his session dials Anna's."""
+        self.ends.callee.session.attempt(self._attempt(self.ends.callee, self.response, self.request.port))
+
+    def caller_reads(self, *responses: Response) -> None:
+        """Anna's program reads acceptances in her chat."""
+        for response in responses:
+            self.ends.caller.session.expect(self._attempt(self.ends.caller, response, response.port))
+
+    def _attempt(self, end: End, response: Response, port: int) -> Attempt:
+        return by_first_contact(end.ends, self.request, response, end.identity, port, Media.BOTH)

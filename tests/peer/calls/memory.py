@@ -1,0 +1,130 @@
+"""A network in memory: the call's sockets without the kernel's, so that two sessions need nothing but an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from peer.overlay import Address
+from peer.overlay.loopback import loopback_address
+from peer.transport.udp_socket import OverlaySocket
+from shared.errors import NodeUnreachable, OverlayDown, PortTaken
+from shared.node_id import NodeId
+
+FIRST_PORT = 40_000
+
+Place = tuple[str, int]
+"Host and UDP port."
+
+
+class MemoryNetwork:
+    """Carries datagrams between sockets that were opened with `open`, in order, unless `drops` says otherwise."""
+
+    def __init__(self) -> None:
+        self.drops: Callable[[bytes, Place, Place], bool] = lambda datagram, source, destination: False
+        "Whether a datagram is lost on its way."
+
+        self.sent: list[tuple[Place, Place, bytes]] = []
+        "Every datagram that was sent: from where, to where, and its bytes."
+
+        self._bound: dict[Place, MemorySocket] = {}
+        self._next = FIRST_PORT
+
+    async def open(self, local: Address, remote: Address, *, interface: str | None, port: int = 0) -> OverlaySocket:
+        """A socket on this network, as OverlaySocket.open makes one on the kernel's. Raises PortTaken."""
+        sock = MemorySocket(local, remote, self)
+        sock.port = port
+        await sock._bind(interface)
+        return sock
+
+    def bind(self, host: str, port: int, sock: MemorySocket) -> int:
+        """Give a socket a port, a free one for 0, and return it. Raises PortTaken."""
+        if not port:
+            port = self._next
+            self._next += 1
+        if (host, port) in self._bound:
+            raise PortTaken
+        self._bound[host, port] = sock
+        return port
+
+    def release(self, place: Place) -> None:
+        """Let another socket have that place."""
+        self._bound.pop(place, None)
+
+    def carry(self, datagram: bytes, source: Place, destination: Place) -> None:
+        """Deliver a datagram in a later turn of the loop, unless it is lost or nobody is there."""
+        self.sent.append((source, destination, datagram))
+        if not self.drops(datagram, source, destination):
+            asyncio.get_running_loop().call_soon(self._deliver, datagram, source, destination)
+
+    def _deliver(self, datagram: bytes, source: Place, destination: Place) -> None:
+        sock = self._bound.get(destination)
+        if sock is not None:
+            sock.datagram_received(datagram, source)
+
+
+class MemorySocket(OverlaySocket):
+    """A call's socket on such a network."""
+
+    def __init__(self, local: Address, remote: Address, network: MemoryNetwork) -> None:
+        super().__init__(local, remote)
+        self._network = network
+
+    async def _bind(self, interface: str | None) -> None:
+        self.port = self._network.bind(str(self.local), self.port, self)
+        transport = MemoryTransport(self, self._network, (str(self.local), self.port))
+        self.connection_made(cast(asyncio.BaseTransport, transport))
+
+
+class MemoryTransport:
+    """As much of an asyncio.DatagramTransport as a call's socket uses."""
+
+    def __init__(self, sock: MemorySocket, network: MemoryNetwork, place: Place) -> None:
+        self._sock = sock
+        self._network = network
+        self._place = place
+        self._closing = False
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"sockname": self._place}[name]
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def sendto(self, datagram: bytes, destination: Place) -> None:
+        self._network.carry(datagram, self._place, destination)
+
+    def abort(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._network.release(self._place)
+            asyncio.get_running_loop().call_soon(self._sock.connection_lost, None)
+
+
+class MemoryOverlay:
+    """The overlay of one node on such a network. Every node has the loopback overlay's address."""
+
+    name = "memory"
+    interface: str | None = None
+
+    def __init__(self, own: NodeId) -> None:
+        self.own = own
+        self.down = False
+        "Whether the node's overlay can't be used."
+
+    async def node_id(self) -> NodeId:
+        return self.own
+
+    async def own_address(self) -> Address:
+        if self.down:
+            raise OverlayDown
+        return loopback_address(self.own)
+
+    async def address_of(self, node: NodeId) -> Address:
+        if self.down:
+            raise NodeUnreachable
+        return loopback_address(node)
+
+    async def node_of(self, address: Address) -> NodeId | None:
+        return None

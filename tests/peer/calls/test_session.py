@@ -1,0 +1,228 @@
+"""One call's I/O: what a session does with links, floods, losses and faults, seen from its other end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from peer.calls.attempts import Ends
+from peer.calls.candidates import KEPT_FIRST, KEPT_LATEST
+from peer.calls.limits import LIMITS, OWN_TEXTS
+from peer.calls.session_events import (
+    Broke,
+    ByeUnheard,
+    Committed,
+    Dials,
+    MediaAgreed,
+    Proposed,
+)
+from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
+from shared.call.records import RunningCall
+from shared.errors import LocalProtocolError, StoreError
+from shared.media import Media
+from shared.messages import Hello, MediaState, Message, PairConfirm, Ping, Pong, Text
+from shared.secrets.handshake import Role
+from tests.peer.calls.ends import Contacting, End, TwoEnds, paired_call_up, running, two_ends
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.pair import ANNA, BEN
+
+
+async def test_two_sessions_connect_and_agree_on_a_new_pair_secret() -> None:
+    async with paired_call_up() as call:
+        proposed = [await end.tells(Proposed) for end in (call.caller, call.callee)]
+        assert proposed[0] == proposed[1]
+        assert len(proposed[0].phrase.split()) == 4
+        assert [(await end.tells(Committed)).secret for end in (call.caller, call.callee)] == [proposed[0].secret] * 2
+
+
+async def test_a_line_of_text_arrives_as_it_was_written() -> None:
+    async with paired_call_up() as call:
+        call.caller.session.write("Hello, Ben")
+        assert await call.callee.tells(Text) == Text("Hello, Ben")
+
+
+async def test_a_goodbye_is_heard_and_ends_the_other_session() -> None:
+    async with paired_call_up() as call:
+        call.caller.session.end("hung up")
+        await call.callee.tells(RemoteBye)
+        assert not call.caller.has_told(ByeUnheard)
+
+
+async def test_the_first_acceptance_is_dialled_at_once_though_the_callee_is_silent() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await ends.connected()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 8), (8, 8), (900, 0), (0, 900), (900, 900)])
+async def test_forged_acceptances_before_and_after_the_true_one_keep_no_first_contact_from_connecting(
+    before: int, after: int
+) -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(*(contact.forged(number) for number in range(before)))
+        contact.caller_reads(contact.response)
+        contact.caller_reads(*(contact.forged(before + number) for number in range(after)))
+        contact.callee_dials()
+        await ends.connected()
+        # What the call carries is what the true acceptance says, not what a forged one wants.
+        assert [event for event in ends.caller.told if isinstance(event, MediaAgreed)] == [MediaAgreed(Media.BOTH)]
+
+
+async def test_more_forged_acceptances_than_are_kept_on_one_side_of_the_true_one_change_nothing() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(contact.response)
+        contact.caller_reads(*(contact.forged(number) for number in range(KEPT_FIRST + 2 * KEPT_LATEST)))
+        contact.callee_dials()
+        await ends.connected()
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(*(contact.forged(number) for number in range(KEPT_FIRST + 2 * KEPT_LATEST)))
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await ends.connected()
+
+
+async def test_nothing_is_sent_to_the_ports_that_later_acceptances_name() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(*(contact.forged(number, port=1000 + number) for number in range(100)))
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await ends.connected()
+        caller = ends.caller.session.ports[0]
+        to = {destination[1] for source, destination, _ in ends.network.sent if source[1] == caller}
+        assert to == {1000, ends.callee.session.ports[0]}
+
+
+async def test_later_acceptances_begin_nothing_until_a_check_proves_them() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        contact.caller_reads(contact.forged(0))
+        before = len(asyncio.all_tasks())
+        contact.caller_reads(*(contact.forged(1 + number) for number in range(100)))
+        assert len(asyncio.all_tasks()) == before
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Text("spam"),
+        MediaState(audio=True, video=False),
+        Ping(1),
+        Pong(1),
+        Hello(1, int(Media.BOTH)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+async def test_a_flood_of_any_message_ends_the_call_with_one_reason(message: Message) -> None:
+    async with paired_call_up() as call:
+        await call.callee.tells(Committed)
+        leg = call.caller.session.leg
+        assert leg is not None
+        for _ in range(LIMITS[type(message)].at_once + 20):
+            leg.control.send(message)
+        await call.callee.tells(RemoteFlooded)
+        told = sum(isinstance(event, type(message)) for event in call.callee.told)
+        assert told <= LIMITS[type(message)].at_once + 1
+        assert not call.callee.has_told(Broke)
+
+
+async def test_a_message_of_pairing_that_has_no_place_ends_the_call() -> None:
+    async with paired_call_up() as call:
+        await call.callee.tells(Committed)
+        leg = call.caller.session.leg
+        assert leg is not None
+        leg.control.send(PairConfirm(bytes(32)))
+        await call.callee.tells(Broke)
+
+
+async def test_the_owner_s_own_lines_never_make_a_flood() -> None:
+    async with paired_call_up() as call:
+        for _ in range(OWN_TEXTS.at_once):
+            call.caller.session.write("line")
+        with pytest.raises(LocalProtocolError, match="too many lines"):
+            call.caller.session.write("one more")
+        for _ in range(OWN_TEXTS.at_once):
+            await call.callee.tells(Text)
+        assert not call.callee.has_told(RemoteFlooded)
+
+
+async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
+    async with paired_call_up() as call:
+        await cut(call)
+        for end in (call.caller, call.callee):
+            end.session.redial()
+        for end in (call.caller, call.callee):
+            await end.tells(PathRestored)
+        assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
+
+
+async def test_what_was_kept_of_a_call_is_enough_to_take_it_up_again() -> None:
+    network = MemoryNetwork()
+    async with two_ends(network) as call:
+        contact = Contacting.between(call)
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        connected, _ = await call.connected()
+        ports = call.caller.session.ports
+        call.caller.session.end(None)
+        await call.caller.over.wait()
+        await call.callee.tells(PathLost)
+        again = End(network, Ends(Role.CALLER, ANNA, BEN), rejoined=kept(connected.secret, ports))
+        async with running(again):
+            again.session.redial()
+            call.callee.session.redial()
+            await again.tells(PathRestored)
+            await call.callee.tells(PathRestored)
+            again.session.write("I am back")
+            assert await call.callee.tells(Text) == Text("I am back")
+
+
+async def test_what_cannot_be_kept_breaks_the_call_and_nothing_else() -> None:
+    async with two_ends() as ends:
+        ends.caller.failing = StoreError("The disk is full.")
+        contact = Contacting.between(ends)
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        broke = await ends.caller.tells(Broke)
+        assert broke.error.sentence == "The disk is full."
+
+
+async def cut(call: TwoEnds) -> None:
+    """Lose the path of both, as if nothing had been heard for long."""
+    for end in (call.caller, call.callee):
+        leg = end.session.leg
+        assert leg is not None
+        leg.closed.set()
+    for end in (call.caller, call.callee):
+        await end.tells(PathLost)
+
+
+def kept(secret: bytes, ports: tuple[int, int]) -> RunningCall:
+    """What the disk has of Anna's call to Ben."""
+    return RunningCall(
+        reference=b"r" * 8,
+        peer=BEN,
+        role=str(Role.CALLER),
+        media=Media.BOTH,
+        started=1,
+        secret=secret,
+        epoch=0,
+        created=1,
+        alive=1,
+        port=ports[0],
+        remote_port=ports[1],
+        chat="chat",
+        phrase="",
+        paired=True,
+        automatic=False,
+        remote_automatic=False,
+        machine=False,
+        name="",
+        endpoint="none",
+    )
