@@ -86,8 +86,8 @@ async def _measure(rounds: int) -> Figure:
 async def _call(server: PulseServer) -> float:
     async with connected() as legs:
         speaking, hearing = _devices("there_microphone", "back_ear"), _devices("back_microphone", "there_ear")
-        await speaking.attach(legs.caller, Media.AUDIO)
-        await hearing.attach(legs.callee, Media.AUDIO)
+        await speaking.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await hearing.attach(legs.callee, Media.AUDIO, legs.tasks)
         try:
             return await _delay(server)
         finally:
@@ -99,7 +99,7 @@ async def _call_with_aiortc(server: PulseServer) -> float:
     """The same microphone and speaker, with aiortc's receiver, its jitter buffer and its decoder between."""
     async with connected() as legs, AsyncExitStack() as stack:
         microphone = Microphone(Pulse(), "there_microphone")
-        await microphone.open()
+        await microphone.open(legs.tasks)
         stack.push_async_callback(microphone.close)
         await stack.enter_async_context(_decoded_by_aiortc(legs.callee))
         await legs.caller.send(microphone.track())

@@ -56,6 +56,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import TypeVar
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class CopybaraError(Exception):
@@ -413,7 +416,7 @@ class DemoFailed(CopybaraError):
     """
 
 
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[_Error]) -> _Error:
     """The first of the errors in a group, however deep: what ended an asyncio.TaskGroup, and with it the others."""
     error = group.exceptions[0]
     return first_error(error) if isinstance(error, BaseExceptionGroup) else error

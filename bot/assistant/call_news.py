@@ -23,6 +23,7 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.media.trouble import MediaTrouble
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.messages import MediaState, Text
@@ -82,6 +83,8 @@ class CallNews:
                 self._speech.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
             case Text():
                 self._speech.about(line, texts.wrote(line, news.text))
+            case MediaTrouble():
+                self._speech.about(line, texts.media_trouble(line, news))
             case Changed():
                 self.changed(line)
             case RemoteAnsweredAlone():

@@ -66,6 +66,7 @@ from peer.handset.protocol import (
 from peer.handset.quality import quality
 from peer.handset.shown_link import shown_link
 from peer.media import DEVICES, HANDSET
+from peer.media.trouble import MediaTrouble
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
 from shared.call.reasons import Reason
@@ -235,6 +236,8 @@ class Presenter:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case Changed():
                 self._changed(line)
+            case MediaTrouble():
+                send(page_protocol.Problem(call=number, sentence=news.sentence, hint=news.hint))
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed():
                 send(self._call(line))
 

@@ -15,6 +15,7 @@ from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from peer.media import only_for_trusted
+from peer.media.trouble import MediaTrouble
 from shared.call.reasons import Reason
 from shared.call.table import EndReason
 from shared.contacts import Contact, Trust
@@ -207,6 +208,12 @@ def recorded(line: Line, path: Path) -> Sentence:
     if line.machine:
         return Sentence(Kind.MESSAGE, f"A message from {line.name} is in {path}")
     return Sentence(Kind.RECORDED, f"A recording from {line.name} is in {path}")
+
+
+def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
+    """Something about our own sound or picture."""
+    text = f"The call with {line.name}: {trouble.sentence} {trouble.hint}".strip()
+    return Sentence(Kind.MEDIA_TROUBLE, text)
 
 
 def connected(line: Line) -> Sentence:

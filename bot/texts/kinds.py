@@ -44,6 +44,7 @@ class Kind(enum.StrEnum):
     TAKES_MESSAGE = "call.takes-message", "The answering machine takes a call that you didn't answer."
     MESSAGE = "call.message", "The answering machine has recorded a message."
     RECORDED = "call.recorded", "A recording of a call is finished."
+    MEDIA_TROUBLE = "call.media-trouble", "Something about your own sound or picture in a call has changed, or stopped."
     CONNECTED = "call.connected", "The call is up."
     RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."
     REJOINING = "call.rejoining", "The program was interrupted during the call and tries to restore it."

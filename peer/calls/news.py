@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from peer.calls.line import Line
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
 from shared.call.reasons import Reason
 from shared.errors import CopybaraError
@@ -84,6 +85,7 @@ News: TypeAlias = (
     | MediaAgreed
     | RemoteAnsweredAlone
     | FirstMedia
+    | MediaTrouble
 )
 
 

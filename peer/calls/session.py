@@ -31,6 +31,8 @@ from peer.calls.session_events import (
 )
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
+from peer.media.host import Host
+from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
@@ -39,11 +41,11 @@ from shared.call.records import RunningCall
 from shared.errors import (
     CopybaraError,
     LocalProtocolError,
-    MediaError,
     PortTaken,
     RemoteFlood,
     RemoteProtocolError,
     StoreError,
+    first_error,
 )
 from shared.links.tokens import VERSION
 from shared.media import Media
@@ -87,7 +89,7 @@ class Session:
         "Set once `run` takes attempts."
 
         self._role = role
-        self._endpoint = endpoint
+        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=self._media_trouble)
         self._tell = tell
         self._keep = keep
         self._automatic = automatic
@@ -190,7 +192,9 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
-                always = [group.create_task(each) for each in (self._redials(), self._follows_overlay())]
+                always = [
+                    group.create_task(each) for each in (self._host.run(), self._redials(), self._follows_overlay())
+                ]
                 self.started.set()
                 goodbye = await self._ending
                 if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
@@ -200,7 +204,6 @@ class Session:
                     task.cancel()
         finally:
             try:
-                await self._endpoint.detach()
                 await self._dialling.close()
             finally:
                 await self._socket.close(linger=self._traffic.legs > 0)
@@ -230,15 +233,15 @@ class Session:
                 group.create_task(_lost_after(self._overtaken.wait()))
                 # Before any sound: whether somebody was asked decides what the other side does with the first of it.
                 leg.control.send(Hello(VERSION, int(self._media), self._automatic))
-                await self._endpoint.attach(leg, self._media)
+                self._host.attach(leg, self._media)
                 if self._sends is not None:
                     leg.control.send(self._sends)
                 await conversation.run()
                 raise _Lost
         except* RemoteFlood:
             broke = RemoteFlooded()
-        except* (RemoteProtocolError, MediaError, StoreError) as errors:
-            broke = Broke(_first(errors))
+        except* (RemoteProtocolError, StoreError) as errors:
+            broke = Broke(first_error(errors))
         except* _Lost:
             pass
         if broke is not None:
@@ -275,7 +278,12 @@ class Session:
         if agreed and agreed != self._media:
             self._media = agreed
             await self._keep(MediaAgreed(agreed))
-            await self._endpoint.attach(leg, agreed)
+            self._host.attach(leg, agreed)
+
+    def _media_trouble(self, trouble: MediaTrouble) -> None:
+        if trouble.stopped:
+            self.show_media(MediaState(audio=False, video=False))
+        self._tell(trouble)
 
     def _media_arrived(self, kind: Media) -> None:
         if kind not in self._heard_media:
@@ -331,8 +339,3 @@ async def _lost_after(end: Awaitable[object]) -> None:
     """Await the end of a leg. Raises _Lost."""
     await end
     raise _Lost
-
-
-def _first(group: BaseExceptionGroup[CopybaraError]) -> CopybaraError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from peer.media.trouble import MediaTrouble
 from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.errors import CopybaraError
 from shared.media import Media
@@ -99,6 +100,15 @@ Kept: TypeAlias = Connected | MediaAgreed | RemoteAnsweredAlone | Proposed | Com
 "What has to be on the disk before the session acts on it, so that a program that is killed can take the call up again."
 
 SessionEvent: TypeAlias = (
-    AttemptFailed | FirstMedia | RemoteBye | RemoteFlooded | Text | MediaState | PathLost | ByeUnheard | Broke
+    AttemptFailed
+    | FirstMedia
+    | RemoteBye
+    | RemoteFlooded
+    | Text
+    | MediaState
+    | MediaTrouble
+    | PathLost
+    | ByeUnheard
+    | Broke
 )
 "What needs no answer and nothing stored."

@@ -33,6 +33,7 @@ from peer.calls.session_events import (
     SessionEvent,
 )
 from peer.media import ANSWERING_MACHINE, Endpoint, Occasion, only_for_trusted, opens_the_room
+from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import (
@@ -192,7 +193,7 @@ class LineSessions:
                 self._tell(line, event)
             case RemoteBye() | RemoteFlooded() | PathLost():
                 line.inbox.put_nowait(event)
-            case Text():
+            case Text() | MediaTrouble():
                 self._tell(line, event)
             case MediaState():
                 line.remote_media = event

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from peer.handset.browser_leg import BrowserLeg
 from peer.handset.page import Page, Pages
@@ -60,7 +61,6 @@ class HandsetEndpoint:
         "What the page was told of that."
 
         self._soon: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[None] | None = None
         self._from_the_first = False
         "Whether sound could pass to a page before any had come."
 
@@ -69,16 +69,19 @@ class HandsetEndpoint:
 
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        "The owner of all tasks of this call's endpoint."
+
         self._task: asyncio.Task[None] | None = None
-        self._ended: list[asyncio.Task[None]] = []
 
     @property
     def joined(self) -> bool:
         """Whether sound and picture can pass between the call and a page now."""
         return self._relay is not None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Relay this leg, and no longer the one before."""
+        self._tasks = tasks
         again = media != self._media
         self._unjoin()
         self._overlay, self._media = leg, media
@@ -97,8 +100,7 @@ class HandsetEndpoint:
         self._unjoin()
         self._overlay = None
         task, self._task = self._task, None
-        for each in (*self._ended, task, self._asking):
-            await end(each)
+        await end(task)
 
     def answered(self, leg: int, sdp: str) -> None:
         """The page has answered the offer of a leg; answers to others are late, and ignored."""
@@ -108,7 +110,7 @@ class HandsetEndpoint:
             self._answer.set_result(sdp)
         elif self._relay is not None and Media.VIDEO in self._media and self._overlay is not None:
             # Told which streams there are, the browser begins anew with the picture.
-            self._asking = asyncio.create_task(self._overlay.request_keyframe())
+            self._start(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:
         """The page wants a new leg."""
@@ -126,11 +128,13 @@ class HandsetEndpoint:
         return False
 
     def _page_changed(self) -> None:
-        self._ended = [task for task in self._ended if not task.done()]
         if self._task is not None:
             self._task.cancel()
-            self._ended.append(self._task)
-        self._task = asyncio.create_task(self._serve(self._pages.current), name=f"handset of call {self._call}")
+        self._task = self._start(self._serve(self._pages.current))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._tasks is not None
+        return self._tasks.create_task(work, name=f"handset of call {self._call}")
 
     async def _serve(self, page: Page | None) -> None:
         """Keep a leg to the page, for as long as it is the one."""

@@ -5,6 +5,7 @@ Only names and the factory are here; an endpoint and the media libraries are imp
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,12 @@ class Endpoint(Protocol):
     def name(self) -> str:
         """As it is written in the configuration."""
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start to send and receive the given kinds on a connected leg.
 
-        May be called again with the next leg of the same call; the one before is left then. Raises MediaError when a
-        file or device can't be used; the endpoint is to be detached after that as well.
+        All its tasks run in `tasks`, which is the same for all legs of a call: one that fails ends the endpoint. May be
+        called again with the next leg of the same call; the one before is left then. Raises MediaError when a file or
+        device can't be used; the endpoint is to be detached after that as well.
         """
 
     async def detach(self) -> None:

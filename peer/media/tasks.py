@@ -20,9 +20,9 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
     future = asyncio.get_running_loop().run_in_executor(None, function)
     try:
         return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
+    finally:
+        if not future.done():
+            await asyncio.wait([future])
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:
@@ -35,7 +35,7 @@ async def end_process(process: asyncio.subprocess.Process) -> None:
 
 
 async def end(task: asyncio.Task[Any] | None) -> None:
-    """Cancel a task and wait until it has ended. An error that it ended with is left to asyncio to report."""
+    """Cancel a task and wait until it has ended. What it ended with is its task group's to notice."""
     if task is not None:
         task.cancel()
         await asyncio.wait([task])

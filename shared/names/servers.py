@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from shared.errors import ContractGone, NamesUnreachable, ServerFault
+from shared.errors import ContractGone, NamesUnreachable, ServerFault, first_error
 from shared.names.json_rpc import Rpc
 from shared.names.server import Server
 from shared.names.trace import Trace
@@ -64,7 +64,7 @@ class Servers:
             raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
         except BaseExceptionGroup as group:  # of the questions to one server; the first fault tells enough
             if faults := group.subgroup(ServerFault):
-                raise _first(faults) from None
+                raise first_error(faults) from None
             raise
 
 
@@ -80,11 +80,3 @@ async def _connected(server: Server) -> AsyncIterator[Rpc]:
 
         async with connect_http(server) as rpc:
             yield rpc
-
-
-def _first(group: BaseExceptionGroup[ServerFault]) -> ServerFault:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ServerFault)
-    return error

@@ -103,6 +103,8 @@ class Legs:
     caller: Leg
     callee: Leg
     sockets: Sockets
+    tasks: asyncio.TaskGroup
+    "The owner of the tasks of endpoints that are attached to them; all have to have ended when the legs do."
 
 
 @asynccontextmanager
@@ -112,7 +114,8 @@ async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[L
         caller = Leg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
         callee = Leg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
         try:
-            yield Legs(caller, callee, sockets)
+            async with asyncio.TaskGroup() as tasks:
+                yield Legs(caller, callee, sockets, tasks)
         finally:
             await caller.close()
             await callee.close()

@@ -50,10 +50,10 @@ class AnsweringMachine:
         self._finished = finished
         self._task: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Take the message on this leg, and no longer on the one before."""
         await self._stop()
-        self._task = asyncio.create_task(self._take(leg, media))
+        self._task = tasks.create_task(self._take(leg, media, tasks))
 
     async def detach(self) -> None:
         """End the message; its file is complete then."""
@@ -67,11 +67,11 @@ class AnsweringMachine:
         await end(task)
         await self._sending.stop()
 
-    async def _take(self, leg: Leg, media: Media) -> None:
+    async def _take(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         clock = asyncio.get_running_loop().time
         try:
-            await self._greet(leg, media)
-            await self._recorder.attach(leg, media)
+            await self._greet(leg, media, tasks)
+            await self._recorder.attach(leg, media, tasks)
             begin = clock()
             try:
                 await asyncio.sleep(self._left)
@@ -84,12 +84,12 @@ class AnsweringMachine:
             logger.warning("the answering machine has stopped: %s", error.sentence)
         self._finished()
 
-    async def _greet(self, leg: Leg, media: Media) -> None:
+    async def _greet(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Play what has not been played of the greeting and the beep. Raises LegFailed if the leg is gone."""
         greeting = self._greeting
         if greeting is not None:
             try:
-                await greeting.attach(leg, media)
+                await greeting.attach(leg, media, tasks)
                 await greeting.ended.wait()
             except MediaError as error:
                 # A message without a greeting is better than none.
@@ -98,6 +98,6 @@ class AnsweringMachine:
             self._greeting = None
         if Media.AUDIO in media and not self._beep.over:
             beep = ToneFirst(self._beep)
-            await self._sending.start(leg, [beep])
+            await self._sending.start(leg, [beep], tasks, endless=False)
             await beep.played.wait()
             await self._sending.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from shared.media import Media
@@ -19,10 +20,10 @@ class Both:
         self._sender = sender
         self._receiver = receiver
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Attach the receiver, then the sender, so that nothing of an answer is missed."""
-        await self._receiver.attach(leg, media)
-        await self._sender.attach(leg, media)
+        await self._receiver.attach(leg, media, tasks)
+        await self._sender.attach(leg, media, tasks)
 
     async def detach(self) -> None:
         """Detach both, the sender first."""

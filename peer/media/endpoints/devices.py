@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -39,24 +40,24 @@ class LocalDevices:
         self._camera: LocalCamera | None = None
         self._sending = Sending()
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Talk on this leg, and no longer on the one before. Raises MediaError when a device can't be used."""
         await self._sending.stop()
-        await self._open(media)
+        await self._open(media, tasks)
         tracks: list[MediaStreamTrack] = []
         if self._speaker is not None and self._microphone is not None:
-            await self._speaker.attach(leg)
+            await self._speaker.attach(leg, tasks)
             tracks.append(self._microphone.track())
         if self._camera is not None:
             tracks.append(self._camera.track())
-        await self._sending.start(leg, tracks)
+        await self._sending.start(leg, tracks, tasks)
 
     async def detach(self) -> None:
         """Let go of all devices."""
         await self._sending.stop()
         await self._close(Media.BOTH)
 
-    async def _open(self, media: Media) -> None:
+    async def _open(self, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Open what the call needs and isn't open, close what it doesn't need.
 
         Each device is kept before it is opened, so that `detach` finds it whatever happens meanwhile.
@@ -65,19 +66,19 @@ class LocalDevices:
         if Media.AUDIO in media and self._speaker is None:
             system = await open_sound(self._settings)
             self._speaker = Speaker(system, self._settings.speaker)
-            await self._speaker.open()
+            await self._speaker.open(tasks)
             self._microphone = Microphone(system, self._settings.microphone)
-            await self._microphone.open()
+            await self._microphone.open(tasks)
         if Media.VIDEO in media and self._camera is None:
-            await self._open_camera()
+            await self._open_camera(tasks)
 
-    async def _open_camera(self) -> None:
+    async def _open_camera(self, tasks: asyncio.TaskGroup) -> None:
         device = find_camera(self._settings.camera)
         if device is None:
             return
         self._camera = LocalCamera(video4linux(device, *self._limits), *self._limits)
         try:
-            await self._camera.open()
+            await self._camera.open(tasks)
         except MediaError as error:
             if self._settings.camera != "auto":
                 raise

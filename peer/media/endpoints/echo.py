@@ -74,12 +74,12 @@ class Echo:
         self._sending = Sending()
         self._task: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start to echo on this leg, and no longer on the one before."""
         await self.detach()
         tracks = {kind: MirrorTrack(kind) for kind, flag in MEDIA.items() if flag in media}
-        await self._sending.start(leg, tracks.values())
-        self._task = asyncio.create_task(_reflect(Incoming(leg, media, mirrored=True), tracks))
+        await self._sending.start(leg, tracks.values(), tasks)
+        self._task = tasks.create_task(_reflect(Incoming(leg, media, mirrored=True), tracks))
 
     async def detach(self) -> None:
         """End the tracks and listen no longer."""

@@ -353,7 +353,7 @@ class FilePlayer:
         self._sending = Sending()
         self._task: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start to play on this leg. Raises MediaError when the file is missing, damaged or has nothing to play."""
         await self._stop()
         if media != self._media:
@@ -366,8 +366,8 @@ class FilePlayer:
         self._tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
         self._leg = leg
         leg.tap(self._on_packet)
-        await self._sending.start(leg, self._tracks.values())
-        self._task = asyncio.create_task(self._play(file, self._tracks))
+        await self._sending.start(leg, self._tracks.values(), tasks, endless=self._turns is None)
+        self._task = tasks.create_task(self._play(file, self._tracks))
 
     async def detach(self) -> None:
         """End the tracks and close the file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from peer.media.tasks import end
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -18,26 +19,31 @@ class Held:
     def __init__(self, endpoint: Endpoint) -> None:
         self.name = endpoint.name
         self._endpoint = endpoint
-        self._released = False
-        self._now: tuple[Leg, Media] | None = None
-        self._attaching = asyncio.Lock()
+        self._released = asyncio.Event()
+        self._waiting: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
-        """Attach the endpoint, if it was released. Raises as the endpoint does."""
-        async with self._attaching:
-            self._now = leg, media
-            if self._released:
-                await self._endpoint.attach(leg, media)
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        """Attach the endpoint once it is released. Raises as the endpoint does, if it was released before."""
+        await self._stop()
+        if self._released.is_set():
+            await self._endpoint.attach(leg, media, tasks)
+        else:
+            self._waiting = tasks.create_task(self._begin(leg, media, tasks))
 
     async def release(self) -> None:
-        """Let the endpoint begin, on this leg and all later ones. Raises as the endpoint does."""
-        async with self._attaching:
-            self._released = True
-            if self._now is not None and self._now[0].connected:
-                await self._endpoint.attach(*self._now)
+        """Let the endpoint begin, on this leg and all later ones."""
+        self._released.set()
 
     async def detach(self) -> None:
         """Detach the endpoint."""
-        async with self._attaching:
-            self._now = None
-            await self._endpoint.detach()
+        await self._stop()
+        await self._endpoint.detach()
+
+    async def _begin(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        await self._released.wait()
+        if leg.connected:
+            await self._endpoint.attach(leg, media, tasks)
+
+    async def _stop(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        await end(waiting)

@@ -297,7 +297,7 @@ class IpCamera:
         self._tracks: dict[Kind, LiveTrack] = {}
         self._sending = Sending()
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Show the camera on this leg, and no longer on the one before. Raises MediaError when it can't be reached."""
         await self._sending.stop()
         if media & ~self._media:
@@ -306,7 +306,7 @@ class IpCamera:
             self._media, self._reader = media, CameraReader(self._connect, media, self._limits, self._on_frame)
         kinds = await asyncio.shield(self._reader.kinds)
         self._tracks = {kind: LiveTrack(kind) for kind in sorted(kinds) if MEDIA[kind] in media}
-        await self._sending.start(leg, self._tracks.values())
+        await self._sending.start(leg, self._tracks.values(), tasks)
 
     async def detach(self) -> None:
         """Let go of the camera."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from shared.media import Media
@@ -15,7 +16,7 @@ class NoMedia:
 
     name = "none"
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Do nothing: what arrives is decrypted and counted by the leg, and goes nowhere."""
 
     async def detach(self) -> None:

@@ -60,12 +60,12 @@ class Announced:
         self._bell: asyncio.Task[None] | None = None
         self._saying: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Attach the endpoint; the first time with the chime. Raises as the endpoint does."""
         if not self._given:
             self._given = True
             if not self._chime():
-                self._bell = asyncio.create_task(self._ring())
+                self._bell = tasks.create_task(self._ring())
             # Not before the other side has been told that nobody was asked: it may give the notice itself.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPEN_SECONDS):
@@ -73,8 +73,8 @@ class Announced:
         await end(self._saying)
         leg.before_sound = self._tone.before
         leg.sound_free.clear()
-        await self._endpoint.attach(leg, media)
-        self._saying = asyncio.create_task(self._say(leg, media))
+        await self._endpoint.attach(leg, media, tasks)
+        self._saying = tasks.create_task(self._say(leg, media, tasks))
 
     async def detach(self) -> None:
         """Detach the endpoint."""
@@ -84,13 +84,13 @@ class Announced:
         await self._endpoint.detach()
         await self._sending.stop()
 
-    async def _say(self, leg: Leg, media: Media) -> None:
+    async def _say(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Send the chime where the endpoint sends no track of sound that it could stand before."""
         if Media.AUDIO in media and not leg.sends("audio") and not self._tone.over:
             alone = ToneFirst(self._tone)
             try:
                 with contextlib.suppress(LegFailed):
-                    await self._sending.start(leg, [alone])
+                    await self._sending.start(leg, [alone], tasks, endless=False)
                     await alone.played.wait()
             finally:
                 # What is relayed must not be a second stream beside this one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -175,7 +176,7 @@ class Pattern:
         self._rate = rate
         self._sending = Sending()
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start sending on this leg, and no longer on the one before."""
         pace = Pace()
         tracks: list[MediaStreamTrack] = []
@@ -183,7 +184,7 @@ class Pattern:
             tracks.append(ToneTrack(pace))
         if Media.VIDEO in media:
             tracks.append(BarsTrack(pace, self._bars, self._rate))
-        await self._sending.start(leg, tracks)
+        await self._sending.start(leg, tracks, tasks)
 
     async def detach(self) -> None:
         """End the tracks."""

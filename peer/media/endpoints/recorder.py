@@ -57,7 +57,7 @@ class Recorder:
         self._recording: Recording | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def attach(self, leg: Leg, media: Media) -> None:
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start to record this leg. Raises MediaError when no file can be made."""
         await self._stop()
         if self._recording is not None and self._recording.empty and self._recording.media != media:
@@ -67,7 +67,7 @@ class Recorder:
             await in_thread(lambda: self._create(media))
         recording = self._recording
         assert recording is not None
-        self._task = asyncio.create_task(_record(Incoming(leg, media & recording.media), recording))
+        self._task = tasks.create_task(_record(Incoming(leg, media & recording.media), recording))
 
     async def detach(self) -> None:
         """Finish the file. It is removed if nothing has arrived."""

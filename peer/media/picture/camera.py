@@ -76,10 +76,10 @@ class LocalCamera:
         self._track: LiveTrack | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, tasks: asyncio.TaskGroup) -> None:
         """Open the camera. Raises MediaError when it gives no picture."""
-        await self._start()
-        self._task = asyncio.create_task(self._look())
+        await self._start(tasks)
+        self._task = tasks.create_task(self._look(tasks))
 
     def track(self) -> LiveTrack:
         """A new track, which gets what is seen in the place of the one before."""
@@ -92,7 +92,7 @@ class LocalCamera:
         await end(task)
         await self._end()
 
-    async def _start(self) -> None:
+    async def _start(self, tasks: asyncio.TaskGroup) -> None:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._arguments,
@@ -109,7 +109,7 @@ class LocalCamera:
         stdout, stderr = self._process.stdout, self._process.stderr
         assert stdout is not None
         assert stderr is not None
-        self._complaints = asyncio.create_task(_last_line(stderr))
+        self._complaints = tasks.create_task(_last_line(stderr))
         try:
             async with asyncio.timeout(START_SECONDS):
                 self._size = _size(await stdout.readuntil(b"\n"))
@@ -122,13 +122,13 @@ class LocalCamera:
                 ),
             ) from error
 
-    async def _look(self) -> None:
+    async def _look(self, tasks: asyncio.TaskGroup) -> None:
         clock = asyncio.get_running_loop().time
         begin = clock()
         while True:
             try:
                 if self._process is None:
-                    await self._start()
+                    await self._start(tasks)
                 data = await self._picture()
             except MediaError as error:
                 if self._process is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from aiortc.mediastreams import MediaStreamTrack
 
-from peer.transport.profile import Kind
+from peer.media.tasks import end
+from peer.transport.profile import MEDIA, Kind
+from shared.errors import MediaError
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
@@ -19,16 +22,27 @@ class Sending:
     def __init__(self) -> None:
         self._leg: Leg | None = None
         self._tracks: list[MediaStreamTrack] = []
+        self._watching: asyncio.Task[None] | None = None
 
-    async def start(self, leg: Leg, tracks: Iterable[MediaStreamTrack]) -> None:
-        """Send these tracks, and nothing any more that was sent before. Raises LegFailed if the leg is gone."""
+    async def start(
+        self, leg: Leg, tracks: Iterable[MediaStreamTrack], tasks: asyncio.TaskGroup, *, endless: bool = True
+    ) -> None:
+        """Send these tracks, and nothing any more that was sent before. Raises LegFailed if the leg is gone.
+
+        When an `endless` track ends although the leg is there, as one does whose frames can't be made or encoded, a
+        task in `tasks` fails with a MediaError.
+        """
         await self.stop()
         self._leg, self._tracks = leg, list(tracks)
         for track in self._tracks:
             await leg.send(track)
+        if endless and self._tracks:
+            self._watching = tasks.create_task(_notice_end(leg, self._tracks))
 
     async def stop(self) -> None:
         """End the tracks and the senders that encode them."""
+        watching, self._watching = self._watching, None
+        await end(watching)
         leg, self._leg = self._leg, None
         tracks, self._tracks = self._tracks, []
         for track in tracks:
@@ -36,3 +50,15 @@ class Sending:
         if leg is not None:
             for track in tracks:
                 await leg.stop_sending(cast(Kind, track.kind))
+
+
+async def _notice_end(leg: Leg, tracks: list[MediaStreamTrack]) -> None:
+    ended: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+    for track in tracks:
+        if track.readyState == "live":
+            track.add_listener("ended", lambda track=track: ended.put_nowait(track))
+        else:
+            ended.put_nowait(track)
+    track = await ended.get()
+    if leg.connected:
+        raise MediaError(f"Your {MEDIA[cast(Kind, track.kind)].words} can't be sent any more.", "Call again.")

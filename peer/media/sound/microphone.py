@@ -26,10 +26,10 @@ class Microphone:
         self._track: LiveTrack | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, tasks: asyncio.TaskGroup) -> None:
         """Open the device. Raises MediaError."""
         self._source = await self._system.listen(self._device)
-        self._task = asyncio.create_task(self._listen())
+        self._task = tasks.create_task(self._listen())
 
     def track(self) -> LiveTrack:
         """A new track, which gets what is heard in the place of the one before."""

@@ -93,15 +93,15 @@ class Speaker:
         self._playing: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, tasks: asyncio.TaskGroup) -> None:
         """Open the device. Raises MediaError."""
         self._sink = await self._system.speak(self._device)
-        self._playing = asyncio.create_task(self._play())
+        self._playing = tasks.create_task(self._play())
 
-    async def attach(self, leg: Leg) -> None:
+    async def attach(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         """Play what arrives on this leg, and no longer that of the one before."""
         await self.detach()
-        self._hearing = asyncio.create_task(self._hear(Incoming(leg, Media.AUDIO, patience=PATIENCE)))
+        self._hearing = tasks.create_task(self._hear(Incoming(leg, Media.AUDIO, patience=PATIENCE)))
 
     async def detach(self) -> None:
         """Play nothing any more."""

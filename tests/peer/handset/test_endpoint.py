@@ -104,8 +104,8 @@ async def call(media: Media = Media.BOTH) -> AsyncIterator[tuple[HandsetEndpoint
     pages = Pages()
     async with connected() as legs:
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
-        await pattern.attach(legs.caller, media)
-        await endpoint.attach(legs.callee, media)
+        await pattern.attach(legs.caller, media, legs.tasks)
+        await endpoint.attach(legs.callee, media, legs.tasks)
         try:
             yield endpoint, pages, pattern
         finally:
@@ -120,10 +120,10 @@ async def test_a_page_sees_and_is_seen() -> None:
         pages = Pages()
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
         seen = [await legs.caller.receive(kind) for kind in ("audio", "video")]
-        await endpoint.attach(legs.callee, Media.BOTH)
+        await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         async with at(endpoint, pages) as browser:
             await browser.join()
-            await pattern.attach(legs.caller, Media.BOTH)
+            await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
             await browser.sees("audio", "video")
             async with asyncio.timeout(PATIENCE):
                 for track in seen:
@@ -149,11 +149,11 @@ async def test_a_page_that_was_there_first_is_told_which_streams_belong_together
     async with connected() as legs:
         pages = Pages()
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
-        await endpoint.attach(legs.callee, Media.BOTH)
+        await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         async with at(endpoint, pages) as browser:
             first = await browser.join()
             assert "a=ssrc:" not in first.sdp
-            await pattern.attach(legs.caller, Media.BOTH)
+            await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
             again = await browser.offered()
             while again.sdp.count("a=ssrc:") < 2:
                 again = await browser.offered()
@@ -184,14 +184,14 @@ async def test_a_page_that_is_there_before_any_sound_hears_the_notice_itself() -
     async with connected() as legs:
         pages = Pages()
         endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
-        await endpoint.attach(legs.callee, Media.AUDIO)
+        await endpoint.attach(legs.callee, Media.AUDIO, legs.tasks)
         async with at(endpoint, pages) as browser:
             theirs = Tap(bool)
             legs.caller.tap(theirs)
             await browser.join()
             await theirs.done()
             assert endpoint.answered_alone()
-            await pattern.attach(legs.caller, Media.AUDIO)
+            await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)
             await browser.sees("audio")
         await endpoint.detach()
         await pattern.detach()
@@ -202,7 +202,7 @@ async def test_a_page_is_offered_nothing_before_what_is_said_first_is_said() -> 
         pages = Pages()
         endpoint = HandsetEndpoint(pages, 1)
         legs.callee.sound_free.clear()
-        await endpoint.attach(legs.callee, Media.AUDIO)
+        await endpoint.attach(legs.callee, Media.AUDIO, legs.tasks)
         async with at(endpoint, pages) as browser:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
@@ -224,27 +224,28 @@ async def test_the_newer_page_gets_the_media() -> None:
 
 
 async def test_a_call_that_is_dialled_again_goes_on_in_the_same_page() -> None:
-    pages = Pages()
-    endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
-    async with at(endpoint, pages) as browser:
-        async with connected() as legs:
-            await pattern.attach(legs.caller, Media.BOTH)
-            await endpoint.attach(legs.callee, Media.BOTH)
-            await browser.join()
-            await browser.sees("audio", "video")
-        async with connected() as legs:
-            # aiortc's tracks end with the old stream's BYE, so here packets are counted.
-            await endpoint.attach(legs.callee, Media.BOTH)
-            assert endpoint.joined
-            before = endpoint.counters.inward.rtp_packets
-            arrived = Tap(lambda packets: len(packets) >= 20)
-            legs.callee.tap(arrived)
-            await pattern.attach(legs.caller, Media.BOTH)
-            await arrived.done()
-            assert endpoint.counters.inward.rtp_packets >= before + 15
-            assert len(browser.offers) == 1
-            await endpoint.detach()
-            await pattern.detach()
+    async with asyncio.TaskGroup() as tasks:
+        pages = Pages()
+        endpoint, pattern = HandsetEndpoint(pages, 1), Pattern(160, 120, 15)
+        async with at(endpoint, pages) as browser:
+            async with connected() as legs:
+                await pattern.attach(legs.caller, Media.BOTH, tasks)
+                await endpoint.attach(legs.callee, Media.BOTH, tasks)
+                await browser.join()
+                await browser.sees("audio", "video")
+            async with connected() as legs:
+                # aiortc's tracks end with the old stream's BYE, so here packets are counted.
+                await endpoint.attach(legs.callee, Media.BOTH, tasks)
+                assert endpoint.joined
+                before = endpoint.counters.inward.rtp_packets
+                arrived = Tap(lambda packets: len(packets) >= 20)
+                legs.callee.tap(arrived)
+                await pattern.attach(legs.caller, Media.BOTH, tasks)
+                await arrived.done()
+                assert endpoint.counters.inward.rtp_packets >= before + 15
+                assert len(browser.offers) == 1
+                await endpoint.detach()
+                await pattern.detach()
 
 
 async def test_a_call_without_a_picture_offers_none() -> None:

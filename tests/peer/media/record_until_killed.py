@@ -14,7 +14,7 @@ from tests.peer.pair import connected
 
 async def main(folder: Path) -> None:
     async with connected() as legs:
-        await Recorder(folder).attach(legs.callee, Media.BOTH)
+        await Recorder(folder).attach(legs.callee, Media.BOTH, legs.tasks)
 
         async def tell(packet: bytes) -> None:
             if legs.callee.counters.audio.packets == 100:
@@ -22,7 +22,7 @@ async def main(folder: Path) -> None:
                 sys.stdout.flush()
 
         legs.callee.tap(tell)
-        await Pattern().attach(legs.caller, Media.BOTH)
+        await Pattern().attach(legs.caller, Media.BOTH, legs.tasks)
         await asyncio.Event().wait()
 
 

@@ -19,30 +19,31 @@ FRAMES = 20
 
 async def look() -> dict[str, object]:
     """What there was to see, and what was said to a second one who wanted to look."""
-    # Everything takes ten times as long here.
-    peer.media.picture.camera.START_SECONDS = 60.0
-    device = find_camera("auto")
-    assert device is not None
-    seen: dict[str, object] = {"device": device}
-    camera = LocalCamera(video4linux(device, *SIZE), *SIZE)
-    await camera.open()
-    track = camera.track()
-    for _ in range(FRAMES):
-        frame = await track.recv()
-    assert isinstance(frame, VideoFrame)
-    seen["size"] = [frame.width, frame.height]
-    plane = frame.planes[0]
-    row = bytes(plane)[240 * plane.line_size :]
-    # In the middle of each of the eight bars.
-    seen["luma"] = [row[80 * bar + 40] for bar in range(8)]
-    try:
-        await LocalCamera(video4linux(device, *SIZE), *SIZE).open()
-    except MediaError as error:
-        seen["busy"] = [error.sentence, error.hint]
-    await camera.close()
-    await camera.open()
-    await camera.close()
-    return seen
+    async with asyncio.TaskGroup() as tasks:
+        # Everything takes ten times as long here.
+        peer.media.picture.camera.START_SECONDS = 60.0
+        device = find_camera("auto")
+        assert device is not None
+        seen: dict[str, object] = {"device": device}
+        camera = LocalCamera(video4linux(device, *SIZE), *SIZE)
+        await camera.open(tasks)
+        track = camera.track()
+        for _ in range(FRAMES):
+            frame = await track.recv()
+        assert isinstance(frame, VideoFrame)
+        seen["size"] = [frame.width, frame.height]
+        plane = frame.planes[0]
+        row = bytes(plane)[240 * plane.line_size :]
+        # In the middle of each of the eight bars.
+        seen["luma"] = [row[80 * bar + 40] for bar in range(8)]
+        try:
+            await LocalCamera(video4linux(device, *SIZE), *SIZE).open(tasks)
+        except MediaError as error:
+            seen["busy"] = [error.sentence, error.hint]
+        await camera.close()
+        await camera.open(tasks)
+        await camera.close()
+        return seen
 
 
 if __name__ == "__main__":

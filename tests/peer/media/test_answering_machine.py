@@ -87,7 +87,7 @@ async def test_the_caller_hears_the_greeting_and_the_beep_and_then_is_recorded(
         before = asyncio.all_tasks()
         heard = await legs.caller.receive("audio")
         await legs.caller.send(SineTrack(MESSAGE))
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         frames = [await heard.recv() for _ in range(36)]
         path = await message(legs.callee, machine, 50)
         await legs.caller.stop_sending("audio")
@@ -110,8 +110,8 @@ async def test_the_caller_hears_the_greeting_and_the_beep_and_then_is_recorded(
 async def test_a_message_may_have_pictures(machines: Machines) -> None:
     machine, pattern = machines.machine(), Pattern(160, 120)
     async with connected() as legs:
-        await pattern.attach(legs.caller, Media.BOTH)
-        await machine.attach(legs.callee, Media.BOTH)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
+        await machine.attach(legs.callee, Media.BOTH, legs.tasks)
         path = await message(legs.callee, machine, 100)
         await pattern.detach()
         await machine.detach()
@@ -125,7 +125,7 @@ async def test_a_message_that_is_too_long_ends_the_call(machines: Machines) -> N
     machine = machines.machine(longest=0.5)
     async with connected() as legs:
         await legs.caller.send(SineTrack(MESSAGE))
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             await machines.finished.wait()
         await machine.detach()
@@ -138,7 +138,7 @@ async def test_who_hangs_up_before_the_beep_leaves_no_message(tmp_path: Path, ma
     async with connected() as legs:
         heard = await legs.caller.receive("audio")
         await legs.caller.send(SineTrack(MESSAGE))
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         await heard.recv()
         await machine.detach()
     assert machines.recorded == []
@@ -151,7 +151,7 @@ async def test_a_greeting_that_cannot_be_played_costs_no_message(
     machine = machines.machine(tmp_path / "gone.wav")
     async with connected() as legs:
         await legs.caller.send(SineTrack(MESSAGE))
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         path = await message(legs.callee, machine, 20)
         await machine.detach()
     assert machines.recorded == [path]
@@ -159,28 +159,29 @@ async def test_a_greeting_that_cannot_be_played_costs_no_message(
 
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path, machines: Machines) -> None:
-    # A quarter of a second of one tone, then another.
-    greeting = make_wave(tmp_path / "tones.wav", sine(300, 12_000) + sine(GREETING, SAMPLE_RATE // 2))
-    machine = machines.machine(greeting)
-    async with connected() as legs:
-        heard = await legs.caller.receive("audio")
-        await machine.attach(legs.callee, Media.AUDIO)
-        for _ in range(16):
-            await heard.recv()
-    for number in range(2):
+    async with asyncio.TaskGroup() as tasks:
+        # A quarter of a second of one tone, then another.
+        greeting = make_wave(tmp_path / "tones.wav", sine(300, 12_000) + sine(GREETING, SAMPLE_RATE // 2))
+        machine = machines.machine(greeting)
         async with connected() as legs:
             heard = await legs.caller.receive("audio")
-            await legs.caller.send(SineTrack(MESSAGE))
-            await machine.attach(legs.callee, Media.AUDIO)
-            if not number:
-                frames = [await heard.recv() for _ in range(12)]
-                assert hertz(frame for frame in frames[3:] if isinstance(frame, AudioFrame)) > 500
-            await message(legs.callee, machine, 30)
-    await machine.detach()
-    (path,) = machines.recorded
-    assert len(sound_of(path)) > 50
-    assert len(list(machines.folder.iterdir())) == 1
-    assert not machines.finished.is_set()
+            await machine.attach(legs.callee, Media.AUDIO, tasks)
+            for _ in range(16):
+                await heard.recv()
+        for number in range(2):
+            async with connected() as legs:
+                heard = await legs.caller.receive("audio")
+                await legs.caller.send(SineTrack(MESSAGE))
+                await machine.attach(legs.callee, Media.AUDIO, tasks)
+                if not number:
+                    frames = [await heard.recv() for _ in range(12)]
+                    assert hertz(frame for frame in frames[3:] if isinstance(frame, AudioFrame)) > 500
+                await message(legs.callee, machine, 30)
+        await machine.detach()
+        (path,) = machines.recorded
+        assert len(sound_of(path)) > 50
+        assert len(list(machines.folder.iterdir())) == 1
+        assert not machines.finished.is_set()
 
 
 async def test_a_disk_that_takes_nothing_ends_the_call(tmp_path: Path, machines: Machines) -> None:
@@ -188,7 +189,7 @@ async def test_a_disk_that_takes_nothing_ends_the_call(tmp_path: Path, machines:
     (tmp_path / "file").write_text("in the way")
     machine = machines.machine()
     async with connected() as legs:
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             await machines.finished.wait()
         await machine.detach()
@@ -207,7 +208,7 @@ async def test_a_machine_is_made_from_the_configuration(tmp_path: Path) -> None:
     )
     async with connected() as legs:
         await legs.caller.send(SineTrack(MESSAGE))
-        await machine.attach(legs.callee, Media.AUDIO)
+        await machine.attach(legs.callee, Media.AUDIO, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             await ended.wait()
         await machine.detach()

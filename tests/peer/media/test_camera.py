@@ -38,72 +38,77 @@ async def seen(camera: LocalCamera, count: int) -> list[VideoFrame]:
 
 
 async def test_the_other_side_sees_what_the_camera_sees() -> None:
-    async with connected() as legs:
-        camera = LocalCamera(BARS, 320, 240, 15)
-        await camera.open()
-        pictures = await legs.callee.receive("video")
-        await legs.caller.send(camera.track())
-        async with asyncio.timeout(PATIENCE):
-            frame = await pictures.recv()
-        await camera.close()
-    assert isinstance(frame, VideoFrame)
-    assert (frame.width, frame.height) == (320, 240)
-    # The first and the last of the seven bars at three quarters of full brightness: grey and blue.
-    luma = bytes(frame.reformat(format="yuv420p").planes[0])
-    assert luma[10 * frame.planes[0].line_size + 10] == pytest.approx(180, abs=8)
-    assert luma[10 * frame.planes[0].line_size + 310] == pytest.approx(35, abs=8)
+    async with asyncio.TaskGroup() as tasks:
+        async with connected() as legs:
+            camera = LocalCamera(BARS, 320, 240, 15)
+            await camera.open(tasks)
+            pictures = await legs.callee.receive("video")
+            await legs.caller.send(camera.track())
+            async with asyncio.timeout(PATIENCE):
+                frame = await pictures.recv()
+            await camera.close()
+        assert isinstance(frame, VideoFrame)
+        assert (frame.width, frame.height) == (320, 240)
+        # The first and the last of the seven bars at three quarters of full brightness: grey and blue.
+        luma = bytes(frame.reformat(format="yuv420p").planes[0])
+        assert luma[10 * frame.planes[0].line_size + 10] == pytest.approx(180, abs=8)
+        assert luma[10 * frame.planes[0].line_size + 310] == pytest.approx(35, abs=8)
 
 
 @pytest.mark.parametrize(("limits", "size"), [((640, 480), (640, 480)), ((100, 480), (100, 74)), ((64, 64), (64, 48))])
 async def test_pictures_fit_the_call_in_real_time(limits: tuple[int, int], size: tuple[int, int]) -> None:
-    camera = LocalCamera(BARS, *limits, 15)
-    await camera.open()
-    start = asyncio.get_running_loop().time()
-    frames = await seen(camera, 16)
-    took = asyncio.get_running_loop().time() - start
-    await camera.close()
-    assert {(frame.width, frame.height) for frame in frames} == {size}
-    assert took > 0.7
-    times = [frame.time for frame in frames]
-    assert times == sorted(times)
+    async with asyncio.TaskGroup() as tasks:
+        camera = LocalCamera(BARS, *limits, 15)
+        await camera.open(tasks)
+        start = asyncio.get_running_loop().time()
+        frames = await seen(camera, 16)
+        took = asyncio.get_running_loop().time() - start
+        await camera.close()
+        assert {(frame.width, frame.height) for frame in frames} == {size}
+        assert took > 0.7
+        times = [frame.time for frame in frames]
+        assert times == sorted(times)
 
 
 async def test_who_looks_late_sees_what_is_there_now_and_not_what_was() -> None:
-    camera = LocalCamera(BARS, 64, 64, 15)
-    await camera.open()
-    track = camera.track()
-    first = await track.recv()
-    # Fifteen pictures pass that nobody takes.
-    await seen(camera, 15)
-    track = camera.track()
-    later = await track.recv()
-    assert isinstance(first, VideoFrame)
-    assert isinstance(later, VideoFrame)
-    assert later.time - first.time > 0.8
-    await camera.close()
+    async with asyncio.TaskGroup() as tasks:
+        camera = LocalCamera(BARS, 64, 64, 15)
+        await camera.open(tasks)
+        track = camera.track()
+        first = await track.recv()
+        # Fifteen pictures pass that nobody takes.
+        await seen(camera, 15)
+        track = camera.track()
+        later = await track.recv()
+        assert isinstance(first, VideoFrame)
+        assert isinstance(later, VideoFrame)
+        assert later.time - first.time > 0.8
+        await camera.close()
 
 
 async def test_a_camera_that_goes_and_comes_back_is_seen_again(caplog: pytest.LogCaptureFixture) -> None:
-    camera = LocalCamera(BARS, 64, 64, 15)
-    await camera.open()
-    await seen(camera, 2)
-    assert camera._process is not None
-    os.kill(camera._process.pid, signal.SIGKILL)
-    await seen(camera, 30)
-    await camera.close()
-    assert "the camera has gone" in caplog.text
+    async with asyncio.TaskGroup() as tasks:
+        camera = LocalCamera(BARS, 64, 64, 15)
+        await camera.open(tasks)
+        await seen(camera, 2)
+        assert camera._process is not None
+        os.kill(camera._process.pid, signal.SIGKILL)
+        await seen(camera, 30)
+        await camera.close()
+        assert "the camera has gone" in caplog.text
 
 
 async def test_a_closed_camera_leaves_nothing_running() -> None:
-    before = asyncio.all_tasks()
-    camera = LocalCamera(BARS, 64, 64, 15)
-    await camera.open()
-    process = camera._process
-    assert process is not None
-    await camera.close()
-    await camera.close()
-    assert process.returncode is not None
-    assert asyncio.all_tasks() <= before
+    async with asyncio.TaskGroup() as tasks:
+        before = asyncio.all_tasks()
+        camera = LocalCamera(BARS, 64, 64, 15)
+        await camera.open(tasks)
+        process = camera._process
+        assert process is not None
+        await camera.close()
+        await camera.close()
+        assert process.returncode is not None
+        assert asyncio.all_tasks() <= before
 
 
 @pytest.mark.parametrize(
@@ -118,28 +123,30 @@ async def test_a_camera_that_cannot_be_opened_is_an_error_that_says_why(name: st
     async with connected() as legs:
         devices = LocalDevices(Devices(camera=name))
         with pytest.raises(MediaError) as raised:
-            await devices.attach(legs.caller, Media.VIDEO)
+            await devices.attach(legs.caller, Media.VIDEO, legs.tasks)
         assert raised.value.sentence == f"The camera gives no picture: {name}: {said}."
         assert hint in raised.value.hint
         await devices.detach()
 
 
 async def test_a_camera_that_belongs_to_others_is_an_error_that_says_how_to_get_it() -> None:
-    with reachable_folder() as folder:
-        device = folder / "video0"
-        device.touch(mode=0o000)
-        with ordinary_user():
-            camera = LocalCamera(video4linux(str(device), 64, 64, 15), 64, 64, 15)
-            with pytest.raises(MediaError, match="Permission denied") as raised:
-                await camera.open()
-            assert "group" in raised.value.hint
+    async with asyncio.TaskGroup() as tasks:
+        with reachable_folder() as folder:
+            device = folder / "video0"
+            device.touch(mode=0o000)
+            with ordinary_user():
+                camera = LocalCamera(video4linux(str(device), 64, 64, 15), 64, 64, 15)
+                with pytest.raises(MediaError, match="Permission denied") as raised:
+                    await camera.open(tasks)
+                assert "group" in raised.value.hint
 
 
 async def test_without_ffmpeg_there_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(MediaError, match="ffmpeg can't be started") as raised:
-        await LocalCamera(BARS, 64, 64, 15).open()
-    assert "Install ffmpeg" in raised.value.hint
+    async with asyncio.TaskGroup() as tasks:
+        monkeypatch.setenv("PATH", "/nowhere")
+        with pytest.raises(MediaError, match="ffmpeg can't be started") as raised:
+            await LocalCamera(BARS, 64, 64, 15).open(tasks)
+        assert "Install ffmpeg" in raised.value.hint
 
 
 def test_a_camera_is_chosen_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,8 +98,8 @@ async def test_what_one_says_the_other_hears_both_ways(
 ) -> None:
     anna, ben = of_anna(), of_ben()
     async with connected() as legs:
-        await anna.attach(legs.caller, Media.AUDIO)
-        await ben.attach(legs.callee, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for air in ("there", "back"):
             speech = background(lambda air=air: sound.say(f"{air}_voice", sine(TONE, 12 * SAMPLE_RATE)))
             async with sound.heard(air) as ears, speech, asyncio.timeout(PATIENCE):
@@ -140,8 +140,8 @@ async def back_from_the_room(sound: PulseServer, air: str, microphone: str, spea
     ben = LocalDevices(devices(microphone=microphone, speaker=speaker))
     levels = []
     async with connected() as legs:
-        await anna.attach(legs.caller, Media.AUDIO)
-        await ben.attach(legs.callee, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for sink in ("there_voice", air):
             speech = background(lambda sink=sink: sound.say(sink, sine(TONE, 6 * SAMPLE_RATE)))
             async with sound.heard("there") as ears, speech:
@@ -175,9 +175,9 @@ async def test_detached_devices_leave_nothing_running(sound: PulseServer) -> Non
     async with connected() as legs:
         before = asyncio.all_tasks()
         anna = of_anna()
-        await anna.attach(legs.caller, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await sound.until_streams("sink-inputs", "source-outputs")
-        await anna.attach(legs.caller, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
         await anna.detach()
         await anna.detach()
         assert asyncio.all_tasks() <= before
@@ -233,44 +233,50 @@ async def closed_while_it_goes(system: Going, device: Microphone | Speaker) -> N
 
 
 async def test_a_microphone_that_goes_while_it_is_closed_is_let_go_of_to_the_end() -> None:
-    system = Going()
-    microphone = Microphone(system, "")
-    await microphone.open()
-    await closed_while_it_goes(system, microphone)
+    async with asyncio.TaskGroup() as tasks:
+        system = Going()
+        microphone = Microphone(system, "")
+        await microphone.open(tasks)
+        await closed_while_it_goes(system, microphone)
 
 
 async def test_a_speaker_that_goes_while_it_is_closed_is_let_go_of_to_the_end() -> None:
-    system = Going()
-    speaker = Speaker(system, "")
-    await speaker.open()
-    async with connected() as legs:
-        await legs.caller.send(SineTrack(TONE))
-        await speaker.attach(legs.callee)
-        await system.closing.wait()
-        await speaker.detach()
-    await closed_while_it_goes(system, speaker)
+    async with asyncio.TaskGroup() as tasks:
+        system = Going()
+        speaker = Speaker(system, "")
+        await speaker.open(tasks)
+        async with connected() as legs:
+            await legs.caller.send(SineTrack(TONE))
+            await speaker.attach(legs.callee, tasks)
+            await system.closing.wait()
+            await speaker.detach()
+        await closed_while_it_goes(system, speaker)
 
 
 async def test_a_call_without_sound_leaves_the_microphone_alone(sound: PulseServer) -> None:
     async with connected() as legs:
         anna = of_anna()
-        await anna.attach(legs.caller, Media.BOTH)
-        await anna.attach(legs.caller, Media.VIDEO)
+        await anna.attach(legs.caller, Media.BOTH, legs.tasks)
+        await anna.attach(legs.caller, Media.VIDEO, legs.tasks)
         await sound.until_no_streams()
         await anna.detach()
 
 
 async def test_the_next_leg_of_a_call_goes_on_with_the_same_devices(sound: PulseServer) -> None:
-    anna, ben = of_anna(), of_ben()
-    async with sound.heard("there") as ears, background(lambda: sound.say("there_voice", sine(TONE, 8 * SAMPLE_RATE))):
-        for _ in range(2):
-            async with connected() as legs:
-                await anna.attach(legs.caller, Media.AUDIO)
-                await ben.attach(legs.callee, Media.AUDIO)
-                await ears.until_heard(CLEAR)
-            await ears.until_silent()
-    await anna.detach()
-    await ben.detach()
+    async with asyncio.TaskGroup() as tasks:
+        anna, ben = of_anna(), of_ben()
+        async with (
+            sound.heard("there") as ears,
+            background(lambda: sound.say("there_voice", sine(TONE, 8 * SAMPLE_RATE))),
+        ):
+            for _ in range(2):
+                async with connected() as legs:
+                    await anna.attach(legs.caller, Media.AUDIO, tasks)
+                    await ben.attach(legs.callee, Media.AUDIO, tasks)
+                    await ears.until_heard(CLEAR)
+                await ears.until_silent()
+        await anna.detach()
+        await ben.detach()
 
 
 async def test_a_sound_server_that_is_started_again_is_used_again(
@@ -281,8 +287,8 @@ async def test_a_sound_server_that_is_started_again_is_used_again(
         for number in range(2):
             async with server.running("there", "back"):
                 if not number:
-                    await anna.attach(legs.caller, Media.AUDIO)
-                    await ben.attach(legs.callee, Media.AUDIO)
+                    await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+                    await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
                 speech = background(lambda: server.say("there_voice", sine(TONE, 10 * SAMPLE_RATE)))
                 async with server.heard("there") as ears, speech:
                     await ears.until_heard(CLEAR)
@@ -299,7 +305,7 @@ async def test_a_device_that_is_not_there_is_an_error_that_names_those_that_are(
             LocalDevices(devices(microphone="there_microphone", speaker="nose")),
         ):
             with pytest.raises(MediaError, match=r"There is no (microphone|speaker) 'nose'") as raised:
-                await anna.attach(legs.caller, Media.AUDIO)
+                await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
             assert "there" in raised.value.hint
             await anna.detach()
         await sound.until_no_streams()
@@ -318,8 +324,8 @@ async def test_a_call_that_was_answered_by_itself_begins_with_a_chime_on_both_si
     anna = of_anna()
     ben = Announced(of_ben(), devices(speaker="there_ear"))
     async with connected() as legs, sound.heard("there") as at_bens, sound.heard("back") as at_annas:
-        await anna.attach(legs.caller, Media.AUDIO)
-        await ben.attach(legs.callee, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         for ears in (at_bens, at_annas):
             await ears.until_heard(CLEAR)
             await ears.until_silent(0.6)
@@ -332,15 +338,15 @@ async def test_where_a_page_gives_the_notice_the_speaker_is_silent(sound: PulseS
     given: list[bool] = []
     anna, ben = of_anna(), Announced(of_ben(), devices(speaker="there_ear"), lambda: not given.append(True))
     async with connected() as legs, sound.heard("there") as at_bens, sound.heard("back") as at_annas:
-        await anna.attach(legs.caller, Media.AUDIO)
-        await ben.attach(legs.callee, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         await at_annas.until_heard(CLEAR)
         await at_annas.until_silent(0.6)
         await at_bens.listen(0.5)
         assert notes(at_annas.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
         assert loudness(at_bens.heard) < SILENT
         # The same call on another leg is no news.
-        await ben.attach(legs.callee, Media.AUDIO)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         assert given == [True]
         await ben.detach()
         await anna.detach()
@@ -349,8 +355,8 @@ async def test_where_a_page_gives_the_notice_the_speaker_is_silent(sound: PulseS
 async def test_an_endpoint_that_says_nothing_is_announced_all_the_same(sound: PulseServer) -> None:
     anna, ben = of_anna(), Announced(NoMedia(), devices(speaker="there_ear"))
     async with connected() as legs, sound.heard("back") as ears:
-        await anna.attach(legs.caller, Media.AUDIO)
-        await ben.attach(legs.callee, Media.AUDIO)
+        await anna.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         await ears.until_heard(CLEAR)
         await ears.until_silent()
         await ben.detach()
@@ -366,7 +372,7 @@ async def test_where_no_sound_system_is_the_other_side_still_hears_the_chime(
         unheard = asyncio.Event()
         ben = Announced(Pattern(), devices(), unheard=unheard.set)
         assert ben.name == "pattern"
-        await ben.attach(legs.callee, Media.AUDIO)
+        await ben.attach(legs.callee, Media.AUDIO, legs.tasks)
         frames = [await heard.recv() for _ in range(60)]
         await unheard.wait()
         await ben.detach()

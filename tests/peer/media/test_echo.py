@@ -15,7 +15,7 @@ from tests.peer.pair import connected
 async def test_what_is_said_comes_back() -> None:
     async with connected() as legs:
         echo = Echo()
-        await echo.attach(legs.callee, Media.AUDIO)
+        await echo.attach(legs.callee, Media.AUDIO, legs.tasks)
         heard = await legs.caller.receive("audio")
         await legs.caller.send(SineTrack(1_000))
         frames = [await heard.recv() for _ in range(25)]
@@ -26,8 +26,8 @@ async def test_what_is_said_comes_back() -> None:
 async def test_what_is_shown_comes_back_also_to_who_looks_later() -> None:
     async with connected() as legs:
         echo, pattern = Echo(), Pattern(320, 240, 30)
-        await echo.attach(legs.callee, Media.VIDEO)
-        await pattern.attach(legs.caller, Media.VIDEO)
+        await echo.attach(legs.callee, Media.VIDEO, legs.tasks)
+        await pattern.attach(legs.caller, Media.VIDEO, legs.tasks)
         late = asyncio.get_running_loop().create_future()
 
         async def count(packet: bytes) -> None:
@@ -50,9 +50,9 @@ async def test_what_is_shown_comes_back_also_to_who_looks_later() -> None:
 async def test_a_kind_that_was_not_agreed_is_not_echoed() -> None:
     async with connected() as legs:
         echo, pattern = Echo(), Pattern()
-        await echo.attach(legs.callee, Media.AUDIO)
+        await echo.attach(legs.callee, Media.AUDIO, legs.tasks)
         heard = await legs.caller.receive("audio")
-        await pattern.attach(legs.caller, Media.BOTH)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         for _ in range(10):
             await heard.recv()
         assert legs.callee.counters.video.packets > 0
@@ -65,8 +65,8 @@ async def test_a_detached_echo_leaves_nothing_running() -> None:
     async with connected() as legs:
         before = asyncio.all_tasks()
         echo = Echo()
-        await echo.attach(legs.callee, Media.BOTH)
-        await echo.attach(legs.callee, Media.BOTH)
+        await echo.attach(legs.callee, Media.BOTH, legs.tasks)
+        await echo.attach(legs.callee, Media.BOTH, legs.tasks)
         await echo.detach()
         await echo.detach()
         assert asyncio.all_tasks() <= before

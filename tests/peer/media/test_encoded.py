@@ -72,7 +72,7 @@ async def test_what_stands_in_the_file_arrives_byte_for_byte_and_in_time(tmp_pat
         player = FilePlayer(path)
         arriving = asyncio.create_task(frames_at(legs.callee, Media.BOTH, 110))
         start = asyncio.get_running_loop().time()
-        await player.attach(legs.caller, Media.BOTH)
+        await player.attach(legs.caller, Media.BOTH, legs.tasks)
         frames = await arriving
         took = asyncio.get_running_loop().time() - start
         await player.detach()
@@ -94,7 +94,7 @@ async def test_the_file_starts_again_as_it_is_with_timestamps_that_grow(tmp_path
     async with connected() as legs:
         player = FilePlayer(path)
         arriving = asyncio.create_task(frames_at(legs.callee, Media.VIDEO, 2 * len(pictures)))
-        await player.attach(legs.caller, Media.BOTH)
+        await player.attach(legs.caller, Media.BOTH, legs.tasks)
         frames = await arriving
         await player.detach()
     assert [frame.data for frame in frames] == pictures * 2
@@ -108,7 +108,7 @@ async def test_a_receiver_decodes_it(tmp_path: Path) -> None:
     async with connected() as legs:
         sound, pictures = await legs.callee.receive("audio"), await legs.callee.receive("video")
         player = FilePlayer(path)
-        await player.attach(legs.caller, Media.BOTH)
+        await player.attach(legs.caller, Media.BOTH, legs.tasks)
         heard = [await sound.recv() for _ in range(40)]
         seen = [await pictures.recv() for _ in range(10)]
         await player.detach()
@@ -122,7 +122,7 @@ async def test_who_looks_later_sees_a_picture_soon_though_the_file_has_no_whole_
     async with connected() as legs:
         player = FilePlayer(path)
         early = asyncio.create_task(frames_at(legs.callee, Media.VIDEO, 15))
-        await player.attach(legs.caller, Media.VIDEO)
+        await player.attach(legs.caller, Media.VIDEO, legs.tasks)
         assert [frame.data for frame in await early] == pictures[:15]
         seen = await legs.callee.receive("video")
         await legs.callee.request_keyframe()
@@ -212,7 +212,7 @@ async def test_a_file_that_is_played_once_ends(tmp_path: Path) -> None:
     async with connected() as legs:
         player = FilePlayer(path, turns=1)
         arriving = asyncio.create_task(frames_at(legs.callee, Media.VIDEO, RATE))
-        await player.attach(legs.caller, Media.BOTH)
+        await player.attach(legs.caller, Media.BOTH, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             await player.ended.wait()
         assert [frame.data for frame in await arriving] == packets_in(path, "video")

@@ -108,7 +108,7 @@ async def test_the_other_side_hears_and_sees_the_file_in_real_time(video: Path) 
         sound, pictures = await legs.callee.receive("audio"), await legs.callee.receive("video")
         player = FilePlayer(video)
         start = asyncio.get_running_loop().time()
-        await player.attach(legs.caller, Media.BOTH)
+        await player.attach(legs.caller, Media.BOTH, legs.tasks)
         heard = [await sound.recv() for _ in range(22)]
         seen = [await pictures.recv() for _ in range(17)]
         took = asyncio.get_running_loop().time() - start
@@ -123,16 +123,17 @@ async def test_the_other_side_hears_and_sees_the_file_in_real_time(video: Path) 
 
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path) -> None:
-    # A tenth of a second of one tone, then another.
-    path = make_wave(tmp_path / "tones.wav", sine(600, 4_800) + sine(1_200, 5 * SAMPLE_RATE))
-    player = FilePlayer(path)
-    for count in (1, 20):
-        async with connected() as legs:
-            sound = await legs.callee.receive("audio")
-            await player.attach(legs.caller, Media.AUDIO)
-            frames = [await sound.recv() for _ in range(count)]
-    await player.detach()
-    assert hertz(frame for frame in frames[2:] if isinstance(frame, AudioFrame)) == pytest.approx(1_200, abs=1)
+    async with asyncio.TaskGroup() as tasks:
+        # A tenth of a second of one tone, then another.
+        path = make_wave(tmp_path / "tones.wav", sine(600, 4_800) + sine(1_200, 5 * SAMPLE_RATE))
+        player = FilePlayer(path)
+        for count in (1, 20):
+            async with connected() as legs:
+                sound = await legs.callee.receive("audio")
+                await player.attach(legs.caller, Media.AUDIO, tasks)
+                frames = [await sound.recv() for _ in range(count)]
+        await player.detach()
+        assert hertz(frame for frame in frames[2:] if isinstance(frame, AudioFrame)) == pytest.approx(1_200, abs=1)
 
 
 async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
@@ -142,7 +143,7 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
     async with connected() as legs:
         sound = await legs.callee.receive("audio")
         player = FilePlayer(path)
-        await player.attach(legs.caller, Media.AUDIO)
+        await player.attach(legs.caller, Media.AUDIO, legs.tasks)
         await sound.recv()
         path.unlink()
         # 1.25 seconds; a receiver holds back the last packets.

@@ -47,7 +47,7 @@ async def test_the_other_side_sees_and_hears_what_the_camera_does(camera: IpCame
         before = asyncio.all_tasks()
         sound, pictures = await legs.callee.receive("audio"), await legs.callee.receive("video")
         endpoint = IpCamera(camera.address)
-        await endpoint.attach(legs.caller, Media.BOTH)
+        await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             picture = await pictures.recv()
             heard = [await sound.recv() for _ in range(50)]
@@ -71,7 +71,7 @@ async def test_a_camera_that_goes_and_comes_back_is_survived(
         endpoint = IpCamera(camera.address, rate=5)
         async with asyncio.timeout(60):
             async with camera.on():
-                await endpoint.attach(legs.caller, Media.BOTH)
+                await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
                 await until(pictures, GREY)
             # Nobody shall take a picture that stands still for what is there now.
             await until(pictures, BLACK)
@@ -89,7 +89,7 @@ async def test_a_camera_that_falls_silent_is_taken_to_be_gone_until_it_speaks_ag
     async with camera.on() as process, connected() as legs:
         pictures = await legs.callee.receive("video")
         endpoint = IpCamera(camera.address, rate=5)
-        await endpoint.attach(legs.caller, Media.BOTH)
+        await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
         async with asyncio.timeout(60):
             await until(pictures, GREY)
             process.send_signal(signal.SIGSTOP)
@@ -106,25 +106,26 @@ async def until(pictures: object, value: int) -> None:
 
 
 async def test_the_next_leg_goes_on_with_the_same_connection(camera: IpCameraForTests) -> None:
-    endpoint = IpCamera(camera.address)
-    async with camera.on():
-        for _ in range(2):
-            async with connected() as legs:
-                pictures = await legs.callee.receive("video")
-                start = asyncio.get_running_loop().time()
-                await endpoint.attach(legs.caller, Media.BOTH)
-                async with asyncio.timeout(PATIENCE):
-                    await pictures.recv()
-                took = asyncio.get_running_loop().time() - start
-        assert took < 0.5, "the camera was connected"
-        await endpoint.detach()
+    async with asyncio.TaskGroup() as tasks:
+        endpoint = IpCamera(camera.address)
+        async with camera.on():
+            for _ in range(2):
+                async with connected() as legs:
+                    pictures = await legs.callee.receive("video")
+                    start = asyncio.get_running_loop().time()
+                    await endpoint.attach(legs.caller, Media.BOTH, tasks)
+                    async with asyncio.timeout(PATIENCE):
+                        await pictures.recv()
+                    took = asyncio.get_running_loop().time() - start
+            assert took < 0.5, "the camera was connected"
+            await endpoint.detach()
 
 
 async def test_less_of_it_can_be_sent_at_any_time(camera: IpCameraForTests) -> None:
     endpoint = IpCamera(camera.address)
     async with camera.on(), connected() as legs:
-        await endpoint.attach(legs.caller, Media.BOTH)
-        await endpoint.attach(legs.caller, Media.AUDIO)
+        await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
+        await endpoint.attach(legs.caller, Media.AUDIO, legs.tasks)
         assert legs.caller.sends("audio")
         assert not legs.caller.sends("video")
         await endpoint.detach()
@@ -145,7 +146,7 @@ async def test_a_camera_that_refuses_is_an_error_without_its_address(
     endpoint = IpCamera(change(camera.address))  # type: ignore[operator]
     async with camera.on(), connected() as legs:
         with pytest.raises(MediaError, match=sentence) as raised:
-            await endpoint.attach(legs.caller, Media.BOTH)
+            await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
         await endpoint.detach()
     holds_no_secret(raised.value, camera)
 
@@ -154,7 +155,7 @@ async def test_a_camera_that_is_off_is_an_error_without_its_address(camera: IpCa
     async with connected() as legs:
         endpoint = IpCamera(camera.address)
         with pytest.raises(MediaError, match="can't be reached: Connection refused") as raised:
-            await endpoint.attach(legs.caller, Media.BOTH)
+            await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
         await endpoint.detach()
     holds_no_secret(raised.value, camera)
 
@@ -174,7 +175,7 @@ async def test_who_stops_before_the_camera_answers_does_not_wait_for_it() -> Non
 
     async with served(be_silent) as address, connected() as legs:
         endpoint = IpCamera(f"rtsp://{address}/")
-        attaching = asyncio.create_task(endpoint.attach(legs.caller, Media.BOTH))
+        attaching = asyncio.create_task(endpoint.attach(legs.caller, Media.BOTH, legs.tasks))
         await asyncio.sleep(0)
         attaching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -248,7 +249,7 @@ async def test_a_camera_over_http_is_seen_too(motion: bool) -> None:
     async with http_camera(motion=motion) as address, connected() as legs:
         pictures = await legs.callee.receive("video")
         endpoint = IpCamera(address)
-        await endpoint.attach(legs.caller, Media.BOTH)
+        await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
         async with asyncio.timeout(PATIENCE):
             assert luma(await pictures.recv()) == pytest.approx(16 + 200 * 219 / 255, abs=4)
         assert not legs.caller.sends("audio")
@@ -259,7 +260,7 @@ async def test_a_camera_without_what_the_call_carries_is_an_error() -> None:
     async with http_camera(motion=True) as address, connected() as legs:
         endpoint = IpCamera(address)
         with pytest.raises(MediaError, match="The IP camera has no audio"):
-            await endpoint.attach(legs.caller, Media.AUDIO)
+            await endpoint.attach(legs.caller, Media.AUDIO, legs.tasks)
         await endpoint.detach()
 
 

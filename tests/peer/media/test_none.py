@@ -14,11 +14,11 @@ async def test_no_media_sends_nothing_and_what_comes_is_only_counted() -> None:
     async with connected() as legs:
         before = asyncio.all_tasks()
         endpoint, pattern = NoMedia(), Pattern()
-        await endpoint.attach(legs.callee, Media.BOTH)
+        await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         assert asyncio.all_tasks() <= before
         arrived = asyncio.Event()
         legs.callee.on_first_media = lambda kind: arrived.set()
-        await pattern.attach(legs.caller, Media.BOTH)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await arrived.wait()
         await pattern.detach()
         await endpoint.detach()

@@ -51,7 +51,7 @@ async def test_the_other_side_sees_bars_of_the_right_size_that_move() -> None:
     async with connected() as legs:
         pictures = await legs.callee.receive("video")
         pattern = Pattern()
-        await pattern.attach(legs.caller, Media.VIDEO)
+        await pattern.attach(legs.caller, Media.VIDEO, legs.tasks)
         frames = [await pictures.recv() for _ in range(6)]
         await pattern.detach()
     first, last = frames[0], frames[-1]
@@ -67,7 +67,7 @@ async def test_the_other_side_hears_440_hz() -> None:
     async with connected() as legs:
         sound = await legs.callee.receive("audio")
         pattern = Pattern()
-        await pattern.attach(legs.caller, Media.AUDIO)
+        await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)
         frames = [await sound.recv() for _ in range(30)]
         await pattern.detach()
         assert legs.callee.counters.video.packets == 0
@@ -106,7 +106,7 @@ async def test_a_detached_pattern_leaves_nothing_running() -> None:
     async with connected() as legs:
         before = asyncio.all_tasks()
         pattern = Pattern()
-        await pattern.attach(legs.caller, Media.BOTH)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         assert asyncio.all_tasks() > before
         sound = await legs.callee.receive("audio")
         await sound.recv()

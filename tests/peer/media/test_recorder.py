@@ -74,8 +74,8 @@ async def test_a_finished_recording_has_an_index_and_only_its_owner_can_read_it(
     async with connected() as legs:
         before = asyncio.all_tasks()
         recorder, pattern = Recorder(tmp_path / "new folder", "Anna B. / ../c"), Pattern(160, 120)
-        await recorder.attach(legs.callee, Media.BOTH)
-        await pattern.attach(legs.caller, Media.BOTH)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await packets(legs.callee, "audio", 30)
         await pattern.detach()
         await recorder.detach()
@@ -101,9 +101,9 @@ async def test_a_finished_recording_has_an_index_and_only_its_owner_can_read_it(
 async def test_who_starts_to_record_in_the_middle_gets_pictures_from_a_key_frame_on(tmp_path: Path) -> None:
     async with connected() as legs:
         recorder, pattern = Recorder(tmp_path), Pattern(160, 120, 30)
-        await pattern.attach(legs.caller, Media.VIDEO)
+        await pattern.attach(legs.caller, Media.VIDEO, legs.tasks)
         await packets(legs.callee, "video", 10)
-        await recorder.attach(legs.callee, Media.VIDEO)
+        await recorder.attach(legs.callee, Media.VIDEO, legs.tasks)
         await packets(legs.callee, "video", 20)
         await pattern.detach()
         await recorder.detach()
@@ -118,8 +118,8 @@ async def test_who_starts_to_record_in_the_middle_gets_pictures_from_a_key_frame
 async def test_sound_and_picture_stay_together(tmp_path: Path) -> None:
     async with connected() as legs:
         recorder, pattern = Recorder(tmp_path), Pattern(160, 120)
-        await recorder.attach(legs.callee, Media.BOTH)
-        await pattern.attach(legs.caller, Media.BOTH)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await packets(legs.callee, "audio", 40)
         await pattern.detach()
         await recorder.detach()
@@ -133,29 +133,30 @@ async def test_sound_and_picture_stay_together(tmp_path: Path) -> None:
 
 
 async def test_the_next_leg_of_a_call_goes_on_in_the_same_file(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
-    for media in (Media.AUDIO, Media.BOTH):
-        async with connected() as legs:
-            pattern = Pattern(160, 120)
-            await recorder.attach(legs.callee, media)
-            await pattern.attach(legs.caller, media)
-            await packets(legs.callee, "audio", 10)
-            await pattern.detach()
-    await recorder.detach()
-    (path,) = recordings(tmp_path)
-    duration, sound, pictures = decoded(path)
-    assert len(sound) >= 18
-    assert duration > 0.35
-    assert all(after > before for before, after in itertools.pairwise(map(time_of, sound)))
-    assert not pictures, "the file was begun for sound"
+    async with asyncio.TaskGroup() as tasks:
+        recorder = Recorder(tmp_path)
+        for media in (Media.AUDIO, Media.BOTH):
+            async with connected() as legs:
+                pattern = Pattern(160, 120)
+                await recorder.attach(legs.callee, media, tasks)
+                await pattern.attach(legs.caller, media, tasks)
+                await packets(legs.callee, "audio", 10)
+                await pattern.detach()
+        await recorder.detach()
+        (path,) = recordings(tmp_path)
+        duration, sound, pictures = decoded(path)
+        assert len(sound) >= 18
+        assert duration > 0.35
+        assert all(after > before for before, after in itertools.pairwise(map(time_of, sound)))
+        assert not pictures, "the file was begun for sound"
 
 
 async def test_an_echo_can_be_recorded(tmp_path: Path) -> None:
     async with connected() as legs:
         endpoint, pattern = Both(Echo(), recorder := Recorder(tmp_path)), Pattern(160, 120)
         assert endpoint.name == "echo+recorder"
-        await endpoint.attach(legs.callee, Media.AUDIO)
-        await pattern.attach(legs.caller, Media.AUDIO)
+        await endpoint.attach(legs.callee, Media.AUDIO, legs.tasks)
+        await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)
         await packets(legs.caller, "audio", 15)
         await pattern.detach()
         await endpoint.detach()
@@ -167,8 +168,8 @@ async def test_an_echo_can_be_recorded(tmp_path: Path) -> None:
 async def test_a_file_that_was_begun_for_more_than_was_agreed_is_begun_again(tmp_path: Path) -> None:
     async with connected() as legs:
         recorder = Recorder(tmp_path)
-        await recorder.attach(legs.callee, Media.BOTH)
-        await recorder.attach(legs.callee, Media.AUDIO)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
+        await recorder.attach(legs.callee, Media.AUDIO, legs.tasks)
         await legs.caller.send(SineTrack(440))
         await packets(legs.callee, "audio", 5)
         await recorder.detach()
@@ -183,10 +184,10 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with connected() as legs:
         recorder, pattern = Recorder(tmp_path), Pattern()
-        await recorder.attach(legs.callee, Media.BOTH)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
         try:
-            await pattern.attach(legs.caller, Media.BOTH)
+            await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
             await packets(legs.callee, "audio", 45)
             await pattern.detach()
             await recorder.detach()
@@ -199,7 +200,7 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
 async def test_a_call_without_media_leaves_no_file(tmp_path: Path) -> None:
     async with connected() as legs:
         recorder = Recorder(tmp_path)
-        await recorder.attach(legs.callee, Media.BOTH)
+        await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
         await recorder.detach()
     assert not recordings(tmp_path)
 
@@ -208,7 +209,7 @@ async def test_two_recordings_of_a_second_have_different_names(tmp_path: Path) -
     async with connected() as legs:
         recorders = [Recorder(tmp_path, "same") for _ in range(3)]
         for recorder in recorders:
-            await recorder.attach(legs.callee, Media.AUDIO)
+            await recorder.attach(legs.callee, Media.AUDIO, legs.tasks)
         assert len({recorder.path for recorder in recorders}) == 3
         for recorder in recorders:
             await recorder.detach()
@@ -219,7 +220,7 @@ async def test_a_folder_that_cannot_be_written_is_an_error_with_a_sentence(tmp_p
     async with connected() as legs:
         recorder = Recorder(tmp_path / "file" / "folder")
         with pytest.raises(MediaError, match="No recording can be made in"):
-            await recorder.attach(legs.callee, Media.BOTH)
+            await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
         await recorder.detach()
 
 

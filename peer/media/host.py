@@ -1,0 +1,80 @@
+"""Who owns an endpoint's tasks: one host a call, in the task group of the call's session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from peer.media.trouble import MediaTrouble
+from shared.errors import LegFailed, MediaError, first_error
+from shared.media import Media
+
+if TYPE_CHECKING:
+    from peer.media import Endpoint
+    from peer.transport.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+
+class Host:
+    """Runs the endpoint of one call: attaches it to each leg, and notices when anything of it dies.
+
+    An endpoint that can't begin costs the call: nobody would hear anything. One that dies later costs only itself: all
+    its tasks end, it lets go of its devices and files, and the call goes on without it.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, refused: Callable[[MediaError], None], tell: Callable[[MediaTrouble], None]
+    ) -> None:
+        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of them, once."""
+        self._endpoint = endpoint
+        self._refused = refused
+        self._tell = tell
+        self._next: tuple[Leg, Media] | None = None
+        self._changed = asyncio.Event()
+        self._began = False
+
+    def attach(self, leg: Leg, media: Media) -> None:
+        """Let the endpoint send and receive the given kinds on this leg, and no longer on the one before."""
+        self._next = leg, media
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Own every task of the endpoint until cancelled; then let it let go of everything."""
+        try:
+            await self._run()
+        finally:
+            await self._endpoint.detach()
+
+    async def _run(self) -> None:
+        failure: BaseExceptionGroup[Exception] | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    await self._changed.wait()
+                    self._changed.clear()
+                    assert self._next is not None
+                    # A leg that is lost meanwhile is the session's to notice; the next one comes.
+                    with contextlib.suppress(LegFailed):
+                        await self._endpoint.attach(*self._next, tasks)
+                        self._began = True
+        except* Exception as group:
+            failure = group
+        assert failure is not None
+        error = first_error(failure)
+        if isinstance(error, MediaError):
+            logger.warning("the endpoint %s has stopped: %s", self._endpoint.name, error.sentence)
+        else:
+            logger.error("the endpoint %s broke", self._endpoint.name, exc_info=error)
+            error = MediaError(
+                f"Your sound and picture have stopped: the endpoint {self._endpoint.name} broke.",
+                "See the program's log.",
+            )
+        if not self._began:
+            self._refused(error)
+            return
+        hint = "The call goes on without it. Hang up and call again to get it back."
+        self._tell(MediaTrouble(error.sentence, hint, stopped=True))

@@ -1,0 +1,18 @@
+"""What the owner is told about their own sound and picture while a call is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTrouble:
+    """Something about our own sound or picture has changed for the worse, or is all right again; told once."""
+
+    sentence: str
+
+    hint: str = ""
+    "What to do next; may be empty."
+
+    stopped: bool = False
+    "Whether the endpoint has stopped for good. The call goes on without it: nothing is sent, played or recorded."

@@ -1,0 +1,148 @@
+"""An endpoint's tasks have an owner: whatever dies is noticed, told once, and costs the call nothing but itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from peer.media import Endpoint
+from peer.media.endpoints.answering_machine import AnsweringMachine
+from peer.media.endpoints.both import Both
+from peer.media.endpoints.echo import Echo
+from peer.media.endpoints.file import FilePlayer
+from peer.media.endpoints.held import Held
+from peer.media.endpoints.notice import Announced
+from peer.media.endpoints.pattern import Pattern
+from peer.media.endpoints.recorder import Recorder
+from peer.media.host import Host
+from peer.media.trouble import MediaTrouble
+from shared.config.schema import Devices
+from shared.errors import MediaError
+from shared.media import Media
+from tests.peer.media.test_file import make_wave
+from tests.peer.media.tone import SAMPLE_RATE, SineTrack, sine
+from tests.peer.pair import connected
+
+PATIENCE = 30.0
+
+
+class Broken(Exception):
+    """What no endpoint expects."""
+
+
+class Hosted:
+    """An endpoint on a call, and what its host says of it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
+        self.refused: asyncio.Queue[MediaError] = asyncio.Queue()
+        self.host = Host(endpoint, refused=self.refused.put_nowait, tell=self.said.put_nowait)
+
+    async def trouble(self) -> MediaTrouble:
+        async with asyncio.timeout(PATIENCE):
+            return await self.said.get()
+
+
+@asynccontextmanager
+async def hosted(endpoint: Endpoint) -> AsyncIterator[Hosted]:
+    """Run an endpoint as a session does."""
+    made = Hosted(endpoint)
+    running = asyncio.create_task(made.host.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled() or running.exception() is None
+
+
+def file_player(folder: Path) -> Endpoint:
+    return FilePlayer(make_wave(folder / "tone.wav", sine(600, SAMPLE_RATE * 5)))
+
+
+def answering_machine(folder: Path) -> Endpoint:
+    return AnsweringMachine(Recorder(folder), None, (64, 64, 15), 60.0, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("made", "coroutine"),
+    [
+        (lambda _: Pattern(64, 64, 15), "_notice_end"),
+        (lambda _: Pattern(64, 64, 15), "RTCRtpSender._run_rtp"),
+        (lambda _: Echo(), "_reflect"),
+        (lambda _: Echo(), "RTCRtpSender._run_rtp"),
+        (file_player, "FilePlayer._play"),
+        (file_player, "RTCRtpSender._run_rtp"),
+        (Recorder, "_record"),
+        (answering_machine, "AnsweringMachine._take"),
+        (answering_machine, "_record"),
+        (lambda _: Held(Pattern(64, 64, 15)), "Held._begin"),
+        (lambda _: Announced(Echo(), Devices(), lambda: True), "_reflect"),
+        (lambda folder: Both(Pattern(64, 64, 15), Recorder(folder)), "_record"),
+        (lambda folder: Both(Pattern(64, 64, 15), Recorder(folder)), "RTCRtpSender._run_rtp"),
+    ],
+)
+async def test_each_task_of_an_endpoint_may_die_and_the_call_goes_on_without_the_endpoint(
+    tmp_path: Path, made: Callable[[Path], Endpoint], coroutine: str
+) -> None:
+    async with connected() as legs:
+        await legs.caller.send(SineTrack(600))
+        before = asyncio.all_tasks()
+        async with hosted(made(tmp_path)) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            await _kill(coroutine, before)
+            trouble = await call.trouble()
+            assert trouble.stopped
+            assert "call again" in trouble.hint
+            # Nothing of it is left but what notices, and it is told once.
+            call.host.attach(legs.callee, Media.AUDIO)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wait(asyncio.all_tasks() - before)
+            assert call.said.empty()
+            assert call.refused.empty()
+            assert legs.callee.connected
+        await legs.caller.stop_sending("audio")
+
+
+async def test_an_endpoint_that_cannot_begin_is_refused_with_its_own_sentence(tmp_path: Path) -> None:
+    async with connected() as legs:
+        async with hosted(FilePlayer(tmp_path / "nothing.wav")) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            async with asyncio.timeout(PATIENCE):
+                error = await call.refused.get()
+        assert "There is no file" in error.sentence
+        assert call.said.empty()
+
+
+async def test_a_leg_that_is_lost_while_the_endpoint_begins_costs_nothing() -> None:
+    async with hosted(Pattern(64, 64, 15)) as call:
+        async with connected() as legs:
+            await legs.callee.close()
+            call.host.attach(legs.callee, Media.AUDIO)
+        async with connected() as legs:
+            heard = await legs.caller.receive("audio")
+            call.host.attach(legs.callee, Media.AUDIO)
+            async with asyncio.timeout(PATIENCE):
+                await heard.recv()
+        assert call.said.empty()
+        assert call.refused.empty()
+
+
+def _name(task: asyncio.Task[object]) -> str:
+    return str(getattr(task.get_coro(), "__qualname__", ""))
+
+
+async def _kill(coroutine: str, before: set[asyncio.Task[object]]) -> None:
+    """Let the task that runs a coroutine fail with an error where it waits, as soon as there is one."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for task in asyncio.all_tasks() - before:
+                waits_for: asyncio.Future[object] | None = task._fut_waiter  # type: ignore[attr-defined]
+                if _name(task) == coroutine and waits_for is not None and not waits_for.done():
+                    waits_for.set_exception(Broken())
+                    return
+            await asyncio.sleep(0)
