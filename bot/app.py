@@ -24,7 +24,7 @@ from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.messengers.base import Messenger
 from bot.messengers.console import Console
-from bot.messengers.telegram import telegram
+from bot.messengers.registry import configured
 from bot.page.presenter import PageRequests, Presenter
 from bot.page.service import open_handset
 from bot.settings import open_overlay, own_card, settings
@@ -35,7 +35,7 @@ from peer.handset.page import Pages
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
-from shared.store import Store
+from shared.store import Store, StoreThread
 
 LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
@@ -43,21 +43,21 @@ LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives n
 def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int:
     """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start or go on."""
     config = settings(home, overlay)
-    if not (console or config.telegram.token):
+    if not (console or configured(config)):
         raise InputError("No messenger is configured.", "Use `copybara run --console`: the chat is stdin and stdout.")
     home.prepare()
     with HomeLock(home), Store(home.database) as store:
+        thread = StoreThread(store)
         messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
-        if config.telegram.token:
-            messengers.append(telegram(home, config, store))
+        messengers += [entry.open(home, config, thread) for entry in configured(config)]
         try:
-            asyncio.run(_run(home, config, store, Chats(messengers)))
+            asyncio.run(_run(home, config, store, thread, Chats(messengers)))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
     return 0
 
 
-async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
+async def _run(home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -93,7 +93,7 @@ async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
     )
 
     # What carries calls.
-    in_console = any(isinstance(messenger, Console) for messenger in chats.messengers)
+    in_console = any(messenger.capabilities.at_terminal for messenger in chats.messengers)
     switchboard = Switchboard(
         own=own,
         lines=lines,
@@ -137,6 +137,7 @@ async def _run(home: Home, config: Config, store: Store, chats: Chats) -> None:
     desk = ControlDesk(assistant, own, overlay, handset)
 
     async with (
+        thread,
         chats.running(),
         switchboard.running(),
         lookups.running(),

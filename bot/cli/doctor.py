@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 import time
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from bot.cli.doctor_media import media_ready
 from bot.home import Home, HomeLock
-from bot.messengers.telegram.setup import look
+from bot.messengers.registry import configured as messengers_of
 from bot.settings import NAME_ENDS, own_name, settings
 from peer.overlay.choose import Finding, configured, examine
 from shared.config.schema import Config
@@ -70,8 +71,8 @@ def _checks(home: Home, overlay: str | None) -> Iterator[Check]:
         return
     yield Check("configuration", ok=True, detail=str(home.config or "none, so the defaults hold"))
     yield _checked("media", lambda: media_ready(config))
-    if config.telegram.token:
-        yield _checked("telegram", lambda: look(home, config))
+    for messenger in messengers_of(config):
+        yield _checked(messenger.name, functools.partial(messenger.setup.look, home, config))
     yield from asyncio.run(_overlay(home, config))
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 
 from bot.home import Home
-from bot.messengers.telegram.setup import QUESTION, SECTION, claim_code, keep_token
+from bot.messengers.registry import MESSENGERS
 from peer.overlay.choose import configured, examine
 from shared.config.schema import load, parse
 from shared.errors import InputError
@@ -33,22 +33,24 @@ def init(home: Home) -> int:
     overlay = _choose_overlay(home)
     name = _ask("What shall your contact card call you? (may be empty)", "")
     _check_name(name)
-    token = _ask_secret(QUESTION)
-    if token:
-        keep_token(home, token)
+    wanted = []
+    for messenger in MESSENGERS:
+        if answer := _ask_secret(messenger.setup.QUESTION):
+            messenger.setup.keep(home, answer)
+            wanted.append(messenger)
     text = TEMPLATE.format(name=json.dumps(name, ensure_ascii=False), overlay=json.dumps(overlay))
-    text += SECTION if token else ""
+    text += "".join(messenger.setup.SECTION for messenger in wanted)
     parse(text, home.own_config)
     write_new_file(home.own_config, text.encode())
     home.load_sealing_key()
-    if token:
+    if wanted:
         _say(
-            f"Wrote {home.own_config}, and the token beside it",
+            f"Wrote {home.own_config}, and the secrets beside it",
             "",
             "Next:",
             "  copybara doctor         checks that calls can be made",
             "  copybara run            starts",
-            f"Then send your bot this, which makes you its owner:  /start {claim_code(home)}",
+            *(messenger.setup.next_step(home) for messenger in wanted),
         )
         return 0
     _say(

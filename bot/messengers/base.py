@@ -36,6 +36,9 @@ class Identity:
     bot: str | None = None
     "A bot's user name, without @."
 
+    bot_id: int | None = None
+    "Its numeric id. Ids are who somebody is; a name may be another's tomorrow."
+
     shown: str = ""
     "What the messenger calls them, for people to read; anybody can choose anything."
 
@@ -175,8 +178,21 @@ class HandsetPage(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What differs between messengers, for those who don't know which it is."""
+
+    at_terminal: bool
+    "Whether its owner sits at the terminal of this program, and may have no page open."
+
+
 class Messenger(Protocol):
-    """One way to read and write messages. Implementations live in bot/messengers/."""
+    """One way to read and write messages: a folder or a file here, and an entry in registry.py.
+
+    docs/adding-a-messenger.md leads through it.
+    """
+
+    capabilities: Capabilities
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Write what is posted for the length of the block."""

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from bot.messengers.base import MAX_MESSAGE, HandsetPage, IncomingMessage, Listener, Post
+from bot.messengers.base import MAX_MESSAGE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
 from bot.texts.chat import shown, with_commands
 from bot.texts.kinds import STATES, Kind
 from peer.calls.line import Line
@@ -43,6 +43,8 @@ class Console:
     Plain: what is typed is the owner's, and posts are printed for people. JSON: one object a line each way, and lines
     may be from anybody, so that a script can carry a chat of two between two consoles.
     """
+
+    capabilities = Capabilities(at_terminal=True)
 
     def __init__(self, *, as_json: bool, source: int | None = None, sink: int | None = None) -> None:
         self._as_json = as_json

@@ -101,17 +101,27 @@ class Journal:
 
     # What goes out.
 
-    def next_outgoing(self) -> Kept | None:
-        """The oldest message that isn't sent."""
+    def outgoing(self, after: int = 0) -> list[Kept]:
+        """The messages that aren't sent and have a number above `after`, in their order."""
         rows = self._store.rows(
-            "SELECT id, value, call FROM outbox WHERE messenger = ? ORDER BY id LIMIT 1", self._messenger
+            "SELECT id, value, call FROM outbox WHERE messenger = ? AND id > ? ORDER BY id", self._messenger, after
         )
-        return Kept(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
+        return [Kept(number, bytes(value), call) for number, value, call in rows]
 
-    def sent(self, number: int, *, instead: Iterable[tuple[str | None, bytes]] = ()) -> None:
-        """A message was sent, or never can be; `instead` are messages in its place."""
+    def sent(
+        self,
+        numbers: Iterable[int],
+        *,
+        instead: Iterable[tuple[str | None, bytes]] = (),
+        facts: dict[str, bytes] | None = None,
+    ) -> None:
+        """Messages were sent, or never can be; `instead` are messages in their place."""
         with self._store.transaction() as database:
-            database.execute("DELETE FROM outbox WHERE id = ?", (number,))
+            database.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
+            database.executemany(
+                "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
+                [(self._messenger, name, value) for name, value in (facts or {}).items()],
+            )
             database.executemany(
                 "INSERT INTO outbox (messenger, call, value) VALUES (?, ?, ?)",
                 [(self._messenger, call, value) for call, value in instead],

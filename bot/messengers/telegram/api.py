@@ -18,21 +18,21 @@ from telegram import (
     InlineKeyboardMarkup,
     InlineQueryResultArticle,
     InlineQueryResultsButton,
+    InputFile,
     InputTextMessageContent,
     LinkPreviewOptions,
     ReplyParameters,
 )
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
-from telegram.request import HTTPXRequest
 
 from bot.messengers.telegram.buttons import Rows
-from bot.messengers.telegram.intake import Own
+from bot.messengers.telegram.clock import Clock
+from bot.messengers.telegram.http import Http, NotTelegram
 from bot.messengers.telegram.limits import (
     ALLOWED_UPDATES,
     ANSWER_SECONDS,
     CALLBACK_ANSWER_CHARACTERS,
-    CONNECT_SECONDS,
     FILE_BYTES,
     FILE_SECONDS,
     INLINE_BUTTON_CHARACTERS,
@@ -41,6 +41,7 @@ from bot.messengers.telegram.limits import (
 )
 from bot.messengers.telegram.outgoing import Outgoing
 from bot.messengers.telegram.token import Token
+from bot.messengers.telegram.update_reader import Own
 
 COMMANDS = (
     ("call", "call a contact: /call anna, or /call anna audio"),
@@ -61,10 +62,11 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 class Api:
     """One bot."""
 
-    def __init__(self, token: Token, base_url: str) -> None:
+    def __init__(self, token: Token, base_url: str, clock: Clock) -> None:
+        """`clock` hears what time it is at Telegram's."""
         # Two pools, so that a long poll is in nobody's way. The library's own start is left out: it fails offline,
         # and puts the token into the error.
-        self._requests = (_request(8), _request(1))
+        self._requests = (Http(8, clock), Http(1, clock))
         self._bot, self._polling = (
             Bot(token.reveal(), base_url=f"{base_url.rstrip('/')}/bot", request=each, get_updates_request=each)
             for each in self._requests
@@ -91,10 +93,10 @@ class Api:
 
         Not Bot.get_updates, which drops the whole batch for one update that it can't read.
         """
-        # "All methods in the Bot API are case-insensitive", and by this name the library has no objection.
-        found: list[dict[str, Any]] = await self._polling.do_api_request(
+        found = await _call(
+            self._polling,
             "getupdates",
-            api_kwargs={
+            {
                 "offset": offset,
                 "limit": UPDATES_AT_ONCE,
                 "timeout": POLL_SECONDS if wait else 0,
@@ -102,56 +104,85 @@ class Api:
             },
             read_timeout=POLL_SECONDS + ANSWER_SECONDS,
         )
+        if not isinstance(found, list) or not all(
+            isinstance(each, dict) and isinstance(each.get("update_id"), int) for each in found
+        ):
+            raise NotTelegram("updates that aren't any")
         return found
 
     async def send(self, message: Outgoing, owner: int) -> int:
         """Write a message, and return its number (0 for an answer to a guest query)."""
         if message.guest:
-            await self._bot.answer_guest_query(message.guest, _article("call", "Call", message.text))
+            article = _article("call", "Call", message.text)
+            await _call(self._bot, "answerguestquery", {"guest_query_id": message.guest, "result": article})
             return 0
         if message.file:
             return await self._send_file(message, owner)
-        sent = await self._bot.send_message(
-            message.chat or owner,
-            message.text,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=_NO_PREVIEW,
-            reply_markup=_keyboard(message.rows),
-            business_connection_id=message.business or None,
-            reply_parameters=ReplyParameters(message.reply_to, allow_sending_without_reply=True)
-            if message.reply_to
-            else None,
+        reply = ReplyParameters(message.reply_to, allow_sending_without_reply=True) if message.reply_to else None
+        return await self._message(
+            "sendmessage",
+            {
+                "chat_id": message.chat or owner,
+                "text": message.text,
+                "parse_mode": ParseMode.HTML,
+                "link_preview_options": _NO_PREVIEW,
+                "reply_markup": _keyboard(message.rows),
+                "business_connection_id": message.business or None,
+                "reply_parameters": reply,
+            },
         )
-        return sent.message_id
 
     async def _send_file(self, message: Outgoing, owner: int) -> int:
-        content = await asyncio.to_thread(_content, Path(message.file))
+        path = Path(message.file)
+        content = await asyncio.to_thread(_content, path)
         if content is None:
             raise BadRequest("the file is gone, or too big for Telegram")
-        sent = await self._bot.send_document(
-            message.chat or owner,
-            content,
-            filename=Path(message.file).name,
-            caption=message.text,
-            parse_mode=ParseMode.HTML,
+        return await self._message(
+            "senddocument",
+            {
+                "chat_id": message.chat or owner,
+                "document": InputFile(content, filename=path.name),
+                "caption": message.text,
+                "parse_mode": ParseMode.HTML,
+            },
             write_timeout=FILE_SECONDS,
         )
-        return sent.message_id
+
+    async def _message(self, method: str, what: dict[str, Any], **limits: Any) -> int:
+        """Send something, and return the number of the message.
+
+        Not Bot.send_message: Telegram has taken the message, whether the library can read what it says of it or not.
+        """
+        sent = await _call(self._bot, method, what, **limits)
+        number = sent.get("message_id") if isinstance(sent, dict) else None
+        if not isinstance(number, int):
+            raise NotTelegram("a message without a number")
+        return number
 
     async def edit(self, owner: int, number: int, text: str, rows: Rows) -> None:
         """Bring a message of the owner's chat up to date. Telling it the same again is no error."""
         try:
-            await self._bot.edit_message_text(
-                text,
-                chat_id=owner,
-                message_id=number,
-                parse_mode=ParseMode.HTML,
-                link_preview_options=_NO_PREVIEW,
-                reply_markup=_keyboard(rows),
+            await _call(
+                self._bot,
+                "editmessagetext",
+                {
+                    "chat_id": owner,
+                    "message_id": number,
+                    "text": text,
+                    "parse_mode": ParseMode.HTML,
+                    "link_preview_options": _NO_PREVIEW,
+                    "reply_markup": _keyboard(rows),
+                },
             )
         except BadRequest as error:
             if "not modified" not in error.message:
                 raise
+
+    async def user_name(self, user: int) -> str:
+        """What a user's name is now, without @; empty if they have none."""
+        chat = await _call(self._bot, "getchat", {"chat_id": user})
+        name = chat.get("username") if isinstance(chat, dict) else None
+        return name if isinstance(name, str) else ""
 
     async def answer_tap(self, query: str, text: str, *, alert: bool = False) -> None:
         """Say a word to whoever has tapped a button."""
@@ -179,14 +210,11 @@ class Api:
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
 
 
-def _request(connections: int) -> HTTPXRequest:
-    return HTTPXRequest(
-        connection_pool_size=connections,
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=ANSWER_SECONDS,
-        write_timeout=ANSWER_SECONDS,
-        pool_timeout=ANSWER_SECONDS,
-    )
+async def _call(bot: Bot, method: str, what: dict[str, Any], **limits: Any) -> Any:
+    """Make a request, and return its result as Telegram wrote it."""
+    # "All methods in the Bot API are case-insensitive", and by its small name the library has no objection.
+    said = {name: value for name, value in what.items() if value is not None}
+    return await bot.do_api_request(method, api_kwargs=said, **limits)
 
 
 def _content(path: Path) -> bytes | None:

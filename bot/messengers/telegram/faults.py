@@ -4,10 +4,11 @@
 what happened                         what is done
 ===================================== ============================================================
 no network, 5xx, a timeout            the same again, after 0.5 s, then twice as long, up to 30 s
+an answer that isn't Telegram's       the same (see http.py): it says nothing of the request
 429                                   the same again, after `retry_after` seconds
-400, 403                              never again: the message goes its other way, or nowhere
+400, 403                              never again: the message goes its other way, or is set aside
 409                                   another program reads our updates: said plainly, tried later
-401, 404                              the token is revoked: said plainly, nothing is tried any more
+401, 404                              the token may be revoked: getMe is asked until that is sure
 ===================================== ============================================================
 
 A timeout leaves open whether Telegram has taken a message. Its Bot API has no way to say "the same one again", so it is
@@ -22,7 +23,12 @@ from dataclasses import dataclass
 
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 
-from bot.messengers.telegram.limits import CONFLICT_SECONDS, FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
+from bot.messengers.telegram.limits import (
+    CONFLICT_SECONDS,
+    FIRST_RETRY_SECONDS,
+    LAST_RETRY_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
+)
 
 # The library's own switch for the type that `retry_after` will have in its next version; without it, it warns.
 os.environ.setdefault("PTB_TIMEDELTA", "1")
@@ -35,7 +41,8 @@ class Fault(enum.Enum):
     TOO_FAST = enum.auto()
     REFUSED = enum.auto()
     CONFLICT = enum.auto()
-    REVOKED = enum.auto()
+    TOKEN = enum.auto()
+    "Telegram says that it doesn't know the token, or the method."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +55,18 @@ class Verdict:
 
 def judge(error: TelegramError, failures: int) -> Verdict:
     """What to do about an error; `failures` are those in a row before it."""
+    backoff = min(FIRST_RETRY_SECONDS * 2 ** min(failures, 16), LAST_RETRY_SECONDS)
     match error:
         case RetryAfter():
             wait = error.retry_after
             seconds = wait if isinstance(wait, int) else wait.total_seconds()
-            return Verdict(Fault.TOO_FAST, float(seconds))
+            return Verdict(Fault.TOO_FAST, min(max(float(seconds), 0.0), LONGEST_RETRY_AFTER_SECONDS))
         case InvalidToken():
-            return Verdict(Fault.REVOKED)
+            return Verdict(Fault.TOKEN, backoff)
         case Conflict():
             return Verdict(Fault.CONFLICT, CONFLICT_SECONDS)
         case BadRequest() | Forbidden():  # BadRequest is a NetworkError to the library
             return Verdict(Fault.REFUSED)
         case NetworkError():
-            return Verdict(Fault.UNREACHABLE, min(FIRST_RETRY_SECONDS * 2**failures, LAST_RETRY_SECONDS))
+            return Verdict(Fault.UNREACHABLE, backoff)
     return Verdict(Fault.REFUSED)

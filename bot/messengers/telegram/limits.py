@@ -37,7 +37,16 @@ UPDATE_IDS_RESTART_SECONDS = 6 * 24 * 3600
 offset is sent, for a new number may be smaller than the last one."""
 
 MESSAGES_PER_CHAT_SECONDS = 1.0
-"core.telegram.org/bots/faq#my-bot-is-hitting-limits: avoid sending more than one message per second in a chat."
+"core.telegram.org/bots/faq#my-bot-is-hitting-limits: avoid sending more than one message per second in a chat …"
+
+MESSAGES_AT_ONCE = 20
+"… but short bursts may go over that. The FAQ gives no number; 429 says when it was too many."
+
+GROUP_MESSAGES_PER_MINUTE = 20
+"core.telegram.org/bots/faq#my-bot-is-hitting-limits: not more than 20 messages per minute to the same group."
+
+MESSAGES_PER_SECOND = 30
+"The same page: not more than about 30 messages per second in all."
 
 ALLOWED_UPDATES = (
     "message",
@@ -68,6 +77,18 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 CONFLICT_SECONDS = 10.0
 "How long to leave the updates to the other program that reads them."
 
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+"The longest that a 429 is believed."
+
+TOKEN_REFUSALS = 3
+"How often getMe must be refused in a row before the token counts as revoked."
+
+TOKEN_LAST_RETRY_SECONDS = 120.0
+"How often a token that counts as revoked is tried again."
+
+ANSWER_BYTES = 32 * 2**20
+"The longest answer that is read: a hundred updates of the longest messages have some 5 MB."
+
 REPEAT_SECONDS = 600.0
 "How often a trouble that lasts is said again."
 
@@ -80,8 +101,14 @@ EDIT_SECONDS = MESSAGES_PER_CHAT_SECONDS
 FLUSH_SECONDS = 0.4
 "How long the end of the program waits for what is still to be written."
 
+START_SECONDS = 5.0
+"How long a start waits until what the last run left is sent, before anything new is acted on."
+
 LINKS_PER_MINUTE = 20
 "Messages with links that are read of one sender, who isn't the owner."
 
-SENDERS_REMEMBERED = 1000
-"Senders who are told apart by the rate limit, and strangers who had their one sentence."
+NEWS_OF_STRANGER, NEWS_SECONDS = 5, 600.0
+"How many messages about one stranger's contact cards the owner gets in so many seconds."
+
+STRANGERS_REMEMBERED = 1000
+"Strangers who had their one sentence."

@@ -1,4 +1,8 @@
-"""The Telegram messenger: updates are stored, acted on and confirmed here, and posts put on their way."""
+"""The Telegram messenger: its parts are made and wired here, and one stored update after the other is acted on.
+
+Telegram ─▶ polling ─▶ inbox (stored) ─▶ here ─▶ assistant
+Telegram ◀─ outbox (stored, a queue a chat) ◀─ compose ◀─ here ◀─ posts
+"""
 
 from __future__ import annotations
 
@@ -8,252 +12,276 @@ import functools
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
-from bot.messengers.base import EVERYWHERE, Act, Action, HandsetPage, IncomingMessage, Listener, Post
-from bot.messengers.telegram import letters, render, texts
+from bot.messengers.base import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
+from bot.messengers.inbox import Inbox, Outcome
+from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.outbox import NotNow, Outbox, Pace, Refused
+from bot.messengers.rate_limit import RateLimit
+from bot.messengers.supervised import supervised
+from bot.messengers.telegram import outgoing, render, texts
 from bot.messengers.telegram.api import Api
+from bot.messengers.telegram.business import BusinessConnections
 from bot.messengers.telegram.buttons import action_for
-from bot.messengers.telegram.claim import claim, code_of, owner_of
-from bot.messengers.telegram.entries import (
+from bot.messengers.telegram.call_messages import CallMessages
+from bot.messengers.telegram.clock import Clock
+from bot.messengers.telegram.compose import compose
+from bot.messengers.telegram.conversations import OWNER, PREFIX, Way, conversation_of
+from bot.messengers.telegram.incoming import (
     Asked,
     Chosen,
     Claimed,
     Connection,
-    Entry,
     Greeted,
     Heard,
     Tapped,
     from_bytes,
-    to_bytes,
 )
-from bot.messengers.telegram.guard import Guard
-from bot.messengers.telegram.intake import Intake, Own, is_about_a_call
-from bot.messengers.telegram.limits import SENDERS_REMEMBERED, UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
-from bot.messengers.telegram.outgoing import Outgoing, Shown
-from bot.messengers.telegram.outgoing import to_bytes as outgoing_to_bytes
-from bot.messengers.telegram.routes import OWNER, PREFIX, Route, Way, route_of
+from bot.messengers.telegram.inline import InlineQueries
+from bot.messengers.telegram.limits import (
+    FLUSH_SECONDS,
+    GROUP_MESSAGES_PER_MINUTE,
+    MESSAGES_AT_ONCE,
+    MESSAGES_PER_CHAT_SECONDS,
+    MESSAGES_PER_SECOND,
+    NEWS_OF_STRANGER,
+    NEWS_SECONDS,
+    START_SECONDS,
+)
+from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.ownership import Ownership
+from bot.messengers.telegram.polling import Polling
+from bot.messengers.telegram.requests import Requests, UnknownMethod
+from bot.messengers.telegram.resume import Unfinished, take_up_calls, unfinished
 from bot.messengers.telegram.token import Token, silence
-from bot.messengers.telegram.writer import Refused, Writer
+from bot.messengers.telegram.update_reader import UpdateReader, is_about_a_call
 from peer.calls.line import Line
-from shared.call.table import State
-from shared.errors import CopybaraError
-from shared.links.tokens import to_text
-from shared.media import Media
-from shared.secrets.handshake import Role
+from shared.errors import CopybaraError, StoreError
 from shared.store.journal import Journal
+
+NOTICES = "notices"
+"The fact that says which notices the owner has had."
+
+CLOCK_SECONDS = 6 * 3600.0
+"How often the owner hears that their clock is off."
+
+FAILURES = "failures"
+"The source of what is said about messages that couldn't be delivered."
 
 logger = logging.getLogger(__name__)
 
-UNFINISHED = "unfinished:"
-"What the names of facts begin with that are commands whose name is being looked up."
-
-AT_ONCE = 20
-"Updates that are read before other tasks, such as the media's, get their turn."
-
-
 _Result = TypeVar("_Result")
-_Request = Callable[[], Awaitable[object]]
-
-
-class _Came(msgspec.Struct):
-    """What comes of acting on entries, until it is stored with the mark that they are done."""
-
-    outgoing: list[tuple[str | None, bytes]] = []
-    shown: set[str] = set()
-    missed: list[bytes] = []
-    facts: dict[str, bytes] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.outgoing or self.shown or self.missed or self.facts)
 
 
 class Telegram:
     """One bot and its owner."""
 
-    def __init__(self, token: Token, base_url: str, journal: Journal, *, lifetime: int) -> None:
-        """`lifetime` is that of links, in seconds; a call that the owner wanted longer ago isn't made any more."""
+    capabilities = Capabilities(at_terminal=False)
+
+    def __init__(
+        self, token: Token, base_url: str, journal: Journal, write: Write, *, name: str, lifetime: int
+    ) -> None:
+        """`journal` is for reading, `write` for writing; `name` is the messenger's there.
+
+        `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more.
+        """
         silence(token)
         self._journal = journal
-        self._api = Api(token, base_url)
-        self._writer = Writer(self._api, journal, _say)
-        self._guard = Guard()
         self._lifetime = lifetime
-        self._intake: Intake | None = None
-        self._came: _Came | None = None
+        self._clock = Clock()
+        self._api = Api(token, base_url, self._clock)
+        self._writer = JournalWriter(name, write, self._disk_troubled)
+        self._requests = Requests(self._api, _say, self._back)
+        self._ownership = Ownership(journal, self._writer)
+        self._outbox: Outbox[Outgoing] = Outbox(
+            journal,
+            self._writer,
+            read=outgoing.outgoing_from,
+            to_bytes=outgoing.to_bytes,
+            send=self._send,
+            pace=_pace,
+            lost=self._not_delivered,
+        )
+        self._calls = CallMessages(
+            self._api,
+            self._requests,
+            self._outbox,
+            journal,
+            self._writer,
+            owner=lambda: self._ownership.owner,
+        )
+        self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
+        self._business = BusinessConnections(self._api, self._requests, journal, self._writer)
+        self._inline = InlineQueries(self._api)
+        self._unfinished = Unfinished(self._writer)
+        self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
+        self._many_cards = RateLimit(1, seconds=NEWS_SECONDS)
+        self._reader: UpdateReader | None = None
         self._listener: Listener | None = None
+        self._page_known = asyncio.Event()
         self._has_page = False
-        self._prepared: Line | None = None
-        self._preparing = asyncio.Lock()
-        self._results: dict[str, str] = {}
-        "The link of a prepared call as HTML, by the call's id."
+        self._notices: list[str] = []
+        self._hearing: Heard | None = None
+        "The message that is acted on."
+        self._clock_told = float("-inf")
+        self._group: asyncio.TaskGroup | None = None
+        self._aside: set[asyncio.Task[None]] = set()
 
-    # What the assistant sees.
+    # What the program and the assistant see.
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is posted for the length of the block."""
-        async with self._writer.running():
-            yield
+        """Write what is posted for the length of the block, and a little longer if something is left."""
+        async with self._api.open(), asyncio.TaskGroup() as self._group:
+            parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+                ("Telegram's journal", self._writer.run),
+                ("Telegram's outbox", self._outbox.run),
+                ("Bringing messages up to date", self._calls.refresh),
+            )
+            tasks = [self._group.create_task(supervised(what, run, _say)) for what, run in parts]
+            try:
+                yield
+            finally:
+                self._page_known.set()
+                self._calls.no_later()
+                await self._writer.flush(FLUSH_SECONDS)
+                await self._outbox.flush(FLUSH_SECONDS)
+                await self._writer.flush(FLUSH_SECONDS)
+                for task in (*tasks, *self._aside):
+                    task.cancel()
+
+    async def run(self, listener: Listener) -> None:
+        """Let every message be heard, as long as the program runs."""
+        await supervised("Reading Telegram", functools.partial(self._run, listener), self._tell)
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
-        """Nothing to say before Telegram has told who we are."""
+        """Calls can be made. The owner hears of a notice once, until there are others."""
         self._has_page = handset is not None
-        self._writer.ready(handset)
+        self._calls.page_is(handset)
+        self._page_known.set()
+        self._notices = notices
+        if handset is not None:
+            # The address holds the key, and what isn't a terminal may be read by others: the service's journal.
+            _say(f"Handset: {handset.address}" if sys.stderr.isatty() else texts.WHERE_THE_PAGE_IS)
 
     def handles(self, chat: str) -> bool:
         """Whether that conversation is in Telegram."""
         return chat == EVERYWHERE or chat.startswith(PREFIX)
 
     def post(self, post: Post) -> None:
-        """Put a message on its way; it is stored when this returns, or together with what it answers."""
+        """Put a message on its way; it is stored soon, or together with what it answers."""
         line = post.line
         call = line.id if line is not None else post.call or ""
-        with self._collecting() as came:
+        with self._inbox.collecting() as outcome:
             if post.missed is not None:
-                came.missed.append(post.text.encode())
-            elif post.live and call and (line is not None or call in self._writer.shown):
-                self._show(call, post, came)
-            elif self._is_result(post):
-                assert post.token is not None
-                self._results.setdefault(call, render.for_the_chat(post))
-            elif (letter := letters.letter(post)) is not None:
-                if letter.business and not self._may_reply(letter.business):
-                    letter = letter.instead[0]
-                came.outgoing.append((call or None, outgoing_to_bytes(letter)))
+                outcome.missed.append(post.text.encode())
+            elif post.live and call and (line is not None or call in self._calls.shown):
+                self._calls.show(call, post)
+                outcome.shown.add(call)
+            elif not self._inline.takes(post):
+                self._put_post(post, call, outcome)
 
     def call_changed(self, line: Line) -> None:
         """Bring the call's message up to date."""
-        prepared = self._prepared
-        if prepared is not None and line is not prepared and line.engaged and self._listener is not None:
-            self._listener.discard(prepared)
-        shown = self._writer.shown.get(line.id)
+        if self._listener is not None:
+            self._inline.gives_way_to(line, self._listener)
+        shown = self._calls.shown.get(line.id)
         if shown is None:
             return
-        with self._collecting() as came:
+        with self._inbox.collecting() as outcome:
             if shown.state != line.call.state:
                 shown.state, shown.media = line.call.state, line.media.words
-                came.shown.add(line.id)
-            self._writer.touch(line.id)
+                outcome.shown.add(line.id)
+        self._calls.touch(line.id)
 
-    async def run(self, listener: Listener) -> None:
-        """Read and act on updates until this is cancelled."""
+    # Reading.
+
+    async def _run(self, listener: Listener) -> None:
         self._listener = listener
-        own = await self._attempt_forever(self._api.me)
-        self._introduce(own)
-        await self._resume(listener)
-        offset, fetched = None, time.monotonic()
-        await self._act_on_waiting(listener, again=True)
-        behind = True  # Telegram may have kept more for us than we have seen; no time is spent on waiting then
+        own = await self._until_answered(self._api.me)
+        self._reader = UpdateReader(own, self._ownership.owner)
+        _say(texts.listening(own.name))
+        if unclaimed := await self._ownership.introduced(own.name):
+            _say(unclaimed)
+        else:
+            self._show_commands()
+        await take_up_calls(self._calls, self._inbox, self._outbox, self._writer, listener)
+        self._outbox.take_up()
+        for entry in await unfinished(self._journal, self._writer):
+            with self._inbox.collecting(keep=True) as outcome:
+                await self._hear(entry, outcome, again=True)
+            await self._inbox.done([], outcome)
+        await self._tell_notices()
+        await self._outbox.flush(START_SECONDS)
+        await self._inbox.act_on_waiting(self._act, again=True)
+        polling = Polling(self._api, self._requests, self._inbox, self._reader, self._clock)
         while True:
-            if time.monotonic() - fetched > UPDATE_IDS_RESTART_SECONDS:
-                offset = None
-            updates = await self._attempt_forever(functools.partial(self._api.updates, offset, wait=not behind))
-            if updates:
-                fetched = time.monotonic()
-                offset = max(update["update_id"] for update in updates) + 1
-                await self._store(updates)
-            await self._act_on_waiting(listener)
-            behind = len(updates) == UPDATES_AT_ONCE
-            if not behind:
-                self._tell_missed()
+            await polling.fetch()
+            self._tell_of_clock()
+            await self._inbox.act_on_waiting(self._act)
+            if not polling.is_behind:
+                await self._tell_missed()
 
-    # Updates.
-
-    async def _store(self, updates: list[dict[str, Any]]) -> None:
-        assert self._intake is not None
-        entries = []
-        for count, update in enumerate(updates, 1):
-            try:
-                entry = self._intake.read(update)
-            except Exception as error:
-                # Something that a later Bot API has brought. The others of its batch are not lost for it.
-                logger.info("An update couldn't be read: %s", type(error).__name__)
-                continue
-            if entry is not None:
-                entries.append((update["update_id"], to_bytes(entry)))
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        if entries:
-            self._journal.store(entries, int(time.time()))
-
-    async def _act_on_waiting(self, listener: Listener, *, again: bool = False) -> None:
-        """Act on what is stored, in its order; `again`: the first may have been begun by a program that was killed."""
-        without_trace: list[int] = []
-        for kept in self._journal.waiting():
-            with self._collecting(keep=True) as came:
-                after = await self._act(from_bytes(kept.value), listener, came, again=again)
-            again = False
-            if came:
-                self._done([*without_trace, kept.id], came)
-                without_trace.clear()
-            else:
-                without_trace.append(kept.id)
-            if after is not None:
-                self._writer.aside(after)
-            await asyncio.sleep(0)
-        if without_trace:
-            self._done(without_trace, _Came())
-
-    async def _act(self, entry: Entry, listener: Listener, came: _Came, *, again: bool) -> _Request | None:
-        """Act on one entry; returns a request to be made when it is done, if any."""
+    async def _act(self, raw: bytes, again: bool) -> None:
+        """Act on one entry. Raises whatever goes wrong with it."""
+        listener, entry = self._listener, from_bytes(raw)
+        assert listener is not None
         match entry:
             case Heard():
-                await self._hear(entry, listener, came, again=again)
+                with self._inbox.collecting() as outcome:
+                    await self._hear(entry, outcome, again=again)
             case Tapped():
-                return await self._tapped(entry, listener)
+                await self._tapped(entry, listener)
             case Asked():
-                return functools.partial(self._asked, entry, listener)
+                self._beside(functools.partial(self._inline.answer, entry, listener))
             case Chosen():
-                if self._prepared is not None and self._prepared.id == entry.result:
-                    listener.confirm(self._prepared)
-                    self._prepared = None
+                self._inline.chosen(entry, listener)
             case Connection():
-                self._connected(entry)
+                self._tell(await self._business.changed(entry))
             case Claimed():
-                return self._claimed(entry)
+                await self._claimed(entry)
             case Greeted():
-                self._greet(entry.user, texts.STRANGER)
-        return None
+                self._put_text(await self._ownership.greet(entry.user), chat=entry.user)
 
-    async def _hear(self, entry: Heard, listener: Listener, came: _Came, *, again: bool) -> None:
-        route = route_of(entry.chat)
-        if route.way is Way.BUSINESS and not await self._is_mine(route.values[0]):
+    async def _hear(self, entry: Heard, outcome: Outcome, *, again: bool) -> None:
+        listener, place = self._listener, conversation_of(entry.chat)
+        assert listener is not None
+        if place.way is Way.BUSINESS and not await self._business.is_the_owners(place.values[0], self._ownership.owner):
             return
-        if entry.from_owner and is_about_a_call(entry.text) and time.time() > entry.date + self._lifetime:
-            self._put(Outgoing(render.as_html(texts.too_late(entry.text))))
+        if entry.passed_on and not entry.text:
+            self._tell(texts.PASSED_ON)
             return
-        if not entry.from_owner:
-            who = entry.identity
-            sender = f"{who.user} {who.bot}" if who else entry.chat
-            if not self._guard.allows(sender, time.monotonic()):
-                return
+        if entry.from_owner and is_about_a_call(entry.text) and self._age(entry) > self._lifetime:
+            self._tell(texts.too_late(entry.text))
+            return
         before = listener.unfinished()
-        await listener.hear(
-            IncomingMessage(
-                entry.text,
-                sender=entry.identity.shown if entry.identity else "owner",
-                from_owner=entry.from_owner,
-                chat=entry.chat,
-                alone=entry.alone,
-                identity=entry.identity,
-                tell_missed=not entry.from_owner,
-                again=again,
+        self._hearing = entry
+        try:
+            await listener.hear(
+                IncomingMessage(
+                    entry.text,
+                    sender=entry.identity.shown if entry.identity else entry.sender or "owner",
+                    from_owner=entry.from_owner,
+                    chat=entry.chat,
+                    alone=entry.alone,
+                    identity=entry.identity,
+                    tell_missed=not entry.from_owner,
+                    again=again,
+                )
             )
-        )
+        finally:
+            self._hearing = None
         for task in listener.unfinished() - before:
-            # Looking up a name may take longer than the program lives.
-            name = f"{UNFINISHED}{time.time_ns()}"
-            came.facts[name] = to_bytes(entry)
-            task.add_done_callback(functools.partial(self._finished, name))
+            self._unfinished.note(entry, task, outcome.facts)
 
-    def _finished(self, name: str, _: asyncio.Task[Any]) -> None:
-        self._journal.set_facts({name: None})
+    def _age(self, entry: Heard) -> float:
+        return self._clock.age(entry.date, time.time())
 
-    async def _tapped(self, entry: Tapped, listener: Listener) -> _Request:
+    async def _tapped(self, entry: Tapped, listener: Listener) -> None:
         action = action_for(entry.data)
         word, alert = texts.UNKNOWN_BUTTON, True
         if action is not None:
@@ -261,215 +289,166 @@ class Telegram:
                 word, alert = await listener.act(action, OWNER.chat), False
             except CopybaraError as error:
                 word = error.sentence
-        return lambda: self._api.answer_tap(entry.query, word, alert=alert)
+        self._beside(lambda: self._api.answer_tap(entry.query, word, alert=alert))
 
-    # Inline mode: what is typed comes letter by letter, and nobody tells for sure whether the result is sent.
-
-    async def _asked(self, entry: Asked, listener: Listener) -> None:
-        """Answer one question; nothing else waits for it, though looking up its name may take a while."""
-        words = entry.text.split()
-        if words and words[0].lower().lstrip("/") == "call":
-            words = words[1:]
-        if not entry.text:
-            await self._api.answer_question(entry.query)
+    async def _claimed(self, entry: Claimed) -> None:
+        if not await self._ownership.claim(entry.code, entry.user):
+            self._put_text(await self._ownership.greet(entry.user), chat=entry.user)
             return
-        if not 1 <= len(words) <= 2:
-            await self._api.answer_question(entry.query, hint="Write: call NAME")
+        assert self._reader is not None
+        self._reader.owner = entry.user
+        self._tell(texts.CLAIMED)
+        self._show_commands()
+        await self._tell_notices()
+
+    def _show_commands(self) -> None:
+        owner = self._ownership.owner
+        if owner is not None:
+            self._beside(lambda: self._api.show_commands(owner, page=self._has_page))
+
+    # What the owner is told that no command asked for.
+
+    async def _tell_notices(self) -> None:
+        kept = msgspec.json.encode(self._notices)
+        if self._ownership.owner is None or self._journal.fact(NOTICES) == kept:
             return
-        try:
-            media = Media.parse(words[1]) if len(words) == 2 else Media.BOTH
-            async with self._preparing:
-                line = await self._prepare(words[0], media, Route(Way.INLINE, (entry.query,)).chat, listener)
-        except CopybaraError as error:
-            await self._api.answer_question(entry.query, hint=error.sentence)
-            return
-        title = f"Call {line.name} ({line.media.words})"
-        html = self._results.get(line.id, "")
-        await self._api.answer_question(entry.query, result=(line.id, title, html) if html else None)
+        with self._inbox.collecting(keep=True) as outcome:
+            outcome.facts[NOTICES] = kept
+            self._tell(texts.notices(self._notices))
+        if not self._inbox.is_collecting:  # else it is stored with what is acted on
+            await self._inbox.done([], outcome)
 
-    async def _prepare(self, whom: str, media: Media, chat: str, listener: Listener) -> Line:
-        before = self._prepared
-        self._prepared = line = await listener.prepare(whom, media, chat, before)
-        if before is not None and before is not line:
-            self._results.pop(before.id, None)
-        return line
+    def _tell_of_clock(self) -> None:
+        now = time.monotonic()
+        if self._clock.is_off and now > self._clock_told + CLOCK_SECONDS:
+            self._clock_told = now
+            _say(texts.clock_is_off(self._clock.ahead))
+            self._tell(texts.clock_is_off(self._clock.ahead))
 
-    # Whose bot this is.
-
-    def _introduce(self, own: Own) -> None:
-        owner = owner_of(self._journal)
-        self._intake = Intake(own, owner)
-        if self._journal.fact("bot") != own.name.encode():
-            self._journal.set_facts({"bot": own.name.encode()})
-        self._journal.forget_done(int(time.time()))
-        _say(texts.listening(own.name))
-        if owner is None:
-            _say(texts.unclaimed(own.name, code_of(self._journal)))
-        else:
-            self._writer.aside(lambda: self._api.show_commands(owner, page=self._has_page))
-
-    def _claimed(self, entry: Claimed) -> _Request | None:
-        assert self._intake is not None
-        if not claim(self._journal, entry.code, entry.user) and owner_of(self._journal) != entry.user:
-            self._greet(entry.user, texts.NOT_CLAIMED if self._intake.owner is None else texts.STRANGER)
-            return None
-        self._intake.owner = entry.user
-        self._put(Outgoing(render.as_html(texts.CLAIMED)))
-        return lambda: self._api.show_commands(entry.user, page=self._has_page)
-
-    def _greet(self, user: int, sentence: str) -> None:
-        """Say one sentence to a stranger, and never another."""
-        kept = self._journal.fact("greeted")
-        greeted: list[int] = msgspec.json.decode(kept) if kept else []
-        if user in greeted:
-            return
-        greeted = [*greeted, user][-SENDERS_REMEMBERED:]
-        self._journal.set_facts({"greeted": msgspec.json.encode(greeted)})
-        self._put(Outgoing(render.as_html(sentence), chat=user))
-
-    # The connection to the owner's account.
-
-    def _connected(self, entry: Connection) -> None:
-        known = self._journal.fact(_connection(entry.id)) is not None
-        self._journal.set_facts({_connection(entry.id): to_bytes(entry)})
-        if not entry.enabled:
-            words = texts.DISCONNECTED
-        else:
-            words = texts.CONNECTED if entry.can_reply else texts.CONNECTED_SILENTLY
-        if not known or not entry.enabled:
-            self._put(Outgoing(render.as_html(words)))
-
-    async def _is_mine(self, number: str) -> bool:
-        """Whether a connection is to the owner's account, and is on."""
-        fact = self._journal.fact(_connection(number))
-        if fact is None:
-            try:
-                found = await self._writer.attempt(lambda: self._api.connection(number))
-            except Refused:
-                return False
-            assert self._intake is not None
-            if found.user.id != self._intake.owner:
-                return False
-            can_reply = found.rights is not None and bool(found.rights.can_reply)
-            fact = to_bytes(Connection(found.id, found.is_enabled, can_reply))
-            self._journal.set_facts({_connection(number): fact})
-        entry = from_bytes(fact)
-        return isinstance(entry, Connection) and entry.enabled
-
-    def _may_reply(self, number: str) -> bool:
-        fact = self._journal.fact(_connection(number))
-        entry = from_bytes(fact) if fact else None
-        return isinstance(entry, Connection) and entry.enabled and entry.can_reply
-
-    # After a start.
-
-    async def _resume(self, listener: Listener) -> None:
-        """Take up what the last run of the program left: calls that rang ring again, those that were up go on."""
-        for call, shown in list(self._writer.shown.items()):
-            if shown.final or call in self._writer.lines:
-                self._writer.touch(call)
-                continue
-            with self._collecting(keep=True) as came:
-                # What it had to write belongs to a port that is gone.
-                self._journal.take_back(call)
-                waits = shown.role == Role.CALLEE and shown.state in (State.RINGING, State.CONNECTING)
-                if waits and shown.token:
-                    await self._ring_again(call, shown, listener)
-                if call not in self._writer.lines and not shown.final:
-                    shown.text = texts.OVER if waits else texts.INTERRUPTED
-                    shown.acts, shown.final = (), True
-                    came.shown.add(call)
-            self._done([], came)
-            self._writer.touch(call)
-        for name, raw in self._journal.facts(UNFINISHED).items():
-            entry = from_bytes(raw)
-            self._journal.set_facts({name: None})
-            if isinstance(entry, Heard):
-                with self._collecting(keep=True) as came:
-                    await self._hear(entry, listener, came, again=True)
-                self._done([], came)
-
-    async def _ring_again(self, call: str, shown: Shown, listener: Listener) -> None:
-        answered = shown.state == State.CONNECTING and not shown.automatic
-        act = Act.ANSWER_AUDIO if shown.media == Media.AUDIO.words else Act.ANSWER
-        await listener.hear(
-            IncomingMessage(shown.token, "", from_owner=False, chat=shown.chat, tell_missed=True, again=True)
-        )
-        if answered and call in self._writer.lines:
-            with contextlib.suppress(CopybaraError):
-                await listener.act(Action(act, call), OWNER.chat)
-
-    # Posts.
-
-    def _show(self, call: str, post: Post, came: _Came) -> None:
-        """What a call's message shall say."""
-        line = post.line
-        shown = self._writer.shown.setdefault(call, Shown())
-        shown.text, shown.acts = post.text, post.actions
-        if line is None:
-            shown.final = True
-        else:
-            self._writer.lines[call] = line
-            shown.state, shown.role, shown.media = line.call.state, line.call.role, line.media.words
-            shown.automatic, shown.chat = line.automatic, line.chat
-            shown.token = to_text(line.raw) if line.call.role is Role.CALLEE else ""
-            shown.final = line.call.ended
-        if shown.final:
-            shown.token = ""
-        came.shown.add(call)
-        self._writer.touch(call)
-
-    def _is_result(self, post: Post) -> bool:
-        line = post.line
-        return (
-            post.to == "chat"
-            and line is not None
-            and line.provisional
-            and line.connected is None
-            and line.call.state is State.CALLING
-        )
-
-    def _put(self, message: Outgoing) -> None:
-        with self._collecting() as came:
-            came.outgoing.append((None, outgoing_to_bytes(message)))
-
-    def _tell_missed(self) -> None:
+    async def _tell_missed(self) -> None:
         missed = self._journal.missed()
         if missed:
             text = texts.missed_calls([kept.value.decode() for kept in missed])
-            self._journal.tell_missed(missed[-1].id, outgoing_to_bytes(Outgoing(render.as_html(text))))
-            self._writer.wake()
+            message = outgoing.to_bytes(Outgoing(render.as_html(text), written=int(time.time())))
+            await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
+            self._outbox.take_up()
 
-    @contextlib.contextmanager
-    def _collecting(self, *, keep: bool = False) -> Iterator[_Came]:
-        """Collect what is to be stored. What comes while an entry is acted on is stored with it, all else at once."""
-        if self._came is not None:
-            yield self._came
+    def _set_aside(self, why: str) -> None:
+        _say(texts.set_aside(why))
+        self._tell(texts.set_aside(why))
+
+    def _not_delivered(self, message: Outgoing | None, why: str) -> None:
+        text = texts.not_delivered(message.text if message is not None else "?", why)
+        logger.warning("%s", text)
+        if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
+            _say(text)
+            self._put_text(text, source=FAILURES)
+
+    def _disk_troubled(self, error: StoreError | None) -> None:
+        """Tell the owner at once, for nothing that is stored first would leave."""
+        text = texts.can_store() if error is None else texts.cannot_store(error.sentence)
+        _say(text)
+        owner = self._ownership.owner
+        if owner is not None:
+            self._beside(lambda: self._api.send(Outgoing(render.as_html(text)), owner))
+
+    def _tell(self, text: str) -> None:
+        """Say something to the owner."""
+        self._put_text(text)
+
+    # Writing.
+
+    def _put_post(self, post: Post, call: str, outcome: Outcome) -> None:
+        hearing = self._hearing
+        stranger = hearing.sender if hearing is not None else ""
+        about_nobodys_call = post.to == "owner" and post.line is None
+        if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
+            if self._many_cards.allows(stranger, time.monotonic()):
+                self._put_text(texts.MANY_CARDS, source=stranger)
             return
-        self._came = came = _Came()
+        answers = hearing is not None and hearing.from_owner
+        source = stranger if about_nobodys_call else ""
+        message = compose(post, answers=answers, source=source, now=int(time.time()))
+        if message is None:
+            return
+        if message.business and not self._business.may_write(message.business):
+            message = message.instead[0]
+        if self._outbox.has_room(message):
+            outcome.outgoing.append((call or None, outgoing.to_bytes(message)))
+
+    def _put_text(self, text: str, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
+        if not text:
+            return
+        message = Outgoing(render.as_html(text), chat=chat, source=source, written=int(time.time()))
+        if self._outbox.has_room(message):
+            with self._inbox.collecting() as outcome:
+                outcome.outgoing.append((None, outgoing.to_bytes(message)))
+
+    async def _send(self, message: Outgoing, number: int) -> None:
+        """Write one message. Raises Refused, NotNow."""
+        owner = self._ownership.owner
+        if owner is None and not (message.chat or message.guest):
+            return  # nobody is the owner yet, so nobody can be told
+        if message.handset:
+            await self._page_known.wait()
+            rows = self._calls.handset_rows(f"message {number}", lambda: None)
+            message = msgspec.structs.replace(message, rows=(*message.rows, *rows))
+        if message.draft is not None:
+            text, rows = render.with_draft(
+                message.text, message.rows, message.draft, await self._name_of(message.draft)
+            )
+            message = msgspec.structs.replace(message, text=text, rows=rows)
+        ready = message
+        await self._requests.once(lambda: self._api.send(ready, owner or 0))
+
+    async def _name_of(self, draft: outgoing.Draft) -> str:
+        """The user name by which a chat is opened: as it is now, for tomorrow it may be somebody else's."""
+        if draft.user_name or not draft.user:
+            return draft.user_name or draft.kept_name
         try:
-            yield came
-        finally:
-            self._came = None
-        if came and not keep:
-            self._done([], came)
+            return await self._requests.once(lambda: self._api.user_name(draft.user))
+        except UnknownMethod:
+            return draft.kept_name
+        except (Refused, NotNow):
+            return ""
 
-    def _done(self, numbers: list[int], came: _Came) -> None:
-        shown = {call: outgoing_to_bytes(self._writer.shown[call]) for call in came.shown if call in self._writer.shown}
-        self._journal.done(numbers, outgoing=came.outgoing, shown=shown, missed=came.missed, facts=came.facts)
-        if came:
-            self._writer.wake()
+    def _stored(self, outcome: Outcome) -> None:
+        """What came of something is in the journal, and may leave."""
+        self._outbox.take_up()
+        self._calls.stored(outcome.shown)
 
-    async def _attempt_forever(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Make a request that can't be refused for what it asks, until it has an answer."""
+    def _back(self) -> None:
+        """Telegram can be reached again."""
+        self._outbox.hurry()
+
+    def _beside(self, request: Callable[[], Awaitable[object]]) -> None:
+        """Make a small request that nothing depends on, once, beside everything else."""
+
+        async def make() -> None:
+            try:
+                await request()
+            except Exception as error:
+                logger.info("A request failed that nothing depends on: %s", type(error).__name__)
+
+        assert self._group is not None
+        task = self._group.create_task(make())
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _until_answered(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Make a request that can't be refused for what it asks."""
         while True:
             with contextlib.suppress(Refused):
-                return await self._writer.attempt(request)
+                return await self._requests.until_answered(request)
             await asyncio.sleep(1.0)
 
 
-def _connection(number: str) -> str:
-    return f"connection:{number}"
+def _pace(chat: str) -> Pace:
+    """Of a chat; groups have negative numbers (Bot API, Chat)."""
+    if chat.startswith("-"):
+        each = 60.0 / GROUP_MESSAGES_PER_MINUTE
+        return Pace(MESSAGES_PER_SECOND, GROUP_MESSAGES_PER_MINUTE, each, urgent_too=True)
+    return Pace(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE, MESSAGES_PER_CHAT_SECONDS, urgent_too=False)
 
 
 def _say(text: str) -> None:

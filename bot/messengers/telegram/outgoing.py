@@ -5,10 +5,37 @@ from __future__ import annotations
 import msgspec
 
 from bot.messengers.base import Act
+from bot.messengers.outbox import Priority
+from bot.messengers.telegram import texts
 from bot.messengers.telegram.buttons import Rows
+from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
+
+ROOM_FOR_A_WORD = 200
+"Characters of a message that are kept free for a word about those that were left out."
 
 TO_OWNER = 0
 "As a chat: the owner's private chat with the bot, whoever that is when it is sent."
+
+
+OWNERS_QUEUE = "owner"
+"The queue of the owner's private chat with the bot."
+
+
+class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A button that opens a chat with a text written and not sent. Whose chat is looked up when the message is sent."""
+
+    text: str
+    name: str = ""
+    "Whom it is for, as the owner calls them."
+
+    user: int = 0
+    "Their numeric id, if it is known."
+
+    user_name: str = ""
+    "Their user name, where the message that it answers has just shown it."
+
+    kept_name: str = ""
+    "The one in the contact book."
 
 
 class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,8 +61,47 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
     file: str = ""
     "A file that goes along; then `text` stands under it."
 
+    draft: Draft | None = None
+    "A button for sending a link on."
+
     instead: tuple[Outgoing, ...] = ()
     "What is written if Telegram doesn't take it."
+
+    urgency: Priority = Priority.NEWS
+    source: str = ""
+    "The call or the stranger that caused it."
+
+    written: int = 0
+    "Unix seconds."
+
+    @property
+    def queue(self) -> str:
+        """Telegram's limits hold for each chat; a guest query is answered once, in a place of its own."""
+        if self.guest:
+            return f"guest {self.guest}"
+        return str(self.chat) if self.chat != TO_OWNER else OWNERS_QUEUE
+
+    @property
+    def other_ways(self) -> tuple[Outgoing, ...]:
+        """What is written instead."""
+        return self.instead
+
+    def joined(self, other: Outgoing) -> Outgoing | None:
+        """Plain text of one source can stand in one message."""
+        text = f"{self.text}\n{other.text}"
+        if not (self._is_plain and other._is_plain) or len(text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
+            return None
+        return msgspec.structs.replace(self, text=text)
+
+    def others_left_out(self, count: int) -> Outgoing:
+        """With a word about those that were too many."""
+        if self.file or len(self.text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
+            return self
+        return msgspec.structs.replace(self, text=f"{self.text}\n{texts.left_out(count)}")
+
+    @property
+    def _is_plain(self) -> bool:
+        return not (self.rows or self.handset or self.business or self.guest or self.file or self.draft or self.instead)
 
 
 class Shown(msgspec.Struct, omit_defaults=True):
@@ -70,10 +136,13 @@ def to_bytes(value: Outgoing | Shown) -> bytes:
 
 
 def outgoing_from(raw: bytes) -> Outgoing:
-    """Back from there."""
+    """Back from there. Raises msgspec.MsgspecError for what another version has written."""
     return _outgoing.decode(raw)
 
 
-def shown_from(raw: bytes) -> Shown:
-    """Back from there."""
-    return _shown.decode(raw)
+def shown_from(raw: bytes) -> Shown | None:
+    """Back from there; None for what another version has written."""
+    try:
+        return _shown.decode(raw)
+    except msgspec.MsgspecError:
+        return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.home import Home
+from bot.messengers.owner_code import code_of, owner_of
 from bot.messengers.telegram import NAME
-from bot.messengers.telegram.claim import code_of, owner_of
 from bot.messengers.telegram.token import FORMAT, read_token
 from shared.config.schema import Config
 from shared.errors import InputError
@@ -21,18 +21,19 @@ token = "file"
 "What the configuration gets when there is a token."
 
 
-def keep_token(home: Home, text: str) -> None:
+def keep(home: Home, answer: str) -> None:
     """Write the token to its file in the home, mode 0600. Raises InputError for what is no token."""
-    if not FORMAT.fullmatch(text):
+    if not FORMAT.fullmatch(answer):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
     with locked_folder(home.folder):
-        write_new_file(home.folder / "telegram.token", f"{text}\n".encode())
+        write_new_file(home.folder / "telegram.token", f"{answer}\n".encode())
 
 
-def claim_code(home: Home) -> str:
+def next_step(home: Home) -> str:
     """The code by which the owner makes the bot theirs."""
     with Store(home.database) as store:
-        return code_of(Journal(store, NAME))
+        code = code_of(Journal(store, NAME))
+    return f"Then send your bot this, which makes you its owner:  /start {code}"
 
 
 def look(home: Home, config: Config) -> str:

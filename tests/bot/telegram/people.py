@@ -113,7 +113,7 @@ class Person(DemoNode):
         self.process.send_signal(signal.SIGKILL)
         await self.stop()
 
-    async def until(self, wanted: Any, seconds: float = 20.0) -> Said:
+    async def until(self, wanted: Any, seconds: float = 60.0) -> Said:
         try:
             return await super().until(wanted, seconds)
         except DemoFailed as failed:
@@ -123,7 +123,7 @@ class Person(DemoNode):
 
     async def complains(self, words: str) -> None:
         """Wait until something stands on its stderr. Between the looks the program answers a harmless command."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while words not in self.errors:
                 self.write("/contact show nobody")
                 await self.posted("owner", "nobody")

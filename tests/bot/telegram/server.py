@@ -204,6 +204,15 @@ class Server:
         )
         return {"inline_message_id": what["guest_query_id"]}
 
+    async def _on_getchat(self, bot: BotAccount, what: Answer) -> Any:
+        # Bot API, getChat; a user whom the bot has never met is "chat not found".
+        account = self.world.accounts.get(int(what["chat_id"]))
+        if account is None or (account.id not in bot.started_by and account.id not in bot.met):
+            raise BadRequest("chat not found")
+        return {"id": account.id, "type": "private", "first_name": account.name, "accent_color_id": 0} | (
+            {"username": account.username} if account.username else {}
+        )
+
     async def _on_getbusinessconnection(self, bot: BotAccount, what: Answer) -> Any:
         connection = self.world.connections.get(what["business_connection_id"])
         if connection is None or connection.bot is not bot:

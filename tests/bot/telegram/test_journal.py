@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.store import Store
-from shared.store.journal import KEPT_SECONDS, Journal
+from shared.store.journal import KEPT_SECONDS, Journal, Kept
 
 
 @pytest.fixture
@@ -43,13 +43,12 @@ def test_done_numbers_are_forgotten_when_nobody_repeats_them_any_more(journal: J
 def test_what_comes_of_an_entry_is_stored_with_the_mark_that_it_is_done(journal: Journal) -> None:
     journal.store([(1, b"one")], 100)
     journal.done([1], outgoing=[("c", b"hello")], shown={"c": b"rings"}, missed=[b"anna"])
-    kept = journal.next_outgoing()
-    assert kept is not None
+    (kept,) = journal.outgoing()
     assert (kept.value, kept.call) == (b"hello", "c")
     assert journal.shown() == {"c": b"rings"}
     journal.tell_missed(journal.missed()[-1].id, b"you missed anna")
     assert journal.missed() == []
-    journal.sent(kept.id, instead=[(None, b"another way")])
+    journal.sent([kept.id], instead=[(None, b"another way")])
     assert [message.value for message in _all(journal)] == [b"you missed anna", b"another way"]
 
 
@@ -70,9 +69,7 @@ def test_messengers_share_nothing(tmp_path: Path) -> None:
         assert one.fact("owner") is None
 
 
-def _all(journal: Journal) -> list[object]:
-    found = []
-    while (kept := journal.next_outgoing()) is not None:
-        found.append(kept)
-        journal.sent(kept.id)
+def _all(journal: Journal) -> list[Kept]:
+    found = journal.outgoing()
+    journal.sent([kept.id for kept in found])
     return found

@@ -14,12 +14,13 @@ from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, Networ
 
 from bot.home import Home
 from bot.messengers.base import Act, Action, Post
-from bot.messengers.telegram import letters, limits, render
+from bot.messengers.owner_code import claim, code_of, owner_of
+from bot.messengers.rate_limit import RateLimit
+from bot.messengers.telegram import limits, render
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
-from bot.messengers.telegram.claim import claim, code_of, owner_of
+from bot.messengers.telegram.compose import compose
+from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
 from bot.messengers.telegram.faults import Fault, judge
-from bot.messengers.telegram.guard import Guard
-from bot.messengers.telegram.routes import Route, Way, route_of
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
 from bot.texts.kinds import Kind as SentenceKind
 from bot.texts.kinds import Sentence
@@ -68,10 +69,12 @@ def test_names_with_markup_and_hidden_characters_are_shown_safely() -> None:
 @pytest.mark.parametrize("bot", [None, "bob_bot"])
 @pytest.mark.parametrize("user", [None, "bob_example"])
 def test_each_link_for_the_owner_can_be_tapped_and_copied(token: str, bot: str | None, user: str | None) -> None:
-    who = contact(telegram_name=user)
-    text, rows = render.for_the_owner(
+    who = contact(telegram_user=8)
+    text, rows, draft = render.for_the_owner(
         Post("chat", said(f"Call: {as_copybara(token)}"), token, contact=who, their_bot=bot)
     )
+    assert draft.user == 8
+    text, rows = render.with_draft(text, rows, draft, user or "")
     plain, marked = tdlib.parse_html(text)
     (address,) = tdlib.tappable(plain, marked)
     assert token in address
@@ -103,7 +106,7 @@ def test_every_link_fits_the_copy_button() -> None:
 def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
     chat: str, expected: tuple[int | str, str]
 ) -> None:
-    letter = letters.letter(Post("chat", said(as_copybara(SHORT)), SHORT, chat, their_bot="bob_bot"))
+    letter = compose(Post("chat", said(as_copybara(SHORT)), SHORT, chat, their_bot="bob_bot"))
     assert letter is not None
     plain, _ = tdlib.parse_html(letter.text)
     assert (letter.chat, plain.startswith(expected[1])) == (expected[0], True)
@@ -112,15 +115,20 @@ def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
 
 def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
     post = Post("chat", said(as_copybara(SHORT)), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
-    letter = letters.letter(post)
+    letter = compose(post)
     assert letter is not None
     assert letter.text.startswith("/answer@bob_bot")
 
 
-def test_routes_come_back_as_they_were() -> None:
-    for route in (Route(Way.OWNER), Route(Way.BUSINESS, ("c1", "8", "")), Route(Way.GROUP, ("-5", "1"))):
-        assert route_of(route.chat) == route
-    assert route_of("chat") == Route(Way.OWNER)
+def test_conversations_come_back_as_they_were() -> None:
+    for route in (
+        Conversation(Way.OWNER),
+        Conversation(Way.BUSINESS, ("c1", "8", "")),
+        Conversation(Way.GROUP, ("-5", "1")),
+    ):
+        assert conversation_of(route.chat) == route
+    for other in ("chat", "telegram:pigeon:7", "telegram:group:7"):  # another messenger's, or another version's
+        assert conversation_of(other) == Conversation(Way.OWNER)
 
 
 def test_buttons_carry_ids_and_never_tokens() -> None:
@@ -141,11 +149,11 @@ def test_each_fault_has_its_consequence() -> None:
     assert judge(BadRequest("x"), 0).fault is Fault.REFUSED
     assert judge(Forbidden("x"), 0).fault is Fault.REFUSED
     assert judge(Conflict("x"), 0).fault is Fault.CONFLICT
-    assert judge(InvalidToken("x"), 0).again_after is None
+    assert judge(InvalidToken("x"), 0).fault is Fault.TOKEN
 
 
 def test_one_sender_doesnt_use_up_what_others_have() -> None:
-    guard = Guard()
+    guard = RateLimit(limits.LINKS_PER_MINUTE, seconds=60.0)
     taken = sum(guard.allows("bob", 1.0) for _ in range(100))
     assert taken == limits.LINKS_PER_MINUTE
     assert guard.allows("carol", 1.0)
@@ -217,5 +225,5 @@ def test_the_token_shows_itself_to_no_log(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_without_a_configured_bot_the_library_isnt_loaded() -> None:
-    code = "import sys, bot.run, bot.init, bot.doctor; sys.exit('telegram' in sys.modules)"
+    code = "import sys, bot.app, bot.cli.init, bot.cli.doctor; sys.exit('telegram' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -42,7 +42,7 @@ async def packets(person: Person) -> int:
 async def hears_more(person: Person) -> None:
     """Wait for half a second more of sound."""
     before = await packets(person)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await packets(person) < before + 25:
             pass
 
@@ -217,7 +217,7 @@ class Kill:
 
     async def done(self) -> None:
         """Wait until it has happened."""
-        await asyncio.wait_for(self._reached.wait(), 15)
+        await asyncio.wait_for(self._reached.wait(), 60)
         self._server.after = self._server.before = None
         await self._bob.stop()
 

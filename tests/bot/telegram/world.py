@@ -118,6 +118,8 @@ class BotAccount(Account):
         self.updates: list[dict[str, Any]] = []
         self.allowed: list[str] | None = None
         self.started_by: set[int] = set()
+        self.met: set[int] = set()
+        "Whose messages it has seen."
         self.blocked_by: set[int] = set()
         self.commands: dict[int, list[dict[str, Any]]] = {}
         self.delivered: list[int] = []
@@ -202,6 +204,8 @@ class World:
     def update(self, bot: BotAccount, kind: str, value: dict[str, Any], number: int | None = None) -> int:
         """One update for a bot, unless it has asked not to have such."""
         number = next(self._updates) if number is None else number
+        if isinstance(value.get("from"), dict):
+            bot.met.add(value["from"]["id"])
         if bot.allowed is None or kind in bot.allowed:
             bot.updates.append({"update_id": number, kind: value})
             self.changed()
@@ -216,7 +220,7 @@ class World:
 
         self._notifying = asyncio.get_running_loop().create_task(notify())
 
-    async def until(self, what: Callable[[], Any], seconds: float = 20.0) -> Any:
+    async def until(self, what: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Wait until something is so, and return it."""
         try:
             async with asyncio.timeout(seconds), self.news:

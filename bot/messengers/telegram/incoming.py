@@ -15,10 +15,16 @@ class Heard(msgspec.Struct, frozen=True, tag="heard"):
     from_owner: bool = False
     alone: bool = False
     identity: Identity | None = None
-    "None also if it was forwarded: then who sends it says nothing of where it is from."
+    "None also if it was passed on: then who sends it says nothing of where it is from."
 
     date: int = 0
-    "When it was written, Unix seconds."
+    "When it was written by Telegram's clock, Unix seconds."
+
+    sender: str = ""
+    "Who has sent it in truth, forwarded or not; empty for the owner. For limits, never for trust."
+
+    passed_on: bool = False
+    "Whether the owner sent on what others have written: it is read for links, and commands nothing."
 
 
 class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
@@ -29,7 +35,7 @@ class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
-    """Somebody types the bot's name and some words, in any chat. No text: they are a stranger."""
+    """The owner types the bot's name and some words, in any chat."""
 
     query: str
     text: str = ""
@@ -62,16 +68,26 @@ class Greeted(msgspec.Struct, frozen=True, tag="greeted"):
     user: int
 
 
-Entry = Heard | Tapped | Asked | Chosen | Connection | Claimed | Greeted
+Incoming = Heard | Tapped | Asked | Chosen | Connection | Claimed | Greeted
 
-_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+_decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
 
 
-def to_bytes(entry: Entry) -> bytes:
+def to_bytes(entry: Incoming) -> bytes:
     """For the journal."""
     return msgspec.json.encode(entry)
 
 
-def from_bytes(raw: bytes) -> Entry:
-    """Back from there."""
+def from_bytes(raw: bytes) -> Incoming:
+    """Back from there. Raises msgspec.MsgspecError for what another version has written, or nobody."""
     return _decoder.decode(raw)
+
+
+def stranger(entry: Incoming) -> str:
+    """Who has sent it, if that isn't the owner; empty if it is."""
+    match entry:
+        case Heard():
+            return entry.sender
+        case Claimed() | Greeted():
+            return f"user {entry.user}"
+    return ""

@@ -7,22 +7,23 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messengers.telegram.entries import Asked, Chosen, Claimed, Connection, Greeted, Heard, Tapped
-from bot.messengers.telegram.intake import Intake, Own
+from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Tapped
+from bot.messengers.telegram.update_reader import Own, UpdateReader
 from shared.links.kinds import as_telegram
 from shared.links.tokens import Kind, to_text
 
 OWNER: dict[str, Any] = {"id": 7, "is_bot": False, "first_name": "Anna", "username": "anna_example"}
 BOB: dict[str, Any] = {"id": 8, "is_bot": False, "first_name": "Bob", "username": "bob_example"}
 BOT: dict[str, Any] = {"id": 9, "is_bot": True, "first_name": "Bob's bot", "username": "bob_bot"}
+OURS: dict[str, Any] = {"id": 100, "is_bot": True, "first_name": "Anna's bot", "username": "anna_bot"}
 TOKEN = to_text(bytes([Kind.PAIRED.first_byte]) + bytes(47))
 LINK = f"copybara:{TOKEN}"
 PRIVATE: dict[str, Any] = {"id": 7, "type": "private"}
 GROUP: dict[str, Any] = {"id": -5, "type": "supergroup", "title": "Friends"}
 
 
-def intake(owner: int | None = 7) -> Intake:
-    return Intake(Own(100, "anna_bot"), owner)
+def reader(owner: int | None = 7) -> UpdateReader:
+    return UpdateReader(Own(100, "anna_bot"), owner)
 
 
 def message(sender: dict[str, Any], text: str, chat: dict[str, Any] = PRIVATE, **more: Any) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def message(sender: dict[str, Any], text: str, chat: dict[str, Any] = PRIVATE, *
 
 
 def heard(kind: str, value: dict[str, Any], owner: int | None = 7) -> Any:
-    return intake(owner).read({"update_id": 1, kind: value})
+    return reader(owner).read({"update_id": 1, kind: value})
 
 
 def business(sender: dict[str, Any], text: str, **more: Any) -> Any:
@@ -112,12 +113,12 @@ def test_a_connection_of_somebody_else_is_dropped() -> None:
 
 
 def test_only_the_owner_taps_asks_and_chooses() -> None:
-    tap = {"id": "q", "from": OWNER, "chat_instance": "1", "data": "answer:00"}
+    tap = {"id": "q", "from": OWNER, "chat_instance": "1", "data": "answer:00", "message": message(OURS, "rings")}
     assert heard("callback_query", tap) == Tapped("q", "answer:00")
     assert heard("callback_query", tap | {"from": BOB}) is None
     question = {"id": "q", "from": OWNER, "query": "call bob", "offset": ""}
     assert heard("inline_query", question) == Asked("q", "call bob")
-    assert heard("inline_query", question | {"from": BOB}) == Asked("q")
+    assert heard("inline_query", question | {"from": BOB}) is None, "a stranger costs no row and no request"
     chosen = {"result_id": "r", "from": OWNER, "query": ""}
     assert heard("chosen_inline_result", chosen) == Chosen("r")
     assert heard("chosen_inline_result", chosen | {"from": BOB}) is None

@@ -4,6 +4,9 @@ A bot that is connected to a personal account reads private talk that is none of
 other people's. Here is where that ends: what holds neither a link of ours nor a command of the owner's leaves nothing
 behind, not a row, not a line in a log, not a number in a counter. Of a message with a link only the links are kept,
 unless the owner wrote it to the bot.
+
+The owner commands by what they type, with their own hand: text that was forwarded, or that another bot wrote under
+their name, is read for links like anybody's.
 """
 
 from __future__ import annotations
@@ -14,19 +17,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from telegram import Message, MessageEntity, Update, User
+from telegram import CallbackQuery, Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 
 from bot.messengers.base import MAX_MESSAGE, Identity
-from bot.messengers.telegram.entries import Asked, Chosen, Claimed, Connection, Entry, Greeted, Heard, Tapped
-from bot.messengers.telegram.routes import OWNER, Route, Way
+from bot.messengers.telegram.conversations import OWNER, Conversation, Way
+from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
 from shared.links.kinds import BadLink, as_copybara, decode, find
 
 _ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
 # core.telegram.org/bots/features#commands: in a group a command may name the bot that it is for.
 
+_PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+# core.telegram.org/bots/features#deep-linking.
+
 _CALLS = frozenset({"call", "answer", "decline", "hangup"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
+
+STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
+"""The accounts that Telegram names in the place of a sender who isn't shown: Channel_Bot, Telegram itself and
+GroupAnonymousBot (Bot API, Message: `from` "contains a fake sender user in non-channel chats").
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ class Own:
     "Its user name."
 
 
-class Intake:
+class UpdateReader:
     """Reads updates for one bot and its owner."""
 
     def __init__(self, own: Own, owner: int | None) -> None:
@@ -46,7 +57,7 @@ class Intake:
         "The owner's id; None as long as nobody has claimed the bot."
         self._own = own
 
-    def read(self, raw: Mapping[str, Any]) -> Entry | None:
+    def read(self, raw: Mapping[str, Any]) -> Incoming | None:
         """What is kept of one update as Telegram wrote it. None: nothing. Raises whatever a strange update makes."""
         update = Update.de_json(dict(raw), None)
         if update.message is not None:
@@ -56,9 +67,9 @@ class Intake:
         if update.guest_message is not None:
             return _dated(self._guest(update.guest_message), update.guest_message)
         if (query := update.callback_query) is not None:
-            return Tapped(query.id, query.data or "") if self._is_owner(query.from_user) else None
+            return self._tap(query)
         if (question := update.inline_query) is not None:
-            return Asked(question.id, question.query if self._is_owner(question.from_user) else "")
+            return Asked(question.id, question.query) if self._is_owner(question.from_user) else None
         if (chosen := update.chosen_inline_result) is not None:
             return Chosen(chosen.result_id) if self._is_owner(chosen.from_user) else None
         if (connection := update.business_connection) is not None and self._is_owner(connection.user):
@@ -66,7 +77,7 @@ class Intake:
             return Connection(connection.id, connection.is_enabled, can_reply)
         return None
 
-    def _message(self, message: Message) -> Entry | None:
+    def _message(self, message: Message) -> Incoming | None:
         if message.from_user is None or message.from_user.id == self._own.id:
             return None
         if message.chat.type == ChatType.PRIVATE:
@@ -75,68 +86,93 @@ class Intake:
             return self._group(message)
         return None
 
-    def _private(self, message: Message, sender: User) -> Entry | None:
+    def _private(self, message: Message, sender: User) -> Incoming | None:
         text = _text(message)
-        if sender.is_bot:
-            links = _links(text)
-            chat = Route(Way.BOT, (sender.username or "",)).chat
-            return Heard(links, chat, identity=_identity(message)) if links else None
-        command = _ADDRESSED.match(text)
-        argument = text[command.end() :].strip() if command and command["word"] == "start" else ""
         if self._is_owner(sender):
-            # A deep link arrives as /start TOKEN.
-            return Heard(argument or text, OWNER.chat, from_owner=True, alone=True)
-        if links := _links(text):
-            return Heard(links, Route(Way.PERSON, (str(sender.id),)).chat, identity=_identity(message))
+            return self._from_owner_alone(message, text)
+        links = _links(text)
+        if sender.is_bot:
+            chat = Conversation(Way.BOT, (sender.username or "",)).chat
+            return self._from_others(message, links, chat) if links else None
+        if links:
+            return self._from_others(message, links, Conversation(Way.PERSON, (str(sender.id),)).chat)
         if self.owner is None:
-            return Claimed(argument, sender.id)
+            return Claimed(_start_parameter(text) or "", sender.id)
         return Greeted(sender.id)
 
-    def _group(self, message: Message) -> Entry | None:
+    def _from_owner_alone(self, message: Message, text: str) -> Heard:
+        if _is_passed_on(message):
+            return Heard(_links(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
+        # A deep link arrives as /start TOKEN. Anybody may have made it, so it is no command, whatever it says.
+        parameter = _start_parameter(text)
+        if parameter:
+            text = parameter if _PARAMETER.fullmatch(parameter) else _links(parameter)
+        return Heard(text, OWNER.chat, from_owner=True, alone=True)
+
+    def _group(self, message: Message) -> Incoming | None:
         text = _text(message)
         command = _ADDRESSED.match(text)
         if command and command["bot"] and command["bot"].lower() != self._own.name.lower():
             return None
-        chat = Route(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
+        chat = Conversation(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
         if links := _links(text):
             return self._links_from(message, links, chat)
-        if command and self._is_owner(message.from_user):
+        if command and self._commands(message):
             return Heard(text[: command.end("word")] + text[command.end() :], chat, from_owner=True)
         return None
 
-    def _business(self, message: Message) -> Entry | None:
+    def _business(self, message: Message) -> Incoming | None:
         if message.sender_business_bot is not None:
             return None  # what a connected bot has written as the owner: an echo
         connection = message.business_connection_id or ""
-        chat = Route(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
+        chat = Conversation(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
+        text = _text(message)
+        links = _links(text)
         if self._is_owner(message.from_user):
-            text = _text(message)
             command = _ADDRESSED.match(text)
             # There are no bot_command entities in a chat between people.
-            if command is None or command["word"].lower() not in _CALLS or command["bot"] or _links(text):
+            if not self._commands(message) or links or command is None or command["bot"]:
                 return None
-            return Heard(text, chat, from_owner=True)
-        links = _links(_text(message))
-        return Heard(links, chat, identity=_identity(message)) if links else None
+            return Heard(text, chat, from_owner=True) if command["word"].lower() in _CALLS else None
+        return self._from_others(message, links, chat) if links else None
 
-    def _guest(self, message: Message) -> Entry | None:
+    def _guest(self, message: Message) -> Incoming | None:
         text = _text(message)
         words = re.sub(rf"@{re.escape(self._own.name)}\b", " ", text, flags=re.IGNORECASE).split()
-        chat = Route(Way.GUEST, (message.guest_query_id or "",)).chat
+        chat = Conversation(Way.GUEST, (message.guest_query_id or "",)).chat
         if links := _links(text):
             return self._links_from(message, links, chat)
         above = message.reply_to_message
         if above is not None and (links := _links(_text(above))):
-            return self._links_from(above, links, chat)
-        if self._is_owner(message.from_user) and words and words[0].lower().lstrip("/") in _CALLS:
+            found = self._links_from(above, links, chat)
+            return found if found.from_owner else msgspec.structs.replace(found, sender=_sender(message))
+        if self._commands(message) and words and words[0].lower().lstrip("/") in _CALLS:
             return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
         return None
 
+    def _tap(self, query: CallbackQuery) -> Incoming | None:
+        """Buttons of ours stand in the owner's own chat with us, and nowhere else."""
+        message = query.message
+        if not self._is_owner(query.from_user) or message is None or message.chat.id != self.owner:
+            return None
+        if isinstance(message, Message) and (
+            message.forward_origin is not None or message.from_user is None or message.from_user.id != self._own.id
+        ):
+            return None
+        return Tapped(query.id, query.data or "")
+
     def _links_from(self, message: Message, links: str, chat: str) -> Heard:
         """Links that stand in a chat with others. What the owner writes there says nothing of where links are from."""
-        if self._is_owner(message.from_user):
+        if self._commands(message):
             return Heard(links, chat, from_owner=True)
-        return Heard(links, chat, identity=_identity(message))
+        return self._from_others(message, links, chat)
+
+    def _from_others(self, message: Message, links: str, chat: str) -> Heard:
+        return Heard(links, chat, identity=_identity(message), sender=_sender(message))
+
+    def _commands(self, message: Message) -> bool:
+        """Whether the owner has typed it, with their own hand and under their own name."""
+        return self._is_owner(message.from_user) and not _is_passed_on(message)
 
     def _is_owner(self, user: User | None) -> bool:
         return user is not None and user.id == self.owner
@@ -148,7 +184,7 @@ def is_about_a_call(text: str) -> bool:
     return command is not None and command["word"].lower() in _CALLS
 
 
-def _dated(entry: Entry | None, message: Message) -> Entry | None:
+def _dated(entry: Incoming | None, message: Message) -> Incoming | None:
     if not isinstance(entry, Heard):
         return entry
     return msgspec.structs.replace(entry, date=int(message.date.timestamp()))
@@ -159,6 +195,12 @@ def _text(message: Message) -> str:
     entities = message.entities or message.caption_entities
     hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]
     return "\n".join([(message.text or message.caption or ""), *hidden])[:MAX_MESSAGE]
+
+
+def _start_parameter(text: str) -> str | None:
+    """What stands behind /start; None if it isn't that command."""
+    command = _ADDRESSED.match(text)
+    return text[command.end() :].strip() if command and command["word"] == "start" else None
 
 
 def _links(text: str) -> str:
@@ -173,11 +215,31 @@ def _links(text: str) -> str:
     return " ".join(tokens)
 
 
+def _is_passed_on(message: Message) -> bool:
+    """Whether somebody else than the sender may have written the text: it was forwarded, written by an inline bot under
+    the sender's name, sent by a connected bot, or in the name of a chat.
+    """
+    return (
+        message.forward_origin is not None
+        or message.via_bot is not None
+        or message.sender_business_bot is not None
+        or message.sender_chat is not None
+        or bool(message.is_automatic_forward)
+    )
+
+
+def _sender(message: Message) -> str:
+    """Who has sent a message: the one account that Telegram names, a chat where it was written in a chat's name."""
+    if message.sender_chat is not None:
+        return f"chat {message.sender_chat.id}"
+    return f"user {message.from_user.id}" if message.from_user is not None else f"chat {message.chat.id}"
+
+
 def _identity(message: Message) -> Identity | None:
-    """Who a link is from, if nobody has passed it on."""
+    """Who a link is from, if that is one person or one bot, and nobody has passed it on."""
     sender = message.from_user
-    if sender is None or message.forward_origin is not None:
+    if sender is None or _is_passed_on(message) or sender.id in STAND_INS:
         return None
     if sender.is_bot:
-        return Identity(bot=sender.username, shown=sender.first_name)
+        return Identity(bot=sender.username, bot_id=sender.id, shown=sender.first_name)
     return Identity(user=sender.id, name=sender.username, shown=sender.first_name)

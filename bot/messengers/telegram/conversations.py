@@ -21,7 +21,7 @@ class Way(enum.StrEnum):
     "Another bot, directly. Value: its user name."
 
     BUSINESS = "business"
-    "A chat of the owner's, by the connection to their personal account. Values: connection, chat."
+    "A chat of the owner's, by the connection to their personal account. Values: connection, chat, the other's name."
 
     GROUP = "group"
     "A group. Values: chat, message that is answered."
@@ -34,7 +34,7 @@ class Way(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Conversation:
     """One conversation."""
 
     way: Way
@@ -47,14 +47,27 @@ class Route:
 
     @property
     def number(self) -> int:
-        """The last value but one, or the only one, as a number: the chat of a group, the id of a person."""
+        """The first value as a number: the chat of a group, the id of a person."""
         return int(self.values[0])
 
 
-OWNER = Route(Way.OWNER)
+OWNER = Conversation(Way.OWNER)
+
+_VALUES: dict[str, int] = {
+    Way.OWNER: 0,
+    Way.PERSON: 1,
+    Way.BOT: 1,
+    Way.BUSINESS: 3,
+    Way.GROUP: 2,
+    Way.GUEST: 1,
+    Way.INLINE: 1,
+}
+"How many values each has."
 
 
-def route_of(chat: str) -> Route:
+def conversation_of(chat: str) -> Conversation:
     """The conversation of that name; the owner's for every other name."""
     way, *values = chat.removeprefix(PREFIX).split(":") if chat.startswith(PREFIX) else [Way.OWNER]
-    return Route(Way(way), tuple(values))
+    if len(values) != _VALUES.get(way):
+        return OWNER  # written by another version
+    return Conversation(Way(way), tuple(values))

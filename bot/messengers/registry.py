@@ -1,0 +1,58 @@
+"""The messengers that a configuration can ask for, as a table: to add one is to add an entry.
+
+The console isn't in it: `copybara run --console` asks for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.home import Home
+from bot.messengers import telegram
+from bot.messengers.base import Messenger
+from bot.messengers.telegram import setup as telegram_setup
+from shared.config.schema import Config
+from shared.store import StoreThread
+
+
+class Setup(Protocol):
+    """What `copybara init` asks about a messenger, and what `copybara doctor` looks at: a module of its folder."""
+
+    QUESTION: str
+    "What `init` asks; an empty answer leaves the messenger out."
+
+    SECTION: str
+    "What the configuration gets otherwise."
+
+    def keep(self, home: Home, answer: str) -> None:
+        """Keep the answer, which may be a secret. Raises InputError if it is of no use."""
+
+    def next_step(self, home: Home) -> str:
+        """What the owner does after that, in a sentence."""
+
+    def look(self, home: Home, config: Config) -> str:
+        """How it stands with the configured one. Raises InputError, StoreError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One messenger."""
+
+    name: str
+    "As in the configuration's section, and in the journal."
+
+    is_configured: Callable[[Config], bool]
+    open: Callable[[Home, Config, StoreThread], Messenger]
+    "Raises InputError when it can't be opened. Imports its libraries only then."
+
+    setup: Setup
+
+
+MESSENGERS = (Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup),)
+
+
+def configured(config: Config) -> list[Entry]:
+    """Those that a configuration asks for."""
+    return [entry for entry in MESSENGERS if entry.is_configured(config)]

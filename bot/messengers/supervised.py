@@ -1,0 +1,35 @@
+"""Tasks that go on after a failure: said once, and begun again after a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1.0, 60.0
+"How long to wait before a task that failed is begun again; doubled each time."
+
+CALM_SECONDS = 60.0
+"A task that ran this long begins with the first pause again."
+
+logger = logging.getLogger(__name__)
+
+
+async def supervised(what: str, run: Callable[[], Awaitable[None]], say: Callable[[str], None]) -> None:
+    """Run something until it ends by itself. When it raises, it is begun again after a pause, for its failure is nobody
+    else's; `what` names it in the log and to `say`, which is called the first time and after each calm.
+    """
+    loop, failures = asyncio.get_running_loop(), 0
+    while True:
+        began = loop.time()
+        try:
+            await run()
+            return
+        except Exception as error:
+            if loop.time() - began > CALM_SECONDS:
+                failures = 0
+            logger.error("%s failed: %s", what, type(error).__name__, exc_info=logger.isEnabledFor(logging.DEBUG))
+            if not failures:
+                say(f"{what} failed and was started again. Run with -v to see more.")
+            await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**failures, LAST_PAUSE_SECONDS))
+            failures += 1

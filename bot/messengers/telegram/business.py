@@ -1,0 +1,71 @@
+"""The bot's connections to the owner's personal account ("business" to the Bot API), and what it may do there."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+
+from bot.messengers.journal_writer import JournalWriter
+from bot.messengers.outbox import Refused
+from bot.messengers.telegram import texts
+from bot.messengers.telegram.api import Api
+from bot.messengers.telegram.incoming import Connection, from_bytes, to_bytes
+from bot.messengers.telegram.requests import Requests
+from shared.store.journal import Journal
+
+
+class BusinessConnections:
+    """Those of one bot."""
+
+    def __init__(self, api: Api, requests: Requests, journal: Journal, writer: JournalWriter) -> None:
+        self._api = api
+        self._requests = requests
+        self._journal = journal
+        self._writer = writer
+
+    async def changed(self, connection: Connection) -> str:
+        """The owner has made, changed or ended one; returns what they should hear of it, if anything."""
+        known = self._known(connection.id) is not None
+        await self._keep(connection)
+        if not connection.enabled:
+            return texts.DISCONNECTED
+        if known:
+            return ""
+        return texts.CONNECTED if connection.can_reply else texts.CONNECTED_SILENTLY
+
+    async def is_the_owners(self, number: str, owner: int | None) -> bool:
+        """Whether a connection is to the owner's account, and is on."""
+        known = self._known(number)
+        if known is None:
+            try:
+                found = await self._requests.until_answered(lambda: self._api.connection(number))
+            except Refused:
+                return False
+            if found.user.id != owner:
+                return False
+            can_reply = found.rights is not None and bool(found.rights.can_reply)
+            known = Connection(found.id, found.is_enabled, can_reply)
+            await self._keep(known)
+        return known.enabled
+
+    def may_write(self, number: str) -> bool:
+        """Whether the bot may write there as the owner."""
+        known = self._known(number)
+        return known is not None and known.enabled and known.can_reply
+
+    async def _keep(self, connection: Connection) -> None:
+        facts: dict[str, bytes | None] = {_fact(connection.id): to_bytes(connection)}
+        await self._writer.write(functools.partial(Journal.set_facts, facts=facts))
+
+    def _known(self, number: str) -> Connection | None:
+        fact = self._journal.fact(_fact(number))
+        try:
+            entry = from_bytes(fact) if fact else None
+        except msgspec.MsgspecError:
+            return None
+        return entry if isinstance(entry, Connection) else None
+
+
+def _fact(number: str) -> str:
+    return f"connection:{number}"

@@ -1,0 +1,123 @@
+"""From a post to the messages that carry it: which of the ways, and what if Telegram says no. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.messengers.base import Post
+from bot.messengers.outbox import Priority
+from bot.messengers.telegram import render, texts
+from bot.messengers.telegram.buttons import rows_for
+from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
+from bot.messengers.telegram.limits import CAPTION_CHARACTERS
+from bot.messengers.telegram.outgoing import Outgoing
+from shared.links.kinds import as_copybara
+
+
+def compose(post: Post, *, answers: bool = False, source: str = "", now: int = 0) -> Outgoing | None:
+    """The message for a post. None: there is nobody to write to.
+
+    `answers`: whether the owner waits for it. `source`: whose message caused it, if not the owner's. `now` is in Unix
+    seconds.
+    """
+    message = _to_owner(post) if post.to == "owner" else _to_the_other_side(post)
+    if message is None:
+        return None
+    if post.to == "chat" or (post.token is not None and post.line is not None):
+        urgency = Priority.LINK
+    else:
+        urgency = Priority.ANSWER if answers else Priority.NEWS
+    if not source and post.line is not None:
+        source = f"call {post.line.id}"
+    instead = tuple(msgspec.structs.replace(other, urgency=urgency, written=now) for other in message.instead)
+    return msgspec.structs.replace(
+        message, urgency=urgency, source=source if urgency is Priority.NEWS else "", written=now, instead=instead
+    )
+
+
+def _to_the_other_side(post: Post) -> Outgoing | None:
+    assert post.token is not None
+    place = conversation_of(post.chat)
+    bot = post.their_bot
+    by_hand = _by_hand(post, place.values[2] if place.way is Way.BUSINESS else "")
+    if _is_relayed(post, place):
+        # Whoever brought the link isn't whom it is from: the answer goes where they are known to be.
+        return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,)) if bot else by_hand
+    text = render.for_the_chat(post)
+    match place.way:
+        case Way.BOT:
+            return Outgoing(_bare(post), chat=f"@{place.values[0]}", instead=(by_hand,))
+        case Way.PERSON:
+            return Outgoing(text, chat=place.number, instead=(by_hand,))
+        case Way.BUSINESS:
+            connection, chat, *_ = place.values
+            return Outgoing(text, chat=int(chat), business=connection, instead=(by_hand,))
+        case Way.GROUP:
+            chat, message = place.values
+            if bot:
+                # What a bot with privacy mode sees of another bot's messages: commands that name it.
+                text = f"/answer@{bot} {text}"
+            return Outgoing(text, chat=int(chat), reply_to=int(message), instead=(by_hand,))
+        case Way.GUEST:
+            return Outgoing(text, guest=place.values[0], instead=(by_hand,))
+        case Way.INLINE if post.line is not None and post.line.provisional and post.line.connected is None:
+            return None  # its first link is the result itself, and nothing else of it was ever posted
+    if bot:
+        return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,))
+    return by_hand
+
+
+def _is_relayed(post: Post, place: Conversation) -> bool:
+    """Whether a link of a contact's was brought by an account that isn't theirs, as far as theirs is known.
+
+    Of a contact whose account isn't known, and of a stranger, a link is answered where it came from, because the owner
+    has tapped or the link was sealed with the pair secret. What was answered without either waits for the owner.
+    """
+    contact, line = post.contact, post.line
+    if contact is None:
+        return False
+    known: str | None
+    match place.way:
+        case Way.BOT:
+            known, brought = contact.telegram_bot, place.values[0]
+        case Way.PERSON:
+            known, brought = _text(contact.telegram_user), place.values[0]
+        case Way.BUSINESS:
+            known, brought = _text(contact.telegram_user), place.values[1]
+        case _:
+            return False
+    if known is None:
+        return line is not None and line.automatic and not line.call.paired
+    return known.lower() != brought.lower()
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _to_owner(post: Post) -> Outgoing:
+    if post.token is not None:
+        return _by_hand(post) if post.line is not None else _card(post)
+    call = post.line.id if post.line is not None else post.call or ""
+    if post.handset:
+        return Outgoing(render.as_html(f"{post.text}\n{texts.ABOUT_HANDSET}"), handset=True)
+    words = Outgoing(render.as_html(post.text), rows=rows_for(post.actions, call))
+    if post.file is None or len(post.text) > CAPTION_CHARACTERS:
+        return words
+    return Outgoing(words.text, file=str(post.file), instead=(words,))
+
+
+def _card(post: Post) -> Outgoing:
+    text, rows = render.card(post)
+    return Outgoing(text, rows=rows)
+
+
+def _by_hand(post: Post, user_name: str = "") -> Outgoing:
+    text, rows, draft = render.for_the_owner(post, user_name)
+    return Outgoing(text, rows=rows, draft=draft)
+
+
+def _bare(post: Post) -> str:
+    """A link that only a program reads."""
+    assert post.token is not None
+    return f"<code>{as_copybara(post.token)}</code>"

@@ -1,0 +1,120 @@
+"""Requests to Telegram over HTTP, and what may answer in its place: a proxy, a captive portal, a broken server.
+
+An answer is Telegram's if it is a JSON object with `ok`, and either a `result` or an `error_code` and a `description`
+(Bot API, Making requests). Everything else is somebody's in between: it is raised as NotTelegram, whatever its status
+says, and the request is made again later. Redirects aren't followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from typing import Any
+
+import httpx
+import msgspec
+from telegram.error import NetworkError, TimedOut
+from telegram.request import HTTPXRequest, RequestData
+
+from bot.messengers.telegram.clock import Clock
+from bot.messengers.telegram.limits import ANSWER_BYTES, ANSWER_SECONDS, CONNECT_SECONDS
+
+
+class NotTelegram(NetworkError):
+    """The answer isn't Telegram's."""
+
+
+class _Answer(msgspec.Struct):
+    """Bot API, Making requests."""
+
+    ok: bool
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error_code: int | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class Http(HTTPXRequest):
+    """The library's requests, with a limit for size and time, and a look at what answers."""
+
+    def __init__(self, connections: int, clock: Clock) -> None:
+        super().__init__(
+            connection_pool_size=connections,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=ANSWER_SECONDS,
+            write_timeout=ANSWER_SECONDS,
+            pool_timeout=ANSWER_SECONDS,
+        )
+        self._clock = clock
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: Any = HTTPXRequest.DEFAULT_NONE,
+        write_timeout: Any = HTTPXRequest.DEFAULT_NONE,
+        connect_timeout: Any = HTTPXRequest.DEFAULT_NONE,
+        pool_timeout: Any = HTTPXRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """See BaseRequest.do_request. Raises NotTelegram, TimedOut, NetworkError."""
+        files = request_data.multipart_data if request_data else None
+        read = read_timeout if isinstance(read_timeout, int | float) else ANSWER_SECONDS
+        write = write_timeout if isinstance(write_timeout, int | float) else ANSWER_SECONDS
+        timeout = httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=write, pool=ANSWER_SECONDS)
+        try:
+            # Each byte that comes begins httpx's limits again; this one holds for the whole.
+            async with asyncio.timeout(CONNECT_SECONDS + write + read):
+                async with self._client.stream(
+                    method,
+                    url,
+                    headers={"User-Agent": self.USER_AGENT},
+                    timeout=timeout,
+                    files=files,
+                    data=request_data.json_parameters if request_data else None,
+                ) as response:
+                    date = response.headers.get("date", "")
+                    received = time.time()
+                    body = await _read(response)
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise TimedOut from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            # Its class says enough, and its text may hold the address, which holds the token.
+            raise NetworkError(type(error).__name__) from None
+        if not _is_telegram(response.status_code, body):
+            kind = response.headers.get("content-type", "no type")[:40]
+            raise NotTelegram(f"an answer that isn't Telegram's: status {response.status_code}, {kind}")
+        if (said := _seconds(date)) is not None:
+            self._clock.server_said(said, received)
+        return response.status_code, body
+
+
+async def _read(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > ANSWER_BYTES:
+            raise NotTelegram(f"an answer of more than {ANSWER_BYTES} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _is_telegram(status: int, body: bytes) -> bool:
+    try:
+        answer = _answers.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    if answer.ok:
+        return 200 <= status <= 299 and answer.result is not msgspec.UNSET
+    return status >= 400 and answer.error_code is not msgspec.UNSET and answer.description is not msgspec.UNSET
+
+
+def _seconds(date: str) -> float | None:
+    """An HTTP date (RFC 9110, 5.6.7) as Unix seconds."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

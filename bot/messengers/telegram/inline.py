@@ -1,0 +1,88 @@
+"""Inline mode: `@bot call NAME` typed in any chat.
+
+It comes letter by letter, and nobody says for sure whether the result is sent, so a call is prepared that keeps nobody
+busy until it connects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.messengers.base import Listener, Post
+from bot.messengers.telegram import render
+from bot.messengers.telegram.api import Api
+from bot.messengers.telegram.conversations import Conversation, Way
+from bot.messengers.telegram.incoming import Asked, Chosen
+from peer.calls.line import Line
+from shared.call.table import State
+from shared.errors import CopybaraError
+from shared.media import Media
+
+
+class InlineQueries:
+    """The owner's questions, one prepared call at a time."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._prepared: Line | None = None
+        self._preparing = asyncio.Lock()
+        self._results: dict[str, str] = {}
+        "The link of a prepared call as HTML, by the call's id."
+
+    async def answer(self, asked: Asked, listener: Listener) -> None:
+        """Answer one question; nothing else waits for it, though looking up its name may take a while.
+
+        Raises TelegramError.
+        """
+        words = asked.text.split()
+        if words and words[0].lower().lstrip("/") == "call":
+            words = words[1:]
+        if not asked.text:
+            await self._api.answer_question(asked.query)
+            return
+        if not 1 <= len(words) <= 2:
+            await self._api.answer_question(asked.query, hint="Write: call NAME")
+            return
+        try:
+            media = Media.parse(words[1]) if len(words) == 2 else Media.BOTH
+            async with self._preparing:
+                line = await self._prepare(words[0], media, Conversation(Way.INLINE, (asked.query,)).chat, listener)
+        except CopybaraError as error:
+            await self._api.answer_question(asked.query, hint=error.sentence)
+            return
+        title = f"Call {line.name} ({line.media.words})"
+        html = self._results.get(line.id, "")
+        await self._api.answer_question(asked.query, result=(line.id, title, html) if html else None)
+
+    def chosen(self, chosen: Chosen, listener: Listener) -> None:
+        """The result was sent: the call is one like any other from now on."""
+        if self._prepared is not None and self._prepared.id == chosen.result:
+            listener.confirm(self._prepared)
+            self._prepared = None
+
+    def takes(self, post: Post) -> bool:
+        """Keep a post that is the result of a question; False if it isn't."""
+        line = post.line
+        if (
+            post.to != "chat"
+            or post.token is None
+            or line is None
+            or not line.provisional
+            or line.connected is not None
+            or line.call.state is not State.CALLING
+        ):
+            return False
+        self._results.setdefault(line.id, render.for_the_chat(post))
+        return True
+
+    def gives_way_to(self, line: Line, listener: Listener) -> None:
+        """Another call takes the owner's time: the prepared one isn't wanted any more."""
+        if self._prepared is not None and line is not self._prepared and line.engaged:
+            listener.discard(self._prepared)
+
+    async def _prepare(self, whom: str, media: Media, chat: str, listener: Listener) -> Line:
+        before = self._prepared
+        self._prepared = line = await listener.prepare(whom, media, chat, before)
+        if before is not None and before is not line:
+            self._results.pop(before.id, None)
+        return line

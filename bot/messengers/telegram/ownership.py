@@ -1,0 +1,58 @@
+"""Whose bot this is, and what everybody else gets to hear: one sentence, once."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import msgspec
+
+from bot.messengers.journal_writer import JournalWriter
+from bot.messengers.owner_code import claim, code_of, owner_of
+from bot.messengers.telegram import texts
+from bot.messengers.telegram.limits import STRANGERS_REMEMBERED
+from shared.store.journal import Journal
+
+BOT = "bot"
+"The fact that says the bot's user name."
+
+GREETED = "greeted"
+"The fact that lists the strangers who had their sentence."
+
+
+class Ownership:
+    """The owner of one bot."""
+
+    def __init__(self, journal: Journal, writer: JournalWriter) -> None:
+        self.owner = owner_of(journal)
+        "Their id; None as long as nobody has claimed the bot."
+        self._journal = journal
+        self._writer = writer
+        self._greeted: list[int] = []
+        with contextlib.suppress(msgspec.MsgspecError):
+            kept = journal.fact(GREETED) or b"[]"
+            self._greeted = msgspec.json.decode(kept, type=list[int])
+
+    async def introduced(self, name: str) -> str:
+        """The bot's name is known: keep it, and return what the terminal should say; empty if there is an owner."""
+        if self._journal.fact(BOT) != name.encode():
+            await self._writer.write(functools.partial(Journal.set_facts, facts={BOT: name.encode()}))
+        if self.owner is not None:
+            return ""
+        await self._writer.write(code_of)
+        return texts.unclaimed(name, code_of(self._journal))
+
+    async def claim(self, code: str, user: int) -> bool:
+        """Make somebody the owner who says the code. False if they aren't."""
+        await self._writer.write(functools.partial(claim, said=code, user=user))
+        self.owner = owner_of(self._journal)
+        return self.owner == user
+
+    async def greet(self, user: int) -> str:
+        """The one sentence for a stranger; empty if they had it."""
+        if user in self._greeted:
+            return ""
+        self._greeted = [*self._greeted, user][-STRANGERS_REMEMBERED:]
+        greeted = msgspec.json.encode(self._greeted)
+        await self._writer.write(functools.partial(Journal.set_facts, facts={GREETED: greeted}))
+        return texts.STRANGER if self.owner is not None else texts.NOT_CLAIMED

@@ -1,0 +1,154 @@
+"""Making requests: which are repeated, what the owner's terminal hears of it, and whether the token still holds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from telegram.error import TelegramError
+
+from bot.messengers.outbox import NotNow, Refused
+from bot.messengers.telegram import texts
+from bot.messengers.telegram.api import Api
+from bot.messengers.telegram.faults import Fault, judge
+from bot.messengers.telegram.http import NotTelegram
+from bot.messengers.telegram.limits import (
+    FIRST_RETRY_SECONDS,
+    LAST_RETRY_SECONDS,
+    REPEAT_SECONDS,
+    TOKEN_LAST_RETRY_SECONDS,
+    TOKEN_REFUSALS,
+)
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+class UnknownMethod(Refused):
+    """The server doesn't know the method."""
+
+
+class Requests:
+    """Makes requests of one bot."""
+
+    def __init__(self, api: Api, say: Callable[[str], None], back: Callable[[], None]) -> None:
+        """`say` tells the owner's terminal; `back` is called when Telegram can be reached again."""
+        self._api = api
+        self._say = say
+        self._back = back
+        self._said_again: dict[str, float] = {}
+        self._in_a_row = 0
+        "Requests that failed since the last that was answered."
+        self._unreachable = False
+        self._token = asyncio.Lock()
+
+    async def until_answered(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Make a request until it has an answer. Raises Refused."""
+        failures = 0
+        while True:
+            try:
+                return await self.once(request)
+            except NotNow as later:
+                if later.seconds is None:
+                    failures += 1
+                await asyncio.sleep(_backoff(failures) if later.seconds is None else later.seconds)
+
+    async def once(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Make a request, and judge what comes of it. Raises Refused, NotNow. Waits while the token doesn't hold."""
+        for refusals in range(TOKEN_REFUSALS):
+            if refusals > 1:
+                await asyncio.sleep(_backoff(refusals))
+            try:
+                result = await request()
+            except TelegramError as error:
+                verdict = judge(error, 0)
+                match verdict.fault:
+                    case Fault.TOKEN:
+                        await self._until_token_holds()
+                        continue
+                    case Fault.REFUSED:
+                        self._answered()
+                        # Telegram's own words; they never hold what was sent.
+                        logger.info("Telegram refuses a request: %s", error.message)
+                        raise Refused(error.message) from None
+                    case Fault.TOO_FAST:
+                        self._answered()
+                        raise NotNow(verdict.again_after) from None
+                    case Fault.CONFLICT:
+                        self._say_now_and_then(texts.conflict())
+                        raise NotNow(verdict.again_after) from None
+                    case Fault.UNREACHABLE:
+                        self._not_answered(error)
+                        raise NotNow from None
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                # A result that the library can't read.
+                self._not_answered(NotTelegram(type(error).__name__))
+                raise NotNow from None
+            else:
+                self._answered()
+                return result
+        # The token holds, but this request is answered as if it didn't: a method that this server doesn't know.
+        raise UnknownMethod("Not Found")
+
+    async def _until_token_holds(self) -> None:
+        """Ask who we are until Telegram says it. One refusal may be anybody's in between; several in a row are not."""
+        async with self._token:
+            refused, said = 0, False
+            while True:
+                try:
+                    await self._api.me()
+                except TelegramError as error:
+                    if judge(error, 0).fault is Fault.TOKEN:
+                        refused += 1
+                    if refused == TOKEN_REFUSALS and not said:
+                        said = True
+                        self._say(texts.revoked())
+                except (KeyError, TypeError, ValueError, AttributeError):
+                    pass
+                else:
+                    if said:
+                        self._say(texts.token_holds())
+                        self._back()
+                    return
+                await asyncio.sleep(min(FIRST_RETRY_SECONDS * 2 ** min(refused, 16), TOKEN_LAST_RETRY_SECONDS))
+
+    def _answered(self) -> None:
+        self._in_a_row = 0
+        if self._unreachable:
+            self._unreachable = False
+            self._say(texts.back())
+            self._back()
+
+    def _not_answered(self, error: TelegramError) -> None:
+        self._in_a_row += 1
+        if isinstance(error, NotTelegram):
+            self._log_now_and_then(error.message)
+        if self._in_a_row > 1 and not self._unreachable:
+            self._unreachable = True
+            self._say(texts.unreachable())
+
+    def _say_now_and_then(self, text: str) -> None:
+        """Say what would otherwise be said every few seconds."""
+        if self._is_time_for(text):
+            self._say(text)
+
+    def _log_now_and_then(self, text: str) -> None:
+        if self._is_time_for(text):
+            logger.warning("Telegram: %s. I try again.", text)
+
+    def _is_time_for(self, text: str) -> bool:
+        now = time.monotonic()
+        if now < self._said_again.get(text, 0.0):
+            return False
+        if len(self._said_again) > 100:
+            self._said_again.clear()
+        self._said_again[text] = now + REPEAT_SECONDS
+        return True
+
+
+def _backoff(failures: int) -> float:
+    return float(min(FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16), LAST_RETRY_SECONDS))

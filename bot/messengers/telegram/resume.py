@@ -1,0 +1,90 @@
+"""After a start: what the last run of the program left. Calls that rang ring again, those that were up go on, and names
+that were being looked up are looked up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+from typing import Any
+
+import msgspec
+
+from bot.messengers.base import Act, Action, IncomingMessage, Listener
+from bot.messengers.inbox import Inbox
+from bot.messengers.journal_writer import JournalWriter
+from bot.messengers.outbox import Outbox
+from bot.messengers.telegram import texts
+from bot.messengers.telegram.call_messages import CallMessages
+from bot.messengers.telegram.conversations import OWNER
+from bot.messengers.telegram.incoming import Heard, from_bytes, to_bytes
+from bot.messengers.telegram.outgoing import Outgoing, Shown
+from shared.call.table import State
+from shared.errors import CopybaraError
+from shared.media import Media
+from shared.secrets.handshake import Role
+from shared.store.journal import Journal
+
+UNFINISHED = "unfinished:"
+"What the names of facts begin with that are commands whose name is being looked up."
+
+
+class Unfinished:
+    """Commands that go on after they were heard: looking up a name may take longer than the program lives."""
+
+    def __init__(self, writer: JournalWriter) -> None:
+        self._writer = writer
+
+    def note(self, entry: Heard, task: asyncio.Task[Any], facts: dict[str, bytes]) -> None:
+        """Keep a command, with the mark that it was heard, until the task is done."""
+        name = f"{UNFINISHED}{time.time_ns()}"
+        facts[name] = to_bytes(entry)
+        task.add_done_callback(lambda _: self._writer.put(functools.partial(Journal.set_facts, facts={name: None})))
+
+
+async def take_up_calls(
+    calls: CallMessages, inbox: Inbox, outbox: Outbox[Outgoing], writer: JournalWriter, listener: Listener
+) -> None:
+    """Show how the calls stand that the last run has shown."""
+    for call, shown in list(calls.shown.items()):
+        if shown.final or call in calls.lines:
+            calls.touch(call)
+            continue
+        with inbox.collecting(keep=True) as outcome:
+            # What it had to write belongs to a port that is gone.
+            await writer.write(functools.partial(Journal.take_back, call=call))
+            outbox.take_back(call)
+            waits = shown.role == Role.CALLEE and shown.state in (State.RINGING, State.CONNECTING)
+            if waits and shown.token:
+                await _ring_again(call, shown, calls, listener)
+            if call not in calls.lines and not shown.final:
+                shown.text = texts.OVER if waits else texts.INTERRUPTED
+                shown.acts, shown.final = (), True
+                outcome.shown.add(call)
+        await inbox.done([], outcome)
+        calls.touch(call)
+
+
+async def unfinished(journal: Journal, writer: JournalWriter) -> list[Heard]:
+    """The commands whose name was being looked up; they are kept no longer."""
+    found = []
+    for name, raw in journal.facts(UNFINISHED).items():
+        await writer.write(functools.partial(Journal.set_facts, facts={name: None}))
+        with contextlib.suppress(msgspec.MsgspecError):
+            entry = from_bytes(raw)
+            if isinstance(entry, Heard):
+                found.append(entry)
+    return found
+
+
+async def _ring_again(call: str, shown: Shown, calls: CallMessages, listener: Listener) -> None:
+    answered = shown.state == State.CONNECTING and not shown.automatic
+    act = Act.ANSWER_AUDIO if shown.media == Media.AUDIO.words else Act.ANSWER
+    await listener.hear(
+        IncomingMessage(shown.token, "", from_owner=False, chat=shown.chat, tell_missed=True, again=True)
+    )
+    if answered and call in calls.lines:
+        with contextlib.suppress(CopybaraError):
+            await listener.act(Action(act, call), OWNER.chat)
