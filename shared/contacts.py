@@ -86,6 +86,14 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     trust: Trust = Trust.RING
 
+    classic: bool = False
+    """With `auto`: whether calls of other programs, such as the original web app, are answered as well. Nothing but the
+    node id says who calls there. The owner has asked for that in so many words.
+    """
+
+    program: str = ""
+    "Which program calls to them are for: `classic`, the original web app, or empty for this one."
+
     media: Media = Media.BOTH
     "What they may get, however the call is answered."
 

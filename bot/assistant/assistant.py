@@ -16,7 +16,7 @@ from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.outbox import Speech
-from bot.messengers.base import EVERYWHERE, MAX_MESSAGE, Act, Action, IncomingMessage, Post
+from bot.messengers.base import EVERYWHERE, Act, Action, IncomingMessage, Post, readable
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
 from bot.texts.kinds import of_error
@@ -28,6 +28,7 @@ from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.contacts import Contact, Trust, check_name
 from shared.errors import (
+    BadDescription,
     CallOver,
     CopybaraError,
     InputError,
@@ -36,14 +37,20 @@ from shared.errors import (
     NameNotFound,
     NoCall,
     NothingRings,
+    OverlayError,
 )
 from shared.links.card import Card
+from shared.links.classic import find_classic
 from shared.links.kinds import find
+from shared.links.pasted import looks_pasted
 from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
 from shared.store import Store
+
+ANSWER_SECONDS = 10.0
+"How long writing the answer to another program's offer may take: the overlay is asked for an address."
 
 CALLS_REMEMBERED = 100
 "Calls of the log that a button may still be about."
@@ -93,7 +100,7 @@ class Assistant:
 
         Never raises for what stands in a message. Only the owner commands; links are read from everybody.
         """
-        text = message.text[:MAX_MESSAGE]
+        text = readable(message.text)
         async with self._turn:
             with self._speech.listening(message.chat) as heard:
                 try:
@@ -208,8 +215,15 @@ class Assistant:
     # Links.
 
     async def _read(self, text: str, message: IncomingMessage) -> None:
+        if message.from_owner and looks_pasted(text):
+            await self._take_sdp(text, message.chat)
+            return
+        classic = find_classic(text)
+        for address in classic:
+            await self._read_classic(address, message)
+            text = text.replace(address, "")
         found = find(text)
-        if not found and message.from_owner and message.alone:
+        if not (found or classic) and message.from_owner and message.alone:
             self._speech.to_owner(texts.not_understood())
         for link in found:
             reading = await self.switchboard.read(link.token, chat=message.chat, again=message.again)
@@ -221,6 +235,32 @@ class Assistant:
                 self._explain(reading, surely_a_link=link.prefixed)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
                 self._explain(reading, surely_a_link=True)
+
+    async def _read_classic(self, link: str, message: IncomingMessage) -> None:
+        """A link of the original web app, from whomever."""
+        told = message.from_owner and message.alone
+        try:
+            reading = await self.switchboard.read_classic(link, chat=message.chat)
+        except (BadDescription, OverlayError):
+            if told:
+                raise
+            return
+        if told:
+            self._explain(reading, surely_a_link=True)
+
+    async def _take_sdp(self, text: str, chat: str) -> None:
+        """What another program wrote, that the owner has pasted: an offer rings, an answer connects."""
+        self._explain(await self.switchboard.read_pasted(text, chat=chat), surely_a_link=True)
+
+    async def _answer_sdp(self, text: str, chat: str, whom: str | None) -> None:
+        """The same, and an offer is answered at once. Whose it is may be said."""
+        node = (await self._whom(whom)).node if whom is not None else None
+        reading = await self.switchboard.read_pasted(text, chat=chat, node=node)
+        self._explain(reading, surely_a_link=True)
+        line = reading.line
+        if line is not None and line.foreign is not None and line.call.state is State.RINGING:
+            await self._answer(line, None)
+            await _first_of(line.foreign.posted, line.over)
 
     def _explain(self, reading: Reading, *, surely_a_link: bool) -> None:
         """In the owner's own chat every link gets a word; in a chat with others none that isn't for us does."""
@@ -241,7 +281,11 @@ class Assistant:
     async def _obey(self, command: commands.Command, chat: str) -> None:
         match command:
             case commands.Call():
-                await self._call(command.whom, command.media, chat)
+                await self._call(command.whom, command.media, chat, command.program)
+            case commands.OfferSdp():
+                await self._place(await self._whom(command.whom), command.media, chat, "sdp")
+            case commands.TakeSdp():
+                await self._answer_sdp(command.text, chat, command.whom)
             case commands.LookUp():
                 self._look_up(command.name, chat, self._show_name)
             case commands.FollowName():
@@ -266,8 +310,12 @@ class Assistant:
                 contact = book.named(self._store, command.name)
                 self._speech.to_owner(texts.contact_details(contact, book.is_paired(self._store, contact)))
             case commands.SetTrust():
-                contact = book.set_trust(self._store, command.name, command.trust, command.media, command.hours)
+                contact = book.set_trust(
+                    self._store, command.name, command.trust, command.media, command.hours, classic=command.classic
+                )
                 self._speech.to_owner(texts.trust_set(contact))
+            case commands.SetProgram():
+                self._speech.to_owner(texts.program_set(book.set_program(self._store, command.name, command.program)))
             case commands.SetEndpoint():
                 contact = book.set_endpoint(self._store, command.name, command.endpoint)
                 self._speech.to_owner(texts.endpoint_set(contact))
@@ -292,30 +340,37 @@ class Assistant:
             case commands.Help():
                 self._speech.to_owner(texts.help_with(page=self._has_page))
 
-    async def _call(self, whom: str, media: Media, chat: str) -> None:
+    async def _call(self, whom: str, media: Media, chat: str, program: str | None) -> None:
         if self.lookups.knows(whom):
-            self._look_up(whom, chat, functools.partial(self._call_named, media=media, chat=chat))
+            self._look_up(whom, chat, functools.partial(self._call_named, media=media, chat=chat, program=program))
             return
-        await self._place(await self._whom(whom), media, chat)
+        await self._place(await self._whom(whom), media, chat, program)
 
-    async def _call_named(self, answer: Answer, media: Media, chat: str) -> None:
+    async def _call_named(self, answer: Answer, media: Media, chat: str, program: str | None) -> None:
         self._speech.to_owner(name_texts.found(answer))
-        await self._place(_meant(answer), media, chat)
+        await self._place(_meant(answer), media, chat, program)
 
-    async def _place(self, who: book.Whom, media: Media, chat: str) -> None:
-        line = await self._dial(who, media, chat)
+    async def _place(self, who: book.Whom, media: Media, chat: str, program: str | None) -> None:
+        line = await self._dial(who, media, chat, program=program)
         if not line.call.ended:
             self._speech.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     async def _dial(
-        self, who: book.Whom, media: Media, chat: str, *, endpoint: str | None = None, provisional: bool = False
+        self,
+        who: book.Whom,
+        media: Media,
+        chat: str,
+        *,
+        endpoint: str | None = None,
+        provisional: bool = False,
+        program: str | None = None,
     ) -> Line:
         """Place a call; a card that they are called by seals the first link, and says which bot it is for."""
         if who.card is not None:
             self._origins.called_by(who.node, who.card)
         key = who.card.sealing_key if who.card else None
         return await self.switchboard.place(
-            who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional
+            who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional, program=program
         )
 
     async def _whom(self, text: str) -> book.Whom:
@@ -516,6 +571,14 @@ async def _over(line: Line) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await line.over.wait()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait, not long, for one of them."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def _meant(answer: Answer) -> book.Whom:

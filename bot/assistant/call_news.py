@@ -114,4 +114,5 @@ class CallNews:
         said = texts.link_in_chat(line, token, self._why.pop(line.number, ""))
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
-        self._speech.post(Post("chat", said, token, line.chat, line=line, contact=contact, their_bot=bot))
+        link = None if line.foreign is not None else token
+        self._speech.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))

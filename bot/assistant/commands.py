@@ -17,12 +17,39 @@ MAX_ARGUMENT = 400
 "Characters of one argument: longer than any card or link, shorter than a nuisance."
 
 
+CLASSIC = "classic"
+"The original web app."
+
+PROGRAMS = (CLASSIC, "copybara")
+
+_DESCRIPTION = ("v=0", "{")
+"What SDP, or JSON around it, begins with."
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """`/call NAME [audio|video]`"""
 
     whom: str
     media: Media
+    program: str | None = None
+    "`classic`: a link for the original web app. None: the program that the contact uses."
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSdp:
+    """`/sdp offer NAME [audio|video]`: call somebody who uses any other program."""
+
+    whom: str
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSdp:
+    """`/sdp answer [NAME] OFFER`, `/sdp take ANSWER`: what another program wrote, and whose it is."""
+
+    text: str
+    whom: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +93,7 @@ class ShowContact:
 
 @dataclass(frozen=True, slots=True)
 class SetTrust:
-    """`/contact trust|ring NAME [audio|video] [08:00-22:00]`, `/contact block NAME`."""
+    """`/contact trust|ring NAME [classic] [audio|video] [08:00-22:00]`, `/contact block NAME`."""
 
     name: str
     trust: Trust
@@ -76,6 +103,9 @@ class SetTrust:
     hours: Hours | None = None
     "When; None means always."
 
+    classic: bool = False
+    "With `trust`: calls of other programs as well, which prove nothing but the node they come from."
+
 
 @dataclass(frozen=True, slots=True)
 class SetEndpoint:
@@ -83,6 +113,14 @@ class SetEndpoint:
 
     name: str
     endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetProgram:
+    """`/contact program NAME classic|copybara`: what calls to them are for."""
+
+    name: str
+    program: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +181,8 @@ class Help:
 
 Command = (
     Call
+    | OfferSdp
+    | TakeSdp
     | Answer
     | Decline
     | HangUp
@@ -151,6 +191,7 @@ Command = (
     | ShowContact
     | SetTrust
     | SetEndpoint
+    | SetProgram
     | RenameContact
     | RemoveContact
     | LookUp
@@ -164,7 +205,7 @@ Command = (
 
 CONTACT_USAGE = (
     "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, remove NAME, rename OLD NEW, "
-    "endpoint NAME ENDPOINT"
+    "endpoint NAME ENDPOINT, program NAME classic"
 )
 
 
@@ -178,7 +219,7 @@ def parse(text: str) -> Command:
     """Read one command. Raises InputError with a sentence that shows the right use."""
     head, *words = text.split() or [""]
     word = head.lstrip("/").partition("@")[0].lower()
-    if any(len(argument) > MAX_ARGUMENT for argument in words):
+    if word != "sdp" and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError("That is too long to be a name, a node id or a card.")
     reader = _READERS.get(word)
     if reader is None:
@@ -194,6 +235,10 @@ def _call(words: list[str], _text: str) -> Command:
     match words:
         case [whom]:
             return Call(whom, Media.BOTH)
+        case [whom, program] if program.lower() == CLASSIC:
+            return Call(whom, Media.BOTH, CLASSIC)
+        case [whom, program, media] if program.lower() == CLASSIC:
+            return Call(whom, Media.parse(media), CLASSIC)
         case [whom, media]:
             return Call(whom, Media.parse(media))
     raise WrongUse("Say whom to call.", "Write for example: /call anna, or /call anna audio")
@@ -231,8 +276,10 @@ def _contact(words: list[str], _text: str) -> Command:
             return AddContact(name, whom)
         case ["show", name]:
             return ShowContact(name)
-        case ["trust", name, *limits] if len(limits) <= 2:
+        case ["trust", name, *limits] if len(limits) - (CLASSIC in map(str.lower, limits)) <= 2:
             return _trust(name, Trust.AUTO, limits)
+        case ["program", name, program] if program.lower() in PROGRAMS:
+            return SetProgram(name, program.lower())
         case ["ring", name, *limits] if len(limits) <= 2:
             return _trust(name, Trust.RING, limits)
         case ["block", name]:
@@ -259,16 +306,37 @@ def _name(words: list[str], _text: str) -> Command:
 
 def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
     media, hours = None, None
+    classic = False
     for limit in limits:
-        if ":" in limit:
+        if limit.lower() == CLASSIC and trust is Trust.AUTO:
+            classic = True
+        elif ":" in limit:
             hours = Hours.parse(limit)
         else:
             media = Media.parse(limit)
-    return SetTrust(name, trust, media, hours)
+    return SetTrust(name, trust, media, hours, classic)
+
+
+def _sdp(words: list[str], text: str) -> Command:
+    """The text of a description is what stands behind the other words, as it is."""
+    match [words[0].lower(), *words[1:]] if words else []:
+        case ["offer", whom]:
+            return OfferSdp(whom, Media.BOTH)
+        case ["offer", whom, media]:
+            return OfferSdp(whom, Media.parse(media))
+        case ["answer" | "take", first, *_] if first.startswith(_DESCRIPTION):
+            return TakeSdp(text.split(maxsplit=2)[2])
+        case ["answer", whom, second, *_] if second.startswith(_DESCRIPTION):
+            return TakeSdp(text.split(maxsplit=3)[3], whom)
+    raise InputError(
+        "Say whether to write an offer or to take one.",
+        "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it",
+    )
 
 
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "call": _call,
+    "sdp": _sdp,
     "answer": _answer,
     "decline": _decline,
     "hangup": _alone(HangUp()),

@@ -110,12 +110,21 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
     raise InputError("There is no name left for them.", "Write /contact add NAME NODE-ID.")
 
 
-def set_trust(store: Store, name: str, trust: Trust, media: Media | None, hours: Hours | None = None) -> Contact:
+def set_trust(
+    store: Store,
+    name: str,
+    trust: Trust,
+    media: Media | None,
+    hours: Hours | None = None,
+    *,
+    classic: bool = False,
+) -> Contact:
     """Change what happens when a contact calls, and when: `media` None leaves what they may get, `hours` None means
-    always. Raises NameNotFound.
+    always, `classic`: other programs' calls are answered too. Raises NameNotFound.
     """
     contact = named(store, name)
-    contact = msgspec.structs.replace(contact, trust=trust, media=media or contact.media, hours=hours)
+    classic = trust is Trust.AUTO and (classic or contact.classic)
+    contact = msgspec.structs.replace(contact, trust=trust, media=media or contact.media, hours=hours, classic=classic)
     store.save_contact(contact)
     return contact
 
@@ -124,6 +133,13 @@ def set_endpoint(store: Store, name: str, endpoint: str) -> Contact:
     """Choose what a contact sees and hears; `default` is what is configured. Raises NameNotFound, InputError."""
     chosen = None if endpoint == DEFAULT_ENDPOINT else check_endpoint(endpoint)
     contact = msgspec.structs.replace(named(store, name), endpoint=chosen)
+    store.save_contact(contact)
+    return contact
+
+
+def set_program(store: Store, name: str, program: str) -> Contact:
+    """Choose which program calls to a contact are for. Raises NameNotFound."""
+    contact = msgspec.structs.replace(named(store, name), program="" if program == "copybara" else program)
     store.save_contact(contact)
     return contact
 

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 
+from bot.cli.explain_foreign import explain_foreign
 from bot.home import Home
 from bot.settings import own_node, settings
 from bot.texts import chat as texts
@@ -30,10 +31,14 @@ from shared.store import Store
 
 def explain(home: Home, text: str, *, as_json: bool) -> int:
     """Print what is known of the link, as lines of field and value. Raises InputError for text without a link."""
-    found = find(text)
-    if not found:
-        raise InputError("There is no link in that.", "A link of ours has 64 characters or more, see docs/protocol.md.")
-    fields = _explain(home, found[0])
+    fields = explain_foreign(text)
+    if fields is None:
+        found = find(text)
+        if not found:
+            raise InputError(
+                "There is no link in that.", "A link of ours has 64 characters or more, see docs/protocol.md."
+            )
+        fields = _explain(home, found[0])
     if as_json:
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     else:

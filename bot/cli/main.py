@@ -150,6 +150,21 @@ def _parser() -> argparse.ArgumentParser:
     decision.add_argument("--keep", action="store_true", help="stay with the node that it led to before")
 
     link = commands.add_parser("link", help="about links", description="about links")
+    sdp = commands.add_parser("sdp", help="calls with programs that speak SDP", description="calls with other programs")
+    described = sdp.add_subparsers(metavar="COMMAND", required=True)
+
+    def exchange(name: str, help_: str) -> argparse.ArgumentParser:
+        sub = described.add_parser(name, help=help_, description=help_, parents=[everywhere, data])
+        sub.set_defaults(run=_sdp, action=name)
+        return sub
+
+    offered = exchange("offer", "write an offer for somebody's program, and wait for its answer")
+    offered.add_argument("name", help="a contact, a node id or a contact card")
+    offered.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
+    answered = exchange("answer", "answer the offer on standard input, and take the call")
+    answered.add_argument("name", nargs="?", help="whose offer it is, if none of its addresses is a contact's")
+    exchange("take", "take the answer on standard input to an offer of yours")
+
     links = link.add_subparsers(metavar="COMMAND", required=True)
     explain = links.add_parser(
         "explain", help="what a link is, without acting on it", parents=[everywhere, data], description="what a link is"
@@ -238,6 +253,13 @@ def _resolve(options: argparse.Namespace) -> int:
 
     decision = "follow" if options.follow else "keep" if options.keep else None
     return resolve(_home(options), options.name, fresh=options.fresh, decision=decision, as_json=options.json)
+
+
+def _sdp(options: argparse.Namespace) -> int:
+    from bot.cli.sdp import exchange
+
+    words = [options.action, *filter(None, (getattr(options, "name", None), getattr(options, "media", None)))]
+    return exchange(_home(options), words, as_json=options.json)
 
 
 def _explain(options: argparse.Namespace) -> int:

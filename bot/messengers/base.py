@@ -14,10 +14,20 @@ from bot.texts.kinds import Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from shared.contacts import Contact
+from shared.links.classic import GZIP_AS_BASE64
+from shared.links.pasted import MAX_PASTED, looks_pasted
 from shared.media import Media
 
 MAX_MESSAGE = 4096
 "Characters of a message that are read; Telegram's own limit, and enough for 60 links."
+
+
+def readable(text: str) -> str:
+    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written."""
+    start = text[:MAX_MESSAGE]
+    foreign = looks_pasted(text) or start.lstrip().lower().startswith("/sdp") or f"?{GZIP_AS_BASE64}" in start
+    return text[:MAX_PASTED] if foreign else start
+
 
 EVERYWHERE = ""
 "The chat of what the owner is told wherever they can be told something."

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from bot.messengers.base import MAX_MESSAGE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
+from bot.messengers.base import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
 from bot.texts.chat import shown, with_commands
 from bot.texts.kinds import STATES, Kind
 from peer.calls.line import Line
@@ -130,7 +130,7 @@ class Console:
                 }
             )
             return None
-        return IncomingMessage(said.text[:MAX_MESSAGE], said.sender, from_owner=said.sender == OWNER)
+        return IncomingMessage(readable(said.text), said.sender, from_owner=said.sender == OWNER)
 
     def _put(self, value: dict[str, object]) -> None:
         self._unwritten.put(msgspec.json.encode(value) + b"\n")

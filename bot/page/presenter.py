@@ -15,6 +15,7 @@ from typing import Any
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
 from bot.messengers.base import EVERYWHERE
+from bot.page.foreign import explained
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from peer.calls.line import Line
@@ -64,7 +65,7 @@ from peer.handset.protocol import (
     Write,
 )
 from peer.handset.quality import quality
-from peer.handset.shown_link import shown_link
+from peer.handset.shown_link import shown_link, shown_text
 from peer.media import DEVICES, HANDSET
 from peer.media.trouble import MediaTrouble
 from peer.overlay.watch import OverlayWatch
@@ -72,7 +73,7 @@ from shared.call.events import RemoteRinging
 from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.contacts import Contact, Trust
-from shared.errors import CallOver, CallRefused, LocalProtocolError
+from shared.errors import BadDescription, CallOver, CallRefused, LocalProtocolError
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Response, find
 from shared.media import Media
@@ -205,8 +206,9 @@ class Presenter:
         send, number = self._pages.send, line.number
         match news:
             case Posted():
+                shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
                 self._links[number] = link = ShowLink(
-                    call=number, link=shown_link(news.token), sentence=handset_texts.link_to_send(line).text
+                    call=number, link=shown, sentence=handset_texts.link_to_send(line).text
                 )
                 send(link)
             case Rings():
@@ -472,6 +474,11 @@ class PageRequests:
         raise CallOver()
 
     def _explain(self, text: str) -> Explained:
+        try:
+            if (looked := self._switchboard.look(text)) is not None:
+                return explained(looked, self._store)
+        except BadDescription as bad:
+            return _explained("", "unusable", bad.sentence)
         found = find(text)
         if not found:
             return _explained("", "unusable", handset_texts.NOTHING_THERE)
@@ -510,14 +517,20 @@ class PageRequests:
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
 
     async def _act(self, message: Act) -> tuple[str, int | None]:
-        found = find(message.text)
-        if not found:
-            raise CallRefused(handset_texts.NOTHING_THERE, "")
-        reading = await self._switchboard.read(found[0].token, chat=EVERYWHERE)
+        prefixed = True
+        if (looked := self._switchboard.look(message.text)) is not None:
+            act = self._switchboard.read_classic if looked.page else self._switchboard.read_pasted
+            reading = await act(looked.text, chat=EVERYWHERE)
+        else:
+            found = find(message.text)
+            if not found:
+                raise CallRefused(handset_texts.NOTHING_THERE, "")
+            prefixed = found[0].prefixed
+            reading = await self._switchboard.read(found[0].token, chat=EVERYWHERE)
         line = reading.line
         if line is None:
             if reading.reason is not None:
-                raise CallRefused(_refusal(reading.reason, surely_a_link=found[0].prefixed), "")
+                raise CallRefused(_refusal(reading.reason, surely_a_link=prefixed), "")
             return "", None
         if message.answer is not None and line.call.state is State.RINGING:
             await self._switchboard.answer(line, _media(message.answer), endpoint=HANDSET)

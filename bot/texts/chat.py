@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.messengers.base import Act, Post
+from bot.texts import foreign
 from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
@@ -32,6 +33,8 @@ _HANDSET_HELP = "/handset                    the page to talk at, in your browse
 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
+/call NAME classic          call somebody who uses the original web app
+/sdp offer NAME             call with any other program that speaks SDP
 /answer [audio|video]       take the call that rings
 /decline [why]              refuse it
 /hangup                     end the call, or take it back
@@ -141,6 +144,8 @@ def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:
 
     `why`: the owner's words to a caller whom they decline.
     """
+    if line.foreign is not None:
+        return Sentence(_link_kind(line), foreign.posted(line, token))
     kind, text = _link_kind(line), as_copybara(token)
     if why and line.call.ended:
         text = f"{declined_with(why)} {text}"
@@ -169,6 +174,8 @@ def calling(line: Line) -> Sentence:
 
 def rings(line: Line, reason: Reason) -> Sentence:
     """The owner is asked."""
+    if line.foreign is not None:
+        return foreign.rings(line, line.foreign.envelope)
     if reason is Reason.NEW_CALLER:
         text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
         return Sentence(Kind.STRANGER_RINGS, text)
@@ -403,6 +410,8 @@ def trust_set(contact: Contact) -> Sentence:
     """After trust, ring or block."""
     match contact.trust:
         case Trust.AUTO:
+            if contact.classic:
+                return Sentence(Kind.CONTACT_TRUSTED, foreign.trusted(contact))
             text = (
                 f"{contact.name}'s calls are answered by itself now ({contact.media.words}){_hours(contact)}. "
                 f"You will be told each time. /contact ring {contact.name} takes it back."
@@ -413,6 +422,11 @@ def trust_set(contact: Contact) -> Sentence:
         case Trust.BLOCK:
             text = f"{contact.name} is blocked: their calls are ignored, and they aren't told."
             return Sentence(Kind.CONTACT_BLOCKED, text)
+
+
+def program_set(contact: Contact) -> Sentence:
+    """After /contact program."""
+    return Sentence(Kind.CONTACT_PROGRAM, foreign.program(contact))
 
 
 def endpoint_set(contact: Contact) -> Sentence:

@@ -87,6 +87,7 @@ class Kind(enum.StrEnum):
     CONTACT_TRUSTED = "contact.trusted", "A contact's calls will be answered automatically."
     CONTACT_RINGS = "contact.rings", "A contact's calls will ring."
     CONTACT_BLOCKED = "contact.blocked", "A contact's calls will be ignored."
+    CONTACT_PROGRAM = "contact.program", "Calls to the contact are for another program from now on."
     CONTACT_ENDPOINT = "contact.endpoint", "What answers a contact's calls was changed."
     CONTACT_RENAMED = "contact.renamed", "A contact has another name."
     CONTACT_REMOVED = "contact.removed", "A contact and the keys shared with them were removed."

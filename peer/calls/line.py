@@ -21,6 +21,8 @@ from shared.secrets.handshake import Role
 from shared.secrets.identity import DtlsIdentity
 
 if TYPE_CHECKING:
+    from peer.calls.foreign import ForeignCall
+    from peer.calls.sdp_session import SdpSession
     from peer.calls.session import Session
 
 
@@ -105,7 +107,10 @@ class Line:
     reason: Reason = Reason.ASK
     "What the policy said of it."
 
-    session: Session | None = None
+    foreign: ForeignCall | None = None
+    "With a program that speaks SDP."
+
+    session: Session | SdpSession | None = None
     carrier: asyncio.Task[None] | None = None
     "Runs the session."
 
@@ -195,6 +200,7 @@ class Line:
             "role": str(self.call.role),
             "media": self.media.words,
             "paired": self.call.paired,
+            "program": self.foreign.envelope.name if self.foreign else "copybara",
             "automatic": self.automatic,
             "phrase": self.phrase or None,
             "connect_ms": self.connect_ms,

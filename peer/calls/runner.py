@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
+from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import AnsweredAlone, Changed, Listener, Rings, Said, TakesMessage
+from peer.calls.session import Session
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
     AnnounceAnswer,
@@ -77,6 +79,7 @@ class LineRunner:
         self._lines = lines
         self._sessions = sessions
         self._writer = writer
+        self._foreign = ForeignEffects(sessions, writer)
         self._store = store
         self._answering = answering
         self._tell = listener.told
@@ -138,6 +141,8 @@ class LineRunner:
             self._tell(line, Changed())
 
     async def _do(self, line: Line, effect: Effect) -> None:
+        if line.foreign is not None and await self._foreign.do(line, line.foreign, effect):
+            return
         match effect:
             case Listen():
                 await self._sessions.open(line)
@@ -225,7 +230,7 @@ class LineRunner:
         if line.token is not None:
             self._try_one_link(line)
             return
-        assert line.session is not None
+        assert isinstance(line.session, Session)
         line.session.attempt(self._first_contact(line, self._writer.response(line, port), line.remote_port))
 
     async def _answer_theirs(self, ours: Line) -> None:
@@ -234,14 +239,14 @@ class LineRunner:
             await self.begin(theirs, Answer(), Reason.ASK)
 
     def _try_one_link(self, line: Line) -> None:
-        assert line.session is not None
+        assert isinstance(line.session, Session)
         assert line.token is not None
         assert line.secret is not None
         line.session.attempt(by_one_link(self._ends(line), line.token, line.secret, line.remote_port, line.media))
 
     def _try_response(self, line: Line, response: Response) -> None:
         """The caller: anybody in the chat may have written this response."""
-        assert line.session is not None
+        assert isinstance(line.session, Session)
         line.dialled = time.monotonic()
         line.session.expect(self._first_contact(line, response, response.port))
 

@@ -17,6 +17,7 @@ from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import Listener, Paired, PhraseKnown, Recorded
+from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
     AttemptFailed,
@@ -141,7 +142,7 @@ class LineSessions:
                     except StoreError as error:
                         logger.warning("line %d: %s", line.number, error.sentence)
 
-    def _session(self, line: Line, kept: RunningCall | None = None) -> Session:
+    def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         line.endpoint = self.endpoint_of(line)
         # Nobody may be there any more who knows that the call goes on.
         hold = kept is not None and not line.automatic and opens_the_room(line.endpoint)
@@ -154,6 +155,17 @@ class LineSessions:
             hold=functools.partial(self._hold, line) if hold else None,
         )
         endpoint = self._endpoints.make(line.endpoint, occasion)
+        if line.foreign is not None:
+            line.session = SdpSession(
+                self._overlay,
+                line.peer,
+                line.foreign,
+                endpoint,
+                tell=lambda event: self._happened(line, event),
+                keep=lambda event: self._kept(line, event),
+                overlay_up=self._watch.until_up,
+            )
+            return line.session
         line.session = Session(
             self._overlay,
             line.peer,
@@ -172,11 +184,11 @@ class LineSessions:
     def _hold(self, line: Line, release: Callable[[], Awaitable[None]]) -> None:
         line.held = release
 
-    async def _run(self, line: Line, session: Session) -> None:
+    async def _run(self, line: Line, session: Session | SdpSession) -> None:
         line.carrier = self._tasks.create_task(self._carry(line, session), name=f"session {line.number}")
         await session.started.wait()
 
-    async def _carry(self, line: Line, session: Session) -> None:
+    async def _carry(self, line: Line, session: Session | SdpSession) -> None:
         try:
             await session.run()
         except Exception:
@@ -244,7 +256,7 @@ class LineSessions:
         self._lines.latest = line
         if line.secret is not None:
             self._store.secret_used(line.peer, line.secret)
-        line.redial_secret = secret
+        line.redial_secret = secret or None
         self._keep(line, alive=True)
         for other in self._lines:
             # Both had called each other, or the other side has lost a call and begun anew: the other one is over.

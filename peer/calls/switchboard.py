@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from peer.calls.admission import Admission, Reading
+from peer.calls.foreign_reader import ForeignReader, Looked
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
@@ -98,6 +99,17 @@ class Switchboard:
             waits=waits,
             clock=clock,
         )
+        self._foreign = ForeignReader(
+            own,
+            overlay=overlay,
+            lines=lines,
+            runner=self._runner,
+            store=store,
+            settings=settings,
+            turn=asyncio.Lock(),
+            waits=waits,
+            clock=clock,
+        )
 
         self.interrupted: list[RunningCall] = []
         "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
@@ -146,8 +158,11 @@ class Switchboard:
         chat: str = "chat",
         provisional: bool = False,
         endpoint: str | None = None,
+        program: str | None = None,
     ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
+
+        `program` is what the callee uses, see foreign.py; empty: ours, None: what the contact is marked with.
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
         is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall beside another
@@ -160,7 +175,8 @@ class Switchboard:
             if same or (line.engaged and len(self.lines.engaged()) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
-        secret = self._store.writable_secret(node) if contact is not None else None
+        foreign = self._foreign.call_to(node, program or (contact.program if contact and program is None else ""))
+        secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())
         call, effects = outgoing(paired=secret is not None)
         line = Line(
@@ -176,6 +192,7 @@ class Switchboard:
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
             provisional=provisional,
             endpoint=endpoint,
+            foreign=foreign,
         )
         self._sessions.endpoint_of(line)
         await self._runner.start(line, effects)
@@ -225,6 +242,18 @@ class Switchboard:
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
         """Read one link and act on it, see Admission."""
         return await self._admission.read(token, chat=chat, again=again)
+
+    def look(self, text: str) -> Looked | None:
+        """What another program's text is, without acting on it, see ForeignReader."""
+        return self._foreign.look(text)
+
+    async def read_classic(self, link: str, *, chat: str = "chat") -> Reading:
+        """Read a link of the original web app and act on it, see ForeignReader."""
+        return await self._foreign.read_link(link, chat=chat)
+
+    async def read_pasted(self, text: str, *, chat: str = "chat", node: NodeId | None = None) -> Reading:
+        """Read an offer or an answer of any other program and act on it, see ForeignReader."""
+        return await self._foreign.read_pasted(text, chat=chat, node=node)
 
     # Beginnings and ends of the program.
 

@@ -46,6 +46,9 @@ CLOSE_STOPPING = 4002
 CLOSE_UNPROVEN = 4003
 "WebSocket close code: the page hasn't shown that it knows a key."
 
+MAX_PASTED = 32 * 1024
+"Characters of what a page asks about: a link, or what another program has written."
+
 MAX_PROOF = 1024
 "Bytes of a message before the page is known."
 
@@ -477,13 +480,13 @@ class Audible(_FromPage, frozen=True, tag="audible"):
 class Explain(_FromPage, frozen=True, tag="explain"):
     """What is this? A token, or any text that holds a link. Nothing happens; Explained comes."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=4096)]
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_PASTED)]
 
 
 class Act(_FromPage, frozen=True, tag="act"):
     """Read this link as if it stood in the chat: let the call ring, or connect ours by the response."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=4096)]
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_PASTED)]
 
     answer: Kinds | None = None
     "Answer the call that it begins at once, with this; None: let it ring."

@@ -11,6 +11,11 @@ QUIET_ZONE = 4
 "Modules around the code (ISO/IEC 18004)."
 
 
+def shown_text(text: str) -> Link:
+    """What another program is to get: to be copied. It is too long for a code that a camera reads."""
+    return Link(token="", text=text, qr="")
+
+
 def shown_link(token: str) -> Link:
     """The link of a token, and its QR code as a black on white SVG image."""
     text = as_copybara(token)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters
 
@@ -27,28 +28,33 @@ MAX_UNSENT = 16 * MAX_MESSAGE
 "Bytes that may wait on one channel; what comes beyond it is dropped."
 
 
+@dataclass(frozen=True, slots=True)
+class SdpTerms:
+    """On what terms a leg to another program is tried."""
+
+    own: OwnSide
+    "What our description said."
+
+    identity: DtlsIdentity
+    "The key and the certificate behind our fingerprint."
+
+    agreement: Agreement
+    ports: tuple[int, ...]
+    "The other side's UDP ports at its overlay address."
+
+    channels: tuple[int, ...] = ()
+    "Numbers of the data channels that both sides know of."
+
+
 class SdpLeg(Leg):
     """One try to reach another program, and the connection if it succeeds."""
 
-    def __init__(
-        self,
-        socket: OverlaySocket,
-        own: OwnSide,
-        identity: DtlsIdentity,
-        agreement: Agreement,
-        *,
-        remote_ports: tuple[int, ...],
-        channels: Iterable[int] = (),
-    ) -> None:
-        """Prepare a leg on `socket`.
-
-        `own` is what our description said, `identity` the key and certificate behind its fingerprint. `remote_ports`
-        are the other side's at its overlay address. `channels` are the numbers of the data channels that both sides
-        know of.
-        """
+    def __init__(self, socket: OverlaySocket, terms: SdpTerms) -> None:
+        """Prepare a leg on `socket`."""
+        own, agreement = terms.own, terms.agreement
         self._agreement = agreement
         self._own = own
-        self._channel_numbers = frozenset(channels)
+        self._channel_numbers = frozenset(terms.channels)
         self.on_message: Callable[[int, str | bytes], None] = lambda number, message: None
         "Called with each message that comes on a data channel, and the channel's number."
 
@@ -59,12 +65,12 @@ class SdpLeg(Leg):
             role=Role.CALLER if agreement.controlling else Role.CALLEE,
             local_ice=own.ice,
             remote_ice=agreement.ice,
-            identity=identity,
+            identity=terms.identity,
             remote_pin=agreement.fingerprint,
             secret=b"",
         )
         super().__init__(socket, handshake, remote_port=None)
-        self._remote_ports = remote_ports
+        self._remote_ports = terms.ports
 
     def write(self, number: int, text: str) -> bool:
         """Send a text on a data channel. Returns whether it left: not before the channel is open on both sides."""

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
+from shared.links.classic import DEFAULT_PAGE, is_page
 from shared.names import ss58
 from shared.names.server import Server
 from shared.printable import is_blank, is_printable
@@ -107,6 +108,11 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
 
     at_once: Annotated[int, Meta(ge=1, le=16, description="a whole number from 1 to 16")] = 1
     "Calls at the same time; another one gets `busy`, or rings at a handset page that is open."
+
+    classic_page: Annotated[str, Meta(max_length=512, description="the URL of a page", extra=_accepts(is_page))] = (
+        DEFAULT_PAGE
+    )
+    "Where the original web app is, for links to contacts who use it. Nothing here ever opens it."
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,9 +47,8 @@ DEFAULT_PAGE = "https://copybara.staex.io/"
 GZIP_AS_BASE64 = "H4sI"
 "What every gzip member of the deflate method without flags begins with (RFC 1952, section 2.3), written in base64."
 
-_LINK = re.compile(
-    r"(?P<page>(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512})\?(?P<query>[A-Za-z0-9%+/=_.~-]+)", re.ASCII | re.IGNORECASE
-)
+_PAGE = r"(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512}"
+_LINK = re.compile(rf"(?P<page>{_PAGE})\?(?P<query>[A-Za-z0-9%+/=_.~-]+)", re.ASCII | re.IGNORECASE)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -150,6 +149,11 @@ class ClassicResponse:
 
 
 ClassicLink: TypeAlias = ClassicRequest | ClassicResponse
+
+
+def is_page(url: str) -> bool:
+    """Whether a link can be made of that URL, which has no query yet."""
+    return len(url) <= MAX_PAGE and re.fullmatch(_PAGE, url, re.ASCII | re.IGNORECASE) is not None
 
 
 def find_classic(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import { $, avatar, icon, lasted, make, moment, problem, put, redraw, show } from "./dom.js";
 import { silentByBrowser, unlock } from "./sounds.js";
 
-const LINK = /^(copybara:|https?:\/\/)|^[A-Za-z0-9_-]{64,}$/;
+const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
 
 // The ends that need no whole sentence; the others have the program's.
 const ENDS = {
@@ -54,7 +54,7 @@ export class Home {
     }
     // A contact card is a link too, and can be called.
     if (LINK.test(whom)) {
-      this.#program.send("explain", { text: whom.slice(0, 4096) });
+      this.#program.send("explain", { text: whom.slice(0, 32768) });
       $("whom").value = "";
       return undefined;
     }

@@ -177,7 +177,7 @@ export class Stage {
   async #readAnswer() {
     const text = $("answer-text").value.trim();
     if (!text) throw { sentence: "Paste the link that they sent back.", hint: "" };
-    await this.#program.ask("act", { text: text.slice(0, 4096) });
+    await this.#program.ask("act", { text: text.slice(0, 32768) });
     $("answer-text").value = "";
   }
 
@@ -239,6 +239,7 @@ export class Stage {
       put($("outgoing-link-text"), link.sentence);
       put($("outgoing-token"), link.link.text);
       picture($("outgoing-qr"), link.link.qr);
+      show($("outgoing-qr").parentElement, Boolean(link.link.qr));
     }
     show($("answer-form"), Boolean(link) && call.role === "caller" && !call.paired);
     const track = this.#sending?.picture ?? null;

@@ -105,8 +105,7 @@ class Agreement:
     @property
     def digest(self) -> bytes:
         """32 bytes that tell this connection from all others, however its description is written."""
-        secret = f"{self.ice.username} {self.ice.password}".encode()
-        return hashlib.sha256(b"copybara sdp " + self.fingerprint.sha256 + secret).digest()
+        return connection_digest(self.ice, self.fingerprint)
 
     @property
     def media(self) -> Media:
@@ -121,6 +120,11 @@ class Agreement:
         """What the picture is in; None without one."""
         names = [stream.codec.name for stream in self.streams.values() if stream.kind == "video"]
         return VideoCodec(names[0]) if names else None
+
+
+def connection_digest(ice: IceCredentials, fingerprint: Fingerprint) -> bytes:
+    """32 bytes that tell one side of one connection from all others."""
+    return hashlib.sha256(b"copybara sdp " + fingerprint.sha256 + f"{ice.username} {ice.password}".encode()).digest()
 
 
 def accept_offer(offer: Description, media: Media, video: frozenset[VideoCodec]) -> Agreement:

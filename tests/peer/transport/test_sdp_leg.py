@@ -17,7 +17,7 @@ from peer.transport.sdp.candidates import ports_at
 from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
-from peer.transport.sdp_leg import SdpLeg
+from peer.transport.sdp_leg import SdpLeg, SdpTerms
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import WrongIdentity
 from shared.media import Media
@@ -90,14 +90,14 @@ class Side:
         description = read_description(offer)
         agreement = accept_offer(description, Media.BOTH, VP8)
         ports = ports_at(description.candidates, THEIRS)
-        leg = SdpLeg(self.socket, self.own, self.identity, agreement, remote_ports=ports, channels=[CHANNEL])
+        leg = SdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
         return write_answer(self.own, description, agreement), leg
 
     def take(self, answer: str, offered: OwnOffer) -> SdpLeg:
         description = read_description(answer)
         agreement = accept_answer(description, offered.asked, offered.channel)
         ports = ports_at(description.candidates, THEIRS)
-        return SdpLeg(self.socket, self.own, self.identity, agreement, remote_ports=ports, channels=[CHANNEL])
+        return SdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
 
 
 @contextlib.asynccontextmanager
@@ -124,8 +124,8 @@ async def talk(leg: SdpLeg, other: Other) -> None:
         tracks = {kind: await leg.receive(kind) for kind in ("audio", "video")}
         await leg.connect()
         endpoint = Pattern(160, 120, 10)
-        await endpoint.attach(leg, Media.BOTH)
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            await endpoint.attach(leg, Media.BOTH, tasks)
             for event in other.frames.values():
                 await event.wait()
             for track in tracks.values():
@@ -136,7 +136,6 @@ async def talk(leg: SdpLeg, other: Other) -> None:
             other.channel.send("from them")
             assert await other.heard.get() == "from us"
             assert await heard.get() == (CHANNEL, "from them")
-        finally:
             await endpoint.detach()
     assert leg.counters.audio.packets
     assert leg.counters.video.packets
@@ -194,7 +193,7 @@ def test_another_certificate_than_the_descriptions_is_refused() -> None:
             agreement = accept_offer(description, Media.BOTH, VP8)
             forged = replace(agreement, fingerprint=Fingerprint(bytes(32)))
             ports = ports_at(description.candidates, THEIRS)
-            leg = SdpLeg(side.socket, side.own, side.identity, forged, remote_ports=ports)
+            leg = SdpLeg(side.socket, SdpTerms(side.own, side.identity, forged, ports))
             answer = write_answer(side.own, description, agreement)
             await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             try:

@@ -1,0 +1,31 @@
+"""`copybara sdp offer`, `answer`, `take`: descriptions by standard input and output, with the copybara that runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from bot.control_socket import Say, ask
+from bot.home import Home
+from shared.errors import InputError
+from shared.links.pasted import MAX_PASTED
+
+
+def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
+    """Say `/sdp` and the words, with what stands on standard input. Raises NotRunning, InputError.
+
+    Our own description goes to standard output and nothing else does; what is said to the owner goes to stderr.
+    """
+    text = ""
+    if words[0] != "offer":
+        text = sys.stdin.read(MAX_PASTED + 1)
+        if len(text) > MAX_PASTED or not text.strip():
+            raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
+    posts = ask(home.control_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
+    if as_json:
+        sys.stdout.write(json.dumps({"posts": posts}, ensure_ascii=False) + "\n")
+        return 0
+    for post in posts:
+        stream = sys.stdout if post["to"] == "chat" else sys.stderr
+        stream.write(f"{str(post['text']).strip()}\n")
+    return 0

@@ -1,0 +1,64 @@
+"""What is said about calls with other programs: the original web app, and whatever else speaks SDP."""
+
+from __future__ import annotations
+
+from bot.texts.kinds import Kind, Sentence
+from peer.calls.foreign import Classic, Envelope
+from peer.calls.foreign_reader import Looked
+from peer.calls.line import Line
+from shared.contacts import Contact
+from shared.secrets.handshake import Role
+
+
+def posted(line: Line, text: str) -> str:
+    """What stands in the chat with our link or description. SDP stands alone, to be copied as a whole."""
+    if line.foreign is None or not isinstance(line.foreign.envelope, Classic):
+        return text
+    if line.call.role is Role.CALLER:
+        return f"I'd like to call you ({line.media.words}). Open this in Copybara's web app: {text}"
+    return f"Here is my answer. Paste it into the page that you called from: {text}"
+
+
+def rings(line: Line, envelope: Envelope) -> Sentence:
+    """The owner is asked."""
+    with_what = f"from {envelope.page}" if isinstance(envelope, Classic) else "with another program"
+    unproven = "Nothing proves who it is; packets reach only that node."
+    if line.contact is None:
+        text = f"Somebody new is calling ({line.media.words}) {with_what}: node {line.peer}\n{unproven}"
+        return Sentence(Kind.STRANGER_RINGS, f"{text} If you don't know them, decline.")
+    return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}. {unproven}")
+
+
+def trusted(contact: Contact) -> str:
+    """After `/contact trust NAME classic`."""
+    return (
+        f"{contact.name}'s calls will be answered automatically ({contact.media.words}), also from the original web "
+        "app and other programs, where nothing but the overlay shows who calls: anyone at that node. "
+        f"/contact ring {contact.name} takes it back."
+    )
+
+
+def program(contact: Contact) -> str:
+    """After `/contact program`."""
+    if contact.program:
+        return f"Calls to {contact.name} will be links for the original Copybara web app."
+    return f"Calls to {contact.name} will be links for Copybara Relay."
+
+
+def looked(looked: Looked, contact: Contact | None) -> str:
+    """What a link or a description is, before anything is done with it."""
+    where = f" from {looked.page}" if looked.page else " with another program"
+    if looked.kind == "own":
+        return "That is your own link. It is for the other person: send it to them."
+    if looked.kind == "response":
+        if not looked.answers_ours:
+            return "That answers no call of yours that is waiting. Ask for a new one."
+        return f"An answer{where}. It names your call, and proves nothing else. Connect now?"
+    if looked.used:
+        return "That was used before; each works once. Ask for a new one."
+    if not looked.for_us:
+        return "That link isn't for this node. If you expected a call, ask who it was meant for."
+    if looked.source is None:
+        return f"Somebody calls{where} ({looked.media.words}). Its addresses will show whether it is a contact."
+    name = contact.name if contact is not None else f"Node {looked.source}, which isn't in your contacts,"
+    return f"{name} calls{where} ({looked.media.words}). Nothing proves who it is; packets reach only that node."

@@ -1,0 +1,72 @@
+"""What the call table's effects mean in a call with a program that speaks SDP.
+
+Such a program understands an offer and an answer, and nothing else: it can't be told that it is busy here, that a call
+was declined or taken back, and it can't be dialled again.
+"""
+
+from __future__ import annotations
+
+import time
+
+from peer.calls.foreign import ForeignCall
+from peer.calls.line import Line
+from peer.calls.link_writer import LinkWriter
+from peer.calls.sdp_session import SdpSession
+from peer.calls.sessions import LineSessions
+from shared.call.effects import (
+    Effect,
+    OpenLeg,
+    PostAnswer,
+    PostBusy,
+    PostCancel,
+    PostDecline,
+    PostRequest,
+    Redial,
+    TryResponse,
+)
+from shared.call.events import GaveUp
+from shared.errors import LocalProtocolError
+
+
+class ForeignEffects:
+    """Carries out what is done another way than between two of our programs."""
+
+    def __init__(self, sessions: LineSessions, writer: LinkWriter) -> None:
+        self._sessions = sessions
+        self._writer = writer
+
+    async def do(self, line: Line, foreign: ForeignCall, effect: Effect) -> bool:
+        """Carry out one effect; False if it means here what it means everywhere. Raises CopybaraError."""
+        match effect:
+            case PostRequest():
+                session = _session(line)
+                foreign.call(session.socket, line.media, session.video)
+                line.reference = line.raw = foreign.reference
+                self._writer.post(line, foreign.written, foreign.digest)
+                foreign.posted.set()
+            case TryResponse():
+                line.dialled = time.monotonic()
+                _session(line).try_leg(foreign.answers.popleft())
+            case OpenLeg():
+                line.dialled = line.dialled if line.automatic else time.monotonic()
+                await self._sessions.open(line)
+                session = _session(line)
+                terms = foreign.answer(session.socket, line.media, session.video)
+                session.try_leg(terms)
+                line.media = terms.agreement.media
+            case PostAnswer():
+                self._writer.post(line, foreign.written, foreign.digest)
+                foreign.posted.set()
+            case PostDecline() | PostBusy() | PostCancel():
+                pass
+            case Redial():
+                line.inbox.put_nowait(GaveUp())
+            case _:
+                return False
+        return True
+
+
+def _session(line: Line) -> SdpSession:
+    if not isinstance(line.session, SdpSession):
+        raise LocalProtocolError("The call has no session for another program.")
+    return line.session

@@ -1,0 +1,222 @@
+"""The I/O of one call with a program that speaks SDP: one socket, one leg, the endpoint, lines of text beside it.
+
+To the rest of the call it is a session like session.py's. There is no pairing and no dialling again: a description is
+good for one connection, and when that is lost the call is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from peer.calls.call_socket import CallSocket
+from peer.calls.conversation import SILENCE_SECONDS
+from peer.calls.foreign import ForeignCall
+from peer.calls.limits import LIMITS, OWN_TEXTS, Bucket
+from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, MediaAgreed, SessionEvent
+from peer.calls.traffic import Traffic
+from peer.media import Endpoint
+from peer.media.host import Host
+from peer.overlay import Overlay
+from peer.transport.sdp.negotiation import VideoCodec
+from peer.transport.sdp_leg import SdpLeg, SdpTerms
+from peer.transport.udp_socket import OverlaySocket
+from shared.call.events import PathLost, RemoteBye
+from shared.errors import CopybaraError, LocalProtocolError, PortTaken, StoreError
+from shared.media import Media
+from shared.messages import MAX_TEXT, MediaState, Text
+from shared.node_id import NodeId
+
+logger = logging.getLogger(__name__)
+
+MAX_LEGS = 8
+"Answers to one offer of ours that are tried at once. All but one are forged; each has to name ours to get so far."
+
+LOST_SECONDS = 5 * SILENCE_SECONDS
+"Without anything from the other program for so long, the call is over: ICE asks every five seconds (RFC 7675)."
+
+LOOK_SECONDS = 1.0
+
+
+class SdpSession:
+    """The I/O of one such call."""
+
+    def __init__(
+        self,
+        overlay: Overlay,
+        peer: NodeId,
+        foreign: ForeignCall,
+        endpoint: Endpoint,
+        *,
+        tell: Callable[[SessionEvent], None],
+        keep: Callable[[Kept], Awaitable[None]],
+        overlay_up: Callable[[], Awaitable[object]],
+    ) -> None:
+        """As Session's."""
+        self.started = asyncio.Event()
+        "Set once `run` takes attempts."
+
+        self.leg: SdpLeg | None = None
+        "The leg that is connected now."
+
+        self.video = frozenset({VideoCodec.VP8})
+        "What the picture may be in."
+
+        self._foreign = foreign
+        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
+        self._tell = tell
+        self._keep = keep
+        self._socket = CallSocket(
+            overlay,
+            peer,
+            open_socket=OverlaySocket.open,
+            overlay_up=overlay_up,
+            stray_check=lambda username, made_with: False,
+        )
+        self._group: asyncio.TaskGroup | None = None
+        self._legs: list[SdpLeg] = []
+        self._trying: set[asyncio.Task[None]] = set()
+        self._texts = Bucket(LIMITS[Text])
+        self._own_texts = Bucket(OWN_TEXTS)
+        self._traffic = Traffic()
+        self._heard_media: set[Media] = set()
+        self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def open(self) -> int:
+        """Bind the call's socket, and return its UDP port. Raises OverlayError."""
+        return await self._socket.bind()
+
+    @property
+    def socket(self) -> OverlaySocket:
+        """The call's socket. Raises LocalProtocolError before `open`."""
+        if self._socket.socket is None:
+            raise LocalProtocolError("The call has no socket yet.")
+        return self._socket.socket
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Both sides' UDP ports, ours first; 0 for one that isn't known yet."""
+        remote = self.leg.remote_address if self.leg is not None else None
+        return self._socket.port, remote[1] if remote is not None else 0
+
+    def try_leg(self, terms: SdpTerms) -> None:
+        """Try a leg, beside those that are being tried. Does nothing once one is up."""
+        assert self._group is not None
+        if self.leg is not None or len(self._trying) >= MAX_LEGS:
+            return
+        try:
+            leg = SdpLeg(self.socket, terms)
+        except LocalProtocolError as error:
+            # Another answer with the same credentials is being tried.
+            logger.info("an answer isn't tried: %s", error.sentence)
+            return
+        self._legs.append(leg)
+        task = self._group.create_task(self._try(leg, terms))
+        self._trying.add(task)
+        task.add_done_callback(self._trying.discard)
+
+    def redial(self) -> None:
+        """Nothing: there is no way to dial again, and the call is given up (peer/calls/runner.py)."""
+
+    def overlay_changed(self) -> None:
+        """The overlay's device or address came, went or is another one: have the socket where the overlay is."""
+        self._socket.overlay_changed()
+
+    def write(self, text: str) -> None:
+        """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
+        channel = self._foreign.envelope.text_channel
+        if self.leg is None or channel is None:
+            raise LocalProtocolError("There is no call to write in.")
+        if not self._own_texts.takes(time.monotonic()):
+            raise LocalProtocolError("That are too many lines at once.")
+        if not self.leg.write(channel, text):
+            raise LocalProtocolError("The other program takes no text.")
+
+    def show_media(self, state: MediaState) -> None:
+        """Nothing: such programs aren't told what is sent."""
+
+    def end(self, goodbye: str | None) -> None:
+        """Let `run` finish. The end of the connection is all that the other program is told."""
+        if not self._ending.done():
+            self._ending.set_result(None)
+
+    async def run(self) -> None:
+        """Own every task of the call until `end` is called; then close everything."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                always = [self._group.create_task(each) for each in (self._host.run(), self._follow_overlay())]
+                self.started.set()
+                await self._ending
+                for task in (*always, *self._trying):
+                    task.cancel()
+        finally:
+            try:
+                for leg in self._legs:
+                    await leg.close()
+            finally:
+                await self._socket.close(linger=self._traffic.legs > 0)
+
+    def report(self) -> dict[str, object]:
+        """What has passed so far, as the command contract has it."""
+        return self._traffic.report(self._socket.socket, None)
+
+    async def _try(self, leg: SdpLeg, terms: SdpTerms) -> None:
+        try:
+            await leg.connect()
+            await self._socket.check_owner()
+        except CopybaraError as error:
+            await leg.close()
+            self._tell(AttemptFailed(error))
+            return
+        if self.leg is not None:
+            await leg.close()
+            return
+        self.leg = leg
+        for other in self._trying:
+            if other is not asyncio.current_task():
+                other.cancel()
+        await self._carry(leg, terms.agreement.media)
+
+    async def _carry(self, leg: SdpLeg, media: Media) -> None:
+        """Carry the call over a connected leg until it is over."""
+        self._traffic.begin_leg(leg.counters, leg.remote_address)
+        leg.on_first_media = self._media_arrived
+        leg.on_message = self._message
+        try:
+            await self._keep(MediaAgreed(media))
+            await self._keep(Connected(b"", leg.first_heard))
+        except StoreError as error:
+            self._tell(Broke(error))
+            return
+        self._host.attach(leg, media)
+        await self._until_over(leg)
+        silent = time.monotonic() - (leg.last_heard or 0.0)
+        self._tell(RemoteBye() if leg.closed.is_set() and silent < SILENCE_SECONDS else PathLost())
+
+    async def _until_over(self, leg: SdpLeg) -> None:
+        """Wait until the other program closes the connection, or nothing is heard from it any more."""
+        while not leg.closed.is_set() and time.monotonic() - (leg.last_heard or 0.0) < LOST_SECONDS:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await leg.closed.wait()
+            except TimeoutError:
+                continue
+
+    def _message(self, channel: int, message: str | bytes) -> None:
+        if channel != self._foreign.envelope.text_channel or not isinstance(message, str):
+            return
+        if message and self._texts.takes(time.monotonic()):
+            self._tell(Text(message[:MAX_TEXT]))
+
+    def _media_arrived(self, kind: Media) -> None:
+        if kind not in self._heard_media:
+            self._heard_media.add(kind)
+            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
+
+    async def _follow_overlay(self) -> None:
+        try:
+            await self._socket.follow(lambda: None)
+        except PortTaken as error:
+            self._tell(Broke(error))

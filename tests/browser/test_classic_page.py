@@ -1,0 +1,150 @@
+"""The original web app in a browser, in both roles, over a Staex network in which each node has its own addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bot.console import Chat
+from tests.browser.chromium import PageView, browser, require_chromium
+from tests.browser.people import AT_THE_PAGE, somebody
+from tests.network.calls import Caller, Captures, captures, endpoint, settings
+from tests.network.conftest import skip_without_namespaces
+from tests.network.namespaces import three_hosts
+from tests.network.staex import API, StaexNetwork, staex_network
+
+PORT = 8123
+PAGES = Path(__file__).parent / "classic"
+PAGE = f"http://127.0.0.1:{PORT}/index.html"
+
+LINK = re.compile(r"http://127\.0\.0\.1:8123/\S+")
+
+
+@asynccontextmanager
+async def network(folder: Path) -> AsyncIterator[tuple[StaexNetwork, Captures]]:
+    """Two machines, one with the original's page on it, and all that they send."""
+    require_chromium()
+    skip_without_namespaces()
+    (folder / "network").mkdir()
+    async with three_hosts() as hosts, staex_network(hosts, folder / "network") as made:
+        serve = (sys.executable, "-m", "http.server", str(PORT), "--bind", "127.0.0.1", "--directory", str(PAGES))
+        async with made.b.host.process(*serve, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL):
+            with captures(made) as seen:
+                yield made, seen
+
+
+@asynccontextmanager
+async def anna_on(made: StaexNetwork, folder: Path, config: str) -> AsyncIterator[Caller]:
+    anna = Caller("anna", folder, Chat(), made.a, config)
+    anna.configure()
+    await anna.begin()
+    try:
+        await anna.asked(f"/contact add bob {made.b.node_id}", "Saved")
+        yield anna
+    finally:
+        anna.process.terminate()
+        await anna.gone()
+    anna.check()
+
+
+async def talk(anna: Caller, page: PageView) -> dict[str, Any]:
+    """Sound, picture and text pass both ways. Returns Anna's report."""
+    report = await anna.media()
+    await page.receives("audio", "video")
+    await page.page.evaluate("classic.state.channel.send('hello from the page')")
+    await anna.told("hello from the page")
+    return report
+
+
+def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any]) -> None:
+    """Nothing but the overlay was touched, and in it nothing but the other node's address."""
+    ours, theirs = endpoint(report["local"]), endpoint(report["remote"])
+    assert theirs[0] == made.a.address_of(made.b)
+    assert seen.leaks == []
+    for flow in seen.overlay_a.flows:
+        assert {flow.source, flow.destination} == {ours[0], theirs[0]}, str(flow)
+
+
+async def page_calls(anna: Caller, page: PageView, made: StaexNetwork, answer: Any) -> dict[str, Any]:
+    """The page calls: its link rings, says where it is from, and what is answered is pasted there."""
+    ids = {"sourceNodeId": str(made.b.node_id), "destinationNodeId": anna.node, "sourceIp": str(made.b.address)}
+    request = await page.page.evaluate("ids => classic.call(ids)", ids)
+    rings = await anna.asked(request, kind="call.rings")
+    assert f"bob is calling (video) from {PAGE}. Nothing proves who it is" in rings
+    await answer()
+    response = LINK.search((await anna.posted("chat", "Paste it into the page"))["text"])
+    assert response is not None
+    assert response[0].startswith(f"{PAGE}?H4sI")
+    accepted = {"link": response[0], "destinationIp": str(made.b.address_of(made.a))}
+    await page.page.evaluate("accepted => classic.accept(accepted)", accepted)
+    report = await talk(anna, page)
+    await anna.asked(request, "used before")
+    return report
+
+
+async def page_answers(anna: Caller, page: PageView, made: StaexNetwork) -> dict[str, Any]:
+    """We call: our link is opened at the page, and its answer pasted."""
+    anna.write("/call bob classic")
+    request = LINK.search((await anna.posted("chat", "web app"))["text"])
+    assert request is not None
+    await page.page.goto(request[0])
+    own = {"ownNodeId": str(made.b.node_id), "ownIp": str(made.b.address), "sourceIp": str(made.b.address_of(made.a))}
+    response = await page.page.evaluate("own => classic.answer(own)", own)
+    anna.write(f"here it is: {response}")
+    return await talk(anna, page)
+
+
+async def test_the_original_in_chromium_calls_and_is_called_with_the_pattern(tmp_path: Path) -> None:
+    async with network(tmp_path) as (made, seen):
+        config = settings(made.a) + f'[calls]\nclassic_page = "{PAGE}"\n'
+        async with anna_on(made, tmp_path, config) as anna, browser(tmp_path, made.b.host.command) as chromium:
+            page = await chromium.open(PAGE)
+
+            async def answer() -> None:
+                anna.write("/answer")
+
+            first = await page_calls(anna, page, made, answer)
+            anna.write("/hangup")
+            await anna.call("ended")
+            second = await page_answers(anna, page, made)
+            await page.page.evaluate("classic.state.connection.close()")
+            assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+        for report in (first, second):
+            nothing_else(made, seen, report)
+            assert report["program"] == "classic"
+
+
+async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_path: Path) -> None:
+    async with network(tmp_path) as (made, seen):
+        config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
+        async with (
+            anna_on(made, tmp_path, config) as anna,
+            browser(tmp_path, made.b.host.command) as chromium,
+            somebody(anna, on=made.a.host.command) as at_handset,
+        ):
+            page = await chromium.open(PAGE)
+
+            async def answer() -> None:
+                await at_handset.page.call("ringing")
+                await at_handset.page.answer()
+
+            first = await page_calls(anna, page, made, answer)
+            await at_handset.page.receives("audio", "video")
+            await at_handset.page.press("Hang up")
+            await anna.call("ended")
+            second = await page_answers(anna, page, made)
+            await at_handset.page.receives("audio", "video")
+        for report in (first, second):
+            nothing_else(made, seen, report)
+
+
+@pytest.fixture(autouse=True)
+def _namespaces() -> None:
+    skip_without_namespaces()
