@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_QUEUE = 64
 "Frames that may wait for the sender: a second and a bit of audio, two of video."
 
+MAX_QUEUED = 4 * 1024 * 1024
+"Bytes of them: two of the largest that there are."
+
 
 class MirrorTrack(MediaStreamTrack):
     """Frames in, packets for a sender out. The newest are dropped while the sender is held up."""
@@ -33,14 +36,17 @@ class MirrorTrack(MediaStreamTrack):
         self.kind = kind
         self._time_base = Fraction(1, CLOCK_RATES[kind])
         self._frames: asyncio.Queue[EncodedFrame | None] = asyncio.Queue(MAX_QUEUE)
+        self._queued = 0
+        "Bytes."
+
         self._timeline = Timeline(kind, asyncio.get_running_loop().time())
 
     def put(self, frame: EncodedFrame) -> bool:
         """Hand over a frame. False if it had to be dropped."""
-        try:
-            self._frames.put_nowait(frame)
-        except asyncio.QueueFull:
+        if self._frames.full() or self._queued + len(frame.data) > MAX_QUEUED:
             return False
+        self._frames.put_nowait(frame)
+        self._queued += len(frame.data)
         return True
 
     async def recv(self) -> Packet[Stream]:
@@ -48,6 +54,7 @@ class MirrorTrack(MediaStreamTrack):
         frame = await self._frames.get() if self.readyState == "live" else None
         if frame is None or self.readyState != "live":
             raise MediaStreamError
+        self._queued -= len(frame.data)
         packet = Packet(frame.data)
         packet.pts = self._timeline.place(frame)
         packet.time_base = self._time_base

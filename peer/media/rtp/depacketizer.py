@@ -6,10 +6,12 @@ lost packets, for key frames, and the bit rate it can take. No I/O: packets and 
 
 from __future__ import annotations
 
+import heapq
 import random
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.rate import RemoteBitrateEstimator
@@ -50,6 +52,12 @@ MAX_MISSING = 128
 
 MAX_DROPOUT = 3_000
 "A jump in sequence numbers beyond which the sender has started again (RFC 3550, A.1)."
+
+MAX_SPAN = 1_024
+"Sequence numbers from the first that is missing to the newest: all that a search may run through, or that may wait."
+
+MAX_WAITING = 1024 * 1024
+"Bytes of packets that wait for one before them."
 
 MAX_FRAME = 2 * 1024 * 1024
 "Bytes of an encoded frame; a sender that never ends one is cut off here."
@@ -148,15 +156,20 @@ class Reception:
             arrival_time_ms=int(now * 1000),
             abs_send_time=packet.extensions.abs_send_time,
             payload_size=len(packet.payload) + packet.padding_size,
-            ssrc=packet.ssrc,
+            # The estimator remembers each one that it was ever told, and the other side chooses how many there are.
+            ssrc=0,
         )
         if estimate is not None:
-            remb = RtcpPsfbPacket(RTCP_PSFB_APP, self._own_ssrc, 0, pack_remb_fci(*estimate))
+            remb = RtcpPsfbPacket(RTCP_PSFB_APP, self._own_ssrc, 0, pack_remb_fci(estimate[0], [packet.ssrc]))
             self._feedback.append(bytes(remb))
 
 
 class _Source:
-    """One synchronization source: order, loss and frames."""
+    """One synchronization source: order, loss and frames.
+
+    The other side chooses every number in its packets. Whatever it chooses, a packet costs its share of the heap and of
+    the frames that it completes, and no more than MAX_SPAN packets of MAX_WAITING bytes wait.
+    """
 
     def __init__(self, kind: Kind, first: RtpPacket, now: float, patience: float) -> None:
         self._patience = patience
@@ -170,10 +183,15 @@ class _Source:
         self._next = self._newest = first.sequence_number
         self._timestamp = first.timestamp
         self._waiting: dict[int, tuple[float, RtpPacket]] = {}
+        self._waiting_size = 0
+        self._order: list[int] = []
+        "A heap of the numbers that wait; those that were delivered meanwhile are left in it until they come up."
+
         self._ask_missing_at = 0.0
-        self._parts: list[bytes] = []
-        self._parts_size = 0
-        self._part_timestamp = 0
+        self._picture: bytearray | None = None
+        "The beginning of a picture whose end hasn't come."
+
+        self._picture_timestamp = 0
         self._started = False
 
     def accepts(self, packet: RtpPacket) -> bool:
@@ -181,15 +199,18 @@ class _Source:
 
     def add(self, packet: RtpPacket, now: float) -> Iterator[EncodedFrame]:
         number = self._newest + self._distance(packet)
-        if number < self._next:
+        if number < self._next or number in self._waiting:
             return
         self._newest = max(self._newest, number)
         self._waiting[number] = now, packet
+        self._waiting_size += len(packet.payload)
+        heapq.heappush(self._order, number)
         yield from self._in_order(now)
-        while self._waiting:
-            first = min(self._waiting)
+        while (first := self._first_waiting()) is not None:
             since, _ = self._waiting[first]
-            if now - since <= self._patience and first - self._next <= MAX_MISSING:
+            hole, span = first - self._next, self._newest - self._next
+            worth_it = hole <= MAX_MISSING and span <= MAX_SPAN and self._waiting_size <= MAX_WAITING
+            if worth_it and now - since <= self._patience:
                 break
             self._next = first
             self._lose()
@@ -200,8 +221,8 @@ class _Source:
         if not self._waiting or now < self._ask_missing_at:
             return []
         self._ask_missing_at = now + NACK_SECONDS
-        missing = [number & 0xFFFF for number in range(self._next, self._newest) if number not in self._waiting]
-        return missing[:MAX_MISSING]
+        missing = (number & 0xFFFF for number in range(self._next, self._newest) if number not in self._waiting)
+        return list(islice(missing, MAX_MISSING))
 
     def report(self, now: float) -> RtcpReceiverInfo:
         middle, since = self.last_report or (0, now)
@@ -219,9 +240,15 @@ class _Source:
     def _distance(self, packet: RtpPacket) -> int:
         return (packet.sequence_number - self._newest + 0x8000 & 0xFFFF) - 0x8000
 
+    def _first_waiting(self) -> int | None:
+        while self._order and self._order[0] not in self._waiting:
+            heapq.heappop(self._order)
+        return self._order[0] if self._order else None
+
     def _in_order(self, now: float) -> Iterator[EncodedFrame]:
         while self._next in self._waiting:
             _, packet = self._waiting.pop(self._next)
+            self._waiting_size -= len(packet.payload)
             self._next += 1
             # A padding-only packet carries no media.
             if packet.payload:
@@ -239,28 +266,26 @@ class _Source:
             return
         if descriptor.partition_start and descriptor.partition_id == 0:
             # A frame before it whose last packet carried no marker is complete all the same: none is missing.
-            if self._parts:
+            if self._picture is not None:
                 yield from self._complete(now)
-            self._part_timestamp = self._timestamp
-        elif not self._parts:
+            self._picture, self._picture_timestamp = bytearray(), self._timestamp
+        elif self._picture is None:
             self._lose()
             return
-        self._parts.append(data)
-        self._parts_size += len(packet.payload)
-        if self._parts_size > MAX_FRAME:
+        self._picture += data
+        if len(self._picture) > MAX_FRAME:
             self._lose()
         elif packet.marker:
             yield from self._complete(now)
 
     def _complete(self, now: float) -> Iterator[EncodedFrame]:
-        picture = b"".join(self._parts)
-        self._parts, self._parts_size = [], 0
+        picture, self._picture = bytes(self._picture or b""), None
         size = key_frame_size(picture)
         if size is not None:
             self.key_frame_wanted = False
-            yield self._frame(picture, self._part_timestamp, now, size)
+            yield self._frame(picture, self._picture_timestamp, now, size)
         elif picture and not self.key_frame_wanted:
-            yield self._frame(picture, self._part_timestamp, now)
+            yield self._frame(picture, self._picture_timestamp, now)
 
     def _frame(self, data: bytes, timestamp: int, now: float, size: tuple[int, int] | None = None) -> EncodedFrame:
         restarted, self._started = not self._started, True
@@ -269,7 +294,7 @@ class _Source:
 
     def _lose(self) -> None:
         """Something is missing for good: video goes on with the next key frame."""
-        self._parts, self._parts_size = [], 0
+        self._picture = None
         if self._kind == "video":
             self.key_frame_wanted = True
 

@@ -19,6 +19,9 @@ CLUSTER_MS = 250
 CLUSTER_BYTES = 256 * 1024
 "A cluster is written when it has grown so large, whatever its length."
 
+BLOCK_BYTES = 64
+"What a frame counts beyond its own bytes, so that many tiny ones fill a cluster too."
+
 CUE_MS = 5_000
 "An index entry stands at every key frame, and in a file without pictures as far apart as this."
 
@@ -127,13 +130,13 @@ class MatroskaWriter:
         if cluster is None:
             cluster = self._cluster = _Cluster(start)
         cluster.blocks.append((start, track, key, data))
-        cluster.size += len(data)
+        cluster.size += len(data) + BLOCK_BYTES
         cluster.cue |= key and track == VIDEO_TRACK
         self._end = max(self._end, start + length)
 
     def set_picture_size(self, width: int, height: int) -> None:
         """Note the size of the first pictures; players take that of later ones from the pictures."""
-        if self._size is None:
+        if self._size is None and width and height:
             self._size = width, height
             self._patch(self._size_at, _picture_size(width, height))
 
