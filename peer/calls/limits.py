@@ -1,28 +1,16 @@
 """How many messages of each type one call takes from the other side. Pure.
 
 What a person or a program does in a call stays far below these; more of it is a flood, which would fill chats, pages
-and disks on this side.
+and disks on this side. What was held up by a lost path comes at once, so that each has room for some in a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from shared.messages import Bye, Hello, MediaState, PairConfirm, PairKey, PairSeal, Ping, Pong, Text, Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A token bucket."""
-
-    at_once: int
-    "Messages that may come in a row. After a lost path everything that was held up comes at once."
-
-    per_second: float
-    "Messages a second that are taken for as long as the call lasts."
-
+from shared.rate import Bucket, Limit
 
 PER_LEG: Final = Limit(at_once=4, per_second=0.5)
 "For messages that each leg has one of: a path that is lost again and again is dialled every half second at most."
@@ -43,25 +31,6 @@ LIMITS: Final[Mapping[type, Limit]] = {
 
 OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 "What the owner may write: less than the other side takes, so that nobody's own lines end a call as a flood."
-
-
-class Bucket:
-    """Counts against one limit."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-        self._left = float(limit.at_once)
-        self._at: float | None = None
-
-    def takes(self, now: float) -> bool:
-        """Whether one more is within the limit at `now`, in seconds of a clock that never goes back; it counts."""
-        if self._at is not None:
-            self._left = min(float(self._limit.at_once), self._left + (now - self._at) * self._limit.per_second)
-        self._at = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
 
 
 class Limiter:

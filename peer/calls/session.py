@@ -17,7 +17,7 @@ from peer.calls.call_socket import PACE_SECONDS, CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
 from peer.calls.epochs import Epochs, Heard
-from peer.calls.limits import OWN_TEXTS, Bucket, Limiter
+from peer.calls.limits import OWN_TEXTS, Limiter
 from peer.calls.session_events import (
     AttemptFailed,
     Broke,
@@ -51,6 +51,7 @@ from shared.links.tokens import VERSION
 from shared.media import Media
 from shared.messages import Hello, MediaState, Text
 from shared.node_id import NodeId
+from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
 from shared.secrets.pairing import Pairing
 

@@ -253,6 +253,10 @@ class OverlayConnection(Connection):
         ):
             self._socket.refuse(Refusal.UNEXPECTED)
         else:
+            if not self._early_checks_done:
+                # The other side repeats it until this side dials; one for each port is enough.
+                for early in [early for early in self._early_checks if early[1] == addr]:
+                    self._early_checks.remove(early)
             super().request_received(message, addr, protocol)
 
     def _takes_checks_from(self, remote_port: int) -> bool:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from aiortc import MediaStreamTrack, RTCIceParameters, RTCRtpSender
+from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.control import ControlChannel
 from peer.transport.decoder import DecodingReceiver
@@ -20,6 +20,7 @@ from peer.transport.ice import OverlayConnection, host_candidate, make_ice_trans
 from peer.transport.profile import MEDIA, Kind, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
+from peer.transport.sender import EncodingSender
 from peer.transport.transport_cc import TransportFeedback
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
@@ -64,7 +65,7 @@ class Leg:
         self._dtls.sinks.append(self.feedback.received)
 
         self._cname = secrets.token_urlsafe(12)
-        self._senders: dict[Kind, RTCRtpSender] = {}
+        self._senders: dict[Kind, EncodingSender] = {}
         self._receivers: dict[Kind, DecodingReceiver] = {}
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
@@ -153,7 +154,7 @@ class Leg:
         if kind == "audio" and self.before_sound is not None:
             track = self.before_sound(track)
         await self.stop_sending(kind)
-        self._senders[kind] = sender = RTCRtpSender(track, self._dtls)
+        self._senders[kind] = sender = EncodingSender(track, self._dtls)
         await sender.send(send_parameters(kind, cname=self._cname))
 
     def sends(self, kind: Kind) -> bool:

@@ -23,6 +23,9 @@ GAP_SECONDS = 0.1
 MAX_STREAMS = 32
 "Streams of one kind that are told apart. The other side chooses the SSRCs, so their number has to end somewhere."
 
+IDLE_SECONDS = 10.0
+"A stream that nothing came of for so long gives way to a new one: a page that is reloaded sends with new SSRCs."
+
 
 class StreamCounter:
     """One stream, that is one SSRC, as RFC 3550 counts it."""
@@ -110,10 +113,23 @@ class KindCounter:
     streams: dict[int, StreamCounter] = field(default_factory=dict)
     "By SSRC, in the order of their first packets; at most MAX_STREAMS."
 
+    lost_before: int = 0
+    "Packets lost in streams that have given way to others."
+
     @property
     def lost(self) -> int:
         """Packets lost in all streams."""
-        return sum(stream.lost for stream in self.streams.values())
+        return self.lost_before + sum(stream.lost for stream in self.streams.values())
+
+    def has_room(self, now: float) -> bool:
+        """Whether another stream can be told apart; `now` is in seconds of the clock of the arrivals."""
+        if len(self.streams) < MAX_STREAMS:
+            return True
+        idle = min(self.streams, key=lambda ssrc: self.streams[ssrc].last_arrival)
+        if now - self.streams[idle].last_arrival < IDLE_SECONDS:
+            return False
+        self.lost_before += self.streams.pop(idle).lost
+        return True
 
     @property
     def newest(self) -> int | None:
@@ -134,7 +150,7 @@ class MediaCounters:
         "Datagrams that were decrypted and are still no RTP or RTCP of our profile."
 
         self.on_stream: Callable[[], None] | None = None
-        "Called when a stream has begun: at most MAX_STREAMS times for each kind."
+        "Called when a stream has begun: at most MAX_STREAMS times in IDLE_SECONDS for each kind."
 
     def of(self, kind: Kind) -> KindCounter:
         """The counter of a kind."""
@@ -162,7 +178,7 @@ class MediaCounters:
             counter.gaps += 1
         counter.last_arrival = arrival
         stream = counter.streams.get(ssrc)
-        begins = stream is None and len(counter.streams) < MAX_STREAMS
+        begins = stream is None and counter.has_room(arrival)
         if begins:
             stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
         if stream is not None:

@@ -16,8 +16,15 @@ from peer.transport.profile import TRANSPORT_CC_EXTENSION
 FEEDBACK_SECONDS = 0.1
 "Between two reports. A browser sends its own every 50 to 250 ms."
 
-MAX_GAP = 1_000
-"Numbers that one report may span. A packet further off means that the sender has started anew."
+MAX_AHEAD = 448
+MAX_LATE = 64
+"""Numbers after the end of the last report, and before it, that the next report can be about.
+
+A packet further off means that the sender has started again. Whatever numbers it chooses, a report is about at most
+512 packets and at most MAX_REPORT bytes long."""
+
+MAX_REPORT = 1_200
+"Bytes."
 
 TICK = 0.00025
 "Seconds: what arrival times are told in (section 3.1.5)."
@@ -54,9 +61,8 @@ class TransportFeedback:
         self._media_ssrc = 0
         self._arrivals: dict[int, float] = {}
         "By number, counted on beyond 16 bits."
-        self._newest = 0
         self._next = 0
-        "The first number that no report has had."
+        "The first number that no report has had; 0 before the first packet."
         self._reports = 0
         self._due = 0.0
 
@@ -87,15 +93,12 @@ class TransportFeedback:
         return feedback((self._ssrc, self._media_ssrc), start & 0xFFFF, arrivals, self._reports & 0xFF)
 
     def _note(self, number: int, now: float) -> None:
-        ahead = (number - self._newest + 0x8000 & 0xFFFF) - 0x8000
-        oldest = min(self._arrivals, default=self._next)
-        if not oldest or abs(self._newest + ahead - oldest) > MAX_GAP:
+        counted_on = self._next + (number - self._next + 0x8000 & 0xFFFF) - 0x8000
+        if not self._next or not -MAX_LATE <= counted_on - self._next < MAX_AHEAD:
             self._arrivals.clear()
             # Far enough from zero for packets that are late, and with the same last 16 bits.
-            self._newest = self._next = number + 0x10000
-            ahead = 0
-        self._arrivals.setdefault(self._newest + ahead, now)
-        self._newest = max(self._newest, self._newest + ahead)
+            counted_on = self._next = number + 0x10000
+        self._arrivals.setdefault(counted_on, now)
 
 
 def transport_number(packet: bytes) -> int | None:

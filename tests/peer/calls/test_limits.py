@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from peer.calls.limits import LIMITS, OWN_TEXTS, Bucket, Limit, Limiter
+from peer.calls.limits import LIMITS, OWN_TEXTS, Limiter
 from shared.messages import Message, Ping, Text, Unknown
 
 
 def test_every_type_of_message_has_a_limit() -> None:
     assert set(LIMITS) == {*get_args(Message), Unknown}
-
-
-def test_as_many_as_may_come_at_once_are_taken_and_no_more() -> None:
-    bucket = Bucket(Limit(at_once=3, per_second=1.0))
-    assert [bucket.takes(7.0) for _ in range(5)] == [True, True, True, False, False]
-
-
-def test_time_makes_room_again_and_never_more_than_at_first() -> None:
-    bucket = Bucket(Limit(at_once=2, per_second=0.5))
-    assert [bucket.takes(now) for now in (0.0, 0.0, 1.0, 2.0, 1000.0, 1000.0, 1000.0)] == [
-        True, True, False, True, True, True, False,
-    ]  # fmt: skip
 
 
 def test_one_type_of_message_leaves_the_others_their_room() -> None:
@@ -37,13 +22,3 @@ def test_one_type_of_message_leaves_the_others_their_room() -> None:
 def test_an_honest_side_s_own_lines_stay_below_what_the_other_side_takes() -> None:
     assert OWN_TEXTS.at_once < LIMITS[Text].at_once
     assert OWN_TEXTS.per_second < LIMITS[Text].per_second
-
-
-@given(st.lists(st.floats(0, 1), max_size=200))
-def test_over_any_time_no_more_is_taken_than_the_limit_says(waits: list[float]) -> None:
-    limit = Limit(at_once=5, per_second=2.0)
-    bucket, now, taken = Bucket(limit), 0.0, 0
-    for wait in waits:
-        now += wait
-        taken += bucket.takes(now)
-    assert taken <= limit.at_once + now * limit.per_second + 1e-6

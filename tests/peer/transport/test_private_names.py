@@ -16,7 +16,7 @@ import aiortc.rtcsctptransport
 import pytest
 from aioice import Connection
 from aioice.ice import CandidatePair, StunProtocol
-from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport
+from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport, RTCRtpSender
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, RTCRtpReceiver
 from aiortc.rtcsctptransport import RTCSctpTransport
@@ -30,6 +30,7 @@ ICE = PEER / "transport" / "ice.py"
 DTLS = PEER / "transport" / "dtls.py"
 SCTP = PEER / "transport" / "sctp.py"
 DECODER = PEER / "transport" / "decoder.py"
+SENDER = PEER / "transport" / "sender.py"
 
 MODULES = {
     aioice.ice: ["ICE_COMPLETED", "ICE_FAILED", "CandidatePair", "ConnectionEvent", "StunProtocol"],
@@ -104,6 +105,9 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_t3_handle",
         ],
     },
+    SENDER: {
+        RTCRtpSender: ["_handle_rtcp_packet", "_retransmit"],
+    },
     DECODER: {
         RTCRtpReceiver: [
             "_RTCRtpReceiver__decoder_queue",
@@ -134,6 +138,7 @@ def one_of_each() -> dict[type, object]:
         dtls,
         RTCSctpTransport(dtls),
         RTCRtpReceiver("audio", dtls),
+        RTCRtpSender("audio", dtls),
         RemoteStreamTrack("audio"),
     ]
     return {type(thing): thing for thing in made}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.rtp_statistics import MAX_STREAMS, MediaCounters, StreamCounter
+from peer.transport.rtp_statistics import IDLE_SECONDS, MAX_STREAMS, MediaCounters, StreamCounter
 
 
 def counted(sequences: list[int]) -> StreamCounter:
@@ -132,3 +132,25 @@ def test_the_other_side_cannot_fill_the_memory_with_streams() -> None:
         counters.add_rtp(rtp(ssrc=ssrc), 1.0)
     assert counters.audio.packets == 10 * MAX_STREAMS
     assert len(counters.audio.streams) == MAX_STREAMS
+
+
+def test_a_stream_that_has_ended_gives_way_to_a_new_one_and_its_losses_still_count() -> None:
+    counters = MediaCounters()
+    began: list[int] = []
+    counters.on_stream = lambda: began.append(1)
+    for ssrc in range(2 * MAX_STREAMS):
+        at = ssrc * (IDLE_SECONDS + 1.0)
+        for sequence in (1, 3):
+            counters.add_rtp(rtp(sequence=sequence, ssrc=ssrc), at)
+    assert len(counters.audio.streams) == MAX_STREAMS
+    assert counters.audio.newest == 2 * MAX_STREAMS - 1
+    assert counters.audio.lost == len(began) == 2 * MAX_STREAMS
+
+
+def test_new_streams_begin_no_more_often_than_old_ones_can_have_ended() -> None:
+    counters = MediaCounters()
+    began: list[int] = []
+    counters.on_stream = lambda: began.append(1)
+    for packet in range(10_000):
+        counters.add_rtp(rtp(ssrc=packet), packet * 0.001)
+    assert len(began) <= MAX_STREAMS * (1 + 10_000 * 0.001 / IDLE_SECONDS)

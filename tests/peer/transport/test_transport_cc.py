@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import struct
 
+import pytest
 from aiortc.rtp import RtcpPsfbPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.transport_cc import FEEDBACK_SECONDS, TransportFeedback, feedback, transport_number
+from peer.transport.transport_cc import (
+    FEEDBACK_SECONDS,
+    MAX_AHEAD,
+    MAX_LATE,
+    MAX_REPORT,
+    TransportFeedback,
+    feedback,
+    transport_number,
+)
 from tests.peer.pair import PATIENCE, connected
 
 
@@ -175,7 +184,25 @@ async def test_no_order_of_packets_breaks_a_report(sent: list[tuple[int, float]]
         await browser.send(number, every=pause)
     for report in browser.reports:
         read(report)
-        assert len(report) <= 1200 + 1000
+        assert len(report) <= MAX_REPORT
+
+
+@given(st.integers(0, 0xFFFF), st.lists(st.integers(-MAX_LATE - 1, MAX_AHEAD + 1), max_size=80), st.floats(0, 0.05))
+async def test_numbers_chosen_to_make_a_report_long_do_not(start: int, steps: list[int], every: float) -> None:
+    browser = Browser()
+    number = start
+    for step in steps:
+        number += step
+        await browser.send(number, every=every)
+    assert all(len(report) <= MAX_REPORT for report in browser.reports)
+
+
+@pytest.mark.parametrize("step", [-1000, -999, -64, -1, 63, 447, 448, 999, 1000])
+async def test_no_step_from_packet_to_packet_makes_a_long_report(step: int) -> None:
+    browser = Browser()
+    await browser.send(*(30_000 + step * at for at in range(400)), every=0.002)
+    assert browser.reports
+    assert max(map(len, browser.reports)) <= MAX_REPORT
 
 
 async def test_a_leg_answers_a_browser_by_itself() -> None:
