@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from peer.calls.call_socket import CallSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.foreign import ForeignCall
-from peer.calls.limits import LIMITS, OWN_TEXTS, Bucket
+from peer.calls.limits import LIMITS, OWN_TEXTS
 from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, MediaAgreed, SessionEvent
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
@@ -28,6 +28,7 @@ from shared.errors import CopybaraError, LocalProtocolError, PortTaken, StoreErr
 from shared.media import Media
 from shared.messages import MAX_TEXT, MediaState, Text
 from shared.node_id import NodeId
+from shared.rate import Bucket
 
 logger = logging.getLogger(__name__)
 

@@ -287,14 +287,17 @@ async def test_forged_responses_before_the_true_one_do_not_cost_the_caller_the_c
     assert {report["reason"] for report in reports} == {"hung-up", "remote-hung-up"}
 
 
-async def test_forged_responses_after_the_true_one_do_not_disturb_the_call(strangers: list[Person]) -> None:
+@pytest.mark.parametrize("forgeries", [4, 40])
+async def test_forged_responses_after_the_true_one_do_not_disturb_the_call(
+    strangers: list[Person], forgeries: int
+) -> None:
     dora, emil = strangers
     _, request = await request_of(dora, emil)
     with dora.chat.hold():
         emil.write("/answer")
         response = await emil.posted("chat")
     dora.write(response["text"], sender="emil")
-    for _ in range(4):
+    for _ in range(forgeries):
         dora.write(forged(request), sender="mallory")
     await asyncio.gather(dora.media(), emil.media())
     dora.write(forged(request), sender="mallory")
