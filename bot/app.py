@@ -20,6 +20,7 @@ from bot.cli.resolve import system_names
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
 from bot.home import Home, HomeLock
+from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.messengers.base import Messenger
@@ -40,8 +41,11 @@ from shared.store import Store, StoreThread
 LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 
-def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int:
-    """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start or go on."""
+def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_node: bool = False) -> int:
+    """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start or go on.
+
+    With `new_node` the home's overlay and node id may be others than at its last start.
+    """
     config = settings(home, overlay)
     if not (console or configured(config)):
         raise InputError("No messenger is configured.", "Use `copybara run --console`: the chat is stdin and stdout.")
@@ -51,19 +55,21 @@ def run(home: Home, *, console: bool, as_json: bool, overlay: str | None) -> int
         messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
         messengers += [entry.open(home, config, thread) for entry in configured(config)]
         try:
-            asyncio.run(_run(home, config, store, thread, Chats(messengers)))
+            asyncio.run(_run(home, config, store, thread, Chats(messengers), new_node=new_node))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
     return 0
 
 
-async def _run(home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats) -> None:
+async def _run(
+    home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats, *, new_node: bool
+) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
-    overlay = await open_overlay(config, home)
-    own = await overlay.node_id()
+    overlay, own = await open_overlay(config, home, store, new_node=new_node)
+    remember(store, overlay.name, own)
     watch = OverlayWatch(overlay)
     reader = LinkReader(own, store, home.load_sealing_key())
     card = functools.partial(own_card, home, config, own, store)

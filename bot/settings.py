@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
 
 from bot.control_socket import AskStatus, ask
 from bot.home import Home
+from bot.known_node import as_before, refuse_change
 from peer.overlay import Overlay
 from shared.config.schema import Config, load
-from shared.errors import NotRunning
+from shared.errors import NotRunning, OverlayError
 from shared.links.card import Card
 from shared.node_id import NodeId
 from shared.store import Store
@@ -48,16 +50,36 @@ def own_name(config: Config) -> str:
     return config.name.lower() if config.name.lower().endswith(NAME_ENDS) else ""
 
 
-async def open_overlay(config: Config, home: Home) -> Overlay:
-    """The overlay that calls go through. Raises OverlayError when the wanted one, or with `auto` none, can be used."""
+async def open_overlay(
+    config: Config, home: Home, store: Store | None, *, new_node: bool = False
+) -> tuple[Overlay, NodeId]:
+    """The overlay that calls go through, and our node id in it.
+
+    With `auto` that is the overlay of the last start, if there was one. Raises OverlayError when it can't be used,
+    NodeChanged if the home had another node id there before; `new_node` allows both to be others than before.
+    """
     from peer.overlay.choose import choose, configured
 
-    return (await choose(config.overlay, configured(config, home.folder))).overlay
+    as_chosen = config if store is None or new_node else as_before(config, store)
+    try:
+        choice = await choose(as_chosen.overlay, configured(config, home.folder))
+    except OverlayError as error:
+        if as_chosen is not config:
+            used = as_chosen.overlay
+            error.hint = f"{error.hint} This home uses {used.capitalize()}; to use another: copybara run --new-node"
+        raise
+    assert choice.report.taken is not None
+    node = choice.report.taken.node
+    assert node is not None
+    if store is not None and not new_node:
+        refuse_change(store, choice.overlay.name, node)
+    return choice.overlay, node
 
 
 async def _asked(home: Home, config: Config) -> tuple[str, NodeId]:
-    overlay = await open_overlay(config, home)
-    return overlay.name, await overlay.node_id()
+    with Store(home.database) if home.database.exists() else contextlib.nullcontext() as store:
+        overlay, node = await open_overlay(config, home, store)
+    return overlay.name, node
 
 
 def own_card(home: Home, config: Config, node: NodeId, store: Store) -> Card:

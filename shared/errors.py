@@ -33,6 +33,7 @@
     │   ├── OverlayDown
     │   ├── NodeUnreachable
     │   ├── BadAddress
+    │   ├── NodeChanged
     │   └── PortTaken
     ├── LegFailed               a connection to the other side
     │   └── WrongIdentity
@@ -318,6 +319,14 @@ class BadAddress(OverlayError):
     """The overlay gave an address that a call must never touch.
 
     Nothing was sent. Check the overlay node's configuration.
+    """
+
+
+class NodeChanged(OverlayError):
+    """This home's node id has changed.
+
+    If you replaced the node or chose another one: copybara run --new-node. Your contacts then need your new card.
+    If not, another program may be answering in your node's place; see docs/troubleshooting.md.
     """
 
 

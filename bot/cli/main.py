@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = command("run", "the bot and the peer; runs until Ctrl-C", _run, json=True)
     run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
+    run.add_argument("--new-node", action="store_true", help="this home's overlay or node id has changed, as intended")
     which(run)
 
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
@@ -199,7 +200,13 @@ def _init(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from bot.app import run
 
-    return run(_home(options), console=options.console, as_json=options.json, overlay=options.overlay)
+    return run(
+        _home(options),
+        console=options.console,
+        as_json=options.json,
+        overlay=options.overlay,
+        new_node=options.new_node,
+    )
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Which overlay calls go through, and a report of what was found that `copybara doctor` prints.
 
-`auto` takes the first of Staex and Yggdrasil that answers. It never falls back to loopback: that gives no privacy, so
-it has to be asked for by name.
+`auto` takes the first of Staex and Yggdrasil that answers and has a device of its own. It never falls back to loopback:
+that gives no privacy, so it has to be asked for by name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from peer.overlay import Address, Overlay
+from peer.overlay.device_kind import LOCAL_NETWORKS
 from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.staex import StaexOverlay
@@ -50,6 +51,9 @@ class Finding:
 
     mtu: int | None = None
     "The largest packet the device takes, in bytes."
+
+    kind: str | None = None
+    "What the device is made of, if the kernel says so."
 
     error: OverlayError | None = None
     "Why it can't be used."
@@ -116,6 +120,8 @@ async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine 
             why_not = finding.error.sentence
         elif not _may_take(wanted, overlay):
             why_not = _not_wanted(wanted, overlay)
+        elif wanted == "auto" and (local := _local_network(finding)):
+            why_not = local
         elif taken:
             why_not = f"It works too, but {taken} comes first."
         else:
@@ -133,8 +139,24 @@ async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
         interfaces = (machine or ThisMachine()).interfaces()
     except OverlayError as error:
         return Finding(overlay.name, node=node, error=error)
-    mtu = next((interface.mtu for interface in interfaces if interface.name == overlay.interface), None)
-    return Finding(overlay.name, node, address, overlay.interface, mtu)
+    carrier = next((interface for interface in interfaces if interface.name == overlay.interface), None)
+    if carrier is None:
+        return Finding(overlay.name, node, address, overlay.interface)
+    return Finding(overlay.name, node, address, carrier.name, carrier.mtu, carrier.kind)
+
+
+def _local_network(finding: Finding) -> str:
+    """Why `auto` doesn't take an overlay on that device; empty if it does.
+
+    Any program can answer in the place of a Staex node, and give an address of a container bridge or a network card.
+    """
+    what = LOCAL_NETWORKS.get(finding.kind or "")
+    if what is None:
+        return ""
+    return (
+        f"Its address is on {finding.interface}, {what}, which no overlay uses. "
+        f'If it is right, set overlay = "{finding.overlay}".'
+    )
 
 
 def _preference(overlay: Overlay) -> int:

@@ -24,6 +24,7 @@ from typing import Protocol
 import ifaddr
 
 from peer.overlay import Address
+from peer.overlay.device_kind import device_kind
 from peer.overlay.routes import outgoing_device
 from shared.errors import OverlayDown
 
@@ -57,6 +58,9 @@ class Interface:
 
     up: bool = True
     loopback: bool = False
+
+    kind: str | None = None
+    "What it is made of, see device_kind.py; None if that isn't known."
 
     def carries(self, address: Address) -> bool:
         """Whether the address is one of the device's own."""
@@ -130,7 +134,15 @@ def _with_subnet(ip: ifaddr.IP) -> IPv4Interface | IPv6Interface:
 def _interface(name: str, addresses: tuple[IPv4Interface | IPv6Interface, ...], asked: int) -> Interface:
     flags = _ask(asked, SIOCGIFFLAGS, name, "H") or 0
     mtu = _ask(asked, SIOCGIFMTU, name, "i")
-    return Interface(name, addresses, mtu, up=bool(flags & IFF_UP), loopback=bool(flags & IFF_LOOPBACK))
+    index = device_number(name)
+    return Interface(
+        name,
+        addresses,
+        mtu,
+        up=bool(flags & IFF_UP),
+        loopback=bool(flags & IFF_LOOPBACK),
+        kind=device_kind(index) if index is not None else None,
+    )
 
 
 def _ask(asked: int, request: int, name: str, form: str) -> int | None:

@@ -18,6 +18,9 @@ from shared.config.schema import Staex
 from shared.errors import NodeIdError, NodeUnreachable, OverlayDown
 from shared.node_id import NodeId
 
+SYSTEM_USERS = ("staex", "mcc")
+"As which a node's service may run, besides root and ourselves."
+
 
 class StaexOverlay:
     """The Overlay of a Staex node on this machine."""
@@ -42,7 +45,8 @@ class StaexOverlay:
         if settings.command:
             self._node = StaexCommand(settings.command, timeout=timeout)
         else:
-            self._node = StaexApi(settings.api, allow_remote=settings.allow_remote_api, timeout=timeout)
+            users = (*SYSTEM_USERS, *([settings.user] if settings.user else []))
+            self._node = StaexApi(settings.api, allow_remote=settings.allow_remote_api, users=users, timeout=timeout)
         self._binding = Binding(
             allowed=tuple(map(ip_network, settings.range)) or PRIVATE,
             machine=machine or ThisMachine(),

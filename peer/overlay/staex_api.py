@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from peer.overlay.listener import refuse_foreign_port
 from shared.errors import ConfigError, OverlayDown
 from shared.node_id import NodeId
 
@@ -33,13 +35,21 @@ START_HINT = "Start the node and its HTTP service, or set the command that asks 
 class StaexApi:
     """Asks the service at one base address."""
 
-    def __init__(self, base: str = DEFAULT_API, *, allow_remote: bool = False, timeout: float = 5.0) -> None:
-        """`timeout` is in seconds and covers a whole request.
+    def __init__(
+        self,
+        base: str = DEFAULT_API,
+        *,
+        allow_remote: bool = False,
+        users: Sequence[str] = (),
+        timeout: float = 5.0,
+    ) -> None:
+        """`timeout` is in seconds and covers a whole request. `users` may run the service, besides root and ourselves.
 
         Raises ConfigError if `base` isn't an http(s) address, or isn't on this machine without `allow_remote`.
         """
         self._base = _checked(base, allow_remote=allow_remote)
         self._timeout = timeout
+        self._users = users
         self.where = f"The Staex node's API at {self._base}" if _is_loopback(base) else "The Staex node's remote API"
 
     async def own_id(self) -> str:
@@ -54,6 +64,7 @@ class StaexApi:
         """The string that the service answers with. Raises OverlayDown for every other answer, and for none."""
         import httpx
 
+        self._refuse_foreign_service()
         request = httpx.Request("GET", self._base + path, params=query, headers={"Accept": "application/json"})
         try:
             # One limit for the whole request: the transport's own start anew with every byte that drips in.
@@ -77,6 +88,16 @@ class StaexApi:
             return msgspec.json.decode(body, type=str)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise OverlayDown(f"{self.where} answered with something that isn't a JSON string.") from error
+
+    def _refuse_foreign_service(self) -> None:
+        if _is_loopback(self._base):
+            parts = urlsplit(self._base)
+            refuse_foreign_port(
+                parts.hostname or "",
+                parts.port or (443 if parts.scheme == "https" else 80),
+                users=self._users,
+                where=f"What listens at {self._base}",
+            )
 
     def _tls(self) -> ssl.SSLContext:
         """Verifies as usual; for plain HTTP an empty one, because loading all authorities takes longer than asking."""

@@ -15,6 +15,9 @@ from shared.config.schema import Yggdrasil
 from shared.errors import BadAddress, OverlayDown
 from shared.node_id import NodeId
 
+SYSTEM_USERS = ("yggdrasil", "_yggdrasil")
+"As which a node may run, besides root and ourselves."
+
 
 class YggdrasilOverlay:
     """The Overlay of a Yggdrasil node on this machine, 0.4.5 or newer."""
@@ -34,7 +37,9 @@ class YggdrasilOverlay:
 
         Asks nothing yet. Raises ConfigError for settings that can't be used.
         """
-        self._admin = YggdrasilAdmin((settings or Yggdrasil()).admin, timeout=timeout)
+        settings = settings or Yggdrasil()
+        users = (*SYSTEM_USERS, *([settings.user] if settings.user else []))
+        self._admin = YggdrasilAdmin(settings.admin, users=users, timeout=timeout)
         self._binding = Binding(allowed=(NODES,), machine=machine or ThisMachine(), device=interface)
         self.interface: str | None = interface
 

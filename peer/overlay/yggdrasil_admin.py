@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from peer.overlay.bounded import read_bounded
+from peer.overlay.listener import refuse_foreign_end, refuse_foreign_port
 from shared.errors import ConfigError, OverlayDown
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -106,12 +107,15 @@ HEX_KEY = re.compile("[0-9a-f]{64}")
 class YggdrasilAdmin:
     """Asks the node on this machine."""
 
-    def __init__(self, socket: str = "", *, timeout: float = 5.0) -> None:
+    def __init__(self, socket: str = "", *, users: Sequence[str] = (), timeout: float = 5.0) -> None:
         """`socket` is what AdminListen says; empty: look in the usual places. `timeout` is in seconds a request.
+
+        `users` may run the node, besides root and ourselves.
 
         Raises ConfigError if it can't be such an address.
         """
         self._places: Sequence[AdminSocket] = (AdminSocket.parse(socket),) if socket else USUAL_PLACES
+        self._users = users
         self._timeout = timeout
 
     async def myself(self) -> Myself:
@@ -149,7 +153,7 @@ class YggdrasilAdmin:
     async def _ask_at(self, place: AdminSocket, request: str, form: type[Wanted]) -> Wanted:
         try:
             async with asyncio.timeout(self._timeout):
-                raw = await _exchange(place, msgspec.json.encode({"request": request, "arguments": {}}) + b"\n")
+                raw = await self._exchange(place, msgspec.json.encode({"request": request, "arguments": {}}) + b"\n")
         except TimeoutError as error:
             raise OverlayDown(
                 f"The Yggdrasil node at {place} didn't answer within {self._timeout:g} seconds.", START_HINT
@@ -166,18 +170,21 @@ class YggdrasilAdmin:
                 f"What listens at {place} doesn't answer like a Yggdrasil node of version 0.4.5 or newer."
             ) from error
 
-
-async def _exchange(place: AdminSocket, request: bytes) -> bytes | None:
-    """Send the request and read the response; None if it is too long. Raises OSError."""
-    if place.path:
-        reader, writer = await asyncio.open_unix_connection(place.path)
-    else:
-        reader, writer = await asyncio.open_connection(place.host, place.port)
-    try:
-        writer.write(request)
-        await writer.drain()
-        return await read_bounded(reader, MOST_BYTES)
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+    async def _exchange(self, place: AdminSocket, request: bytes) -> bytes | None:
+        """Send the request and read the response; None if it is too long. Raises OSError, OverlayDown."""
+        where = f"What listens at {place}"
+        if place.path:
+            reader, writer = await asyncio.open_unix_connection(place.path)
+        else:
+            refuse_foreign_port(place.host, place.port, users=self._users, where=where)
+            reader, writer = await asyncio.open_connection(place.host, place.port)
+        try:
+            if place.path:
+                refuse_foreign_end(writer.get_extra_info("socket"), users=self._users, where=where)
+            writer.write(request)
+            await writer.drain()
+            return await read_bounded(reader, MOST_BYTES)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()

@@ -229,6 +229,9 @@ class Staex(msgspec.Struct, frozen=True, kw_only=True):
     allow_remote_api: Annotated[bool, Meta(description="true or false")] = False
     "Whether the service may be on another machine."
 
+    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(_plain))] = ""
+    "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
+
     range: Annotated[
         tuple[str, ...],
         Meta(description='a list of address ranges such as ["10.83.0.0/16"]', extra=_accepts(_networks)),
@@ -247,6 +250,9 @@ class Yggdrasil(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     "The node's admin socket; empty: the usual places."
+
+    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(_plain))] = ""
+    "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
 
 
 class Telegram(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,53 @@
+"""Which node a home was at its last start, so that another program can't quietly become its node.
+
+Where `overlay = "auto"`, any program on this machine might answer in a node's place, and calls would go where it says.
+So a home stays with the overlay that it was started with, and with the node id that it had there, until its owner says
+otherwise. Loopback, which is for trying, is remembered by its node id alone.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared.config.schema import Config
+from shared.errors import NodeChanged
+from shared.node_id import NodeId
+from shared.store import Store
+
+_OVERLAY = "overlay"
+
+
+def remembered_overlay(store: Store) -> str | None:
+    """The overlay of the last start, None if there was none yet."""
+    overlay = store.home_fact(_OVERLAY)
+    return overlay.decode() if overlay else None
+
+
+def as_before(config: Config, store: Store) -> Config:
+    """The configuration, in which `auto` has become the overlay that the home was started with last."""
+    overlay = remembered_overlay(store)
+    if config.overlay != "auto" or overlay not in ("staex", "yggdrasil"):
+        return config
+    return msgspec.structs.replace(config, overlay=overlay)
+
+
+def refuse_change(store: Store, overlay: str, node: NodeId) -> None:
+    """Raise NodeChanged if the home had another node id in that overlay."""
+    before = store.home_fact(_node_fact(overlay))
+    if before is not None and before != node.key:
+        raise NodeChanged(
+            f"This home has always been node {NodeId(before).short}… on {overlay.capitalize()}. "
+            f"Now what answers there says {node.short}…."
+        )
+
+
+def remember(store: Store, overlay: str, node: NodeId) -> None:
+    """Keep overlay and node id for the next start."""
+    with store.transaction():
+        store.set_home_fact(_node_fact(overlay), node.key)
+        if overlay != "loopback":
+            store.set_home_fact(_OVERLAY, overlay.encode())
+
+
+def _node_fact(overlay: str) -> str:
+    return f"node.{overlay}"

@@ -1,0 +1,132 @@
+"""A home stays with its overlay and its node id, whatever answers in the node's place at the next start."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from bot.known_node import remember
+from bot.settings import open_overlay
+from peer.overlay.choose import choose, configured
+from shared.config.schema import Config, Staex, Yggdrasil
+from shared.errors import NodeChanged, OverlayDown
+from shared.store import Store
+from tests.peer.overlay import staex_service, yggdrasil_service
+from tests.peer.overlay.staex_service import answering, listening, node
+from tests.peer.overlay.yggdrasil_service import OUR_ADDRESS, myself, pretending
+from tests.peer.own_namespace import in_own_namespace, ip
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(home: Path, *options: str) -> tuple[str, str]:
+    """The node id that `copybara run` starts with, empty if it doesn't start, and what it writes to stderr."""
+    command = [sys.executable, "-m", "bot.cli", "--home", str(home), "run", "--console", "--json", *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        _, errors = process.communicate(timeout=100)
+    assert process.returncode == (0 if ready else 1), errors
+    return (json.loads(ready)["node"] if ready else ""), errors
+
+
+def test_a_node_that_changed_is_refused_until_the_owner_says_so(tmp_path: Path) -> None:
+    before, _ = started(tmp_path, "--overlay", "loopback")
+    assert before
+    (tmp_path / "node.key").unlink()
+    changed, errors = started(tmp_path, "--overlay", "loopback")
+    assert not changed
+    assert "error: This home has always been node" in errors
+    assert before[:8] in errors
+    assert "hint:" in errors
+    assert "copybara run --new-node" in errors
+    after, _ = started(tmp_path, "--overlay", "loopback", "--new-node")
+    assert after not in ("", before)
+    assert started(tmp_path, "--overlay", "loopback")[0] == after
+
+
+def device(name: str, address: str, kind: str = "") -> None:
+    """A device as an overlay has it, or one of another kind."""
+    ip(f"link add {name} type {kind}" if kind else f"tuntap add {name} mode tun")
+    ip(f"addr add {address} dev {name}")
+    ip(f"link set {name} up")
+
+
+@contextlib.asynccontextmanager
+async def staex() -> AsyncIterator[Staex]:
+    async with listening(answering(node())) as api:
+        yield Staex(api=api)
+
+
+@pytest.mark.parametrize("kind", ["bridge", "veth peer name other"])
+def test_auto_takes_no_staex_node_on_a_containers_network(tmp_path: Path, kind: str) -> None:
+    async def work() -> None:
+        device("docker0", "10.83.0.1/24", kind)
+        async with staex() as settings:
+            overlays = configured(Config(staex=settings, yggdrasil=Yggdrasil(admin="unix:///none")), tmp_path)
+            with pytest.raises(OverlayDown, match=r"docker0, .* which no overlay uses"):
+                await choose("auto", overlays)
+            assert (await choose("staex", overlays)).overlay.interface == "docker0"
+
+    in_own_namespace(work)
+
+
+def test_auto_takes_a_staex_node_with_a_device_of_its_own(tmp_path: Path) -> None:
+    async def work() -> None:
+        device("mcc0", "10.83.0.1/24")
+        async with staex() as settings:
+            choice = await choose("auto", configured(Config(staex=settings), tmp_path))
+            assert (choice.overlay.name, choice.overlay.interface) == ("staex", "mcc0")
+
+    in_own_namespace(work)
+
+
+def test_a_home_stays_with_its_overlay_though_a_preferred_one_appears(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    async def work() -> None:
+        device("ygg0", f"{OUR_ADDRESS}/7")
+        device("mcc0", "10.83.0.1/24")
+        admin = Yggdrasil(admin=f"unix://{tmp_path}/sock")
+        config = Config(yggdrasil=admin, staex=Staex(api="http://127.0.0.1:1"))
+        with Store(home.database) as store:
+            async with pretending(tmp_path / "sock", myself()):
+                overlay, own = await open_overlay(config, home, store)
+                assert (overlay.name, own) == ("yggdrasil", yggdrasil_service.US)
+                remember(store, overlay.name, own)
+                async with staex() as settings:
+                    config = Config(yggdrasil=admin, staex=settings)
+                    assert (await open_overlay(config, home, store))[0].name == "yggdrasil"
+                    overlay, own = await open_overlay(config, home, store, new_node=True)
+                    assert (overlay.name, own) == ("staex", staex_service.US)
+            async with staex() as settings:
+                config = Config(yggdrasil=admin, staex=settings)
+                with pytest.raises(OverlayDown) as down:
+                    await open_overlay(config, home, store)
+                assert "This home uses Yggdrasil" in down.value.hint
+                assert "copybara run --new-node" in down.value.hint
+
+    in_own_namespace(work)
+
+
+def test_another_node_that_answers_in_the_nodes_place_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    async def work() -> None:
+        device("mcc0", "10.83.0.1/24")
+        with Store(home.database) as store:
+            remember(store, "staex", staex_service.THEM)
+            async with staex() as settings:
+                with pytest.raises(NodeChanged, match=staex_service.THEM.short):
+                    await open_overlay(Config(overlay="staex", staex=settings), home, store)
+
+    in_own_namespace(work)

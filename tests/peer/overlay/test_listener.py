@@ -1,0 +1,93 @@
+"""Another user of the machine listens in an overlay node's place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from peer.overlay.staex import StaexOverlay
+from peer.overlay.yggdrasil import YggdrasilOverlay
+from shared.config.schema import Staex, Yggdrasil
+from shared.errors import OverlayDown
+from tests.peer.media.fixed_machine import MACHINE
+from tests.peer.overlay import staex_service, yggdrasil_service
+from tests.peer.overlay.staex_service import Respond, answering, node
+from tests.peer.overlay.yggdrasil_service import myself
+from tests.peer.own_namespace import need
+from tests.shared.store.ordinary_user import ordinary_user
+
+
+@contextlib.asynccontextmanager
+async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIterator[socket.socket]:
+    """A server whose socket belongs to another user of the machine."""
+    need()
+    family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await respond(reader, writer)
+        writer.close()
+
+    start = asyncio.start_unix_server if isinstance(address, Path) else asyncio.start_server
+    with ordinary_user():
+        theirs = socket.socket(family)
+        theirs.bind(str(address) if isinstance(address, Path) else address)
+        server = await start(connected, sock=theirs)
+    async with server:
+        yield theirs
+
+
+async def as_yggdrasil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+    writer.write(myself())
+    await writer.drain()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o777)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+async def test_another_users_service_is_not_asked_in_a_staex_nodes_place(host: str) -> None:
+    asked: list[str] = []
+
+    def answer(target: str) -> bytes:
+        asked.append(target)
+        return node()(target)
+
+    async with squatter(answering(answer), (host, 0)) as server:
+        port = server.getsockname()[1]
+        api = f"http://[::1]:{port}" if ":" in host else f"http://127.0.0.1:{port}"
+        with pytest.raises(OverlayDown, match="belongs to the user nobody") as refused:
+            await StaexOverlay(Staex(api=api), MACHINE).node_id()
+        assert "name it: `user`" in refused.value.hint
+        assert asked == []
+        assert await StaexOverlay(Staex(api=api, user="nobody"), MACHINE).node_id() == staex_service.US
+
+
+async def test_a_squatter_on_yggdrasils_port_is_not_asked() -> None:
+    async with squatter(as_yggdrasil, ("127.0.0.1", 0)) as server:
+        admin = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(OverlayDown, match="belongs to the user nobody"):
+            await YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE).node_id()
+        overlay = YggdrasilOverlay(Yggdrasil(admin=admin, user="nobody"), MACHINE)
+        assert await overlay.node_id() == yggdrasil_service.US
+
+
+async def test_another_users_admin_socket_is_not_asked(open_folder: Path) -> None:
+    async with squatter(as_yggdrasil, open_folder / "sock"):
+        admin = f"unix://{open_folder}/sock"
+        with pytest.raises(OverlayDown, match="belongs to the user nobody"):
+            await YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE).node_id()
+        overlay = YggdrasilOverlay(Yggdrasil(admin=admin, user="nobody"), MACHINE)
+        assert await overlay.node_id() == yggdrasil_service.US
