@@ -61,9 +61,7 @@ def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_no
     return 0
 
 
-async def _run(
-    home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats, *, new_node: bool
-) -> None:
+async def _run(home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -42,9 +42,13 @@ _BLANK = r"\u2800\u303F\uFFFC\U0001D159\U00013441\U00013442\U00016FE4"
 # Drawn as nothing, though no property says so: a Braille pattern without dots, fillers and the like.
 
 _IGNORED = regex.compile(r"[\p{DI}\p{Cf}]+")
+ignorable = _IGNORED
+"Matches what nobody sees."
+
 _UNSEEN = regex.compile(rf"[\p{{DI}}\p{{Cf}}\p{{Cc}}\p{{Co}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\p{{NChar}}{_BLANK}]")
 _AS_SPACE = regex.compile(rf"[\t\n\v\f\r\x1C-\x1E\x85\p{{Zl}}\p{{Zp}}{_BLANK}]")
 _UNSHOWN = regex.compile(r"(?!\n)[\p{Cc}\p{Co}\p{Cs}\p{NChar}]")
+_CONTROLS = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]")
 # Unassigned characters are left in: a later Unicode may have assigned them, as new emoji are.
 
 _SEEN = regex.compile(rf"[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]", regex.V1)
@@ -54,6 +58,15 @@ _EDGES = regex.compile(rf"^[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+|[\p{{DI}}\p{{Cf}
 def is_printable(text: str) -> bool:
     """Whether nothing in the text is invisible where it stands, and no space is at either end. True for no text."""
     return text == text.strip() and not _UNSEEN.search(_IN_PLACE.sub("", text))
+
+
+def is_line(text: str) -> bool:
+    """Whether it is one line without control, direction or misplaced format characters, and no space at either end.
+
+    What cards may hold: a weaker rule than is_printable(), and as old as cards. What is left of a name there is shown
+    with visible(), and saved under a name that is_printable().
+    """
+    return text == text.strip() and not _CONTROLS.search(_IN_PLACE.sub("", text))
 
 
 def is_blank(text: str) -> bool:

@@ -232,7 +232,7 @@ class Assistant:
             if reading.missed is not None and message.tell_missed:
                 self._speech.post(Post("owner", texts.missed(reading.missed), chat=message.chat, missed=reading.missed))
             elif message.from_owner and message.alone:
-                self._explain(reading, surely_a_link=link.prefixed)
+                self._explain(reading, surely_a_link=link.prefixed, token=link.token)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
                 self._explain(reading, surely_a_link=True)
 
@@ -262,7 +262,7 @@ class Assistant:
             await self._answer(line, None)
             await _first_of(line.foreign.posted, line.over)
 
-    def _explain(self, reading: Reading, *, surely_a_link: bool) -> None:
+    def _explain(self, reading: Reading, *, surely_a_link: bool, token: str = "") -> None:
         """In the owner's own chat every link gets a word; in a chat with others none that isn't for us does."""
         if (card := reading.card) is not None:
             if card.node == self._own:
@@ -274,7 +274,7 @@ class Assistant:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
                 self._speech.to_owner(texts.not_understood())
             else:
-                self._speech.to_owner(texts.refusal(reading.reason))
+                self._speech.to_owner(texts.refusal(reading.reason, token))
 
     # Commands.
 

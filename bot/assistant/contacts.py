@@ -15,8 +15,9 @@ from shared.contacts import Contact, Hours, Trust, check_name
 from shared.errors import InputError, NameNotFound, OwnNode
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
+from shared.links.node_ids import node_in
 from shared.media import Media
-from shared.node_id import TEXT_LENGTH, NodeId
+from shared.node_id import NodeId
 from shared.store import Store
 
 DEFAULT_ENDPOINT = "default"
@@ -39,9 +40,8 @@ def whom(text: str) -> Whom | None:
             continue
         if isinstance(decoded, Card):
             return Whom(decoded.node, decoded)
-    if len(text) == TEXT_LENGTH:
-        return Whom(NodeId.parse(text))
-    return None
+    node = node_in(text)
+    return Whom(node) if node is not None else None
 
 
 def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:

@@ -53,7 +53,7 @@ def _explain(home: Home, link: Found) -> dict[str, object]:
         decoded = decode(link.token)
         opened = _opened(home, link.token)
     except BadLink as bad:
-        return {"link": "unreadable", "reason": str(bad.reason), "meaning": texts.refusal(bad.reason).text}
+        return {"link": "unreadable", "reason": str(bad.reason), "meaning": texts.refusal(bad.reason, link.token).text}
     size = {"characters": len(link.token), "bytes": len(decoded.encode())}
     return _meaning(decoded, opened) | size
 

@@ -75,7 +75,7 @@ from shared.call.table import State
 from shared.contacts import Contact, Trust
 from shared.errors import BadDescription, CallOver, CallRefused, LocalProtocolError
 from shared.links.card import Card
-from shared.links.kinds import BadLink, Response, find
+from shared.links.kinds import BadLink, Found, Response, find
 from shared.media import Media
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
@@ -486,7 +486,7 @@ class PageRequests:
         try:
             link = self._reader.open(token)
         except BadLink as bad:
-            return _explained(token, "unusable", _refusal(bad.reason, surely_a_link=found[0].prefixed))
+            return _explained(token, "unusable", _refusal(bad.reason, found[0]))
         match link:
             case OwnLink():
                 return _explained(token, "own", handset_texts.OWN_LINK)
@@ -517,7 +517,7 @@ class PageRequests:
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
 
     async def _act(self, message: Act) -> tuple[str, int | None]:
-        prefixed = True
+        link: Found | None = None
         if (looked := self._switchboard.look(message.text)) is not None:
             act = self._switchboard.read_classic if looked.page else self._switchboard.read_pasted
             reading = await act(looked.text, chat=EVERYWHERE)
@@ -525,12 +525,12 @@ class PageRequests:
             found = find(message.text)
             if not found:
                 raise CallRefused(handset_texts.NOTHING_THERE, "")
-            prefixed = found[0].prefixed
-            reading = await self._switchboard.read(found[0].token, chat=EVERYWHERE)
+            link = found[0]
+            reading = await self._switchboard.read(link.token, chat=EVERYWHERE)
         line = reading.line
         if line is None:
             if reading.reason is not None:
-                raise CallRefused(_refusal(reading.reason, surely_a_link=prefixed), "")
+                raise CallRefused(_refusal(reading.reason, link), "")
             return "", None
         if message.answer is not None and line.call.state is State.RINGING:
             await self._switchboard.answer(line, _media(message.answer), endpoint=HANDSET)
@@ -576,10 +576,12 @@ def _waits_for(line: Line, response: Response) -> bool:
     return line.call.state is State.CALLING and line.request is not None and response.answers(line.request)
 
 
-def _refusal(reason: Reason, *, surely_a_link: bool) -> str:
-    if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
+def _refusal(reason: Reason, link: Found | None) -> str:
+    if link is None:
+        return texts.refusal(reason).text
+    if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not link.prefixed:
         return handset_texts.NOTHING_THERE
-    return texts.refusal(reason).text
+    return texts.refusal(reason, link.token).text
 
 
 def _explained(token: str, kind: Any, sentence: str, button: str = "") -> Explained:

@@ -22,6 +22,7 @@ from shared.call.table import EndReason
 from shared.contacts import Contact, Trust
 from shared.errors import OverlayError
 from shared.links.card import Card
+from shared.links.damage import damage
 from shared.links.kinds import as_copybara
 from shared.printable import visible
 from shared.secrets.handshake import Role
@@ -134,9 +135,12 @@ def not_understood() -> Sentence:
     return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that. /help lists what I can do.")
 
 
-def refusal(reason: Reason) -> Sentence:
-    """Why a link was not used."""
-    return _REFUSALS[reason]
+def refusal(reason: Reason, token: str = "") -> Sentence:
+    """Why a link was not used; with its token also which part of a damaged one is missing."""
+    said = _REFUSALS[reason]
+    if reason is not Reason.MALFORMED or not token:
+        return said
+    return Sentence(said.kind, said.text.replace("damaged.", f"damaged: {damage(token)}."))
 
 
 def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:

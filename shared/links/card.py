@@ -12,7 +12,7 @@ from shared.call.reasons import Reason
 from shared.errors import InputError
 from shared.links.tokens import SIZES, BadLink, Kind, Token, check_frame
 from shared.node_id import NodeId
-from shared.printable import is_blank, is_printable
+from shared.printable import is_line
 
 MAX_NAME = 40
 "Characters of a person's name."
@@ -80,10 +80,10 @@ class Card(Token):
     def __post_init__(self) -> None:
         if len(self.sealing_key) != 32:
             raise InputError("A contact card's key has 32 bytes.", "")
-        if len(self.name) > MAX_NAME or not is_printable(self.name) or (self.name and is_blank(self.name)):
+        if len(self.name) > MAX_NAME or not is_line(self.name):
             raise InputError(f"A name on a card has at most {MAX_NAME} visible characters.", "Choose another one.")
         words = self.resolves_as.split()
-        if len(self.resolves_as) > MAX_RESOLVES_AS or len(words) > 1 or not is_printable(self.resolves_as):
+        if len(self.resolves_as) > MAX_RESOLVES_AS or len(words) > 1 or not is_line(self.resolves_as):
             raise InputError("That isn't a name that can be looked up.", "Write it for example as copybara.azero.")
         if self.telegram_bot and not _TELEGRAM_BOT.fullmatch(self.telegram_bot):
             raise InputError("That isn't a Telegram user name.", "It has 4 to 32 of the characters A-Z a-z 0-9 _.")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.errors import LocalProtocolError
-from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, kind_of, to_bytes
+from shared.links.card import Card
+from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, Kind, kind_of, to_bytes
+from shared.links.views import View, views
 
 MAX_TEXT = 4 * 4096
 "Characters of a message that are looked at: four of Telegram's longest."
@@ -19,16 +22,28 @@ TELEGRAM_START_LENGTH = 64
 
 _CANDIDATE = re.compile(
     r"""
-    (?P<prefix>
+    (?:_{0,3}(?P<prefix>
         copybara:
       | http://(?:127\.0\.0\.1|[a-z0-9-]{1,63}\.localhost):[0-9]{1,5}/\#
       | (?:https?://)?t\.me/[a-z0-9_]{1,32}\?start=
-    )?
+    ))?
     (?P<run>[A-Za-z0-9_-]+)
     """,
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
 # Linear: a match takes a whole run, so a prefix is tried once a run, and each of its parts has a bound.
+
+MAX_LINES = 5
+"Further lines that one link may be wrapped into; mail has at least 64 characters a line (RFC 3676, 4.2)."
+
+MAX_MARKS = 3
+"Underscores or dashes around a link that aren't its own."
+
+SHORTEST = 64
+"Characters of the shortest link."
+
+_WRAP = re.compile(r"[ \t]{0,8}\r?\n[ \t>]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
+_LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +68,103 @@ def find(text: str) -> list[Found]:
 
     A token is found in `copybara:TOKEN`, `http://127.0.0.1:PORT/#TOKEN`, `http://NAME.localhost:PORT/#TOKEN` and
     `https://t.me/BOT?start=TOKEN` whatever it is, so that a mistake in it can be explained. One that stands alone is
-    found if its length and first byte fit a kind of link, or if the message is nothing else. Only the first MAX_TEXT
-    characters are read, only the first MAX_FOUND links are given, and the time is linear in the text.
+    found if its length and first byte fit a kind of link, or if the message is nothing else. A whole one is also found
+    where a person still sees it: percent-encoded in another address, in italics, wrapped by a mail program, with
+    invisible marks in it; its `start` and `end` then are those of what it was made of.
+
+    Only the first MAX_TEXT characters are read, only the first MAX_FOUND links are given, and the time is linear in the
+    text.
     """
     text = text[:MAX_TEXT]
-    whole = text.strip()
     found: dict[str, Found] = {}
-    for match in _CANDIDATE.finditer(text):
+    broken: list[Found] = []
+    for view in views(text):
+        for each, is_whole in _in_view(view):
+            if is_whole:
+                found.setdefault(each.token, each)
+            elif view.places is None:
+                broken.append(each)
+        if len(found) >= MAX_FOUND:
+            break
+    whole = [*found.values()]
+    for each in broken[:MAX_FOUND]:
+        # Unless it is what is left of one that was found whole.
+        if not any(each.start < other.end and other.start < each.end for other in whole):
+            found.setdefault(each.token, each)
+    return sorted(found.values(), key=lambda each: (each.start, each.end))[:MAX_FOUND]
+
+
+def _in_view(view: View) -> Iterator[tuple[Found, bool]]:
+    """The links of one view, at most MAX_FOUND, and for each whether it looks whole."""
+    text = view.text
+    alone = text.strip()
+    given = 0
+    position = 0
+    while given < MAX_FOUND and (match := _CANDIDATE.search(text, position)) is not None:
+        position = match.end()
         run, prefixed = match["run"], match["prefix"] is not None
-        if len(run) > MAX_TOKEN_LENGTH or run in found:
+        start, end = match.span("run")
+        short = len(run) <= MAX_TOKEN_LENGTH
+        whole = (run, start, end) if short and _is_whole(run) else _unwrapped(text, run, start, end)
+        if whole is None and not (short and (prefixed or run == alone or _fitting_kind(run))):
             continue
-        if prefixed or run == whole or _fits_a_kind(run):
-            found[run] = Found(run, prefixed, match.start(), match.end())
-            if len(found) == MAX_FOUND:
-                break
-    return list(found.values())
+        token, start, end = whole or (run, start, end)
+        if prefixed:
+            start = match.start("prefix")
+        position, given = max(position, end), given + 1
+        yield Found(token, prefixed, view.place(start), view.place(end)), whole is not None
 
 
-def _fits_a_kind(run: str) -> bool:
+def _unwrapped(text: str, run: str, start: int, end: int) -> tuple[str, int, int] | None:
+    """The whole token that a run is a part of, or that is a part of it, and where it stands; None if there is none.
+
+    Underscores and dashes at the ends are the marks of italics, or of a scanner's address, if what is between them is
+    whole; a run at the end of a line goes on in the next if both are one token only together.
+    """
+    if (bare := _without_marks(run)) is not None:
+        return bare, start + run.index(bare), start + run.index(bare) + len(bare)
+    for _ in range(MAX_LINES):
+        if len(run) > MAX_TOKEN_LENGTH or (wrap := _WRAP.match(text, end)) is None:
+            return None
+        run, end = run + wrap["rest"], wrap.end()
+        if (bare := _without_marks(run)) is not None:
+            return bare, start, end
+    return None
+
+
+def _without_marks(run: str) -> str | None:
+    if len(run) > MAX_TOKEN_LENGTH + 2 * MAX_MARKS or not _LIKELY.match(run):
+        return None
+    before = min(len(run) - len(run.lstrip("_-")), MAX_MARKS)
+    after = min(len(run) - len(run.rstrip("_-")), MAX_MARKS)
+    for first in range(before + 1):
+        for last in range(after + 1):
+            if _is_whole(bare := run[first : len(run) - last]):
+                return bare
+    return None
+
+
+def _is_whole(run: str) -> bool:
+    """Whether it looks like exactly one link. A card's length varies, so its checksum decides."""
+    kind = _fitting_kind(run)
+    if kind is not Kind.CARD:
+        return kind is not None
+    try:
+        Card.decode(to_bytes(run))
+    except BadLink:
+        return False
+    return True
+
+
+def _fitting_kind(run: str) -> Kind | None:
+    """The kind that its first byte names, if its length may be that of one."""
+    if len(run) < SHORTEST or run[0] not in "EF":
+        return None
     try:
         kind = kind_of(to_bytes(run[:4]))
     except BadLink:
-        return False
-    return len(run) % 4 != 1 and len(run) * 3 // 4 in SIZES[kind]
+        return None
+    return kind if len(run) % 4 != 1 and len(run) * 3 // 4 in SIZES[kind] else None
 
 
 def as_copybara(token: str) -> str:
