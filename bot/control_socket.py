@@ -70,9 +70,7 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
             writer.close()
 
     _remove(path)
-    with _short(path) as name:
-        server = await asyncio.start_unix_server(serve, name, limit=MAX_LINE)
-        os.chmod(name, 0o600)
+    server = await asyncio.start_unix_server(serve, sock=_bound(path), limit=MAX_LINE)
     try:
         yield
     finally:
@@ -99,6 +97,21 @@ def ask(path: Path, question: Question) -> Reply:
         error.kind = reply.kind or error.kind
         raise error
     return reply
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket at `path` that from its first moment on only its owner can open. Raises OSError."""
+    bound = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)  # a file that another thread makes meanwhile is private, too, which does no harm
+    try:
+        with _short(path) as name:
+            bound.bind(name)
+    except BaseException:
+        bound.close()
+        raise
+    finally:
+        os.umask(before)
+    return bound
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -33,6 +34,9 @@ PROGRAM = "copybara"
 
 SEALING_KEY_BYTES = 32
 
+UNMAPPED = 65_534
+"The owner that a user namespace shows for users it doesn't know, the machine's root among them (user_namespaces(7))."
+
 HANDSET_KEY_BYTES = 32
 
 
@@ -46,10 +50,15 @@ class Home:
     @classmethod
     def find(cls, given: Path | None = None) -> Home:
         """The home in `given` (--home), else in COPYBARA_HOME, else in the user's data folder (XDG)."""
-        chosen = given or os.environ.get(VARIABLE) or platformdirs.user_data_path(PROGRAM, appauthor=False)
+        chosen = given or os.environ.get(VARIABLE)
         try:
-            return cls(Path(chosen).expanduser().absolute())
-        except (RuntimeError, ValueError) as error:
+            return cls(Path(chosen or platformdirs.user_data_path(PROGRAM, appauthor=False)).expanduser().absolute())
+        except RuntimeError as error:  # neither HOME nor an entry in the password database
+            which = f"folder {str(chosen)!r}" if chosen else "folder for this home"
+            raise StoreError(
+                f"There is no {which}: the user has no home folder.", "Set HOME, or name a folder with --home."
+            ) from error
+        except (OSError, ValueError) as error:  # the current folder has been removed; a NUL character
             raise StoreError(f"There is no folder {str(chosen)!r}.", "Give another one with --home.") from error
 
     @property
@@ -95,17 +104,21 @@ class Home:
     @property
     def config(self) -> Path | None:
         """The configuration to read: the home's own, else the user's (XDG), else None for the defaults."""
-        users = platformdirs.user_config_path(PROGRAM, appauthor=False) / "copybara.toml"
+        places = [self.own_config]
+        with contextlib.suppress(RuntimeError):  # the user has no home folder
+            places.append(platformdirs.user_config_path(PROGRAM, appauthor=False) / "copybara.toml")
         with known_errors(self.folder):
-            return next((path for path in (self.own_config, users) if path.exists()), None)
+            return next((path for path in places if path.exists()), None)
 
     def prepare(self) -> None:
         """Make the home, of mode 0700, if there is none yet.
 
         A folder that is there and empty becomes 0700 too. One that has things in it is left as it is, as long
         as nobody but its owner can write there: all files of ours in it are 0600. Raises StoreError if the folder
-        can't be made, belongs to somebody else, or can be written to by others.
+        can't be made, belongs to somebody else, can be written to by others, or lies where others could put another
+        one in its place.
         """
+        self._refuse_replaceable()
         make_folder(self.folder)
         with known_errors(self.folder):
             status = self.folder.stat()
@@ -120,6 +133,29 @@ class Home:
                 f"Other users can write to the home {self.folder}.",
                 f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",
             )
+
+    @property
+    def others_may_look_in(self) -> bool:
+        """Whether other users see the names of the files in the home. What is in the files they never see."""
+        with known_errors(self.folder):
+            return bool(self.folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+    def _refuse_replaceable(self) -> None:
+        """Raise StoreError if a folder above the home lets others rename what is in it."""
+        with known_errors(self.folder):
+            above = {*self.folder.parents, *self.folder.resolve().parents}
+            for folder in sorted(each for each in above if each.is_dir()):
+                status = folder.stat()
+                if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+                    who = "Everybody"
+                elif status.st_uid not in (0, os.geteuid(), UNMAPPED):
+                    who = "Another user"
+                else:
+                    continue
+                raise StoreError(
+                    f"{who} could put another folder in the home's place: {folder} allows it.",
+                    f"Give a home elsewhere with --home, or see to it that only you can write to {folder}.",
+                )
 
     def load_sealing_key(self) -> X25519PrivateKey:
         """The key that sealed first-contact links to us are opened with; made once, then always the same.

@@ -114,6 +114,8 @@ def _running(home: Home) -> Check:
 
 def _home(home: Home) -> str:
     home.prepare()
+    if home.others_may_look_in:
+        return f"{home.folder}. Other users see the names of the files in it; to change that: chmod 700 {home.folder}"
     return str(home.folder)
 
 

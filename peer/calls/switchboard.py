@@ -26,6 +26,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.call.table import EndReason, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
 from shared.errors import InCall, NothingRings, OwnNode
+from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -280,7 +281,7 @@ class Switchboard:
                 )
             )
             self.interrupted.append(call)
-        self._store.forget_links(now)
+        self._store.forget_links(now - LONGEST_LIFETIME)
 
     async def _stop(self) -> None:
         for line in self.lines:

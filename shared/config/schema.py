@@ -23,6 +23,7 @@ from msgspec import Meta
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
 from shared.links.classic import DEFAULT_PAGE, is_page
+from shared.links.kinds import LONGEST_LIFETIME
 from shared.names import ss58
 from shared.names.server import Server
 from shared.printable import is_blank, is_printable
@@ -100,7 +101,9 @@ def _accepts(check: Callable[[Any], bool]) -> dict[str, Any]:
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
     """[calls]: what happens to links."""
 
-    lifetime: Annotated[int, Meta(ge=1, le=86_400, description="a whole number of seconds from 1 to 86400")] = 600
+    lifetime: Annotated[
+        int, Meta(ge=1, le=LONGEST_LIFETIME, description="a whole number of seconds from 1 to 86400")
+    ] = 600
     "How long a link of ours may be answered, and how old one that we read may be."
 
     unknown: Annotated[Literal["ring", "ignore"], Meta(description='"ring" or "ignore"')] = "ring"

@@ -24,6 +24,7 @@ from shared.node_id import NodeId
 
 __all__ = [
     "LIFETIME",
+    "LONGEST_LIFETIME",
     "MAX_CLOCK_AHEAD",
     "VERSION",
     "BadLink",
@@ -45,6 +46,9 @@ __all__ = [
 
 LIFETIME = 600
 "Seconds that a link may be used for after it was created, unless configured otherwise."
+
+LONGEST_LIFETIME = 86_400
+"The most that can be configured."
 
 MAX_CLOCK_AHEAD = 120
 "Seconds that the writer's clock may be ahead of the reader's."

@@ -18,6 +18,10 @@ KEPT_SECONDS = 8 * 24 * 3600
 "How long the number of an entry is kept: longer than any messenger repeats one."
 
 
+MISSED_KEPT = 200
+"Missed calls that the owner hasn't been told of; of more only the newest are kept."
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One stored value."""

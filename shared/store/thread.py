@@ -26,15 +26,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from shared.errors import StoreError
 from shared.store.store import Store
+from shared.store.upkeep import UPKEEP_SECONDS, tidy
 
 BUSY_SECONDS = 30.0
 "How long a write waits for another process's transaction. Nobody's sound or picture waits with it."
@@ -47,15 +50,36 @@ log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
+class _Close(enum.Enum):
+    """After everything that waits, the end."""
+
+    CLOSE = enum.auto()
+
+
+_CLOSE = _Close.CLOSE
+
+
 class StoreThread:
     """Writes to a store's database in a thread of its own, first in, first out."""
 
-    def __init__(self, store: Store, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        """`store` is the event loop's own, open as long as the thread. Nothing happens before the `async with`."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        upkeep_seconds: float = UPKEEP_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`store` is the event loop's own, open as long as the thread. Nothing happens before the `async with`.
+
+        `upkeep_seconds` is how often what nothing needs any more is forgotten, see upkeep.py.
+        """
+        self._upkeep_seconds = upkeep_seconds
+        self._clock = clock
         self.store = store
         "For reading."
         self._busy_seconds = busy_seconds
-        self._waiting: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Write[Any] | _Close] = queue.SimpleQueue()
         self._open = False
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._started: asyncio.Future[None]
@@ -81,7 +105,7 @@ class StoreThread:
         try:
             await self._started
         except BaseException:
-            self._waiting.put(None)
+            self._waiting.put(_CLOSE)
             raise
         self._open = True
         return self
@@ -91,7 +115,7 @@ class StoreThread:
     ) -> None:
         """Do what is waiting, then close. Someone who cancels this still gets it done."""
         self._open = False
-        self._waiting.put(None)
+        self._waiting.put(_CLOSE)
         cancelled = None
         while not self._ended.done():
             try:
@@ -112,19 +136,34 @@ class StoreThread:
         self._tell(self._started, None, None)
         try:
             with store:
-                while (write := self._next(store)) is not None:
-                    write.do(store)
+                due = time.monotonic()
+                while (write := self._next(store, due)) is not _CLOSE:
+                    if write is not None:
+                        write.do(store)
+                    if time.monotonic() >= due:
+                        due = time.monotonic() + self._upkeep_seconds
+                        self._tidy(store)
         except Exception:  # closing; every write has been answered
             log.exception("the database didn't close")
         finally:
             self._tell(self._ended, None, None)
 
-    def _next(self, store: Store) -> _Write[Any] | None:
-        while store.log_to_erase:
+    def _next(self, store: Store, due: float) -> _Write[Any] | _Close | None:
+        """What is to be done next; None when upkeep is due."""
+        while (left := due - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                return self._waiting.get(timeout=ERASE_AGAIN_SECONDS)
-            store.try_to_erase_log()
-        return self._waiting.get()
+                return self._waiting.get(timeout=min(left, ERASE_AGAIN_SECONDS) if store.log_to_erase else left)
+            if store.log_to_erase:
+                store.try_to_erase_log()
+        with contextlib.suppress(queue.Empty):
+            return self._waiting.get_nowait()
+        return None
+
+    def _tidy(self, store: Store) -> None:
+        try:
+            tidy(store, int(self._clock()))
+        except StoreError as error:
+            log.warning("the database wasn't tidied: %s", error)
 
     def _tell(self, future: asyncio.Future[None], result: None, error: BaseException | None) -> None:
         _settle(self._loop, future, result, error)

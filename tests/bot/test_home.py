@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.home import Home, HomeLock
+from bot.control_socket import Question, Reply, listening
+from bot.home import VARIABLE, Home, HomeLock
 from shared.errors import HomeInUse, StoreError
+from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 ROOT = Path(__file__).parents[2]
@@ -267,3 +270,109 @@ def test_letting_go_twice_is_the_same_as_once(home: Home) -> None:
     lock.release()
     with HomeLock(home):
         pass
+
+
+def test_a_home_that_everybody_could_replace_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for home in (shared / "home", shared / "deeper" / "home"):
+        with pytest.raises(StoreError, match="could put another folder in the home's place"):
+            Home(home).prepare()
+        assert not home.exists()
+    shared.chmod(0o1777)  # as /tmp: only its owner renames a folder in it
+    Home(shared / "home").prepare()
+
+
+def test_a_home_behind_a_link_that_everybody_could_replace_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    open_folder = tmp_path / "open"
+    open_folder.mkdir()
+    (open_folder / "link").symlink_to(tmp_path / "mine")
+    open_folder.chmod(0o777)
+    with pytest.raises(StoreError, match="could put another folder in the home's place"):
+        Home(open_folder / "link").prepare()
+
+
+def test_a_home_below_another_users_folder_is_refused() -> None:
+    with reachable_folder() as folder:
+        (folder / "theirs").mkdir()
+        (folder / "theirs").chmod(0o755)
+        (folder / "theirs" / "home").mkdir(mode=0o700)
+        if os.geteuid() != 0:
+            pytest.skip("giving a folder away needs root")
+        os.chown(folder / "theirs", 1, 1)
+        with pytest.raises(StoreError, match="Another user could put"):
+            Home(folder / "theirs" / "home").prepare()
+
+
+def test_a_home_whose_files_others_can_list_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "other").touch()
+    assert Home(tmp_path).others_may_look_in
+    tmp_path.chmod(0o700)
+    assert not Home(tmp_path).others_may_look_in
+
+
+def test_without_a_home_folder_and_a_password_entry_it_says_what_to_set() -> None:
+    need("unshare")
+    unset = {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", VARIABLE}
+    done = subprocess.run(
+        # A user namespace, in which this process is a user that the machine has no entry for.
+        ["unshare", "--user", "--map-user=54321", sys.executable, "-m", "bot.cli", "contacts", "list"],
+        env={name: value for name, value in os.environ.items() if name not in unset},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "error: There is no folder" in done.stderr
+    assert "hint:  Set HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_is_named_needs_no_home_folder(tmp_path: Path) -> None:
+    need("unshare")
+    unset = {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", VARIABLE}
+    done = subprocess.run(
+        [
+            *("unshare", "--user", "--map-user=54321", sys.executable, "-m", "bot.cli"),
+            *("--home", str(tmp_path / "home"), "card", "--overlay", "loopback", "--json"),
+        ],
+        env={name: value for name, value in os.environ.items() if name not in unset},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def test_nobody_else_can_ever_open_the_control_socket(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    seen: set[int] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(stat.S_IMODE(path.stat().st_mode))
+
+    async def answer(_: Question) -> Reply:
+        return Reply()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    before = os.umask(0)
+    try:
+        for _ in range(200):
+            async with listening(path, answer):
+                pass
+    finally:
+        os.umask(before)
+        over.set()
+        looking.join()
+    assert seen <= {0o600}
+    async with listening(path, answer):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -15,9 +15,11 @@ import pytest
 
 from shared.contacts import Contact
 from shared.errors import DamagedStore, InputError, StoreError
+from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
-from shared.store.journal import Journal
+from shared.store.journal import KEPT_SECONDS, MISSED_KEPT, Journal
+from shared.store.upkeep import tidy
 
 LOCK_SECONDS = 4.0
 "How long another process holds the database."
@@ -316,3 +318,38 @@ async def test_a_secret_that_was_replaced_leaves_the_disk_once_no_one_reads_the_
 async def test_the_journal_is_written_there_too(thread: StoreThread, store: Store) -> None:
     await thread.write(lambda store: Journal(store, "telegram").store([(7, b"entry")], 0))
     assert [each.value for each in Journal(store, "telegram").waiting()] == [b"entry"]
+
+
+async def test_what_nothing_needs_any_more_is_forgotten_while_the_program_runs(store: Store) -> None:
+    now = 1_700_000_000
+    journal = Journal(store, "telegram")
+    journal.store([(1, b"old"), (2, b"waiting")], now - KEPT_SECONDS - 1)
+    journal.store([(3, b"new")], now)
+    journal.done([1, 3], missed=[b"%d" % number for number in range(MISSED_KEPT + 50)])
+    store.use_link(b"old", ours=False, expires=now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD - 1)
+    store.use_link(b"new", ours=False, expires=now - LONGEST_LIFETIME)
+    async with StoreThread(store, upkeep_seconds=0.1, clock=lambda: now):
+        await asyncio.to_thread(wait_until, lambda: tidied(store.path))
+        assert store.link_seen(b"old") is None
+        assert store.link_seen(b"new") == "used"
+        assert [kept.id for kept in journal.waiting()] == [2]
+        assert store.rows("SELECT id FROM inbox ORDER BY id") == [(2,), (3,)]
+        missed = journal.missed()
+        assert len(missed) == MISSED_KEPT
+        assert missed[-1].value == b"%d" % (MISSED_KEPT + 49)
+        store.use_link(b"later", ours=False, expires=0)
+        await asyncio.to_thread(wait_until, lambda: tidied(store.path))  # and again
+
+
+def tidied(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        return other.execute("SELECT count(*) FROM links").fetchone() == (1,)
+
+
+def test_a_used_link_is_kept_for_as_long_as_any_lifetime_that_can_be_set(store: Store) -> None:
+    """A longer `lifetime` after a restart must not bring back what was used under a shorter one."""
+    created, lifetime = 1_700_000_000, 600
+    store.use_link(b"link", ours=False, expires=created + lifetime)
+    for later in (lifetime + 1, 3600, LONGEST_LIFETIME):
+        tidy(store, created + later)
+        assert store.link_seen(b"link") == "used"

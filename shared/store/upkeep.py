@@ -1,0 +1,27 @@
+"""What grows while a program runs, made smaller again."""
+
+from __future__ import annotations
+
+from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD
+from shared.store.journal import KEPT_SECONDS, MISSED_KEPT
+from shared.store.store import Store
+
+UPKEEP_SECONDS = 3600.0
+"How often a running program does it."
+
+
+def tidy(store: Store, now: int) -> None:
+    """Forget used links, done entries of the inbox and missed calls that nothing can ask for any more.
+
+    A used link is kept for as long as the longest lifetime that can be configured: who sets a longer one must not
+    bring links back that were used. `now` is in Unix seconds. Raises StoreError.
+    """
+    with store.transaction() as database:
+        store.forget_links(now - LONGEST_LIFETIME - MAX_CLOCK_AHEAD)
+        database.execute("DELETE FROM inbox WHERE entry IS NULL AND stored < ?", (now - KEPT_SECONDS,))
+        database.execute(
+            "DELETE FROM missed_calls WHERE id NOT IN (SELECT id FROM missed_calls ORDER BY id DESC LIMIT ?)",
+            (MISSED_KEPT,),
+        )
+    store.erase_log()  # also of what another process erased while somebody was reading
+    store.try_to_erase_log()
