@@ -103,7 +103,7 @@ class DemoNode:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"from": sender, "text": text}).encode() + b"\n")
 
-    async def until(self, wanted: Callable[[Said], bool], seconds: float = 10.0) -> Said:
+    async def until(self, wanted: Callable[[Said], bool], seconds: float = 60.0) -> Said:
         """The first line from now on, or not yet taken, that is wanted. Raises DemoFailed when it doesn't come."""
         try:
             async with asyncio.timeout(seconds), self._news:

@@ -511,7 +511,7 @@ class PageRequests:
                 if time.time() > link.created + self._lifetime:
                     return _explained(token, "unusable", texts.refusal(Reason.EXPIRED).text)
                 contact = self._store.contact_of(link.source)
-                return _explained(token, "call", handset_texts.explained_call(link, contact), "Answer")
+                return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
             case SaidLink():
                 contact = self._store.contact_of(link.source)
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
@@ -532,8 +532,6 @@ class PageRequests:
             if reading.reason is not None:
                 raise CallRefused(_refusal(reading.reason, link), "")
             return "", None
-        if message.answer is not None and line.call.state is State.RINGING:
-            await self._switchboard.answer(line, _media(message.answer), endpoint=HANDSET)
         return "", line.number
 
     def _write(self, line: Line, text: str) -> None:
@@ -562,7 +560,10 @@ class PageRequests:
             raise CallRefused(
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
-        contact = self._assistant.save(message.name, who)
+        name = message.name.strip() or (who.card.name if who.card else "")
+        if not name:
+            raise CallRefused("A contact needs a name.", "The card has none: choose one.")
+        contact = self._assistant.save(name, who)
         return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
 
     def _renamed(self, node: NodeId, name: str | None) -> None:

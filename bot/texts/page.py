@@ -17,7 +17,7 @@ from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
 from shared.secrets.handshake import Role
 
-NOTHING_THERE = "There is no link in that. A link of ours has 64 characters or more."
+NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or more."
 
 OWN_LINK = "That is your own link. It is for the other person: send it to them."
 

@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 "The only address that is listened on, and how it stands in the addresses that we print."
 
 HOSTS = (HOST, "localhost")
-"Names of ours that no other machine's name server can give away (RFC 6761, section 6.3)."
+"Our names, which no other machine's name server can give away (RFC 6761, section 6.3)."
 
 KEY_BYTES = 32
 
@@ -30,7 +30,7 @@ class Refused(Exception):
         "An HTTP status."
 
         self.sentence = sentence
-        "Shown to whoever asked."
+        "Shown to the client."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Session:
         return f"http://{HOST}:{self.port}/#ticket={ticket}"
 
     def origins(self) -> tuple[str, ...]:
-        """Where scripts of ours come from."""
+        """Where our scripts come from."""
         return tuple(f"http://{host}:{self.port}" for host in HOSTS)
 
 

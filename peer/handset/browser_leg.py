@@ -30,7 +30,7 @@ CONNECT_SECONDS = 15.0
 
 
 class BrowserLeg:
-    """One media connection to one page. Whoever makes it closes it."""
+    """One media connection to one page. Its maker closes it."""
 
     def __init__(self, port: LoopbackPort, media: Media) -> None:
         self.closed = asyncio.Event()

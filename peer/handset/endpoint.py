@@ -109,7 +109,7 @@ class HandsetEndpoint:
         if not self._answer.done():
             self._answer.set_result(sdp)
         elif self._relay is not None and Media.VIDEO in self._media and self._overlay is not None:
-            # Told which streams there are, the browser begins anew with the picture.
+            # Told which streams there are, the browser starts the picture again.
             self._start(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:
@@ -192,7 +192,7 @@ class HandsetEndpoint:
         self._overlay.counters.on_stream = self._stream_began
         self._stream_began()
         if Media.VIDEO in self._media:
-            # The page would notice by itself that it has no whole picture, but a moment later.
+            # The page would notice that it has no whole picture, but a moment later.
             await self._overlay.request_keyframe()
 
     def _unjoin(self) -> None:

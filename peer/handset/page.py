@@ -55,7 +55,7 @@ class Page:
 
 
 class Pages:
-    """The one page that has the calls, if any, and whoever wants to know when that changes."""
+    """The one page that has the calls, if any, and its listeners."""
 
     def __init__(self) -> None:
         self.current: Page | None = None

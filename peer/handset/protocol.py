@@ -88,7 +88,7 @@ class Contact(msgspec.Struct, frozen=True):
     "The most that they may get."
 
     trust_words: str
-    "The same for people, such as `rings` or `answered by itself (audio), 08:00-22:00`."
+    "The same for people, such as `rings` or `answered automatically (audio), 08:00-22:00`."
 
     paired: bool
     "One link is enough to call them."
@@ -259,7 +259,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "What the caller wants; once answered, what both agreed to."
 
     trust: Literal["trusted", "contact", "stranger"]
-    "`trusted`: their calls are answered by themselves."
+    "`trusted`: their calls are answered automatically."
 
     trust_words: str
     "How we know who it is, for people. To be shown while it rings, and in the call."
@@ -337,8 +337,8 @@ class Explained(_ToPage, frozen=True, tag="explained"):
     token: str
 
     kind: Literal["call", "response", "said", "card", "own", "unusable"]
-    """`call`: somebody calls; offer to answer with video or audio (Act with `answer`), or to leave it. `response`:
-    connects a call of ours. `said`: a contact says something about a call. `card`: can be saved (AddContact)."""
+    """`call`: somebody is calling; Act lets it ring. `response`: connects our call. `said`: a contact says something
+    about a call. `card`: can be saved (AddContact)."""
 
     sentence: str
 
@@ -346,7 +346,7 @@ class Explained(_ToPage, frozen=True, tag="explained"):
     "Whether Act does anything with it: show a button."
 
     button: str
-    "What the button says, such as `Answer` or `Connect`; empty without one."
+    "What the button says, such as `Let it ring` or `Connect`; empty without one."
 
     card_name: str | None = None
     "For a contact card: the name on it, perhaps empty."
@@ -484,12 +484,12 @@ class Explain(_FromPage, frozen=True, tag="explain"):
 
 
 class Act(_FromPage, frozen=True, tag="act"):
-    """Read this link as if it stood in the chat: let the call ring, or connect ours by the response."""
+    """Read this link as if it stood in the chat: let the call ring, or connect ours by the response.
+
+    It answers nothing: another page may have led the browser here.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_PASTED)]
-
-    answer: Kinds | None = None
-    "Answer the call that it begins at once, with this; None: let it ring."
 
 
 class Place(_FromPage, frozen=True, tag="place"):
@@ -564,9 +564,9 @@ class SaveContact(_FromPage, frozen=True, tag="save-contact"):
 
 
 class AddContact(_FromPage, frozen=True, tag="add-contact"):
-    """Save a node id or a contact card under a name."""
+    """Save a node id or a contact card under a name; without one, under the name on the card."""
 
-    name: ShortText
+    name: Annotated[str, Meta(max_length=400)]
     whom: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 

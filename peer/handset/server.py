@@ -83,7 +83,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Listener(Protocol):
-    """Whoever acts on what a page says."""
+    """Acts on what a page says."""
 
     async def hello(self) -> Hello:
         """What a new page is told first. Everything after it is sent through Pages."""

@@ -14,7 +14,7 @@ import shlex
 import shutil
 import time
 import wave
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import ifaddr
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 "Seconds for what should happen soon; the machine may be busy."
 
 LOOK_SECONDS = 0.1
@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.1
 
 OUT_OF_STEP = 300.0
 "Milliseconds of the sender's clock by which sound and picture may differ here. A busy machine delays sound a lot."
+
+READABLE = ":not([data-settles]), [data-settled]"
+"A button that can be pressed now, see settled.js."
 
 ENOUGH = {"video": 5.0, "audio": 9600.0}
 "Frames and samples that can't all have been under way before."
@@ -44,10 +47,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
     "--auto-select-desktop-capture-source=Entire screen",
     "--auto-select-tab-capture-source-by-title=Copybara",
-    "--autoplay-policy=no-user-gesture-required",
 ]
 
 QUIET_FLAGS = [
@@ -153,12 +154,13 @@ class Browser:
         self.problems: list[str] = []
         "What pages wrote into their consoles as errors."
 
-    async def open(self, address: str) -> PageView:
-        """Open an address in a new page."""
+    async def open(self, address: str, *scripts: str) -> PageView:
+        """Open an address in a new page; `scripts` run before any of the page's own."""
         page = await self.context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("console", lambda message: self._console(message.type, message.text))
-        await page.add_init_script(WATCH)
+        for script in (WATCH, *scripts):
+            await page.add_init_script(script)
         view = PageView(page)
         await page.goto(address)
         return view
@@ -178,24 +180,33 @@ class PageView:
 
     async def place(self, whom: str, media: str = "video") -> None:
         """Type who is meant, and press the button."""
-        await self.page.get_by_label("Name, node id, contact card or a link that you got").fill(whom)
+        await self.page.locator("#whom").fill(whom)
         await self.press("Video call" if media == "video" else "Audio call")
 
     async def answer(self, media: str = "video") -> None:
         """Answer the call that rings."""
-        await self.page.get_by_role("dialog").get_by_role("button", name=media.capitalize(), exact=True).click()
+        await self.click(self.page.get_by_role("dialog").get_by_role("button", name=media.capitalize(), exact=True))
+
+    async def can_be_pressed(self, *ids: str) -> None:
+        """Wait until buttons have been seen for long enough."""
+        for each in ids:
+            await self.page.locator(f"#{each}[data-settled]").wait_for(timeout=PATIENCE * 1000)
 
     async def write(self, text: str) -> None:
         """Write a line beside the call."""
-        line = self.page.get_by_label("A line to write")
+        line = self.page.locator("#write")
         if not await line.is_visible():
-            await self.press(re.compile(r"Write$"))
+            await self.page.locator("#c-chat").click()
         await line.fill(text)
         await line.press("Enter")
 
     async def press(self, name: str | re.Pattern[str]) -> None:
         """Press the button of that name."""
-        await self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first.click()
+        await self.click(self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first)
+
+    async def click(self, button: Any) -> None:
+        """Press a button, once a person can have read it: until then some are deaf."""
+        await button.and_(self.page.locator(READABLE)).click()
 
     async def shows(self, text: str) -> None:
         """Wait until a text can be seen."""
@@ -334,6 +345,21 @@ def _decoded(stats: dict[str, Any], kind: str) -> float:
     return float(inbound.get("totalSamplesReceived") or 0) - float(inbound.get("concealedSamples") or 0)
 
 
+async def looked_at(page: Any, expression: str) -> Any:
+    """The value of some JavaScript in a page of playwright, without the gesture that playwright makes of each look."""
+    session = await page.context.new_cdp_session(page)
+    try:
+        answer = await session.send("Runtime.evaluate", {"expression": expression, "returnByValue": True})
+        return answer["result"].get("value")
+    finally:
+        await session.detach()
+
+
+async def until_seen(page: Any, expression: str) -> None:
+    """Wait until some JavaScript is true, without a gesture."""
+    await until(lambda: looked_at(page, expression), expression)
+
+
 async def until(
     there: Callable[[], Any], what: str, seen: Callable[[], str] = str, *, seconds: float = PATIENCE
 ) -> None:
@@ -351,8 +377,11 @@ async def browser(
     on: Callable[..., list[str]] | None = None,
     camera: Path | None = None,
     speaker: Mapping[str, str] | None = None,
+    allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[Browser]:
-    """A Chromium of its own, with a camera and a microphone that aren't real.
+    """A Chromium of its own, with a camera and a microphone that aren't real, and its own rules for what may be heard.
+
+    `allowed` is what the person has allowed the page.
 
     `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
     `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
@@ -382,7 +411,7 @@ async def browser(
             env={**os.environ, **(speaker or {})},
         )
         try:
-            context = await chromium.new_context(permissions=["camera", "microphone"])
+            context = await chromium.new_context(permissions=list(allowed))
             yield Browser(context)
         finally:
             await chromium.close()

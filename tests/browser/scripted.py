@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -255,18 +255,36 @@ class Theatre:
 
 @contextlib.asynccontextmanager
 async def theatre(
-    hello: Hello | None = None, *, fragment: str = "", explained: Explained | None = None, errors: bool = False
+    hello: Hello | None = None,
+    *,
+    fragment: str = "",
+    explained: Explained | None = None,
+    errors: bool = False,
+    allowed: Sequence[str] = ("camera", "microphone"),
+    untouched: Sequence[str] = (),
 ) -> AsyncIterator[Theatre]:
-    """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection."""
+    """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection.
+
+    With `untouched`, scripts to run before the page's own, nothing that counts as a gesture is done; see `looked_at`.
+    """
     pages, script = Pages(), Script(hello or greeting(), explained=explained)
     server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
     async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
         await running.enter_async_context(server.running())
         folder = there.enter_context(tempfile.TemporaryDirectory())
-        chromium = await there.enter_async_context(browser(camera=faces.camera(Path(folder), faces.BOB)))
+        chromium = await there.enter_async_context(
+            browser(camera=faces.camera(Path(folder), faces.BOB), allowed=allowed)
+        )
         requests: list[str] = []
         chromium.context.on("request", lambda request: requests.append(request.url))
-        view = await chromium.open(server.session.address + fragment.replace("#", "&"))
-        await view.heard("hello")
+        view = await chromium.open(server.session.address + fragment.replace("#", "&"), *untouched)
+        if untouched:
+            await until(lambda: _come(pages), "the page to connect")
+        else:
+            await view.heard("hello")
         yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
         assert errors or not chromium.problems, chromium.problems
+
+
+async def _come(pages: Pages) -> bool:
+    return pages.current is not None

@@ -188,7 +188,7 @@ async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path:
         await bob_node.asked("/contact ring anna", "ring now")
         await anna.page.place("bob", "audio")
         # What rings has much the same notes, and is silent at once.
-        await bob.page.shows("wants to talk to you")
+        await bob.page.shows("is calling you")
         await bob.page.page.keyboard.press("Escape")
         async with sound.heard("bob") as ears:
             await ears.until_silent()

@@ -6,12 +6,13 @@ With COPYBARA_WRITE_DOCS=1 (`make docs`) the picture in README.md is taken anew.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from tests.browser import faces
-from tests.browser.chromium import PageView, browser
+from tests.browser.chromium import PageView, browser, looked_at, until_seen
 from tests.browser.people import running_demo
 from tests.browser.pictures import figures, look_like, taken
 
@@ -50,6 +51,23 @@ async def test_a_newcomer_sees_and_hears_the_pattern_with_one_click() -> None:
         await page.sends_at(MIN_BITRATE)
         await page.press("Hang up")
         assert (await page.call("ended"))["sentence"].startswith("You hung up")
+
+
+async def test_a_page_that_nobody_has_clicked_on_says_so_and_is_heard_from_the_first_click_on() -> None:
+    """One that may use no microphone either: while it listens to the person, Chromium lets a page be heard."""
+    async with running_demo() as address, browser(allowed=()) as chromium:
+        page = (await chromium.open(address)).page
+        await until_seen(page, "watched.sockets.at(-1)?.heard.some((each) => each.type === 'hello')")
+        place = json.dumps({"type": "place", "whom": "pattern", "media": "video"})
+        await looked_at(page, f"watched.sockets.at(-1).send({place!r})")
+        await until_seen(page, "document.getElementById('remote-video').videoWidth > 0")
+        await until_seen(page, "document.getElementById('stage-hear').checkVisibility()")
+        words = await looked_at(page, "document.getElementById('stage-hear').innerText")
+        assert words.strip() == "Click anywhere to hear pattern."
+        assert await looked_at(page, "document.getElementById('remote-audio').paused") is True
+        await page.mouse.click(400, 300)
+        await until_seen(page, "document.getElementById('remote-audio').currentTime > 0.2")
+        assert await looked_at(page, "document.getElementById('stage-hear').checkVisibility()") is False
 
 
 async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:

@@ -56,15 +56,15 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         # As a link in a chat that is tapped: explained, and acted on after one click.
         token = link.removeprefix("copybara:")
         await bob.page.page.evaluate("token => { location.hash = token }", token)
-        await bob.page.shows("Somebody calls you")
-        await bob.page.shows("Answer with video")
+        await bob.page.shows("Incoming call")
+        await bob.page.shows("Let it ring")
         assert await bob.page.page.evaluate("location.hash") == ""
         await fits(bob)
         await taken(bob, f"explained-{look}")
         await bob.page.press("Not now")
 
         bob.node.write(link, sender="anna")
-        await bob.page.shows("wants to see and hear you")
+        await bob.page.shows("is calling you with video")
         assert await bob.page.page.title() != "Copybara Relay"
         assert await bob.page.page.evaluate("document.activeElement.closest('dialog')?.id") == "incoming"
         await fits(bob)
@@ -73,7 +73,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
 
         answer = (await bob.page.heard("link"))["link"]["text"]
         await bob.page.shows("Copy link")
-        await anna.page.page.get_by_label("Their answer, if it comes by another way").fill(answer)
+        await anna.page.page.locator("#answer-text").fill(answer)
         await anna.page.press("Connect")
         await anna.page.call("active")
         await both_ways(anna, bob)
@@ -107,7 +107,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await anna.page.page.keyboard.press("Escape")
         await anna.page.press("Hang up")
         await bob.page.shows("hung up")
-        await bob.page.shows("Save them, and one link is enough the next time.")
+        await bob.page.shows("Save them, and next time one link is enough.")
         await fits(bob)
         await taken(bob, f"ended-{look}")
         await bob.page.page.locator("#ended-name").fill("anna")
@@ -119,7 +119,8 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
 async def test_keys_mute_write_and_hang_up(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
         await anna.page.say(type="place", whom=bob.node.node, media="video")
-        await bob.page.shows("wants to see and hear you")
+        await bob.page.shows("is calling you with video")
+        await bob.page.can_be_pressed("answer-video")
         await bob.page.page.keyboard.press("Shift+V")
         await both_ways(anna, bob)
         await anna.page.page.keyboard.press("m")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from peer.handset.protocol import (
     Act,
@@ -252,7 +253,7 @@ async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more(
         )
         await play.until("notified.length === 2")
         said = await play.page.evaluate("notified.map((each) => [each.title, each.body])")
-        assert said == [["anna has written", ""], ["bob is calling", ""]]
+        assert said == [["anna wrote", ""], ["bob is calling", ""]]
         assert await play.page.title() == "bob is calling · Copybara Relay"
         play.tell(call(2, "ended", **BESIDE))
         await play.until("document.title === '(2) anna · Copybara Relay'")
@@ -261,7 +262,7 @@ async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more(
             "window.away = []; for (const each of notified) each.onclose = () => away.push(each.title)"
         )
         await play.page.evaluate("notified[0].dispatchEvent(new Event('click'))")
-        await play.until("window.came && away.includes('anna has written')")
+        await play.until("window.came && away.includes('anna wrote')")
 
 
 async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
@@ -273,7 +274,7 @@ async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
         await play.page.evaluate("out(false)")
         await play.until("notified[0].taken")
         play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."))
-        await play.view.shows("bob is calling too")
+        await play.view.shows("bob is also calling")
         assert await play.page.evaluate("notified.length") == 1
 
 
@@ -283,7 +284,7 @@ async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> Non
         await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
         await play.page.evaluate("out(true)")
         play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video)."))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         assert await play.page.evaluate("[asked, notified.length]") == [0, 0]
 
 
@@ -302,14 +303,14 @@ async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
         await play.can_be_used()
 
 
-# Somebody calls.
+# Incoming call.
 
 
 async def test_a_contact_rings_with_sound_and_title_until_it_is_answered() -> None:
     async with theatre() as play:
         await play.page.evaluate(TONES)
         play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video). /answer, or /decline"))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         await play.view.shows("In your contacts.")
         assert await play.page.title() == "anna is calling · Copybara Relay"
         assert await play.page.locator("#favicon").get_attribute("href") == "icon-rings.svg"
@@ -326,7 +327,7 @@ async def test_a_contact_rings_with_sound_and_title_until_it_is_answered() -> No
 async def test_escape_silences_and_nothing_else() -> None:
     async with theatre() as play:
         play.tell(call(1, "ringing"))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         await play.page.keyboard.press("Escape")
         await play.page.keyboard.press("Escape")
         await play.page.evaluate(TONES)
@@ -342,7 +343,8 @@ async def test_whoever_types_when_it_rings_answers_nothing() -> None:
         await play.page.locator("#whom").focus()
         await play.page.keyboard.type("c")
         play.tell(call(1, "ringing"))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
+        await play.view.can_be_pressed("answer-audio", "answer-video")
         await play.page.keyboard.press("Shift+A")
         await play.page.keyboard.press("Shift+V")
         await play.page.wait_for_timeout(1600)
@@ -357,7 +359,7 @@ async def test_a_call_beside_another_is_a_banner_and_a_quiet_double_beep() -> No
         await play.page.evaluate(TONES)
         await play.page.keyboard.press("c")
         play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."), quality(1))
-        await play.view.shows("calls you too, with video")
+        await play.view.shows("is also calling (video)")
         await play.view.shows("In your contacts")
         assert (await play.page.evaluate("tones"))[:2] == [523, 523]
         # Whoever talks and writes goes on with it.
@@ -397,7 +399,7 @@ async def test_answering_beside_a_call_ends_that_one_first(button: str, media: s
         await play.wants(Answer, call=2, media=media)
         # Only if that doesn't work it rings again.
         await play.view.shows("anna took the call back.")
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         assert await play.page.evaluate("tones.length") == 4
 
 
@@ -413,16 +415,16 @@ async def test_who_it_is_that_calls_beside_a_call_can_be_seen_in_full_and_left_a
         assert await play.focused() == "beside-more"
         # Once the other call is over there is nothing that it could stand beside.
         play.tell(call(1, "ended", sentence="anna hung up."))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         assert not await play.page.locator("#beside").is_visible()
 
 
 async def test_a_call_that_comes_while_we_call_says_what_answering_does() -> None:
     async with theatre(greeting(calls=[call(1, "calling", role="caller")])) as play:
         play.tell(call(2, "ringing", **BESIDE))
-        await play.view.shows("You are calling anna. Answering takes that back.")
+        await play.view.shows("You are calling anna. Answering cancels that call.")
         play.tell(call(1, "active", role="caller"))
-        await play.view.shows("calls you too, with video")
+        await play.view.shows("is also calling (video)")
         assert not await play.page.locator("#incoming").is_visible()
 
 
@@ -437,19 +439,91 @@ async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
         assert play.script.heard_messages == []
 
 
-async def test_a_link_in_the_address_is_explained_and_acted_on_after_one_click() -> None:
-    explained = Explained(
-        token=TOKEN, kind="call", sentence="anna calls you (video), just now.", can_act=True, button="Answer"
-    )
-    async with theatre(fragment=f"#{TOKEN}", explained=explained) as play:
+EXPLAINED = Explained(
+    token=TOKEN, kind="call", sentence="anna is calling you (video), just now.", can_act=True, button="Let it ring"
+)
+
+
+async def test_a_link_in_the_address_is_explained_and_rings_after_one_click() -> None:
+    async with theatre(fragment=f"#{TOKEN}", explained=EXPLAINED) as play:
         await play.wants(Explain, text=TOKEN)
-        await play.view.shows("anna calls you (video), just now.")
+        await play.view.shows(EXPLAINED.sentence)
         address = await play.page.evaluate("location.href")
         assert address == f"http://127.0.0.1:{play.server.session.port}/"
         await play.can_be_used()
         assert not [message for message in play.script.heard_messages if isinstance(message, Act)]
-        await play.view.press("Answer with video")
-        await play.wants(Act, text=TOKEN, answer="video")
+        await play.view.press("Let it ring")
+        await play.wants(Act, text=TOKEN)
+
+
+LURE = """<!doctype html><title>A game</title><button style="position: fixed; inset: 0" id="game">Double-click!</button>
+<script>game.onmousedown = () => { location.href = "%s"; };</script>"""
+
+
+AT_ONCE = """
+(() => {
+  window.pressed = [];
+  const pressed = new WeakSet();
+  const press = () => {
+    for (const button of document.querySelectorAll("button[data-settles]")) {
+      if (pressed.has(button) || !button.checkVisibility()) continue;
+      pressed.add(button);
+      window.pressed.push(button.textContent.trim());
+      button.click();
+    }
+  };
+  new MutationObserver(press).observe(document, {subtree: true, childList: true, attributes: true});
+})()
+"""
+"The quickest click that can be: each button is pressed in the moment in which it is there."
+
+
+async def test_the_second_click_of_a_double_click_on_another_page_presses_nothing() -> None:
+    """The first one leads here, and the second one hits whatever has just appeared under the pointer."""
+    async with theatre(explained=EXPLAINED, errors=True) as play:
+        here = f"http://127.0.0.1:{play.server.session.port}/"
+
+        async def lure(request: web.Request) -> web.Response:
+            return web.Response(text=LURE % f"{here}#{TOKEN}", content_type="text/html")
+
+        app = web.Application()
+        app.router.add_get("/", lure)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        foreign = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        try:
+            await play.page.add_init_script(AT_ONCE)
+            await play.page.goto(f"http://localhost:{foreign}/")
+            await play.page.mouse.move(300, 300)
+            await play.page.mouse.down()
+            await play.page.wait_for_url(f"{here}*")
+            await play.until("window.pressed?.includes('Let it ring')")
+            await play.page.mouse.up()
+            play.tell(call(1, "ringing"))
+            await play.until("window.pressed.includes('Video')")
+            await play.page.evaluate("document.getElementById('explain').close()")
+            await play.view.can_be_pressed("answer-video")
+            assert not [message for message in play.script.heard_messages if isinstance(message, Act | Answer | Place)]
+            await play.view.answer()
+            await play.wants(Answer, call=1, media="video")
+        finally:
+            await runner.cleanup()
+
+
+async def test_a_window_that_comes_to_the_front_is_deaf_for_a_moment() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "ringing"))
+        await play.view.can_be_pressed("answer-video")
+        await play.page.evaluate("dispatchEvent(new Event('blur'))")
+        assert not await play.page.locator("#answer-video[data-settled]").count()
+        await play.page.evaluate("dispatchEvent(new Event('focus'))")
+        await play.page.locator("#answer-video").click(force=True)
+        await play.view.answer("audio")
+        await play.wants(Answer, call=1)
+        assert [message for message in play.script.heard_messages if isinstance(message, Answer)] == []
 
 
 # We call.
@@ -671,7 +745,7 @@ async def test_a_declined_call_says_so_and_can_be_tried_again() -> None:
 async def test_a_missed_call_leaves_the_start_page_and_a_line_in_the_log() -> None:
     async with theatre() as play:
         play.tell(call(1, "ringing"))
-        await play.view.shows("wants to see and hear you")
+        await play.view.shows("is calling you with video")
         play.tell(call(1, "ended", sentence="You missed a call from anna."), Log(log=LOG))
         await play.view.shows("Recent calls")
         assert not await play.page.locator("#incoming").is_visible()

@@ -225,7 +225,7 @@ async def test_a_call_that_rings_beside_another_is_answered_in_its_place(tmp_pat
             await connect(anna, bob)
             await both_ways(anna, bob)
             carol_node.write("/call bob")
-            await bob.page.shows("calls you too, with video")
+            await bob.page.shows("is also calling (video)")
             await both_ways(anna, bob)
             await bob.page.press("Hang up and answer")
             await anna.page.shows("hung up.")

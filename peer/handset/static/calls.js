@@ -1,7 +1,8 @@
 // The calls that the program has told of, and this page's sound and picture in them.
 
-import { toast } from "./dom.js";
-import { Leg, Sending } from "./media.js";
+import { announce, toast } from "./dom.js";
+import { Leg } from "./leg.js";
+import { Sending } from "./sending.js";
 
 export class Calls extends EventTarget {
   #program;
@@ -70,6 +71,11 @@ export class Calls extends EventTarget {
     for (const id of [...this.#media.keys()]) this.#end(id);
   }
 
+  // The call that is up, or ours that waits.
+  hangUp() {
+    if (this.current) this.#program.send("hang-up", { call: this.current.id });
+  }
+
   putAway(id) {
     this.#dismissed.add(id);
     this.#changed();
@@ -104,7 +110,10 @@ export class Calls extends EventTarget {
         this.#tellMedia(id);
         this.#changed();
       });
-      sending.addEventListener("problem", ({ detail }) => toast(`${detail.sentence} ${detail.hint}`, { urgent: true }));
+      sending.addEventListener("told", ({ detail: sentence }) => {
+        announce(sentence);
+        toast(sentence);
+      });
       sending.start();
     }
     return media;
@@ -140,7 +149,7 @@ export class Calls extends EventTarget {
       const answer = await leg.answer(sdp);
       if (media.leg === leg) this.#program.send("media-answer", { call: id, leg: leg.number, sdp: answer });
     } catch {
-      if (media.leg === leg) toast("The browser can't take this call's sound and picture.", { urgent: true });
+      if (media.leg === leg) toast("Your browser can't play this call.", { urgent: true });
     }
   }
 

@@ -1,7 +1,9 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
 import { $, copy, make, onSubmit, picture, problem, put, show, toast } from "./dom.js";
-import { capture, choose, chosen, why } from "./media.js";
+import { choose, chosen, open, why } from "./devices.js";
+import { wantedName } from "./names.js";
+import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
 
 export class Dialogs {
@@ -54,17 +56,17 @@ export class Dialogs {
   async #add() {
     const name = $("add-name").value.trim();
     const whom = $("add-whom").value.trim();
-    if (!name || !whom) throw { sentence: "Both are needed.", hint: "Their card or node id, and a name for them." };
-    await this.#program.ask("add-contact", { name, whom });
+    if (!whom) throw { sentence: "Paste their contact card or node id.", hint: "" };
+    const done = await this.#program.ask("add-contact", { name, whom });
     $("add").close();
-    toast(`${name} is in your contacts.`);
+    toast(done.sentence || "Saved.");
   }
 
   // A link that was tapped or pasted: what it is, and one button.
   explained(link) {
     this.#explained = link;
     const titles = {
-      call: "Somebody calls you", response: "The answer to your call", said: "About a call", card: "A contact card",
+      call: "Incoming call", response: "The answer to your call", said: "About a call", card: "A contact card",
       own: "Your own link", unusable: "This link can't be used",
     };
     put($("explain-title"), titles[link.kind]);
@@ -74,13 +76,9 @@ export class Dialogs {
     show($("explain-save"), link.kind === "card");
     $("explain-name").value = link.card_name ?? "";
     const actions = [this.#button(link.can_act ? "Not now" : "Close", "", () => $("explain").close())];
-    if (link.can_act && link.kind === "call") {
-      actions.push(this.#button("Answer with audio", "", () => this.#act("audio")));
-      actions.push(this.#button("Answer with video", "primary", () => this.#act("video")));
-    } else if (link.can_act) {
-      actions.push(this.#button(link.button, "primary", () => this.#act(null)));
-    }
+    if (link.can_act) actions.push(settles(this.#button(link.button, "primary", () => this.#act())));
     $("explain-actions").replaceChildren(...actions);
+    unsettle($("explain"));
     if (!$("explain").open) $("explain").showModal();
     $("explain-title").focus();
   }
@@ -98,17 +96,16 @@ export class Dialogs {
     return button;
   }
 
-  async #act(answer) {
-    await this.#program.ask("act", { text: this.#explained.token, answer });
+  async #act() {
+    await this.#program.ask("act", { text: this.#explained.token });
     $("explain").close();
   }
 
   async #saveCard() {
-    const name = $("explain-name").value.trim();
-    if (!name) throw { sentence: "A contact needs a name.", hint: "One word, such as anna." };
+    const name = wantedName("explain-name");
     await this.#program.ask("add-contact", { name, whom: this.#explained.token });
     $("explain").close();
-    toast(`${name} is in your contacts.`);
+    toast(`Saved ${name}.`);
   }
 
   contact(contact) {
@@ -123,6 +120,7 @@ export class Dialogs {
     $("contact-remove").dataset.sure = "";
     problem($("contact-problem"), null);
     if (!$("contact").open) $("contact").showModal();
+    unsettle($("contact"));
   }
 
   async #setTrust() {
@@ -150,7 +148,7 @@ export class Dialogs {
   async #remove() {
     if (!$("contact-remove").dataset.sure) {
       $("contact-remove").dataset.sure = "yes";
-      put($("contact-remove"), "Really forget them, with all keys?");
+      put($("contact-remove"), "Remove them and all shared keys?");
       return;
     }
     try {
@@ -167,7 +165,7 @@ export class Dialogs {
     problem($("settings-problem"), null);
     put($("version"), `Copybara Relay ${this.#world.hello?.version ?? ""}`);
     $("settings").showModal();
-    // Whoever has never called is not asked for the camera by only opening this.
+    // Opening this asks nobody for the camera who has never called.
     if (await this.#listDevices()) await this.#startPreview();
   }
 
@@ -181,8 +179,12 @@ export class Dialogs {
       const found = devices.filter((device) => device.kind === type && device.deviceId !== "default");
       const options = found.map((device, number) =>
         make("option", { value: device.deviceId, text: device.label || `${word} ${number + 1}` }));
-      $(`pick-${kind}`).replaceChildren(make("option", { value: "", text: "The system's choice" }), ...options);
-      $(`pick-${kind}`).value = found.some((device) => device.deviceId === chosen[kind]) ? chosen[kind] : "";
+      $(`pick-${kind}`).replaceChildren(make("option", { value: "", text: "System default" }), ...options);
+      const there = found.some((device) => device.deviceId === chosen[kind]);
+      if (chosen[kind] && !there && named) {
+        $(`pick-${kind}`).prepend(make("option", { value: chosen[kind], text: "The one you chose (not there now)" }));
+      }
+      $(`pick-${kind}`).value = there || named ? chosen[kind] : "";
       $(`pick-${kind}`).disabled = kind === "speaker" && !("setSinkId" in HTMLMediaElement.prototype);
     }
     return named;
@@ -190,17 +192,18 @@ export class Dialogs {
 
   async #startPreview() {
     this.#stopPreview();
-    let stream;
-    try {
-      stream = await capture({ audio: true, video: true });
-    } catch {
+    const said = [];
+    const tracks = [];
+    for (const kind of ["mic", "camera"]) {
       try {
-        stream = await capture({ audio: true, video: false });
+        tracks.push(...(await open(kind)).stream.getTracks());
       } catch (error) {
-        return problem($("settings-problem"), why(error, "microphone"));
+        said.push(why(error, kind));
       }
     }
-    problem($("settings-problem"), null);
+    problem($("settings-problem"), said.length ? { sentence: said.join(" "), hint: "" } : null);
+    if (!tracks.length) return undefined;
+    const stream = new MediaStream(tracks);
     if (!$("settings").open) {
       for (const track of stream.getTracks()) track.stop();
       return undefined;
@@ -208,7 +211,7 @@ export class Dialogs {
     const context = new AudioContext();
     const analyser = context.createAnalyser();
     analyser.fftSize = 512;
-    context.createMediaStreamSource(stream).connect(analyser);
+    if (stream.getAudioTracks().length) context.createMediaStreamSource(stream).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
     const meter = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);

@@ -86,7 +86,7 @@ export function announce(text) {
   setTimeout(() => put($("announce"), text), 50);
 }
 
-// A list, made anew only when what it shows has changed; the focus stays with the row it was in.
+// A list, redrawn only when what it shows has changed; the focus stays with the row it was in.
 const drawn = new WeakMap();
 
 export function redraw(list, items, row) {

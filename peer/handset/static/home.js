@@ -1,20 +1,20 @@
 // No call: whom to call, the contacts, the latest calls.
 
 import { $, avatar, icon, lasted, make, moment, problem, put, redraw, show } from "./dom.js";
-import { silentByBrowser, unlock } from "./sounds.js";
+import { silentByBrowser } from "./sounds.js";
 
 const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
 
 // The ends that need no whole sentence; the others have the program's.
 const ENDS = {
   "hung-up": "", "remote-hung-up": "", missed: "Missed", declined: "You declined", "remote-declined": "They declined",
-  busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You took it back",
-  "remote-cancelled": "They took it back", "no-answer": "No answer", unreachable: "Not reached", lost: "Connection lost",
+  busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You cancelled",
+  "remote-cancelled": "They cancelled", "no-answer": "No answer", unreachable: "Couldn't be reached", lost: "Connection lost",
 };
 
 function how(entry) {
   const end = ENDS[entry.reason] ?? entry.sentence;
-  return [end || (entry.media === "video" ? "Video" : "Audio"), entry.automatic ? "answered without asking" : ""]
+  return [end || (entry.media === "video" ? "Video" : "Audio"), entry.automatic ? "answered automatically" : ""]
     .filter(Boolean).join(", ");
 }
 
@@ -35,21 +35,17 @@ export class Home {
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
-    // The row that opened it may have been made anew meanwhile, or be gone.
+    // The row that opened it may have been redrawn meanwhile, or be gone.
     $("contact").addEventListener("close", () => {
       const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
       (row ?? $("open-add")).focus();
-    });
-    $("sound-button").addEventListener("click", () => {
-      unlock();
-      show($("sound-notice"), false);
     });
   }
 
   async #submit(media) {
     const whom = $("whom").value.trim();
     if (!whom) {
-      problem($("new-problem"), { sentence: "Say whom to call.", hint: "Type a contact's name, or paste what you got." });
+      problem($("new-problem"), { sentence: "Who do you want to call?", hint: "Type a contact's name, or paste a link or card." });
       return $("whom").focus();
     }
     // A contact card is a link too, and can be called.
@@ -97,7 +93,7 @@ export class Home {
     const row = make("li", {}, who);
     for (const [media, name, symbol] of [["audio", "Audio call", "i-phone"], ["video", "Video call", "i-camera"]]) {
       const button = make("button", {
-        className: "button round plain", type: "button", title: name, "aria-label": `${name} to ${contact.name}`,
+        className: "button round plain", type: "button", title: name, "data-settles": "", "aria-label": `${name} to ${contact.name}`,
         "data-hold": `${media} ${contact.name}`,
       }, icon(symbol));
       button.addEventListener("click", () => this.#call(contact.name, media));
@@ -112,7 +108,7 @@ export class Home {
     const name = entry.contact ?? entry.name;
     const words = entry.media === "video" ? "Video call" : "Audio call";
     const again = make("button", {
-      className: "button round plain", type: "button", title: `${words} again`, "aria-label": `${words} to ${name} again`,
+      className: "button round plain", type: "button", title: `${words} again`, "data-settles": "", "aria-label": `${words} to ${name} again`,
       "data-hold": `log ${entry.started} ${entry.node}`,
     }, icon(entry.media === "video" ? "i-camera" : "i-phone"));
     again.addEventListener("click", () => this.#call(entry.contact ?? entry.node, entry.media));

@@ -1,6 +1,7 @@
-// Somebody calls: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
+// Incoming call: who, for what, how we know them, and the answers. In a call it is a banner, else it fills the page.
 
 import { $, avatar, make, problem, put, redraw, show, toast } from "./dom.js";
+import { unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
 
 export class Incoming {
@@ -52,6 +53,7 @@ export class Incoming {
       this.#whole = this.#taken = null;
       problem($("incoming-problem"), null);
       this.#askToBlock(false);
+      for (const id of ["incoming", "beside"]) unsettle($(id));
     }
     // Once it is to be answered it is only waited for the end of the call that is up.
     const taken = Boolean(call) && this.#taken === call.id;
@@ -74,19 +76,19 @@ export class Incoming {
   #drawWhole(call, beside) {
     avatar($("incoming-avatar"), call.name, call.node);
     put($("incoming-title"), call.name);
-    put($("incoming-want"), call.media === "video" ? "wants to see and hear you" : "wants to talk to you");
+    put($("incoming-want"), call.media === "video" ? "is calling you with video" : "is calling you");
     put($("incoming-trust"), call.trust_words);
     $("incoming-trust").dataset.trust = call.trust;
     put($("incoming-node"), call.contact ? "" : call.node);
     show($("answer-video"), call.media === "video");
     const busy = this.#calls.current;
     const ends = beside ? `You are in a call with ${busy.name}. Answering ends it.`
-      : busy && busy.state !== "ended" ? `You are calling ${busy.name}. Answering takes that back.` : "";
+      : busy && busy.state !== "ended" ? `You are calling ${busy.name}. Answering cancels that call.` : "";
     put($("incoming-busy"), ends);
     show($("incoming-busy"), Boolean(ends));
     show($("incoming-back"), beside);
     const more = this.#calls.ringing.slice(1);
-    redraw($("incoming-more"), more.map((each) => each.name), (name) => make("li", { text: `${name} is calling too` }));
+    redraw($("incoming-more"), more.map((each) => each.name), (name) => make("li", { text: `${name} is also calling` }));
     show($("incoming-more"), Boolean(more.length));
   }
 
@@ -94,7 +96,7 @@ export class Incoming {
     const more = this.#calls.ringing.length - 1;
     avatar($("beside-avatar"), call.name, call.node);
     put($("beside-name"), call.name);
-    put($("beside-want"), (call.media === "video" ? "calls you too, with video" : "calls you too") + (more ? `, and ${more} more` : ""));
+    put($("beside-want"), (call.media === "video" ? "is also calling (video)" : "is also calling") + (more ? `, and ${more} more` : ""));
     put($("beside-trust"), call.trust === "stranger" ? "Not in your contacts" : "In your contacts");
     $("beside-trust").dataset.trust = call.trust;
     show($("beside-audio"), call.media === "video");
@@ -157,8 +159,8 @@ export class Incoming {
   #askToBlock(asking) {
     if (asking) {
       const call = this.call;
-      const how = call?.contact ? "" : " They are saved in your contacts, so that you can take it back.";
-      put($("block-text"), `Ignore every call from ${call?.name}? They aren't told, now or later.${how}`);
+      const how = call?.contact ? "" : " They are saved in your contacts, so you can unblock them.";
+      put($("block-text"), `Ignore every call from ${call?.name}? They get no reply, now or later.${how}`);
     }
     show($("block-form"), asking);
   }

@@ -1,12 +1,13 @@
 // Single keys in a call, and Shift with a letter for what can't be taken back.
 
 import { $ } from "./dom.js";
+import { settledOrSaid } from "./settled.js";
 
-export function keys({ calls, incoming, stage, dialogs }) {
+export function keys({ calls, incoming, outgoing, view, dialogs }) {
   $("keys-on").checked = localStorage.getItem("keys") !== "off";
   $("keys-on").addEventListener("change", (event) => localStorage.setItem("keys", event.target.checked ? "on" : "off"));
 
-  // Whoever types when a call comes in must not answer it with the next letter.
+  // Typing when a call comes in must not answer it with the next letter.
   let typed = -Infinity;
   const CALM = 1500;
 
@@ -22,20 +23,24 @@ export function keys({ calls, incoming, stage, dialogs }) {
 
   const ringing = (act) => () => (incoming.call ? act() : false);
   const talking = (act) => () => (calls.current && calls.current.state !== "ended" && !$("incoming").open ? act() : false);
+  // A key is no quicker than the button that it stands for.
+  const answer = (media, beside) =>
+    (settledOrSaid($($("incoming").open ? `answer-${media}` : beside)) ? incoming.answer(media) : true);
+  const turn = (button, act) => (!$(button).classList.contains("off") || settledOrSaid($(button)) ? act() : true);
   const shifted = {
-    v: ringing(() => incoming.answer("video")),
-    a: ringing(() => incoming.answer("audio")),
+    v: ringing(() => answer("video", "beside-answer")),
+    a: ringing(() => answer("audio", "beside-audio")),
     d: ringing(() => incoming.decline()),
-    h: talking(() => stage.hangUp()),
+    h: talking(() => calls.hangUp()),
   };
   const plain = {
-    m: talking(() => stage.mute()),
-    v: talking(() => stage.camera()),
-    s: talking(() => stage.share()),
-    c: talking(() => stage.panel("chat")),
-    i: talking(() => stage.panel("about")),
-    f: talking(() => stage.fullScreen()),
+    m: talking(() => turn("c-mic", () => view.mute())),
+    v: talking(() => turn("c-camera", () => view.camera())),
+    s: talking(() => view.share()),
+    c: talking(() => view.panel.toggle("chat")),
+    i: talking(() => view.panel.toggle("about")),
+    f: talking(() => view.fullScreen()),
     d: () => (document.querySelector("dialog[open]") ? false : dialogs.settings()),
-    escape: () => (document.querySelector("dialog[open]") ? false : incoming.silence() || stage.silence() || stage.closePanel()),
+    escape: () => (document.querySelector("dialog[open]") ? false : incoming.silence() || outgoing.silence() || view.panel.close()),
   };
 }

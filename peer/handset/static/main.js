@@ -1,17 +1,19 @@
 // The page as a whole: what the program has told, and which of the views shows it.
 
 import { takeAddress } from "./address.js";
+import { CallView } from "./call_view.js";
 import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, put, show, toast } from "./dom.js";
+import { Ended } from "./ended.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
 import { whenKept } from "./key_store.js";
 import { keys } from "./keys.js";
 import { Notices } from "./notices.js";
+import { Outgoing } from "./outgoing.js";
 import { Program } from "./socket.js";
-import { chime, ringback, ringTone, silentByBrowser, unlock, waitingTone, whenAudible } from "./sounds.js";
-import { Stage } from "./stage.js";
+import { chime, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
 
 const program = new Program();
 const world = { hello: null, contacts: [], log: [], overlay: null };
@@ -19,19 +21,21 @@ const calls = new Calls(program);
 const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
 const incoming = new Incoming(program, calls);
-const stage = new Stage(program, calls, dialogs, world);
+const outgoing = new Outgoing(program, calls);
+const view = new CallView(program, calls, dialogs, world);
+const ended = new Ended(program, calls);
 const notices = new Notices();
-dialogs.onDevice = (kind) => stage.useDevice(kind);
+dialogs.onDevice = (kind) => view.useDevice(kind);
 
 const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
-let view = "";
-let gate = { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" };
+let shown = "";
+let gate = { title: "Connecting", text: "Looking for Copybara …", hint: "", button: "" };
 
 function turnTo(next) {
   for (const name of VIEWS) show($(name), name === next);
   document.body.dataset.view = next;
-  if (next !== view) {
-    view = next;
+  if (next !== shown) {
+    shown = next;
     const heading = { gate: "gate-title", home: "home-title", outgoing: "outgoing-title", stage: "stage-name", ended: "ended-title" }[next];
     $(heading).focus({ preventScroll: true });
   }
@@ -39,7 +43,7 @@ function turnTo(next) {
 
 function draw() {
   incoming.draw();
-  stage.ringback(gate || incoming.call ? null : calls.current);
+  outgoing.ringback(gate || incoming.call ? null : calls.current);
   if (gate) {
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
@@ -54,13 +58,13 @@ function draw() {
       home.draw();
       turnTo("home");
     } else if (call.state === "ended") {
-      stage.drawEnded(call);
+      ended.draw(call);
       turnTo("ended");
     } else if (call.state === "calling" || call.state === "connecting") {
-      stage.drawOutgoing(call);
+      outgoing.draw(call);
       turnTo("outgoing");
     } else {
-      stage.draw(call);
+      view.draw(call);
       turnTo("stage");
     }
   }
@@ -70,7 +74,7 @@ function draw() {
 function title() {
   const ringing = calls.ringing[0];
   const call = calls.current;
-  const unread = call ? stage.unread(call) : 0;
+  const unread = call ? view.panel.unread(call) : 0;
   const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? `${unread ? `(${unread}) ` : ""}${call.name}` : "";
   document.title = words ? `${words} · Copybara Relay` : "Copybara Relay";
   const symbol = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
@@ -82,7 +86,7 @@ function title() {
 program.addEventListener("state", ({ detail: { state } }) => {
   const again = () => program.connect();
   gate = {
-    connecting: gate ?? { title: "Connecting", text: "Looking for your own program …", hint: "", button: "" },
+    connecting: gate ?? { title: "Connecting", text: "Looking for Copybara …", hint: "", button: "" },
     lost: {
       title: "Copybara isn't running",
       text: "It was stopped, or this computer slept. A call that was up here ends with it.",
@@ -164,13 +168,13 @@ program.addEventListener("call", ({ detail: call }) => {
 
 program.addEventListener("text", ({ detail: text }) => {
   const name = calls.name(text.call);
-  if (!text.ours && name) notices.show(`text ${text.call}`, `${name} has written`);
+  if (!text.ours && name) notices.show(`text ${text.call}`, `${name} wrote`);
 });
 
 // A call that was answered without asking is seen here always, and heard here once if nothing else sounds the notice.
 program.addEventListener("answered-alone", ({ detail }) => {
   if (detail.chime) chime();
-  stage.notice(detail.call, detail.sentence);
+  view.notice(detail.call, detail.sentence);
 });
 
 // What a person who doesn't see the page has to hear of.
@@ -192,7 +196,7 @@ program.addEventListener("problem", ({ detail }) => {
 });
 
 calls.addEventListener("changed", draw);
-calls.addEventListener("sounds", () => stage.sound());
+calls.addEventListener("sounds", () => view.sound());
 
 // A link that was tapped opens this page as /#TOKEN. It is explained; nothing happens before a click.
 let tapped = "";
@@ -214,9 +218,7 @@ function readAddress() {
 }
 
 addEventListener("hashchange", readAddress);
-addEventListener("pointerdown", unlock, { once: true });
-addEventListener("keydown", unlock, { once: true });
-keys({ calls, incoming, stage, dialogs });
+keys({ calls, incoming, outgoing, view, dialogs });
 whenAudible((on) => {
   program.send("audible", { on });
   draw();

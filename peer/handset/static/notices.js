@@ -1,4 +1,4 @@
-// Notifications of the desktop, while the page is out of sight: who calls or has written, and nothing else.
+// Notifications of the desktop, while the page is out of sight: who calls or wrote, and nothing else.
 
 import { $, problem } from "./dom.js";
 
@@ -12,7 +12,7 @@ export class Notices {
     $("notify-on").disabled = !there;
     $("notify-on").checked = this.#on;
     $("notify-on").addEventListener("change", (event) => this.#turn(event.target.checked));
-    // Whoever looks at the page again needs none any more.
+    // Somebody who looks at the page needs none.
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.#closeAll();
     });
@@ -22,7 +22,7 @@ export class Notices {
     return "Notification" in window && localStorage.getItem(WANTED) === "on" && Notification.permission === "granted";
   }
 
-  // The browser is asked only here, by whoever clicks on the switch.
+  // The browser is asked only here, by a click on the switch.
   async #turn(on) {
     localStorage.setItem(WANTED, on ? "on" : "off");
     problem($("notify-problem"), null);

@@ -1,14 +1,17 @@
-// Every sound that the page makes by itself, of sine waves: no file, no licence, no request.
+// Every sound that the page makes, of sine waves: no file, no licence, no request. Nothing is scheduled while the browser
+// keeps the page silent, or all of it would sound at once at the first click.
+
+import { atEachGesture } from "./gestures.js";
 
 let context = null;
 
 function sounding() {
   context ??= new AudioContext();
-  if (context.state === "suspended") context.resume().catch(() => {});
+  if (context.state !== "running") context.resume().catch(() => {});
   return context;
 }
 
-// Whether the browser would play something now; it wants a gesture first.
+// Whether the browser would play nothing now; it wants a gesture first.
 export function silentByBrowser() {
   return sounding().state !== "running";
 }
@@ -19,9 +22,9 @@ export function whenAudible(tell) {
   tell(!silentByBrowser());
 }
 
-export function unlock() {
-  sounding();
-}
+atEachGesture(() => {
+  if (context?.state !== "running") sounding();
+});
 
 function note(frequency, start, length, loudness) {
   const audio = sounding();
@@ -39,43 +42,51 @@ function note(frequency, start, length, loudness) {
   return wave;
 }
 
+function played(notes) {
+  return silentByBrowser() ? [] : notes.map((each) => note(...each));
+}
+
 // Notes that come again and again until they are stopped, which is at once.
 function repeating(notes, milliseconds) {
   let timer = 0;
   let waves = [];
-  const once = () => { waves = notes.map((each) => note(...each)); };
+  const once = () => { waves = played(notes); };
+  const heardNow = () => {
+    if (timer && !waves.length) once();
+  };
   return {
     start() {
       if (timer) return;
       once();
       timer = setInterval(once, milliseconds);
+      sounding().addEventListener("statechange", heardNow);
     },
     stop() {
       if (!timer) return;
       clearInterval(timer);
+      sounding().removeEventListener("statechange", heardNow);
       timer = 0;
       for (const wave of waves) wave.stop();
+      waves = [];
     },
   };
 }
 
-// Somebody calls.
+// Incoming call.
 export const ringTone = repeating(
   [[659, 0, 0.2, 0.12], [880, 0.2, 0.22, 0.12], [659, 0.45, 0.2, 0.12], [880, 0.65, 0.22, 0.12]], 2600);
 
-// Somebody calls while a call is up: heard beside a voice, and not louder.
+// Incoming call while a call is up: heard beside a voice, and not louder.
 export const waitingTone = repeating([[523, 0, 0.14, 0.04], [523, 0.24, 0.14, 0.04]], 5000);
 
 // It rings at the other side. The European tone (ITU-T E.180), quiet.
 export const ringback = repeating([[425, 0, 1, 0.04]], 5000);
 
-// Somebody hears and sees you now, or nobody is there yet, and nobody was asked: the notes of peer/media/endpoints/notice.py.
+// A call was answered automatically, here or there: the notes of peer/media/endpoints/notice.py.
 export function chime() {
-  note(660, 0, 0.2, 0.15);
-  note(880, 0.2, 0.2, 0.15);
-  note(660, 0.4, 0.2, 0.15);
+  played([[660, 0, 0.2, 0.15], [880, 0.2, 0.2, 0.15], [660, 0.4, 0.2, 0.15]]);
 }
 
 export function tryTone() {
-  note(523, 0, 0.5, 0.12);
+  played([[523, 0, 0.5, 0.12]]);
 }

@@ -86,7 +86,7 @@ async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None
             await again.next("call", state="ended")
 
 
-async def test_a_link_is_explained_and_acted_on_with_one_click(tmp_path: Path) -> None:
+async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         await befriend(anna_node, bob_node)
         with anna_node.chat.hold():
@@ -98,8 +98,10 @@ async def test_a_link_is_explained_and_acted_on_with_one_click(tmp_path: Path) -
                 call = await bob.ask("explain", text=f"look: http://127.0.0.1:8765/#{token}")
                 assert (call["kind"], call["can_act"], call["token"]) == ("call", True, token)
                 assert call["sentence"].startswith("anna calls you (video), just now")
-                done = await bob.ask("act", text=token, answer="video")
+                done = await bob.ask("act", text=token)
                 assert (done["type"], done["call"]) == ("done", 2)
+                await bob.next("ring", call=2)
+                await bob.say("answer", call=2, media="video")
                 await asyncio.gather(*(page.next("call", state="active") for page in (anna, bob)))
                 used = await bob.ask("explain", text=token)
                 assert (used["kind"], used["can_act"]) == ("unusable", False)
@@ -118,7 +120,8 @@ async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
                 explained = await bob.ask("explain", text=request)
                 assert "isn't in your contacts" in explained["sentence"]
                 assert anna_node.node in explained["sentence"]
-                await bob.ask("act", text=request, answer="audio")
+                done = await bob.ask("act", text=request)
+                await bob.say("answer", call=done["call"], media="audio")
                 link = await bob.next("link")
                 assert "Send this answer" in link["sentence"]
                 response = link["link"]["token"]
@@ -272,7 +275,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("set-trust", {"name": "nobody", "trust": "auto"}, "There is no contact"),
     ("rename-contact", {"name": "nobody", "new_name": "x"}, ""),
     ("remove-contact", {"name": "nobody"}, ""),
-    ("act", {"text": "nothing"}, "no link"),
+    ("act", {"text": "nothing"}, "no Copybara link"),
     ("act", {"text": "copybara:AAAA"}, "another version"),
 ]
 

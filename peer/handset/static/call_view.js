@@ -1,0 +1,281 @@
+// In a call: the pictures, the controls, how good it is, and what has to be said about it.
+
+import { $, announce, avatar, duration, make, put, redraw, setIcon, show, toast } from "./dom.js";
+import { chosen, troubleInWords, why } from "./devices.js";
+import { OwnPicture } from "./own_picture.js";
+import { attachPicture } from "./picture.js";
+import { Playback } from "./playback.js";
+import { drawWords, SidePanel } from "./side_panel.js";
+
+export class CallView {
+  panel;
+  #program;
+  #calls;
+  #world;
+  #call = null;
+  #own = new OwnPicture();
+  #playback = new Playback();
+  #notices = new Map();
+  #compared = new Set();
+  #size = null;
+
+  constructor(program, calls, dialogs, world) {
+    this.#program = program;
+    this.#calls = calls;
+    this.#world = world;
+    this.panel = new SidePanel(program, calls);
+    this.panel.addEventListener("changed", () => this.draw(this.#call));
+    const press = (id, act) => $(id).addEventListener("click", act);
+    const more = (id, act) => press(id, () => { $("more").close(); act(); });
+    press("c-mic", () => this.mute());
+    press("c-camera", () => this.camera());
+    press("c-screen", () => this.share());
+    press("c-devices", () => dialogs.settings());
+    press("c-full", () => this.fullScreen());
+    press("c-more", () => $("more").showModal());
+    more("m-screen", () => this.share());
+    more("m-devices", () => dialogs.settings());
+    more("m-full", () => this.fullScreen());
+    press("c-hangup", () => calls.hangUp());
+    press("words-done", () => this.#wordsSeen());
+    addEventListener("fullscreenchange", () => this.#drawFull());
+    new ResizeObserver(() => this.#fit()).observe($("pictures"));
+    $("remote-video").addEventListener("resize", () => this.#fit());
+    for (const id of ["c-screen", "m-screen"]) show($(id), Boolean(navigator.mediaDevices?.getDisplayMedia));
+    this.#playback.addEventListener("changed", () => this.draw(this.#call));
+    setInterval(() => this.#everySecond(), 1000);
+  }
+
+  // What the person does.
+
+  get #sending() {
+    const call = this.#calls.current;
+    return call ? this.#calls.media(call.id)?.sending : null;
+  }
+
+  mute() {
+    const sending = this.#sending;
+    if (!sending) return;
+    if (!sending.audio) {
+      sending.mute(false);
+      sending.again("mic").catch((error) => this.#failed(error, "mic"));
+      return;
+    }
+    sending.mute(!sending.muted);
+    announce(sending.muted ? "Muted" : "No longer muted");
+  }
+
+  async camera() {
+    const sending = this.#sending;
+    if (!sending || this.#calls.current.media !== "video") return;
+    try {
+      await sending.turnCamera(Boolean(sending.camera));
+      announce(sending.camera ? "Camera on" : "Camera off");
+    } catch (error) {
+      this.#failed(error, "camera");
+    }
+  }
+
+  async share() {
+    const sending = this.#sending;
+    if (!sending || this.#calls.current.media !== "video") return;
+    try {
+      await sending.share();
+    } catch (error) {
+      // To close the browser's own question is to change one's mind, and no problem.
+      if (error.name !== "NotAllowedError") this.#failed(error, "screen");
+    }
+  }
+
+  // Another device was chosen: the call that is up takes it at once.
+  useDevice(kind) {
+    if (kind === "speaker") return this.sound();
+    const sending = this.#sending;
+    const used = kind === "mic" ? sending?.audio : sending?.camera;
+    if (used) sending.again(kind).catch((error) => this.#failed(error, kind));
+    return undefined;
+  }
+
+  fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else $("stage").requestFullscreen?.().catch(() => {});
+  }
+
+  notice(id, sentence) {
+    if (this.#notices.get(id) === sentence) return;
+    this.#notices.set(id, sentence);
+    announce(sentence);
+    this.#calls.dispatchEvent(new Event("changed"));
+  }
+
+  #failed(error, what) {
+    toast(why(error, what), { urgent: true });
+  }
+
+  // What is seen.
+
+  draw(call) {
+    if (!call) return;
+    if (this.#call?.id !== call.id) this.#size = null;
+    this.#call = call;
+    if (!["active", "reconnecting"].includes(call.state)) return;
+    put($("stage-name"), call.name);
+    $("stage-name").title = call.name;
+    const tag = call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
+    put($("stage-tag"), tag);
+    show($("stage-tag"), Boolean(tag));
+    put($("stage-path-text"), this.#path(call));
+    const notice = this.#notices.get(call.id) ?? "";
+    put($("stage-notice-text"), notice);
+    show($("stage-notice"), Boolean(notice));
+    show($("reconnecting"), call.state === "reconnecting");
+    put($("reconnecting-text"), call.state === "reconnecting" ? call.sentence : "");
+    const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
+    put($("stage-devices-text"), trouble);
+    show($("stage-devices"), Boolean(trouble));
+    this.#drawPictures(call);
+    this.#drawControls(call);
+    this.#drawWords(call);
+    this.panel.draw(call, this.#path(call), this.#size);
+    this.#drawOthers();
+    this.#everySecond();
+  }
+
+  // Sound that arrives plays at once, if the browser lets it, on the speaker that was chosen.
+  sound() {
+    const call = this.#calls.current;
+    const track = (call && this.#calls.media(call.id)?.tracks.audio) ?? null;
+    const speaker = $("remote-audio");
+    this.#playback.attach(speaker, track);
+    if (speaker.setSinkId && speaker.sinkId !== chosen.speaker) {
+      // A speaker that is gone: the system's own one then.
+      speaker.setSinkId(chosen.speaker).catch(() => speaker.setSinkId("").catch(() => {}));
+    }
+    put($("stage-hear-text"), call ? `Click anywhere to hear ${call.name}.` : "");
+    show($("stage-hear"), this.#playback.blocked);
+  }
+
+  #drawPictures(call) {
+    const media = this.#calls.media(call.id);
+    this.sound();
+    const theirs = call.remote ? call.remote.video || call.remote.screen : true;
+    const track = (theirs && media?.tracks.video) || null;
+    attachPicture($("remote-video"), track);
+    show($("remote-video"), Boolean(track));
+    show($("remote-empty"), !track && call.state !== "reconnecting");
+    avatar($("remote-avatar"), call.name, call.node);
+    put($("remote-state"), this.#remoteState(call));
+    put($("remote-muted-text"), `${call.name} is muted`);
+    show($("remote-muted"), Boolean(call.remote && !call.remote.audio));
+    $("pictures").classList.toggle("shows-screen", Boolean(call.remote?.screen));
+    this.#own.draw(call, media?.sending);
+  }
+
+  // Loopback is a path too, and hides nothing from anybody on this machine.
+  #path(call) {
+    const alone = call.path && this.#world.overlay?.name === "Loopback";
+    return alone ? `${call.path} On this machine only, no privacy.` : call.path;
+  }
+
+  // Fill the stage if that cuts off little, else show the whole picture: no head is lost for a look.
+  #fit() {
+    const { videoWidth, videoHeight } = $("remote-video");
+    const { width, height } = $("pictures").getBoundingClientRect();
+    if (!videoWidth || !height) return;
+    const ratio = (videoWidth / videoHeight) / (width / height);
+    $("pictures").classList.toggle("whole", Math.min(ratio, 1 / ratio) < .85);
+  }
+
+  #remoteState(call) {
+    if (!call.handset) return `This call's sound and picture go to ${call.endpoint}.`;
+    if (call.media === "audio") return "Sound only";
+    if (call.remote && !call.remote.video && !call.remote.screen) return "Their camera is off";
+    return "";
+  }
+
+  #drawControls(call) {
+    const sending = this.#sending;
+    const state = sending?.state ?? { audio: false, video: false, screen: false };
+    this.#control("c-mic", state.audio ? "i-mic" : "i-mic-off", state.audio ? "Mute" : "Unmute", !state.audio, "M");
+    const camera = state.video && !state.screen ? true : Boolean(sending?.camera);
+    this.#control("c-camera", camera ? "i-camera" : "i-camera-off", camera ? "Camera off" : "Camera on", !camera, "V");
+    this.#control("c-screen", "i-screen", state.screen ? "Stop sharing" : "Share screen", false, "S");
+    $("c-screen").classList.toggle("on", state.screen);
+    for (const id of ["c-camera", "c-screen", "m-screen"]) $(id).disabled = call.media !== "video" || !call.handset;
+    $("c-mic").disabled = !call.handset;
+    put($("m-screen").querySelector("span"), state.screen ? "Stop sharing" : "Share screen");
+    this.#drawFull();
+  }
+
+  #control(id, symbol, label, off, key) {
+    const button = $(id);
+    setIcon(button, symbol);
+    put(button.querySelector(".text"), label);
+    button.title = `${label} (${key})`;
+    button.classList.toggle("off", off);
+  }
+
+  #drawFull() {
+    const full = Boolean(document.fullscreenElement);
+    this.#control("c-full", full ? "i-collapse" : "i-expand", full ? "Leave full screen" : "Full screen", false, "F");
+    put($("m-full").querySelector("span"), full ? "Leave full screen" : "Full screen");
+  }
+
+  // The four words of a first call, until the person has seen them: only comparing them shows that nobody is between.
+  #drawWords(call) {
+    const due = Boolean(call.phrase) && !call.paired && call.handset && !this.#compared.has(call.id);
+    show($("words"), due);
+    if (!due) return;
+    drawWords($("words-list"), call);
+    put($("words-text"), `Compare these words with ${call.name} by voice:`);
+  }
+
+  #wordsSeen() {
+    this.#compared.add(this.#call.id);
+    this.draw(this.#call);
+    $("stage-name").focus({ preventScroll: true });
+  }
+
+  #drawOthers() {
+    const others = this.#calls.others;
+    redraw($("others"), others.map(({ id, name, sentence }) => ({ id, name, sentence })), ({ id, name, sentence }) => {
+      const end = make("button", {
+        className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${name}`, "data-hold": `end ${id}`,
+      });
+      end.addEventListener("click", () => this.#program.send("hang-up", { call: id }));
+      return make("li", {}, make("span", { text: sentence }), end);
+    });
+    show($("others"), Boolean(others.length));
+  }
+
+  async #everySecond() {
+    const call = this.#call;
+    if (call?.state === "reconnecting") {
+      put($("quality-text"), "nothing arrives");
+      $("stage-quality").dataset.grade = "bad";
+    }
+    if (call?.state !== "active") return;
+    put($("stage-timer"), call.connected_at ? duration(Date.now() / 1000 - call.connected_at) : "");
+    const leg = this.#calls.media(call.id)?.leg;
+    this.#size = leg ? await leg.received().catch(() => null) : null;
+    const quality = this.#calls.quality.get(call.id);
+    put($("quality-text"), quality ? inWords(quality, this.#size) : "measuring");
+    if (!quality) return;
+    $("stage-quality").dataset.grade = grade(quality);
+    if (this.#call === call) this.panel.draw(call, this.#path(call), this.#size);
+  }
+}
+
+function inWords(quality, size) {
+  return [
+    quality.round_trip_ms === null ? "" : `${quality.round_trip_ms.toFixed(0)} ms`,
+    `${quality.loss_percent.toFixed(1)} % lost`,
+    size ? `${size.width}×${size.height}` : "",
+    `${quality.received_kbps.toFixed(0)} kbit/s`,
+  ].filter(Boolean).join(" · ");
+}
+
+function grade(quality) {
+  if (quality.loss_percent > 5 || (quality.round_trip_ms ?? 0) > 400) return "bad";
+  return quality.loss_percent > 1 || (quality.round_trip_ms ?? 0) > 200 ? "fair" : "good";
+}

@@ -1,0 +1,91 @@
+// Camera, microphone and speaker: which were chosen, and how they are opened. One that is gone gives way to the system's.
+
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } };
+const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const GONE = ["NotFoundError", "OverconstrainedError"];
+
+export const chosen = {
+  camera: localStorage.getItem("camera") ?? "",
+  mic: localStorage.getItem("mic") ?? "",
+  speaker: localStorage.getItem("speaker") ?? "",
+};
+
+export function choose(kind, id) {
+  chosen[kind] = id;
+  localStorage.setItem(kind, id);
+}
+
+const exactly = (id) => (id ? { deviceId: { exact: id } } : {});
+
+// Exactly the chosen devices, or an error.
+export function capture({ audio, video }) {
+  return navigator.mediaDevices.getUserMedia({
+    audio: audio ? { ...SOUND, ...exactly(chosen.mic) } : false,
+    video: video ? { ...PICTURE, ...exactly(chosen.camera) } : false,
+  });
+}
+
+// One device: the chosen one, else the system's. Says whether another had to do.
+export async function open(kind) {
+  const wanted = { audio: kind === "mic", video: kind === "camera" };
+  try {
+    return { stream: await capture(wanted), another: false };
+  } catch (error) {
+    if (!chosen[kind] || !GONE.includes(error.name)) throw error;
+  }
+  const stream = await navigator.mediaDevices.getUserMedia({
+    audio: wanted.audio ? SOUND : false, video: wanted.video ? PICTURE : false,
+  });
+  return { stream, another: true };
+}
+
+// Why a device can't be had, in one word: a key of TROUBLES.
+export function cause(error) {
+  if (GONE.includes(error?.name)) return "absent";
+  return { NotAllowedError: "denied", NotReadableError: "busy" }[error?.name] ?? "broken";
+}
+
+const TROUBLES = {
+  absent: {
+    mic: "No microphone found: they can't hear you.",
+    camera: "No camera found: they can't see you.",
+    both: "No microphone or camera found.",
+  },
+  denied: {
+    mic: "The browser doesn't let this page use the microphone. Allow it beside the address.",
+    camera: "The browser doesn't let this page use the camera. Allow it beside the address.",
+    both: "The browser doesn't let this page use microphone and camera. Allow both beside the address.",
+  },
+  busy: {
+    mic: "Another program is using the microphone. Close it, then unmute.",
+    camera: "Another program is using the camera. Close it, then turn the camera on.",
+    both: "Another program is using microphone and camera. Close it, then try again.",
+  },
+  broken: {
+    mic: "The microphone can't be used. Choose another one under Devices.",
+    camera: "The camera can't be used. Choose another one under Devices.",
+    both: "Microphone and camera can't be used. Choose others under Devices.",
+  },
+  lost: {
+    mic: "Your microphone was disconnected: they can't hear you.",
+    camera: "Your camera was disconnected: they can't see you.",
+    both: "Your microphone and camera were disconnected.",
+  },
+  quiet: {
+    mic: "Your microphone is switched off outside this page.",
+    camera: "Your camera is switched off outside this page.",
+    both: "Your microphone and camera are switched off outside this page.",
+  },
+};
+
+// What is wrong with microphone and camera, as one sentence or two; empty if nothing is.
+export function troubleInWords({ mic, camera }) {
+  if (mic && mic === camera) return TROUBLES[mic].both;
+  return [mic && TROUBLES[mic].mic, camera && TROUBLES[camera].camera].filter(Boolean).join(" ");
+}
+
+// For a device that was asked for just now; `kind` is `mic`, `camera` or `screen`.
+export function why(error, kind) {
+  if (kind === "screen") return "The screen can't be shared.";
+  return TROUBLES[cause(error)][kind];
+}

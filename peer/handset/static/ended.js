@@ -1,0 +1,53 @@
+// A call is over: how it ended, and the other side to be saved.
+
+import { $, avatar, copy, duration, onSubmit, problem, put, show, toast } from "./dom.js";
+import { wantedName } from "./names.js";
+
+export class Ended {
+  #program;
+  #calls;
+  #call = null;
+
+  constructor(program, calls) {
+    this.#program = program;
+    this.#calls = calls;
+    $("ended-copy").addEventListener("click", () => copy($("ended-copy"), calls.links.get(this.#call.id)?.link.text));
+    $("ended-close").addEventListener("click", () => calls.putAway(this.#call.id));
+    $("ended-again").addEventListener("click", () => this.#again());
+    onSubmit("ended-save", "ended-problem", () => this.#save());
+  }
+
+  draw(call) {
+    if (this.#call?.id !== call.id) problem($("ended-problem"), null);
+    this.#call = call;
+    if (document.fullscreenElement) document.exitFullscreen();
+    avatar($("ended-avatar"), call.name, call.node);
+    put($("ended-title"), call.sentence);
+    const seconds = call.report.seconds;
+    put($("ended-text"), call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "");
+    const link = this.#calls.links.get(call.id);
+    show($("ended-link"), Boolean(link) && call.role === "callee" && !call.connected_at);
+    if (link) {
+      put($("ended-link-text"), link.sentence);
+      put($("ended-token"), link.link.text);
+    }
+    show($("ended-save"), !call.contact && Boolean(call.connected_at));
+  }
+
+  async #again() {
+    const { id, contact, node, media } = this.#call;
+    try {
+      await this.#program.ask("place", { whom: contact ?? node, media });
+      this.#calls.putAway(id);
+    } catch (error) {
+      toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
+    }
+  }
+
+  async #save() {
+    const name = wantedName("ended-name");
+    await this.#program.ask("add-contact", { name, whom: this.#call.node });
+    toast(`Saved ${name}.`);
+    show($("ended-save"), false);
+  }
+}

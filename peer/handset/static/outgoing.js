@@ -1,0 +1,71 @@
+// We call: the link to send, and the answer to paste; or it is being connected.
+
+import { troubleInWords } from "./devices.js";
+import { $, avatar, copy, onSubmit, picture, problem, put, show } from "./dom.js";
+import { attachPicture } from "./picture.js";
+import { ringback } from "./sounds.js";
+
+export class Outgoing {
+  #program;
+  #calls;
+  #call = null;
+  #silenced = new Set();
+
+  constructor(program, calls) {
+    this.#program = program;
+    this.#calls = calls;
+    $("outgoing-cancel").addEventListener("click", () => calls.hangUp());
+    $("outgoing-silence").addEventListener("click", () => this.silence());
+    $("outgoing-copy").addEventListener("click", () => copy($("outgoing-copy"), calls.links.get(this.#call.id)?.link.text));
+    onSubmit("answer-form", "answer-problem", () => this.#readAnswer());
+  }
+
+  draw(call) {
+    if (this.#call?.id !== call.id) problem($("answer-problem"), null);
+    this.#call = call;
+    avatar($("outgoing-avatar"), call.name, call.node);
+    put($("outgoing-title"), call.name);
+    const what = call.media === "video" ? "Video call" : "Audio call";
+    put($("outgoing-text"), call.state === "calling" ? `${what}, waiting for an answer` : call.sentence);
+    const sending = this.#calls.media(call.id)?.sending;
+    const said = [this.#calls.notes.get(call.id), sending && troubleInWords(sending.trouble)].filter(Boolean).join(" ");
+    put($("outgoing-said"), said);
+    show($("outgoing-said"), Boolean(said));
+    const link = this.#calls.links.get(call.id);
+    show($("outgoing-link"), Boolean(link));
+    if (link) {
+      put($("outgoing-link-text"), link.sentence);
+      put($("outgoing-token"), link.link.text);
+      picture($("outgoing-qr"), link.link.qr);
+      show($("outgoing-qr").parentElement, Boolean(link.link.qr));
+    }
+    show($("answer-form"), Boolean(link) && call.role === "caller" && !call.paired);
+    const own = sending?.picture ?? null;
+    attachPicture($("outgoing-own"), own);
+    show($("outgoing-own"), Boolean(own));
+  }
+
+  // It rings at the other side, as its program says; heard until the person wants it silent.
+  ringback(call) {
+    const rings = call?.state === "calling" && call.rings_there && !this.#silenced.has(call.id);
+    if (rings) ringback.start();
+    else ringback.stop();
+    show($("outgoing-silence"), Boolean(rings));
+  }
+
+  // Returns whether there was anything to silence.
+  silence() {
+    if ($("outgoing-silence").hidden) return false;
+    this.#silenced.add(this.#call.id);
+    this.ringback(this.#call);
+    $("outgoing-title").focus({ preventScroll: true });
+    return true;
+  }
+
+  async #readAnswer() {
+    const text = $("answer-text").value.trim();
+    if (!text) throw { sentence: "Paste the answer that they sent you.", hint: "" };
+    await this.#program.ask("act", { text: text.slice(0, 32768) });
+    $("answer-text").value = "";
+  }
+}

@@ -1,0 +1,190 @@
+// What this page sends in one call, through as many connections as the program asks for. A device that goes away gives way
+// to another, and comes back when it is there again.
+
+import { capture, cause, chosen, open } from "./devices.js";
+
+const FIELD = { mic: "audio", camera: "camera" };
+const NAME = { mic: "microphone", camera: "camera" };
+
+// Events: `changed`; `told` with a sentence in its detail, for what has changed without the person.
+export class Sending extends EventTarget {
+  audio = null;
+  camera = null;
+  screen = null;
+  muted = false;
+  cameraOff = false;
+  trouble = { mic: "", camera: "" };
+  #wanted;
+  #ready = null;
+  #over = false;
+  #turn = Promise.resolve();
+  #look = () => this.#devicesChanged();
+
+  constructor(media) {
+    super();
+    this.#wanted = media;
+    navigator.mediaDevices.addEventListener("devicechange", this.#look);
+  }
+
+  get picture() {
+    return this.screen ?? (this.cameraOff ? null : this.camera);
+  }
+
+  // What the other side is told.
+  get state() {
+    const heard = Boolean(this.audio) && !this.muted && this.trouble.mic !== "quiet";
+    const seen = Boolean(this.screen) || (Boolean(this.picture) && this.trouble.camera !== "quiet");
+    return { audio: heard, video: seen, screen: Boolean(this.screen) };
+  }
+
+  start() {
+    this.#ready ??= this.#start();
+    return this.#ready;
+  }
+
+  // Both at once, so that the browser asks once. Without a camera one can still talk, and without a microphone listen.
+  async #start() {
+    const video = this.#wanted === "video";
+    try {
+      const stream = await capture({ audio: true, video });
+      for (const track of stream.getTracks()) this.#hold(track);
+    } catch {
+      for (const kind of video ? ["mic", "camera"] : ["mic"]) await this.#open(kind).catch(() => {});
+    }
+    this.#changed();
+  }
+
+  async #open(kind) {
+    try {
+      const { stream, another } = await open(kind);
+      for (const track of stream.getTracks()) this.#hold(track);
+      if (another) this.#tell(`The ${NAME[kind]} that you chose isn't there. Another one is used.`);
+    } catch (error) {
+      this.trouble[kind] = this.trouble[kind] === "lost" && cause(error) === "absent" ? "lost" : cause(error);
+      this.#changed();
+      throw error;
+    }
+  }
+
+  #hold(track) {
+    const kind = track.kind === "audio" ? "mic" : "camera";
+    // The person was asked, and the call was over before they answered.
+    if (this.#over || (kind === "camera" && (this.#wanted !== "video" || this.cameraOff))) {
+      track.stop();
+      return;
+    }
+    this[FIELD[kind]]?.stop();
+    this[FIELD[kind]] = track;
+    this.trouble[kind] = track.muted ? "quiet" : "";
+    if (kind === "mic") track.enabled = !this.muted;
+    const current = () => this[FIELD[kind]] === track;
+    track.addEventListener("ended", () => { if (current()) this.#lost(kind); });
+    for (const [name, trouble] of [["mute", "quiet"], ["unmute", ""]]) {
+      track.addEventListener(name, () => {
+        if (!current()) return;
+        this.trouble[kind] = trouble;
+        this.#changed();
+      });
+    }
+  }
+
+  // A device is gone: another one, if there is any.
+  #lost(kind) {
+    this[FIELD[kind]] = null;
+    this.trouble[kind] = "lost";
+    this.#changed();
+    this.#one(async () => {
+      await this.#open(kind);
+      this.#tell(`Your ${NAME[kind]} was disconnected. Another one is used now.`);
+    });
+  }
+
+  // A device has come or gone: what is missing may be there now, and what was chosen may be back.
+  #devicesChanged() {
+    this.#one(async () => {
+      const there = new Set((await navigator.mediaDevices.enumerateDevices()).map((device) => device.deviceId));
+      for (const kind of ["mic", "camera"]) {
+        const track = this[FIELD[kind]];
+        const wanted = kind === "mic" || (this.#wanted === "video" && !this.cameraOff);
+        const back = track && chosen[kind] && there.has(chosen[kind]) && track.getSettings().deviceId !== chosen[kind];
+        const missing = !track && ["absent", "lost", "busy"].includes(this.trouble[kind]);
+        if (!this.#over && wanted && (back || missing)) {
+          await this.#open(kind).then(() => this.#tell(`Your ${NAME[kind]} is back.`)).catch(() => {});
+        }
+      }
+    });
+  }
+
+  // One change of devices after the other.
+  #one(act) {
+    this.#turn = this.#turn.then(act).catch(() => {}).then(() => this.#changed());
+  }
+
+  mute(muted) {
+    this.muted = muted;
+    if (this.audio) this.audio.enabled = !muted;
+    this.#changed();
+  }
+
+  async turnCamera(off) {
+    this.cameraOff = off;
+    if (off) {
+      this.camera?.stop();
+      this.camera = null;
+      this.trouble.camera = "";
+    } else if (!this.camera) {
+      await this.#open("camera");
+    }
+    this.#changed();
+  }
+
+  async share() {
+    if (this.screen) return this.stopSharing();
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+    if (this.#over) {
+      for (const track of stream.getTracks()) track.stop();
+      return undefined;
+    }
+    this.screen = stream.getVideoTracks()[0];
+    this.screen.contentHint = "detail";
+    this.screen.addEventListener("ended", () => this.stopSharing());
+    this.#changed();
+    return undefined;
+  }
+
+  stopSharing() {
+    this.screen?.stop();
+    this.screen = null;
+    this.#changed();
+  }
+
+  // Another device was chosen, or the person wants it tried again.
+  async again(kind) {
+    if (kind === "mic" || !this.cameraOff) await this.#open(kind);
+    this.#changed();
+  }
+
+  onlySound() {
+    if (this.#wanted === "audio") return;
+    this.#wanted = "audio";
+    for (const track of [this.camera, this.screen]) track?.stop();
+    this.camera = this.screen = null;
+    this.trouble.camera = "";
+    this.#changed();
+  }
+
+  stop() {
+    this.#over = true;
+    navigator.mediaDevices.removeEventListener("devicechange", this.#look);
+    for (const track of [this.audio, this.camera, this.screen]) track?.stop();
+    this.audio = this.camera = this.screen = null;
+  }
+
+  #tell(sentence) {
+    this.dispatchEvent(new CustomEvent("told", { detail: sentence }));
+  }
+
+  #changed() {
+    if (!this.#over) this.dispatchEvent(new Event("changed"));
+  }
+}

@@ -1,0 +1,104 @@
+// Buttons that open a microphone or a camera, connect, save or trust are deaf until a person can have read them: seen,
+// in a page that has the focus, for a moment. Otherwise the second click of a double click on another page, or on a
+// window in front of this one, would press what has only just appeared under the pointer.
+
+import { announce, toast } from "./dom.js";
+
+const MOMENT = 700;
+const MARK = "data-settles";
+
+// When each marked element was seen first, without a gap since.
+const seen = new WeakMap();
+let focused = document.hasFocus() ? performance.now() : Infinity;
+let told = 0;
+
+const observer = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting, isVisible } of entries) {
+    // Where the browser can tell (IntersectionObserver v2), it also has to be covered by nothing.
+    if (!(isVisible ?? isIntersecting)) seen.delete(target);
+    else if (!seen.has(target)) seen.set(target, performance.now());
+  }
+  mark();
+}, { trackVisibility: true, delay: 100 });
+
+function look(root) {
+  for (const each of root.querySelectorAll(`[${MARK}]`)) observer.observe(each);
+}
+
+function looked() {
+  focused = document.hidden || !document.hasFocus() ? Infinity : performance.now();
+  mark();
+}
+for (const change of ["focus", "blur"]) addEventListener(change, looked);
+document.addEventListener("visibilitychange", looked);
+
+// The page shows nothing of it; tests look for it.
+let timer = 0;
+
+function show() {
+  for (const each of document.querySelectorAll(`[${MARK}]`)) each.toggleAttribute("data-settled", settled(each));
+}
+
+function mark() {
+  show();
+  clearTimeout(timer);
+  timer = setTimeout(show, MOMENT + 10);
+}
+
+// What a button does has changed under the same pointer: it has to be read again.
+export function unsettle(root) {
+  for (const each of root.querySelectorAll(`[${MARK}]`)) {
+    observer.unobserve(each);
+    seen.delete(each);
+    observer.observe(each);
+  }
+  mark();
+}
+
+export function settled(element) {
+  const since = Math.max(focused, seen.get(element) ?? Infinity);
+  return document.hasFocus() && performance.now() - since >= MOMENT;
+}
+
+// Whether to act. If not, it is said what to do.
+export function settledOrSaid(element) {
+  if (settled(element)) return true;
+  const now = performance.now();
+  if (now - told > 2000) {
+    told = now;
+    announce("That was too quick. Press it again.");
+    toast("That was too quick. Press it again.", { seconds: 2 });
+  }
+  return false;
+}
+
+// Marks a button that a script has made.
+export function settles(element) {
+  element.setAttribute(MARK, "");
+  return element;
+}
+
+// To mute, or to turn the camera off, nobody has to wait.
+const turnsOff = (element) => element.getAttribute(MARK) === "on" && !element.classList.contains("off");
+
+function gate(event, element) {
+  if (!element || turnsOff(element) || settledOrSaid(element)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+document.addEventListener("click", (event) => gate(event, event.target.closest?.(`[${MARK}]`)), true);
+document.addEventListener("submit", (event) => {
+  gate(event, event.submitter?.closest(`[${MARK}]`) ?? event.target.querySelector(`button[type=submit][${MARK}]`));
+}, true);
+
+look(document);
+new MutationObserver((changes) => {
+  for (const { addedNodes } of changes) {
+    for (const node of addedNodes) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      if (node.hasAttribute(MARK)) observer.observe(node);
+      look(node);
+    }
+  }
+}).observe(document.body, { childList: true, subtree: true });

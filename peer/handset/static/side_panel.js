@@ -1,0 +1,131 @@
+// Beside the call: the lines that are written, and what is known about it.
+
+import { $, make, onSubmit, problem, put, redraw, show, toast } from "./dom.js";
+import { wantedName } from "./names.js";
+
+const OPENERS = { chat: "c-chat", about: "c-about" };
+
+export class SidePanel extends EventTarget {
+  #program;
+  #calls;
+  #call = null;
+  #open = "";
+  #read = new Map();
+
+  constructor(program, calls) {
+    super();
+    this.#program = program;
+    this.#calls = calls;
+    $("c-chat").addEventListener("click", () => this.toggle("chat"));
+    $("c-about").addEventListener("click", () => this.toggle("about"));
+    $("stage-quality").addEventListener("click", () => this.toggle("about"));
+    $("last-text").addEventListener("click", () => this.toggle("chat", true));
+    $("panel-close").addEventListener("click", () => this.close());
+    onSubmit("write-form", "write-problem", () => this.#write());
+    onSubmit("save-form", "save-problem", () => this.#save());
+  }
+
+  toggle(name, open = this.#open !== name) {
+    this.#open = open ? name : "";
+    this.dispatchEvent(new Event("changed"));
+    if (!open) $(OPENERS[name]).focus();
+    else if (name === "chat") $("write").focus();
+    else $("panel-title").focus();
+  }
+
+  // Returns whether there was anything to close.
+  close() {
+    if (!this.#open) return false;
+    this.toggle(this.#open, false);
+    return true;
+  }
+
+  unread(call) {
+    const written = (this.#calls.texts.get(call.id) ?? []).filter((text) => !text.ours).length;
+    return written - (this.#read.get(call.id) ?? 0);
+  }
+
+  // `path` and `size` are sentences: where the packets go, and what picture arrives.
+  draw(call, path, size) {
+    if (this.#call?.id !== call.id) {
+      this.#open = "";
+      for (const id of ["write-problem", "save-problem"]) problem($(id), null);
+    }
+    this.#call = call;
+    show($("panel"), Boolean(this.#open));
+    $("stage").classList.toggle("with-panel", Boolean(this.#open));
+    show($("chat"), this.#open === "chat");
+    show($("about"), this.#open === "about");
+    put($("panel-title"), this.#open === "chat" ? `With ${call.name}` : "About this call");
+    if (this.#open === "chat") this.#drawTexts(call);
+    if (this.#open === "about") this.#drawAbout(call, path, size);
+    this.#drawUnread(call);
+    for (const [name, id] of Object.entries(OPENERS)) $(id).setAttribute("aria-expanded", String(this.#open === name));
+  }
+
+  #drawTexts(call) {
+    const texts = this.#calls.texts.get(call.id) ?? [];
+    this.#read.set(call.id, (this.#read.get(call.id) ?? 0) + this.unread(call));
+    if ($("texts").children.length === texts.length) return;
+    $("texts").replaceChildren(...texts.map((text) => make("li", { className: text.ours ? "ours" : "" },
+      make("b", { className: "unseen", text: text.ours ? "You: " : `${call.name}: ` }),
+      make("span", { text: text.text }))));
+    $("texts").scrollTop = $("texts").scrollHeight;
+  }
+
+  #drawUnread(call) {
+    const unread = this.unread(call);
+    put($("unread"), String(unread));
+    show($("unread"), unread > 0);
+    const last = (this.#calls.texts.get(call.id) ?? []).at(-1);
+    show($("last-text"), unread > 0 && this.#open !== "chat" && Boolean(last) && !last.ours);
+    if (last) {
+      put($("last-text-who"), call.name);
+      put($("last-text-what"), last.text);
+    }
+  }
+
+  #drawAbout(call, path, size) {
+    put($("about-trust"), call.trust_words);
+    $("about-trust").dataset.trust = call.trust;
+    put($("about-node"), call.node);
+    show($("save-form"), !call.contact);
+    drawWords($("phrase"), call);
+    put($("phrase-text"), call.phrase
+      ? `Read them to each other. If ${call.name} sees the same four, nobody is between you. If not, hang up.`
+      : "Both programs are still agreeing on them.");
+    put($("path-full"), path);
+    const quality = this.#calls.quality.get(call.id);
+    redraw($("figures"), quality ? figures(quality, size) : [], ([name, value]) =>
+      make("div", {}, make("dt", { text: name }), make("dd", { text: value })));
+  }
+
+  async #write() {
+    const text = $("write").value.trim();
+    if (!text) return;
+    await this.#program.ask("write", { call: this.#call.id, text });
+    $("write").value = "";
+  }
+
+  async #save() {
+    const name = wantedName("save-name");
+    await this.#program.ask("save-contact", { call: this.#call.id, name });
+    toast(`Saved ${name}.`);
+  }
+}
+
+export function drawWords(list, call) {
+  const words = call.phrase?.split(" ") ?? [];
+  redraw(list, words, (word) => make("li", { text: word }));
+}
+
+function figures(quality, size) {
+  return [
+    ["Round trip", quality.round_trip_ms === null ? "not measured yet" : `${quality.round_trip_ms.toFixed(0)} ms`],
+    ["Lost", `${quality.loss_percent.toFixed(1)} %, ${quality.lost} packets in all`],
+    ["Jitter", quality.jitter_ms === null ? "–" : `${quality.jitter_ms.toFixed(0)} ms`],
+    ["Picture", size ? `${size.width}×${size.height}, ${size.rate} a second` : "–"],
+    ["Received", `${quality.received_kbps.toFixed(0)} kbit/s`],
+    ["Sent", `${quality.sent_kbps.toFixed(0)} kbit/s`],
+  ];
+}

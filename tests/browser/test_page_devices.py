@@ -1,0 +1,170 @@
+"""Camera and microphone that are refused, go away in a call and come back, and sound that the browser holds back."""
+
+from __future__ import annotations
+
+from tests.browser.chromium import looked_at, until_seen
+from tests.browser.scripted import Theatre, call, theatre
+
+DEVICES = """
+(() => {
+  // What is plugged in, in a browser whose devices are made up: kinds that are gone, and a device that was chosen.
+  window.gone = new Set();
+  const native = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.captured = [];
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    for (const kind of ["audio", "video"]) {
+      if (wanted[kind] && window.gone.has(kind)) throw new DOMException("gone", "NotFoundError");
+    }
+    const stream = await native(wanted);
+    window.captured.push(...stream.getTracks());
+    return stream;
+  };
+  window.unplug = (kind) => {
+    window.gone.add(kind);
+    const track = window.captured.findLast((each) => each.kind === kind && each.readyState === "live");
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+    navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  };
+  window.plug = (kind) => {
+    window.gone.delete(kind);
+    navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  };
+})()
+"""
+
+
+async def in_call(play: Theatre) -> None:
+    """A call is up, and camera and microphone are open."""
+    await play.page.evaluate(DEVICES)
+    play.tell(call(1, "active"))
+    await play.until("document.getElementById('own-video').videoWidth > 0")
+
+
+async def notice(play: Theatre, part: str) -> None:
+    """Wait until this is said about the devices, for as long as it holds; empty: nothing."""
+    if part:
+        await play.page.locator("#stage-devices").get_by_text(part).wait_for()
+    else:
+        await play.page.locator("#stage-devices").wait_for(state="hidden")
+
+
+async def test_a_microphone_that_goes_away_is_said_and_comes_back() -> None:
+    async with theatre() as play:
+        await in_call(play)
+        await play.page.evaluate("unplug('audio')")
+        await notice(play, "Your microphone was disconnected: they can't hear you.")
+        # The other side is told the same as when it is muted here.
+        assert await play.page.locator("#c-mic").inner_text() == "Unmute"
+        await play.page.evaluate("plug('audio')")
+        await notice(play, "")
+        await play.view.shows("Your microphone is back.")
+        assert await play.page.locator("#c-mic").inner_text() == "Mute"
+
+
+async def test_a_camera_that_goes_away_gives_way_to_another_one() -> None:
+    async with theatre() as play:
+        await in_call(play)
+        await play.page.evaluate(
+            """(() => {
+              const track = captured.find((each) => each.kind === "video");
+              track.stop();
+              track.dispatchEvent(new Event("ended"));
+            })()"""
+        )
+        await play.view.shows("Your camera was disconnected. Another one is used now.")
+        await play.until("captured.filter((each) => each.kind === 'video').length === 2")
+        await notice(play, "")
+
+
+async def test_a_source_that_is_switched_off_elsewhere_is_said_until_it_is_on_again() -> None:
+    async with theatre() as play:
+        await in_call(play)
+        await play.page.evaluate("captured.find((each) => each.kind === 'audio').dispatchEvent(new Event('mute'))")
+        await notice(play, "Your microphone is switched off outside this page.")
+        await play.page.evaluate("captured.find((each) => each.kind === 'audio').dispatchEvent(new Event('unmute'))")
+        await notice(play, "")
+
+
+async def test_a_device_that_was_chosen_and_is_gone_gives_way_to_the_systems() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(
+            "localStorage.setItem('mic', 'yesterday'); localStorage.setItem('camera', 'yesterday')"
+        )
+        await play.page.reload()
+        await play.view.shows("Recent calls")
+        play.tell(call(1, "active"))
+        await play.view.shows("The microphone that you chose isn't there. Another one is used.")
+        await play.view.shows("The camera that you chose isn't there. Another one is used.")
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+
+
+async def test_without_any_device_one_sentence_says_so_and_covers_no_button() -> None:
+    async with theatre() as play:
+        await play.page.evaluate(DEVICES)
+        await play.page.evaluate("gone.add('audio'); gone.add('video')")
+        play.tell(call(1, "active"))
+        await notice(play, "No microphone or camera found.")
+        assert await covered(play) == []
+        await play.page.set_viewport_size({"width": 360, "height": 640})
+        assert await covered(play) == []
+
+
+async def test_a_refused_permission_is_said_as_what_it_is() -> None:
+    async with theatre(allowed=()) as play:
+        play.tell(call(1, "active"))
+        await notice(play, "The browser doesn't let this page use microphone and camera.")
+
+
+async def covered(play: Theatre) -> list[str]:
+    """The buttons that something else lies on."""
+    found: list[str] = await play.page.evaluate(
+        """[...document.querySelectorAll("#stage button")].filter((each) => each.checkVisibility()).filter((each) => {
+          const {left, top, width, height} = each.getBoundingClientRect();
+          const on = document.elementFromPoint(left + width / 2, top + height / 2);
+          return !each.contains(on);
+        }).map((each) => each.id)"""
+    )
+    return found
+
+
+# What is heard.
+
+STARTED = """
+(() => {
+  window.started = [];
+  const make = AudioContext.prototype.createOscillator;
+  AudioContext.prototype.createOscillator = function () {
+    const wave = make.call(this);
+    const start = wave.start;
+    wave.start = (at) => { window.started.push([this.state, at - this.currentTime]); return start.call(wave, at); };
+    return wave;
+  };
+})()
+"""
+
+
+HASTE = """
+(() => {
+  window.rounds = 0;
+  const every = window.setInterval;
+  window.setInterval = (act, pause) => every(() => { if (pause > 2000) window.rounds += 1; act(); }, pause / 10);
+})()
+"""
+"What comes again and again comes ten times as soon, and the ring tone's bars are counted."
+
+
+async def test_ring_notes_are_not_saved_up_while_the_browser_keeps_the_page_silent() -> None:
+    async with theatre(untouched=[STARTED, HASTE]) as play:
+        play.tell(call(1, "ringing"))
+        await until_seen(play.page, "document.getElementById('incoming').open")
+        # Ten bars' time, as the page counts it.
+        await until_seen(play.page, "window.rounds > 10")
+        assert await looked_at(play.page, "navigator.userActivation.hasBeenActive") is False
+        assert await looked_at(play.page, "started.length") == 0
+        # The person clicks somewhere: it rings from then on, and nothing is made up for.
+        await play.page.mouse.click(30, 30)
+        await until_seen(play.page, "started.length >= 4")
+        first = await looked_at(play.page, "started.slice(0, 4)")
+        assert [state for state, _ in first] == ["running"] * 4
+        assert all(0 <= at < 1.5 for _, at in first)
