@@ -138,7 +138,9 @@ async def _run(home: Home, config: Config, store: Store, thread: StoreThread, ch
             lifetime=config.calls.lifetime,
         )
         handset = open_handset(pages, presenter, requests, port=config.handset.port, key=home.load_handset_key())
-    desk = ControlDesk(assistant, own, overlay, handset)
+    notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
+    notices += handset.notices if handset else []
+    desk = ControlDesk(assistant, own, overlay, handset, notices)
 
     async with (
         thread,
@@ -149,8 +151,7 @@ async def _run(home: Home, config: Config, store: Store, thread: StoreThread, ch
         handset.running() if handset else contextlib.nullcontext(),
         asyncio.TaskGroup() as tasks,
     ):
-        notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
-        chats.ready(str(own), notices + (handset.notices if handset else []), handset)
+        chats.ready(str(own), notices, handset)
         await assistant.greet()
         working = [
             tasks.create_task(watch.run(assistant.overlay_changed)),

@@ -18,11 +18,14 @@ from shared.node_id import NodeId
 class ControlDesk:
     """Answers one question after the other."""
 
-    def __init__(self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None) -> None:
+    def __init__(
+        self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None, notices: list[str]
+    ) -> None:
         self._assistant = assistant
         self._handset = handset
         self._own = own
         self._overlay = overlay
+        self._notices = notices
         self._started = time.time()
 
     async def answer(self, question: Question) -> Reply:
@@ -45,6 +48,7 @@ class ControlDesk:
             "overlay": {"name": self._overlay.name, "address": address, "error": error},
             "running_since": int(self._started),
             "handset": self._page,
+            "notices": self._notices,
             "calls": [line.report() for line in self._assistant.switchboard.lines],
         }
 

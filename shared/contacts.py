@@ -115,6 +115,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     telegram_bot: str | None = None
     "The user name of their bot in Telegram, without @."
 
+    telegram_bot_id: int | None = None
+    "The numeric id of that bot, once it has written; the user name follows it."
+
     telegram_name: str | None = None
     "Their own user name in Telegram, without @: what a link that opens their chat needs."
 

@@ -225,6 +225,7 @@ class Assistant:
         found = find(text)
         if not (found or classic) and message.from_owner and message.alone:
             self._speech.to_owner(texts.not_understood())
+        cards: list[Card] = []
         for link in found:
             reading = await self.switchboard.read(link.token, chat=message.chat, again=message.again)
             if reading.line is not None and message.identity is not None:
@@ -234,7 +235,10 @@ class Assistant:
             elif message.from_owner and message.alone:
                 self._explain(reading, surely_a_link=link.prefixed, token=link.token)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
-                self._explain(reading, surely_a_link=True)
+                cards.append(reading.card)
+        if cards:
+            # One post a message, however many cards anybody puts into it.
+            self._explain_card(cards[0], others=len(cards) - 1)
 
     async def _read_classic(self, link: str, message: IncomingMessage) -> None:
         """A link of the original web app, from whomever."""
@@ -268,13 +272,16 @@ class Assistant:
             if card.node == self._own:
                 self._speech.to_owner(texts.own_card_seen())
                 return
-            name = book.free_name(self._store, card.name, card.node)
-            self._speech.to_owner(texts.card_seen(card, self._store.contact_of(card.node), name))
+            self._explain_card(card)
         elif reading.line is None and reading.reason is not None:
             if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
                 self._speech.to_owner(texts.not_understood())
             else:
                 self._speech.to_owner(texts.refusal(reading.reason, token))
+
+    def _explain_card(self, card: Card, *, others: int = 0) -> None:
+        name = book.free_name(self._store, card.name, card.node)
+        self._speech.to_owner(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
 
     # Commands.
 

@@ -22,6 +22,9 @@ from shared.store import Store
 
 DEFAULT_ENDPOINT = "default"
 
+STAND_INS = ("GroupAnonymousBot", "Channel_Bot")
+"What Telegram calls senders whom it doesn't show. Earlier versions took them for a contact's bot."
+
 
 @dataclass(frozen=True, slots=True)
 class Whom:
@@ -81,14 +84,21 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
 
 
 def learn(store: Store, contact: Contact, identity: Identity) -> None:
-    """Add where a contact writes from, as far as nothing is known of it. Nothing that is known is ever changed."""
-    learned = msgspec.structs.replace(
-        contact,
-        telegram_user=contact.telegram_user or identity.user,
-        telegram_name=contact.telegram_name
-        or (identity.name if contact.telegram_user in (None, identity.user) else None),
-        telegram_bot=contact.telegram_bot or identity.bot,
-    )
+    """Add where a contact writes from, as far as nothing is known of it.
+
+    Ids are who somebody is: one that is known is never changed, and the name follows it, for the old one may be
+    somebody else's by now.
+    """
+    learned = contact
+    if identity.user is not None and contact.telegram_user in (None, identity.user):
+        learned = msgspec.structs.replace(learned, telegram_user=identity.user, telegram_name=identity.name)
+    known_bot = None if contact.telegram_bot in STAND_INS else contact.telegram_bot
+    if identity.bot is not None and (
+        known_bot is None or contact.telegram_bot_id == identity.bot_id or known_bot.lower() == identity.bot.lower()
+    ):
+        learned = msgspec.structs.replace(learned, telegram_bot=identity.bot, telegram_bot_id=identity.bot_id)
+    elif known_bot is None:
+        learned = msgspec.structs.replace(learned, telegram_bot=None)
     if learned != contact:
         store.save_contact(learned)
 

@@ -30,7 +30,8 @@ class Origins:
         """A link of that node's was written by somebody."""
         known = self._identities.get(node, identity)
         # In a first contact anybody may write a response, so two that differ say nothing.
-        _remember(self._identities, node, identity if known == identity else None)
+        same = known is not None and (known.user, known.bot_id) == (identity.user, identity.bot_id)
+        _remember(self._identities, node, identity if same else None)
 
     def called_by(self, node: NodeId, card: Card) -> None:
         """The owner has called the node by that card."""

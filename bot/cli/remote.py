@@ -34,6 +34,8 @@ def status(home: Home, *, as_json: bool) -> int:
     overlay = answer["overlay"]
     console.print(f"node     {answer['node']}", soft_wrap=True)
     console.print(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}", soft_wrap=True)
+    for notice in answer["notices"]:
+        console.print(f"note     {notice}", soft_wrap=True, markup=False)
     if not answer["calls"]:
         console.print("calls    none")
         return 0

@@ -304,12 +304,13 @@ def card(token: str, name: str) -> Sentence:
     )
 
 
-def card_seen(seen: Card, known: Contact | None, name: str = "NAME") -> Sentence:
-    """Somebody's card in a chat, and a name to save it under. Nothing is saved by itself."""
+def card_seen(seen: Card, known: Contact | None, name: str = "NAME", *, others: int = 0) -> Sentence:
+    """Somebody's card in a chat, and a name to save it under. `others`: how many more stand in the same message."""
+    more = f"\nThe message has {others} more; send me those you want one at a time." if others else ""
     if known is not None:
-        text = f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}"
+        text = f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}{more}"
         return Sentence(Kind.CARD_KNOWN, text)
-    text = f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}"
+    text = f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}{more}"
     return Sentence(Kind.CARD_SEEN, text)
 
 

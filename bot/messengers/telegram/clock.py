@@ -14,17 +14,23 @@ class Clock:
     """What is known of Telegram's clock."""
 
     def __init__(self) -> None:
-        self.ahead = 0.0
-        "By how many seconds this machine's clock is ahead of Telegram's, as far as is known."
+        self._by_answers = 0.0
+        self._by_messages: float | None = None
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds this machine's clock is ahead of Telegram's, as far as is known."""
+        return self._by_answers if self._by_messages is None else self._by_messages
 
     def server_said(self, date: float, now: float) -> None:
         """An answer that has just arrived says it is `date` there; here it is `now`. Both in Unix seconds."""
-        self.ahead = now - date
+        self._by_answers = now - date
 
     def new_message(self, date: float, now: float, *, at_most: float) -> None:
         """A message that can't be older than `at_most` seconds is dated so."""
-        if now - date > at_most + TOLERANCE_SECONDS or date - now > TOLERANCE_SECONDS:
-            self.ahead = now - date
+        behind = now - date
+        # Up to `at_most` it may simply have been on its way.
+        self._by_messages = behind if behind > at_most + TOLERANCE_SECONDS else min(behind, 0.0)
 
     def age(self, date: float, now: float) -> float:
         """How many seconds ago Telegram's clock showed `date`."""

@@ -41,8 +41,8 @@ class Polling:
         self._counted: OrderedDict[int, bool] = OrderedDict()
         self._offset: int | None = None
         self._fetched = time.monotonic()
-        self._empty_since: float | None = None
-        "When Telegram last had nothing more for us; None if it may have kept some."
+        self._empty_since: tuple[float, float] | None = None
+        "When Telegram last had nothing more for us, by both clocks; None if it may have kept some."
 
     @property
     def is_behind(self) -> bool:
@@ -60,13 +60,15 @@ class Polling:
         except Refused:  # it can't be, for what it asks
             await asyncio.sleep(1.0)
             return
-        now = time.monotonic()
-        at_most = None if self._empty_since is None else now - self._empty_since
+        at_most = None
+        if self._empty_since is not None:
+            # One of the clocks stands while the machine sleeps, the other may be set meanwhile.
+            at_most = max(now - then for now, then in zip(_now(), self._empty_since, strict=True))
         if updates:
             await self._store(updates, at_most)
-            self._fetched = now
+            self._fetched = time.monotonic()
             self._offset = max(update["update_id"] for update in updates) + 1
-        self._empty_since = None if len(updates) >= UPDATES_AT_ONCE else now
+        self._empty_since = None if len(updates) >= UPDATES_AT_ONCE else _now()
 
     async def _store(self, updates: list[dict[str, Any]], at_most: float | None) -> None:
         """`at_most`: how many seconds ago the oldest of them can have been written, if that is known."""
@@ -96,3 +98,7 @@ class Polling:
             if len(self._counted) > NUMBERS_REMEMBERED:
                 self._counted.popitem(last=False)
         return self._counted[number]
+
+
+def _now() -> tuple[float, float]:
+    return time.monotonic(), time.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -33,6 +34,12 @@ class Server:
         "Called when a request was carried out and before it is answered."
         self.before: Fault | None = None
         "Called before a request is carried out."
+        self.slow: dict[int | str, float] = {}
+        "Chats that may get a message in so many seconds, by the id that requests name; others may get any number."
+        self.full: dict[int | str, float] = {}
+        "When such a chat may get the next one, in the loop's time."
+        self.refused: list[tuple[int | str, str]] = []
+        "Messages that were answered with 429."
         self.url = ""
         self._port = 0
         self._polls: dict[int, asyncio.Event] = {}
@@ -92,6 +99,8 @@ class Server:
         self.requests.append((bot.username, method, what))
         self.world.changed()
         try:
+            if (limited := self._limited(method, what)) is not None:
+                return limited
             if self.before and (response := await self.before(bot, method)) is not None:
                 return response
             answer = _json({"ok": True, "result": await serve(bot, what)})
@@ -104,6 +113,19 @@ class Server:
         except BadRequest as error:
             return _json({"ok": False, "error_code": error.code, "description": error.description}, error.code)
         return answer
+
+    def _limited(self, method: str, what: Answer) -> web.Response | None:
+        """Bot API FAQ, My bot is hitting limits: a chat that gets too many answers 429, the others don't."""
+        chat = what.get("chat_id")
+        if chat not in self.slow or method not in ("sendmessage", "editmessagetext", "senddocument"):
+            return None
+        now = asyncio.get_running_loop().time()
+        if now < self.full.get(chat, 0.0):
+            self.refused.append((chat, what.get("text", "")))
+            wait = math.ceil(self.full[chat] - now)
+            return error(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
+        self.full[chat] = now + self.slow[chat]
+        return None
 
     # The methods.
 

@@ -23,6 +23,15 @@ START = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 DAY = 24 * 3600
 
+GROUP_ANONYMOUS_BOT = {
+    "id": 1_087_968_824,
+    "is_bot": True,
+    "first_name": "Group",
+    "username": "GroupAnonymousBot",
+}
+CHANNEL_BOT = {"id": 136_817_688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+"""Bot API, Message: for backward compatibility `from` has these in messages of anonymous admins and of channels."""
+
 
 class BadRequest(Exception):
     """What the Bot API answers with 400, or 403 for `forbidden`."""
@@ -86,6 +95,10 @@ class Message:
     "The bot that wrote it for the sender: inline, guest, or connected to their account."
     business: bool = False
     forwarded: bool = False
+    under: Chat | None = None
+    "The chat in whose name it is written: an anonymous admin's group, or a channel."
+    quote: str = ""
+    "The part of the other message that a reply quotes."
     date: int = 0
     edits: int = 0
     file: tuple[str, int] | None = None
@@ -159,6 +172,8 @@ class World:
         "For transcripts: everything in the order in which it happened."
         self.queries: dict[str, dict[str, Any]] = {}
         "Callback, inline and guest queries that wait for an answer."
+        self.clock_ahead = 0
+        "By how many seconds Telegram's clock is ahead of this machine's."
         self.news = asyncio.Condition()
         self._numbers = itertools.count(100)
         self._updates = itertools.count(50_000)
@@ -241,7 +256,8 @@ class World:
 
     def write(self, chat: Chat, sender: Account, text: str, **more: Any) -> Message:
         """A message appears in a chat, and those bots get it that may see it."""
-        message = Message(next(self._numbers), chat, sender, text, date=int(time.time()), **more)
+        now = int(time.time()) + self.clock_ahead
+        message = Message(next(self._numbers), chat, sender, text, date=now, **more)
         chat.messages.append(message)
         self.told.append(("message", message))
         for number, member in enumerate(chat.members):
@@ -326,8 +342,17 @@ class World:
         ]
         if entities:
             value["entities"] = entities
+        if message.under is not None:
+            # Bot API, Message: `sender_chat` is the chat, and `from` "contains a fake sender user".
+            same = message.under is message.chat
+            value["from"] = dict(GROUP_ANONYMOUS_BOT if same else CHANNEL_BOT)
+            kind = {} if same else {"type": "channel"}
+            value["sender_chat"] = {"id": message.under.group, "type": "group", "title": message.under.title} | kind
         if message.reply_to is not None:
             value["reply_to_message"] = self.as_json(message.reply_to, reader)
+            if message.quote:
+                # Bot API, TextQuote.
+                value["quote"] = {"text": message.quote, "position": message.reply_to.text.index(message.quote)}
         if message.through is not None and not message.business:
             value["via_bot"] = message.through.as_user()
         if message.forwarded:
