@@ -359,9 +359,11 @@ class Outbox(Generic[M]):
         self._work.set()
 
     async def _deliver(self, chat: _Chat[M], item: _Item[M]) -> None:
+        message = item.message
+        left_out = self._left_out[message.source] if message and message.urgency is Priority.NEWS else 0
         try:
-            if item.message is not None:
-                await self._send(self._with_left_out(item.message), item.rows[0])
+            if message is not None:
+                await self._send(message.others_left_out(left_out) if left_out else message, item.rows[0])
             else:
                 assert item.make is not None
                 await item.make()
@@ -377,8 +379,9 @@ class Outbox(Generic[M]):
             self._refused(chat, item, type(error).__name__)
         else:
             chat.failures = 0
-            if item.message is not None:
-                self._left_out.pop(item.message.source, None)
+            if message is not None:
+                self._left_out[message.source] -= left_out
+                self._left_out += Counter()  # without those that are 0
                 self._writer.put(functools.partial(Journal.sent, numbers=item.rows))
             self._done(chat, item)
         finally:
@@ -413,10 +416,6 @@ class Outbox(Generic[M]):
                     return
                 break
         chat.items.append(_Item(message.urgency, self._next_number(), message, [kept.id], kept.call))
-
-    def _with_left_out(self, message: M) -> M:
-        count = self._left_out[message.source]
-        return message.others_left_out(count) if count and message.urgency is Priority.NEWS else message
 
     def _done(self, chat: _Chat[M], item: _Item[M]) -> None:
         chat.items.remove(item)

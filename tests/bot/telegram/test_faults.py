@@ -1,0 +1,245 @@
+"""What a server or a proxy may say once is survived; a token is revoked only when Telegram says so again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.messengers.inbox import ASIDE
+from bot.messengers.telegram.clock import Clock
+from bot.messengers.telegram.incoming import Heard, Tapped, to_bytes
+from bot.messengers.telegram.limits import ANSWER_BYTES
+from shared.store.journal import Journal
+from tests.bot.telegram.people import friends, two_people
+from tests.bot.telegram.server import Server, error
+from tests.bot.telegram.world import BotAccount
+
+Make = Callable[[], Awaitable[web.StreamResponse]]
+
+
+def page(status: int, body: bytes = b"<html>Blocked</html>", kind: str = "text/html", **headers: str) -> Make:
+    async def make() -> web.StreamResponse:
+        return web.Response(status=status, body=body, headers={"Content-Type": kind, **headers})
+
+    return make
+
+
+ANSWERS: dict[str, Make] = {
+    "404 with HTML": page(404),
+    "401 with HTML": page(401),
+    "400 with HTML": page(400),
+    "403 with HTML": page(403),
+    "407 with HTML": page(407),
+    "500 with HTML": page(500),
+    "200 with HTML": page(200),
+    "204 without anything": page(204, b""),
+    "200 without anything": page(200, b""),
+    "a redirect": page(302, b"", Location="http://127.0.0.1:9/elsewhere"),
+    "a permanent redirect": page(308, b"", Location="/elsewhere"),
+    "JSON of somebody else": page(403, b'{"error": "blocked by policy"}', "application/json"),
+    "JSON that is no object": page(200, b"[1, 2]", "application/json"),
+    "ok without a result": page(200, b'{"ok": true}', "application/json"),
+    "half an answer": page(200, b'{"ok": true, "result": {"message_', "application/json"),
+    "a result that is none": page(200, b'{"ok": true, "result": 7}', "application/json"),
+    "nested without end": page(200, b'{"ok": true, "result": ' + b"[" * 100_000, "application/json"),
+    "bytes that are no text": page(200, b"\xff\xfe\x00" * 100, "application/json"),
+    "a gigantic answer": page(200, b"x" * (ANSWER_BYTES + 1)),
+    "one 404 in Telegram's form": lambda: _json_error(404, "Not Found"),
+    "one 401 in Telegram's form": lambda: _json_error(401, "Unauthorized"),
+}
+
+
+async def _json_error(code: int, description: str) -> web.StreamResponse:
+    return error(code, description)
+
+
+class Once:
+    """Answers the first request of each of these methods so, and lets all others through."""
+
+    def __init__(self, make: Make, *methods: str) -> None:
+        self._make = make
+        self._methods = set(methods)
+
+    async def __call__(self, _: BotAccount, method: str) -> web.StreamResponse | None:
+        if method not in self._methods:
+            return None
+        self._methods.discard(method)
+        return await self._make()
+
+    @property
+    def happened(self) -> bool:
+        return not self._methods
+
+
+async def test_answers_that_arent_telegrams_cost_nothing_but_time(tmp_path: Path) -> None:
+    """Fetching and sending meet each of them once."""
+    async with two_people(tmp_path) as (_, bob, _world, server):
+        await bob.begin()
+        for name, make in ANSWERS.items():
+            since = len(bob.chat.messages)
+            server.before = once = Once(make, "sendmessage", "getupdates")
+            bob.says("/status")
+            await bob.reads("No calls", since=since)
+            assert once.happened, name
+            assert sum("No calls" in each.text for each in bob.chat.messages[since:]) == 1, name
+        assert "refuses the bot's token" not in bob.errors
+        assert "<html>" not in bob.errors
+        lines = [line for line in bob.errors.splitlines() if "isn't Telegram's" in line]
+        assert len(lines) == len(set(lines)), "each once"
+
+
+@pytest.mark.parametrize("name", ["404 with HTML", "200 with HTML", "one 401 in Telegram's form"])
+async def test_the_first_answer_of_all_may_be_somebody_elses(tmp_path: Path, name: str) -> None:
+    async with two_people(tmp_path) as (_, bob, _world, server):
+        server.before = once = Once(ANSWERS[name], "getme")
+        await bob.launch()
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        assert once.happened
+        assert "refuses the bot's token" not in bob.errors
+
+
+async def test_a_token_that_holds_again_is_used_again(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, _world, server):
+        await bob.begin()
+        token, bob.bot.token = bob.bot.token, "1:another"
+        _end_polls(server)
+        await bob.complains("refuses the bot's token")
+        bob.bot.token = token
+        bob.says("/status")
+        await bob.reads("No calls")
+        await bob.complains("accepts the bot's token again")
+
+
+async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, _world, server):
+        await bob.begin()
+
+        async def refuse() -> web.StreamResponse:
+            return error(400, "Bad Request: can't parse entities")
+
+        server.before = Once(refuse, "sendmessage")
+        bob.says("/status")
+        told = await bob.reads("didn't accept one of my messages")
+        assert "Can't parse entities" in told.text
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        await bob.stop()
+        with bob.store() as store:
+            (aside,) = Journal(store, "telegram").facts("aside:out:").values()
+        assert b"No calls" in aside
+
+
+# Entries that can't be handled.
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"\xff\x00nonsense",
+        b'{"type": "pigeon"}',
+        b'{"type": "heard", "text": 7}',
+        to_bytes(Heard("/call bob", "telegram:group:not-a-number:x", from_owner=True)),
+        to_bytes(Tapped("", "answer:" + "x" * 500)),
+    ],
+    ids=["garbage", "another version's", "of the wrong type", "a chat that is none", "a tap on nothing"],
+)
+async def test_a_poisoned_entry_blocks_no_start_and_nothing_behind_it(tmp_path: Path, entry: bytes) -> None:
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob)
+        with bob.store() as store:
+            journal = Journal(store, "telegram")
+            journal.store([(1, entry)], 1)
+            journal.set_facts({"unfinished:1": entry, "connection:1": entry, "greeted": entry})
+            journal.done([], outgoing=[(None, entry)], shown={"0011": entry})
+        for _ in range(2):
+            await bob.begin()
+            since = len(bob.chat.messages)
+            bob.says("/status")
+            await bob.reads("Node", since=since)
+            await bob.kill()
+        with bob.store() as store:
+            assert Journal(store, "telegram").waiting() == []
+            told = sum("set it aside" in each.text for each in bob.chat.messages)
+            assert told == len(Journal(store, "telegram").facts(ASIDE)) <= 1
+
+
+async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(tmp_path: Path) -> None:
+    """Nothing can be written to the database: another program holds it."""
+    async with two_people(tmp_path) as (_, bob, _world, _):
+        await bob.begin()
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        with bob.store() as store:
+            store.rows("SELECT 1")
+        full = sqlite3.connect(bob.home / "copybara.db", isolation_level=None)
+        full.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON inbox BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+        bob.says("/status")
+        await bob.reads("I can't store anything")
+        full.execute("DROP TRIGGER full")
+        full.close()
+        await bob.reads("No calls")
+        await bob.reads("I can store messages again")
+
+
+# The clock.
+
+
+async def test_a_machine_an_hour_ahead_is_told_so_and_still_calls(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob)
+        await anna.begin()
+        world.clock_ahead = -3600
+        anna.says("/call bob")
+        await anna.reads("Calling bob")
+        await anna.reads("clock is about 60 minutes ahead of Telegram's")
+        assert not [each for each in anna.chat.messages if "I was away" in each.text]
+
+
+def test_clocks() -> None:
+    clock = Clock()
+    clock.server_said(1000.0, 4600.0)
+    assert (clock.is_off, clock.age(990.0, 4600.0)) == (True, 10.0)
+    clock.new_message(4595.0, 4600.0, at_most=30.0)
+    assert (clock.is_off, clock.age(4595.0, 4600.0)) == (False, 5.0)
+    clock.new_message(4600.0 - 900, 4600.0, at_most=1200.0)  # it waited for the network to come back
+    assert (clock.is_off, clock.age(4600.0 - 900, 4600.0)) == (False, 900.0)
+    clock.new_message(8200.0, 4600.0, at_most=1200.0)
+    assert (clock.is_off, clock.ahead) == (True, -3600.0)
+
+
+# What the program has to say at its start.
+
+
+async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, _world, _):
+        bob.configure("[handset]\nport = 0\n")
+        await bob.begin()
+        await bob.reads("loopback overlay is for trying")
+        process = await asyncio.create_subprocess_exec(
+            *bob.command("status"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        out, _ = await process.communicate()
+        assert b"loopback overlay is for trying" in out
+        await bob.kill()
+        await bob.begin()
+        bob.says("/contacts")
+        await bob.reads("Nobody is in your contacts")
+        assert sum("loopback overlay" in each.text for each in bob.chat.messages) == 1
+        assert "`copybara status` shows the address" in bob.errors
+        assert bob.handset is not None
+        assert bob.handset not in bob.errors, "the log of a service may be read by others"
+
+
+def _end_polls(server: Server) -> None:
+    """Telegram ends the connections of a revoked token."""
+    for event in server._polls.values():
+        event.set()
+    server.world.changed()
