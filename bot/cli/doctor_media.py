@@ -34,7 +34,7 @@ def _playable(path: str, setting: str) -> None:
 
 
 async def _sound(config: Config) -> str:
-    from peer.media.sound.types import open_sound
+    from peer.media.sound.system import open_sound
 
     system = await open_sound(config.devices)
     for opened in (

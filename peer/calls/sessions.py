@@ -151,6 +151,7 @@ class LineSessions:
             label=line.name,
             automatic=line.automatic or kept is not None,
             recorded=lambda path: self._tell(line, Recorded(path)),
+            trouble=lambda trouble: self._tell(line, trouble),
             finished=lambda: line.inbox.put_nowait(HangUp()),
             hold=functools.partial(self._hold, line) if hold else None,
         )

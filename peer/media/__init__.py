@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config
 from shared.errors import ConfigError, InputError
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media.endpoints.recorder import Recorder
     from peer.transport.leg import Leg
 
 HANDSET = "handset"
@@ -59,6 +61,9 @@ class Occasion:
 
     chime: Callable[[], bool] = lambda: False
     "Gives the notice of an automatic answer at the handset page. False: no page can be heard, so nothing was given."
+
+    trouble: Callable[[MediaTrouble], None] = lambda trouble: None
+    "Called in the event loop when the owner has to know something about their sound, picture or recording."
 
     unheard: Callable[[], None] = lambda: None
     "Called in the event loop when the notice couldn't be heard on this side, for lack of a page and a speaker."
@@ -159,9 +164,7 @@ def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> En
                 raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
             return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps)
         case "recorder":
-            from peer.media.endpoints.recorder import Recorder
-
-            return Recorder(_recordings(config, recordings), occasion.label, occasion.recorded)
+            return _recorder(config, recordings, occasion)
         case "devices":
             from peer.media.endpoints.devices import LocalDevices
 
@@ -174,11 +177,10 @@ def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> En
             return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)
         case "answering-machine":
             from peer.media.endpoints.answering_machine import AnsweringMachine
-            from peer.media.endpoints.recorder import Recorder
 
             greeting = Path(config.machine.greeting) if config.machine.greeting else None
             return AnsweringMachine(
-                Recorder(_recordings(config, recordings), occasion.label, occasion.recorded),
+                _recorder(config, recordings, occasion),
                 greeting,
                 (settings.width, settings.height, settings.fps),
                 config.machine.longest,
@@ -187,5 +189,10 @@ def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> En
     raise ConfigError(f"There is no media endpoint {name!r}.", f"There are: {', '.join(NAMES)}.", key="answer.endpoint")
 
 
-def _recordings(config: Config, default: Path) -> Path:
-    return Path(config.media.record_to) if config.media.record_to else default
+def _recorder(config: Config, default: Path, occasion: Occasion) -> Recorder:
+    from peer.media.endpoints.recorder import Recorder
+    from peer.media.recording_limits import RecordingLimits
+
+    folder = Path(config.media.record_to) if config.media.record_to else default
+    limits = RecordingLimits.of(config.media)
+    return Recorder(folder, occasion.label, occasion.recorded, limits=limits, tell=occasion.trouble)

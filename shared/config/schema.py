@@ -146,6 +146,17 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     record_to: Annotated[str, Meta(description="the path of a folder, or empty", extra=_accepts(_path))] = ""
     "Where the endpoint `recorder` writes; empty is the folder `recordings` in the home. `load` makes it absolute."
 
+    recording_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 2_000
+    "How large one recording may become; then it ends, and the call goes on."
+
+    recordings_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 10_000
+    "What the folder may hold, strangers' messages and all, before another recording begins."
+
+    recordings_leave_mb: Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number of megabytes from 0")] = (
+        500
+    )
+    "What recordings leave free on the disk."
+
     send_recordings: Annotated[bool, Meta(description="true or false")] = False
     "Whether the messenger brings a recording to the owner's own chat as a file, where the messenger keeps it too."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,10 @@ class AnsweringMachine:
             await self._recorder.attach(leg, media, tasks)
             begin = clock()
             try:
-                await asyncio.sleep(self._left)
+                # A disk that takes no more ends the message, and so the call.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._left):
+                        await self._recorder.ended.wait()
             finally:
                 self._left = max(0.0, self._left - (clock() - begin))
         except LegFailed:

@@ -12,7 +12,7 @@ from peer.media.picture.camera import LocalCamera, find_camera, video4linux
 from peer.media.rtp.sending import Sending
 from peer.media.sound.microphone import Microphone
 from peer.media.sound.speaker import Speaker
-from peer.media.sound.types import open_sound
+from peer.media.sound.system import open_sound
 from shared.config.schema import Devices
 from shared.errors import MediaError
 from shared.media import Media

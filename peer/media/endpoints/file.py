@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING
 
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFifo, AudioFrame, AudioResampler, VideoFrame
+from av import AudioFrame, VideoFrame
 from av.audio import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video import VideoStream
 
+from peer.media.decoding import SoundBlocks, decode
 from peer.media.endpoints.recorder import opus_milliseconds
 from peer.media.pacing import Pace
-from peer.media.picture.size import fitting
+from peer.media.picture.size import Fitting
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, VP8Pictures, goes_as_it_is
 from peer.media.rtp.incoming import key_frame_asked
 from peer.media.rtp.sending import Sending
+from peer.media.sound.types import SAMPLE_RATE, SAMPLES
 from peer.media.tasks import end, in_thread
 from peer.transport.profile import Kind
 from shared.errors import MediaError
@@ -35,10 +37,6 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
-
-SAMPLE_RATE = 48_000
-SAMPLES = 960
-"Samples of an audio frame that is sent: 20 ms."
 
 AUDIO_TIME = Fraction(1, SAMPLE_RATE)
 VIDEO_TIME = Fraction(1, 90_000)
@@ -72,6 +70,10 @@ class MediaFile:
         self._path = path
         self._media = media
         self._box = width, height
+        self._fitting = Fitting(width, height)
+        self._pixel: Fraction | None = None
+        "The width of a pixel divided by its height."
+
         self._step = 1 / rate
         self._turns = turns
         self._as_they_are: set[Kind] = set()
@@ -84,10 +86,7 @@ class MediaFile:
         "When the next picture may stand; those before are left out."
         self._samples = 0
         "Where on the timeline the next audio frame stands, in samples."
-        self._form: tuple[str, str, int] | None = None
-        "Sample format, channels and rate that the resampler was made for."
-        self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
-        self._fifo = AudioFifo()
+        self._blocks = SoundBlocks()
         self._container: InputContainer | None = None
         self._streams: list[AudioStream | VideoStream] = []
         self._first = 0.0
@@ -135,6 +134,8 @@ class MediaFile:
         self._streams = _choose_streams(self._container, self._media)
         if not self._streams:
             raise MediaError(f"There is no {self._media.words} to play in {self._path}.", "Choose another file.")
+        videos = [stream for stream in self._streams if isinstance(stream, VideoStream)]
+        self._pixel = videos[0].sample_aspect_ratio if videos else None
         self._first = (self._container.start_time or 0) / av.time_base
         seconds = (self._container.duration or 0) / av.time_base
         rate = self._container.size * 8 / seconds if seconds else None
@@ -147,10 +148,10 @@ class MediaFile:
                 if _kind(packet.stream) in self._as_they_are:
                     yield from self._encoded(packet)
                     continue
-                for frame in _decode(packet):
+                for frame in decode(packet):
                     yield from self._sound(frame) if isinstance(frame, AudioFrame) else self._picture(frame)
             # The next turn begins where the longer of sound and pictures has ended.
-            end = max(self._picture_end, (self._samples + self._fifo.samples) / SAMPLE_RATE)
+            end = max(self._picture_end, (self._samples + self._blocks.waiting) / SAMPLE_RATE)
             if end <= self._turn:
                 return
             self._turn = end
@@ -182,24 +183,13 @@ class MediaFile:
         """Cut sound into frames of 20 ms without a seam, also from turn to turn."""
         if frame.time is not None:
             due = round((self._turn + frame.time - self._first) * SAMPLE_RATE)
-            if due - self._samples - self._fifo.samples > GAP * SAMPLE_RATE:
-                rest = self._fifo.read(0, partial=True) if self._fifo.samples else None
-                if rest is not None:
+            if due - self._samples - self._blocks.waiting > GAP * SAMPLE_RATE:
+                if (rest := self._blocks.rest()) is not None:
                     yield self._cut(_padded(rest))
                 self._samples = max(self._samples, due)
-        for resampled in self._resampled(frame):
-            # The fifo would compare timestamps of its own.
-            resampled.pts = None
-            self._fifo.write(resampled)
-        while (cut := self._fifo.read(SAMPLES)) is not None:
+        self._blocks.put(frame)
+        while (cut := self._blocks.take()) is not None:
             yield self._cut(cut)
-
-    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self._form:
-            # A resampler takes one form of sound only; some files change it on the way.
-            self._form, self._resampler = form, AudioResampler("s16", "stereo", SAMPLE_RATE)
-        return self._resampler.resample(frame)
 
     def _cut(self, frame: AudioFrame) -> AudioFrame:
         frame.pts, frame.time_base = self._samples, AUDIO_TIME
@@ -218,7 +208,7 @@ class MediaFile:
         if position < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, position)
-        fitted = fitting(frame, *self._box)
+        fitted = self._fitting.fit(frame, self._pixel)
         fitted.pts, fitted.time_base = round(position / VIDEO_TIME), VIDEO_TIME
         yield fitted
 
@@ -261,14 +251,6 @@ def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream
             if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
         ][:1]
     return chosen
-
-
-def _decode(packet: Packet[Stream]) -> list[AudioFrame | VideoFrame]:
-    """The frames of a packet; none of a damaged one."""
-    try:
-        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
-    except av.FFmpegError:
-        return []
 
 
 def _padded(frame: AudioFrame) -> AudioFrame:

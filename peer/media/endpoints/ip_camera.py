@@ -15,13 +15,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-from av import AudioFifo, AudioFrame, AudioResampler, VideoFrame
+from av import AudioFrame, VideoFrame
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Stream
 
+from peer.media.decoding import SoundBlocks, decode
 from peer.media.live import LiveTrack
-from peer.media.picture.size import fitting
+from peer.media.picture.size import Fitting
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
 from peer.media.tasks import in_thread
@@ -57,20 +57,39 @@ CLOCK = 90_000
 GAP_SECONDS = 0.2
 "How far sound may be from when it arrives before its place is taken from that."
 
+HTTP_FORMATS = "mpjpeg,mjpeg,jpeg_pipe,image2pipe"
+
 PROTOCOLS = {
     "rtsp": "rtsp,rtp,srtp,udp,tcp,tls",
     "rtsps": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
-    "http": "http,https,tcp,tls",
-    "https": "http,https,tcp,tls",
+    "http": "http,tcp",
+    "https": "https,http,tcp,tls",
 }
-"What an address of each scheme may lead to, by redirection or a playlist: never a file of this machine."
+"What FFmpeg may open for an address of each scheme: never a file of this machine."
+
+FORMATS = {"rtsp": "rtsp,sdp,rtp", "rtsps": "rtsp,sdp,rtp", "http": HTTP_FORMATS, "https": HTTP_FORMATS}
+"What an address of each scheme may hold: no playlists, which lead elsewhere, and none of FFmpeg's other containers."
+
+CODECS = (
+    *("h264", "hevc", "mpeg4", "mjpeg"),
+    *("pcm_alaw", "pcm_mulaw", "pcm_s16be", "pcm_s16le", "aac", "g722", "g726", "g726le", "opus", "libopus"),
+)
+"What cameras send, RTP's payload formats for them among it; nothing else of FFmpeg's decoders is reached."
+
+MAX_PIXELS = 4096 * 4096
+"Of a picture; a decoder refuses larger ones before it makes room for them."
 
 
 def open_camera(address: str) -> InputContainer:
     """Connect to a camera. Raises MediaError with a sentence that doesn't hold the address."""
     scheme = address.partition(":")[0].lower()
     options = {
-        "protocol_whitelist": PROTOCOLS.get(scheme, ""),
+        "protocol_whitelist": PROTOCOLS.get(scheme, "none"),
+        "format_whitelist": FORMATS.get(scheme, "none"),
+        "codec_whitelist": ",".join(CODECS),
+        "max_pixels": str(MAX_PIXELS),
+        # A camera has no business to lead anywhere else, this machine's own services least of all.
+        "max_redirects": "0",
         "fpsprobesize": "0",  # else it watches for seconds to find the frame rate, which nobody needs here
         # Over UDP a camera's packets would come to a port of their own.
         **({"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {"reconnect": "0"}),
@@ -89,6 +108,10 @@ def open_camera(address: str) -> InputContainer:
             f"The IP camera can't be reached{f': {why}' if why else ''}.",
             "Check `address` under [camera], and that the camera is on.",
         ) from None
+
+
+def _known(stream: Stream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.name in CODECS
 
 
 def _why(error: Exception) -> str:
@@ -121,7 +144,10 @@ class CameraReader:
         self._loop = asyncio.get_running_loop()
         self._connect = connect
         self._media = media
-        self._box, self._step = limits[:2], 1 / limits[2]
+        self._fitting, self._step = Fitting(*limits[:2]), 1 / limits[2]
+        self._pixel: Fraction | None = None
+        "The width of a pixel divided by its height."
+
         self._put = put
         self._stopping = threading.Event()
         self._begin = time.monotonic()
@@ -165,10 +191,11 @@ class CameraReader:
         streams = [
             stream
             for stream in (*container.streams.video[:1], *container.streams.audio[:1])
-            if MEDIA["video" if stream.type == "video" else "audio"] in self._media and stream.codec_context is not None
+            if MEDIA["video" if stream.type == "video" else "audio"] in self._media and _known(stream)
         ]
         if not streams:
             raise MediaError(f"The IP camera has no {self._media.words}.")
+        self._pixel = next((video.sample_aspect_ratio for video in container.streams.video[:1]), None)
         kinds: set[Kind] = {"video" if stream.type == "video" else "audio" for stream in streams}
         self._tell(self._connected, kinds)
         if self._away:
@@ -178,7 +205,7 @@ class CameraReader:
             for packet in container.demux(*streams):
                 if self._stopping.is_set():
                     return
-                for frame in _decode(packet):
+                for frame in decode(packet):
                     self._frame(frame)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"The IP camera has gone{f': {why}' if (why := _why(error)) else ''}.") from None
@@ -193,7 +220,7 @@ class CameraReader:
         if now < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, now)
-        fitted = fitting(frame, *self._box)
+        fitted = self._fitting.fit(frame, self._pixel)
         self._size = fitted.width, fitted.height
         self._show(fitted, now)
 
@@ -242,23 +269,16 @@ class Sound:
     """A camera's sound, whatever its form, cut into blocks of 20 ms."""
 
     def __init__(self) -> None:
-        self._form: tuple[str, str, int] | None = None
-        self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
-        self._fifo = AudioFifo()
+        self._blocks = SoundBlocks()
         self._position = 0
 
     def blocks(self, frame: AudioFrame, now: float) -> Iterator[AudioFrame]:
         """The blocks that are complete with a frame that arrives `now`, in seconds from the start."""
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self._form:
-            self._form, self._resampler = form, AudioResampler("s16", "stereo", SAMPLE_RATE)
-        for resampled in self._resampler.resample(frame):
-            resampled.pts = None
-            self._fifo.write(resampled)
-        due = round(now * SAMPLE_RATE) - self._fifo.samples
+        self._blocks.put(frame)
+        due = round(now * SAMPLE_RATE) - self._blocks.waiting
         if abs(due - self._position) > GAP_SECONDS * SAMPLE_RATE:
             self._position = max(due, self._position)
-        while (block := self._fifo.read(SAMPLES)) is not None:
+        while (block := self._blocks.take()) is not None:
             block.pts, block.time_base = self._position, Fraction(1, SAMPLE_RATE)
             self._position += SAMPLES
             yield block
@@ -270,14 +290,6 @@ def black(width: int, height: int) -> VideoFrame:
     for plane, value in zip(picture.planes, (16, 128, 128), strict=True):
         plane.update(bytes([value]) * plane.buffer_size)
     return picture
-
-
-def _decode(packet: Packet[Stream]) -> list[AudioFrame | VideoFrame]:
-    """The frames of a packet; none of a damaged one."""
-    try:
-        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
-    except av.FFmpegError:
-        return []
 
 
 class IpCamera:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from peer.media.rtp.sending import Sending
+from peer.media.sound.system import open_sound
 from peer.media.sound.tones import Tone, ToneFirst, tone
-from peer.media.sound.types import open_sound
 from peer.media.tasks import end
 from shared.config.schema import Devices
 from shared.errors import LegFailed, MediaError

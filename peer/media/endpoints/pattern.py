@@ -16,6 +16,7 @@ from av import AudioFrame, VideoFrame
 from peer.media.pacing import Pace
 from peer.media.picture import digits
 from peer.media.rtp.sending import Sending
+from peer.media.sound.types import SAMPLE_RATE, SAMPLES
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ BARS = (
 BLACK, WHITE = 16, 235
 
 TONE_HZ = 440
-SAMPLE_RATE = 48_000
-SAMPLES = 960
-"Samples of an audio frame: 20 ms."
-
 AMPLITUDE = 5_000
 "Peak of the tone, of 32,767: clearly heard, no strain (-16 dBFS)."
 

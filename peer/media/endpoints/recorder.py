@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from peer.media.recording_limits import MEGABYTE, Rate, RecordingLimits
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.rtp.timeline import Timeline
 from peer.media.rtp.webm import AUDIO_TRACK, VIDEO_TRACK, MatroskaWriter
 from peer.media.tasks import end, in_thread
+from peer.media.trouble import MediaTrouble
 from peer.transport.profile import CLOCK_RATES, Kind
 from shared.errors import MediaError
 from shared.media import Media
@@ -44,16 +46,30 @@ class Recorder:
 
     name = "recorder"
 
-    def __init__(self, folder: Path, label: str = "", recorded: Callable[[Path], None] = lambda path: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        label: str = "",
+        recorded: Callable[[Path], None] = lambda path: None,
+        *,
+        limits: RecordingLimits | None = None,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+    ) -> None:
         """`folder` is where the file is made; `label`, usually who calls, becomes part of its name.
 
-        `recorded` is called with the file once it is finished, if anything is in it.
+        `recorded` is called with the file once it is finished, if anything is in it; `tell` when it ends before the
+        call does.
         """
+        self.ended = asyncio.Event()
+        "Set when it has reached a limit or the disk takes no more. The call is none the worse."
+
         self.path: Path | None = None
         "The file of this call, once it is open."
         self._folder = folder
         self._label = label
         self._recorded = recorded
+        self._limits = limits or RecordingLimits()
+        self._tell = tell
         self._recording: Recording | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -63,26 +79,63 @@ class Recorder:
         if self._recording is not None and self._recording.empty and self._recording.media != media:
             # Begun for what was asked, before it was known what was agreed.
             await self.detach()
+        if self.ended.is_set():
+            return
         if self._recording is None:
             await in_thread(lambda: self._create(media))
         recording = self._recording
         assert recording is not None
-        self._task = tasks.create_task(_record(Incoming(leg, media & recording.media), recording))
+        self._task = tasks.create_task(self._record(Incoming(leg, media & recording.media), recording))
 
     async def detach(self) -> None:
         """Finish the file. It is removed if nothing has arrived."""
         await self._stop()
+        await self._finish()
+
+    async def _finish(self) -> None:
         recording, self._recording = self._recording, None
         if recording is None or self.path is None:
             return
+        path = self.path
         try:
-            await in_thread(recording.close)
+            await in_thread(lambda: recording.close(path))
             if recording.empty:
-                self.path.unlink()
+                path.unlink()
         except OSError as error:
             logger.warning("the recording could not be finished: %s", error.strerror)
-        if not recording.empty:
-            self._recorded(self.path)
+        finally:
+            if not recording.empty:
+                self._recorded(path)
+
+    async def _record(self, incoming: Incoming, recording: Recording) -> None:
+        incoming.open()
+        try:
+            while True:
+                frames = await incoming.next(FLUSH_SECONDS)
+                for frame in frames or ():
+                    if not recording.add(frame):
+                        incoming.want_key_frame()
+                if recording.due or (recording.pending and frames is None):
+                    await in_thread(lambda: self._write(recording))
+        except (OSError, MediaError) as error:
+            why = error.sentence if isinstance(error, MediaError) else f"{self._folder}: {error.strerror}."
+            hint = error.hint if isinstance(error, MediaError) else "Check the disk."
+            logger.warning("the recording has ended: %s", why)
+            self.ended.set()
+            await self._finish()
+            self._tell(MediaTrouble(f"The recording has ended before the call. {why}", hint))
+        finally:
+            incoming.close()
+
+    def _write(self, recording: Recording) -> None:
+        """Write what has come. Raises OSError, and MediaError when there is no more room for it."""
+        recording.flush()
+        if recording.size >= self._limits.one:
+            raise MediaError(
+                f"It has {recording.size // MEGABYTE} MB, which is as much as it may.",
+                "Raise `recording_mb` under [media] for longer ones.",
+            )
+        self._limits.check_disk(self._folder)
 
     async def _stop(self) -> None:
         task, self._task = self._task, None
@@ -97,6 +150,7 @@ class Recorder:
         stem = "_".join(filter(None, (f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}", label)))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._limits.check_folder(self._folder)
             for number in range(1, MAX_NAMES):
                 path = self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"
                 try:
@@ -108,21 +162,6 @@ class Recorder:
         except OSError as error:
             raise MediaError(f"No recording can be made in {self._folder}: {error.strerror}.") from error
         raise MediaError(f"There are too many recordings in {self._folder}.", "Move some of them elsewhere.")
-
-
-async def _record(incoming: Incoming, recording: Recording) -> None:
-    incoming.open()
-    try:
-        while True:
-            frames = await incoming.next(FLUSH_SECONDS)
-            for frame in frames or ():
-                recording.add(frame)
-            if recording.due or (recording.pending and frames is None):
-                await in_thread(recording.flush)
-    except OSError as error:
-        logger.warning("recording has stopped: %s", error.strerror)
-    finally:
-        incoming.close()
 
 
 class Recording:
@@ -141,6 +180,13 @@ class Recording:
         except OSError:
             file.close()
             raise
+        self._rate = Rate()
+        self._failed = False
+        "Whether something couldn't be written."
+
+        self._broken = False
+        "Whether a picture was left out, so that those after it are too, up to the next whole one."
+
         self._timelines: dict[Kind, Timeline] = {}
         self._start = 0.0
         self._picture: int | None = None
@@ -156,8 +202,27 @@ class Recording:
         """Whether anything has come that is not written."""
         return self._writer.pending
 
-    def add(self, frame: EncodedFrame) -> None:
-        """Take a frame; the first one is the start of the file."""
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._writer.position
+
+    def add(self, frame: EncodedFrame) -> bool:
+        """Take a frame; the first one is the start of the file. False: a whole picture is needed to go on.
+
+        What comes faster than a recording may grow is left out.
+        """
+        if frame.kind == "video" and frame.key:
+            self._broken = False
+        if self._broken and frame.kind == "video":
+            return True
+        if not self._rate.take(len(frame.data), frame.arrived):
+            self._broken = self._broken or frame.kind == "video"
+            return frame.kind == "audio"
+        self._add(frame)
+        return True
+
+    def _add(self, frame: EncodedFrame) -> None:
         if self.empty:
             self.empty, self._start = False, frame.arrived
         timeline = self._timelines.setdefault(frame.kind, Timeline(frame.kind, self._start))
@@ -174,12 +239,23 @@ class Recording:
 
     def flush(self) -> None:
         """Write what has come. Raises OSError."""
-        self._writer.flush()
+        try:
+            self._writer.flush()
+        except OSError:
+            self._failed = True
+            raise
 
-    def close(self) -> None:
-        """Write the rest and close the file. Raises OSError."""
-        with self._file:
-            self._writer.close()
+    def close(self, path: Path) -> None:
+        """Write the rest and close the file at `path`. Raises OSError; what was written before can be played then."""
+        try:
+            with self._file:
+                if not self._failed:
+                    self._writer.close()
+        except OSError:
+            self._failed = True
+        if self._failed:
+            # A part of a cluster at the end would be taken for damage.
+            os.truncate(path, self._writer.position)
 
 
 def opus_milliseconds(packet: bytes) -> int:

@@ -61,7 +61,9 @@ def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits
         plain = len(head) == OPUS_HEAD_BYTES and head[16:19] == b"\0\0\0" and head[9] in (1, 2)
         return stream.codec_context.name in ("opus", "libopus") and plain
     context = stream.codec_context
-    fits = 0 < context.width <= size[0] and 0 < context.height <= size[1]
+    # A player would draw the pictures wider or narrower; a browser in a call doesn't.
+    square = stream.sample_aspect_ratio in (None, 0, 1)
+    fits = square and 0 < context.width <= size[0] and 0 < context.height <= size[1]
     return context.name in ("vp8", "libvpx") and fits and 0 < (bits_per_second or 0) <= MAX_BITS_PER_SECOND
 
 

@@ -99,7 +99,8 @@ class MatroskaWriter:
         self._size_at = start.index(_picture_size(640, 480), self._duration_at) if video else 0
         self._file.write(start)
         self._file.flush()
-        self._position = len(start)
+        self.position = len(start)
+        "Bytes of the file that are whole: the header and the clusters so far."
 
     @property
     def duration(self) -> int:
@@ -148,7 +149,7 @@ class MatroskaWriter:
         cluster.blocks.sort(key=lambda block: block[0])
         start = cluster.blocks[0][0]
         if cluster.cue or (not self._video and start >= (self._cues[-1][0] + CUE_MS if self._cues else 0)):
-            self._cues.append((start, self._position - self._segment))
+            self._cues.append((start, self.position - self._segment))
         data = _element(
             CLUSTER,
             _number(0xE7, start),
@@ -158,7 +159,8 @@ class MatroskaWriter:
             ),
         )
         self._file.write(data)
-        self._position += len(data)
+        self._file.flush()
+        self.position += len(data)
         self._patch(self._duration_at, struct.pack(">d", float(self._end)))
         self._file.flush()
 
@@ -173,18 +175,18 @@ class MatroskaWriter:
                 for time, position in self._cues
             )
             cues = _element(CUES, *points)
-            seek += _seek(CUES, self._position - self._segment)
+            seek += _seek(CUES, self.position - self._segment)
             self._file.write(cues)
-            self._position += len(cues)
+            self.position += len(cues)
         table = _element(SEEK_HEAD, seek)
         self._patch(self._segment, table + _void(SEEK_SPACE - len(table)))
-        self._patch(self._segment - 8, struct.pack(">Q", 1 << 56 | self._position - self._segment))
+        self._patch(self._segment - 8, struct.pack(">Q", 1 << 56 | self.position - self._segment))
         self._file.flush()
 
     def _patch(self, position: int, data: bytes) -> None:
         self._file.seek(position)
         self._file.write(data)
-        self._file.seek(self._position)
+        self._file.seek(self.position)
 
 
 def _audio_track() -> bytes:

@@ -1,15 +1,13 @@
-"""The machine's own microphone and speaker, whichever sound system it has."""
+"""The blocks of sound in which a microphone is read and a speaker is written, and what every sound system offers."""
 
 from __future__ import annotations
 
 import array
-import shutil
 from fractions import Fraction
 from typing import Protocol
 
 from av import AudioFrame
 
-from shared.config.schema import Devices
 from shared.errors import MediaError
 
 SAMPLE_RATE = 48_000
@@ -77,24 +75,3 @@ class SoundSystem(Protocol):
 
     async def speak(self, device: str) -> SoundSink:
         """Open a speaker by its name; empty is the system's default. Raises MediaError."""
-
-
-async def open_sound(settings: Devices) -> SoundSystem:
-    """The configured sound system, or the one that is there. Raises MediaError when none is."""
-    if settings.sound in ("auto", "pulse"):
-        from peer.media.sound.pulse import PROGRAMS, Pulse
-
-        if all(map(shutil.which, PROGRAMS)) and await Pulse.answers():
-            return Pulse()
-    if settings.sound in ("auto", "portaudio"):
-        try:
-            from peer.media.sound.portaudio import PortAudio
-
-            return PortAudio()
-        except (ImportError, OSError):  # the package, or the library that it loads
-            pass
-    raise MediaError(
-        "There is no sound system to talk through.",
-        "For PulseAudio and PipeWire install pulseaudio-utils, else libportaudio2 and `pip install "
-        "copybara-relay[sound]`; then run this program as the user whose desktop it is.",
-    )

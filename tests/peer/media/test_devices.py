@@ -22,7 +22,8 @@ from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.sound.microphone import Microphone
 from peer.media.sound.pulse import Pulse
 from peer.media.sound.speaker import CONCEALED_BLOCKS, Sound, Speaker
-from peer.media.sound.types import SoundGone, open_sound
+from peer.media.sound.system import open_sound
+from peer.media.sound.types import SoundGone
 from shared.config.schema import Devices
 from shared.errors import MediaError
 from shared.media import Media

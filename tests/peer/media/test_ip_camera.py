@@ -289,3 +289,51 @@ def first_picture(address: str) -> None:
             next(container.decode(video=0))
         except (av.FFmpegError, StopIteration, IndexError):
             raise MediaError from None
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/vnd.apple.mpegurl", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/one.ts\n#EXT-X-ENDLIST\n"),
+        ("application/dash+xml", b"<MPD><Period/></MPD>"),
+        ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ("text/plain", b"ffconcat version 1.0\nfile '/etc/passwd'\n"),
+        ("audio/x-wav", b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data"),
+    ],
+)
+async def test_what_is_no_camera_is_not_opened(kind: str, content: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n"
+        writer.write(head.encode() + content)
+        await writer.drain()
+
+    async with served(serve) as address:
+        with pytest.raises(MediaError, match="The IP camera can't be reached"):
+            await asyncio.to_thread(open_camera, f"http://{address}/video")
+
+
+async def test_a_camera_leads_nowhere_else() -> None:
+    asked: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with served(elsewhere) as private:
+
+        async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"HTTP/1.1 302 Found\r\nLocation: http://{private}/secret\r\n\r\n".encode())
+            await writer.drain()
+
+        async with served(redirect) as address:
+            with pytest.raises(MediaError, match="The IP camera can't be reached"):
+                await asyncio.to_thread(open_camera, f"http://{address}/video")
+    assert asked == []
+
+
+async def test_a_camera_of_another_scheme_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"secret")
+    for address in (f"file:{tmp_path}/film.mp4", str(tmp_path / "film.mp4"), "concat:/etc/passwd", "tcp://127.0.0.1:9"):
+        with pytest.raises(MediaError, match="The IP camera can't be reached"):
+            await asyncio.to_thread(open_camera, address)

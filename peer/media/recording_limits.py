@@ -1,0 +1,77 @@
+"""How much a recording may take: of the disk, in all, and a second. The other side chooses how much it sends."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.config.schema import MediaSettings
+from shared.errors import MediaError
+
+MEGABYTE = 1_000_000
+
+BYTES_PER_SECOND = 1_000_000
+"What is recorded of a call on average: over five times as much as this program sends."
+
+BURST = 8 * MEGABYTE
+"What may come at once beyond that."
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLimits:
+    """In bytes."""
+
+    one: int = 2_000 * MEGABYTE
+    "Of one recording."
+
+    folder: int = 10_000 * MEGABYTE
+    "Of everything in the folder, when a recording begins."
+
+    free: int = 500 * MEGABYTE
+    "What recordings leave free on the disk."
+
+    @classmethod
+    def of(cls, settings: MediaSettings) -> RecordingLimits:
+        """As configured, where it is in megabytes."""
+        return cls(
+            settings.recording_mb * MEGABYTE, settings.recordings_mb * MEGABYTE, settings.recordings_leave_mb * MEGABYTE
+        )
+
+    def check_folder(self, folder: Path) -> None:
+        """Whether another recording may begin there. Raises MediaError if not, and OSError."""
+        self.check_disk(folder)
+        with os.scandir(folder) as entries:
+            kept = sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
+        if kept >= self.folder:
+            raise MediaError(
+                f"The recordings in {folder} take {kept // MEGABYTE} MB, which is as much as they may.",
+                "Delete some or move them elsewhere, or raise `recordings_mb` under [media].",
+            )
+
+    def check_disk(self, folder: Path) -> None:
+        """Whether there is room for more. Raises MediaError if not, and OSError."""
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < self.free:
+            raise MediaError(
+                f"The disk is nearly full, so {folder} takes no more recordings.",
+                "Make room, or lower `recordings_leave_mb` under [media].",
+            )
+
+
+class Rate:
+    """Lets through BYTES_PER_SECOND on average."""
+
+    def __init__(self) -> None:
+        self._left = float(BURST)
+        self._at: float | None = None
+
+    def take(self, count: int, now: float) -> bool:
+        """Whether so many bytes may pass `now`, in seconds."""
+        if self._at is not None:
+            self._left = min(BURST, self._left + max(0.0, now - self._at) * BYTES_PER_SECOND)
+        self._at = now
+        if count > self._left:
+            return False
+        self._left -= count
+        return True

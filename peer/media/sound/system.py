@@ -1,0 +1,28 @@
+"""The machine's own microphone and speaker, whichever sound system it has."""
+
+from __future__ import annotations
+
+import shutil
+
+from peer.media.sound.pulse import PROGRAMS, Pulse
+from peer.media.sound.types import SoundSystem
+from shared.config.schema import Devices
+from shared.errors import MediaError
+
+
+async def open_sound(settings: Devices) -> SoundSystem:
+    """The configured sound system, or the one that is there. Raises MediaError when none is."""
+    if settings.sound in ("auto", "pulse") and all(map(shutil.which, PROGRAMS)) and await Pulse.answers():
+        return Pulse()
+    if settings.sound in ("auto", "portaudio"):
+        try:
+            from peer.media.sound.portaudio import PortAudio
+
+            return PortAudio()
+        except (ImportError, OSError):  # the package, or the library that it loads
+            pass
+    raise MediaError(
+        "There is no sound system to talk through.",
+        "For PulseAudio and PipeWire install pulseaudio-utils, else libportaudio2 and `pip install "
+        "copybara-relay[sound]`; then run this program as the user whose desktop it is.",
+    )

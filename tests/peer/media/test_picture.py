@@ -1,0 +1,124 @@
+"""Pictures are sent the right way up and in the right shape, however a file or a camera holds them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from av import VideoFrame
+
+from peer.media.endpoints.file import MediaFile
+from peer.media.picture.size import Fitting
+from shared.media import Media
+
+SIZE = 64, 32
+
+LUMA = ((40, 80), (140, 220))
+"Of the four quarters of the picture as it is shown when nothing turns it: above left and right, below left and right."
+
+
+def quarters() -> VideoFrame:
+    """A picture whose four quarters differ."""
+    picture = VideoFrame(*SIZE, "yuv420p")
+    luma, *chroma = picture.planes
+    half = SIZE[0] // 2
+    rows = [bytes([left]) * half + bytes([right]) * half for left, right in LUMA for _ in range(SIZE[1] // 2)]
+    luma.update(b"".join(row.ljust(luma.line_size, b"\0") for row in rows))
+    for plane in chroma:
+        plane.update(bytes([128]) * plane.buffer_size)
+    return picture
+
+
+def seen(picture: VideoFrame) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Which quarter is where, each named by its number in LUMA."""
+    luma = picture.planes[0]
+    data = bytes(luma)
+
+    def at(x: float, y: float) -> int:
+        value = data[int(picture.height * y) * luma.line_size + int(picture.width * x)]
+        levels = [level for row in LUMA for level in row]
+        return min(range(4), key=lambda number: abs(levels[number] - value))
+
+    return (at(0.25, 0.25), at(0.75, 0.25)), (at(0.25, 0.75), at(0.75, 0.75))
+
+
+def film(
+    path: Path, *, degrees: int = 0, hflip: bool = False, vflip: bool = False, pixel: Fraction = Fraction(1)
+) -> Path:
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        stream.codec_context.sample_aspect_ratio = pixel
+        stream.sample_aspect_ratio = pixel
+        if degrees or hflip or vflip:
+            stream.set_display_rotation(degrees, hflip=hflip, vflip=vflip)
+        for number in range(5):
+            picture = quarters()
+            picture.pts, picture.time_base = number, Fraction(1, 15)
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    return path
+
+
+def shown(path: Path, width: int = 640, height: int = 480) -> VideoFrame:
+    file = MediaFile(path, Media.VIDEO, width, height, 15)
+    try:
+        picture = file.read()
+    finally:
+        file.close()
+    assert isinstance(picture, VideoFrame)
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("degrees", "flips", "size", "quarters_seen"),
+    [
+        (0, "", (64, 32), ((0, 1), (2, 3))),
+        (180, "", (64, 32), ((3, 2), (1, 0))),
+        # Counter-clockwise, as FFmpeg counts.
+        (90, "", (32, 64), ((1, 3), (0, 2))),
+        (-90, "", (32, 64), ((2, 0), (3, 1))),
+        (270, "", (32, 64), ((2, 0), (3, 1))),
+        (0, "h", (64, 32), ((1, 0), (3, 2))),
+        (0, "v", (64, 32), ((2, 3), (0, 1))),
+        (90, "h", (32, 64), ((3, 1), (2, 0))),
+        (90, "v", (32, 64), ((0, 2), (1, 3))),
+        # Not by quarters: as it was filmed.
+        (30, "", (64, 32), ((0, 1), (2, 3))),
+    ],
+)
+def test_a_film_is_shown_the_way_up_that_it_says(
+    tmp_path: Path, degrees: int, flips: str, size: tuple[int, int], quarters_seen: tuple[tuple[int, int], ...]
+) -> None:
+    picture = shown(film(tmp_path / "film.mp4", degrees=degrees, hflip="h" in flips, vflip="v" in flips))
+    assert (picture.width, picture.height) == size
+    assert seen(picture) == quarters_seen
+
+
+@pytest.mark.parametrize(
+    ("pixel", "size"),
+    [
+        (Fraction(1), (64, 32)),
+        (Fraction(2), (128, 32)),
+        (Fraction(1, 2), (32, 32)),
+        (Fraction(16, 11), (94, 32)),
+        (Fraction(100), (64, 32)),
+    ],
+)
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, pixel: Fraction, size: tuple[int, int]) -> None:
+    picture = shown(film(tmp_path / "film.mp4", pixel=pixel))
+    assert (picture.width, picture.height) == size
+    assert seen(picture) == ((0, 1), (2, 3))
+
+
+def test_a_portrait_film_with_wide_pixels_fits_the_call(tmp_path: Path) -> None:
+    picture = shown(film(tmp_path / "film.mp4", degrees=90, pixel=Fraction(2)), 64, 64)
+    # 32 high and 128 wide lying; 32 wide and 128 high standing; half of that fits.
+    assert (picture.width, picture.height) == (16, 64)
+
+
+@pytest.mark.parametrize(("size", "fitted"), [((33, 21), (32, 20)), ((641, 361), (640, 360)), ((1, 1), (2, 2))])
+def test_odd_sizes_become_even(size: tuple[int, int], fitted: tuple[int, int]) -> None:
+    picture = Fitting(640, 480).fit(VideoFrame(*size, "rgb24"))
+    assert (picture.width, picture.height) == fitted
