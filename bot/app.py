@@ -26,7 +26,8 @@ from bot.messengers.all import Chats
 from bot.messengers.base import Messenger
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
-from bot.page.presenter import PageRequests, Presenter
+from bot.page.presenter import Presenter
+from bot.page.requests import PageRequests
 from bot.page.service import open_handset
 from bot.settings import open_overlay, own_card, settings
 from peer.calls.lines import Lines
@@ -135,7 +136,7 @@ async def _run(home: Home, config: Config, store: Store, thread: StoreThread, ch
             switchboard=switchboard,
             store=store,
             reader=reader,
-            lifetime=config.calls.lifetime,
+            settings=config.calls,
         )
         handset = open_handset(pages, presenter, requests, port=config.handset.port, key=home.load_handset_key())
     notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]

@@ -1,26 +1,22 @@
-"""The handset page's side of the program: what calls tell goes to the page, what the page wants is done.
-
-The presenter stands beside the assistant and tells the page what the assistant tells the chat.
-"""
+"""What calls tell goes to the page. The presenter stands beside the assistant, which tells the chat the same."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from bot.assistant import contacts as book
-from bot.assistant.assistant import Assistant
-from bot.messengers.base import EVERYWHERE
-from bot.page.foreign import explained
+from bot.page import view
+from bot.page.chime import Chime
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from peer.calls.line import Line
 from peer.calls.lines import Lines
-from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
 from peer.calls.news import (
     AnsweredAlone,
     Changed,
@@ -34,52 +30,28 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.switchboard import Switchboard
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
-    Act,
-    AddContact,
-    Answer,
-    Audible,
-    Block,
-    Decline,
-    Done,
-    Explain,
-    Explained,
-    FromPage,
-    HangUp,
     Hello,
     LogEntry,
-    MediaAnswer,
-    Place,
-    RemoveContact,
-    RenameContact,
-    SaveContact,
-    Sends,
-    SetMedia,
-    SetTrust,
     ShowLink,
-    WantOffer,
-    Write,
 )
 from peer.handset.quality import quality
 from peer.handset.shown_link import shown_link, shown_text
-from peer.media import DEVICES, HANDSET
+from peer.media import DEVICES
 from peer.media.trouble import MediaTrouble
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
-from shared.call.reasons import Reason
 from shared.call.table import State
-from shared.contacts import Contact, Trust
-from shared.errors import BadDescription, CallOver, CallRefused, LocalProtocolError
+from shared.errors import StoreError
 from shared.links.card import Card
-from shared.links.kinds import BadLink, Found, Response, find
-from shared.media import Media
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
 from shared.store import Store
+
+logger = logging.getLogger(__name__)
 
 LOGGED = 50
 "Calls of the log that the page is told."
@@ -120,12 +92,11 @@ class Presenter:
         self._links: dict[int, ShowLink] = {}
         self._rings_there: set[int] = set()
         self._contacts: list[page_protocol.Contact] = []
-        self._audible: Page | None = None
-        "The page that has said last that it can be heard."
+        self._revision: tuple[int, int] | None = None
+        "Of the store, when its contacts were shown."
 
-        self._unheard: set[int] = set()
-        "Calls whose automatic answer nobody here has heard of yet."
-
+        self._failing = False
+        self._chime = Chime(pages, self._sound_chime)
         pages.listen(self._page_changed)
 
     def endpoint(self, number: int) -> HandsetEndpoint:
@@ -143,30 +114,26 @@ class Presenter:
 
     def can_be_heard(self, page: Page, on: bool) -> None:
         """A page says whether its owner hears what it plays."""
-        if on:
-            self._audible = page
-            for number in tuple(self._unheard):
-                self.chime(number)
-        elif self._audible is page:
-            self._audible = None
+        self._chime.can_be_heard(page, on)
 
     def chime(self, number: int) -> bool:
         """Give the notice of an automatic answer at the page. Returns False when no page can be heard."""
-        if self._audible is None or self._audible is not self._pages.current:
-            return False
-        self._unheard.discard(number)
-        for line in self._lines:
-            if line.number == number:
-                self._answered_alone(line, chime=True)
-        return True
+        return self._chime.give(number)
 
     def unheard(self, number: int) -> None:
         """Give the notice at a page as soon as one can be heard."""
-        if not self.chime(number):
-            self._unheard.add(number)
+        self._chime.give_once_heard(number)
+
+    def _sound_chime(self, number: int) -> None:
+        for line in self._lines:
+            if line.number == number:
+                self._answered_alone(line, chime=True)
 
     async def run(self) -> None:
-        """Once a second tell the page how good the calls are, and whether anything else has changed."""
+        """Once a second tell the page how good the calls are, and whether anything else has changed.
+
+        What can't be read is said once, and tried again the next second; it stops nothing else.
+        """
         before: dict[int, dict[str, Any]] = {}
         loop = asyncio.get_running_loop()
         last = loop.time()
@@ -178,10 +145,24 @@ class Presenter:
             for number, report in reports.items():
                 self._pages.send(quality(number, report, before.get(number), now - last))
             before, last = reports, now
-            if self._pages.current is not None:
+            if overlay != (overlay := self._overlay_state()):
+                self._pages.send(page_protocol.OverlayState(overlay=overlay))
+            self._look_at_contacts()
+
+    def _look_at_contacts(self) -> None:
+        """Show the contacts again if the store has changed: the command line writes there too."""
+        if self._pages.current is None:
+            return
+        try:
+            if self._revision != (revision := self._store.revision()):
                 self._refresh_contacts()
-                if overlay != (overlay := self._overlay_state()):
-                    self._pages.send(page_protocol.OverlayState(overlay=overlay))
+                self._revision = revision
+            self._failing = False
+        except StoreError as error:
+            if not self._failing:
+                logger.warning("the page: %s", error.sentence)
+                self._pages.send(page_protocol.Problem(sentence=error.sentence, hint=error.hint))
+            self._failing = True
 
     # What a page is told.
 
@@ -234,7 +215,7 @@ class Presenter:
             case Text():
                 self.wrote(line, news.text, ours=False)
             case MediaState():
-                if (remote := _sends(line.remote_media)) is not None:
+                if (remote := view.sends(line.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case Changed():
                 self._changed(line)
@@ -252,8 +233,8 @@ class Presenter:
         if line.call.ended:
             for kept in (self._endpoints, self._texts, self._links):
                 kept.pop(line.number, None)
-            for numbers in (self._unheard, self._rings_there):
-                numbers.discard(line.number)
+            self._rings_there.discard(line.number)
+            self._chime.forget(line.number)
             self._pages.send(page_protocol.Log(log=self._log()))
 
     def _page_changed(self) -> None:
@@ -279,7 +260,7 @@ class Presenter:
         elif chime:
             sentence = handset_texts.goes_on(line).text
         if sentence:
-            by: Any = "them" if line.remote_automatic and not line.automatic else "us"
+            by: Literal["us", "them"] = "them" if line.remote_automatic and not line.automatic else "us"
             self._pages.send(page_protocol.AnsweredAlone(call=line.number, by=by, sentence=sentence, chime=chime))
 
     def _hears_theirs(self, line: Line) -> bool:
@@ -295,49 +276,16 @@ class Presenter:
         self._pages.send(kept[-1])
 
     def _call(self, line: Line) -> page_protocol.Call:
-        contact = self._store.contact_of(line.peer)
-        report = line.report()
-        trusted = contact is not None and contact.trust is Trust.AUTO
-        return page_protocol.Call(
-            id=line.number,
-            state=line.call.state.value,
-            sentence=handset_texts.call_sentence(line).text,
-            name=line.name,
-            contact=contact.name if contact else None,
-            node=str(line.peer),
-            role=line.call.role.value,
-            media=_kinds(line.media),
-            trust="trusted" if trusted else "contact" if contact else "stranger",
-            trust_words=handset_texts.trust_words(line, contact),
-            automatic=line.automatic,
+        return view.call(
+            line,
+            self._store.contact_of(line.peer),
+            overlay=self._overlay,
+            at_page=line.number in self._endpoints,
             rings_there=line.number in self._rings_there,
-            remote_automatic=line.remote_automatic,
-            handset=line.number in self._endpoints,
-            endpoint=line.endpoint or "",
-            phrase=line.phrase or None,
-            paired=line.call.paired,
-            connected_at=line.connected_at,
-            expires=line.expires,
-            path=handset_texts.path(
-                handset_texts.overlay_name(self._overlay), report.get("local"), report.get("remote")
-            ),
-            remote=_sends(line.remote_media),
-            report=report,
         )
 
     def _book(self) -> list[page_protocol.Contact]:
-        return [self._entry(contact) for contact in self._store.contacts()]
-
-    def _entry(self, contact: Contact) -> page_protocol.Contact:
-        return page_protocol.Contact(
-            name=contact.name,
-            node=str(contact.node),
-            trust=contact.trust.value,
-            media=_kinds(contact.media),
-            trust_words=handset_texts.trust_in_words(contact),
-            paired=book.is_paired(self._store, contact),
-            endpoint=contact.endpoint,
-        )
+        return [view.entry(contact, book.is_paired(self._store, contact)) for contact in self._store.contacts()]
 
     def _refresh_contacts(self) -> None:
         if self._contacts != (contacts := self._book()):
@@ -352,24 +300,7 @@ class Presenter:
         self._pages.send(page_protocol.Log(log=self._log()))
 
     def _log(self) -> list[LogEntry]:
-        entries = []
-        for record in self._store.call_log(LOGGED):
-            contact = self._store.contact_of(record.peer)
-            entries.append(
-                LogEntry(
-                    name=record.name or f"node {record.peer.short}…",
-                    node=str(record.peer),
-                    contact=contact.name if contact else None,
-                    role="caller" if record.role == "caller" else "callee",
-                    media=_kinds(record.media),
-                    started=record.started,
-                    seconds=None if record.connected is None else max(0, record.ended - record.connected),
-                    reason=record.reason,
-                    sentence=handset_texts.log_sentence(record).text,
-                    automatic=record.automatic,
-                )
-            )
-        return entries
+        return [view.logged(record, self._store.contact_of(record.peer)) for record in self._store.call_log(LOGGED)]
 
     def _overlay_state(self) -> page_protocol.Overlay:
         state = self._watch.state
@@ -383,219 +314,3 @@ class Presenter:
             address=str(state.address) if state.address else None,
             notice=notice,
         )
-
-
-class PageRequests:
-    """Does what the page wants."""
-
-    def __init__(
-        self,
-        *,
-        presenter: Presenter,
-        assistant: Assistant,
-        switchboard: Switchboard,
-        store: Store,
-        reader: LinkReader,
-        lifetime: int,
-    ) -> None:
-        """`lifetime` is how many seconds a link can be used."""
-        self._presenter = presenter
-        self._assistant = assistant
-        self._switchboard = switchboard
-        self._lines = switchboard.lines
-        self._store = store
-        self._reader = reader
-        self._lifetime = lifetime
-
-    async def hello(self) -> Hello:
-        """Everything that there is to show."""
-        return await self._presenter.hello()
-
-    async def heard(self, page: Page, message: FromPage) -> None:
-        """Do it. Raises CopybaraError with a sentence about why not."""
-        sentence, call = "", None
-        match message:
-            case Audible():
-                self._presenter.can_be_heard(page, message.on)
-            case Explain():
-                page.send(self._explain(message.text))
-            case Act():
-                sentence, call = await self._act(message)
-            case Place():
-                line = await self._assistant.place(
-                    message.whom.strip(), _media(message.media), chat=EVERYWHERE, endpoint=HANDSET
-                )
-                call = line.number
-            case Answer():
-                await self._switchboard.answer(self._line(message.call), _media(message.media), endpoint=HANDSET)
-            case Decline():
-                self._switchboard.decline(self._line(message.call))
-            case Block():
-                sentence = texts.trust_set(self._assistant.block(self._line(message.call))).text
-            case HangUp():
-                self._switchboard.hang_up(self._line(message.call))
-            case Write():
-                self._write(self._line(message.call), message.text)
-            case SetMedia():
-                self._set_media(message)
-            case MediaAnswer():
-                if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
-                    endpoint.answered(message.leg, message.sdp)
-            case WantOffer():
-                if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
-                    endpoint.offer_again()
-            case SaveContact():
-                contact = self._assistant.save(message.name, book.Whom(self._line(message.call).peer))
-                sentence = texts.contact_saved(contact, book.is_paired(self._store, contact)).text
-            case AddContact():
-                sentence = self._add_contact(message)
-            case SetTrust():
-                media = _media(message.media) if message.media is not None else None
-                known = book.named(self._store, message.name)
-                contact = book.set_trust(self._store, message.name, Trust(message.trust), media, known.hours)
-                sentence = texts.trust_set(contact).text
-            case RenameContact():
-                contact = self._store.rename_contact(message.name, message.new_name)
-                self._renamed(contact.node, contact.name)
-                sentence = texts.renamed(message.name, contact.name).text
-            case RemoveContact():
-                contact = self._store.remove_contact(message.name)
-                self._renamed(contact.node, None)
-                sentence = texts.removed(contact).text
-        if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
-            self._presenter.book_changed()
-        if message.id is not None and not isinstance(message, Explain):
-            page.send(Done(id=message.id, sentence=sentence, call=call))
-
-    def _line(self, number: int) -> Line:
-        for line in self._lines:
-            if line.number == number:
-                return line
-        raise CallOver()
-
-    def _explain(self, text: str) -> Explained:
-        try:
-            if (looked := self._switchboard.look(text)) is not None:
-                return explained(looked, self._store)
-        except BadDescription as bad:
-            return _explained("", "unusable", bad.sentence)
-        found = find(text)
-        if not found:
-            return _explained("", "unusable", handset_texts.NOTHING_THERE)
-        token = found[0].token
-        try:
-            link = self._reader.open(token)
-        except BadLink as bad:
-            return _explained(token, "unusable", _refusal(bad.reason, found[0]))
-        match link:
-            case OwnLink():
-                return _explained(token, "own", handset_texts.OWN_LINK)
-            case Card():
-                known = self._store.contact_of(link.node)
-                return Explained(
-                    token=token,
-                    kind="card",
-                    sentence=handset_texts.explained_card(link, known),
-                    can_act=False,
-                    button="",
-                    card_name=link.name,
-                    card_node=str(link.node),
-                )
-            case Response():
-                if not any(_waits_for(line, link) for line in self._lines):
-                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).text)
-                return _explained(token, "response", handset_texts.explained_response(link), "Connect")
-            case CallLink():
-                if self._store.link_seen(link.raw) is not None:
-                    return _explained(token, "unusable", texts.refusal(Reason.ALREADY_USED).text)
-                if time.time() > link.created + self._lifetime:
-                    return _explained(token, "unusable", texts.refusal(Reason.EXPIRED).text)
-                contact = self._store.contact_of(link.source)
-                return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
-            case SaidLink():
-                contact = self._store.contact_of(link.source)
-                return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
-
-    async def _act(self, message: Act) -> tuple[str, int | None]:
-        link: Found | None = None
-        if (looked := self._switchboard.look(message.text)) is not None:
-            act = self._switchboard.read_classic if looked.page else self._switchboard.read_pasted
-            reading = await act(looked.text, chat=EVERYWHERE)
-        else:
-            found = find(message.text)
-            if not found:
-                raise CallRefused(handset_texts.NOTHING_THERE, "")
-            link = found[0]
-            reading = await self._switchboard.read(link.token, chat=EVERYWHERE)
-        line = reading.line
-        if line is None:
-            if reading.reason is not None:
-                raise CallRefused(_refusal(reading.reason, link), "")
-            return "", None
-        return "", line.number
-
-    def _write(self, line: Line, text: str) -> None:
-        try:
-            if line.session is None:
-                raise LocalProtocolError
-            line.session.write(text)
-        except LocalProtocolError:
-            raise CallRefused("The call isn't connected, so nothing can be written.", "Wait for it.") from None
-        self._presenter.wrote(line, text, ours=True)
-
-    def _set_media(self, message: SetMedia) -> None:
-        line = self._line(message.call)
-        if line.session is not None and self._presenter.endpoint_of(line.number) is not None:
-            line.session.show_media(
-                MediaState(
-                    audio=message.audio and Media.AUDIO in line.media,
-                    video=message.video and Media.VIDEO in line.media,
-                    screen=message.screen and Media.VIDEO in line.media,
-                )
-            )
-
-    def _add_contact(self, message: AddContact) -> str:
-        who = book.whom(message.whom.strip())
-        if who is None:
-            raise CallRefused(
-                "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
-            )
-        name = message.name.strip() or (who.card.name if who.card else "")
-        if not name:
-            raise CallRefused("A contact needs a name.", "The card has none: choose one.")
-        contact = self._assistant.save(name, who)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
-
-    def _renamed(self, node: NodeId, name: str | None) -> None:
-        for line in self._lines:
-            if line.peer == node:
-                line.contact = name
-
-
-def _waits_for(line: Line, response: Response) -> bool:
-    """Whether the line waits for a response and this says that it is one."""
-    return line.call.state is State.CALLING and line.request is not None and response.answers(line.request)
-
-
-def _refusal(reason: Reason, link: Found | None) -> str:
-    if link is None:
-        return texts.refusal(reason).text
-    if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not link.prefixed:
-        return handset_texts.NOTHING_THERE
-    return texts.refusal(reason, link.token).text
-
-
-def _explained(token: str, kind: Any, sentence: str, button: str = "") -> Explained:
-    return Explained(token=token, kind=kind, sentence=sentence, can_act=bool(button), button=button)
-
-
-def _sends(state: MediaState | None) -> Sends | None:
-    return None if state is None else Sends(audio=state.audio, video=state.video, screen=state.screen)
-
-
-def _kinds(media: Media) -> page_protocol.Kinds:
-    return "video" if Media.VIDEO in media else "audio"
-
-
-def _media(kinds: page_protocol.Kinds) -> Media:
-    return Media.BOTH if kinds == "video" else Media.AUDIO

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 
-from bot.page.presenter import PageRequests, Presenter
+from bot.page.presenter import Presenter
+from bot.page.requests import PageRequests
 from bot.texts import page as texts
 from peer.handset.page import Pages
 from peer.handset.server import HandsetServer, listening_socket
 from peer.handset.systemd_socket import handed_over
+
+logger = logging.getLogger(__name__)
 
 
 class Handset:
@@ -40,13 +44,20 @@ class Handset:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
-        async with self._server.running():
-            telling = asyncio.create_task(self._presenter.run())
+        async with self._server.running(), asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._keep_telling(), name="what the page is told")
             try:
                 yield
             finally:
                 telling.cancel()
-                await asyncio.wait([telling])
+
+    async def _keep_telling(self) -> None:
+        """Tell the page what changes, whatever goes wrong with it once."""
+        while True:
+            try:
+                await self._presenter.run()
+            except Exception:
+                logger.exception("what the page is told was interrupted, and is begun again")
 
 
 def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes) -> Handset:

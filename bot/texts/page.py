@@ -21,6 +21,8 @@ NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or 
 
 OWN_LINK = "That is your own link. It is for the other person: send it to them."
 
+NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
+
 LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 

@@ -111,6 +111,21 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 await anna.next("call", state="ended")
 
 
+async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
+        await befriend(anna_node, bob_node)
+        with anna_node.chat.hold():
+            async with wire_page(anna_node) as (anna, _), wire_page(bob_node) as (bob, _):
+                await bob.ask("set-trust", name="anna", trust="block")
+                await anna.ask("place", whom="bob", media="audio")
+                token = (await anna.next("link"))["link"]["token"]
+                explained = await bob.ask("explain", text=token)
+                assert (explained["kind"], explained["can_act"]) == ("unusable", False)
+                assert "block" in explained["sentence"]
+                await bob.ask("set-trust", name="anna", trust="ring")
+                assert (await bob.ask("explain", text=token))["can_act"]
+
+
 async def test_a_response_carried_by_hand_connects(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         with anna_node.chat.hold():

@@ -1,0 +1,46 @@
+"""The notice of an automatic answer, sounded at the page: once, and only where a page can be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from peer.handset.page import Page, Pages
+
+
+class Chime:
+    """Knows which page can be heard, and which calls' notices nobody has heard yet."""
+
+    def __init__(self, pages: Pages, sound: Callable[[int], None]) -> None:
+        """`sound` has the page give the notice of the call with that number."""
+        self._pages = pages
+        self._sound = sound
+        self._audible: Page | None = None
+        "The page that has said last that it can be heard."
+
+        self._unheard: set[int] = set()
+
+    def can_be_heard(self, page: Page, on: bool) -> None:
+        """A page says whether its owner hears what it plays."""
+        if on:
+            self._audible = page
+            for number in tuple(self._unheard):
+                self.give(number)
+        elif self._audible is page:
+            self._audible = None
+
+    def give(self, number: int) -> bool:
+        """Give the notice of a call. Returns False when no page can be heard."""
+        if self._audible is None or self._audible is not self._pages.current:
+            return False
+        self._unheard.discard(number)
+        self._sound(number)
+        return True
+
+    def give_once_heard(self, number: int) -> None:
+        """Give it as soon as a page can be heard."""
+        if not self.give(number):
+            self._unheard.add(number)
+
+    def forget(self, number: int) -> None:
+        """The call is over."""
+        self._unheard.discard(number)

@@ -1,0 +1,113 @@
+"""What is this link? The page asks before anything is done with it; asking changes nothing."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Literal
+
+from bot.page.foreign import explained
+from bot.texts import chat as texts
+from bot.texts import page as handset_texts
+from peer.calls.line import Line
+from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
+from peer.calls.switchboard import Switchboard
+from peer.handset.protocol import Explained
+from shared.call.reasons import Reason
+from shared.call.table import State
+from shared.config.schema import Calls
+from shared.contacts import Contact
+from shared.errors import BadDescription
+from shared.links.card import Card
+from shared.links.kinds import BadLink, Found, Response, find
+from shared.policy import Action, Decision, decide
+from shared.store import Store
+
+KindOfLink = Literal["call", "response", "said", "card", "own", "unusable"]
+
+
+class Explainer:
+    """Explains links to the page."""
+
+    def __init__(self, reader: LinkReader, store: Store, switchboard: Switchboard, *, settings: Calls) -> None:
+        self._reader = reader
+        self._store = store
+        self._switchboard = switchboard
+        self._lines = switchboard.lines
+        self._settings = settings
+
+    def explain(self, text: str) -> Explained:
+        """What the first link in a text is, or that there is none."""
+        try:
+            if (looked := self._switchboard.look(text)) is not None:
+                return explained(looked, self._store)
+        except BadDescription as bad:
+            return _explained("", "unusable", bad.sentence)
+        found = find(text)
+        if not found:
+            return _explained("", "unusable", handset_texts.NOTHING_THERE)
+        token = found[0].token
+        try:
+            link = self._reader.open(token)
+        except BadLink as bad:
+            return _explained(token, "unusable", refusal(bad.reason, found[0]))
+        match link:
+            case OwnLink():
+                return _explained(token, "own", handset_texts.OWN_LINK)
+            case Card():
+                known = self._store.contact_of(link.node)
+                return Explained(
+                    token=token,
+                    kind="card",
+                    sentence=handset_texts.explained_card(link, known),
+                    can_act=False,
+                    button="",
+                    card_name=link.name,
+                    card_node=str(link.node),
+                )
+            case Response():
+                if not any(_waits_for(line, link) for line in self._lines):
+                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).text)
+                return _explained(token, "response", handset_texts.explained_response(link), "Connect")
+            case CallLink():
+                contact = self._store.contact_of(link.source)
+                decision = self._decide(link, contact)
+                if decision.action is Action.IGNORE:
+                    return _explained(token, "unusable", texts.refusal(decision.reason).text)
+                return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
+            case SaidLink():
+                contact = self._store.contact_of(link.source)
+                return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")
+
+    def _decide(self, link: CallLink, contact: Contact | None) -> Decision:
+        """What the policy says of a call, as when it is acted on."""
+        return decide(
+            contact=contact,
+            media=link.media,
+            created=link.created,
+            now=int(time.time()),
+            local_time=datetime.datetime.now().time(),
+            mine=True,
+            seen=self._store.link_seen(link.raw),
+            busy=False,
+            unknown=self._settings.unknown,
+            lifetime=self._settings.lifetime,
+        )
+
+
+def _waits_for(line: Line, response: Response) -> bool:
+    """Whether the line waits for a response and this says that it is one."""
+    return line.call.state is State.CALLING and line.request is not None and response.answers(line.request)
+
+
+def refusal(reason: Reason, link: Found | None) -> str:
+    """Why a link can't be used, as a sentence."""
+    if link is None:
+        return texts.refusal(reason).text
+    if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not link.prefixed:
+        return handset_texts.NOTHING_THERE
+    return texts.refusal(reason, link.token).text
+
+
+def _explained(token: str, kind: KindOfLink, sentence: str, button: str = "") -> Explained:
+    return Explained(token=token, kind=kind, sentence=sentence, can_act=bool(button), button=button)

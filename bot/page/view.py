@@ -1,0 +1,86 @@
+"""What the page is shown, as values: a line, a contact, a record of the log, as messages of the page's protocol."""
+
+from __future__ import annotations
+
+from bot.texts import page as texts
+from peer.calls.line import Line
+from peer.handset import protocol as page_protocol
+from peer.handset.protocol import LogEntry, Sends
+from shared.call.records import CallRecord
+from shared.contacts import Contact, Trust
+from shared.media import Media
+from shared.messages import MediaState
+
+
+def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, rings_there: bool) -> page_protocol.Call:
+    """A call as it stands now; `contact` is who it is with, `at_page` that its media come to the page."""
+    report = line.report()
+    trusted = contact is not None and contact.trust is Trust.AUTO
+    return page_protocol.Call(
+        id=line.number,
+        state=line.call.state.value,
+        sentence=texts.call_sentence(line).text,
+        name=line.name,
+        contact=contact.name if contact else None,
+        node=str(line.peer),
+        role=line.call.role.value,
+        media=kinds(line.media),
+        trust="trusted" if trusted else "contact" if contact else "stranger",
+        trust_words=texts.trust_words(line, contact),
+        automatic=line.automatic,
+        rings_there=rings_there,
+        remote_automatic=line.remote_automatic,
+        handset=at_page,
+        endpoint=line.endpoint or "",
+        phrase=line.phrase or None,
+        paired=line.call.paired,
+        connected_at=line.connected_at,
+        expires=line.expires,
+        path=texts.path(texts.overlay_name(overlay), report.get("local"), report.get("remote")),
+        remote=sends(line.remote_media),
+        report=report,
+    )
+
+
+def entry(contact: Contact, paired: bool) -> page_protocol.Contact:
+    """An entry of the contact book; `paired`: one link is enough to call them."""
+    return page_protocol.Contact(
+        name=contact.name,
+        node=str(contact.node),
+        trust=contact.trust.value,
+        media=kinds(contact.media),
+        trust_words=texts.trust_in_words(contact),
+        paired=paired,
+        endpoint=contact.endpoint,
+    )
+
+
+def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
+    """A call that is over; `contact` is who its node belongs to now."""
+    return LogEntry(
+        name=record.name or f"node {record.peer.short}…",
+        node=str(record.peer),
+        contact=contact.name if contact else None,
+        role="caller" if record.role == "caller" else "callee",
+        media=kinds(record.media),
+        started=record.started,
+        seconds=None if record.connected is None else max(0, record.ended - record.connected),
+        reason=record.reason,
+        sentence=texts.log_sentence(record).text,
+        automatic=record.automatic,
+    )
+
+
+def sends(state: MediaState | None) -> Sends | None:
+    """What a side says that it sends; None: it hasn't said."""
+    return None if state is None else Sends(audio=state.audio, video=state.video, screen=state.screen)
+
+
+def kinds(media: Media) -> page_protocol.Kinds:
+    """The page's word for media."""
+    return "video" if Media.VIDEO in media else "audio"
+
+
+def media(kinds: page_protocol.Kinds) -> Media:
+    """The media of the page's word."""
+    return Media.BOTH if kinds == "video" else Media.AUDIO
