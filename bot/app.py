@@ -56,13 +56,14 @@ def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_no
         messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
         messengers += [entry.open(home, config, thread) for entry in configured(config)]
         try:
-            asyncio.run(_run(home, config, store, thread, Chats(messengers), new_node=new_node))
+            asyncio.run(_run(home, config, thread, Chats(messengers), new_node=new_node))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
     return 0
 
 
-async def _run(home: Home, config: Config, store: Store, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
+async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
+    store = thread.store
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -104,7 +105,7 @@ async def _run(home: Home, config: Config, store: Store, thread: StoreThread, ch
         lines=lines,
         overlay=overlay,
         watch=watch,
-        store=store,
+        writes=thread,
         reader=reader,
         settings=config.calls,
         answering=config.answer,

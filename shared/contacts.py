@@ -94,6 +94,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     "Which program calls to them are for: `classic`, the original web app, or empty for this one."
 
+    unproven: bool = False
+    """With `auto`: whether calls are answered as long as nothing but the node id says who calls, before both sides
+    share a key. The owner has asked for that in so many words.
+    """
+
     media: Media = Media.BOTH
     "What they may get, however the call is answered."
 

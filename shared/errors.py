@@ -43,6 +43,7 @@
     │   ├── NoCall
     │   ├── InCall
     │   ├── CallOver
+    │   ├── NothingToConfirm    no new key of a contact to confirm
     │   ├── OnlyForTrusted
     │   └── LookingUp           … or a name that can't be looked up right now
     ├── HandsetError            a handset page that isn't ours, or isn't of this version
@@ -388,6 +389,13 @@ class InCall(CallRefused):
 
 class CallOver(CallRefused):
     """That call is over."""
+
+
+class NothingToConfirm(CallRefused):
+    """No new key of theirs waits to be confirmed.
+
+    One is there after a call that rang as unproven, and that you answered.
+    """
 
 
 class OnlyForTrusted(CallRefused):

@@ -57,16 +57,26 @@ def decide(
     lifetime: int = LIFETIME,
     machine_after: int = 0,
     waits: bool = False,
+    proven: bool = False,
+    keyed: bool = False,
+    opens: bool = False,
+    occupied: bool = False,
 ) -> Decision:
     """Decide about a call by its link, its caller and the time.
 
     `contact` is who calls: the one whose pair secret opened the link, or whose node the request names as its source.
-    Nobody can write the first, and an answer to a forged second one reaches that contact's node and no other, so
-    both are treated alike. None is a stranger, for whom `unknown` is the owner's wish. `media` is what the caller
-    wants, `created`, `now` and `lifetime` are (Unix) seconds, `local_time` the owner's. `mine` tells a link for this
-    node, `seen` what the store knows of it, `busy` that no further call can be taken now. `machine_after` is after how
-    many seconds the answering machine takes the call of a contact, if the link lives that long; 0: it never does.
-    `waits` is for a busy owner who can be asked: calls ring beside the other one, those of trusted contacts as well.
+    None is a stranger, for whom `unknown` is the owner's wish. `proven`: a pair secret opened the link, so the contact
+    wrote it. A request, sealed or not, proves nothing: anyone can write it, and any program at the contact's overlay
+    address can take the call. `keyed`: there is such a secret, so that the contact would have used it. What isn't
+    proven rings; it is answered without asking only for a contact whose node id the owner wants to be enough, and
+    only until there is a key. `opens`: what would answer lets the caller see or hear the room.
+
+    `media` is what the caller wants, `created`, `now` and `lifetime` are (Unix) seconds, `local_time` the owner's.
+    `mine` tells a link for this node, `seen` what the store knows of it, `busy` that no further call can be taken now,
+    `occupied` that a call is being set up which will take the owner's time: then they are asked about others.
+    `machine_after` is after how many seconds the answering machine takes the call of a contact, if the link lives that
+    long; 0: it never does. `waits` is for a busy owner who can be asked: calls ring beside the other one, those of
+    trusted contacts as well.
 
     Our own link is no call at all. Then the checks stand in the order of Reason; malformed links and other versions
     don't come this far.
@@ -92,16 +102,18 @@ def decide(
         trust = _trust_at(contact, local_time)
         if trust is Trust.BLOCK or not allowed:
             return _ignore(Reason.NOT_ALLOWED_NOW)
-        if trust is Trust.AUTO:
+        if not proven and keyed:
+            accepted = Decision(Action.RING, Reason.UNPROVEN, allowed)
+        elif trust is Trust.AUTO and (proven or (contact.unproven and not opens)):
             accepted = Decision(Action.AUTO, Reason.TRUSTED, allowed)
         else:
-            machine = 0 < machine_after < created + lifetime - now
+            machine = proven and 0 < machine_after < created + lifetime - now
             accepted = Decision(Action.RING, Reason.ASK, allowed, machine)
-    if not busy:
-        return accepted
-    if not waits:
+    if busy and not waits:
         return Decision(Action.BUSY, Reason.BUSY)
-    return Decision(Action.RING, Reason.ASK, accepted.media) if accepted.action is Action.AUTO else accepted
+    if (busy or occupied) and accepted.action is Action.AUTO:
+        return Decision(Action.RING, Reason.ASK, accepted.media)
+    return accepted
 
 
 def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:

@@ -230,6 +230,8 @@ class Assistant:
             reading = await self.switchboard.read(link.token, chat=message.chat, again=message.again)
             if reading.line is not None and message.identity is not None:
                 self._origins.came_from(reading.line.peer, message.identity)
+            if reading.dropped is not None:
+                self._speech.post(Post("owner", texts.dropped(reading.dropped), chat=message.chat))
             if reading.missed is not None and message.tell_missed:
                 self._speech.post(Post("owner", texts.missed(reading.missed), chat=message.chat, missed=reading.missed))
             elif message.from_owner and message.alone:
@@ -310,7 +312,7 @@ class Assistant:
                 self.switchboard.hang_up(line)
                 await _over(line)
             case commands.ListContacts():
-                self._speech.to_owner(texts.contacts(self._store.contacts()))
+                self._speech.to_owner(texts.contacts(book.listed(self._store)))
             case commands.AddContact():
                 self._add_contact(command.name, command.whom, chat)
             case commands.ShowContact():
@@ -318,9 +320,17 @@ class Assistant:
                 self._speech.to_owner(texts.contact_details(contact, book.is_paired(self._store, contact)))
             case commands.SetTrust():
                 contact = book.set_trust(
-                    self._store, command.name, command.trust, command.media, command.hours, classic=command.classic
+                    self._store,
+                    command.name,
+                    command.trust,
+                    command.media,
+                    command.hours,
+                    unproven=command.unproven,
+                    classic=command.classic,
                 )
-                self._speech.to_owner(texts.trust_set(contact))
+                self._speech.to_owner(texts.trust_set(contact, book.is_paired(self._store, contact)))
+            case commands.ConfirmContact():
+                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, command.name)))
             case commands.SetProgram():
                 self._speech.to_owner(texts.program_set(book.set_program(self._store, command.name, command.program)))
             case commands.SetEndpoint():
@@ -466,7 +476,7 @@ class Assistant:
 
     def _current(self) -> Line:
         """The call that /hangup means: the one that takes the owner's time, else the one that rings."""
-        engaged = [line for line in self.switchboard.lines if line.engaged]
+        engaged = [line for line in self.switchboard.lines if line.occupies]
         if not (engaged or self.switchboard.lines):
             raise NoCall()
         return (engaged or self.switchboard.lines)[-1]
@@ -515,7 +525,7 @@ class Assistant:
                 await self._decline(self._line(action.call))
             case Act.BLOCK:
                 line = self._line(action.call)
-                self._speech.to_owner(texts.trust_set(self.block(line)))
+                self._speech.to_owner(texts.trust_set(self.block(line), True))
                 await _over(line)
             case Act.HANG_UP:
                 line = self._line(action.call)
@@ -528,7 +538,11 @@ class Assistant:
                 self._saved(self._contact_for(node))
             case Act.TRUST:
                 contact = self._contact_for(self._node_of(action.call))
-                self._speech.to_owner(texts.trust_set(book.set_trust(self._store, contact.name, Trust.AUTO, None)))
+                contact = book.set_trust(self._store, contact.name, Trust.AUTO, None)
+                self._speech.to_owner(texts.trust_set(contact, book.is_paired(self._store, contact)))
+            case Act.CONFIRM:
+                contact = self._contact_for(self._node_of(action.call))
+                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, contact.name)))
         return texts.TAPPED[action.act]
 
     def _line(self, call: str) -> Line:

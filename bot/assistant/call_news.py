@@ -14,6 +14,7 @@ from peer.calls.news import (
     AnsweredAlone,
     Changed,
     News,
+    NotKept,
     Paired,
     PhraseKnown,
     Posted,
@@ -75,9 +76,12 @@ class CallNews:
             case Recorded():
                 file = news.path if self._send_recordings else None
                 self._speech.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
+            case NotKept():
+                self._speech.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
-                if not line.call.paired:
-                    self._speech.about(line, texts.phrase(line), actions=() if line.contact else (Act.SAVE,))
+                if not line.proven:
+                    actions = (Act.CONFIRM,) if line.quarantined else () if line.contact else (Act.SAVE,)
+                    self._speech.about(line, texts.phrase(line), actions=actions)
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
                 self._speech.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))

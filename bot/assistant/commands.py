@@ -13,6 +13,9 @@ from shared.contacts import Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.media import Media
 
+UNPROVEN = "unproven"
+"After `/contact trust NAME`: answer automatically even while only the node id says who calls."
+
 MAX_ARGUMENT = 400
 "Characters of one argument: longer than any card or link, shorter than a nuisance."
 
@@ -93,7 +96,9 @@ class ShowContact:
 
 @dataclass(frozen=True, slots=True)
 class SetTrust:
-    """`/contact trust|ring NAME [classic] [audio|video] [08:00-22:00]`, `/contact block NAME`."""
+    """`/contact trust NAME [unproven] [classic] [audio|video] [08:00-22:00]`, `ring NAME [audio|video] [HOURS]`,
+    `block NAME`.
+    """
 
     name: str
     trust: Trust
@@ -105,6 +110,16 @@ class SetTrust:
 
     classic: bool = False
     "With `trust`: calls of other programs as well, which prove nothing but the node they come from."
+
+    unproven: bool = False
+    "Whether the node id alone is enough for an automatic answer, as long as both sides share no key."
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmContact:
+    """`/contact confirm NAME`: the four words of the last call in that name were the same on both sides."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +205,7 @@ Command = (
     | AddContact
     | ShowContact
     | SetTrust
+    | ConfirmContact
     | SetEndpoint
     | SetProgram
     | RenameContact
@@ -204,7 +220,7 @@ Command = (
 )
 
 CONTACT_USAGE = (
-    "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, remove NAME, rename OLD NEW, "
+    "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
     "endpoint NAME ENDPOINT, program NAME classic"
 )
 
@@ -276,7 +292,9 @@ def _contact(words: list[str], _text: str) -> Command:
             return AddContact(name, whom)
         case ["show", name]:
             return ShowContact(name)
-        case ["trust", name, *limits] if len(limits) - (CLASSIC in map(str.lower, limits)) <= 2:
+        case ["confirm", name]:
+            return ConfirmContact(name)
+        case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
         case ["program", name, program] if program.lower() in PROGRAMS:
             return SetProgram(name, program.lower())
@@ -306,15 +324,18 @@ def _name(words: list[str], _text: str) -> Command:
 
 def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
     media, hours = None, None
-    classic = False
+    marks: set[str] = set()
     for limit in limits:
-        if limit.lower() == CLASSIC and trust is Trust.AUTO:
-            classic = True
-        elif ":" in limit:
+        mark = limit.lower()
+        if mark in (CLASSIC, UNPROVEN) and trust is Trust.AUTO and mark not in marks:
+            marks.add(mark)
+        elif ":" in limit and hours is None:
             hours = Hours.parse(limit)
-        else:
+        elif media is None:
             media = Media.parse(limit)
-    return SetTrust(name, trust, media, hours, classic)
+        else:
+            raise WrongUse("That says something twice.", f"Write {CONTACT_USAGE}")
+    return SetTrust(name, trust, media, hours, classic=CLASSIC in marks, unproven=UNPROVEN in marks)
 
 
 def _sdp(words: list[str], text: str) -> Command:

@@ -12,12 +12,13 @@ from bot.messengers.base import Identity
 from bot.texts import chat as texts
 from peer.media import check_endpoint
 from shared.contacts import Contact, Hours, Trust, check_name
-from shared.errors import InputError, NameNotFound, OwnNode
+from shared.errors import InputError, NameNotFound, NothingToConfirm, OwnNode
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
 from shared.links.node_ids import node_in
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.secrets.phrase import phrase
 from shared.store import Store
 
 DEFAULT_ENDPOINT = "default"
@@ -127,14 +128,22 @@ def set_trust(
     media: Media | None,
     hours: Hours | None = None,
     *,
+    unproven: bool = False,
     classic: bool = False,
 ) -> Contact:
     """Change what happens when a contact calls, and when: `media` None leaves what they may get, `hours` None means
-    always, `classic`: other programs' calls are answered too. Raises NameNotFound.
+    always. `unproven`: their node id alone is enough until both sides share a key. `classic`: other programs' calls
+    are answered too. Raises NameNotFound.
     """
     contact = named(store, name)
-    classic = trust is Trust.AUTO and (classic or contact.classic)
-    contact = msgspec.structs.replace(contact, trust=trust, media=media or contact.media, hours=hours, classic=classic)
+    contact = msgspec.structs.replace(
+        contact,
+        trust=trust,
+        media=media or contact.media,
+        hours=hours,
+        unproven=unproven and trust is Trust.AUTO,
+        classic=trust is Trust.AUTO and (classic or contact.classic),
+    )
     store.save_contact(contact)
     return contact
 
@@ -170,6 +179,26 @@ def rename(store: Store, old: str, new: str) -> Contact:
 def remove(store: Store, name: str) -> Contact:
     """Forget a contact. Raises NameNotFound."""
     return store.remove_contact(named(store, name).name)
+
+
+def confirm(store: Store, name: str) -> tuple[Contact, str]:
+    """The words of the last call in a contact's name were compared: take the key that was agreed in it.
+
+    Returns the contact and the four words. Raises NameNotFound, NothingToConfirm if nothing waits for that.
+    """
+    contact = named(store, name)
+    secret = store.confirm_secret(contact.node)
+    if secret is None:
+        raise NothingToConfirm(
+            f"There is no new key of {contact.name} to confirm.",
+            "One is there after a call that rang as unproven, and that you answered.",
+        )
+    return contact, phrase(secret)
+
+
+def listed(store: Store) -> list[tuple[Contact, bool]]:
+    """All contacts, and whether we share a key with each."""
+    return [(contact, is_paired(store, contact)) for contact in store.contacts()]
 
 
 def is_paired(store: Store, contact: Contact) -> bool:

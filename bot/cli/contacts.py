@@ -36,7 +36,7 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             everybody = store.contacts()
             if options.json:
                 return json.dumps([_as_dict(store, contact) for contact in everybody])
-            return texts.contacts(everybody).text
+            return texts.contacts(book.listed(store)).text
         case "show":
             contact = book.named(store, options.name)
             if options.json:
@@ -52,9 +52,13 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return texts.contact_saved(contact, book.is_paired(store, contact)).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
-            return texts.trust_set(book.set_trust(store, options.name, Trust.AUTO, media)).text
+            contact = book.set_trust(store, options.name, Trust.AUTO, media, unproven=options.unproven)
+            return texts.trust_set(contact, book.is_paired(store, contact)).text
         case "ring" | "block":
-            return texts.trust_set(book.set_trust(store, options.name, Trust(options.action), None)).text
+            contact = book.set_trust(store, options.name, Trust(options.action), None)
+            return texts.trust_set(contact, book.is_paired(store, contact)).text
+        case "confirm":
+            return texts.confirmed(*book.confirm(store, options.name)).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":
@@ -75,6 +79,7 @@ def _as_dict(store: Store, contact: Contact) -> dict[str, object]:
         "name": contact.name,
         "node": str(contact.node),
         "trust": str(contact.trust),
+        "unproven": contact.unproven,
         "media": contact.media.words,
         "hours": str(contact.hours) if contact.hours else None,
         "endpoint": contact.endpoint,

@@ -131,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")
     trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered by itself")
+    trust.add_argument(
+        "--unproven", action="store_true", help="even while nothing but the node id says who calls: no key is shared"
+    )
+    entry("confirm", "the four words of a call were the same on both sides: take the new key", "name")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")

@@ -88,6 +88,7 @@ class Act(enum.StrEnum):
     HANG_UP = "hang-up"
     SAVE = "save"
     TRUST = "trust"
+    CONFIRM = "confirm"
 
 
 RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)

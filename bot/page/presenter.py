@@ -21,6 +21,7 @@ from peer.calls.news import (
     AnsweredAlone,
     Changed,
     News,
+    NotKept,
     Paired,
     PhraseKnown,
     Posted,
@@ -203,6 +204,8 @@ class Presenter:
                 self._answered_alone(line)
                 if not self._hears_theirs(line):
                     self.unheard(number)
+            case NotKept():
+                send(page_protocol.Said(call=number, sentence=texts.not_kept(line, news.error).text))
             case Recorded():
                 send(page_protocol.Said(call=number, sentence=texts.recorded(line, news.path).text))
             case Said():

@@ -91,7 +91,7 @@ class PageRequests:
             case Decline():
                 self._switchboard.decline(self._line(message.call))
             case Block():
-                sentence = texts.trust_set(self._assistant.block(self._line(message.call))).text
+                sentence = texts.trust_set(self._assistant.block(self._line(message.call)), True).text
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
             case Write():
@@ -112,8 +112,10 @@ class PageRequests:
             case SetTrust():
                 most = media(message.media) if message.media is not None else None
                 known = book.named(self._store, message.name)
-                contact = book.set_trust(self._store, message.name, Trust(message.trust), most, known.hours)
-                sentence = texts.trust_set(contact).text
+                contact = book.set_trust(
+                    self._store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven
+                )
+                sentence = texts.trust_set(contact, book.is_paired(self._store, contact)).text
             case RenameContact():
                 contact = self._store.rename_contact(message.name, message.new_name)
                 self._renamed(contact.node, contact.name)

@@ -49,7 +49,7 @@ def entry(contact: Contact, paired: bool) -> page_protocol.Contact:
         node=str(contact.node),
         trust=contact.trust.value,
         media=kinds(contact.media),
-        trust_words=texts.trust_in_words(contact),
+        trust_words=texts.trust_in_words(contact, paired),
         paired=paired,
         endpoint=contact.endpoint,
     )

@@ -14,13 +14,14 @@ from bot.messengers.base import Act, Post
 from bot.texts import foreign
 from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
+from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
 from shared.call.reasons import Reason
 from shared.call.table import EndReason
 from shared.contacts import Contact, Trust
-from shared.errors import OverlayError
+from shared.errors import CopybaraError, OverlayError
 from shared.links.card import Card
 from shared.links.damage import damage
 from shared.links.kinds import as_copybara
@@ -42,6 +43,7 @@ HELP = f"""\
 /contacts                   everybody in your book
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
+/contact confirm NAME       the four words of a call were the same on both sides
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
@@ -77,6 +79,9 @@ _REFUSALS = {
         Kind.LINK_NOT_ALLOWED_NOW, "That contact may not call you now, or not for this. See /contact show NAME."
     ),
     Reason.BUSY: Sentence(Kind.LINK_BUSY, "Somebody called while you were in a call."),
+    Reason.UNPROVEN: Sentence(
+        Kind.UNPROVEN_RINGS, "That link names one of your contacts, but lacks the key you share with them."
+    ),
     Reason.OWN_LINK: Sentence(Kind.LINK_OWN, "That is your own link. It is for the other person: send it to them."),
 }
 
@@ -107,10 +112,13 @@ TAPPED = {
     Act.HANG_UP: "Ended.",
     Act.SAVE: "Saved.",
     Act.TRUST: "Trusted.",
+    Act.CONFIRM: "Confirmed.",
 }
 "A word for whoever has tapped."
 
-_STRANGER_BUSY = "{name} called while you were in a call; they weren't told that you are here"
+_UNTOLD_BUSY = "{name} called while you were in a call; they weren't told that you are here"
+
+_CLAIMED_BUSY = "A call came while you were in another. It says it is {name}, but doesn't have the key you share"
 
 _TRUST = {
     Trust.AUTO: "answered by itself",
@@ -183,7 +191,16 @@ def rings(line: Line, reason: Reason) -> Sentence:
     if reason is Reason.NEW_CALLER:
         text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
         return Sentence(Kind.STRANGER_RINGS, text)
-    return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}).")
+    if reason is Reason.UNPROVEN:
+        text = (
+            f"{line.name} is calling ({line.media.words}), or somebody else: the call says it is {line.name}, but "
+            f"doesn't have the key you share. If you answer, compare the four words."
+        )
+        return Sentence(Kind.UNPROVEN_RINGS, text)
+    text = f"{line.name} is calling ({line.media.words})."
+    if line.contact is not None and not line.proven:
+        text += " You share no key yet, so nothing proves that it is them: compare the four words."
+    return Sentence(Kind.RINGS, text)
 
 
 def answering(line: Line) -> Sentence:
@@ -246,9 +263,40 @@ def reconnecting(line: Line) -> Sentence:
 
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
+    text = f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
+    if line.quarantined:
+        text += f" The key you shared before stays valid until you confirm: /contact confirm {line.name}"
+    return Sentence(Kind.WORDS, text)
+
+
+def confirmed(contact: Contact, words: str) -> Sentence:
+    """After /contact confirm."""
     return Sentence(
-        Kind.WORDS,
-        f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you.",
+        Kind.CONTACT_CONFIRMED,
+        f"Confirmed {contact.name} by the words: {words}. The key from that call replaces the one you shared before.",
+    )
+
+
+def dropped(call: Dropped) -> Sentence:
+    """Calls that weren't shown."""
+    match call.caller:
+        case Caller.STRANGER:
+            text = "Too many strangers are calling. I don't show more for a while; your contacts still get through."
+        case Caller.UNPROVEN:
+            text = (
+                f"Too many calls say they are {call.name} but prove nothing. I don't show more of them for a while; "
+                f"calls with a key you share still get through."
+            )
+        case Caller.PROVEN:
+            text = f"{call.name} is calling too often. I don't show more of their calls for a while."
+    return Sentence(Kind.DROPPED, text)
+
+
+def not_kept(line: Line, error: CopybaraError) -> Sentence:
+    """The disk failed a call."""
+    return Sentence(
+        Kind.NOT_KEPT,
+        f"The call with {line.name} can't be written down: {error.sentence} I keep trying. {error.hint}".strip(),
     )
 
 
@@ -271,13 +319,14 @@ def unproven(line: Line) -> Sentence:
 def ended(line: Line) -> Sentence:
     """How a call ended, and why."""
     assert line.call.reason is not None
-    return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None)
+    return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None, proven=line.proven)
 
 
-def ending(reason: EndReason, name: str, detail: str = "", *, known: bool) -> Sentence:
-    """The same, from its parts; `known`: the name is a contact's."""
-    # A stranger isn't told that we are busy, see peer/calls/runner.py.
-    form = _STRANGER_BUSY if reason is EndReason.BUSY and not known else _ENDINGS[reason]
+def ending(reason: EndReason, name: str, detail: str = "", *, known: bool, proven: bool) -> Sentence:
+    """The same, from its parts; `known`: the name is a contact's, `proven`: they had the key."""
+    form = _ENDINGS[reason]
+    if reason is EndReason.BUSY and not (known and proven):  # they get no answer, see peer/calls/runner.py
+        form = _CLAIMED_BUSY if known else _UNTOLD_BUSY
     sentence = form.format(name=name)
     if detail:
         sentence += f": {detail}"
@@ -337,17 +386,24 @@ def _new_on(seen: Card, known: Contact) -> str:
     return f" New on it: {', '.join(map(str.strip, new))}. Nothing was changed; if it is really theirs: {take}"
 
 
-def contacts(everybody: Sequence[Contact]) -> Sentence:
-    """The list, a line each."""
+def contacts(everybody: Sequence[tuple[Contact, bool]]) -> Sentence:
+    """The list, a line each: contacts, and whether we share a key with them."""
     if not everybody:
         return no_contacts()
-    return Sentence(Kind.CONTACT_LIST, "\n".join(map(contact_line, everybody)))
+    return Sentence(Kind.CONTACT_LIST, "\n".join(contact_line(*each) for each in everybody))
 
 
-def contact_line(contact: Contact) -> str:
+def contact_line(contact: Contact, paired: bool) -> str:
     """One line of the list."""
-    what = f" ({contact.media.words})" if contact.trust is Trust.AUTO else ""
+    what = f" ({contact.media.words}){_on_what(contact, paired)}" if contact.trust is Trust.AUTO else ""
     return f"{contact.name}  {contact.node.short}…  {_TRUST[contact.trust]}{what}"
+
+
+def _on_what(contact: Contact, paired: bool) -> str:
+    """What an automatic answer rests on, unless that is a shared key."""
+    if paired:
+        return ""
+    return ", on the node id alone: unproven" if contact.unproven else ", once you share a key; until then it rings"
 
 
 def contact_details(contact: Contact, paired: bool) -> Sentence:
@@ -356,7 +412,8 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
     lines = [
         contact.name,
         f"node     {contact.node}",
-        f"calls    {_TRUST[contact.trust]}, up to {contact.media.words}",
+        f"calls    {_TRUST[contact.trust]}, up to {contact.media.words}"
+        + (_on_what(contact, paired) if contact.trust is Trust.AUTO else ""),
         f"links    {links}",
     ]
     if contact.hours:
@@ -392,6 +449,9 @@ def known_as(contact: Contact) -> Sentence:
 def missed(call: MissedCall) -> Sentence:
     """A call that came while nobody could take it."""
     when = datetime.datetime.fromtimestamp(call.created).strftime("%d %B %H:%M")
+    if call.doubtful:
+        text = f"You missed a call that says it was {call.contact}, but didn't have the key you share, {when}."
+        return Sentence(Kind.MISSED, text)
     return Sentence(Kind.MISSED, f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}.")
 
 
@@ -404,6 +464,8 @@ def with_commands(post: Post, page: str | None) -> str:
         return f"{post.text}\n{page}"
     if Act.ANSWER in post.actions:
         return f"{post.text} /answer, /answer audio, or /decline"
+    if Act.CONFIRM in post.actions:
+        return post.text  # which names the command
     if Act.SAVE in post.actions:
         return f"{post.text}\nSave them with /contact add NAME; then one link is enough the next time."
     if Act.TRUST in post.actions and post.contact is not None:
@@ -411,12 +473,26 @@ def with_commands(post: Post, page: str | None) -> str:
     return post.text
 
 
-def trust_set(contact: Contact) -> Sentence:
-    """After trust, ring or block."""
+def trust_set(contact: Contact, paired: bool) -> Sentence:
+    """After trust, ring or block; `paired`: we share a key with them."""
     match contact.trust:
+        case Trust.AUTO if contact.classic:
+            return Sentence(Kind.CONTACT_TRUSTED, foreign.trusted(contact))
+        case Trust.AUTO if not paired and not contact.unproven:
+            text = (
+                f"{contact.name}'s calls will be answered automatically ({contact.media.words}){_hours(contact)} once "
+                f"you share a key: the first call still rings. To do without the key, on the node id alone: "
+                f"/contact trust {contact.name} unproven"
+            )
+            return Sentence(Kind.CONTACT_TRUSTED, text)
+        case Trust.AUTO if not paired:
+            text = (
+                f"{contact.name}'s calls are now answered automatically ({contact.media.words}){_hours(contact)}, on "
+                f"the node id alone: anyone who takes over their overlay address gets through until you share a key. "
+                f"/contact ring {contact.name} takes it back."
+            )
+            return Sentence(Kind.CONTACT_TRUSTED, text)
         case Trust.AUTO:
-            if contact.classic:
-                return Sentence(Kind.CONTACT_TRUSTED, foreign.trusted(contact))
             text = (
                 f"{contact.name}'s calls are answered by itself now ({contact.media.words}){_hours(contact)}. "
                 f"You will be told each time. /contact ring {contact.name} takes it back."

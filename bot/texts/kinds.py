@@ -33,6 +33,7 @@ class Kind(enum.StrEnum):
 
     CALLING = "call.calling", "Your call was placed."
     RINGS = "call.rings", "A contact is calling."
+    UNPROVEN_RINGS = "call.unproven-rings", "A call names a contact but lacks the key that you share with them."
     STRANGER_RINGS = "call.stranger-rings", "Somebody who isn't in your contacts is calling."
     ANSWERING = "call.answering", "You answered."
     CONNECTING = "call.connecting", "The call is being connected."
@@ -56,6 +57,8 @@ class Kind(enum.StrEnum):
     ENDED = "call.ended", "The call is over; the `call` line has the reason."
     INTERRUPTED = "call.interrupted", "The call ended because the program was interrupted."
     MISSED = "call.missed", "Somebody called while the program didn't run."
+    DROPPED = "call.dropped", "So many calls came that some weren't shown."
+    NOT_KEPT = "call.not-kept", "Something about a call couldn't be written to the disk."
 
     LINK_REQUEST = "link.request", "For the chat: the link that begins a call."
     LINK_ANSWER = "link.answer", "For the chat: the link that answers a first call."
@@ -85,6 +88,7 @@ class Kind(enum.StrEnum):
     CONTACT_SAVED = "contact.saved", "A contact was saved."
     CONTACT_KNOWN = "contact.known", "That contact was saved before."
     CONTACT_TRUSTED = "contact.trusted", "A contact's calls will be answered automatically."
+    CONTACT_CONFIRMED = "contact.confirmed", "A contact's new key was confirmed by comparing the words."
     CONTACT_RINGS = "contact.rings", "A contact's calls will ring."
     CONTACT_BLOCKED = "contact.blocked", "A contact's calls will be ignored."
     CONTACT_PROGRAM = "contact.program", "Calls to the contact are for another program from now on."

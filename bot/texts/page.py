@@ -81,11 +81,12 @@ def trust_words(line: Line, contact: Contact | None) -> str:
             "Not in your contacts. The overlay carries this call to that one node and to no other; whose node it is, "
             "only the other person can tell you."
         )
-    how = (
-        "The link was sealed with a key that only the two of you have."
-        if line.call.paired
-        else "The link names their node, and the overlay carries the call to no other."
-    )
+    if line.proven:
+        how = "The link was sealed with a key that only the two of you have."
+    elif line.keyed:
+        return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
+    else:
+        how = "The link names their node, and the overlay carries the call to no other; nothing else proves it is them."
     if contact.trust is Trust.AUTO:
         return f"A contact you trust: their calls are answered without asking. {how}"
     return f"In your contacts. {how}"
@@ -103,11 +104,13 @@ def overlay_name(overlay: str) -> str:
     return overlay.capitalize()
 
 
-def trust_in_words(contact: Contact) -> str:
-    """What happens when a contact calls."""
+def trust_in_words(contact: Contact, paired: bool) -> str:
+    """What happens when a contact calls; `paired`: we share a key with them."""
     words = {Trust.AUTO: "answered without asking", Trust.RING: "rings", Trust.BLOCK: "blocked"}[contact.trust]
     if contact.trust is Trust.AUTO:
         words += f" ({contact.media.words})"
+        if not paired:
+            words += ", on the node id alone: unproven" if contact.unproven else ", once you share a key"
     return f"{words}, {contact.hours}" if contact.hours else words
 
 
@@ -135,7 +138,7 @@ def log_sentence(record: CallRecord) -> Sentence:
         reason = EndReason(record.reason)
     except ValueError:  # written by another version
         return Sentence(Kind.ENDED, f"The call with {name} ended.")
-    return texts.ending(reason, name, known=bool(record.name))
+    return texts.ending(reason, name, known=bool(record.name), proven=record.proven)
 
 
 def explained_call(link: CallLink, contact: Contact | None) -> str:
@@ -147,6 +150,8 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
             f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.source}. "
             "If it isn't who you think, leave it."
         )
+    if link.keyed and not link.proven:
+        return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
     return f"{contact.name} calls you ({link.media.words}), {ago}."
 
 

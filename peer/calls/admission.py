@@ -5,15 +5,19 @@ shared/policy.py decides what may happen, here it happens.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from peer.calls.budget import Budget, Caller, Dropped, caller_of
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
 from peer.calls.runner import LineRunner
+from peer.calls.sessions import LineSessions
 from shared.call.events import (
     Answer,
     Busy,
@@ -34,10 +38,13 @@ from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
 from shared.policy import Action, decide
-from shared.store import Store
+from shared.store import Store, StoreThread
 
-MAX_RINGING = 8
-"Calls that may ring at once; a chat full of requests must not become a hundred questions."
+LOG_SEARCHED = 9
+"Calls of the log among which one is looked for that a killed program may have begun."
+
+RESPONSES_REMEMBERED = 4096
+"Links that answered one request of ours: anyone in the chat can write as many as they like, so none is kept on disk."
 
 MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
@@ -51,6 +58,9 @@ class MissedCall:
     contact: str | None
     created: int
     "When the link was written, Unix seconds."
+
+    doubtful: bool = False
+    "The link names the contact, but isn't sealed with the key that we share with them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,15 @@ class Reading:
     missed: MissedCall | None = None
     "With a link that has expired: whom the owner may want to call back. Each link is told once."
 
+    dropped: Dropped | None = None
+    "The link's call isn't shown: too many of its kind came. Told once in a while."
+
+
+def dropped(budget: Budget, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
+    """There is no room for a call of that kind: it isn't shown, and may be read again later."""
+    tell = budget.tell(caller, node)
+    return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
+
 
 class Admission:
     """Reads the links of one node."""
@@ -77,17 +96,27 @@ class Admission:
         *,
         lines: Lines,
         runner: LineRunner,
-        store: Store,
+        sessions: LineSessions,
+        writes: StoreThread,
         reader: LinkReader,
         settings: Calls,
         answering: Answering,
+        budget: Budget,
+        turn: asyncio.Lock,
         waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time."""
+        """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time.
+
+        `turn` is held while something is read: what one link leads to counts for the next.
+        """
         self._lines = lines
         self._runner = runner
-        self._store = store
+        self._sessions = sessions
+        self._writes = writes
+        self._store = writes.store
+        self._budget = budget
+        self._turn = turn
         self._reader = reader
         self._settings = settings
         self._answering = answering
@@ -95,35 +124,35 @@ class Admission:
         self._clock = clock
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
-        """Read one link and act on it. Never raises for a bad link: the Reading has the reason.
+        """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
 
         `again` is for a link that this program may have begun to act on when it was killed: one that was used and
         came to no call is then used once more.
         """
-        try:
-            opened = self._reader.open(token)
-        except BadLink as bad:
-            return Reading(bad.reason)
-        match opened:
-            case OwnLink():
-                return Reading(Reason.OWN_LINK)
-            case Card():
-                return Reading(card=opened)
-            case CallLink():
-                return await self._called(opened, chat, again=again)
-            case SaidLink():
-                return self._said(opened)
-            case Response():
-                return self._responded(opened)
+        async with self._turn:
+            try:
+                opened = self._reader.open(token)
+            except BadLink as bad:
+                return Reading(bad.reason)
+            match opened:
+                case OwnLink():
+                    return Reading(Reason.OWN_LINK)
+                case Card():
+                    return Reading(card=opened)
+                case CallLink():
+                    return await self._called(opened, chat, again=again)
+                case SaidLink():
+                    return await self._said(opened)
+                case Response():
+                    return self._responded(opened)
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         now = int(self._clock())
         seen = self._store.link_seen(link.raw)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
         contact = self._store.contact_of(link.source)
-        ours = next(
-            (line for line in self._lines if line.peer == link.source and line.waits and not line.provisional), None
-        )
+        caller = caller_of(contact is not None, link.proven)
+        ours = self._crossing(link)
         decision = decide(
             contact=contact,
             media=link.media,
@@ -132,21 +161,25 @@ class Admission:
             local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
             mine=True,
             seen=None if again else seen,
-            busy=ours is None and len(self._lines.engaged(beside=link.source)) >= self._settings.at_once,
+            busy=ours is None
+            and len(self._lines.engaged(beside=link.source, proven=link.proven)) >= self._settings.at_once,
             unknown=self._settings.unknown,
             lifetime=self._settings.lifetime,
             machine_after=self._answering.machine_after,
             waits=self._waits(),
+            proven=link.proven,
+            keyed=link.keyed,
+            opens=self._sessions.opens(contact, proven=link.proven, keyed=link.keyed),
+            occupied=ours is None
+            and len(self._lines.occupying(beside=link.source, proven=link.proven)) >= self._settings.at_once,
         )
         if decision.action is Action.IGNORE:
-            return Reading(decision.reason, missed=self._missed(link, contact, decision.reason, now, again))
-        if sum(line.call.state is State.RINGING or line.machine for line in self._lines) >= MAX_RINGING:
-            return Reading(Reason.BUSY)
+            return await self._ignored(link, contact, caller, decision.reason, now, again=again)
+        if not (again or self._budget.take(caller, link.source)):
+            return dropped(self._budget, Reason.BUSY, caller, link.source, contact)
         expires = link.created + self._settings.lifetime
-        if not (self._store.use_link(link.raw, ours=False, expires=expires + MAX_CLOCK_AHEAD) or again):
+        if not await self._use(link, expires + MAX_CLOCK_AHEAD, again=again):
             return Reading(Reason.ALREADY_USED)
-        if link.secret is not None:
-            self._store.secret_used(link.source, link.secret)
         if (crossed := self._crossed(link)) is not None:
             return Reading(decision.reason, crossed)
         line = Line(
@@ -158,6 +191,8 @@ class Admission:
             expires=expires,
             chat=chat,
             contact=contact.name if contact else None,
+            proven=link.proven,
+            keyed=link.keyed,
             sealed=link.sealed,
             raw=link.raw,
             reference=link.reference,
@@ -167,7 +202,7 @@ class Admission:
             remote_port=link.port,
             dialled=time.monotonic(),
         )
-        if ours is not None:
+        if ours is not None and ours.waits:
             line.media &= ours.media or line.media
             ours.twin = line
             ours.inbox.put_nowait(Glare(ours_wins=glare(ours.raw, link.raw)))
@@ -184,6 +219,28 @@ class Admission:
         await self._runner.begin(line, beginning, decision.reason)
         return Reading(decision.reason, line)
 
+    async def _use(self, link: CallLink, until: int, *, again: bool) -> bool:
+        """Mark a link as used, and its secret as known to the other side; False if it was used before."""
+
+        def use(store: Store) -> bool:
+            if not (store.use_link(link.raw, ours=False, expires=until) or again):
+                return False
+            if link.secret is not None:
+                store.secret_used(link.source, link.secret)
+            return True
+
+        return await self._writes.write(use)
+
+    def _crossing(self, link: CallLink) -> Line | None:
+        """The call of ours that waits for the link's writer, who calls too: one of the two becomes the call.
+
+        A request that proves nothing doesn't take the place of a call that only the contact can answer: it rings.
+        """
+        for line in self._lines:
+            if line.peer == link.source and line.waits and not line.provisional and (link.proven or not line.proven):
+                return line
+        return None
+
     def _crossed(self, link: CallLink) -> Line | None:
         """The call that is up with the link's writer, if the link is older: both had called, and this one comes late.
 
@@ -191,36 +248,52 @@ class Admission:
         nothing of it shows here yet.
         """
         for line in self._lines:
-            if line.peer == link.source and line.call.state is State.ACTIVE and link.secret in (None, line.secret):
+            same_key = link.secret == line.secret if link.proven else not line.proven
+            if line.peer == link.source and line.call.state is State.ACTIVE and same_key:
                 return line if link.created <= (line.connected_at or 0) else None
         return None
 
     def _came_to_a_call(self, reference: bytes) -> bool:
         """Whether a call of that name is there, or was."""
         return any(line.reference == reference for line in self._lines) or any(
-            record.reference == reference for record in self._store.call_log(MAX_RINGING + 1)
+            record.reference == reference for record in self._store.call_log(LOG_SEARCHED)
         )
 
-    def _missed(
-        self, link: CallLink, contact: Contact | None, reason: Reason, now: int, again: bool
-    ) -> MissedCall | None:
-        """What the owner is told of an expired link, if its call would have rung."""
+    async def _ignored(
+        self, link: CallLink, contact: Contact | None, caller: Caller, reason: Reason, now: int, *, again: bool
+    ) -> Reading:
+        """What the owner is told of an expired link, if its call would have rung; of others only the reason."""
         told_until = link.created + self._settings.lifetime + MISSED_SECONDS
         if reason is not Reason.EXPIRED or now >= told_until:
-            return None
+            return Reading(reason)
         if contact.trust is Trust.BLOCK if contact else self._settings.unknown == "ignore":
-            return None
-        if not (self._store.use_link(link.raw, ours=False, expires=told_until) or again):
-            return None
-        return MissedCall(link.source, contact.name if contact else None, link.created)
+            return Reading(reason)
+        if self._store.link_seen(link.raw) is not None and not again:
+            return Reading(reason)
+        if not (again or self._budget.take_missed(caller, link.source)):
+            return dropped(self._budget, reason, caller, link.source, contact)
+        used = await self._writes.write(lambda store: store.use_link(link.raw, ours=False, expires=told_until))
+        if not (used or again):
+            return Reading(reason)
+        doubtful = contact is not None and link.keyed and not link.proven
+        missed = MissedCall(link.source, contact.name if contact else None, link.created, doubtful)
+        return Reading(reason, missed=missed)
 
-    def _said(self, link: SaidLink) -> Reading:
+    async def _said(self, link: SaidLink) -> Reading:
         line = next((line for line in self._lines if line.reference == link.said.reference), None)
-        if line is None or line.peer != link.source:
+        # What proves nothing has no say in a call that a key has proved.
+        if line is None or line.peer != link.source or (line.proven and not link.proven):
             return Reading(Reason.EXPIRED)
-        if not self._store.use_link(link.raw, ours=False, expires=line.expires + MAX_CLOCK_AHEAD):
+        until = line.expires + MAX_CLOCK_AHEAD
+
+        def use(store: Store) -> bool:
+            if not store.use_link(link.raw, ours=False, expires=until):
+                return False
+            store.secret_used(link.source, link.secret)
+            return True
+
+        if not await self._writes.write(use):
             return Reading(Reason.ALREADY_USED)
-        self._store.secret_used(link.source, link.secret)
         match link.said.operation:
             case Operation.RINGING | Operation.ACCEPT:
                 line.inbox.put_nowait(RemoteRinging())
@@ -240,8 +313,12 @@ class Admission:
         )
         if line is None or line.request is None:
             return Reading(Reason.NOT_FOR_THIS_NODE)
-        if not self._store.use_link(response.encode(), ours=False, expires=line.expires + MAX_CLOCK_AHEAD):
+        digest = hashlib.sha256(response.encode()).digest()
+        if digest in line.responses_read:
             return Reading(Reason.ALREADY_USED)
+        if len(line.responses_read) >= RESPONSES_REMEMBERED:
+            line.responses_read.clear()
+        line.responses_read.add(digest)
         # A refusal is proven only if nobody but the callee could read the request that it quotes.
         proven = line.sealed and response.proves(line.request)
         match response.status:

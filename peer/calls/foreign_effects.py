@@ -42,7 +42,7 @@ class ForeignEffects:
                 session = _session(line)
                 foreign.call(session.socket, line.media, session.video)
                 line.reference = line.raw = foreign.reference
-                self._writer.post(line, foreign.written, foreign.digest)
+                await self._writer.post(line, foreign.written, foreign.digest)
                 foreign.posted.set()
             case TryResponse():
                 line.dialled = time.monotonic()
@@ -55,7 +55,7 @@ class ForeignEffects:
                 session.try_leg(terms)
                 line.media = terms.agreement.media
             case PostAnswer():
-                self._writer.post(line, foreign.written, foreign.digest)
+                await self._writer.post(line, foreign.written, foreign.digest)
                 foreign.posted.set()
             case PostDecline() | PostBusy() | PostCancel():
                 pass

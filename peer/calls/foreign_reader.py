@@ -17,12 +17,14 @@ from typing import Literal
 
 import msgspec
 
-from peer.calls.admission import Reading
+from peer.calls.admission import Reading, dropped
+from peer.calls.budget import Budget, caller_of
 from peer.calls.foreign import BareSdp, Classic, Envelope, ForeignCall
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.runner import LineRunner
 from peer.calls.sdp_session import SdpSession
+from peer.calls.sessions import LineSessions
 from peer.overlay import Address, Overlay
 from peer.transport.sdp.candidates import Candidate, parse_candidate, ports_at
 from peer.transport.sdp.negotiation import Agreement, VideoCodec, accept_offer
@@ -38,7 +40,7 @@ from shared.links.pasted import looks_pasted, read_pasted
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import Action, decide
-from shared.store import Store
+from shared.store import StoreThread
 
 USED_SECONDS = 30 * 24 * 3600
 "How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
@@ -98,7 +100,9 @@ class ForeignReader:
         overlay: Overlay,
         lines: Lines,
         runner: LineRunner,
-        store: Store,
+        sessions: LineSessions,
+        writes: StoreThread,
+        budget: Budget,
         settings: Calls,
         turn: asyncio.Lock,
         waits: Callable[[], bool],
@@ -109,7 +113,10 @@ class ForeignReader:
         self._overlay = overlay
         self._lines = lines
         self._runner = runner
-        self._store = store
+        self._sessions = sessions
+        self._budget = budget
+        self._writes = writes
+        self._store = writes.store
         self._settings = settings
         self._turn = turn
         self._waits = waits
@@ -190,22 +197,29 @@ class ForeignReader:
         contact = self._store.contact_of(offer.source)
         digest = offer.agreement.digest
         now = int(self._clock())
+        keyed = self._store.writable_secret(offer.source) is not None
         decision = decide(
             contact=_as_unproven(contact),
+            keyed=keyed,
+            opens=self._sessions.opens(contact, proven=False, keyed=keyed),
+            occupied=len(self._lines.occupying(beside=offer.source, proven=False)) >= self._settings.at_once,
             media=offer.agreement.media,
             created=now,
             now=now,
             local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
             mine=True,
             seen=self._store.link_seen(digest),
-            busy=len(self._lines.engaged()) >= self._settings.at_once,
+            busy=len(self._lines.engaged(beside=offer.source, proven=False)) >= self._settings.at_once,
             unknown=self._settings.unknown,
             lifetime=self._settings.lifetime,
             waits=self._waits(),
         )
         if decision.action is Action.IGNORE:
             return Reading(decision.reason)
-        if not self._store.use_link(digest, ours=False, expires=now + USED_SECONDS):
+        caller = caller_of(contact is not None, proven=False)
+        if not self._budget.take(caller, offer.source):
+            return dropped(self._budget, Reason.BUSY, caller, offer.source, contact)
+        if not await self._writes.write(lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)):
             return Reading(Reason.ALREADY_USED)
         line = Line(
             number=self._lines.next_number(),
@@ -216,6 +230,7 @@ class ForeignReader:
             expires=now + self._settings.lifetime,
             chat=chat,
             contact=contact.name if contact else None,
+            keyed=keyed,
             raw=digest,
             reference=digest[:8],
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
@@ -265,8 +280,10 @@ class ForeignReader:
 
 def _as_unproven(contact: Contact | None) -> Contact | None:
     """The contact, as far as a call that proves nothing may have what they may have."""
-    if contact is None or contact.classic or contact.trust is not Trust.AUTO:
+    if contact is None or contact.trust is not Trust.AUTO:
         return contact
+    if contact.classic:
+        return msgspec.structs.replace(contact, unproven=True)
     return msgspec.structs.replace(contact, trust=Trust.RING)
 
 

@@ -50,6 +50,15 @@ class Line:
     contact: str | None = None
     "The peer's name in the contact book when the call began; None for a stranger."
 
+    proven: bool = False
+    "Whether a pair secret that proves who the other side is set the call up."
+
+    keyed: bool = False
+    "Whether we shared a key with the peer when it began."
+
+    quarantined: bool = False
+    "The key that was agreed in it waits until the owner confirms the words."
+
     sealed: bool = False
     "Whether a request was sealed, so that only the peer can have read it."
 
@@ -67,6 +76,9 @@ class Line:
 
     responses: deque[Response] = field(default_factory=deque)
     "Read and not yet tried, as the caller of a first contact."
+
+    responses_read: set[bytes] = field(default_factory=set)
+    "SHA-256 of each, so that none is tried twice."
 
     token: PairedToken | None = None
     "In a paired call."
@@ -129,6 +141,9 @@ class Line:
     goodbye: str | None = None
     "What the other side is told when the leg closes."
 
+    goodbye_unheard: bool = False
+    "It hasn't acknowledged that."
+
     twin: Line | None = None
     "The line of the other side's call, when both called each other."
 
@@ -168,10 +183,20 @@ class Line:
 
     @property
     def engaged(self) -> bool:
-        """Whether it takes the owner's time: neither ringing nor over, nor the machine's, nor only made in advance."""
-        if self.machine or (self.provisional and self.call.state is State.CALLING):
+        """Whether it takes the owner's time: it is connected, and not the machine's."""
+        return not self.machine and self.call.state in (State.ACTIVE, State.RECONNECTING)
+
+    @property
+    def occupies(self) -> bool:
+        """Whether it takes the owner's time, or will as soon as it connects: others ask the owner meanwhile.
+
+        A call that was only made in advance doesn't, nor one that is answered without asking and proves nothing.
+        """
+        if self.machine or self.call.state in (State.RINGING, State.ENDED):
             return False
-        return self.call.state not in (State.RINGING, State.ENDED)
+        if self.call.state is State.CALLING:
+            return not self.provisional
+        return self.engaged or self.proven or not self.automatic
 
     @property
     def waits(self) -> bool:
@@ -201,6 +226,7 @@ class Line:
             "media": self.media.words,
             "paired": self.call.paired,
             "program": self.foreign.envelope.name if self.foreign else "copybara",
+            "proven": self.proven,
             "automatic": self.automatic,
             "phrase": self.phrase or None,
             "connect_ms": self.connect_ms,
@@ -228,6 +254,7 @@ class Line:
             endpoint=kept.endpoint or None,
             automatic=kept.automatic,
             machine=kept.machine,
+            proven=kept.proven,
             taken_up=kept,
             remote_automatic=kept.remote_automatic,
             phrase=kept.phrase,
@@ -257,6 +284,7 @@ class Line:
             chat=self.chat,
             phrase=self.phrase,
             paired=self.call.paired,
+            proven=self.proven,
             automatic=self.automatic,
             remote_automatic=self.remote_automatic,
             machine=self.machine,
@@ -276,6 +304,7 @@ class Line:
             ended=ended,
             reason=str(self.call.reason),
             automatic=self.automatic,
+            proven=self.proven,
             name=self.contact or "",
         )
 

@@ -21,6 +21,19 @@ class Lines(list[Line]):
         self._numbers += 1
         return self._numbers
 
-    def engaged(self, *, beside: NodeId | None = None) -> list[Line]:
-        """The lines that take the owner's time, but for those with a node that calls anew."""
-        return [line for line in self if line.engaged and line.peer != beside]
+    def engaged(self, *, beside: NodeId, proven: bool) -> list[Line]:
+        """The lines that are connected and take the owner's time, but for those that such a call may end.
+
+        `beside` is the node that calls again. If nothing proves that (`proven`), it doesn't end a call that a key has
+        proved.
+        """
+        return [line for line in self if line.engaged and not may_be_ended(line, beside, proven)]
+
+    def occupying(self, *, beside: NodeId, proven: bool) -> list[Line]:
+        """Those, and the lines that will take the owner's time once they connect."""
+        return [line for line in self if line.occupies and not may_be_ended(line, beside, proven)]
+
+
+def may_be_ended(line: Line, peer: NodeId, proven: bool) -> bool:
+    """Whether a call with `peer` that connects takes the place of that line."""
+    return line.peer == peer and (proven or not line.proven or line.connected is None)

@@ -46,6 +46,12 @@ class CallLink:
     secret: bytes | None = field(default=None, repr=False)
     "The pair secret that opened it, 32 bytes."
 
+    proven: bool = False
+    "Whether the owner of the source node wrote it: a pair secret opened it, and not a quarantined one."
+
+    keyed: bool = False
+    "Whether we share a key with the source, which it would have used."
+
     @property
     def paired(self) -> bool:
         """Whether it came from somebody we share a secret with."""
@@ -60,6 +66,8 @@ class SaidLink:
     said: Paired
     raw: bytes
     secret: bytes = field(repr=False)
+    proven: bool
+    "As in CallLink."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ class LinkReader:
             reference=reference_of(request),
             request=request,
             sealed=sealed,
+            keyed=self._store.writable_secret(request.source) is not None,
         )
 
     def _paired(self, token: PairedToken) -> Opened:
@@ -123,8 +132,9 @@ class LinkReader:
             used = self._store.link_seen(token.raw) == "used"
             raise BadLink(Reason.ALREADY_USED if used else Reason.UNKNOWN_CALLER)
         said = opened.paired
+        proven = self._store.proves(opened.node, opened.secret)
         if said.operation is not Operation.CALL:
-            return SaidLink(opened.node, said, token.raw, opened.secret)
+            return SaidLink(opened.node, said, token.raw, opened.secret, proven)
         return CallLink(
             source=opened.node,
             media=said.media,
@@ -134,6 +144,8 @@ class LinkReader:
             reference=reference_of(token),
             token=token,
             secret=opened.secret,
+            proven=proven,
+            keyed=True,
         )
 
     def _keys(self) -> Keyring:

@@ -14,16 +14,16 @@ from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.identity import DtlsIdentity
-from shared.store import Store
+from shared.store import StoreThread
 
 
 class LinkWriter:
     """Writes in one node's name."""
 
-    def __init__(self, own: NodeId, store: Store, listener: Listener, clock: Callable[[], float]) -> None:
+    def __init__(self, own: NodeId, writes: StoreThread, listener: Listener, clock: Callable[[], float]) -> None:
         """`listener` brings links into the chat, `clock` is the time in Unix seconds."""
         self._own = own
-        self._store = store
+        self._writes = writes
         self._tell = listener.told
         self._clock = clock
 
@@ -69,24 +69,26 @@ class LinkWriter:
         )
         return line.answer
 
-    def post(self, line: Line, token: str, raw: bytes) -> None:
+    async def post(self, line: Line, token: str, raw: bytes) -> None:
         """Put a link, as token and as bytes, into the line's chat. Raises StoreError."""
-        self._store.use_link(raw, ours=True, expires=line.expires + MAX_CLOCK_AHEAD)
+        until = line.expires + MAX_CLOCK_AHEAD
+        await self._writes.write(lambda store: store.use_link(raw, ours=True, expires=until))
         self._tell(line, Posted(token))
 
-    def refuse(self, line: Line, status: Status, operation: Operation) -> None:
+    async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
         """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""
         if line.request is None:
-            self.say(line, operation)
+            await self.say(line, operation)
         else:
             refusal = Response.refusing(line.request, status)
-            self.post(line, refusal.token, refusal.encode())
+            await self.post(line, refusal.token, refusal.encode())
 
-    def say(self, line: Line, operation: Operation) -> None:
+    async def say(self, line: Line, operation: Operation) -> None:
         """Post what a paired link says about a call."""
-        secret = self._store.writable_secret(line.peer) or line.secret
+        secret = line.secret if line.secret is not None and not line.proven else None
+        secret = secret or self._writes.store.writable_secret(line.peer) or line.secret
         if secret is None:
             return  # the contact was removed, and the program was restarted: there is nothing to say it with
         said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.reference)
         token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
-        self.post(line, token.token, token.raw)
+        await self.post(line, token.token, token.raw)

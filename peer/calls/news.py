@@ -12,7 +12,7 @@ from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlo
 from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
 from shared.call.reasons import Reason
-from shared.errors import CopybaraError
+from shared.errors import CopybaraError, StoreError
 from shared.messages import MediaState, Text
 
 
@@ -61,6 +61,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class NotKept:
+    """Something about the call can't be written to the disk. It is tried again."""
+
+    error: StoreError
+
+
+@dataclass(frozen=True, slots=True)
 class PhraseKnown:
     """Both sides have the four words now."""
 
@@ -78,6 +85,7 @@ News: TypeAlias = (
     | Recorded
     | Changed
     | Said
+    | NotKept
     | PhraseKnown
     | Paired
     | Text

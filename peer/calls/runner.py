@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
@@ -15,7 +16,7 @@ from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import AnsweredAlone, Changed, Listener, Rings, Said, TakesMessage
+from peer.calls.news import AnsweredAlone, Changed, Listener, News, NotKept, Rings, Said, TakesMessage
 from peer.calls.session import Session
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
@@ -44,13 +45,14 @@ from shared.call.effects import (
 )
 from shared.call.events import Answer, Busy, Event, Failed, Offered
 from shared.call.reasons import Reason
+from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT, incoming, step
 from shared.config.schema import Answering
-from shared.errors import CopybaraError, LocalProtocolError
+from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
-from shared.store import Store
+from shared.store import StoreThread
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class LineRunner:
         lines: Lines,
         sessions: LineSessions,
         writer: LinkWriter,
-        store: Store,
+        writes: StoreThread,
         answering: Answering,
         listener: Listener,
         tasks: asyncio.TaskGroup,
@@ -80,9 +82,10 @@ class LineRunner:
         self._sessions = sessions
         self._writer = writer
         self._foreign = ForeignEffects(sessions, writer)
-        self._store = store
+        self._writes = writes
+        self._unlogged: deque[CallRecord] = deque()
         self._answering = answering
-        self._tell = listener.told
+        self._listener = listener
         self._tasks = tasks
         self._clock = clock
 
@@ -95,11 +98,35 @@ class LineRunner:
     async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         """Add a line, carry out what its call wants first, and let it live."""
         self._lines.append(line)
-        await self._carry_out(line, effects)
-        line.life = self._tasks.create_task(self._live(line), name=f"line {line.number}")
+        try:
+            await self._carry_out(line, effects)
+        except Exception:
+            logger.exception("line %d broke", line.number)
+            self._abandon(line)
+        finally:
+            line.life = self._tasks.create_task(self._live(line), name=f"line {line.number}")
 
     async def _live(self, line: Line) -> None:
         """Step the call by everything that happens to it, until it is over."""
+        try:
+            try:
+                await self._until_ended(line)
+            except Exception:
+                # A fault of this program: it costs this call, and no other.
+                logger.exception("line %d broke", line.number)
+                self._abandon(line)
+            if line.carrier is not None:
+                await asyncio.wait([line.carrier])
+            if not line.logged:
+                await self._log(line)
+        finally:
+            # Also when something has ended this task: then nothing of the call may stay behind.
+            self._abandon(line)
+            self._lines.remove(line)
+            self._say(line, Changed())
+            line.over.set()
+
+    async def _until_ended(self, line: Line) -> None:
         while not line.call.ended:
             event = await line.inbox.get()
             try:
@@ -107,25 +134,40 @@ class LineRunner:
             except LocalProtocolError as error:
                 # Two things happened at once, say an answer and a cancellation, and the first one won.
                 logger.info("line %d: %s", line.number, error.sentence)
-        if line.carrier is not None:
-            await line.carrier
-        if not line.logged:
-            self._log(line)
-        self._lines.remove(line)
-        self._tell(line, Changed())
-        line.over.set()
+
+    def _abandon(self, line: Line) -> None:
+        """End a call whose effects can't be carried out: close everything, whatever its table says."""
+        if not line.call.ended:
+            line.call, _ = step(line.call, Failed("Something in the program broke this call; see its log."))
+        self._stop_timer(line)
+        if line.session is not None:
+            line.session.end(None)
 
     async def _step(self, line: Line, event: Event) -> None:
         before = line.call.state
         line.call, effects = step(line.call, event)
         if line.call.ended and line.connected is not None:
             # At once: a program that is killed while it closes everything shall not take the call up again.
-            self._log(line)
+            await self._log(line)
         await self._carry_out(line, effects, silent=line.call.state is before)
 
-    def _log(self, line: Line) -> None:
-        self._store.end_call(line.record(int(self._clock())))
+    async def _log(self, line: Line) -> None:
+        """Write the call's end down. If that fails it is tried again until it works or the program ends."""
+        record = line.record(int(self._clock()))
         line.logged, line.redial_secret = True, None
+        try:
+            await self._writes.write(lambda store: store.end_call(record))
+        except StoreError as error:
+            logger.error("line %d: its end can't be kept: %s", line.number, error.sentence)
+            self._unlogged.append(record)
+            self._say(line, NotKept(error))
+
+    async def log_again(self) -> None:
+        """Write down the ends of calls that couldn't be. Raises StoreError if they still can't."""
+        while self._unlogged:
+            record = self._unlogged[0]
+            await self._writes.write(lambda store: store.end_call(record))  # noqa: B023 -- done before the next one
+            self._unlogged.popleft()
 
     async def _carry_out(self, line: Line, effects: tuple[Effect, ...], *, silent: bool = False) -> None:
         for effect in effects:
@@ -136,9 +178,18 @@ class LineRunner:
             except CopybaraError as error:
                 if not line.call.ended:
                     await self._step(line, Failed(error.sentence))
-                return
+                    return
+                # A call that ends lets go of everything, whatever of it can't be said or written.
+                logger.warning("line %d: %s", line.number, error.sentence)
         if not silent and not line.call.ended:
-            self._tell(line, Changed())
+            self._say(line, Changed())
+
+    def _say(self, line: Line, news: News) -> None:
+        """Tell what has happened; a listener that fails costs the call nothing."""
+        try:
+            self._listener.told(line, news)
+        except CopybaraError as error:
+            logger.warning("line %d: %s", line.number, error.sentence)
 
     async def _do(self, line: Line, effect: Effect) -> None:
         if line.foreign is not None and await self._foreign.do(line, line.foreign, effect):
@@ -147,7 +198,7 @@ class LineRunner:
             case Listen():
                 await self._sessions.open(line)
             case PostRequest():
-                self._call(line)
+                await self._call(line)
             case TryResponse():
                 self._try_response(line, line.responses.popleft())
             case AnswerTheirs():
@@ -156,24 +207,24 @@ class LineRunner:
                 await self._dial(line)
             case PostAnswer():
                 assert line.answer is not None
-                self._writer.post(line, line.answer.token, line.answer.encode())
+                await self._writer.post(line, line.answer.token, line.answer.encode())
             case PostDecline():
-                self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
+                await self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
             case PostBusy():
-                if line.contact is not None or line.session is not None:
-                    # A stranger learns nothing, not even that somebody is here, unless it was answered before.
-                    self._writer.refuse(line, Status.BUSY, Operation.BUSY)
+                if line.proven or line.session is not None:
+                    # Whoever proves nothing learns nothing, not even that somebody is here, unless it was answered.
+                    await self._writer.refuse(line, Status.BUSY, Operation.BUSY)
             case PostCancel():
-                self._writer.say(line, Operation.CANCEL)
+                await self._writer.say(line, Operation.CANCEL)
             case Ring():
-                self._tell(line, Rings(line.reason))
+                self._say(line, Rings(line.reason))
             case AnnounceAnswer():
-                self._tell(line, AnsweredAlone())
+                self._say(line, AnsweredAlone())
             case TakeMessage():
                 line.machine = line.automatic = True
-                self._tell(line, TakesMessage())
+                self._say(line, TakesMessage())
             case Noted():
-                self._tell(line, Said(effect))
+                self._say(line, Said(effect))
             case TakeUp():
                 await self._sessions.take_up(line)
             case Redial():
@@ -215,13 +266,13 @@ class LineRunner:
 
     # Links and legs.
 
-    def _call(self, line: Line) -> None:
+    async def _call(self, line: Line) -> None:
         """Post the link of a call that is listened for already."""
         assert line.session is not None
         token = self._writer.request(line, line.session.ports[0])
         if line.token is not None:
             self._try_one_link(line)
-        self._writer.post(line, token, line.raw)
+        await self._writer.post(line, token, line.raw)
 
     async def _dial(self, line: Line) -> None:
         """Answer: bind the port, make the response of a first contact, and dial the caller."""

@@ -12,11 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from peer.calls.call_socket import OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.line import Line
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import Listener, Paired, PhraseKnown, Recorded
+from peer.calls.news import Listener, News, Paired, PhraseKnown, Recorded
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
@@ -50,11 +51,11 @@ from shared.call.events import (
 )
 from shared.call.records import RunningCall
 from shared.call.table import State
-from shared.contacts import Trust
-from shared.errors import OnlyForTrusted, StoreError
+from shared.contacts import Contact, Trust
+from shared.errors import CopybaraError, OnlyForTrusted
 from shared.links.paired import Operation
 from shared.messages import MediaState, Text
-from shared.store import Store
+from shared.store import StoreThread
 
 logger = logging.getLogger(__name__)
 
@@ -88,22 +89,25 @@ class LineSessions:
         writer: LinkWriter,
         overlay: Overlay,
         watch: OverlayWatch,
-        store: Store,
+        writes: StoreThread,
         endpoints: Endpoints,
         listener: Listener,
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
+        open_socket: OpenSocket,
     ) -> None:
         """`listener` hears what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
         self._writer = writer
         self._overlay = overlay
         self._watch = watch
-        self._store = store
+        self._writes = writes
+        self._store = writes.store
         self._endpoints = endpoints
-        self._tell = listener.told
+        self._listener = listener
         self._tasks = tasks
         self._clock = clock
+        self._open_socket = open_socket
 
     async def open(self, line: Line) -> int:
         """Make the line's session and bind its UDP port, which is returned. Raises OverlayError, CallRefused."""
@@ -119,28 +123,47 @@ class LineSessions:
         assert line.taken_up is not None
         await self._run(line, self._session(line, line.taken_up))
 
+    def endpoint_for(self, contact: Contact | None, *, proven: bool, keyed: bool) -> str:
+        """The name of the media endpoint for a call for which none was chosen.
+
+        What was chosen for a contact is for them: a call that lacks the key that we share with them doesn't get it.
+        """
+        chosen = contact.endpoint if contact is not None and (proven or not keyed) else None
+        return chosen or self._endpoints.usual()
+
     def endpoint_of(self, line: Line) -> str:
-        """The name of the media endpoint for a call. Raises CallRefused for a camera and somebody who isn't trusted."""
+        """The name of the media endpoint for a call.
+
+        Raises CallRefused for a camera and somebody who isn't trusted, or hasn't proved who they are.
+        """
+        if line.machine:
+            return ANSWERING_MACHINE
         contact = self._store.contact_of(line.peer)
-        of_contact = contact.endpoint if contact else None
-        name = ANSWERING_MACHINE if line.machine else line.endpoint or of_contact or self._endpoints.usual()
-        if only_for_trusted(name) and (contact is None or contact.trust is not Trust.AUTO):
+        name = line.endpoint or self.endpoint_for(contact, proven=line.proven, keyed=line.keyed)
+        if not only_for_trusted(name):
+            return name
+        if contact is None or contact.trust is not Trust.AUTO:
             raise OnlyForTrusted(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
                 f"/contact trust {line.name} lets them see it at any time." if contact else "Save them first.",
             )
+        if not line.proven:
+            raise OnlyForTrusted(
+                f"The camera is only for contacts who prove who they are, and this call of {line.name} doesn't.",
+                "Share a key first: talk once, with another endpoint.",
+            )
         return name
 
+    def opens(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
+        """Whether what would answer such a call lets its caller see or hear the room."""
+        name = self.endpoint_for(contact, proven=proven, keyed=keyed)
+        return opens_the_room(name) or only_for_trusted(name)
+
     async def keep_signs_of_life(self) -> None:
-        """Keep, until cancelled, that the calls which are up still are."""
-        while True:
-            await asyncio.sleep(LIFE_SECONDS)
-            for line in self._lines:
-                if line.call.state is State.ACTIVE:
-                    try:
-                        self._keep(line, alive=True)
-                    except StoreError as error:
-                        logger.warning("line %d: %s", line.number, error.sentence)
+        """Keep that the calls which are up still are. Raises StoreError."""
+        for line in tuple(self._lines):
+            if line.call.state is State.ACTIVE:
+                await self._keep(line, alive=True)
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         line.endpoint = self.endpoint_of(line)
@@ -150,8 +173,8 @@ class LineSessions:
             number=line.number,
             label=line.name,
             automatic=line.automatic or kept is not None,
-            recorded=lambda path: self._tell(line, Recorded(path)),
-            trouble=lambda trouble: self._tell(line, trouble),
+            recorded=lambda path: self._say(line, Recorded(path)),
+            trouble=lambda trouble: self._say(line, trouble),
             finished=lambda: line.inbox.put_nowait(HangUp()),
             hold=functools.partial(self._hold, line) if hold else None,
         )
@@ -177,6 +200,7 @@ class LineSessions:
             overlay_up=self._watch.until_up,
             automatic=line.automatic or line.machine,
             rejoined=kept,
+            open_socket=self._open_socket,
         )
         if hold:
             line.session.show_media(MediaState(audio=False, video=False))
@@ -195,6 +219,15 @@ class LineSessions:
         except Exception:
             logger.exception("the session of line %d broke", line.number)
             line.inbox.put_nowait(Failed("Something in the program broke this call; see its log."))
+            return
+        except asyncio.CancelledError:
+            line.inbox.put_nowait(Failed("What carried this call was ended."))
+            raise
+        if line.goodbye_unheard and line.call.paired:
+            try:
+                await self._writer.say(line, Operation.CANCEL)
+            except CopybaraError as error:
+                logger.warning("line %d: %s", line.number, error.sentence)
 
     def _happened(self, line: Line, event: SessionEvent) -> None:
         """Pass on what a session tells."""
@@ -203,18 +236,17 @@ class LineSessions:
                 line.inbox.put_nowait(LegFailed(event.error.sentence))
             case FirstMedia():
                 line.first_media[event.kind] = event.at
-                self._tell(line, event)
+                self._say(line, event)
             case RemoteBye() | RemoteFlooded() | PathLost():
                 line.inbox.put_nowait(event)
             case Text() | MediaTrouble():
-                self._tell(line, event)
+                self._say(line, event)
             case MediaState():
                 line.remote_media = event
-                self._tell(line, event)
+                self._say(line, event)
             case ByeUnheard():
-                if line.call.paired:
-                    # Anyone who comes back would dial for a minute; the chat tells them.
-                    self._writer.say(line, Operation.CANCEL)
+                # Anyone who comes back would dial for a minute; the chat tells them.
+                line.goodbye_unheard = True
             case Broke():
                 line.inbox.put_nowait(Failed(event.error.sentence))
 
@@ -222,55 +254,70 @@ class LineSessions:
         """Store what a session needs to have stored, and pass it on. Raises StoreError."""
         match event:
             case Connected():
-                self._connected(line, event.secret, event.first_heard)
+                await self._connected(line, event.secret, event.first_heard)
                 line.inbox.put_nowait(LegUp())
             case MediaAgreed():
                 if line.media != event.media:
                     line.media = event.media
-                    self._keep(line)
-                    self._tell(line, event)
+                    await self._keep(line)
+                    self._say(line, event)
             case RemoteAnsweredAlone():
                 if not line.remote_automatic:
                     line.remote_automatic = True
-                    self._keep(line)
-                    self._tell(line, event)
+                    await self._keep(line)
+                    self._say(line, event)
             case Proposed():
-                self._store.propose_secret(line.peer, event.secret, int(self._clock()))
-                line.phrase = event.phrase
-                self._keep(line)
-                self._tell(line, PhraseKnown())
+                peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
+                free = await self._writes.write(lambda store: store.propose_secret(peer, secret, now, proven=proven))
+                line.phrase, line.quarantined = event.phrase, not free
+                await self._keep(line)
+                self._say(line, PhraseKnown())
             case Committed():
-                self._store.commit_secret(line.peer, event.secret)
-                self._tell(line, Paired())
+                peer, secret = line.peer, event.secret
+                await self._writes.write(lambda store: store.commit_secret(peer, secret))
+                self._say(line, Paired())
             case Dials():
                 line.epoch = event.epoch
-                self._keep(line)
+                await self._keep(line)
             case PathRestored():
                 line.taken_up = line.awaited_until = None
-                self._keep(line, alive=True)
+                await self._keep(line, alive=True)
                 line.inbox.put_nowait(event)
 
-    def _connected(self, line: Line, secret: bytes, first_heard: float | None) -> None:
+    def _say(self, line: Line, news: News) -> None:
+        """Tell what has happened; a listener that fails costs the call nothing."""
+        try:
+            self._listener.told(line, news)
+        except CopybaraError as error:
+            logger.warning("line %d: %s", line.number, error.sentence)
+
+    async def _connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connected = time.monotonic()
         line.dialled = line.dialled or first_heard
         line.connected_at = int(self._clock())
+        line.redial_secret = redial_secret or None
         self._lines.latest = line
-        if line.secret is not None:
-            self._store.secret_used(line.peer, line.secret)
-        line.redial_secret = secret or None
-        self._keep(line, alive=True)
+        if (secret := line.secret) is not None:
+            peer = line.peer
+            await self._writes.write(lambda store: store.secret_used(peer, secret))
+        await self._keep(line, alive=True)
         for other in self._lines:
-            # Both had called each other, or the other side has lost a call and begun anew: the other one is over.
-            if other is not line and other.peer == line.peer and (other.engaged or other.waits):
+            # Both had called each other, or the other side has lost a call and called again: the other one is over.
+            under_way = not other.machine and other.call.state not in (State.RINGING, State.ENDED)
+            if other is not line and under_way and may_be_ended(other, line.peer, line.proven):
                 other.inbox.put_nowait(Replaced())
 
-    def _keep(self, line: Line, *, alive: bool = False) -> None:
+    async def _keep(self, line: Line, *, alive: bool = False) -> None:
         """Keep what a restarted program needs to take the call up again; `alive`: the other side is there now.
 
         Raises StoreError.
         """
+        if (call := self._running(line, alive=alive)) is not None:
+            await self._writes.write(lambda store: store.save_call(call))
+
+    def _running(self, line: Line, *, alive: bool) -> RunningCall | None:
         if line.redial_secret is None or line.call.ended or line.session is None:
-            return
+            return None
         if alive:
             line.alive = int(self._clock())
-        self._store.save_call(line.running(line.session.ports))
+        return line.running(line.session.ports)

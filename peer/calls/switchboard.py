@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from peer.calls.admission import Admission, Reading
+from peer.calls.budget import Budget
+from peer.calls.call_socket import OpenSocket
 from peer.calls.foreign_reader import ForeignReader, Looked
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -18,20 +21,26 @@ from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import Listener, Listeners
 from peer.calls.runner import LineRunner
-from peer.calls.sessions import AWAITED_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
+from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
+from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import EndReason, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import InCall, NothingRings, OwnNode
+from shared.errors import CopybaraError, InCall, NothingRings, OwnNode
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
-from shared.store import Store
+from shared.store import Store, StoreThread
+
+logger = logging.getLogger(__name__)
+
+FORGET_SECONDS = 600.0
+"How often links are forgotten that are too old to be used."
 
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."
@@ -47,7 +56,7 @@ class Switchboard:
         lines: Lines,
         overlay: Overlay,
         watch: OverlayWatch,
-        store: Store,
+        writes: StoreThread,
         reader: LinkReader,
         settings: Calls,
         answering: Answering,
@@ -55,6 +64,7 @@ class Switchboard:
         listeners: Sequence[Listener],
         waits: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
+        open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
@@ -62,41 +72,47 @@ class Switchboard:
         """
         self.lines = lines
         self._own = own
-        self._store = store
+        self._writes = writes
+        self._store = writes.store
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
         listener = Listeners(listeners)
-        writer = LinkWriter(own, store, listener, clock)
+        writer = LinkWriter(own, writes, listener, clock)
         self._sessions = LineSessions(
             lines=lines,
             writer=writer,
             overlay=overlay,
             watch=watch,
-            store=store,
+            writes=writes,
             endpoints=endpoints,
             listener=listener,
             tasks=self._tasks,
             clock=clock,
+            open_socket=open_socket,
         )
         self._runner = LineRunner(
             own,
             lines=lines,
             sessions=self._sessions,
             writer=writer,
-            store=store,
+            writes=writes,
             answering=answering,
             listener=listener,
             tasks=self._tasks,
             clock=clock,
         )
+        budget, turn = Budget(lines, clock), asyncio.Lock()
         self._admission = Admission(
             lines=lines,
             runner=self._runner,
-            store=store,
+            sessions=self._sessions,
+            writes=writes,
             reader=reader,
             settings=settings,
             answering=answering,
+            budget=budget,
+            turn=turn,
             waits=waits,
             clock=clock,
         )
@@ -105,9 +121,11 @@ class Switchboard:
             overlay=overlay,
             lines=lines,
             runner=self._runner,
-            store=store,
+            sessions=self._sessions,
+            writes=writes,
+            budget=budget,
             settings=settings,
-            turn=asyncio.Lock(),
+            turn=turn,
             waits=waits,
             clock=clock,
         )
@@ -115,20 +133,52 @@ class Switchboard:
         self.interrupted: list[RunningCall] = []
         "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
 
+        self._forgotten = int(clock())
+        "When old links were forgotten last, Unix seconds."
+
         self._left: list[RunningCall] = []
         "Those that somebody may be waiting in."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
-        self._find_what_crashed()
+        await self._find_what_crashed()
         async with self._tasks:
-            signs = self._tasks.create_task(self._sessions.keep_signs_of_life())
+            upkeep = self._tasks.create_task(self._see_to_upkeep())
             try:
                 yield
             finally:
-                signs.cancel()
+                upkeep.cancel()
                 await self._stop()
+
+    async def _see_to_upkeep(self) -> None:
+        """Own the upkeep until cancelled, and begin it again if something ends it."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.wait([group.create_task(self._keep_up(), name="upkeep of calls")])
+                logger.error("the upkeep of calls has ended, and is begun again")
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(LIFE_SECONDS)
+            try:
+                await self.upkeep()
+            except CopybaraError as error:
+                logger.warning("calls: %s", error.sentence)
+            except Exception:
+                logger.exception("the upkeep of calls broke")
+
+    async def upkeep(self) -> None:
+        """Do what has to be done now and then while calls run.
+
+        Raises StoreError; what couldn't be written then is written the next time.
+        """
+        await self._sessions.keep_signs_of_life()
+        await self._runner.log_again()
+        now = int(self._clock())
+        if not self._forgotten <= now < self._forgotten + FORGET_SECONDS:
+            await self._writes.write(lambda store: store.forget_links(now - LONGEST_LIFETIME))
+            self._forgotten = now
 
     async def rejoin(self) -> None:
         """Take up the calls that were up when the last run was killed, as far as somebody may be waiting in them."""
@@ -172,8 +222,8 @@ class Switchboard:
         if node == self._own:
             raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
         for line in self.lines:
-            same = line.peer == node and (line.engaged or line.machine)
-            if same or (line.engaged and len(self.lines.engaged()) >= self._settings.at_once):
+            same = line.peer == node and (line.occupies or line.machine)
+            if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
         foreign = self._foreign.call_to(node, program or (contact.program if contact and program is None else ""))
@@ -190,6 +240,8 @@ class Switchboard:
             chat=chat,
             contact=contact.name if contact else None,
             secret=secret,
+            proven=secret is not None,
+            keyed=contact is not None and self._store.writable_secret(node) is not None,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
             provisional=provisional,
             endpoint=endpoint,
@@ -213,7 +265,7 @@ class Switchboard:
             return
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
-        busy = self.lines.engaged(beside=line.peer)
+        busy = self.lines.occupying(beside=line.peer, proven=line.proven)
         if len(busy) >= self._settings.at_once:
             raise InCall(f"There is a call with {busy[0].name} already.")
         line.endpoint = endpoint or line.endpoint
@@ -258,30 +310,21 @@ class Switchboard:
 
     # Beginnings and ends of the program.
 
-    def _find_what_crashed(self) -> None:
+    async def _find_what_crashed(self) -> None:
         """Of the calls that were up when the process was killed, log those that nobody can be waiting in any more."""
         now = int(self._clock())
+        # Of a clock that was set back nothing is known.
         for call in self._store.running_calls():
-            # Of a clock that was set back nothing is known.
-            if call.port and call.remote_port and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS:
-                self._left.append(call)
-                continue
-            self._store.end_call(
-                CallRecord(
-                    reference=call.reference,
-                    peer=call.peer,
-                    role=call.role,
-                    media=call.media,
-                    started=call.created or call.started,
-                    connected=call.started,
-                    ended=now,
-                    reason=str(EndReason.STOPPED),
-                    automatic=call.automatic,
-                    name=call.name,
-                )
-            )
-            self.interrupted.append(call)
-        self._store.forget_links(now - LONGEST_LIFETIME)
+            awaited = call.port and call.remote_port and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
+            (self._left if awaited else self.interrupted).append(call)
+        records = [_interrupted(call, now) for call in self.interrupted]
+
+        def tidy(store: Store) -> None:
+            for record in records:
+                store.end_call(record)
+            store.forget_links(now - LONGEST_LIFETIME)
+
+        await self._writes.write(tidy)
 
     async def _stop(self) -> None:
         for line in self.lines:
@@ -295,3 +338,20 @@ class Switchboard:
             for task in (line.life, line.carrier):
                 if task is not None:
                     task.cancel()
+
+
+def _interrupted(call: RunningCall, now: int) -> CallRecord:
+    """The log's entry for a call that a crash has ended."""
+    return CallRecord(
+        reference=call.reference,
+        peer=call.peer,
+        role=call.role,
+        media=call.media,
+        started=call.created or call.started,
+        connected=call.started,
+        ended=now,
+        reason=str(EndReason.STOPPED),
+        automatic=call.automatic,
+        proven=call.proven,
+        name=call.name,
+    )

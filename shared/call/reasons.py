@@ -41,6 +41,9 @@ class Reason(enum.StrEnum):
     ASK = "ask-owner"
     "Accepted: a contact whose calls ring."
 
+    UNPROVEN = "unproven"
+    "Accepted: names a contact but isn't sealed with the key that we share with them, so it only rings."
+
     NEW_CALLER = "new-caller"
     "Accepted: a stranger whose call rings."
 

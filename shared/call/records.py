@@ -57,6 +57,9 @@ class RunningCall:
     paired: bool = False
     "Whether it was set up by a paired link."
 
+    proven: bool = False
+    "Whether that link proved who the other side is."
+
     automatic: bool = False
     "Whether it was answered without asking the owner."
 
@@ -107,6 +110,9 @@ class CallRecord:
 
     automatic: bool = False
     "Whether it was answered without asking the owner."
+
+    proven: bool = False
+    "Whether a pair secret proved who the other side was."
 
     name: str = ""
     "The contact's name at that time; empty if it wasn't a contact."

@@ -92,6 +92,10 @@ STEPS: tuple[Step, ...] = (
             value BLOB NOT NULL
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Agreed in a call that proved nothing, beside a key that the contact had proved to have; see secrets.py.
+        "ALTER TABLE pair_secrets ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1))",
+    ),
 )
 
 

@@ -2,6 +2,10 @@
 
 A proposed one can be read with, a committed one can also be written with. Those that were agreed with a node before
 it became a contact wait here until it is one.
+
+Once a contact has a committed secret, a call that isn't sealed with it proves nothing about its caller. What is agreed
+in such a call is quarantined: links can be read with it but prove nothing, none is written with it, and no other
+secret is erased for it. The owner ends that by confirming that the four words were the same on both sides.
 """
 
 from __future__ import annotations
@@ -15,28 +19,46 @@ SECRET_BYTES = 32
 SECRETS_KEPT = 32
 "Per node: a side whose confirmations got lost may still use a secret that we proposed this many calls ago."
 
+QUARANTINED_KEPT = 4
+"Per node, beside the others."
+
 
 class PairSecrets(Database):
     """The pair secrets."""
 
-    def propose_secret(self, node: NodeId, secret: bytes, now: int) -> None:
-        """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once."""
+    def propose_secret(self, node: NodeId, secret: bytes, now: int, *, proven: bool = False) -> bool:
+        """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once.
+
+        `proven`: it was agreed in a call that a pair secret had set up. Returns False if it is quarantined: the node
+        is a contact's that has proved to have another secret.
+        """
         if len(secret) != SECRET_BYTES:
             raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
         with self.transaction() as database:
+            contact = database.execute("SELECT 1 FROM contacts WHERE node = ?", (node.key,)).fetchone()
+            quarantined = not proven and contact is not None and self.writable_secret(node) is not None
             database.execute(
-                "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at) VALUES (?, ?, ?)",
-                (node.key, secret, now),
+                "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at, quarantined) VALUES (?, ?, ?, ?)",
+                (node.key, secret, now, quarantined),
             )
             database.execute(
-                "DELETE FROM pair_secrets WHERE node = :node AND id NOT IN "
-                "(SELECT id FROM pair_secrets WHERE node = :node ORDER BY id DESC LIMIT :kept) AND id IS NOT "
-                "(SELECT max(id) FROM pair_secrets WHERE node = :node AND committed)",
-                {"node": node.key, "kept": SECRETS_KEPT},
+                "DELETE FROM pair_secrets WHERE node = :node AND quarantined = :quarantined AND id NOT IN "
+                "(SELECT id FROM pair_secrets WHERE node = :node AND quarantined = :quarantined "
+                "ORDER BY id DESC LIMIT :kept) AND id IS NOT "
+                "(SELECT max(id) FROM pair_secrets WHERE node = :node AND committed AND NOT quarantined)",
+                {
+                    "node": node.key,
+                    "quarantined": quarantined,
+                    "kept": QUARANTINED_KEPT if quarantined else SECRETS_KEPT,
+                },
             )
+        return not quarantined
 
     def commit_secret(self, node: NodeId, secret: bytes) -> bool:
-        """From now on write with this secret; False if it isn't kept any more (the contact was removed)."""
+        """From now on write with this secret, unless it is quarantined.
+
+        False if it isn't kept any more (the contact was removed).
+        """
         with self.transaction() as database:
             changed = database.execute(
                 "UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret)
@@ -44,30 +66,67 @@ class PairSecrets(Database):
             return changed.rowcount == 1
 
     def secret_used(self, node: NodeId, secret: bytes) -> None:
-        """The other side wrote with this secret, so it has it: commit it and erase all that are older."""
+        """The other side wrote with this secret, so it has it: commit it and erase all that are older.
+
+        A quarantined one only tells that whoever was in that call has it: nothing is erased.
+        """
         with self.transaction() as database:
             database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))
             erased = database.execute(
                 "DELETE FROM pair_secrets WHERE node = :node AND id < "
-                "(SELECT id FROM pair_secrets WHERE node = :node AND secret = :secret)",
+                "(SELECT id FROM pair_secrets WHERE node = :node AND secret = :secret AND NOT quarantined)",
                 {"node": node.key, "secret": secret},
             ).rowcount
             if erased:
                 self.erase_log()
 
+    def confirm_secret(self, node: NodeId) -> bytes | None:
+        """The owner says who was in the last call whose secret is quarantined: take that, and erase all others.
+
+        Returns the secret (32 bytes), or None if there is nothing to confirm.
+        """
+        with self.transaction() as database:
+            found = database.execute(
+                "SELECT id, secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC LIMIT 1",
+                (node.key,),
+            ).fetchone()
+            if found is None:
+                return None
+            database.execute("UPDATE pair_secrets SET quarantined = 0 WHERE id = ?", (found[0],))
+            database.execute("DELETE FROM pair_secrets WHERE node = ? AND id != ?", (node.key, found[0]))
+            self.erase_log()
+            return bytes(found[1])
+
     def readable_secrets(self) -> list[tuple[NodeId, bytes]]:
-        """All secrets that a link may be sealed with, newest first."""
+        """All secrets that a link may be sealed with, newest first. Those that are quarantined prove nothing."""
         return [
             (NodeId(node), secret)
             for node, secret in self.rows("SELECT node, secret FROM pair_secrets ORDER BY id DESC")
         ]
 
     def writable_secret(self, node: NodeId) -> bytes | None:
-        """The newest committed secret (32 bytes) of a node: what to seal a link to it with."""
+        """The newest committed secret (32 bytes) of a node: what to seal a link to it with, and what proves its links.
+
+        None if there is none: nothing that comes from the node can be proven yet.
+        """
         rows = self.rows(
-            "SELECT secret FROM pair_secrets WHERE node = ? AND committed ORDER BY id DESC LIMIT 1", node.key
+            "SELECT secret FROM pair_secrets WHERE node = ? AND committed AND NOT quarantined ORDER BY id DESC LIMIT 1",
+            node.key,
         )
         return bytes(rows[0][0]) if rows else None
+
+    def quarantined_secret(self, node: NodeId) -> bytes | None:
+        """The newest secret (32 bytes) that waits for the owner to confirm the words of its call."""
+        rows = self.rows(
+            "SELECT secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC LIMIT 1", node.key
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    def proves(self, node: NodeId, secret: bytes) -> bool:
+        """Whether a link that was sealed with this secret proves that the node's owner wrote it."""
+        return bool(
+            self.rows("SELECT 1 FROM pair_secrets WHERE node = ? AND secret = ? AND NOT quarantined", node.key, secret)
+        )
 
     def forget_secrets(self, node: NodeId) -> None:
         """Erase all secrets of a node, on the disk too."""

@@ -220,8 +220,25 @@ async def test_a_trusted_stranger_of_whom_only_the_node_is_known_is_answered_wit
 ) -> None:
     dora, emil = strangers
     await emil.asked(f"/contact add dora {dora.node}", kind=Kind.CONTACT_SAVED)
-    await emil.asked("/contact trust dora", kind=Kind.CONTACT_TRUSTED)
+    await emil.asked("/contact trust dora unproven", kind=Kind.CONTACT_TRUSTED)
     dora.write(f"/call {emil.node}")
+    await emil.told(kind=Kind.ANSWERED_AUTOMATICALLY)
+    await asyncio.gather(dora.media(), emil.media())
+
+
+async def test_a_trusted_contact_rings_until_both_share_a_key_and_is_answered_from_then_on(
+    strangers: list[Person],
+) -> None:
+    dora, emil = strangers
+    await emil.asked(f"/contact add dora {dora.node}", kind=Kind.CONTACT_SAVED)
+    assert "once you share a key" in await emil.asked("/contact trust dora", kind=Kind.CONTACT_TRUSTED)
+    dora.write(f"/call {emil.node}")
+    assert "nothing proves that it is them" in await emil.told(kind=Kind.RINGS)
+    emil.write("/answer")
+    await asyncio.gather(dora.told(kind=Kind.WORDS), emil.told(kind=Kind.WORDS))
+    await dora.asked("/contact add emil", kind=Kind.CONTACT_SAVED)
+    await hang_up(dora, emil)
+    dora.write("/call emil")
     await emil.told(kind=Kind.ANSWERED_AUTOMATICALLY)
     await asyncio.gather(dora.media(), emil.media())
 

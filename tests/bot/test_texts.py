@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.texts import chat as texts
+from bot.texts import page
 from peer.calls.line import Line
 from shared.call.reasons import Reason
 from shared.call.table import Call, EndReason, State
@@ -116,9 +117,9 @@ def test_a_card_is_shown_with_the_link_that_saves_it(card: Card) -> None:
 @pytest.mark.parametrize("hours", [None, Hours(480, 1320)])
 def test_what_a_contact_may_do_is_told(trust: Trust, hours: Hours | None) -> None:
     contact = Contact(name="anna", node=NODE, trust=trust, hours=hours, created=0)
-    assert "anna" in texts.trust_set(contact).text
-    assert contact.node.short in texts.contact_line(contact)
     for paired in (False, True):
+        assert "anna" in texts.trust_set(contact, paired).text
+        assert contact.node.short in texts.contact_line(contact, paired)
         details = texts.contact_details(contact, paired).text
         assert str(contact.node) in details
         assert (str(hours) in details) == (hours is not None)
@@ -130,3 +131,16 @@ def test_the_help_names_every_command() -> None:
 
     for word in _READERS.keys() - {"start", "help"}:
         assert f"/{word} " in texts.HELP or f"/{word}\n" in texts.HELP
+
+
+def test_what_an_automatic_answer_rests_on_is_shown_wherever_trust_is() -> None:
+    trusted = Contact(name="anna", node=NODE, trust=Trust.AUTO, created=0)
+    on_the_id = Contact(name="anna", node=NODE, trust=Trust.AUTO, unproven=True, created=0)
+    for said in (texts.contact_line, lambda *each: texts.contact_details(*each).text, page.trust_in_words):
+        assert "once you share a key" in said(trusted, False)
+        assert "on the node id alone: unproven" in said(on_the_id, False)
+        for contact in (trusted, on_the_id):
+            assert "key" not in said(contact, True)
+            assert "unproven" not in said(contact, True)
+    assert "the first call still rings" in texts.trust_set(trusted, False).text
+    assert "on the node id alone" in texts.trust_set(on_the_id, False).text

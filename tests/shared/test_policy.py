@@ -20,12 +20,16 @@ NIGHT = datetime.time(3)
 DAY = Hours.parse("08:00-22:00")
 
 
-def contact(trust: Trust = Trust.RING, *, media: Media = Media.BOTH, hours: Hours | None = None) -> Contact:
-    return Contact(name="anna", node=NodeId(bytes(32)), trust=trust, media=media, hours=hours, created=0)
+def contact(
+    trust: Trust = Trust.RING, *, media: Media = Media.BOTH, hours: Hours | None = None, unproven: bool = False
+) -> Contact:
+    return Contact(
+        name="anna", node=NodeId(bytes(32)), trust=trust, media=media, hours=hours, unproven=unproven, created=0
+    )
 
 
 def decision(who: Contact | None, **changes: Any) -> Decision:
-    """What is decided at noon about a fresh link for this node, but for `changes`."""
+    """What is decided at noon about a fresh link for this node, sealed with a contact's key, but for `changes`."""
     values: dict[str, Any] = {
         "media": Media.BOTH,
         "created": NOW,
@@ -35,6 +39,8 @@ def decision(who: Contact | None, **changes: Any) -> Decision:
         "seen": None,
         "busy": False,
         "unknown": "ring",
+        "proven": who is not None,
+        "keyed": who is not None,
     }
     return decide(contact=who, **(values | changes))
 
@@ -70,6 +76,37 @@ def test_the_answering_machine_takes_the_call_of_a_trusted_contact_that_rings() 
 def test_nobody_else_gets_the_answering_machine(who: Contact | None) -> None:
     assert not decision(who, machine_after=20).machine
     assert not decision(contact(), machine_after=20, busy=True).machine
+
+
+@pytest.mark.parametrize("trust", [Trust.RING, Trust.AUTO])
+@pytest.mark.parametrize("unproven", [False, True])
+def test_a_request_that_names_a_contact_with_a_key_rings_as_unproven_whatever_they_may_do(
+    trust: Trust, unproven: bool
+) -> None:
+    named = contact(trust, unproven=unproven)
+    decided = decision(named, proven=False, machine_after=20)
+    assert decided == Decision(Action.RING, Reason.UNPROVEN, Media.BOTH)
+    assert decision(contact(trust, media=Media.AUDIO), proven=False).media is Media.AUDIO
+    assert decision(contact(trust, hours=DAY), proven=False).action is Action.RING
+
+
+def test_a_trusted_contact_rings_until_there_is_a_key() -> None:
+    nothing_yet = {"proven": False, "keyed": False}
+    assert decision(contact(Trust.AUTO), **nothing_yet) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert not decision(contact(), machine_after=20, **nothing_yet).machine
+
+
+def test_the_node_id_alone_is_enough_only_if_the_owner_said_so_and_only_for_what_opens_no_room() -> None:
+    nothing_yet = {"proven": False, "keyed": False}
+    enough = contact(Trust.AUTO, unproven=True)
+    assert decision(enough, **nothing_yet) == Decision(Action.AUTO, Reason.TRUSTED, Media.BOTH)
+    assert decision(enough, **nothing_yet, opens=True).action is Action.RING
+    assert decision(contact(Trust.AUTO), opens=True).action is Action.AUTO
+
+
+def test_while_another_call_is_being_set_up_a_trusted_contact_rings_and_hears_no_busy() -> None:
+    assert decision(contact(Trust.AUTO), occupied=True) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(contact(), occupied=True) == decision(contact())
 
 
 def test_a_link_for_another_node_is_ignored() -> None:
@@ -176,7 +213,9 @@ hours = st.builds(
     st.integers(0, MINUTES_PER_DAY - 1),
     st.integers(1, MINUTES_PER_DAY - 1),
 )
-contacts = st.builds(contact, st.sampled_from(Trust), media=st.sampled_from(Media), hours=st.none() | hours)
+contacts = st.builds(
+    contact, st.sampled_from(Trust), media=st.sampled_from(Media), hours=st.none() | hours, unproven=st.booleans()
+)
 circumstances = st.fixed_dictionaries(
     {
         "media": st.sampled_from([Media.AUDIO, Media.VIDEO, Media.BOTH]),
@@ -187,6 +226,11 @@ circumstances = st.fixed_dictionaries(
         "busy": st.booleans(),
         "waits": st.booleans(),
         "unknown": st.sampled_from(["ring", "ignore"]),
+        "proven": st.booleans(),
+        "keyed": st.booleans(),
+        "opens": st.booleans(),
+        "occupied": st.booleans(),
+        "machine_after": st.sampled_from([0, 20]),
     }
 )
 
@@ -200,6 +244,8 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
         assert who is not None
         assert who.trust is Trust.AUTO
         assert who.hours is None or values["local_time"] in who.hours
+        assert values["proven"] or (who.unproven and not values["keyed"] and not values["opens"])
+        assert not values["occupied"]
         assert decided.media
         assert values["mine"]
         assert values["seen"] is None
@@ -208,6 +254,7 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
     allowed = Media.BOTH if who is None else who.media
     assert decided.media & values["media"] & allowed == decided.media
     assert bool(decided.media) is (decided.action in (Action.AUTO, Action.RING))
+    assert values["proven"] or not decided.machine
 
 
 @given(st.none() | contacts, circumstances)
@@ -216,6 +263,7 @@ def test_each_reason_goes_with_one_action(who: Contact | None, values: dict[str,
     actions = {
         Reason.TRUSTED: Action.AUTO,
         Reason.ASK: Action.RING,
+        Reason.UNPROVEN: Action.RING,
         Reason.NEW_CALLER: Action.RING,
         Reason.BUSY: Action.BUSY,
     }

@@ -77,7 +77,7 @@ class InlineQueries:
 
     def gives_way_to(self, line: Line, listener: Listener) -> None:
         """Another call takes the owner's time: the prepared one isn't wanted any more."""
-        if self._prepared is not None and line is not self._prepared and line.engaged:
+        if self._prepared is not None and line is not self._prepared and line.occupies:
             listener.discard(self._prepared)
 
     async def _prepare(self, whom: str, media: Media, chat: str, listener: Listener) -> Line:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from shared.contacts import Contact
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store import Store
+from shared.store import Store, StoreThread
 
 ANNA = NodeId(b"anna".ljust(32))
 SECRET = bytes(32)
@@ -42,6 +44,13 @@ class Stuck(NoMedia):
 
     async def detach(self) -> None:
         await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def opened(home: Home) -> AsyncIterator[StoreThread]:
+    with Store(home.database) as store:
+        async with StoreThread(store) as writes:
+            yield writes
 
 
 class Only:
@@ -65,7 +74,8 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
     home.prepare()
     network = overlay(home.folder)
     own = await network.node_id()
-    with Store(home.database) as store:
+    async with opened(home) as writes:
+        store = writes.store
         store.save_contact(Contact(name="anna", node=ANNA, created=0))
         store.propose_secret(ANNA, SECRET, 0)
         switchboard = Switchboard(
@@ -73,7 +83,7 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
             lines=Lines(),
             overlay=network,
             watch=OverlayWatch(network),
-            store=store,
+            writes=writes,
             reader=LinkReader(own, store, home.load_sealing_key()),
             settings=Calls(),
             answering=Answering(),

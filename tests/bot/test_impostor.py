@@ -1,0 +1,200 @@
+"""Somebody at a contact's overlay address, without the key that the contact shares with us.
+
+It may be another user or container on the contact's machine, a thief of the overlay key, or the contact themselves, who
+has lost their home. It can write requests in the contact's name and take the calls that answer them, and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from peer.overlay.loopback import KEY_FILE
+from shared.contacts import Contact
+from shared.links.kinds import Request
+from shared.media import Media
+from shared.node_id import NodeId
+from tests.bot.console import Person, hang_up, people, ring
+
+
+@contextlib.asynccontextmanager
+async def with_impostor(
+    friends: Path, tmp_path: Path, *others: str, config: str = ""
+) -> AsyncIterator[tuple[Person, ...]]:
+    """Bob, whose contact Anna isn't running, and a program at her address that has nothing of hers but the node id."""
+    home = tmp_path / "impostor"
+    home.mkdir(mode=0o700)
+    shutil.copy(friends / "anna" / KEY_FILE, home / KEY_FILE)
+    async with people(tmp_path, "bob", "impostor", *others, homes=friends, configs={"bob": config}) as everybody:
+        yield tuple(everybody)
+
+
+def keys_of_anna(bob: Person) -> tuple[bytes | None, list[bytes]]:
+    """What Bob writes to Anna with, and all that he reads her links with."""
+    with bob.store() as store:
+        anna = contact_anna(bob).node
+        return store.writable_secret(anna), [secret for node, secret in store.readable_secrets() if node == anna]
+
+
+def contact_anna(bob: Person) -> Contact:
+    with bob.store() as store:
+        anna = store.contact_named("anna")
+    assert anna is not None
+    return anna
+
+
+def forged(bob: Person, source: NodeId) -> str:
+    """A request to Bob that anybody can write."""
+    request = Request.to(
+        bob.id,
+        media=Media.BOTH,
+        created=int(time.time()),
+        seed=secrets.token_bytes(16),
+        source=source,
+        fingerprint=secrets.token_bytes(32),
+        port=40_000,
+    )
+    return request.token
+
+
+async def test_a_request_in_a_trusted_contacts_name_rings_as_unproven(friends: Path, tmp_path: Path) -> None:
+    async with with_impostor(friends, tmp_path) as (bob, impostor):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        impostor.write(f"/call {bob.node}")
+        warning = await bob.told(kind="call.unproven-rings")
+        assert "says it is anna, but doesn't have the key you share" in warning
+        (call,) = (await bob.status())["calls"]
+        assert (call["state"], call["with"], call["proven"], call["automatic"]) == ("ringing", "anna", False, False)
+        bob.write("/decline")
+        await bob.call("ended", reason="declined")
+
+
+async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(friends: Path, tmp_path: Path) -> None:
+    async with with_impostor(friends, tmp_path) as (bob, impostor):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        before = keys_of_anna(bob)
+        for whom in (bob.node, "bob"):  # the second time it writes with what was agreed in the first
+            impostor.write(f"/call {whom}")
+            assert len((await impostor.posted("chat"))["token"]) == (64 if whom == "bob" else 128)
+            await bob.told(kind="call.unproven-rings")
+            bob.write("/answer")
+            assert "/contact confirm anna" in await bob.told(kind="call.words")
+            await asyncio.gather(bob.media(), impostor.media())
+            await hang_up(impostor, bob)
+            await impostor.asked("/contact add bob", kind="contact.saved")
+        writes, reads = keys_of_anna(bob)
+        assert writes == before[0]
+        assert set(before[1]) <= set(reads)
+        impostor.write("/call bob")
+        await bob.told(kind="call.unproven-rings")
+        bob.write("/decline")
+        await bob.call("ended", reason="declined")
+        assert await impostor.signalled(2) == 0
+        anna = Person("anna", tmp_path, bob.chat)
+        shutil.copytree(friends / "anna", anna.home)
+        await anna.begin()
+        anna.write("/call bob")
+        assert len((await anna.posted("chat"))["token"]) == 64
+        await bob.told(kind="call.answered-automatically")
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(anna, bob)
+        assert await anna.signalled(2) == 0
+
+
+async def test_a_contact_who_lost_their_home_gets_back_in_by_comparing_the_words(friends: Path, tmp_path: Path) -> None:
+    async with with_impostor(friends, tmp_path) as (bob, anna):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        lost = keys_of_anna(bob)[0]
+        assert "nothing" not in await bob.asked("/contact confirm anna", kind="error.nothing-to-confirm")
+        anna.write(f"/call {bob.node}")
+        await bob.told(kind="call.unproven-rings")
+        bob.write("/answer")
+        here, there = await asyncio.gather(*(person.told(kind="call.words") for person in (bob, anna)))
+        words = there.partition(": ")[2].splitlines()[0]
+        assert words in here
+        await asyncio.gather(bob.media(), anna.media())
+        await hang_up(anna, bob)
+        await anna.asked("/contact add bob", kind="contact.saved")
+        assert words in await bob.asked("/contact confirm anna", kind="contact.confirmed")
+        writes, reads = keys_of_anna(bob)
+        assert writes is not None
+        assert lost not in (writes, *reads)
+        anna.write("/call bob")
+        assert len((await anna.posted("chat"))["token"]) == 64
+        await bob.told(kind="call.answered-automatically")
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(bob, anna)
+        bob.write("/call anna")
+        assert len((await bob.posted("chat"))["token"]) == 64
+        await anna.told(kind="call.rings")
+        anna.write("/decline")
+        await bob.call("ended", reason="remote-declined")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_forged_call_keeps_no_other_contact_out(friends: Path, tmp_path: Path, answered: bool) -> None:
+    async with with_impostor(friends, tmp_path, "carol") as (bob, impostor, carol):
+        for name in ("anna", "carol"):
+            await bob.asked(f"/contact trust {name}", kind="contact.trusted")
+        bob.write(forged(bob, contact_anna(bob).node), sender="chat")
+        await bob.told(kind="call.unproven-rings")
+        if answered:
+            bob.write("/answer")
+            await bob.call("connecting")
+        carol.write("/call bob")
+        # While the owner waits for a call that they have answered, another one asks; it isn't told that they are busy.
+        await bob.told(kind="call.rings" if answered else "call.answered-automatically")
+        if answered:
+            bob.write("/hangup")
+            await bob.call("ended")
+            bob.write("/answer")
+        await asyncio.gather(bob.media(), carol.media())
+        await hang_up(carol, bob)
+        bob.write("/hangup")
+        assert impostor.running
+
+
+async def test_who_is_a_contact_and_who_is_in_a_call_cannot_be_asked(friends: Path, tmp_path: Path) -> None:
+    async with with_impostor(friends, tmp_path, "carol", config='[calls]\nunknown = "ignore"\n') as (bob, _, carol):
+        await ring(carol, bob)
+        bob.write("/answer")
+        await asyncio.gather(bob.media(), carol.media())
+        posted = len(bob.chat.posts)
+        for source in (contact_anna(bob).node, NodeId(secrets.token_bytes(32))):
+            bob.write(forged(bob, source), sender="chat")
+        await bob.in_order()
+        assert len(bob.chat.posts) == posted
+        await hang_up(carol, bob)
+
+
+async def test_a_flood_of_strangers_costs_a_contact_nothing_and_is_told_once(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        said = await bob.after_all([("chat", forged(bob, NodeId(secrets.token_bytes(32)))) for _ in range(20)])
+        kinds = [line.get("kind") for line in said if line["type"] == "post"]
+        assert kinds.count("call.stranger-rings") == 8
+        assert kinds.count("call.dropped") == 1
+        anna.write("/call bob")
+        await bob.told(kind="call.answered-automatically")
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(anna, bob)
+
+
+async def test_a_flood_in_one_contacts_name_costs_that_contacts_own_key_nothing(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        said = await bob.after_all([("chat", forged(bob, anna.id)) for _ in range(12)])
+        kinds = [line.get("kind") for line in said if line["type"] == "post"]
+        assert kinds.count("call.unproven-rings") == 8
+        assert kinds.count("call.dropped") == 1
+        anna.write("/call bob")
+        await bob.told(kind="call.answered-automatically")
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(anna, bob)

@@ -1,0 +1,170 @@
+"""Whole nodes in one process, on a network in memory: a switchboard, a store of its own, and a chat between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from peer.calls.admission import Reading
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.link_reader import LinkReader
+from peer.calls.news import News, Posted
+from peer.calls.switchboard import Switchboard
+from peer.media import Occasion
+from peer.media.endpoints.none import NoMedia
+from peer.overlay.watch import OverlayWatch
+from shared.call.table import State
+from shared.config.schema import Answering, Calls
+from shared.contacts import Contact, Trust
+from shared.node_id import NodeId
+from shared.store import Store, StoreThread
+from tests.peer.calls.memory import MemoryNetwork, MemoryOverlay
+
+PATIENCE = 30.0
+"Seconds after which something that should happen is taken not to happen. Nothing depends on how soon it does."
+
+_News = TypeVar("_News", bound=News)
+
+
+class Node:
+    """One side: what it was told, and the links that it has posted, which nobody has read yet."""
+
+    def __init__(
+        self,
+        name: str,
+        network: MemoryNetwork,
+        writes: StoreThread,
+        *,
+        calls: Calls | None = None,
+        answering: Answering | None = None,
+        usual: str = "none",
+    ) -> None:
+        self.name = name
+        self.id = NodeId(name.encode().ljust(32))
+        self.writes = writes
+        self.store = writes.store
+        self.now = 1_700_000_000.0
+        "Its clock, Unix seconds."
+
+        self.posts: list[str] = []
+        self.heard: list[tuple[Line, News]] = []
+        self.endpoints: list[str] = []
+        "The names of those that were made."
+
+        self._usual = usual
+        self.happened = asyncio.Event()
+        "Set whenever the switchboard tells something."
+
+        overlay = MemoryOverlay(self.id)
+        self.switchboard = Switchboard(
+            own=self.id,
+            lines=Lines(),
+            overlay=overlay,
+            watch=OverlayWatch(overlay),
+            writes=writes,
+            reader=LinkReader(self.id, writes.store, X25519PrivateKey.generate()),
+            settings=calls or Calls(),
+            answering=answering or Answering(),
+            endpoints=self,
+            listeners=[self],
+            clock=lambda: self.now,
+            open_socket=network.open,
+        )
+
+    def usual(self) -> str:
+        return self._usual
+
+    def make(self, name: str, _occasion: Occasion) -> NoMedia:
+        self.endpoints.append(name)
+        return NoMedia()
+
+    def told(self, line: Line, news: News) -> None:
+        self.heard.append((line, news))
+        if isinstance(news, Posted):
+            self.posts.append(news.token)
+        self.happened.set()
+
+    @property
+    def lines(self) -> list[Line]:
+        return self.switchboard.lines
+
+    async def reads(self, token: str) -> Reading:
+        return await self.switchboard.read(token)
+
+    async def reads_all(self, other: Node) -> list[Reading]:
+        """Read all that the other has posted since."""
+        posts, other.posts = other.posts, []
+        return [await self.reads(token) for token in posts]
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Wait until something holds; asked each time that the switchboard has told something."""
+        async with asyncio.timeout(PATIENCE):
+            while not wanted():
+                self.happened.clear()
+                await self.happened.wait()
+
+    async def hears(self, kind: type[_News], line: Line | None = None) -> _News:
+        """The first news of a kind, about one line or any."""
+
+        def found() -> list[_News]:
+            return [news for about, news in self.heard if isinstance(news, kind) and line in (None, about)]
+
+        await self.until(lambda: bool(found()))
+        return found()[0]
+
+    def knows(self, other: Node, *, trust: Trust = Trust.RING, key: bytes | None = None, **changes: object) -> None:
+        """Save the other as a contact, with a key that both have if one is given."""
+        contact = Contact(name=other.name, node=other.id, trust=trust, created=0, **changes)  # type: ignore[arg-type]
+        self.store.save_contact(contact)
+        if key is not None:
+            self.store.propose_secret(other.id, key, 0, proven=True)
+            self.store.commit_secret(other.id, key)
+
+
+@contextlib.asynccontextmanager
+async def node(
+    folder: Path, name: str, network: MemoryNetwork, *, busy_seconds: float = 30.0, **options: object
+) -> AsyncIterator[Node]:
+    """A running node, with a store of its own in `folder`; a write waits for another process for `busy_seconds`."""
+    with Store(folder / f"{name}.db") as store:
+        async with StoreThread(store, busy_seconds=busy_seconds) as writes:
+            made = Node(name, network, writes, **options)  # type: ignore[arg-type]
+            async with made.switchboard.running():
+                yield made
+
+
+async def active(*sides: tuple[Node, Line]) -> None:
+    """Wait until each line of its node is up."""
+    for who, line in sides:
+        await who.until(lambda line=line: line.call.state is State.ACTIVE)  # type: ignore[misc]
+
+
+async def over(*lines: Line) -> None:
+    """Wait until each line is over and closed."""
+    async with asyncio.timeout(PATIENCE):
+        for line in lines:
+            await line.over.wait()
+
+
+async def chat(first: Node, second: Node, *, until: Callable[[], bool]) -> None:
+    """Let each read what the other posts, until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not until():
+            first.happened.clear()
+            second.happened.clear()
+            await first.reads_all(second)
+            await second.reads_all(first)
+            if until():
+                return
+            waiting = [asyncio.create_task(who.happened.wait()) for who in (first, second)]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()

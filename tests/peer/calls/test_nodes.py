@@ -1,0 +1,331 @@
+"""Two and three nodes in one process: calls that cross, come late, are forged, or meet a disk that can't be written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from peer.calls.budget import LIMITS, WINDOW_SECONDS, Caller, Dropped
+from peer.calls.line import Line
+from peer.calls.news import NotKept, Paired, PhraseKnown
+from peer.media import ANSWERING_MACHINE
+from shared.call.reasons import Reason
+from shared.call.table import EndReason, State
+from shared.config.schema import Answering, Calls
+from shared.contacts import Trust
+from shared.errors import CallRefused, StoreError
+from shared.links.kinds import Request
+from shared.media import Media
+from shared.node_id import NodeId
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import Node, active, chat, node, over
+
+KEY = b"k" * 32
+
+
+def forged(to: Node, source: NodeId, *, number: int = 1, age: int = 0) -> str:
+    """A request that anybody can write."""
+    return Request.to(
+        to.id,
+        media=Media.BOTH,
+        created=int(to.now) - age,
+        seed=number.to_bytes(16, "big"),
+        source=source,
+        fingerprint=b"f" * 32,
+        port=40_000,
+    ).token
+
+
+@contextlib.asynccontextmanager
+async def two(folder: Path, key: bytes | None = KEY, **options: object) -> AsyncIterator[tuple[Node, Node]]:
+    """Anna and Ben, who are contacts; with a key, if one is given."""
+    network = MemoryNetwork()
+    async with node(folder, "anna", network) as anna, node(folder, "ben", network, **options) as ben:
+        anna.knows(ben, key=key)
+        ben.knows(anna, key=key)
+        yield anna, ben
+
+
+@contextlib.asynccontextmanager
+async def impersonated(folder: Path, **options: object) -> AsyncIterator[tuple[Node, Node, Node]]:
+    """Anna and Ben, who are contacts with a key, and somebody at Anna's address who has nothing but her node id."""
+    network = MemoryNetwork()
+    (folder / "impostor").mkdir()
+    async with (
+        node(folder, "anna", network) as anna,
+        node(folder, "ben", network, **options) as ben,
+        node(folder / "impostor", "anna", network) as impostor,
+    ):
+        anna.knows(ben, key=KEY)
+        ben.knows(anna, key=KEY, trust=Trust.AUTO)
+        yield anna, ben, impostor
+
+
+async def called(caller: Node, callee: Node) -> tuple[Line, Line]:
+    """A call that has been placed, and read."""
+    line = await caller.switchboard.place(callee.id, Media.BOTH)
+    reading = (await callee.reads_all(caller))[0]
+    assert reading.line is not None
+    return line, reading.line
+
+
+async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
+    """A call that is answered by hand if it rings, and up on both sides."""
+    ours, theirs = await called(caller, callee)
+    if theirs.call.state is State.RINGING:
+        await callee.switchboard.answer(theirs)
+        await callee.until(lambda: theirs.call.state is not State.RINGING)
+    await caller.reads_all(callee)
+    await active((caller, ours), (callee, theirs))
+    return ours, theirs
+
+
+@contextlib.contextmanager
+def locked(who: Node) -> Iterator[None]:
+    """Another process holds the node's database: nothing can be written."""
+    other = sqlite3.connect(who.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+async def test_one_link_between_contacts_is_a_call(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        ours, theirs = await answered(anna, ben)
+        assert ours.proven
+        assert theirs.proven
+        for who in (anna, ben):
+            await who.hears(Paired)
+        anna.switchboard.hang_up(ours)
+        await over(ours, theirs)
+        assert theirs.call.reason is EndReason.REMOTE_HUNG_UP
+        assert anna.store.writable_secret(ben.id) == ben.store.writable_secret(anna.id) != KEY
+
+
+async def test_a_first_contact_pairs_and_is_proven_from_the_next_call_on(tmp_path: Path) -> None:
+    async with two(tmp_path, key=None) as (anna, ben):
+        ours, theirs = await answered(anna, ben)
+        assert not theirs.proven
+        for who in (anna, ben):
+            await who.hears(Paired)
+        anna.switchboard.hang_up(ours)
+        await over(ours, theirs)
+        ours, theirs = await answered(anna, ben)
+        assert theirs.proven
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+async def test_two_who_call_each_other_get_one_call(tmp_path: Path, key: bytes | None) -> None:
+    async with two(tmp_path, key=key) as (anna, ben):
+        await anna.switchboard.place(ben.id, Media.BOTH)
+        await ben.switchboard.place(anna.id, Media.BOTH)
+
+        def one_call() -> bool:
+            return all([line.call.state for line in who.lines] == [State.ACTIVE] for who in (anna, ben))
+
+        await chat(anna, ben, until=one_call)
+
+
+async def test_a_link_that_comes_too_late_is_a_missed_call_and_told_once(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        await anna.switchboard.place(ben.id, Media.BOTH)
+        (token,) = anna.posts
+        ben.now += 3600
+        reading = await ben.reads(token)
+        assert (reading.reason, reading.line) == (Reason.EXPIRED, None)
+        assert reading.missed is not None
+        assert (reading.missed.contact, reading.missed.doubtful) == ("anna", False)
+        assert (await ben.reads(token)).missed is None
+
+
+async def test_an_unproven_request_rings_beside_our_own_call_and_costs_it_nothing(tmp_path: Path) -> None:
+    async with impersonated(tmp_path) as (anna, ben, _impostor):
+        ours = await ben.switchboard.place(anna.id, Media.BOTH)
+        reading = await ben.reads(forged(ben, anna.id))
+        assert reading.reason is Reason.UNPROVEN
+        assert reading.line is not None
+        assert reading.line is not ours
+        assert reading.line.call.state is State.RINGING
+        assert ours.call.state is State.CALLING
+        (theirs,) = [reading.line for reading in await anna.reads_all(ben)]
+        assert theirs is not None
+        await anna.switchboard.answer(theirs)
+        await active((anna, theirs), (ben, ours))
+
+
+async def test_an_unproven_call_that_is_answered_by_hand_does_not_end_a_proven_one(tmp_path: Path) -> None:
+    async with impersonated(tmp_path, calls=Calls(at_once=2)) as (anna, ben, impostor):
+        ours, theirs = await answered(anna, ben)
+        assert theirs.automatic
+        forged_line = await impostor.switchboard.place(ben.id, Media.BOTH)
+        (reading,) = await ben.reads_all(impostor)
+        assert reading.line is not None
+        await ben.switchboard.answer(reading.line)
+        await ben.until(lambda: reading.line is not None and reading.line.call.state is State.CONNECTING)
+        await impostor.reads_all(ben)
+        await active((impostor, forged_line), (ben, reading.line))
+        assert (ours.call.state, theirs.call.state) == (State.ACTIVE, State.ACTIVE)
+
+
+async def test_what_an_unproven_call_agrees_on_is_quarantined_until_the_owner_confirms(tmp_path: Path) -> None:
+    async with impersonated(tmp_path) as (anna, ben, impostor):
+        ours, theirs = await answered(impostor, ben)
+        assert not theirs.automatic
+        await ben.hears(PhraseKnown)
+        for who in (ben, impostor):
+            await who.hears(Paired)
+        assert theirs.quarantined
+        assert ben.store.writable_secret(anna.id) == KEY
+        assert ben.store.quarantined_secret(anna.id) == impostor.store.writable_secret(ben.id)
+        impostor.switchboard.hang_up(ours)
+        await over(ours, theirs)
+        impostor.knows(ben)
+        _, theirs = await called(impostor, ben)
+        assert (theirs.call.paired, theirs.proven, theirs.call.state) == (True, False, State.RINGING)
+        assert ben.store.writable_secret(anna.id) == KEY
+
+
+@pytest.mark.parametrize("endpoint", ["camera", "devices", "echo"])
+async def test_what_is_chosen_for_a_contact_is_not_for_a_call_that_lacks_their_key(
+    tmp_path: Path, endpoint: str
+) -> None:
+    async with impersonated(tmp_path, calls=Calls(at_once=2)) as (anna, ben, impostor):
+        ben.knows(anna, trust=Trust.AUTO, endpoint=endpoint)
+        await answered(impostor, ben)
+        assert ben.endpoints == ["none"]
+        ours, theirs = await called(anna, ben)
+        await active((anna, ours), (ben, theirs))
+        assert ben.endpoints == ["none", endpoint]
+
+
+async def test_a_camera_that_everybody_gets_is_refused_to_a_call_that_lacks_the_key(tmp_path: Path) -> None:
+    async with impersonated(tmp_path, usual="camera") as (_, ben, impostor):
+        _, theirs = await called(impostor, ben)
+        with pytest.raises(CallRefused, match="prove"):
+            await ben.switchboard.answer(theirs)
+        assert ben.endpoints == []
+
+
+async def test_the_answering_machine_takes_no_call_that_lacks_the_key(tmp_path: Path) -> None:
+    async with impersonated(tmp_path, answering=Answering(machine_after=1)) as (anna, ben, impostor):
+        ben.knows(anna)
+        _, theirs = await called(impostor, ben)
+        ours, proven = await called(anna, ben)
+        await active((anna, ours), (ben, proven))
+        assert ben.endpoints == [ANSWERING_MACHINE]
+        assert theirs.call.state is State.RINGING
+
+
+async def test_only_what_is_proven_hears_that_we_are_busy(tmp_path: Path) -> None:
+    async with impersonated(tmp_path) as (anna, ben, _impostor):
+        carol_key = b"c" * 32
+        network = MemoryNetwork()
+        async with node(tmp_path, "carol", network) as carol:
+            carol.knows(ben, key=carol_key)
+            ben.knows(carol, key=carol_key)
+            await answered(anna, ben)
+            ben.posts.clear()
+            for source in (carol.id, NodeId(b"stranger".ljust(32))):
+                reading = await ben.reads(forged(ben, source))
+                assert reading.reason is Reason.BUSY
+            assert ben.posts == []
+            await carol.switchboard.place(ben.id, Media.BOTH)
+            await ben.reads_all(carol)
+            assert len(ben.posts) == 1
+
+
+async def test_a_stranger_costs_a_contact_nothing_and_the_owner_is_told_once(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        readings = [
+            await ben.reads(forged(ben, NodeId(number.to_bytes(32, "big")), number=number)) for number in range(1, 60)
+        ]
+        assert sum(reading.line is not None for reading in readings) == LIMITS[Caller.STRANGER].at_once
+        assert [reading.dropped for reading in readings if reading.dropped] == [Dropped(Caller.STRANGER)]
+        _, theirs = await called(anna, ben)
+        assert theirs.call.state is State.RINGING
+
+
+async def test_missed_calls_that_anybody_can_forge_are_few_and_leave_few_marks(tmp_path: Path) -> None:
+    async with two(tmp_path) as (_, ben):
+
+        def marks() -> int:
+            return int(ben.store.rows("SELECT count(*) FROM links")[0][0])
+
+        readings = [
+            await ben.reads(forged(ben, NodeId(number.to_bytes(32, "big")), number=number, age=3600))
+            for number in range(1, 90)
+        ]
+        assert {reading.reason for reading in readings} == {Reason.EXPIRED}
+        assert sum(reading.missed is not None for reading in readings) == LIMITS[Caller.STRANGER].missed
+        assert marks() == LIMITS[Caller.STRANGER].missed
+        ben.now += WINDOW_SECONDS
+        assert (await ben.reads(forged(ben, NodeId(bytes(32)), age=3600))).missed is not None
+
+
+async def test_a_disk_that_cannot_be_written_costs_no_other_call_and_what_was_to_be_kept_is_kept_later(
+    tmp_path: Path,
+) -> None:
+    network = MemoryNetwork()
+    async with (
+        node(tmp_path, "anna", network) as anna,
+        node(tmp_path, "carol", network) as carol,
+        node(tmp_path, "ben", network, calls=Calls(at_once=2), busy_seconds=0.05) as ben,
+    ):
+        for other in (anna, carol):
+            other.knows(ben, key=other.id.key)
+            ben.knows(other, key=other.id.key, trust=Trust.AUTO)
+        ours, theirs = await answered(anna, ben)
+        ben.knows(carol)
+        others, kept = await answered(carol, ben)
+        for who in (anna, ben, carol):
+            await who.hears(Paired)
+        await ben.until(lambda: sum(isinstance(news, Paired) for _, news in ben.heard) == 2)
+        with locked(ben):
+            ben.switchboard.hang_up(theirs)
+            await over(theirs, ours)
+            assert theirs.call.reason is EndReason.HUNG_UP
+            await ben.hears(NotKept, theirs)
+            assert kept.call.state is State.ACTIVE
+            with pytest.raises(StoreError):
+                await ben.reads(forged(ben, NodeId(bytes(32))))
+        await ben.switchboard.upkeep()
+        assert [record.peer for record in ben.store.call_log(2)] == [anna.id]
+        assert [call.peer for call in ben.store.running_calls()] == [carol.id]
+        assert others.call.state is State.ACTIVE
+
+
+@pytest.mark.parametrize("task", ["line 1", "session 1", "upkeep of calls"])
+async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, task: str) -> None:
+    network = MemoryNetwork()
+    async with (
+        node(tmp_path, "anna", network) as anna,
+        node(tmp_path, "carol", network) as carol,
+        node(tmp_path, "ben", network, calls=Calls(at_once=2)) as ben,
+    ):
+        for other in (anna, carol):
+            other.knows(ben, key=other.id.key)
+            ben.knows(other, key=other.id.key)
+        before = asyncio.all_tasks()
+        _ours, theirs = await answered(anna, ben)
+        others, kept = await answered(carol, ben)
+        mine = [theirs.life, theirs.carrier] if task != "upkeep of calls" else list(before)
+        for victim in mine:
+            if victim is not None and victim.get_name() == task:
+                victim.cancel()
+        if task == "upkeep of calls":
+            assert theirs.call.state is State.ACTIVE
+            await ben.switchboard.upkeep()
+        else:
+            await over(theirs)
+            assert ben.lines == [kept]
+        assert (others.call.state, kept.call.state) == (State.ACTIVE, State.ACTIVE)
+        ben.switchboard.hang_up(kept)
+        await over(kept, others)
