@@ -74,6 +74,12 @@ class PairConfirm(_Message, frozen=True, tag="pair-confirm"):
     mac: Digest
 
 
+class PairKept(_Message, frozen=True, tag="pair-kept"):
+    """After a lost path: proof that the sender has stored the secret that was agreed in this call."""
+
+    mac: Digest
+
+
 class MediaState(_Message, frozen=True, tag="media-state"):
     """What the sender is sending now."""
 
@@ -110,7 +116,7 @@ class Unknown(msgspec.Struct, frozen=True):
     """A message of a type that this version doesn't know: to be skipped."""
 
 
-Message = Hello | PairKey | PairSeal | PairConfirm | MediaState | Text | Bye | Ping | Pong
+Message = Hello | PairKey | PairSeal | PairConfirm | PairKept | MediaState | Text | Bye | Ping | Pong
 
 
 class _Envelope(msgspec.Struct, frozen=True):

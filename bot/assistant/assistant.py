@@ -192,7 +192,7 @@ class Assistant:
     def confirm(self, line: Line) -> None:
         """The link of a prepared call was posted: from now on it is a call like any other."""
         if line.provisional and not line.call.ended:
-            line.provisional = False
+            self.switchboard.confirm(line)
             if line.call.state is State.CALLING:
                 self._speech.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
@@ -497,11 +497,9 @@ class Assistant:
         self._saved(book.add(self._store, name, who, own=self._own))
 
     def _named(self, contact: Contact) -> None:
-        for line in self.switchboard.lines:
-            if line.peer == contact.node:
-                line.contact = contact.name
-                if line.connected is not None:
-                    self._news.learn(contact.node)
+        self.switchboard.rename(contact.node, contact.name)
+        if any(line.peer == contact.node and line.connected is not None for line in self.switchboard.lines):
+            self._news.learn(contact.node)
         latest = self.switchboard.lines.latest
         if latest is not None and latest.peer == contact.node:
             self._news.learn(contact.node)

@@ -43,7 +43,6 @@ from shared.errors import CallOver, CallRefused, LocalProtocolError
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
-from shared.node_id import NodeId
 from shared.store import Store
 
 
@@ -118,11 +117,11 @@ class PageRequests:
                 sentence = texts.trust_set(contact, book.is_paired(self._store, contact)).text
             case RenameContact():
                 contact = self._store.rename_contact(message.name, message.new_name)
-                self._renamed(contact.node, contact.name)
+                self._switchboard.rename(contact.node, contact.name)
                 sentence = texts.renamed(message.name, contact.name).text
             case RemoveContact():
                 contact = self._store.remove_contact(message.name)
-                self._renamed(contact.node, None)
+                self._switchboard.rename(contact.node, None)
                 sentence = texts.removed(contact).text
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
             self._presenter.book_changed()
@@ -154,23 +153,22 @@ class PageRequests:
         return "", line.number
 
     def _write(self, line: Line, text: str) -> None:
-        if line.session is None:
-            raise CallRefused(*page_texts.NOT_CONNECTED)
         try:
-            line.session.write(text)
+            self._switchboard.write(line, text)
         except LocalProtocolError:
             raise CallRefused(*page_texts.NOT_CONNECTED) from None
         self._presenter.wrote(line, text, ours=True)
 
     def _set_media(self, message: SetMedia) -> None:
         line = self._line(message.call)
-        if line.session is not None and self._presenter.endpoint_of(line.number) is not None:
-            line.session.show_media(
+        if self._presenter.endpoint_of(line.number) is not None:
+            self._switchboard.show_media(
+                line,
                 MediaState(
                     audio=message.audio and Media.AUDIO in line.media,
                     video=message.video and Media.VIDEO in line.media,
                     screen=message.screen and Media.VIDEO in line.media,
-                )
+                ),
             )
 
     def _add_contact(self, message: AddContact) -> str:
@@ -184,8 +182,3 @@ class PageRequests:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
         contact = self._assistant.save(name, who)
         return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
-
-    def _renamed(self, node: NodeId, name: str | None) -> None:
-        for line in self._lines:
-            if line.peer == node:
-                line.contact = name

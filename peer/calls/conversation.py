@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from hmac import compare_digest
 
 from peer.calls.limits import Limiter
 from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
@@ -21,6 +22,7 @@ from shared.messages import (
     MediaState,
     Message,
     PairConfirm,
+    PairKept,
     PairKey,
     PairSeal,
     Ping,
@@ -29,7 +31,7 @@ from shared.messages import (
     Unknown,
 )
 from shared.secrets.handshake import Role
-from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose
+from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose, kept
 
 PING_SECONDS = 1.0
 
@@ -49,12 +51,14 @@ class Conversation:
         role: Role,
         pairing: Pairing | None,
         *,
+        agreed: bytes | None,
         limiter: Limiter,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
         agree: Callable[[Media], Awaitable[None]],
     ) -> None:
-        """`pairing` is None when the call is paired already. `limiter` counts for the whole call.
+        """`pairing` is None when the call is dialled again; `agreed` is then the pair secret (32 bytes) that was
+        proposed in it, if one was. `limiter` counts for the whole call.
 
         `tell` and `keep` are the session's. `agree` takes the media that the other side wants.
         """
@@ -64,6 +68,7 @@ class Conversation:
         self._leg = leg
         self._role = role
         self._pairing = pairing
+        self._agreed = agreed
         self._limiter = limiter
         self._tell = tell
         self._keep = keep
@@ -78,6 +83,9 @@ class Conversation:
         """
         if self._pairing is not None:
             await self._pair(self._pairing.start())
+        elif self._agreed is not None:
+            # The path may have been lost between our storing it and the other side's hearing of that.
+            self._leg.control.send(PairKept(kept(self._role, self._agreed, self._leg.exported)))
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
                 raise RemoteFlood
@@ -91,6 +99,10 @@ class Conversation:
                 await self._agree(Media(message.media) & Media.BOTH)
             case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None:
                 await self._pair(self._pairing.receive(message))
+            case PairKept():
+                agreed, theirs = self._agreed, self._role.other
+                if agreed is not None and compare_digest(kept(theirs, agreed, self._leg.exported), message.mac):
+                    await self._keep(Committed(agreed))
             case MediaState() | Text():
                 self._tell(message)
             case Ping():

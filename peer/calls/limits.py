@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shared.messages import Bye, Hello, MediaState, PairConfirm, PairKey, PairSeal, Ping, Pong, Text, Unknown
+from shared.messages import Bye, Hello, MediaState, PairConfirm, PairKept, PairKey, PairSeal, Ping, Pong, Text, Unknown
 from shared.rate import Bucket, Limit
 
 PER_LEG: Final = Limit(at_once=4, per_second=0.5)
@@ -20,6 +20,7 @@ LIMITS: Final[Mapping[type, Limit]] = {
     PairKey: PER_LEG,
     PairSeal: PER_LEG,
     PairConfirm: PER_LEG,
+    PairKept: PER_LEG,
     MediaState: Limit(at_once=40, per_second=4.0),
     Text: Limit(at_once=30, per_second=1.0),
     Ping: Limit(at_once=30, per_second=4.0),

@@ -162,6 +162,9 @@ class Line:
     redial_secret: bytes | None = field(default=None, repr=False)
     "What later epochs are derived from, once the leg was up."
 
+    agreed: bytes | None = field(default=None, repr=False)
+    "The pair secret that was proposed in it."
+
     epoch: int = 0
     "The last epoch that was dialled."
 
@@ -262,6 +265,7 @@ class Line:
             connected_at=kept.started,
             alive=kept.alive,
             redial_secret=kept.secret,
+            agreed=kept.agreed,
             epoch=kept.epoch,
         )
 
@@ -276,6 +280,7 @@ class Line:
             media=self.media,
             started=self.connected_at,
             secret=self.redial_secret,
+            agreed=self.agreed,
             epoch=self.epoch,
             created=self.created,
             alive=self.alive,

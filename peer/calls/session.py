@@ -27,6 +27,7 @@ from peer.calls.session_events import (
     FirstMedia,
     Kept,
     MediaAgreed,
+    Proposed,
     SessionEvent,
 )
 from peer.calls.traffic import Traffic
@@ -100,6 +101,9 @@ class Session:
 
         self._epochs = Epochs(rejoined.secret, role, rejoined.epoch) if rejoined else None
         "Once the first leg was up."
+
+        self._agreed = rejoined.agreed if rejoined else None
+        "The pair secret that was proposed in this call."
 
         self._remote_port = rejoined.remote_port if rejoined else 0
         self._socket = CallSocket(
@@ -225,9 +229,10 @@ class Session:
                     leg,
                     self._role,
                     pairing,
+                    agreed=self._agreed,
                     limiter=self._limiter,
                     tell=self._tell,
-                    keep=self._keep,
+                    keep=self._keep_and_note,
                     agree=lambda theirs: self._agree(leg, theirs),
                 )
                 group.create_task(_lost_after(conversation.ping_until_silence()))
@@ -272,6 +277,11 @@ class Session:
             self._epochs = Epochs(redial_secret(attempt.handshake.secret, leg.exported), self._role)
             await self._keep(MediaAgreed(self._media))
             await self._keep(Connected(self._epochs.secret, leg.first_heard))
+
+    async def _keep_and_note(self, event: Kept) -> None:
+        if isinstance(event, Proposed):
+            self._agreed = event.secret
+        await self._keep(event)
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
         """Send no more than the other side wants: a call for video may be answered with audio only."""

@@ -269,7 +269,7 @@ class LineSessions:
             case Proposed():
                 peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
                 free = await self._writes.write(lambda store: store.propose_secret(peer, secret, now, proven=proven))
-                line.phrase, line.quarantined = event.phrase, not free
+                line.phrase, line.quarantined, line.agreed = event.phrase, not free, secret
                 await self._keep(line)
                 self._say(line, PhraseKnown())
             case Committed():

@@ -29,7 +29,7 @@ from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import EndReason, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import CopybaraError, InCall, NothingRings, OwnNode
+from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
 from shared.messages import MediaState
@@ -289,6 +289,27 @@ class Switchboard:
     def hang_up(self, line: Line) -> None:
         """End a call, wherever it stands."""
         line.inbox.put_nowait(HangUp())
+
+    def rename(self, node: NodeId, name: str | None) -> None:
+        """The owner calls that node's person `name` from now on; None: they are no contact any more."""
+        for line in self.lines:
+            if line.peer == node:
+                line.contact = name
+
+    def confirm(self, line: Line) -> None:
+        """The link of a call that was made in advance was posted: from now on it is a call like any other."""
+        line.provisional = False
+
+    def write(self, line: Line, text: str) -> None:
+        """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""
+        if line.session is None:
+            raise LocalProtocolError("There is no call to write in.")
+        line.session.write(text)
+
+    def show_media(self, line: Line, state: MediaState) -> None:
+        """Tell the other side what we send in a call now."""
+        if line.session is not None:
+            line.session.show_media(state)
 
     # What the chat brings.
 

@@ -54,6 +54,9 @@ class RunningCall:
     phrase: str = ""
     "The four words of its first connection, once both sides had agreed."
 
+    agreed: bytes | None = field(default=None, repr=False)
+    "32 bytes: the pair secret that was proposed in it, which the other side may not know yet to be stored here."
+
     paired: bool = False
     "Whether it was set up by a paired link."
 

@@ -147,6 +147,14 @@ def confirmation(role: Role, secret: bytes, agreed: bytes) -> bytes:
     return hmac.digest(key, agreed, "sha256")
 
 
+def kept(role: Role, secret: bytes, exported: bytes) -> bytes:
+    """The 32-byte MAC by which the side in `role` shows, after a lost path, that it has stored the secret.
+
+    `exported` is what both ends of the new connection know and nobody else (32 bytes, `Leg.exported`).
+    """
+    return hmac.digest(hkdf(secret, info=f"copybara/1 pair kept {role}".encode()), exported, "sha256")
+
+
 class Pairing:
     """One side of one agreement; each connected call has one, and never a second.
 

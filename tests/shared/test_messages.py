@@ -49,7 +49,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-TAGS = ["hello", "pair-key", "pair-seal", "pair-confirm", "media-state", "text", "bye", "ping", "pong"]
+TAGS = ["hello", "pair-key", "pair-seal", "pair-confirm", "pair-kept", "media-state", "text", "bye", "ping", "pong"]
 FIELDS = [
     "version",
     "media",
