@@ -47,8 +47,8 @@ export function cause(error) {
 
 const TROUBLES = {
   absent: {
-    mic: "No microphone found: they can't hear you.",
-    camera: "No camera found: they can't see you.",
+    mic: "No microphone found.",
+    camera: "No camera found.",
     both: "No microphone or camera found.",
   },
   denied: {

@@ -1,0 +1,95 @@
+"""Names and links without a blank, on narrow screens and enlarged to 400 %: nothing leaves the window."""
+
+from __future__ import annotations
+
+import pytest
+
+from peer.handset.protocol import AnsweredAlone, Contacts, Log, Problem, ShowLink
+from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
+
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
+
+SIZES = [(360, 640), (1280, 720), (320, 256)]
+"The last one is 1280x1024 at 400 %."
+
+OUTSIDE = """(root) => [...document.querySelectorAll(`${root} button, ${root} p, ${root} h1, ${root} h2`)]
+  .filter((each) => each.checkVisibility() && !each.closest(".unseen"))
+  .filter((each) => {
+    const {left, right, width} = each.getBoundingClientRect();
+    return width > 0 && (left < -1 || right > innerWidth + 1);
+  }).map((each) => each.id || each.textContent.trim().slice(0, 40))"""
+
+CLIPPED = """(id) => {
+  const each = document.getElementById(id);
+  each.scrollIntoView();
+  const {top, bottom, height} = each.getBoundingClientRect();
+  return height > 0 && top >= -1 && bottom <= innerHeight + 1 && each.scrollHeight <= each.clientHeight + 1;
+}"""
+
+
+async def fits(play: Theatre, root: str) -> None:
+    """Nothing of a view is beside the window, at any size."""
+    for width, height in SIZES:
+        await play.page.set_viewport_size({"width": width, "height": height})
+        assert await play.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (root, width)
+        assert await play.page.evaluate(OUTSIDE, root) == [], (root, width)
+
+
+async def test_a_long_name_without_blanks_pushes_nothing_off_any_view() -> None:
+    who = {"name": LONG, "contact": LONG}
+    book = [contact(LONG, ANNA)]
+    async with theatre(greeting(contacts=book, log=[logged(LONG, "missed", contact=LONG)])) as play:
+        await fits(play, "#home")
+        play.tell(call(1, "calling", role="caller", paired=False, **who))
+        play.tell(ShowLink(call=1, link=link(), sentence=f"Send this to {LONG}."))
+        await play.view.shows("Copy link")
+        await fits(play, "#outgoing")
+        play.tell(call(1, "active", **who))
+        await play.view.shows("Hang up")
+        await fits(play, "#stage")
+        play.tell(call(2, "ringing", **who))
+        await play.page.locator("#beside").wait_for()
+        await fits(play, "#beside")
+        play.tell(call(2, "ended", **who), call(1, "ended", sentence=f"{LONG} hung up.", **who))
+        await play.page.locator("#ended").wait_for()
+        await fits(play, "#ended")
+        await play.view.press("Done")
+        play.tell(call(3, "ringing", **who))
+        await play.page.locator("#incoming-title").wait_for()
+        await fits(play, "#incoming")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_notices_can_be_read_whole(size: tuple[int, int]) -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": size[0], "height": size[1]})
+        play.tell(Contacts(contacts=[]), Log(log=[]), call(1, "active", paired=False))
+        sentence = "anna's call was answered automatically. Your microphone and your camera are on, and anna hears you."
+        play.tell(AnsweredAlone(call=1, by="us", sentence=sentence, chime=False))
+        await play.view.shows(sentence)
+        await play.page.locator("#words").get_by_text("Compare these words").wait_for()
+        for notice in ("stage-notice", "words"):
+            assert await play.page.evaluate(CLIPPED, notice), notice
+        play.tell(Problem(sentence=sentence, hint="Do something about it."))
+        toast = play.page.locator(".toast.urgent")
+        await toast.wait_for()
+        box = await toast.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= size[1]
+
+
+async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() -> None:
+    async with theatre() as play:
+        play.tell(call(1, "active", paired=False))
+        await play.page.locator("#words").wait_for()
+        assert await play.page.locator("#words-list li").all_text_contents() == ["boil", "direct", "round", "noise"]
+        await play.view.press("They match")
+        await play.page.locator("#words").wait_for(state="hidden")
+        play.tell(call(1, "active", paired=False, sentence="Still connected."))
+        assert not await play.page.locator("#words").is_visible()
+        # Between contacts with a key there is nothing to compare.
+        play.tell(call(1, "ended"), call(2, "active", paired=True))
+        await play.until("document.getElementById('stage-name').checkVisibility()")
+        assert not await play.page.locator("#words").is_visible()
