@@ -20,6 +20,7 @@ from peer.handset.protocol import (
     Answer,
     Audible,
     Block,
+    ConfirmWords,
     Decline,
     Done,
     Explain,
@@ -103,6 +104,11 @@ class PageRequests:
             case WantOffer():
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
+            case ConfirmWords():
+                known = self._store.contact_of(self._line(message.call).peer)
+                if known is None:
+                    raise CallOver
+                sentence = texts.confirmed(*book.confirm(self._store, known.name)).text
             case SaveContact():
                 contact = self._assistant.save(message.name, book.Whom(self._line(message.call).peer))
                 sentence = texts.contact_saved(contact, book.is_paired(self._store, contact)).text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from bot.texts import page as texts
 from peer.calls.line import Line
 from peer.handset import protocol as page_protocol
@@ -15,7 +17,6 @@ from shared.messages import MediaState
 def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, rings_there: bool) -> page_protocol.Call:
     """A call as it stands now; `contact` is who it is with, `at_page` that its media come to the page."""
     report = line.report()
-    trusted = contact is not None and contact.trust is Trust.AUTO
     return page_protocol.Call(
         id=line.number,
         state=line.call.state.value,
@@ -25,7 +26,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         node=str(line.peer),
         role=line.call.role.value,
         media=kinds(line.media),
-        trust="trusted" if trusted else "contact" if contact else "stranger",
+        trust=trust(line, contact),
         trust_words=texts.trust_words(line, contact),
         automatic=line.automatic,
         rings_there=rings_there,
@@ -40,6 +41,15 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         remote=sends(line.remote_media),
         report=report,
     )
+
+
+def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:
+    """How far a call can be believed to be who it says."""
+    if contact is None:
+        return "stranger"
+    if line.keyed and not line.proven:
+        return "unproven"
+    return "trusted" if contact.trust is Trust.AUTO else "contact"
 
 
 def entry(contact: Contact, paired: bool) -> page_protocol.Contact:

@@ -258,8 +258,9 @@ class Call(_ToPage, frozen=True, tag="call"):
     media: Kinds
     "What the caller wants; once answered, what both agreed to."
 
-    trust: Literal["trusted", "contact", "stranger"]
-    "`trusted`: their calls are answered automatically."
+    trust: Literal["trusted", "contact", "unproven", "stranger"]
+    """`trusted`: their calls are answered automatically. `unproven`: it names a contact, but lacks the key that we
+    share with them."""
 
     trust_words: str
     "How we know who it is, for people. To be shown while it rings, and in the call."
@@ -556,6 +557,12 @@ class WantOffer(_FromPage, frozen=True, tag="want-offer"):
     call: Number
 
 
+class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
+    """The four words were the same on both sides: the key of this unproven call takes the place of the one before."""
+
+    call: Number
+
+
 class SaveContact(_FromPage, frozen=True, tag="save-contact"):
     """Save the other side of a call under a name."""
 
@@ -605,6 +612,7 @@ FromPage: TypeAlias = (
     | SetMedia
     | MediaAnswer
     | WantOffer
+    | ConfirmWords
     | SaveContact
     | AddContact
     | SetTrust

@@ -227,13 +227,26 @@ export class CallView {
     show($("words"), due);
     if (!due) return;
     drawWords($("words-list"), call);
-    put($("words-text"), `Compare these words with ${call.name} by voice:`);
+    const how = call.trust === "unproven" ? `This call doesn't have the key that you share with ${call.name}. ` : "";
+    put($("words-text"), `${how}Compare these words with ${call.name} by voice:`);
   }
 
   #wordsSeen() {
-    this.#compared.add(this.#call.id);
+    const { id, trust } = this.#call;
+    this.#compared.add(id);
+    if (trust === "unproven") this.#confirm(id);
     this.draw(this.#call);
     $("stage-name").focus({ preventScroll: true });
+  }
+
+  // The key of this call takes the place of the one that the contact no longer has.
+  async #confirm(call) {
+    try {
+      toast((await this.#program.ask("confirm-words", { call })).sentence);
+    } catch (error) {
+      this.#compared.delete(call);
+      toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
+    }
   }
 
   #drawOthers() {

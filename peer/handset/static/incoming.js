@@ -4,6 +4,8 @@ import { $, avatar, make, problem, put, redraw, show, toast } from "./dom.js";
 import { unsettle } from "./settled.js";
 import { ringTone, waitingTone } from "./sounds.js";
 
+const KNOWN = { stranger: "Not in your contacts", unproven: "Doesn't have the key you share" };
+
 export class Incoming {
   #program;
   #calls;
@@ -97,7 +99,7 @@ export class Incoming {
     avatar($("beside-avatar"), call.name, call.node);
     put($("beside-name"), call.name);
     put($("beside-want"), (call.media === "video" ? "is also calling (video)" : "is also calling") + (more ? `, and ${more} more` : ""));
-    put($("beside-trust"), call.trust === "stranger" ? "Not in your contacts" : "In your contacts");
+    put($("beside-trust"), KNOWN[call.trust] ?? "In your contacts");
     $("beside-trust").dataset.trust = call.trust;
     show($("beside-audio"), call.media === "video");
   }

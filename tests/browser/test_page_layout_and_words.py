@@ -1,10 +1,10 @@
-"""Names and links without a blank, on narrow screens and enlarged to 400 %: nothing leaves the window."""
+"""Long names, windows enlarged to 400 %, and the four words of a call: nothing is cut off or believed too early."""
 
 from __future__ import annotations
 
 import pytest
 
-from peer.handset.protocol import AnsweredAlone, Contacts, Log, Problem, ShowLink
+from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
 from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
@@ -93,3 +93,15 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
         play.tell(call(1, "ended"), call(2, "active", paired=True))
         await play.until("document.getElementById('stage-name').checkVisibility()")
         assert not await play.page.locator("#words").is_visible()
+
+
+async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:
+    async with theatre() as play:
+        doubt = "It says it is anna, but doesn't have the key you share. Compare the four words."
+        play.tell(call(1, "ringing", trust="unproven", trust_words=doubt, paired=False))
+        await play.view.shows(doubt)
+        assert await play.page.locator("#incoming-trust").get_attribute("data-trust") == "unproven"
+        play.tell(call(1, "active", trust="unproven", trust_words=doubt, paired=False))
+        await play.page.locator("#words").get_by_text("doesn't have the key that you share with anna").wait_for()
+        await play.view.press("They match")
+        await play.wants(ConfirmWords, call=1)
