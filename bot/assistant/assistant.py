@@ -330,7 +330,7 @@ class Assistant:
                 )
                 self._speech.to_owner(texts.trust_set(contact, book.is_paired(self._store, contact)))
             case commands.ConfirmContact():
-                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, command.name)))
+                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, command.name, command.words)))
             case commands.SetProgram():
                 self._speech.to_owner(texts.program_set(book.set_program(self._store, command.name, command.program)))
             case commands.SetEndpoint():
@@ -539,8 +539,9 @@ class Assistant:
                 contact = book.set_trust(self._store, contact.name, Trust.AUTO, None)
                 self._speech.to_owner(texts.trust_set(contact, book.is_paired(self._store, contact)))
             case Act.CONFIRM:
+                words = next((line.phrase for line in self.switchboard.lines if line.id == action.call), "")
                 contact = self._contact_for(self._node_of(action.call))
-                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, contact.name)))
+                self._speech.to_owner(texts.confirmed(*book.confirm(self._store, contact.name, words)))
         return texts.TAPPED[action.act]
 
     def _line(self, call: str) -> Line:

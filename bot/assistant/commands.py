@@ -117,9 +117,11 @@ class SetTrust:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmContact:
-    """`/contact confirm NAME`: the four words of the last call in that name were the same on both sides."""
+    """`/contact confirm NAME [WORDS]`: the four words of a call in that name were the same on both sides."""
 
     name: str
+    words: str = ""
+    "Which call, if there was more than one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +294,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return AddContact(name, whom)
         case ["show", name]:
             return ShowContact(name)
-        case ["confirm", name]:
-            return ConfirmContact(name)
+        case ["confirm", name, *four] if len(four) in (0, 4):
+            return ConfirmContact(name, " ".join(four))
         case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
         case ["program", name, program] if program.lower() in PROGRAMS:

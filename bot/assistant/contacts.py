@@ -181,19 +181,27 @@ def remove(store: Store, name: str) -> Contact:
     return store.remove_contact(named(store, name).name)
 
 
-def confirm(store: Store, name: str) -> tuple[Contact, str]:
-    """The words of the last call in a contact's name were compared: take the key that was agreed in it.
+def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
+    """The four words of a call in a contact's name were compared: take the key that was agreed in it.
 
-    Returns the contact and the four words. Raises NameNotFound, NothingToConfirm if nothing waits for that.
+    `words` say which call; they may be left out if there was one only. Returns the contact and the words. Raises
+    NameNotFound, NothingToConfirm if no call waits for that, or several do.
     """
     contact = named(store, name)
-    secret = store.confirm_secret(contact.node)
-    if secret is None:
+    waiting = store.quarantined_secrets(contact.node)
+    wanted = " ".join(words.lower().split())
+    found = [secret for secret in waiting if wanted in ("", phrase(secret))]
+    if len(found) > 1:
+        raise NothingToConfirm(
+            f"Several calls said they were {contact.name}.",
+            f"Write the four words of the right one after it: /contact confirm {contact.name} WORDS",
+        )
+    if not found or not store.confirm_secret(contact.node, found[0]):
         raise NothingToConfirm(
             f"There is no new key of {contact.name} to confirm.",
             "One is there after a call that rang as unproven, and that you answered.",
         )
-    return contact, phrase(secret)
+    return contact, phrase(found[0])
 
 
 def listed(store: Store) -> list[tuple[Contact, bool]]:

@@ -58,7 +58,7 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             contact = book.set_trust(store, options.name, Trust(options.action), None)
             return texts.trust_set(contact, book.is_paired(store, contact)).text
         case "confirm":
-            return texts.confirmed(*book.confirm(store, options.name)).text
+            return texts.confirmed(*book.confirm(store, options.name, " ".join(options.words))).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":

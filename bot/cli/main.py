@@ -134,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument(
         "--unproven", action="store_true", help="even while nothing but the node id says who calls: no key is shared"
     )
-    entry("confirm", "the four words of a call were the same on both sides: take the new key", "name")
+    confirm = entry("confirm", "the four words of a call were the same on both sides: take the new key", "name")
+    confirm.add_argument("words", nargs="*", help="the words, if several calls said that they were this contact")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")

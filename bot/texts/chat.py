@@ -43,7 +43,7 @@ HELP = f"""\
 /contacts                   everybody in your book
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
-/contact confirm NAME       the four words of a call were the same on both sides
+/contact confirm NAME [WORDS]    the four words of a call were the same on both sides
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
@@ -265,7 +265,7 @@ def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
     text = f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
     if line.quarantined:
-        text += f" The key you shared before stays valid until you confirm: /contact confirm {line.name}"
+        text += f" The key you shared before stays valid until you confirm: /contact confirm {line.name} {line.phrase}"
     return Sentence(Kind.WORDS, text)
 
 

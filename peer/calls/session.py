@@ -279,9 +279,9 @@ class Session:
             await self._keep(Connected(self._epochs.secret, leg.first_heard))
 
     async def _keep_and_note(self, event: Kept) -> None:
+        await self._keep(event)
         if isinstance(event, Proposed):
             self._agreed = event.secret
-        await self._keep(event)
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
         """Send no more than the other side wants: a call for video may be answered with audio only."""

@@ -80,22 +80,20 @@ class PairSecrets(Database):
             if erased:
                 self.erase_log()
 
-    def confirm_secret(self, node: NodeId) -> bytes | None:
-        """The owner says who was in the last call whose secret is quarantined: take that, and erase all others.
+    def confirm_secret(self, node: NodeId, secret: bytes) -> bool:
+        """The owner says that the call in which this secret was agreed was with the contact: it is the only one now.
 
-        Returns the secret (32 bytes), or None if there is nothing to confirm.
+        False, and nothing changes, if it isn't quarantined.
         """
         with self.transaction() as database:
-            found = database.execute(
-                "SELECT id, secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC LIMIT 1",
-                (node.key,),
-            ).fetchone()
-            if found is None:
-                return None
-            database.execute("UPDATE pair_secrets SET quarantined = 0 WHERE id = ?", (found[0],))
-            database.execute("DELETE FROM pair_secrets WHERE node = ? AND id != ?", (node.key, found[0]))
-            self.erase_log()
-            return bytes(found[1])
+            confirmed = database.execute(
+                "UPDATE pair_secrets SET quarantined = 0 WHERE node = ? AND secret = ? AND quarantined",
+                (node.key, secret),
+            ).rowcount
+            if confirmed:
+                database.execute("DELETE FROM pair_secrets WHERE node = ? AND secret != ?", (node.key, secret))
+                self.erase_log()
+            return confirmed == 1
 
     def readable_secrets(self) -> list[tuple[NodeId, bytes]]:
         """All secrets that a link may be sealed with, newest first. Those that are quarantined prove nothing."""
@@ -115,12 +113,10 @@ class PairSecrets(Database):
         )
         return bytes(rows[0][0]) if rows else None
 
-    def quarantined_secret(self, node: NodeId) -> bytes | None:
-        """The newest secret (32 bytes) that waits for the owner to confirm the words of its call."""
-        rows = self.rows(
-            "SELECT secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC LIMIT 1", node.key
-        )
-        return bytes(rows[0][0]) if rows else None
+    def quarantined_secrets(self, node: NodeId) -> list[bytes]:
+        """The secrets (32 bytes) that wait for the owner to confirm the words of their calls, newest first."""
+        rows = self.rows("SELECT secret FROM pair_secrets WHERE node = ? AND quarantined ORDER BY id DESC", node.key)
+        return [bytes(row[0]) for row in rows]
 
     def proves(self, node: NodeId, secret: bytes) -> bool:
         """Whether a link that was sealed with this secret proves that the node's owner wrote it."""

@@ -89,6 +89,7 @@ async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(fri
             await asyncio.gather(bob.media(), impostor.media())
             await hang_up(impostor, bob)
             await impostor.asked("/contact add bob", kind="contact.saved")
+        assert "Several calls" in await bob.asked("/contact confirm anna", kind="error.nothing-to-confirm")
         writes, reads = keys_of_anna(bob)
         assert writes == before[0]
         assert set(before[1]) <= set(reads)

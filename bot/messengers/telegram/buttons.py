@@ -29,12 +29,19 @@ WORDS = {
     Act.HANG_UP: "Hang up",
     Act.SAVE: "Save contact",
     Act.TRUST: "Trust",
+    Act.CONFIRM: "The words are the same",
 }
 
 HANDSET_WORDS = "Open handset (on the computer)"
 "It leads to 127.0.0.1, which on a phone is the phone."
 
-_ROWS = ((Act.ANSWER, Act.ANSWER_AUDIO), (Act.DECLINE, Act.BLOCK), (Act.HANG_UP,), (Act.SAVE, Act.TRUST))
+_ROWS = (
+    (Act.ANSWER, Act.ANSWER_AUDIO),
+    (Act.DECLINE, Act.BLOCK),
+    (Act.HANG_UP,),
+    (Act.SAVE, Act.TRUST),
+    (Act.CONFIRM,),
+)
 
 
 def rows_for(acts: Sequence[Act], call: str) -> Rows:

@@ -184,7 +184,7 @@ async def test_what_an_unproven_call_agrees_on_is_quarantined_until_the_owner_co
             await who.hears(Paired)
         assert theirs.quarantined
         assert ben.store.writable_secret(anna.id) == KEY
-        assert ben.store.quarantined_secret(anna.id) == impostor.store.writable_secret(ben.id)
+        assert ben.store.quarantined_secrets(anna.id) == [impostor.store.writable_secret(ben.id)]
         impostor.switchboard.hang_up(ours)
         await over(ours, theirs)
         impostor.knows(ben)

@@ -162,6 +162,33 @@ async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
         assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
 
 
+@pytest.mark.parametrize("unheard", ["caller", "callee"])
+async def test_a_pair_secret_whose_confirmation_was_lost_is_confirmed_when_the_call_is_dialled_again(
+    unheard: str,
+) -> None:
+    network = MemoryNetwork()
+    async with two_ends(network) as call:
+        side: End = getattr(call, unheard)
+        # From the moment at which one side has stored the secret, nothing arrives anywhere.
+        network.drops = lambda *_: side.has_told(Proposed)
+        contact = Contacting.between(call)
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await call.connected()
+        proposed = await side.tells(Proposed)
+        other = call.callee if side is call.caller else call.caller
+        assert not other.has_told(Committed)
+        network.drops = lambda *_: False
+        await cut(call)
+        assert other.has_told(Proposed)
+        for end in (call.caller, call.callee):
+            end.session.redial()
+        for end in (call.caller, call.callee):
+            await end.tells(PathRestored)
+        for end in (call.caller, call.callee):
+            assert (await end.tells(Committed)).secret == proposed.secret
+
+
 async def test_what_was_kept_of_a_call_is_enough_to_take_it_up_again() -> None:
     network = MemoryNetwork()
     async with two_ends(network) as call:

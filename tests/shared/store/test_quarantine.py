@@ -46,17 +46,18 @@ def test_what_a_proven_call_agrees_on_takes_its_place_as_ever(store: Store) -> N
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_the_owner_confirms_the_key_of_the_last_such_call_and_all_others_go(store: Store, committed: bool) -> None:
+def test_the_owner_confirms_the_key_of_one_such_call_and_all_others_go(store: Store, committed: bool) -> None:
     for number in (2, 3):
         store.propose_secret(ANNA, secret(number), 0)
     if committed:
         store.commit_secret(ANNA, secret(3))
-    assert store.quarantined_secret(ANNA) == secret(3)
-    assert store.confirm_secret(ANNA) == secret(3)
+    assert store.quarantined_secrets(ANNA) == [secret(3), secret(2)]
+    assert store.confirm_secret(ANNA, secret(3))
     assert store.readable_secrets() == [(ANNA, secret(3))]
     assert store.proves(ANNA, secret(3))
     assert (store.writable_secret(ANNA) == secret(3)) is committed
-    assert store.confirm_secret(ANNA) is None
+    assert not store.confirm_secret(ANNA, secret(2))
+    assert not store.confirm_secret(ANNA, secret(3))
 
 
 def test_a_flood_of_such_calls_leaves_the_proven_keys_alone(store: Store) -> None:
