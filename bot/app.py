@@ -39,11 +39,14 @@ from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.store import Store, StoreThread
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a word to the other side."
+
 LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 
 def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_node: bool = False) -> int:
-    """Run until the chat ends, or SIGINT or SIGTERM. Raises CopybaraError when it can't start or go on.
+    """Run until the chat ends, or SIGINT, SIGTERM or SIGHUP. Raises CopybaraError when it can't start or go on.
 
     With `new_node` the home's overlay and node id may be others than at its last start.
     """
@@ -65,8 +68,9 @@ def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_no
 async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
     store = thread.store
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
     overlay, own = await open_overlay(config, home, store, new_node=new_node)
     remember(store, overlay.name, own)

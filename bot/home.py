@@ -123,12 +123,18 @@ class Home:
         with known_errors(self.folder):
             status = self.folder.stat()
             empty = next(self.folder.iterdir(), None) is None
-        if status.st_uid != os.geteuid():
-            raise StoreError(f"The home {self.folder} belongs to another user.", "Give one of your own with --home.")
-        if empty and stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+        if empty and status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != FOLDER_MODE:
             with known_errors(self.folder):
                 self.folder.chmod(FOLDER_MODE)
-        elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        else:
+            self.check(status)
+
+    def check(self, status: os.stat_result) -> None:
+        """Raise StoreError if the folder with this status isn't ours, or others can write in it or replace it."""
+        self._refuse_replaceable()
+        if status.st_uid != os.geteuid():
+            raise StoreError(f"The home {self.folder} belongs to another user.", "Give one of your own with --home.")
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise StoreError(
                 f"Other users can write to the home {self.folder}.",
                 f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",

@@ -31,6 +31,7 @@
     │   └── HomeInUse
     ├── OverlayError            the overlay network and its node
     │   ├── OverlayDown
+    │   │   └── OverlayForbidden
     │   ├── NodeUnreachable
     │   ├── BadAddress
     │   ├── NodeChanged
@@ -48,7 +49,8 @@
     │   └── LookingUp           … or a name that can't be looked up right now
     ├── HandsetError            a handset page that isn't ours, or isn't of this version
     ├── NotRunning              nobody to talk to on the control socket
-    └── DemoFailed              the demo didn't show what it promises
+    ├── DemoFailed              the demo didn't show what it promises
+    └── Fault                   … of the program itself
 
 The first paragraph of a class's docstring is the sentence that a person sees when nothing more exact is
 known; the paragraph after it is the hint: what to do next.
@@ -107,7 +109,7 @@ class NodeIdError(InputError):
 
 
 class NameNotFound(InputError):
-    """Nobody is known by that name.
+    """No one is known by that name.
 
     Use a contact's name, a node id or a contact card.
     """
@@ -130,7 +132,7 @@ class NoNodeRecord(NameNotFound):
 class ConfusingName(InputError):
     """That name has characters that are made to look like others.
 
-    Type it yourself instead of copying it. Nobody was asked for it.
+    Type it yourself instead of copying it. No server was asked for it.
     """
 
 
@@ -158,7 +160,7 @@ class WrongUse(InputError):
 class ConfigError(InputError):
     """The configuration can't be used.
 
-    Mend the line that is named, or compare it with config/copybara.toml.
+    Correct that line, or compare it with config/copybara.toml.
     """
 
     def __init__(self, sentence: str = "", hint: str = "", *, line: int | None = None, key: str = "") -> None:
@@ -212,14 +214,14 @@ class BadRecord(NameSystemError):
 class OffChainName(NameSystemError):
     """That name's records aren't on the chain but at a web server that the chain names (CCIP-Read).
 
-    It isn't asked: whoever runs it would learn your address and whom you call. Use the node id or a contact card.
+    That server isn't asked: its owner would learn your address and whom you call. Use the node id or a contact card.
     """
 
 
 class NameHeld(NameSystemError):
     """That name leads to another node than before. Nothing was called.
 
-    Ask the other person over another way which node is theirs.
+    Ask the other person through another channel which node is theirs.
     """
 
     def __init__(self, name: str, *, before: str, now: str) -> None:
@@ -298,7 +300,7 @@ class HomeInUse(StoreError):
 class OverlayError(CopybaraError):
     """The overlay network can't be used.
 
-    `copybara doctor` tells what is missing.
+    `copybara doctor` shows what is missing.
     """
 
 
@@ -306,6 +308,13 @@ class OverlayDown(OverlayError):
     """The overlay node doesn't answer.
 
     Start it, then run `copybara doctor`.
+    """
+
+
+class OverlayForbidden(OverlayDown):
+    """You may not talk to the overlay node.
+
+    Log out and in again if you have just been given the right to; else see docs/overlays.md.
     """
 
 
@@ -332,21 +341,21 @@ class NodeChanged(OverlayError):
 
 
 class PortTaken(OverlayError):
-    """Another program has the UDP port by now.
+    """Another program has taken the UDP port.
 
-    Call again: a new call takes a port that is free.
+    Call again: a new call takes another port.
     """
 
 
 class LegFailed(CopybaraError):
     """The connection to the other side failed.
 
-    Call again; if it stays so, compare node ids with the other person.
+    Call again. If it keeps failing, compare node ids with the other person.
     """
 
 
 class WrongIdentity(LegFailed):
-    """Somebody else answered than the link was for, and was refused.
+    """Someone else answered than the link was for, and was refused.
 
     Nothing was sent to them. Ask the other person for a new link over a chat that you trust.
     """
@@ -430,6 +439,13 @@ class DemoFailed(CopybaraError):
     """The demo didn't go as it should.
 
     Run it again with -v, and report what it printed.
+    """
+
+
+class Fault(CopybaraError):
+    """The program met a fault of its own.
+
+    Run it again with -v to see where, and report it.
     """
 
 

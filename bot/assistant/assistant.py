@@ -398,7 +398,7 @@ class Assistant:
             return who
         answer = await ContactBook(self._store).resolve(text)
         if answer is None:
-            raise NameNotFound(f"Nobody is known as {texts.shown(text, 60)}.")
+            raise NameNotFound(f"No one is known as {texts.shown(text, 60)}.")
         return book.Whom(answer.node)
 
     # Names of name systems. Nobody waits for their servers but who has asked.

@@ -19,7 +19,7 @@ from shared.store import Store
 def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
     """Go with the node that a name leads to now, and move the contact that goes by it there.
 
-    The contact's keys stay behind: they were agreed with the old node. So does its being answered by itself.
+    The contact's keys stay behind: they were agreed with the old node. So does its being answered automatically.
     Raises NameNotFound if nothing is held, InputError if the node is another contact's.
     """
     new = kept.follow(_held(store, name))

@@ -59,7 +59,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or known.name != name):
         raise InputError(
-            f"{known.name} is in your contacts already, with node {known.node.short}…",
+            f"{known.name} is already in your contacts, with node {known.node.short}…",
             f"Choose another name, or rename: /contact rename {known.name} {name}",
         )
     contact = known or Contact(name=name, node=who.node, created=int(time.time()))

@@ -1,10 +1,12 @@
-"""`copybara card`: the own contact card, as text and as a QR code."""
+"""`copybara card`: your your contact card, as text and as a QR code."""
 
 from __future__ import annotations
 
-import json
 import sys
+from pathlib import Path
 
+from bot.cli import qr_code
+from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import own_card, own_name, own_overlay, settings
 from bot.texts import chat as texts
@@ -13,11 +15,14 @@ from shared.links.kinds import as_copybara
 from shared.names.records import to_publish
 from shared.store import Store
 
+NO_ROOM = "The QR code doesn't fit into this terminal. This writes it into a file: copybara card --qr card.png"
 
-def show_card(home: Home, *, overlay: str | None, records: bool, as_json: bool) -> int:
+
+def show_card(home: Home, *, overlay: str | None, records: bool, qr: Path | None, as_json: bool) -> int:
     """Print the card, or with `records` what belongs into the records of a name, so that others find the card there.
 
-    Raises OverlayError when the node can't be asked for its id.
+    With `qr` the code goes into that file. Raises OverlayError when the node can't be asked for its id, InputError for
+    a file of another kind, OSError for one that can't be written.
     """
     home.prepare()
     config = settings(home, overlay)
@@ -28,19 +33,24 @@ def show_card(home: Home, *, overlay: str | None, records: bool, as_json: bool) 
         _show_records(to_publish(card, overlay_name), own_name(config), overlay_name, as_json=as_json)
         return 0
     link = as_copybara(card.token)
+    code = qr_code.made(link)
+    if qr is not None:
+        qr_code.save(code, qr)
     if as_json:
-        value = {"node": str(node), "name": card.name, "token": card.token, "link": link}
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        print_json({"node": str(node), "name": card.name, "token": card.token, "link": link})
         return 0
-    import segno
-
-    segno.make(link, error="m", boost_error=False).terminal(compact=True, border=2)
-    sys.stdout.write(f"{texts.card(card.token, card.name).text}\n\nNode id: {node}\n")
+    if qr is not None:
+        print_text(f"Wrote {qr}\n")
+    elif (picture := qr_code.in_terminal(code)) is not None:
+        sys.stdout.write(f"{picture}\n")
+    else:
+        print_text(f"{NO_ROOM}\n")
+    print_text(f"{texts.card(card.token, card.name).text}\n\nNode id: {node}")
     return 0
 
 
 def _show_records(records: dict[str, str], name: str, overlay: str, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps({"name": name or None, "records": records}) + "\n")
-        return
-    sys.stdout.write(name_texts.records(records, name, loopback=overlay == "loopback"))
+        print_json({"name": name or None, "records": records})
+    else:
+        print_text(name_texts.records(records, name, loopback=overlay == "loopback").rstrip())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import sys
 
 from bot.assistant import contacts as book
 from bot.cli.remote import say
 from bot.cli.resolve import system_names
+from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import settings
 from bot.texts import chat as texts
@@ -26,21 +25,21 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
         # Only the running copybara knows whom it talked to last.
         return say(home, f"/contact add {options.name}", as_json=False)
     with Store(home.database) as store:
-        sys.stdout.write(f"{_carry_out(home, store, options)}\n")
+        if options.action == "list" and options.json:
+            print_json([_as_dict(store, contact) for contact in store.contacts()])
+        elif options.action == "show" and options.json:
+            print_json(_as_dict(store, book.named(store, options.name)))
+        else:
+            print_text(_carry_out(home, store, options))
     return 0
 
 
 def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
     match options.action:
         case "list":
-            everybody = store.contacts()
-            if options.json:
-                return json.dumps([_as_dict(store, contact) for contact in everybody])
             return texts.contacts(book.listed(store)).text
         case "show":
             contact = book.named(store, options.name)
-            if options.json:
-                return json.dumps(_as_dict(store, contact))
             return texts.contact_details(contact, book.is_paired(store, contact)).text
         case "add":
             who = book.whom(options.whom) or _named(home, store, options.whom)

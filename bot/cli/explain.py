@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
-import sys
 import time
 
 from bot.cli.explain_foreign import explain_foreign
+from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import own_node, settings
 from bot.texts import chat as texts
@@ -26,6 +25,7 @@ from shared.links.kinds import (
     decode,
     find,
 )
+from shared.printable import visible
 from shared.store import Store
 
 
@@ -35,16 +35,14 @@ def explain(home: Home, text: str, *, as_json: bool) -> int:
     if fields is None:
         found = find(text)
         if not found:
-            raise InputError(
-                "There is no link in that.", "A link of ours has 64 characters or more, see docs/protocol.md."
-            )
+            raise InputError("There is no link in that.", "A link has 64 characters or more, see docs/protocol.md.")
         fields = _explain(home, found[0])
     if as_json:
-        sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+        print_json(fields)
     else:
         width = max(map(len, fields))
         for name, value in fields.items():
-            sys.stdout.write(f"{name.replace('_', ' '):{width}}  {'-' if value is None else value}\n")
+            print_text(f"{name.replace('_', ' '):{width}}  {'-' if value is None else visible(str(value))}")
     return 0
 
 

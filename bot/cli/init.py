@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import json
 import sys
+from collections.abc import Iterator
 
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS
@@ -31,7 +33,7 @@ def init(home: Home) -> int:
         )
     home.prepare()
     overlay = _choose_overlay(home)
-    name = _ask("What shall your contact card call you? (may be empty)", "")
+    name = _ask("The name on your contact card? (may be empty)", "")
     _check_name(name)
     wanted = []
     for messenger in MESSENGERS:
@@ -69,8 +71,7 @@ def _choose_overlay(home: Home) -> str:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     report = asyncio.run(examine("auto", overlays))
     for finding in report.findings:
-        state = "works" if finding.usable else finding.why_not
-        _say(f"{finding.overlay:10} {state}")
+        _say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
     if report.taken is not None:
         return "auto"
     answer = _ask("No overlay node was found. Try on this machine only, without privacy? (yes/no)", "no")
@@ -87,12 +88,31 @@ def _ask(question: str, default: str) -> str:
         return default
     sys.stdout.write(f"{question}{f' [{default}]' if default else ''} ")
     sys.stdout.flush()
-    return sys.stdin.readline().strip() or default
+    with _answered():
+        answer = sys.stdin.readline()
+        if not answer:
+            raise EOFError
+        return answer.strip() or default
 
 
 def _ask_secret(question: str) -> str:
     """The same, without the answer on the screen."""
-    return getpass.getpass(f"{question} ").strip() if sys.stdin.isatty() else ""
+    if not sys.stdin.isatty():
+        return ""
+    with _answered():
+        return getpass.getpass(f"{question} ").strip()
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text."""
+    try:
+        yield
+    except (EOFError, KeyboardInterrupt):
+        sys.stdout.write("\n")
+        raise InputError("You stopped. No configuration was written.", "Run `copybara init` again.") from None
+    except UnicodeError:
+        raise InputError("That isn't text in your terminal's encoding.", "Run `copybara init` again.") from None
 
 
 def _say(*lines: str) -> None:

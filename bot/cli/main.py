@@ -7,14 +7,19 @@ it needs when it runs, so that `copybara --help` stays instant.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import CopybaraError
+from bot.cli import streams
+from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
+from shared.printable import visible
 
 if TYPE_CHECKING:
     from bot.home import Home
@@ -24,47 +29,103 @@ Run = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    streams.prepare()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # and not nohup's
+        # A terminal that is closed ends us as Ctrl-C does: politely.
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
-        try:
-            return _main(arguments)
-        finally:
-            # Here, and not when the interpreter exits: then nobody could act on it.
-            sys.stdout.flush()
+        code = _main(arguments)
+        # Here, and not when the interpreter exits: then nobody could act on it.
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # Whoever read our output has gone; say nothing more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.give_up_stdout()
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # stdout is full or closed
+        streams.give_up_stdout()
+        print_error(_from_system(error))
+        return 1
 
 
 def _main(arguments: Sequence[str] | None) -> int:
     # Neither has a default in the parsers: they may stand before or after the command, and the other place must
     # not undo that.
-    options = _parser().parse_args(arguments, argparse.Namespace(home=None, verbose=False))
+    given = argparse.Namespace(home=None, verbose=False)
+    try:
+        options = _parser().parse_args(_as_utf8(sys.argv[1:] if arguments is None else arguments), given)
+    except WrongUse as error:
+        print_error(error)
+        return 2
+    except SystemExit as usage:  # argparse has said what is wrong, or shown the help that was asked for
+        return usage.code if isinstance(usage.code, int) else 0
     if options.verbose:
-        import logging
-
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     run: Run = options.run
     try:
         return run(options)
+    except BrokenPipeError:
+        raise
     except CopybaraError as error:
-        print_error(error)
-        return 1
+        known = error
+    except BaseExceptionGroup as group:
+        known = _known(first_error(group))
+    except Exception as error:
+        known = _known(error)
+    print_error(known)
+    return 1
+
+
+def _as_utf8(arguments: Sequence[str]) -> list[str]:
+    """The arguments as text, whatever the locale. Raises WrongUse for one that isn't UTF-8."""
+    try:
+        return [os.fsencode(argument).decode() if _undecoded(argument) else argument for argument in arguments]
+    except UnicodeError:
+        wrong = next(filter(_undecoded, arguments))
+        shown = wrong.encode("ascii", "backslashreplace").decode()
+        raise WrongUse(f"An argument isn't UTF-8 text: {shown}", "Type it instead of copying it.") from None
+
+
+def _undecoded(argument: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in argument)
+
+
+def _known(error: BaseException) -> CopybaraError:
+    """The error that a person sees for one that may be our own fault."""
+    match error:
+        case CopybaraError():
+            return error
+        case OSError():
+            return _from_system(error)
+        case Exception():
+            logging.getLogger(__name__).info("a fault of the program", exc_info=error)
+            return Fault(f"The program met a fault of its own: {type(error).__name__}: {error}")
+    raise error
+
+
+def _from_system(error: OSError) -> StoreError:
+    where = f" ({error.filename})" if error.filename else ""
+    return StoreError(
+        f"The system refuses something that is needed: {error.strerror or error}{where}.",
+        "Check that the disk has free space, and that you may write there.",
+    )
 
 
 def print_error(error: CopybaraError) -> None:
     """The two lines that every failure ends in."""
-    sys.stderr.write(f"error: {error.sentence}\n")
-    if error.hint:
-        sys.stderr.write(f"hint:  {error.hint}\n")
+    with contextlib.suppress(OSError):
+        for name, said in (("error: ", error.sentence), ("hint:  ", error.hint)):
+            if said:
+                sys.stderr.write(f"{name}{visible(said, lines=True)}\n")
+        sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
     everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     everywhere.add_argument("--home", type=Path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
-    everywhere.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")
 
@@ -125,12 +186,12 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(argument)
         return sub
 
-    entry("list", "everybody in the book", json=True)
+    entry("list", "all contacts", json=True)
     add = entry("add", "save somebody", "name")
     add.add_argument("whom", nargs="?", help="node id or contact card; without it, the other side of the latest call")
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")
-    trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered by itself")
+    trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered automatically")
     trust.add_argument(
         "--unproven", action="store_true", help="even while nothing but the node id says who calls: no key is shared"
     )
@@ -142,7 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     entry("rename", "give a contact another name", "old", "new")
     entry("remove", "forget a contact", "name")
 
-    card = command("card", "own contact card, as text and as a QR code", _card, json=True)
+    card = command("card", "your contact card, as text and as a QR code", _card, json=True)
+    card.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
     card.add_argument("--records", action="store_true", help="what to write into the records of your name")
     which(card)
 
@@ -181,9 +243,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _home(options: argparse.Namespace) -> Home:
-    from bot.home import Home
+    from bot.home import VARIABLE, Home
 
-    return Home.find(options.home)
+    home = Home.find(options.home)
+    if _undecoded(str(home.folder)):
+        raise StoreError(f"The path in {VARIABLE} isn't UTF-8 text.", "Give another home with --home.")
+    return home
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -257,7 +322,9 @@ def _contacts(options: argparse.Namespace) -> int:
 def _card(options: argparse.Namespace) -> int:
     from bot.cli.card import show_card
 
-    return show_card(_home(options), overlay=options.overlay, records=options.records, as_json=options.json)
+    return show_card(
+        _home(options), overlay=options.overlay, records=options.records, qr=options.qr, as_json=options.json
+    )
 
 
 def _resolve(options: argparse.Namespace) -> int:

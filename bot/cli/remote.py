@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
+from bot.cli.streams import print_json, print_text
 from bot.control_socket import AskStatus, Say, ask
 from bot.home import Home
+from shared.printable import visible
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
     """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
     posts = ask(home.control_socket, Say(text)).posts
     if as_json:
-        _print_json({"posts": posts})
+        print_json({"posts": posts})
         return 0
     for post in posts:
-        sys.stdout.write(f"{post['text']}\n")
+        print_text(str(post["text"]))
     return 0
 
 
@@ -25,26 +25,29 @@ def status(home: Home, *, as_json: bool) -> int:
     """Print what the running copybara is doing. Raises NotRunning."""
     answer: dict[str, Any] = ask(home.control_socket, AskStatus()).status or {}
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return 0
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    # No markup: names and reasons are others' words.
+    console = Console(highlight=False, markup=False, emoji=False)
     overlay = answer["overlay"]
-    console.print(f"node     {answer['node']}", soft_wrap=True)
-    console.print(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}", soft_wrap=True)
+    print_text(f"node     {answer['node']}")
+    print_text(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}")
+    if answer["handset"]:
+        print_text(f"page     {answer['handset']}")
     for notice in answer["notices"]:
-        console.print(f"note     {notice}", soft_wrap=True, markup=False)
+        print_text(f"note     {notice}")
     if not answer["calls"]:
-        console.print("calls    none")
+        print_text("calls    none")
         return 0
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("with", "state", "media", "seconds", "audio", "video", "lost", "round trip", "path", "refused"):
         table.add_column(heading)
     for call in answer["calls"]:
         table.add_row(
-            call["with"],
+            visible(call["with"]),
             call["state"],
             call["media"],
             _or_dash(call["seconds"]),
@@ -61,7 +64,3 @@ def status(home: Home, *, as_json: bool) -> int:
 
 def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
 
 from bot.assistant import contact_names as name_book
+from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import settings
 from bot.texts import names as name_texts
@@ -25,7 +24,7 @@ from shared.store import Store
 
 
 def system_names(config: Config, store: Store, overlay: str) -> SystemNames:
-    """Whoever is asked for the names of name systems when a call is made over an overlay."""
+    """Those who are asked for the names of name systems when a call is made over an overlay."""
     return SystemNames(systems(config.names), store, records=node_records(overlay))
 
 
@@ -40,7 +39,7 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
     trace = Trace()
     with Store(home.database) as store:
         if decision is not None:
-            sys.stdout.write(f"{_decide(store, name, decision)}\n")
+            print_text(_decide(store, name, decision))
             return 0
         if ss58.is_account(name):
             name = asyncio.run(_primary_name(config, name, trace))
@@ -48,16 +47,16 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
             answer = asyncio.run(_look_up(config, store, name, fresh=fresh, trace=trace))
         except CopybaraError as error:
             if as_json:
-                _print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})
+                print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})
             else:
-                sys.stdout.write(name_texts.steps(trace))
+                print_text(name_texts.steps(trace).rstrip())
             if isinstance(error, NameHeld):
                 error.hint = name_texts.decide_on_the_command_line(error)
             raise
     if as_json:
-        _print_json(_as_dict(answer) | {"steps": _steps(trace)})
+        print_json(_as_dict(answer) | {"steps": _steps(trace)})
     else:
-        sys.stdout.write(name_texts.resolved(answer, int(time.time())) + name_texts.steps(trace))
+        print_text((name_texts.resolved(answer, int(time.time())) + name_texts.steps(trace)).rstrip())
     return 0
 
 
@@ -72,7 +71,7 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, trac
     )
     answer = await ResolverChain([ContactBook(store, but=named.knows), named]).resolve(name)
     if answer is None:
-        raise NameNotFound(f"Nobody is known as {shown(name, 60)}.")
+        raise NameNotFound(f"No one is known as {shown(name, 60)}.")
     return answer
 
 
@@ -126,7 +125,3 @@ def _as_dict(answer: Answer) -> dict[str, object]:
         "looks_like": answer.looks_like or None,
         "refused": str(answer.refused) if answer.refused else None,
     }
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from bot.cli.streams import print_json
 from bot.control_socket import Say, ask
 from bot.home import Home
 from shared.errors import InputError
@@ -23,7 +23,7 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
             raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
     posts = ask(home.control_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
     if as_json:
-        sys.stdout.write(json.dumps({"posts": posts}, ensure_ascii=False) + "\n")
+        print_json({"posts": posts})
         return 0
     for post in posts:
         stream = sys.stdout if post["to"] == "chat" else sys.stderr

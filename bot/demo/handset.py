@@ -114,7 +114,7 @@ async def _know(person: DemoNode, other: DemoNode, secret: bytes, trust: Trust) 
 async def _until_stopped(chat: _Chat) -> None:
     """Wait for Ctrl-C, or for the owner's program to end by itself."""
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     stopped = asyncio.create_task(stopping.wait())
     ended = [asyncio.create_task(person.ended()) for person in chat.people]
@@ -128,7 +128,7 @@ async def _until_stopped(chat: _Chat) -> None:
             async with asyncio.timeout(1):
                 await stopping.wait()
         if not stopping.is_set():
-            raise DemoFailed("A program has ended by itself.")
+            raise DemoFailed("One of the programs ended unexpectedly.")
 
 
 def _say(address: str, as_json: bool) -> None:

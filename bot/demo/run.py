@@ -41,7 +41,7 @@ class Demo:
         return [
             ("first contact", "First contact: a request and a response", self.first_contact),
             ("one link", "Between contacts: one link, answered by hand", self.one_link),
-            ("trusted", "Trusted: one link, answered by itself", self.trusted),
+            ("trusted", "Trusted: one link, answered automatically", self.trusted),
             ("declined", "Declined", self.declined),
             ("used link", "A used link, sent again", self.used_again),
         ]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import queue
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated
 
 import msgspec
 
+from bot.cli.streams import READABLE
 from bot.messengers.base import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
 from bot.texts.chat import shown, with_commands
 from bot.texts.kinds import STATES, Kind
@@ -25,6 +26,12 @@ CHAT = "chat"
 
 MAX_LINE = 64 * 1024
 "Bytes of one line of input; a longer one is no message."
+
+LINES_WAITING = 64
+"Lines of input that are read ahead; whoever writes more waits."
+
+MOST_UNWRITTEN = 10_000
+"Lines of output that wait for a slow reader. Beyond that the oldest are left out, and the next line says how many."
 
 LAST_WORDS_SECONDS = 0.25
 "How long the end waits for a reader that is slow."
@@ -51,8 +58,10 @@ class Console:
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
         self._sink = sys.stdout.fileno() if sink is None else sink
+        # What a script reads is UTF-8; what a person reads is in their terminal's encoding.
+        self._encoding = "utf-8" if as_json else sys.stdout.encoding or "utf-8"
         self._page: HandsetPage | None = None
-        self._unwritten: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._unwritten = Unwritten(self._lost)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -62,24 +71,27 @@ class Console:
         try:
             yield
         finally:
-            self._unwritten.put(None)
+            self._unwritten.end()
             await asyncio.to_thread(writer.join, LAST_WORDS_SECONDS)
 
     async def run(self, listener: Listener) -> None:
         """Let every line of input be heard, one after the other, until the input ends."""
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        room = threading.Semaphore(LINES_WAITING)
 
         def read() -> None:
             # Not the loop's own reader: stdin may be a file. Not its executor: the end would wait for this thread.
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 for line in _lines(self._source):
+                    room.acquire()
                     loop.call_soon_threadsafe(lines.put_nowait, line)
                 loop.call_soon_threadsafe(lines.put_nowait, None)
 
         threading.Thread(target=read, name="stdin", daemon=True).start()
         while (line := await lines.get()) is not None:
-            message = self._message(line.decode("utf-8", "replace"))
+            room.release()
+            message = self._message(line.decode(self._encoding, "replace"))
             if message is not None:
                 await listener.hear(message)
 
@@ -136,14 +148,56 @@ class Console:
         self._unwritten.put(msgspec.json.encode(value) + b"\n")
 
     def _print(self, *lines: str) -> None:
-        self._unwritten.put("".join(f"{line}\n" for line in lines).encode())
+        self._unwritten.put("".join(f"{line}\n" for line in lines).encode(self._encoding, READABLE))
+
+    def _lost(self, lines: int) -> bytes:
+        """What is said of output that nobody has read in time."""
+        text = f"{lines} lines were left out: nobody read them in time."
+        if self._as_json:
+            return msgspec.json.encode({"type": "error", "kind": Kind.OUTPUT_LOST, "text": text}) + b"\n"
+        return f"{text}\n".encode()
 
     def _write_all(self) -> None:
         # Whoever read us may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.
         with contextlib.suppress(OSError):
-            while data := self._unwritten.get():
+            while (data := self._unwritten.next()) is not None:
                 while data:
                     data = data[os.write(self._sink, data) :]
+
+
+class Unwritten:
+    """Lines on their way from the event loop to a thread: as many as fit, and then how many were left out."""
+
+    def __init__(self, lost: Callable[[int], bytes]) -> None:
+        self._lost = lost
+        self._lines: deque[bytes] = deque()
+        self._left_out = 0
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def put(self, line: bytes) -> None:
+        """Add a line; never waits."""
+        with self._changed:
+            self._lines.append(line)
+            if len(self._lines) > MOST_UNWRITTEN:
+                self._lines.popleft()
+                self._left_out += 1
+            self._changed.notify()
+
+    def end(self) -> None:
+        """There will be no more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def next(self) -> bytes | None:
+        """The next line, once there is one; None at the end. For the thread."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._ended)
+            if self._left_out:
+                count, self._left_out = self._left_out, 0
+                return self._lost(count)
+            return self._lines.popleft() if self._lines else None
 
 
 def _lines(source: int) -> Iterator[bytes]:

@@ -31,54 +31,57 @@ from shared.secrets.handshake import Role
 MAX_SHOWN = 400
 "Characters of somebody else's text that are repeated."
 
-_HANDSET_HELP = "/handset                    the page to talk at, in your browser\n"
+_HANDSET_HELP = "/handset                    the page in your browser where you talk\n"
 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
 /call NAME classic          call somebody who uses the original web app
 /sdp offer NAME             call with any other program that speaks SDP
-/answer [audio|video]       take the call that rings
+/answer [audio|video]       answer the call that is ringing
 /decline [why]              refuse it
-/hangup                     end the call, or take it back
-/contacts                   everybody in your book
+/hangup                     end or cancel the call
+/contacts                   your contacts
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact confirm NAME [WORDS]    the four words of a call were the same on both sides
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
-/card                       your own contact card, to give away
+/card                       your contact card, to send to others
 {_HANDSET_HELP}\
-/status                     what is going on
+/status                     your node and your calls
 
-Paste a link that somebody sent you, and I read it."""
+Paste a link that someone sent you, and I'll read it."""
 
 HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
 "Before the way there, which each messenger shows in its own manner."
 
 _REFUSALS = {
-    Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy it as a whole."),
+    Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy all of it."),
     Reason.WRONG_VERSION: Sentence(
         Kind.LINK_WRONG_VERSION, "That link is from another version of Copybara Relay. One of you needs an update."
     ),
     Reason.NOT_FOR_THIS_NODE: Sentence(
         Kind.LINK_NOT_FOR_THIS_NODE,
-        "That link isn't for this node. If you expected a call, ask for which node it was made.",
+        "That link isn't for this node. If you expected a call, ask who it was meant for.",
     ),
-    Reason.CLOCK: Sentence(Kind.LINK_CLOCK, "That link comes from the future. Check the clock of both computers."),
+    Reason.CLOCK: Sentence(Kind.LINK_CLOCK, "That link was made in the future. Check the clocks of both computers."),
     Reason.EXPIRED: Sentence(Kind.LINK_EXPIRED, "That link is too old. Ask for a new one."),
     Reason.ALREADY_USED: Sentence(
-        Kind.LINK_ALREADY_USED, "That link has been used before; each works once. Ask for a new one."
+        Kind.LINK_ALREADY_USED, "That link was used before; each works once. Ask for a new one."
     ),
     Reason.UNKNOWN_CALLER: Sentence(
         Kind.LINK_UNKNOWN_CALLER,
-        "That link isn't from anybody you know. Exchange contact cards first: /card shows yours.",
+        "That link isn't from anyone you know. Exchange contact cards first: /card shows yours.",
     ),
-    Reason.BLOCKED: Sentence(Kind.LINK_BLOCKED, "That link is from somebody you have blocked. /contacts shows whom."),
+    Reason.BLOCKED: Sentence(
+        Kind.LINK_BLOCKED, "That link is from someone you blocked. /contacts lists blocked people."
+    ),
     Reason.NOT_ALLOWED_NOW: Sentence(
-        Kind.LINK_NOT_ALLOWED_NOW, "That contact may not call you now, or not for this. See /contact show NAME."
+        Kind.LINK_NOT_ALLOWED_NOW,
+        "That contact may not call you at this time, or not with video. See /contact show NAME.",
     ),
-    Reason.BUSY: Sentence(Kind.LINK_BUSY, "Somebody called while you were in a call."),
+    Reason.BUSY: Sentence(Kind.LINK_BUSY, "Someone called while you were in a call."),
     Reason.UNPROVEN: Sentence(
         Kind.UNPROVEN_RINGS, "That link names one of your contacts, but lacks the key you share with them."
     ),
@@ -86,20 +89,20 @@ _REFUSALS = {
 }
 
 _ENDINGS = {
-    EndReason.HUNG_UP: "You hung up on {name}",
+    EndReason.HUNG_UP: "You ended the call with {name}",
     EndReason.REMOTE_HUNG_UP: "{name} hung up",
     EndReason.DECLINED: "You declined {name}'s call",
     EndReason.REMOTE_DECLINED: "{name} declined",
-    EndReason.BUSY: "{name} called while you were in a call; they were told that you are busy",
+    EndReason.BUSY: "{name} called while you were in a call, and got the reply that you are busy",
     EndReason.REMOTE_BUSY: "{name} is busy",
-    EndReason.CANCELLED: "You took back the call to {name}",
-    EndReason.REMOTE_CANCELLED: "{name} took the call back",
+    EndReason.CANCELLED: "You cancelled the call to {name}",
+    EndReason.REMOTE_CANCELLED: "{name} cancelled the call",
     EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
     EndReason.MISSED: "You missed a call from {name}",
-    EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask whether they are still there",
+    EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask if they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
-    EndReason.FLOODED: "The call was ended because {name} sent far too many messages",
-    EndReason.REPLACED: "{name} called you too; you are connected by that call",
+    EndReason.FLOODED: "The call ended because {name} sent far too many messages",
+    EndReason.REPLACED: "{name} was calling you too, and that call was connected",
     EndReason.STOPPED: "The call with {name} ended because this program was stopped",
     EndReason.FAILED: "The call with {name} failed",
 }
@@ -114,14 +117,14 @@ TAPPED = {
     Act.TRUST: "Trusted.",
     Act.CONFIRM: "Confirmed.",
 }
-"A word for whoever has tapped."
+"A word for the owner who has tapped."
 
-_UNTOLD_BUSY = "{name} called while you were in a call; they weren't told that you are here"
+_UNTOLD_BUSY = "{name} called while you were in a call. They got no reply"
 
 _CLAIMED_BUSY = "A call came while you were in another. It says it is {name}, but doesn't have the key you share"
 
 _TRUST = {
-    Trust.AUTO: "answered by itself",
+    Trust.AUTO: "answered automatically",
     Trust.RING: "rings",
     Trust.BLOCK: "blocked",
 }
@@ -179,8 +182,8 @@ def _link_kind(line: Line) -> Kind:
 def calling(line: Line) -> Sentence:
     """After /call."""
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
-    how = "They need no more than this one link." if line.call.paired else "I wait for their answer."
-    text = f"Calling {line.name} ({line.media.words}). The link is in the chat and good until {until}. {how}"
+    how = "This link is all they need." if line.call.paired else "Now they have to send an answer."
+    text = f"Calling {line.name} ({line.media.words}). The link is in the chat and works until {until}. {how}"
     return Sentence(Kind.CALLING, text)
 
 
@@ -189,7 +192,7 @@ def rings(line: Line, reason: Reason) -> Sentence:
     if line.foreign is not None:
         return foreign.rings(line, line.foreign.envelope)
     if reason is Reason.NEW_CALLER:
-        text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf it isn't who you think, decline."
+        text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf you don't know them, decline."
         return Sentence(Kind.STRANGER_RINGS, text)
     if reason is Reason.UNPROVEN:
         text = (
@@ -212,7 +215,7 @@ def answered_alone(line: Line) -> Sentence:
     """The notice of an automatic answer."""
     return Sentence(
         Kind.ANSWERED_AUTOMATICALLY,
-        f"Answered {line.name}'s call by itself ({line.media.words}), because you trust them. /hangup ends it",
+        f"Answered {line.name}'s call automatically ({line.media.words}), because you trust them. /hangup ends it",
     )
 
 
@@ -220,14 +223,15 @@ def remote_answered_alone(line: Line) -> Sentence:
     """The other side's notice of an automatic answer."""
     return Sentence(
         Kind.REMOTE_ANSWERED_AUTOMATICALLY,
-        f"Nobody was asked before {line.name}'s side answered: perhaps nobody is there yet.",
+        f"{line.name}'s program answered automatically. {line.name} may not be there yet.",
     )
 
 
 def takes_message(line: Line) -> Sentence:
     """The answering machine does what the owner hasn't done."""
     return Sentence(
-        Kind.TAKES_MESSAGE, f"Nobody answered {line.name}'s call, so the answering machine takes it. /hangup ends it"
+        Kind.TAKES_MESSAGE,
+        f"You didn't answer {line.name}'s call, so the answering machine is taking a message. /hangup ends it",
     )
 
 
@@ -248,22 +252,22 @@ def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
     if line.held is not None:
-        text += " Your microphone and camera stay off until you say so, for nobody may be here: /answer turns them on"
+        text += " Your microphone and camera stay off in case you have left: /answer turns them on"
     return Sentence(Kind.CONNECTED, text)
 
 
 def reconnecting(line: Line) -> Sentence:
     """The path is lost, or the program itself was gone."""
     if line.taken_up is not None:
-        text = f"This program was killed in the call with {line.name}. Trying to reconnect for a minute …"
+        text = f"This program was interrupted during the call with {line.name}. Trying to reconnect for a minute …"
         return Sentence(Kind.REJOINING, text)
-    text = f"Nothing is heard from {line.name} any more. Trying to reconnect for a minute …"
+    text = f"Lost contact with {line.name}. Trying to reconnect for a minute …"
     return Sentence(Kind.RECONNECTING, text)
 
 
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
-    text = f"Compare these words by voice: {line.phrase}\nIf {line.name} sees the same four, nobody is between you."
+    text = f"Compare these words by voice: {line.phrase}\nIf {line.name} has the same four, no one is between you."
     if line.quarantined:
         text += f" The key you shared before stays valid until you confirm: /contact confirm {line.name} {line.phrase}"
     return Sentence(Kind.WORDS, text)
@@ -302,7 +306,7 @@ def not_kept(line: Line, error: CopybaraError) -> Sentence:
 
 def remote_rings(line: Line) -> Sentence:
     """The other side has seen the link."""
-    return Sentence(Kind.REMOTE_RINGS, f"It rings at {line.name}'s.")
+    return Sentence(Kind.REMOTE_RINGS, f"It is ringing at {line.name}'s.")
 
 
 def unproven(line: Line) -> Sentence:
@@ -310,8 +314,8 @@ def unproven(line: Line) -> Sentence:
     return Sentence(
         Kind.UNPROVEN_REFUSAL,
         (
-            f"A link in the chat says that {line.name} doesn't take the call. Anybody there could have written it, "
-            "so I keep waiting. /hangup if you believe it."
+            f"A link in the chat says that {line.name} isn't taking the call. Anyone there could have written it, "
+            "so I'll keep waiting. If you believe it: /hangup"
         ),
     )
 
@@ -337,7 +341,9 @@ def ending(reason: EndReason, name: str, detail: str = "", *, known: bool, prove
 
 def interrupted(name: str) -> Sentence:
     """A call that a crash has ended."""
-    return Sentence(Kind.INTERRUPTED, f"The call with {name} ended because this program was killed. Call them again.")
+    return Sentence(
+        Kind.INTERRUPTED, f"The call with {name} ended because this program was interrupted. Call them again."
+    )
 
 
 def wrote(line: Line, text: str) -> Sentence:
@@ -349,7 +355,7 @@ def card(token: str, name: str) -> Sentence:
     """The owner's own card."""
     whose = f"{name}'s" if name else "Your"
     return Sentence(
-        Kind.CARD, f"{whose} contact card, to send to people who shall be able to call you:\n{as_copybara(token)}"
+        Kind.CARD, f"{whose} contact card. Send it to anyone who should be able to call you:\n{as_copybara(token)}"
     )
 
 
@@ -357,7 +363,7 @@ def card_seen(seen: Card, known: Contact | None, name: str = "NAME", *, others: 
     """Somebody's card in a chat, and a name to save it under. `others`: how many more stand in the same message."""
     more = f"\nThe message has {others} more; send me those you want one at a time." if others else ""
     if known is not None:
-        text = f"That is the card of {known.name}, who is in your contacts already.{_new_on(seen, known)}{more}"
+        text = f"That is the card of {known.name}, who is already in your contacts.{_new_on(seen, known)}{more}"
         return Sentence(Kind.CARD_KNOWN, text)
     text = f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}{more}"
     return Sentence(Kind.CARD_SEEN, text)
@@ -408,7 +414,7 @@ def _on_what(contact: Contact, paired: bool) -> str:
 
 def contact_details(contact: Contact, paired: bool) -> Sentence:
     """All that is known of a contact."""
-    links = "one is enough, you have talked before" if paired else "request and response, until your first call"
+    links = "one is enough: you have talked before" if paired else "a request and a response, until your first call"
     lines = [
         contact.name,
         f"node     {contact.node}",
@@ -423,7 +429,7 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
     if contact.resolves_as:
         lines.append(f"found as {', '.join(contact.resolves_as)}")
     if contact.sealing_key:
-        lines.append("card     yes, so that a first request is sealed")
+        lines.append("card     yes: your first request to them is encrypted")
     telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
     if telegram or contact.telegram_user:
         lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")
@@ -432,7 +438,7 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
 
 def no_contacts() -> Sentence:
     """An empty book."""
-    return Sentence(Kind.NO_CONTACTS, "Nobody is in your contacts yet. After a call: /contact add NAME")
+    return Sentence(Kind.NO_CONTACTS, "You have no contacts yet. After a call: /contact add NAME")
 
 
 def contact_saved(contact: Contact, paired: bool) -> Sentence:
@@ -443,7 +449,7 @@ def contact_saved(contact: Contact, paired: bool) -> Sentence:
 
 def known_as(contact: Contact) -> Sentence:
     """A contact that is to be saved, and is there."""
-    return Sentence(Kind.CONTACT_KNOWN, f"{contact.name} is in your contacts already.")
+    return Sentence(Kind.CONTACT_KNOWN, f"{contact.name} is already in your contacts.")
 
 
 def missed(call: MissedCall) -> Sentence:
@@ -467,9 +473,9 @@ def with_commands(post: Post, page: str | None) -> str:
     if Act.CONFIRM in post.actions:
         return post.text  # which names the command
     if Act.SAVE in post.actions:
-        return f"{post.text}\nSave them with /contact add NAME; then one link is enough the next time."
+        return f"{post.text}\nTo save them, so that one link is enough next time: /contact add NAME"
     if Act.TRUST in post.actions and post.contact is not None:
-        return f"{post.text} /contact trust {post.contact.name} answers by itself"
+        return f"{post.text} To have their calls answered automatically: /contact trust {post.contact.name}"
     return post.text
 
 
@@ -494,14 +500,14 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
             return Sentence(Kind.CONTACT_TRUSTED, text)
         case Trust.AUTO:
             text = (
-                f"{contact.name}'s calls are answered by itself now ({contact.media.words}){_hours(contact)}. "
-                f"You will be told each time. /contact ring {contact.name} takes it back."
+                f"{contact.name}'s calls will now be answered automatically ({contact.media.words}){_hours(contact)}. "
+                f"You'll see each one here. To undo it: /contact ring {contact.name}"
             )
             return Sentence(Kind.CONTACT_TRUSTED, text)
         case Trust.RING:
-            return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls ring now{_hours(contact)}.")
+            return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls will ring{_hours(contact)}.")
         case Trust.BLOCK:
-            text = f"{contact.name} is blocked: their calls are ignored, and they aren't told."
+            text = f"{contact.name} is blocked. Their calls get no answer and no reply."
             return Sentence(Kind.CONTACT_BLOCKED, text)
 
 
@@ -513,31 +519,29 @@ def program_set(contact: Contact) -> Sentence:
 def endpoint_set(contact: Contact) -> Sentence:
     """After /contact endpoint."""
     if contact.endpoint is None:
-        return Sentence(Kind.CONTACT_ENDPOINT, f"{contact.name}'s calls are answered by the configured endpoint now.")
-    text = f"{contact.name}'s calls are answered by {contact.endpoint} now."
+        return Sentence(Kind.CONTACT_ENDPOINT, f"{contact.name}'s calls will be answered by the configured endpoint.")
+    text = f"{contact.name}'s calls will be answered by {contact.endpoint}."
     if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
-        text += f" It is only for contacts that you trust: /contact trust {contact.name} lets them see it at any time."
+        text += (
+            f" It is only for contacts that you trust. To let them see it at any time: /contact trust {contact.name}"
+        )
     return Sentence(Kind.CONTACT_ENDPOINT, text)
 
 
 def renamed(old: str, new: str) -> Sentence:
     """After rename."""
-    return Sentence(Kind.CONTACT_RENAMED, f"{old} is called {new} now.")
+    return Sentence(Kind.CONTACT_RENAMED, f"{old} is now called {new}.")
 
 
 def removed(contact: Contact) -> Sentence:
     """After remove."""
-    return Sentence(
-        Kind.CONTACT_REMOVED, f"{contact.name} is forgotten, with all keys. Their next call will be a stranger's."
-    )
+    return Sentence(Kind.CONTACT_REMOVED, f"Removed {contact.name} and the keys you shared. They are now a stranger.")
 
 
 def overlay_down(overlay: str, error: OverlayError) -> Sentence:
     """No call can be made for now."""
-    return Sentence(
-        Kind.OVERLAY_DOWN,
-        f"{overlay.capitalize()} can't be used: {error.sentence} Calls wait until it is back. {error.hint}".strip(),
-    )
+    text = f"{overlay.capitalize()} can't be used: {error.sentence} New calls fail until it is back. {error.hint}"
+    return Sentence(Kind.OVERLAY_DOWN, text.strip())
 
 
 def overlay_back(overlay: str) -> Sentence:

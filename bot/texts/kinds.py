@@ -110,6 +110,7 @@ class Kind(enum.StrEnum):
     STATUS = "node.status", "Your node and its calls."
     HELP = "help.commands", "What you can write."
     NOT_UNDERSTOOD = "help.not-understood", "There was no link and no command in your message."
+    OUTPUT_LOST = "console.output-lost", "Lines were left out because nobody read them in time."
     HANDSET_PAGE = "handset.page", "The way to the handset page."
 
 

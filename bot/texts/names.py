@@ -48,32 +48,26 @@ def held(error: NameHeld) -> Sentence:
 
 def decide(error: NameHeld) -> str:
     """What the owner can do about it, in the chat."""
-    return (
-        f"{error.hint} Then: /name follow {error.name} goes with the new one, "
-        f"/name keep {error.name} stays with the old one."
-    )
+    return f"{error.hint} Then: /name follow {error.name} uses the new one, /name keep {error.name} keeps the old one."
 
 
 def decide_on_the_command_line(error: NameHeld) -> str:
     """The same, where commands are typed."""
-    return (
-        f"{error.hint} Then: copybara resolve --follow {error.name} goes with the new one, "
-        "--keep stays with the old one."
-    )
+    return f"{error.hint} Then: copybara resolve --follow {error.name} uses the new one, --keep keeps the old one."
 
 
 def followed(name: KeptName, contact: Contact | None) -> Sentence:
     """After the owner went with a change."""
-    text = f"{name.answer.name} is node {name.answer.node} now."
+    text = f"{name.answer.name} is now node {name.answer.node}."
     if contact is not None:
-        text += f" {contact.name} is moved there, and rings: you haven't talked yet, so compare the four words."
+        text += f" {contact.name} has that node now, and rings. You haven't talked to it yet: compare the four words."
     return Sentence(Kind.NAME_FOLLOWED, f"{text} /call {name.answer.name} calls it.")
 
 
 def stays(name: KeptName) -> Sentence:
     """After the owner refused a change."""
     return Sentence(
-        Kind.NAME_KEPT, f"{name.answer.name} stays node {name.answer.node}. /call {name.answer.name} calls it."
+        Kind.NAME_KEPT, f"{name.answer.name} is still node {name.answer.node}. /call {name.answer.name} calls it."
     )
 
 
@@ -89,7 +83,7 @@ def details(answer: Answer, now: int) -> Sentence:
     if answer.account and answer.account != answer.owner:
         lines.append(f"account  {answer.account}")
     if answer.refused is not None:
-        lines.append(f"refused  {answer.refused}, where it leads in truth")
+        lines.append(f"refused  {answer.refused}, where it points now")
     if answer.looks_like:
         lines.append(f"careful  it isn't {answer.looks_like}, which you know")
     return Sentence(Kind.NAME_DETAILS, "\n".join(lines))
@@ -108,7 +102,7 @@ def records(values: dict[str, str], name: str, *, loopback: bool) -> str:
     for record, value in values.items():
         lines += ["", f"{record}", value]
     if loopback:
-        lines += ["", "This node is of the loopback overlay: nobody on another machine can call it."]
+        lines += ["", "This node is on the loopback overlay, so no one on another machine can call it."]
     return "\n".join(lines) + "\n"
 
 

@@ -51,9 +51,9 @@ _SAYS = {
 }
 
 _ANSWERS = {
-    Status.ACCEPT: "They have answered your call. Connect now?",
-    Status.DECLINE: "It says that your call is declined. Anybody in the chat could have written it.",
-    Status.BUSY: "It says that they are busy. Anybody in the chat could have written it.",
+    Status.ACCEPT: "They answered your call. Connect now?",
+    Status.DECLINE: "It says that they declined your call. Anyone in the chat could have written it.",
+    Status.BUSY: "It says that they are busy. Anyone in the chat could have written it.",
 }
 
 
@@ -148,7 +148,7 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
     if contact is None:
         return (
             f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.source}. "
-            "If it isn't who you think, leave it."
+            "If you don't know them, don't answer."
         )
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
@@ -162,7 +162,7 @@ def explained_said(link: SaidLink, contact: Contact | None) -> str:
 
 
 def explained_response(response: Response) -> str:
-    """An answer to a request of ours."""
+    """An answer to our request."""
     return _ANSWERS[response.status]
 
 
@@ -173,4 +173,4 @@ def explained_card(card: Card, known: Contact | None) -> str:
 
 def goes_on(line: Line) -> Sentence:
     """The notice of a call that was taken up again after the program was killed."""
-    return Sentence(Kind.REJOINED, f"The call with {line.name} goes on after this program was killed, without asking.")
+    return Sentence(Kind.REJOINED, f"The call with {line.name} resumed automatically after a restart.")

@@ -145,7 +145,7 @@ class LineSessions:
         if contact is None or contact.trust is not Trust.AUTO:
             raise OnlyForTrusted(
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
-                f"/contact trust {line.name} lets them see it at any time." if contact else "Save them first.",
+                f"To let them see it at any time: /contact trust {line.name}" if contact else "Save them first.",
             )
         if not line.proven:
             raise OnlyForTrusted(

@@ -244,7 +244,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "`calling`: our link waits for an answer. `ringing`: the owner is to answer."
 
     sentence: str
-    "What the state means, for people: `Nothing is heard from anna any more. …`, `anna declined.`"
+    "What the state means, for people: `Lost contact with anna. …`, `anna declined.`"
 
     name: str
     "The contact's name, or `node h8syf1…`."

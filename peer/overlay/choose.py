@@ -19,7 +19,7 @@ from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.yggdrasil import YggdrasilOverlay
 from shared.config.schema import Config
-from shared.errors import OverlayDown, OverlayError
+from shared.errors import CopybaraError, OverlayDown, OverlayError, OverlayForbidden, StoreError
 from shared.node_id import NodeId
 
 Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
@@ -55,7 +55,7 @@ class Finding:
     kind: str | None = None
     "What the device is made of, if the kernel says so."
 
-    error: OverlayError | None = None
+    error: CopybaraError | None = None
     "Why it can't be used."
 
     why_not: str = ""
@@ -137,7 +137,7 @@ async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
         node = await overlay.node_id()
         address = await overlay.own_address()
         interfaces = (machine or ThisMachine()).interfaces()
-    except OverlayError as error:
+    except (OverlayError, StoreError) as error:
         return Finding(overlay.name, node=node, error=error)
     carrier = next((interface for interface in interfaces if interface.name == overlay.interface), None)
     if carrier is None:
@@ -169,12 +169,18 @@ def _may_take(wanted: Wanted, overlay: Overlay) -> bool:
 
 def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
     if wanted == "auto":
-        return f"{overlay.name.capitalize()} is never taken by itself: it gives no privacy."
+        return f"{overlay.name.capitalize()} is never chosen automatically: it gives no privacy."
     return f"The configuration wants {wanted}."
 
 
-def _none_found(report: Report) -> OverlayError:
+def _none_found(report: Report) -> CopybaraError:
     if report.wanted != "auto" and report.findings and report.findings[0].error is not None:
         return report.findings[0].error
     reasons = " ".join(finding.why_not for finding in report.findings)
-    return OverlayDown(f"No overlay network was found. {reasons}".strip(), NO_OVERLAY_HINT)
+    return OverlayDown(f"No overlay network was found. {reasons}".strip(), _hint(report))
+
+
+def _hint(report: Report) -> str:
+    """A node that is there and may not be asked needs another hint than none at all."""
+    hints = [finding.error.hint for finding in report.findings if isinstance(finding.error, OverlayForbidden)]
+    return hints[0] if hints else NO_OVERLAY_HINT

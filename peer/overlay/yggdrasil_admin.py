@@ -6,6 +6,9 @@ The same in 0.4 (from 0.4.5 on) and 0.5. The socket is only ever asked on this m
 from __future__ import annotations
 
 import asyncio
+import grp
+import os
+import pwd
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +21,7 @@ import msgspec
 
 from peer.overlay.bounded import read_bounded
 from peer.overlay.listener import refuse_foreign_end, refuse_foreign_port
-from shared.errors import ConfigError, OverlayDown
+from shared.errors import ConfigError, OverlayDown, OverlayForbidden
 
 MOST_BYTES = 4 * 1024 * 1024
 "Of a response. A node with 10,000 sessions says about 2 MB."
@@ -93,6 +96,19 @@ class Sessions(msgspec.Struct):
     sessions: list[Session]
 
 
+class Peer(msgspec.Struct):
+    """A node that the own node has, or tries to have, a connection with."""
+
+    up: bool = True
+    "0.4 lists only those that it has, without saying so."
+
+
+class Peers(msgspec.Struct):
+    """The response to getPeers."""
+
+    peers: list[Peer]
+
+
 class _Response(msgspec.Struct):
     status: str
     error: str = ""
@@ -126,6 +142,10 @@ class YggdrasilAdmin:
         """The nodes that packets are exchanged with. Raises OverlayDown if the node doesn't tell them."""
         return (await self._ask("getsessions", Sessions)).sessions
 
+    async def peers(self) -> list[Peer]:
+        """The nodes that the own node is connected with, or tries to be. Raises OverlayDown if it doesn't tell them."""
+        return (await self._ask("getpeers", Peers)).peers
+
     async def _ask(self, request: str, form: type[Wanted]) -> Wanted:
         """The response of the first place where a node answers; else raises what was wrong at the most telling one."""
         problems: list[OverlayDown] = []
@@ -135,7 +155,9 @@ class YggdrasilAdmin:
             except FileNotFoundError:
                 continue
             except PermissionError:
-                problems.insert(0, OverlayDown(f"You may not open Yggdrasil's admin socket {place}.", OPEN_HINT))
+                problems.insert(
+                    0, OverlayForbidden(f"You may not open Yggdrasil's admin socket {place}.", _open_hint(place))
+                )
             except ConnectionRefusedError:
                 if place.path:
                     problems.append(OverlayDown(f"No Yggdrasil node listens at {place} any more.", START_HINT))
@@ -188,3 +210,15 @@ class YggdrasilAdmin:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+
+def _open_hint(place: AdminSocket) -> str:
+    """What lets the user open the socket: the group that owns it, or the log-in that makes it take effect."""
+    try:
+        group = grp.getgrgid(os.stat(place.path).st_gid)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except (OSError, KeyError):
+        return OPEN_HINT
+    if user in group.gr_mem and group.gr_gid not in os.getgroups():
+        return f"You are in the group {group.gr_name} from your next log-in on: log out and in again."
+    return OPEN_HINT

@@ -524,7 +524,7 @@ async def test_the_command_line_makes_answers_and_ends_calls(pair: list[Person])
     code, out, _ = await anna.cli("status")
     assert code == 0
     assert "active" in out
-    assert await anna.cli("hangup") == (0, "You hung up on bob.\n", "")
+    assert await anna.cli("hangup") == (0, "You ended the call with bob.\n", "")
     assert (await bob.call("ended"))["reason"] == "remote-hung-up"
 
 
@@ -544,7 +544,7 @@ async def test_the_command_line_declines_with_a_reason(pair: list[Person]) -> No
 async def test_the_contact_book_can_be_changed_while_the_program_runs(pair: list[Person]) -> None:
     anna, bob = pair
     code, out, _ = await bob.cli("contacts", "trust", "anna", "audio")
-    assert (code, out.split(" (")[0]) == (0, "anna's calls are answered by itself now")
+    assert (code, out.split(" (")[0]) == (0, "anna's calls will now be answered automatically")
     anna.write("/call bob")
     await bob.told("(audio)", kind=Kind.ANSWERED_AUTOMATICALLY)
     await asyncio.gather(*(person.call("active") for person in pair))

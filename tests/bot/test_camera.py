@@ -53,7 +53,7 @@ async def test_a_trusted_contact_sees_the_camera_and_another_one_does_not(
         refused = await bob.asked("/answer", kind="error.only-for-trusted")
         assert refused == (
             "The camera is only for contacts that you trust, and carol isn't one. "
-            "/contact trust carol lets them see it at any time."
+            "To let them see it at any time: /contact trust carol"
         )
         assert (await bob.status())["calls"][0]["state"] == "ringing"
         assert "carol" in await bob.asked("/call carol", kind="error.only-for-trusted")

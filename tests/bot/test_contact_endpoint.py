@@ -14,7 +14,7 @@ async def test_a_contact_gets_an_endpoint_of_its_own_in_the_chat_and_on_the_comm
 ) -> None:
     async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         said = await bob.asked("/contact endpoint anna none", kind=Kind.CONTACT_ENDPOINT)
-        assert said == "anna's calls are answered by none now."
+        assert said == "anna's calls will be answered by none."
         assert "answers  none" in await bob.asked("/contact show anna", kind=Kind.CONTACT_DETAILS)
         await connect(anna, bob, "audio")
         await bob.media(("audio",))
@@ -22,7 +22,7 @@ async def test_a_contact_gets_an_endpoint_of_its_own_in_the_chat_and_on_the_comm
         assert report["audio_packets_received"] == 0
 
         code, out, _ = await bob.cli("contacts", "endpoint", "anna", "echo+recorder")
-        assert (code, out) == (0, "anna's calls are answered by echo+recorder now.\n")
+        assert (code, out) == (0, "anna's calls will be answered by echo+recorder.\n")
         await connect(anna, bob, "audio")
         await anna.media(("audio",))
         anna.write("/hangup")
@@ -50,5 +50,5 @@ async def test_a_camera_for_somebody_who_is_not_trusted_is_explained(friends: Pa
         assert "/contact trust anna" in await bob.asked("/contact endpoint anna camera", kind=Kind.CONTACT_ENDPOINT)
         await bob.asked("/contact trust anna", kind=Kind.CONTACT_TRUSTED)
         assert await bob.asked("/contact endpoint anna camera", kind=Kind.CONTACT_ENDPOINT) == (
-            "anna's calls are answered by camera now."
+            "anna's calls will be answered by camera."
         )

@@ -65,9 +65,9 @@ async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> No
         "Somebody new is calling",
         "/contact add bob",
         "/contact trust anna",
-        "Answered anna's call by itself",
+        "Answered anna's call automatically",
         "You declined bob's call.",
-        "That link has been used before",
+        "That link was used before",
         "What was measured",
     ):
         assert text in out

@@ -100,7 +100,7 @@ async def friends(folder: Path, anna: str, bob: str) -> AsyncIterator[tuple[Pers
     """Two programs; Bob's answers Anna's calls without asking."""
     async with people(folder, *NAMES, configs={"anna": anna, "bob": bob}) as (caller, callee):
         await befriend(caller, callee)
-        await callee.asked("/contact trust anna", "answered by itself")
+        await callee.asked("/contact trust anna", "answered automatically")
         yield caller, callee
 
 
@@ -132,8 +132,8 @@ async def test_from_page_to_page_the_chime_is_heard_once_on_each_side(tmp_path: 
     ):
         await anna.page.place("bob")
         await both_ways(anna, bob)
-        await anna.page.shows("Nobody was asked before bob's side answered")
-        await bob.page.shows("Answered anna's call by itself")
+        await anna.page.shows("bob's program answered automatically")
+        await bob.page.shows("Answered anna's call automatically")
 
 
 @pytest.mark.parametrize("endpoint", ["devices", "none"])
@@ -148,7 +148,7 @@ async def test_a_page_that_calls_a_program_without_one_hears_it_once(
     ):
         await anna.page.place("bob", "audio")
         await anna.page.call("active")
-        await anna.page.shows("Nobody was asked before bob's side answered")
+        await anna.page.shows("bob's program answered automatically")
 
 
 async def test_a_page_that_is_called_from_devices_sounds_it_for_its_side_alone(
@@ -174,8 +174,8 @@ async def test_a_page_with_devices_behind_it_leaves_the_chime_to_one_of_them(
         heard_once(sound),
     ):
         anna_node.write("/call bob audio")
-        await anna.page.shows("Nobody was asked before bob's side answered")
-        await bob.page.shows("Answered anna's call by itself")
+        await anna.page.shows("bob's program answered automatically")
+        await bob.page.shows("Answered anna's call automatically")
 
 
 async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path: Path, sound: PulseServer) -> None:
@@ -185,7 +185,7 @@ async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path:
         at_the_page(anna_node, sound) as anna,
         at_the_page(bob_node, sound) as bob,
     ):
-        await bob_node.asked("/contact ring anna", "ring now")
+        await bob_node.asked("/contact ring anna", kind="contact.rings")
         await anna.page.place("bob", "audio")
         # What rings has much the same notes, and is silent at once.
         await bob.page.shows("is calling you")
@@ -225,6 +225,6 @@ async def test_without_any_speaker_the_first_page_that_can_be_heard_gives_it(
             await desk.until_the_chime()
             assert desk.notes == ONCE
             await bob.page.page.reload()
-            await bob.page.shows("Answered anna's call by itself")
+            await bob.page.shows("Answered anna's call automatically")
             await desk.listen(AFTER_SECONDS)
             assert desk.notes == ONCE

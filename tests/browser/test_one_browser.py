@@ -86,7 +86,7 @@ async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_i
     async with demo(faces.camera(tmp_path, faces.ANNA)) as page:
         await look_like(page.page, "light")
         await call(page, "pattern")
-        await page.shows("Nobody was asked before pattern's side answered")
+        await page.shows("pattern's program answered automatically")
         await page.shows("No other address is used. On this machine only, no privacy.")
         await page.page.get_by_text(figures()).wait_for()
         await taken(page.page, "demo")

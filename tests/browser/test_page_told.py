@@ -162,7 +162,7 @@ async def test_a_change_of_the_book_leaves_the_focus_where_it_was() -> None:
 
 async def test_an_overlay_that_is_down_is_said_all_the_time() -> None:
     async with theatre() as play:
-        notice = "Yggdrasil can't be used: Its node doesn't answer. Calls wait until it is back."
+        notice = "Yggdrasil can't be used: Its node doesn't answer. New calls fail until it is back."
         play.tell(OverlayState(overlay=Overlay("Yggdrasil", None, notice)))
         await play.view.shows(notice)
         await everywhere(play, "overlay-down")
@@ -394,11 +394,11 @@ async def test_answering_beside_a_call_ends_that_one_first(button: str, media: s
         await play.wants(HangUp, call=1)
         assert not [message for message in play.script.heard_messages if isinstance(message, Answer)]
         await play.page.evaluate(TONES)
-        play.script.problems[Answer] = ("anna took the call back.", "")
-        play.tell(call(1, "ended", sentence="You hung up on anna."))
+        play.script.problems[Answer] = ("anna cancelled the call.", "")
+        play.tell(call(1, "ended", sentence="You ended the call with anna."))
         await play.wants(Answer, call=2, media=media)
         # Only if that doesn't work it rings again.
-        await play.view.shows("anna took the call back.")
+        await play.view.shows("anna cancelled the call.")
         await play.view.shows("is calling you with video")
         assert await play.page.evaluate("tones.length") == 4
 
@@ -534,10 +534,10 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
         play.tell(
             call(1, "calling", role="caller"),
             ShowLink(call=1, link=link(), sentence="Send this to anna. One link is enough; it is good until 10:42."),
-            Said(call=1, sentence="It rings at anna's."),
+            Said(call=1, sentence="It is ringing at anna's."),
         )
         await play.view.shows("One link is enough")
-        await play.view.shows("It rings at anna's.")
+        await play.view.shows("It is ringing at anna's.")
         assert not await play.page.locator("#answer-form").is_visible()
         await play.until("document.getElementById('outgoing-own').videoWidth > 0")
         await play.page.get_by_text("Show as QR code").click()
@@ -553,8 +553,9 @@ async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
         play.tell(call(1, "calling", role="caller"))
         await play.view.shows("waiting for an answer")
         assert await play.page.evaluate("tones") == []
-        play.tell(call(1, "calling", role="caller", rings_there=True), Said(call=1, sentence="It rings at anna's."))
-        await play.view.shows("It rings at anna's.")
+        said = Said(call=1, sentence="It is ringing at anna's.")
+        play.tell(call(1, "calling", role="caller", rings_there=True), said)
+        await play.view.shows("It is ringing at anna's.")
         await play.until("tones.length === 3")
         assert await play.page.evaluate("tones") == [425] * 3
         await play.view.shows("Silence")
@@ -592,10 +593,10 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
     async with theatre() as play:
         await play.page.evaluate(TONES)
         mine = {"automatic": by == "us", "remote_automatic": by == "them"}
-        sentence = "Answered anna's call by itself (video). /hangup ends it"
+        sentence = "Answered anna's call automatically (video). /hangup ends it"
         play.tell(call(1, "active", remote=sends(video=False), **mine), quality(1))
         play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=False))  # type: ignore[arg-type]
-        await play.view.shows("Answered anna's call by itself (video).")
+        await play.view.shows("Answered anna's call automatically (video).")
         assert await play.page.evaluate("tones.length") == 0
         play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=True))  # type: ignore[arg-type]
         await play.until("tones.length > 0")
@@ -608,8 +609,8 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
 
 async def test_the_notice_stays_for_as_long_as_the_call() -> None:
     async with theatre(greeting(calls=[call(1, "active", automatic=True)])) as play:
-        play.tell(AnsweredAlone(call=1, by="us", sentence="Answered anna's call by itself.", chime=False))
-        await play.view.shows("Answered anna's call by itself.")
+        play.tell(AnsweredAlone(call=1, by="us", sentence="Answered anna's call automatically.", chime=False))
+        await play.view.shows("Answered anna's call automatically.")
         play.tell(call(1, "active", automatic=True, phrase="one two three four"))
         assert await play.page.locator("#stage-notice").is_visible()
 
@@ -623,10 +624,8 @@ async def test_a_lost_path_is_said_over_the_last_picture() -> None:
     async with theatre() as play:
         play.tell(call(1, "active"), quality(1))
         await play.view.shows("38 ms · 0.0 % lost")
-        play.tell(
-            call(1, "reconnecting", sentence="Nothing is heard from anna any more. Trying to reconnect for a minute …")
-        )
-        await play.view.shows("Nothing is heard from anna any more.")
+        play.tell(call(1, "reconnecting", sentence="Lost contact with anna. Trying to reconnect for a minute …"))
+        await play.view.shows("Lost contact with anna.")
         await play.view.shows("nothing arrives")
         await play.until(OWN_PICTURE)
         await everywhere(play, "reconnecting")

@@ -202,13 +202,13 @@ async def test_the_newer_of_two_pages_takes_the_call_and_the_older_says_so(tmp_p
 async def test_a_page_that_is_opened_late_joins_a_call_that_was_answered_alone(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         await befriend(anna_node, bob_node)
-        await bob_node.asked("/contact trust anna", "answered by itself now")
+        await bob_node.asked("/contact trust anna", kind="contact.trusted")
         async with somebody(anna_node) as anna, somebody(bob_node, open_page=False) as bob:
             await anna.page.place("bob")
             call = await anna.page.call("active")
             assert call["paired"]
             notice = await anna.page.heard("answered-alone", by="them")
-            assert "Nobody was asked" in notice["sentence"]
+            assert "answered automatically" in notice["sentence"]
             nothing = {"audio": False, "video": False, "screen": False}
             assert (await anna.page.heard("remote-media"))["remote"] == nothing
             await bob.open()
@@ -257,11 +257,11 @@ async def test_the_browsers_are_given_no_server_and_tell_no_address(tmp_path: Pa
 async def test_behind_the_chime_of_an_automatic_answer_an_open_page_is_heard(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         await befriend(anna_node, bob_node)
-        await bob_node.asked("/contact trust anna", "answered by itself now")
+        await bob_node.asked("/contact trust anna", kind="contact.trusted")
         async with somebody(anna_node) as anna, somebody(bob_node) as bob:
             await anna.page.place("bob")
             await anna.page.call("active")
-            assert "Answered anna's call by itself" in (await bob.page.heard("answered-alone", by="us"))["sentence"]
+            assert "Answered anna's call automatically" in (await bob.page.heard("answered-alone", by="us"))["sentence"]
             await both_ways(anna, bob)
 
             async def beeps() -> bool:

@@ -100,8 +100,8 @@ async def packets(person: Caller) -> int:
 
 
 def reason_in(text: str) -> str:
-    """The reason in `Staex can't be used: REASON. Calls wait …` and in `The call with … failed: REASON.`"""
-    return text.partition(": ")[2].partition(" Calls wait")[0]
+    """The reason in `Staex can't be used: REASON. New calls fail …` and in `The call with … failed: REASON.`"""
+    return text.partition(": ")[2].partition(" New calls fail")[0]
 
 
 async def test_a_new_address_of_the_own_node_is_bound_without_a_restart(staex: StaexNetwork, tmp_path: Path) -> None:

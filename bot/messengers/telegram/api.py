@@ -45,11 +45,11 @@ from bot.messengers.telegram.update_reader import Own
 
 COMMANDS = (
     ("call", "call a contact: /call anna, or /call anna audio"),
-    ("answer", "take the call that rings"),
+    ("answer", "answer the call that is ringing"),
     ("decline", "refuse it"),
     ("hangup", "end the call"),
     ("name", "what a name like anna.azero stands for"),
-    ("contacts", "everybody in your book"),
+    ("contacts", "your contacts"),
     ("card", "your own contact card"),
     ("handset", "the page to talk at, on the computer"),
     ("status", "what is going on"),

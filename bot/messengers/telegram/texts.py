@@ -33,7 +33,7 @@ MANY_CARDS = "The same person sends many contact cards. I'm not showing any more
 
 UNKNOWN_BUTTON = "That button isn't one of mine any more."
 
-INTERRUPTED = "This call ended because the program was killed. Call again."
+INTERRUPTED = "This call ended because the program was interrupted. Call again."
 
 
 def unclaimed(bot: str, code: str) -> str:

@@ -34,7 +34,7 @@ async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
         assert [[button["text"] for button in row] for row in ringing.rows] == [["Hang up"]]
         query = bob.human.taps_button(ringing, "Hang up")
         await bob.human.answer_to(query)
-        ended = await bob.reads("You hung up on anna")
+        ended = await bob.reads("You ended the call with anna")
         assert ended is ringing
         assert ended.rows == []
         await anna.reads("bob hung up")
@@ -47,7 +47,7 @@ async def test_a_stale_button_says_so(tmp_path: Path) -> None:
         ringing = await ring(anna, bob)
         before = [list(row) for row in ringing.rows]
         anna.says("/hangup")
-        await bob.reads("anna took the call back")
+        await bob.reads("anna cancelled the call")
         ringing.rows = before  # an app that hasn't seen the edit yet
         query = bob.human.taps_button(ringing, "Answer")
         answer = await bob.human.answer_to(query)

@@ -99,7 +99,7 @@ async def test_the_first_answer_of_all_may_be_somebody_elses(tmp_path: Path, nam
         server.before = once = Once(ANSWERS[name], "getme")
         await bob.launch()
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         assert once.happened
         assert "refuses the bot's token" not in bob.errors
 
@@ -128,7 +128,7 @@ async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: 
         told = await bob.reads("didn't accept one of my messages")
         assert "Can't parse entities" in told.text
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         await bob.stop()
         with bob.store() as store:
             (aside,) = Journal(store, "telegram").facts("aside:out:").values()
@@ -174,7 +174,7 @@ async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(
     async with two_people(tmp_path) as (_, bob, _world, _):
         await bob.begin()
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         with bob.store() as store:
             store.rows("SELECT 1")
         full = sqlite3.connect(bob.home / "copybara.db", isolation_level=None)
@@ -231,7 +231,7 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
         await bob.kill()
         await bob.begin()
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         assert sum("loopback overlay" in each.text for each in bob.chat.messages) == 1
         assert "`copybara status` shows the address" in bob.errors
         assert bob.handset is not None

@@ -61,7 +61,7 @@ async def test_the_button_of_a_ringing_call_opens_the_page_to_answer_at(tmp_path
             seen.sees("Bob's bot", connected)
             seen.check()
             await page.say("hang-up", call=call["id"])
-            await bob.reads("You hung up on anna")
+            await bob.reads("You ended the call with anna")
         assert ringing.rows == []
         assert world.taps == [("Bob", WORDS)]
 

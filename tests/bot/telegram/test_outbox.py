@@ -233,7 +233,7 @@ async def test_cards_of_one_stranger_stop_after_a_few_messages(tmp_path: Path) -
             card = Card(node=NodeId(bytes(31) + bytes([number])), sealing_key=bytes(32))
             anna.human.tells(bob.bot, as_copybara(card.token))
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         await bob.reads("many contact cards")
         text = "\n".join(each.text for each in bob.chat.messages)
         assert (text.count("That is a contact card"), text.count("many contact cards")) == (5, 1)
@@ -260,5 +260,5 @@ async def test_the_links_of_others_leave_nothing_in_the_outbox(tmp_path: Path) -
         for _ in range(30):
             anna.human.tells(bob.bot, foreign_link())
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         assert server.count(bob.bot, "sendmessage") == sent + 1

@@ -71,7 +71,7 @@ async def test_the_code_that_init_prints_makes_the_owner(tmp_path: Path) -> None
         anna.human.tells(bob.bot, f"/start {code}")  # of no use any more
         anna.human.tells(bob.bot, "/status")
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         assert [each.text for each in chat.messages if each.sender is bob.bot] == [
             "I'm not set up yet. My owner starts me with a code that copybara shows in its terminal."
         ]
@@ -108,7 +108,7 @@ async def test_a_stranger_gets_one_sentence_and_no_bot_gets_any(tmp_path: Path) 
         await bob.begin()
         anna.human.tells(bob.bot, "Are you still there?")
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         said = [each.text for each in world.between(anna.human, bob.bot).messages if each.sender is bob.bot]
         assert len(said) == 1
         assert said[0].startswith("I'm somebody's own bot")
@@ -122,14 +122,14 @@ async def test_two_bots_never_talk_in_circles(tmp_path: Path) -> None:
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await bob.begin()
         chat = world.between(anna.bot, bob.bot)
-        world.write(chat, anna.bot, call_link(anna, bob))  # answered by itself, to a caller that isn't there
-        await bob.reads("Answered anna's call by itself")
+        world.write(chat, anna.bot, call_link(anna, bob))  # answered automatically, to a caller that isn't there
+        await bob.reads("Answered anna's call automatically")
         links = [call_link(anna, bob) for _ in range(3 * LINKS_PER_MINUTE)]
         for link in links:
             world.write(chat, anna.bot, link)
 
         def taken() -> int:
-            return sum("Answered anna's call by itself" in each.text for each in bob.chat.messages)
+            return sum("Answered anna's call automatically" in each.text for each in bob.chat.messages)
 
         await world.until(lambda: taken() == LINKS_PER_MINUTE)
         bob.says("/help")

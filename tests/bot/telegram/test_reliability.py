@@ -91,7 +91,7 @@ async def test_an_outage_during_a_run_delays_and_loses_nothing_and_calls_dont_no
         await hears_more(bob)
         await server.start()
         await bob.reads("anna hung up")
-        await anna.reads("You hung up on bob")
+        await anna.reads("You ended the call with bob")
         assert world.between(anna.human, anna.bot).messages.index(said) >= 0
 
 
@@ -111,7 +111,7 @@ async def test_a_message_is_sent_again_and_once(tmp_path: Path, fault: web.Respo
         await bob.reads("No calls")
         assert time.monotonic() - fail.at >= pause
         bob.says("/contacts")
-        await bob.reads("Nobody is in your contacts")
+        await bob.reads("You have no contacts yet")
         assert sum("No calls" in each.text for each in bob.chat.messages) == 1
 
 
@@ -274,7 +274,7 @@ async def test_a_call_that_was_placed_before_the_kill_is_over_and_isnt_placed_tw
         await anna.reads("Calling bob")
         await anna.kill()
         await anna.begin()
-        await anna.reads("ended because the program was killed")
+        await anna.reads("ended because the program was interrupted")
         anna.says("/status")
         await anna.reads("No calls")
         assert len(world.between(anna.bot, bob.bot).messages) == 1
@@ -302,8 +302,8 @@ async def test_killed_in_a_call_it_goes_on_with_it_in_the_same_message(tmp_path:
         assert "killed" not in "".join(message.text for message in victim.chat.messages)
         victim.human.taps_button(shown, "Hang up")
         await other.reads(f"{us} hung up")
-        await victim.reads(f"You hung up on {them}")
-        assert f"You hung up on {them}" in shown.text
+        await victim.reads(f"You ended the call with {them}")
+        assert f"You ended the call with {them}" in shown.text
 
 
 async def test_links_that_are_too_old_are_told_in_one_message(tmp_path: Path) -> None:

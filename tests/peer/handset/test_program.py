@@ -53,7 +53,7 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
 
         assert (await anna.next("quality"))["call"] == 1
         await anna.say("hang-up", call=1)
-        assert (await anna.next("call", state="ended"))["sentence"] == "You hung up on bob."
+        assert (await anna.next("call", state="ended"))["sentence"] == "You ended the call with bob."
         assert (await anna.next("log"))["log"][0]["reason"] == "hung-up"
         await bob.next("call", state="ended")
 
@@ -61,13 +61,13 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
 async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
         await befriend(anna_node, bob_node)
-        await bob_node.asked("/contact trust anna", "answered by itself now")
+        await bob_node.asked("/contact trust anna", kind="contact.trusted")
         async with wire_page(anna_node) as (anna, hello):
             assert hello["log"][0]["name"]
             assert hello["contacts"][0]["paired"]
             await anna.ask("place", whom="bob")
             await anna.next("call", state="active")
-            assert "Nobody was asked" in (await anna.next("answered-alone", by="them"))["sentence"]
+            assert "answered automatically" in (await anna.next("answered-alone", by="them"))["sentence"]
             nothing = {"audio": False, "video": False, "screen": False}
             assert (await anna.next("remote-media"))["remote"] == nothing
             number = (await anna.ask("write", call=2, text="are you there?"))["type"]
@@ -215,7 +215,7 @@ async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> Non
         await befriend(anna_node, bob_node)
         await befriend(carol_node, bob_node)
         # Not even a trusted one is answered without asking now.
-        await bob_node.asked("/contact trust carol", "answered by itself now")
+        await bob_node.asked("/contact trust carol", kind="contact.trusted")
         async with wire_page(bob_node) as (bob, _), wire_page(carol_node) as (carol, _):
             anna_node.write("/call bob audio")
             await bob.ask("answer", call=(first := (await bob.next("ring"))["call"]), media="audio")
@@ -277,7 +277,7 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
 
 
 REFUSED: list[tuple[str, dict[str, object], str]] = [
-    ("place", {"whom": "nobody-here"}, "Nobody is known"),
+    ("place", {"whom": "nobody-here"}, "No one is known"),
     ("place", {"whom": "   "}, ""),
     ("answer", {"call": 7}, "That call is over."),
     ("decline", {"call": 7}, "That call is over."),

@@ -117,7 +117,7 @@ async def test_the_report_for_doctor_covers_every_overlay(here: Here) -> None:
     report = await examine("auto", here.all, MACHINE)
     assert [finding.overlay for finding in report.findings] == ["staex", "yggdrasil", "loopback"]
     assert report.taken is report.findings[1]
-    assert report.findings[2].why_not == "Loopback is never taken by itself: it gives no privacy."
+    assert report.findings[2].why_not == "Loopback is never chosen automatically: it gives no privacy."
     report = await examine("loopback", here.all, MACHINE)
     assert report.findings[1].why_not == "The configuration wants loopback."
     assert report.taken is report.findings[2]

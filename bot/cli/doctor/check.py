@@ -1,0 +1,36 @@
+"""One thing that was looked at, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.errors import CopybaraError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line."""
+
+    name: str
+    ok: bool
+    "Whether it stands in no call's way."
+
+    detail: str
+    hint: str = ""
+    note: bool = False
+    "Only for information: something that is missing and isn't needed."
+
+    @classmethod
+    def failed(cls, name: str, error: CopybaraError) -> Check:
+        """An error as a check that failed."""
+        return cls(name, ok=False, detail=error.sentence, hint=error.hint)
+
+
+def checked(name: str, look: Callable[[], str | Check]) -> Check:
+    """What `look` finds: a detail, or a whole check; its error is a check that failed."""
+    try:
+        found = look()
+    except CopybaraError as error:
+        return Check.failed(name, error)
+    return found if isinstance(found, Check) else Check(name, ok=True, detail=found)

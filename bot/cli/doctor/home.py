@@ -1,0 +1,62 @@
+"""What `copybara doctor` checks of the home. It makes nothing and changes nothing there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from bot.cli.doctor.check import Check
+from bot.home import Home, HomeLock
+from shared.errors import HomeInUse, StoreError
+from shared.store import Store
+from shared.store.files import known_errors
+
+
+def folder(home: Home) -> str | Check:
+    """Whether the home can be used, or be made. Raises StoreError."""
+    with known_errors(home.folder):
+        if not home.folder.exists():
+            return _can_be_made(home.folder)
+        status = home.folder.stat()
+    home.check(status)
+    if not os.access(home.folder, os.W_OK | os.X_OK):
+        raise StoreError(f"You may not write in the home {home.folder}.", f"Run: chmod u+rwx {home.folder}")
+    others = stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
+    if others:
+        detail = f"{home.folder}, which other users can look into"
+        return Check("home", ok=True, note=True, detail=detail, hint=f"Run: chmod 700 {home.folder}")
+    return str(home.folder)
+
+
+def process(home: Home) -> Check:
+    """Whether a copybara runs with the home."""
+    if not home.lock.exists():
+        return Check("process", ok=True, detail="no copybara runs with this home")
+    try:
+        with HomeLock(home):
+            return Check("process", ok=True, detail="no copybara runs with this home")
+    except HomeInUse as running:
+        return Check("process", ok=True, detail=running.sentence)
+    except StoreError as error:
+        return Check.failed("process", error)
+
+
+def database(home: Home) -> str:
+    """What is in the database. Raises StoreError if it can't be used."""
+    with known_errors(home.database):
+        if not home.database.exists():
+            return "none yet; the first start makes it"
+    with Store(home.database) as store:
+        contacts = len(store.contacts())
+    return f"{contacts} contact{'' if contacts == 1 else 's'}"
+
+
+def _can_be_made(path: Path) -> Check:
+    above = next(parent for parent in path.parents if parent.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"The home {path} isn't there and can't be made: you may not write in {above}.",
+            "Give another folder with --home.",
+        )
+    return Check("home", ok=True, note=True, detail=f"{path} isn't there yet; the first start makes it")

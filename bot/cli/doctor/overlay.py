@@ -1,0 +1,128 @@
+"""What `copybara doctor` checks of the overlays: the node, its peers, a call to ourselves, where the own name leads."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.cli.doctor.check import Check
+from bot.home import Home
+from bot.settings import NAME_ENDS, own_name
+from peer.overlay import Overlay
+from peer.overlay.choose import Finding, Report, configured, examine
+from peer.overlay.loopback import LoopbackOverlay
+from peer.overlay.yggdrasil_admin import YggdrasilAdmin
+from shared.config.schema import Config
+from shared.errors import CopybaraError, OverlayError, OverlayForbidden
+from shared.names.configured import systems
+from shared.names.lookup import normal
+from shared.names.records import node_records
+from shared.names.trace import Trace
+
+NONE_HINT = "Start the overlay's node, see docs/overlays.md. To try on one machine: --overlay loopback"
+
+
+async def overlays(home: Home, config: Config) -> list[Check]:
+    """What each overlay says, and a call to ourselves over the one that would be taken."""
+    with _overlays(home, config) as candidates:
+        report = await examine(config.overlay, candidates)
+        checks = [_found(finding, wanted=config.overlay) for finding in report.findings]
+        taken = report.taken
+        if taken is None:
+            hint = _most_telling(report) or NONE_HINT
+            return [*checks, Check("overlay", ok=False, detail="no overlay can be used for calls", hint=hint)]
+        checks.append(
+            Check(
+                "overlay",
+                ok=True,
+                detail=f"{taken.overlay}: a call would bind {taken.address}"
+                + (f" on {taken.interface}" if taken.interface else "")
+                + (f", packets up to {taken.mtu} bytes" if taken.mtu else ""),
+            )
+        )
+        return [*checks, *await _peers(config, taken), await _self_call(taken), *await _own_name(config, taken)]
+
+
+@contextlib.contextmanager
+def _overlays(home: Home, config: Config) -> Iterator[list[Overlay]]:
+    """Those that may be taken. Loopback makes its node when it is asked for it; here it makes it elsewhere."""
+    with contextlib.ExitStack() as stack:
+        found = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
+        if config.overlay == "loopback":
+            folder = home.folder
+            if not home.node_key.exists():
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="copybara-doctor-")))
+            found.append(LoopbackOverlay(folder))
+        yield found
+
+
+def _most_telling(report: Report) -> str:
+    """The hint of a node that is there and can't be used or may not be asked; empty if there is none."""
+    for finding in report.findings:
+        if finding.error is not None and (finding.node is not None or isinstance(finding.error, OverlayForbidden)):
+            return finding.error.hint
+    return ""
+
+
+def _found(finding: Finding, *, wanted: str) -> Check:
+    if finding.usable:
+        detail = f"node {finding.node}" + (f". {finding.why_not}" if finding.why_not else "")
+        return Check(finding.overlay, ok=True, detail=detail)
+    # One that is missing is no fault as long as another one works; that is the next line's matter.
+    missed = wanted == finding.overlay
+    hint = finding.error.hint if missed and finding.error else ""
+    return Check(finding.overlay, ok=not missed, note=not missed, detail=f"not taken: {finding.why_not}", hint=hint)
+
+
+async def _peers(config: Config, taken: Finding) -> list[Check]:
+    """Whether the Yggdrasil node has a way to anybody. Staex's node doesn't say."""
+    if taken.overlay != "yggdrasil":
+        return []
+    try:
+        peers = await YggdrasilAdmin(config.yggdrasil.admin).peers()
+    except OverlayError as error:
+        return [Check("peers", ok=True, note=True, detail=error.sentence)]
+    up = [peer for peer in peers if peer.up]
+    if up:
+        return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
+    hint = "Write one under Peers in Yggdrasil's configuration, and restart it; docs/overlays.md says how."
+    if peers:
+        detail = "None of Yggdrasil's peers can be reached, so nobody can be called"
+        return [Check("peers", ok=False, detail=detail, hint="Check this machine's network, or choose other peers.")]
+    return [Check("peers", ok=False, detail="Yggdrasil has no peers, so nobody can be called", hint=hint)]
+
+
+async def _self_call(taken: Finding) -> Check:
+    from peer.transport.self_test import call_self
+
+    assert taken.address is not None
+    try:
+        seconds = await call_self(taken.address, taken.interface)
+    except TimeoutError:
+        hint = "A firewall may block UDP on the overlay's device."
+        return Check("self call", ok=False, detail="nothing arrived at our own address", hint=hint)
+    except CopybaraError as error:
+        return Check.failed("self call", error)
+    return Check("self call", ok=True, detail=f"connected to ourselves in {seconds * 1000:.0f} ms")
+
+
+async def _own_name(config: Config, taken: Finding) -> list[Check]:
+    """Whether the owner's name leads to this node. Calls can be made without; so it is never more than a warning."""
+    name = own_name(config)
+    if not name:
+        return []
+    system = next((each for each in systems(config.names) if name.rpartition(".")[2] in each.tlds), None)
+    if system is None:
+        hint = f"Names that can be looked up end in {', '.join(NAME_ENDS)}."
+        return [Check("own name", ok=True, note=True, detail=f"{name} can't be looked up", hint=hint)]
+    try:
+        record = await system.look_up(await normal(name), node_records(taken.overlay), Trace())
+    except CopybaraError as error:
+        return [Check("own name", ok=True, note=True, detail=error.sentence, hint=error.hint)]
+    if record.node == taken.node:
+        return [Check("own name", ok=True, detail=f"{name} leads to this node, says {record.server}")]
+    hint = "Anyone who calls that name reaches the other node. `copybara card --records` prints what to write there."
+    detail = f"{name} leads to another node: {record.node}"
+    return [Check("own name", ok=True, note=True, detail=detail, hint=hint)]

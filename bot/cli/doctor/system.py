@@ -1,0 +1,100 @@
+"""What `copybara doctor` checks of the machine: Python, the libraries, the clock, the port of the handset page."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+from bot.cli.doctor.check import Check
+
+BUILT = 1_780_000_000
+"Unix seconds, May 2026: a clock before that is wrong, and links would be refused."
+
+TIME_ERROR = 5
+"What adjtimex(2) returns while the clock isn't synchronised."
+
+STA_UNSYNC = 0x40
+"The bit of `timex.status` that says the same."
+
+LOOPBACK = "127.0.0.1"
+
+
+def python() -> Check:
+    """Whether this Python is new enough."""
+    ok = sys.version_info >= (3, 11)
+    return Check("python", ok, sys.version.split()[0], "" if ok else "Python 3.11 or newer is needed.")
+
+
+def libraries() -> Check:
+    """Whether what calls are made with is installed."""
+    try:
+        found = ", ".join(f"{name} {version(name)}" for name in ("aiortc", "aioice", "cryptography", "av"))
+    except PackageNotFoundError as missing:
+        return Check("libraries", ok=False, detail=f"{missing.name} is missing.", hint="Install copybara again.")
+    return Check("libraries", ok=True, detail=found)
+
+
+def clock(*, synchronised: bool | None) -> Check:
+    """Whether the clock can be right. Links carry the time at which they were made."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    if time.time() < BUILT:
+        return Check("clock", ok=False, detail=now, hint="Set the clock: links carry the time they were made.")
+    if synchronised is False:
+        hint = "Compare it with another clock: from two minutes of difference on, links are refused. "
+        return Check(
+            "clock",
+            ok=True,
+            note=True,
+            detail=f"{now}, not synchronised",
+            hint=f"{hint}`sudo timedatectl set-ntp true` lets the system set it.",
+        )
+    return Check("clock", ok=True, detail=f"{now}{', synchronised' if synchronised else ''}")
+
+
+def clock_synchronised() -> bool | None:
+    """What the kernel says (adjtimex(2)); None if it says nothing."""
+    try:
+        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (AttributeError, OSError):
+        return None  # not Linux
+
+    timex = _Timex()  # `modes` 0: read only
+    state = adjtimex(ctypes.byref(timex))
+    return None if state < 0 else state != TIME_ERROR and not timex.status & STA_UNSYNC
+
+
+def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
+    """Whether the handset page can have its port; `running`: a copybara of this home may have it now."""
+    if not enabled or running or port == 0:
+        return None
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                detail = f"Another program has port {port}, so the page gets another one and bookmarks don't hold."
+                return Check("handset", ok=True, note=True, detail=detail, hint="Set `port` under [handset].")
+            if error.errno == errno.EACCES:
+                detail = f"You may not use port {port}: those below 1024 are the system's."
+                return Check("handset", ok=False, detail=detail, hint="Set a `port` above 1024 under [handset].")
+            return Check("handset", ok=False, detail=f"Port {port} can't be used: {error.strerror}.")
+    return Check("handset", ok=True, detail=f"port {port} is free")
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex`, with room for the rest of it."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("_rest", ctypes.c_char * 256),
+    )

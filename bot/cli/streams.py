@@ -1,0 +1,71 @@
+"""The three standard streams as a person's system gives them: closed, full, or in a terminal that isn't UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import os
+import sys
+from typing import Literal, TextIO
+
+from shared.printable import visible
+
+READABLE = "copybara-readable"
+"Name of the error handler below."
+
+_PLAIN = {"…": "...", "•": "*", "→": "->", "↔": "<->", "│": "|", "┌": "+", "└": "+", "✉": ">"}
+"What our own sentences and pictures become in an encoding that lacks them."
+
+
+def prepare() -> None:
+    """Make sure that all three are open, and that every text can be written to stdout and stderr.
+
+    A descriptor that was closed would be taken by the next file that is opened, such as the database.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # the lowest number that is free; writing to it fails, as it should
+    sys.stdin = sys.stdin or _opened(0, "r")
+    sys.stdout = sys.stdout or _opened(1, "w")
+    sys.stderr = sys.stderr or _opened(2, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=READABLE)
+
+
+def _opened(number: int, mode: Literal["r", "w"]) -> TextIO:
+    return os.fdopen(number, mode, encoding="utf-8", closefd=False)
+
+
+def give_up_stdout() -> None:
+    """Nobody reads stdout any more, or its disk is full: what is left in its buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on a line; with \\u escapes where the terminal has another encoding than UTF-8."""
+    utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    sys.stdout.write(json.dumps(value, ensure_ascii=not utf8) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print lines with others' names in them: nothing invisible, and nothing that a terminal obeys."""
+    sys.stdout.write(f"{visible(text, lines=True)}\n")
+
+
+def _readable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    written = "".join(_PLAIN.get(character) or _escaped(character) for character in missing)
+    return written, error.end
+
+
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+codecs.register_error(READABLE, _readable)
