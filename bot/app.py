@@ -19,11 +19,11 @@ from bot.assistant.outbox import Speech
 from bot.cli.resolve import system_names
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
+from bot.conversation import Messenger
 from bot.home import Home, HomeLock
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
-from bot.messengers.base import Messenger
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.page.presenter import Presenter

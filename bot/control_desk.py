@@ -6,7 +6,7 @@ import time
 
 from bot.assistant.assistant import Assistant
 from bot.control_socket import AskStatus, Question, Reply, Say
-from bot.messengers.base import Post
+from bot.conversation import Post
 from bot.messengers.console import CHAT
 from bot.page.service import Handset
 from bot.texts.chat import with_commands

@@ -7,10 +7,10 @@ import enum
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.call.reasons import Reason
 from shared.contacts import Contact, Trust
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD
 from shared.media import Media
+from shared.reasons import Reason
 
 
 class Action(enum.StrEnum):

@@ -16,7 +16,7 @@ from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.outbox import Speech
-from bot.messengers.base import EVERYWHERE, Act, Action, IncomingMessage, Post, readable
+from bot.conversation import EVERYWHERE, Act, Action, IncomingMessage, Post, readable
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
 from bot.texts.kinds import of_error
@@ -24,7 +24,6 @@ from peer.calls.admission import Reading
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from peer.overlay.watch import OverlayState
-from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.contacts import Contact, Trust, check_name
 from shared.errors import (
@@ -47,6 +46,7 @@ from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import Store
 
 ANSWER_SECONDS = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.assistant import contacts as book
 from bot.assistant.origins import Origins
 from bot.assistant.outbox import Speech
-from bot.messengers.base import RINGING, Act, Post
+from bot.conversation import RINGING, Act, Post
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from peer.calls.news import (

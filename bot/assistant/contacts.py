@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.assistant import contact_names as name_book
-from bot.messengers.base import Identity
+from bot.conversation import Identity
 from bot.texts import chat as texts
 from peer.media import check_endpoint
 from shared.contacts import Contact, Hours, Trust, check_name

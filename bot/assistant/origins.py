@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from bot.assistant.contacts import Whom
-from bot.messengers.base import Identity
+from bot.conversation import Identity
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.node_id import NodeId

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from bot.messengers.base import EVERYWHERE, Act, Post
+from bot.conversation import EVERYWHERE, Act, Post
 from bot.texts.kinds import Sentence
 from peer.calls.line import Line
 from shared.contacts import Contact

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from bot.cli import qr_code
-from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import own_card, own_name, own_overlay, settings
+from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
 from shared.links.kinds import as_copybara

@@ -8,9 +8,9 @@ import asyncio
 from bot.assistant import contacts as book
 from bot.cli.remote import say
 from bot.cli.resolve import system_names
-from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import settings
+from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from shared.contacts import Contact, Trust
 from shared.errors import InputError

@@ -6,9 +6,9 @@ import datetime
 import time
 
 from bot.cli.explain_foreign import explain_foreign
-from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import own_node, settings
+from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from peer.calls.link_reader import CallLink, LinkReader, Opened, OwnLink, SaidLink
 from shared.errors import InputError, OverlayError

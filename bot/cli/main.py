@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cli import streams
+from bot import streams
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
 from shared.printable import visible
 

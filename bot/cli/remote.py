@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.cli.streams import print_json, print_text
 from bot.control_socket import AskStatus, Say, ask
 from bot.home import Home
+from bot.streams import print_json, print_text
 from shared.printable import visible
 
 

@@ -6,9 +6,9 @@ import asyncio
 import time
 
 from bot.assistant import contact_names as name_book
-from bot.cli.streams import print_json, print_text
 from bot.home import Home
 from bot.settings import settings
+from bot.streams import print_json, print_text
 from bot.texts import names as name_texts
 from bot.texts.chat import shown
 from shared.config.schema import Config

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bot.cli.streams import print_json
 from bot.control_socket import Say, ask
 from bot.home import Home
+from bot.streams import print_json
 from shared.errors import InputError
 from shared.links.pasted import MAX_PASTED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from bot.messengers.base import EVERYWHERE, HandsetPage, Messenger, Post
+from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post
 from peer.calls.line import Line
 
 

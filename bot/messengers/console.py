@@ -13,8 +13,8 @@ from typing import Annotated
 
 import msgspec
 
-from bot.cli.streams import READABLE
-from bot.messengers.base import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
+from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
+from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
 from bot.texts.kinds import STATES, Kind
 from peer.calls.line import Line

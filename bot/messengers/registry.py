@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.conversation import Messenger
 from bot.home import Home
 from bot.messengers import telegram
-from bot.messengers.base import Messenger
 from bot.messengers.telegram import setup as telegram_setup
 from shared.config.schema import Config
 from shared.store import StoreThread

@@ -13,7 +13,6 @@ from peer.calls.line import Line
 from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
 from peer.calls.switchboard import Switchboard
 from peer.handset.protocol import Explained
-from shared.call.reasons import Reason
 from shared.call.table import State
 from shared.config.schema import Calls
 from shared.contacts import Contact
@@ -21,6 +20,7 @@ from shared.errors import BadDescription
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Found, Response, find
 from shared.policy import Action, Decision, decide
+from shared.reasons import Reason
 from shared.store import Store
 
 KindOfLink = Literal["call", "response", "said", "card", "own", "unusable"]

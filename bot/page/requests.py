@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
-from bot.messengers.base import EVERYWHERE
+from bot.conversation import EVERYWHERE
 from bot.page.explain import Explainer, refusal
 from bot.page.presenter import Presenter
 from bot.page.view import media

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.messengers.base import Act, Post
+from bot.conversation import Act, Post
 from bot.texts import foreign
 from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
@@ -18,7 +18,6 @@ from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
-from shared.call.reasons import Reason
 from shared.call.table import EndReason
 from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, OverlayError
@@ -26,6 +25,7 @@ from shared.links.card import Card
 from shared.links.damage import damage
 from shared.links.kinds import as_copybara
 from shared.printable import visible
+from shared.reasons import Reason
 from shared.secrets.handshake import Role
 
 MAX_SHOWN = 400

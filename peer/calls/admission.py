@@ -29,7 +29,6 @@ from shared.call.events import (
     RemoteDeclined,
     RemoteRinging,
 )
-from shared.call.reasons import Reason
 from shared.call.table import State, glare, incoming
 from shared.config.schema import Answering, Calls
 from shared.contacts import Contact, Trust
@@ -38,6 +37,7 @@ from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
 from shared.policy import Action, decide
+from shared.reasons import Reason
 from shared.store import Store, StoreThread
 
 LOG_SEARCHED = 9

@@ -30,7 +30,6 @@ from peer.transport.sdp.candidates import Candidate, parse_candidate, ports_at
 from peer.transport.sdp.negotiation import Agreement, VideoCodec, accept_offer
 from peer.transport.sdp.reading import Description, read_description
 from shared.call.events import Answer, Busy, Offered, RemoteAccepted
-from shared.call.reasons import Reason
 from shared.call.table import incoming
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
@@ -40,6 +39,7 @@ from shared.links.pasted import looks_pasted, read_pasted
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import Action, decide
+from shared.reasons import Reason
 from shared.store import StoreThread
 
 USED_SECONDS = 30 * 24 * 3600

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.call.events import Event
-from shared.call.reasons import Reason
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import Call, State
 from shared.links.kinds import PairedToken, Request, Response
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.secrets.handshake import Role
 from shared.secrets.identity import DtlsIdentity
 

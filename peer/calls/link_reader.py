@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from shared.call.reasons import Reason
 from shared.links.kinds import BadLink, Card, PairedToken, Request, Response, SealedRequest, decode
 from shared.links.paired import Keyring, Operation, Paired, reference_of
 from shared.links.sealed import open_request
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import Store
 
 

@@ -11,9 +11,9 @@ from peer.calls.line import Line
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
-from shared.call.reasons import Reason
 from shared.errors import CopybaraError, StoreError
 from shared.messages import MediaState, Text
+from shared.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)

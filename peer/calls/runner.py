@@ -44,7 +44,6 @@ from shared.call.effects import (
     TryResponse,
 )
 from shared.call.events import Answer, Busy, Event, Failed, Offered
-from shared.call.reasons import Reason
 from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT, incoming, step
 from shared.config.schema import Answering
@@ -52,6 +51,7 @@ from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import StoreThread
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.secrets.hkdf import hkdf
+from shared.hkdf import hkdf
 
 NONCE_BYTES = 32
 "Random bytes that each side adds."

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from shared.call.reasons import Reason
 from shared.errors import InputError
 from shared.links.tokens import SIZES, BadLink, Kind, Token, check_frame
 from shared.node_id import NodeId
 from shared.printable import is_line
+from shared.reasons import Reason
 
 MAX_NAME = 40
 "Characters of a person's name."

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Self, TypeAlias
 
-from shared.call.reasons import Reason
 from shared.errors import LocalProtocolError
 from shared.links.card import Card
 from shared.links.finding import Found, as_copybara, as_handset, as_telegram, find
 from shared.links.tokens import VERSION, BadLink, Kind, Token, check_frame, kind_of, to_bytes
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 
 __all__ = [
     "LIFETIME",

@@ -14,12 +14,12 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from shared.call.reasons import Reason
+from shared.hkdf import hkdf
 from shared.links.kinds import PairedToken, Request
 from shared.links.tokens import BadLink, Kind
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.secrets.hkdf import hkdf
+from shared.reasons import Reason
 
 _BODY = struct.Struct(">BBIH8s3s")
 _NO_REFERENCE = bytes(8)

@@ -6,8 +6,8 @@ import base64
 import enum
 from abc import ABC, abstractmethod
 
-from shared.call.reasons import Reason
 from shared.errors import LinkError
+from shared.reasons import Reason
 
 VERSION = 1
 "High nibble of the first byte of every link."

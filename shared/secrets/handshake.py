@@ -12,9 +12,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 from shared.errors import LocalProtocolError
+from shared.hkdf import hkdf
 from shared.links.kinds import PairedToken, Request, Response, Status
 from shared.node_id import NodeId
-from shared.secrets.hkdf import hkdf
 from shared.secrets.identity import DERIVATION_BYTES, DtlsIdentity, Fingerprint, Pin, PublicKeyPin
 
 LAST_EPOCH = 2**32 - 1

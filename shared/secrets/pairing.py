@@ -26,10 +26,10 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from shared.errors import LocalProtocolError, RemoteProtocolError
+from shared.hkdf import hkdf
 from shared.messages import MLKEM_PUBLIC_BYTES, PairConfirm, PairKey, PairSeal
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
-from shared.secrets.hkdf import hkdf
 from shared.secrets.phrase import phrase
 
 RANDOM_BYTES = 32

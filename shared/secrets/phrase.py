@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from shared.secrets.hkdf import hkdf
+from shared.hkdf import hkdf
 
 WORDS = 4
 BITS_PER_WORD = 11

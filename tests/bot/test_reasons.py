@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from bot.home import Home
 from bot.texts.chat import refusal
 from bot.texts.kinds import Kind
-from shared.call.reasons import Reason
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram
@@ -28,6 +27,7 @@ from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import Store
 from tests.bot.console import Person, people
 

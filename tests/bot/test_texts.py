@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from bot.texts import chat as texts
 from bot.texts import page
 from peer.calls.line import Line
-from shared.call.reasons import Reason
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
@@ -19,6 +18,7 @@ from shared.links.kinds import as_copybara
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.printable import visible
+from shared.reasons import Reason
 from shared.secrets.handshake import Role
 from tests.shared.links.link_values import REQUEST, cards
 

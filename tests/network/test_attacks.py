@@ -26,11 +26,11 @@ from bot.texts.kinds import Kind
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed
+from shared.hkdf import hkdf
 from shared.links.kinds import Request, Response, Status, as_copybara, decode
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, epoch
-from shared.secrets.hkdf import hkdf
 from shared.secrets.identity import DtlsIdentity, Fingerprint
 from tests.bot.console import cli
 from tests.network.calls import (

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.call.reasons import Reason
 from shared.contacts import MINUTES_PER_DAY, Contact, Hours, Trust
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import Action, Decision, decide
+from shared.reasons import Reason
 
 NOW = 1_700_000_000
 NOON = datetime.time(12)

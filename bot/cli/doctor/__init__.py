@@ -17,11 +17,11 @@ from bot.cli.doctor.check import Check, checked
 from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
 from bot.cli.doctor.telegram import bot
-from bot.cli.streams import print_json
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
 from bot.settings import settings
+from bot.streams import print_json
 from shared.errors import CopybaraError, first_error
 from shared.printable import visible
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bot.messengers.base import Act, Action
+from bot.conversation import Act, Action
 from bot.messengers.telegram.limits import CALLBACK_DATA_BYTES, COPY_CHARACTERS
 
 

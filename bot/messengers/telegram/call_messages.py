@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable
 
-from bot.messengers.base import HandsetPage, Post
+from bot.conversation import HandsetPage, Post
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Outbox, Refused
 from bot.messengers.telegram.api import Api

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.base import Post
+from bot.conversation import Post
 from bot.messengers.outbox import Priority
 from bot.messengers.telegram import render, texts
 from bot.messengers.telegram.buttons import rows_for

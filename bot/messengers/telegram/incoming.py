@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.base import Identity
+from bot.conversation import Identity
 
 
 class Heard(msgspec.Struct, frozen=True, tag="heard"):

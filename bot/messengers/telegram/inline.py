@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.messengers.base import Listener, Post
+from bot.conversation import Listener, Post
 from bot.messengers.telegram import render
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.conversations import Conversation, Way

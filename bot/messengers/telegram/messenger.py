@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bot.messengers.base import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
+from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.outbox import NotNow, Outbox, Pace, Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.base import Act
+from bot.conversation import Act
 from bot.messengers.outbox import Priority
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.buttons import Rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from urllib.parse import quote
 
-from bot.messengers.base import Post
+from bot.conversation import Post
 from bot.messengers.telegram.buttons import Button, Rows, copy_button
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS, START_CHARACTERS
 from bot.messengers.telegram.outgoing import Draft

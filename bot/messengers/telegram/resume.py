@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bot.messengers.base import Act, Action, IncomingMessage, Listener
+from bot.conversation import Act, Action, IncomingMessage, Listener
 from bot.messengers.inbox import Inbox
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Outbox

@@ -20,7 +20,7 @@ import msgspec
 from telegram import CallbackQuery, Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 
-from bot.messengers.base import MAX_MESSAGE, Identity
+from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.telegram.conversations import OWNER, Conversation, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
 from shared.links.kinds import BadLink, as_copybara, decode, find

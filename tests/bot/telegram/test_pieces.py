@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
 
+from bot.conversation import Act, Action, Post
 from bot.home import Home
-from bot.messengers.base import Act, Action, Post
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.rate_limit import RateLimit
 from bot.messengers.telegram import limits, render

@@ -14,7 +14,6 @@ from peer.calls.budget import LIMITS, WINDOW_SECONDS, Caller, Dropped
 from peer.calls.line import Line
 from peer.calls.news import NotKept, Paired, PhraseKnown
 from peer.media import ANSWERING_MACHINE
-from shared.call.reasons import Reason
 from shared.call.table import EndReason, State
 from shared.config.schema import Answering, Calls
 from shared.contacts import Trust
@@ -22,6 +21,7 @@ from shared.errors import CallRefused, StoreError
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import Node, active, chat, node, over
 

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from peer.handset.proof import PAGE, SERVER, WRAP_LABEL, Meeting, proof_key
-from shared.secrets.hkdf import hkdf
+from shared.hkdf import hkdf
 
 KEY = bytes(range(32))
 MEETING = Meeting("127.0.0.1:8765", b"p" * 32, b"s" * 32)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.call.reasons import Reason
 from shared.errors import InputError
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode
 from shared.links.tokens import to_text
+from shared.reasons import Reason
 from tests.shared.links.link_values import ALICE, CARD, cards, is_accepted, is_visible
 
 NODE = b"\x01\x20" + ALICE.key

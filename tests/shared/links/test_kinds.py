@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.call.reasons import Reason
 from shared.errors import LinkError, LocalProtocolError
 from shared.links.kinds import BadLink, Card, Kind, Link, PairedToken, Request, Response, SealedRequest, Status, decode
 from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, to_bytes, to_text
 from shared.media import Media
+from shared.reasons import Reason
 from tests.shared.links.link_values import (
     ALICE,
     BOB,

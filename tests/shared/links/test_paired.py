@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.call.reasons import Reason
 from shared.links.kinds import BadLink, PairedToken, decode
 from shared.links.paired import Keyring, Opened, Operation, Paired, open_, reference_of, seal
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from tests.shared.links.link_values import ALICE, BOB, PAIRED, REQUEST, bodies, keys, node_ids, nonces
 
 SECRET = b"s" * 32

@@ -5,11 +5,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.call.reasons import Reason
 from shared.links.kinds import BadLink, Request, SealedRequest, decode
 from shared.links.sealed import open_request, seal_request
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from tests.vectors import make
 
 ANNA, BEN = NodeId(b"a" * 32), NodeId(b"b" * 32)

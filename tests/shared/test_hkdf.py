@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.secrets.hkdf import hkdf
+from shared.hkdf import hkdf
 
 
 def test_the_first_test_case_of_rfc_5869_holds() -> None:
