@@ -18,6 +18,7 @@
     │   ├── NamesUnreachable
     │   ├── BadRecord
     │   ├── OffChainName
+    │   ├── NamesDisagree       two who read a name read different things
     │   └── NameHeld            a name that leads to another node than before
     ├── LinkError               a link that can't be used
     │   ├── BadLink             … or read, with its Reason (in tokens.py)
@@ -216,6 +217,22 @@ class OffChainName(NameSystemError):
 
     That server isn't asked: its owner would learn your address and whom you call. Use the node id or a contact card.
     """
+
+
+class NamesDisagree(NameSystemError):
+    """Two servers disagree about where that name leads. Nothing was called.
+
+    Try again in a minute. If they still disagree, one of them is wrong: call the node id or the card instead.
+    """
+
+    def __init__(self, name: str, *, first: tuple[str, str], second: tuple[str, str]) -> None:
+        """`first` and `second` are who said something, and what."""
+        super().__init__(
+            f"Two who were asked disagree about {name}. Nothing was called.\n"
+            f"{first[0]}: {first[1]}\n{second[0]}: {second[1]}"
+        )
+        self.first = first
+        self.second = second
 
 
 class NameHeld(NameSystemError):

@@ -213,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         "name", help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
     )
     resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
+    resolve.add_argument("--check", action="store_true", help="ask again, and a second time with substrate-interface")
     decision = resolve.add_mutually_exclusive_group()
     decision.add_argument("--follow", action="store_true", help="go with the other node that the name leads to now")
     decision.add_argument("--keep", action="store_true", help="stay with the node that it led to before")
@@ -331,7 +332,14 @@ def _resolve(options: argparse.Namespace) -> int:
     from bot.cli.resolve import resolve
 
     decision = "follow" if options.follow else "keep" if options.keep else None
-    return resolve(_home(options), options.name, fresh=options.fresh, decision=decision, as_json=options.json)
+    return resolve(
+        _home(options),
+        options.name,
+        fresh=options.fresh,
+        check=options.check,
+        decision=decision,
+        as_json=options.json,
+    )
 
 
 def _sdp(options: argparse.Namespace) -> int:

@@ -12,13 +12,15 @@ from bot.streams import print_json, print_text
 from bot.texts import names as name_texts
 from bot.texts.chat import shown
 from shared.config.schema import Config
-from shared.errors import CopybaraError, NameHeld, NameNotFound, NameSystemError
+from shared.errors import CopybaraError, InputError, NameHeld, NameNotFound, NamesDisagree, NameSystemError
 from shared.names import Answer, ss58
+from shared.names.azero import AzeroId
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
-from shared.names.configured import azero_networks, systems
-from shared.names.lookup import SystemNames
+from shared.names.configured import azero_networks, networks, systems
+from shared.names.lookup import SystemNames, normal
 from shared.names.records import node_records
+from shared.names.second_opinion import CLIENT, second_opinion
 from shared.names.trace import Trace
 from shared.store import Store
 
@@ -28,11 +30,12 @@ def system_names(config: Config, store: Store, overlay: str) -> SystemNames:
     return SystemNames(systems(config.names), store, records=node_records(overlay))
 
 
-def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json: bool) -> int:
+def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json: bool, check: bool = False) -> int:
     """Print what the name stands for, or carry out the owner's `follow` or `keep`.
 
-    With `fresh` a name system is asked even if its answer is kept, and what is kept isn't used if nobody answers.
-    Raises NameNotFound, NameSystemError.
+    With `fresh` a name system is asked even if its answer is kept, and what is kept isn't used if nobody answers. With
+    `check` that is so as well, and the name is read a second time by another client, which must say the same.
+    Raises NameNotFound, NameSystemError, InputError for a name that can't be checked.
     """
     home.prepare()
     config = settings(home)
@@ -44,7 +47,7 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
         if ss58.is_account(name):
             name = asyncio.run(_primary_name(config, name, trace))
         try:
-            answer = asyncio.run(_look_up(config, store, name, fresh=fresh, trace=trace))
+            answer = asyncio.run(_look_up(config, store, name, fresh=fresh or check, check=check, trace=trace))
         except CopybaraError as error:
             if as_json:
                 print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})
@@ -60,7 +63,7 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
     return 0
 
 
-async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, trace: Trace) -> Answer:
+async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, check: bool, trace: Trace) -> Answer:
     named = SystemNames(
         systems(config.names),
         store,
@@ -69,17 +72,42 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, trac
         from_memory=not fresh,
         trace=trace,
     )
+    if check:
+        return await _checked(config, named, name, trace)
     answer = await ResolverChain([ContactBook(store, but=named.knows), named]).resolve(name)
     if answer is None:
         raise NameNotFound(f"No one is known as {shown(name, 60)}.")
     return answer
 
 
+async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) -> Answer:
+    """Where a name of AZERO.ID leads, if a second client reads the same. Raises NamesDisagree, InputError."""
+    end = name.strip().lower().rpartition(".")[2]
+    network = next((network for network in networks(config.names) if end in network.registries), None)
+    if network is None:
+        raise InputError(
+            f"{shown(name, 60)} can't be checked: a second client reads AZERO.ID only.",
+            "Names that can be checked end in .azero, .a0 or .tzero.",
+        )
+    records = node_records(config.overlay)
+    name = await normal(name)
+    first = await AzeroId(network, seconds=config.names.server_seconds).look_up(name, records, trace)
+    with trace.step(f"read {name} with {CLIENT}") as step:
+        server, node = await second_opinion(network, name, records)
+        step.outcome = f"{server}: node {node}"
+    if node != first.node:
+        second = (f"{server}, read with {CLIENT}", f"node {node}")
+        raise NamesDisagree(name, first=(first.server, f"node {first.node}"), second=second)
+    answer = await named.resolve(name)  # and keep it, or hold what has changed
+    assert answer is not None
+    return answer
+
+
 async def _primary_name(config: Config, account: str, trace: Trace) -> str:
     """The name that an account goes by, on the first network that knows it. Raises NameNotFound."""
     failures: list[NameSystemError] = []
-    networks = azero_networks(config.names)
-    for network in networks:
+    known = azero_networks(config.names)
+    for network in known:
         try:
             name = await network.primary_name(account, trace)
         except NameSystemError as error:
@@ -87,7 +115,7 @@ async def _primary_name(config: Config, account: str, trace: Trace) -> str:
             continue
         if name is not None:
             return name
-    if len(failures) == len(networks):
+    if len(failures) == len(known):
         raise failures[0]
     raise NameNotFound("That account goes by no name.", "Its owner can choose one of theirs as primary at AZERO.ID.")
 
@@ -118,6 +146,7 @@ def _as_dict(answer: Answer) -> dict[str, object]:
         "age": max(0, int(time.time()) - answer.at),
         "from_memory": answer.from_memory,
         "why": answer.why or None,
+        "silent": list(answer.silent),
         "record": answer.record or None,
         "card": answer.card or None,
         "owner": answer.owner or None,

@@ -36,6 +36,8 @@ def found(answer: Answer) -> Sentence:
         sentences.append(f"{answer.name} still leads to node {answer.refused.short}…, which you refused. I use {node}.")
     else:
         sentences.append(f"{answer.name} is {node}, says {answer.source}.")
+        if answer.silent:
+            sentences.append(f"Only {answer.server} says so: {' and '.join(answer.silent)} didn't answer.")
     if answer.looks_like:
         sentences.append(f"Look closely: this isn't {answer.looks_like}, which you know.")
     return Sentence(Kind.NAME_FOUND, " ".join(sentences))
@@ -76,6 +78,8 @@ def details(answer: Answer, now: int) -> Sentence:
     lines = [f"{answer.name}", f"node     {answer.node}", f"from     {_source(answer, now)}"]
     if answer.from_memory:
         lines.append(f"kept     {answer.why}")
+    if answer.silent:
+        lines.append(f"silent   {', '.join(answer.silent)}: nobody confirmed what {answer.server} says")
     if answer.record:
         lines.append(f"record   {answer.record}" + (", and a contact card" if answer.card else ""))
     if answer.owner:

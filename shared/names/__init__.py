@@ -45,6 +45,9 @@ class Answer:
     why: str = ""
     "Why memory was used, as a sentence."
 
+    silent: tuple[str, ...] = ()
+    "Hosts of servers that should have confirmed it and gave no answer."
+
     looks_like: str = ""
     "Another name that the owner knows and that this one could be taken for."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shared.errors import (
@@ -71,7 +71,8 @@ class AzeroId:
         async def ask(rpc: Rpc) -> Record:
             return await self._read(rpc, label, tld, records, trace)
 
-        return await self._servers.ask(trace, ask)
+        asked = await self._servers.ask(name, trace, ask)
+        return replace(asked.value, silent=asked.silent)
 
     async def primary_name(self, account: str, trace: Trace) -> str | None:
         """The name that an account (SS58) goes by, None if it has none. Raises InputError, NamesUnreachable."""
@@ -91,7 +92,7 @@ class AzeroId:
                     return name if name.endswith(f".{tld}") else f"{name}.{tld}"
             return None
 
-        return await self._servers.ask(trace, ask)
+        return (await self._servers.ask(account, trace, ask)).value
 
     async def _read(self, rpc: Rpc, label: str, tld: str, records: Sequence[str], trace: Trace) -> Record:
         registry = self._registries[tld]

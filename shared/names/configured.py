@@ -8,14 +8,18 @@ from shared.names.ens import Chain, Ens
 from shared.names.system import NameSystem
 
 
-def azero_networks(names: Names) -> list[AzeroId]:
+def networks(names: Names) -> list[Network]:
     """Aleph Zero and its test network."""
     azero, tzero = names.azero, names.tzero
-    networks = [
+    return [
         Network(azero.rpc, azero.genesis, azero.router, {"azero": azero.registry, "a0": azero.registry_a0}),
         Network(tzero.rpc, tzero.genesis, tzero.router, {"tzero": tzero.registry}),
     ]
-    return [AzeroId(network, seconds=names.server_seconds) for network in networks]
+
+
+def azero_networks(names: Names) -> list[AzeroId]:
+    """The names of both."""
+    return [AzeroId(network, seconds=names.server_seconds) for network in networks(names)]
 
 
 def systems(names: Names) -> list[NameSystem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import (
     BadAnswer,
@@ -86,7 +86,8 @@ class Ens:
             with trace.step(f"read {name}"):
                 return await reading.record(found, records)
 
-        return await self._servers.ask(trace, ask)
+        asked = await self._servers.ask(name, trace, ask)
+        return replace(asked.value, silent=asked.silent)
 
 
 class _Reading:

@@ -85,6 +85,7 @@ class SystemNames:
             card=record.card,
             owner=record.owner,
             account=record.account,
+            silent=record.silent,
         )
         contact = contact_for(self._memory, name)
         kept = weigh(answer, self._memory.kept_name(name), contact.node if contact else None)

@@ -1,13 +1,16 @@
-"""Several servers of one name system, asked in their order until one can answer."""
+"""Several servers of one name system: two are asked at once and must agree, so that none of them is believed alone."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from shared.errors import ContractGone, NamesUnreachable, ServerFault, first_error
+from shared.errors import ContractGone, CopybaraError, NamesDisagree, NamesUnreachable, ServerFault, first_error
+from shared.names.in_thread import in_thread
 from shared.names.json_rpc import Rpc
 from shared.names.server import Server
 from shared.names.trace import Trace
@@ -16,6 +19,16 @@ LOOKUP_SECONDS = 15.0
 "What all servers together may take."
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[_Result]):
+    """What servers said."""
+
+    value: _Result
+
+    silent: tuple[str, ...]
+    "Hosts that should have confirmed it and gave no answer."
 
 
 class Servers:
@@ -30,31 +43,65 @@ class Servers:
         self._servers = [Server.parse(url) for url in urls]
         self._seconds = seconds
 
-    async def ask(self, trace: Trace, ask: Callable[[Rpc], Awaitable[_Result]]) -> _Result:
-        """What `ask` returns for the first server for which it raises no ServerFault.
+    async def ask(
+        self, name: str, trace: Trace, ask: Callable[[Rpc], Awaitable[_Result]], show: Callable[[_Result], str] = str
+    ) -> Asked[_Result]:
+        """What `ask` returns for two of the servers, both asked at once; they must say the same.
 
-        Raises NamesUnreachable when none is left, ContractGone if that is what each of them said, and everything
-        else that `ask` raises.
+        A server for which it raises ServerFault gives its place to the next in order. With one server, or when only
+        one answers, that one is believed; the result says who was silent. What is the same is decided by `show`, which
+        makes text of a result. `name` is for people.
+
+        Raises NamesUnreachable when no server answers, ContractGone if that is what each of them said, NamesDisagree
+        if two say different things, and everything else that `ask` raises.
         """
         if not self._servers:
             raise NamesUnreachable(f"No server of {self._system} is configured.", "Name one under [names].")
-        faults: list[ServerFault] = []
+        await in_thread(self._load)
+        faults: dict[Server, ServerFault] = {}
+        waiting = iter(self._servers)
         end = asyncio.get_running_loop().time() + LOOKUP_SECONDS
+
+        async def from_one() -> tuple[Server, _Result | CopybaraError] | None:
+            for server in waiting:
+                limit = min(self._seconds, end - asyncio.get_running_loop().time())
+                if limit <= 0:
+                    return None
+                try:
+                    with trace.step(f"ask {server.shown}"):
+                        return server, await self._one(server, limit, ask)
+                except ServerFault as fault:
+                    faults[server] = fault
+                except CopybaraError as said:
+                    return server, said
+            return None
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(from_one()) for _ in self._servers[:2]]
+        answers = [answer for task in tasks if (answer := task.result()) is not None]
+        if not answers:
+            raise self._unreachable(faults)
+        said = [(server.shown, _shown(answer, show)) for server, answer in answers]
+        if len({what for _, what in said}) > 1:
+            raise NamesDisagree(name, first=said[0], second=said[1])
+        agreed = answers[0][1]
+        if isinstance(agreed, CopybaraError):
+            raise agreed
+        silent = [server.shown for server in faults] if len(answers) < len(tasks) else []
+        return Asked(agreed, tuple(silent))
+
+    def _load(self) -> None:
+        """Import what servers are asked with: that takes longer than asking, and is no time of theirs."""
         for server in self._servers:
-            limit = min(self._seconds, end - asyncio.get_running_loop().time())
-            if limit <= 0:
-                break
-            try:
-                with trace.step(f"ask {server.shown}"):
-                    return await self._one(server, limit, ask)
-            except ServerFault as fault:
-                faults.append(fault)
-        if all(isinstance(fault, ContractGone) for fault in faults):
-            raise faults[0]
-        said = " ".join(
-            f"{server.shown}: {fault.sentence}" for server, fault in zip(self._servers, faults, strict=False)
-        )
-        raise NamesUnreachable(f"No server of {self._system} could be asked. {said}")
+            library = "websockets.asyncio.client" if server.parts.scheme in ("ws", "wss") else "httpx"
+            importlib.import_module(library)
+
+    def _unreachable(self, faults: dict[Server, ServerFault]) -> CopybaraError:
+        found = list(faults.values())
+        if found and all(isinstance(fault, ContractGone) for fault in found):
+            return found[0]
+        said = " ".join(f"{server.shown}: {fault.sentence}" for server, fault in faults.items())
+        return NamesUnreachable(f"No server of {self._system} could be asked. {said}")
 
     async def _one(self, server: Server, limit: float, ask: Callable[[Rpc], Awaitable[_Result]]) -> _Result:
         try:
@@ -80,3 +127,7 @@ async def _connected(server: Server) -> AsyncIterator[Rpc]:
 
         async with connect_http(server) as rpc:
             yield rpc
+
+
+def _shown(answer: _Result | CopybaraError, show: Callable[[_Result], str]) -> str:
+    return answer.sentence if isinstance(answer, CopybaraError) else show(answer)

@@ -29,6 +29,13 @@ class Record:
     server: str
     "The host that said so."
 
+    silent: tuple[str, ...] = ()
+    "Hosts that should have confirmed it and gave no answer."
+
+    def __str__(self) -> str:
+        """What two servers must agree on, for people."""
+        return f"node {self.node}" + (f" with the card {self.card}" if self.card else "")
+
 
 class NameSystem(Protocol):
     """A system in which names can be looked up."""

@@ -181,3 +181,45 @@ async def test_a_name_is_resolved_on_the_command_line(tmp_path: Path) -> None:
     assert code == 1
     assert "Nothing listens there." in err
     assert "Before, bob.azero led to node" in err
+
+
+class TwoFaced(Chain):
+    """Tells the first reader of a name another node than the second."""
+
+    def call(self, contract: bytes, message: bytes) -> bytes:
+        if message[:4].hex() == "7e6cb4ce" and b"staex-id" in message:
+            self.names["bob"].records["staex-id"] = str(NodeId(bytes([len(self.reads) // 3] * 32)))
+        return super().call(contract, message)
+
+
+async def test_a_name_is_read_a_second_time_by_an_independent_client(tmp_path: Path) -> None:
+    node = NodeId(bytes(range(32)))
+    async with Chain({"bob": Name({"staex-id": str(node)})}).running() as chain:
+        bob = Person("bob", tmp_path, Chat())
+        bob.home.mkdir(mode=0o700)
+        (bob.home / "copybara.toml").write_text(f'overlay = "loopback"\n{config(chain.url)}')
+        code, out, err = await bob.cli("resolve", "bob.azero", "--check", "--json")
+        assert code == 0, err
+        said = json.loads(out)
+        assert said["node"] == str(node)
+        [step] = [step for step in said["steps"] if "substrate-interface" in step["what"]]
+        assert step["outcome"] == f"127.0.0.1:{chain.port}: node {node}"
+        code, _, err = await bob.cli("resolve", "bob.eth", "--check")
+        assert code == 1
+        assert "reads AZERO.ID only" in err
+
+
+async def test_two_clients_that_disagree_are_both_shown_and_nothing_is_kept(tmp_path: Path) -> None:
+    async with TwoFaced({"bob": Name()}).running() as chain:
+        bob = Person("bob", tmp_path, Chat())
+        bob.home.mkdir(mode=0o700)
+        (bob.home / "copybara.toml").write_text(f'overlay = "loopback"\n{config(chain.url)}')
+        code, out, err = await bob.cli("resolve", "bob.azero", "--check")
+        assert code == 1
+        assert "disagree about bob.azero" in err
+        assert f"127.0.0.1:{chain.port}: node {NodeId(bytes(32))}" in err
+        assert "read with substrate-interface: node" in err
+        chain.names.clear()
+        code, out, err = await bob.cli("resolve", "bob.azero")
+        assert code == 1, out
+        assert "Before" not in err

@@ -26,7 +26,7 @@ from tests.shared.names.ethereum import Ethereum, http_server
 from tests.shared.names.tcp import Serve, tcp
 
 NODE = NodeId(bytes(range(32)))
-SECONDS = 0.4
+SECONDS = 2.0
 "What one server may take here."
 
 BOUND = 2.0
@@ -137,15 +137,15 @@ async def refusing_chain() -> AsyncIterator[int]:
 
 SOCKETS: dict[str, tuple[Callable[[], Running[int]], str]] = {
     "closed": (closed, "Nothing listens there."),
-    "silent": (lambda: tcp(_hang), "No answer within 0.4 seconds."),
-    "slow": (lambda: tcp(_drip), "No answer within 0.4 seconds."),
+    "silent": (lambda: tcp(_hang), "No answer within 2 seconds."),
+    "slow": (lambda: tcp(_drip), "No answer within 2 seconds."),
     "hangs up": (lambda: tcp(_hang_up), "The server broke off or doesn't speak WebSocket."),
     "other protocol": (lambda: tcp(_other_protocol), "The server broke off or doesn't speak WebSocket."),
     "redirect": (lambda: tcp(REDIRECT), "The server redirects to another address; that isn't followed (status 302)."),
     "refuses": (lambda: tcp(_status(b"403 Forbidden")), "The server refuses (status 403)."),
-    "silent later": (ws(ServerConnection.wait_closed), "No answer within 0.4 seconds."),
+    "silent later": (ws(ServerConnection.wait_closed), "No answer within 2 seconds."),
     "garbage": (ws(_garbage), "The server answered with something that isn't JSON-RPC."),
-    "half a frame": (ws(_half_a_frame), "No answer within 0.4 seconds."),
+    "half a frame": (ws(_half_a_frame), "No answer within 2 seconds."),
     "half a frame and gone": (ws(_half_a_frame_and_gone), "The server broke off the connection."),
     "100 MB": (ws(_huge), "The server answered with more than 512 KiB."),
     "broken frames": (ws(_reserved_bits), "The server broke the WebSocket protocol."),
@@ -220,10 +220,10 @@ async def _hundred_mb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 REQUESTS: dict[str, tuple[Callable[[], Running[int]], str]] = {
     "closed": (closed, "Nothing listens there."),
-    "silent": (lambda: tcp(_hang), "No answer within 0.4 seconds."),
-    "slow": (lambda: tcp(_drip), "No answer within 0.4 seconds."),
+    "silent": (lambda: tcp(_hang), "No answer within 2 seconds."),
+    "slow": (lambda: tcp(_drip), "No answer within 2 seconds."),
     "hangs up": (lambda: tcp(_hang_up), "The server broke off or doesn't speak HTTP."),
-    "other protocol": (lambda: tcp(_other_protocol), "No answer within 0.4 seconds."),
+    "other protocol": (lambda: tcp(_other_protocol), "No answer within 2 seconds."),
     "redirect": (lambda: tcp(REDIRECT), "The server redirects to another address; that isn't followed (status 302)."),
     "refuses": (lambda: tcp(_status(b"429 Too Many Requests")), "The server refuses (status 429)."),
     "garbage": (http(b"<html>"), "The server answered with something that isn't JSON-RPC."),
@@ -267,7 +267,7 @@ async def test_all_servers_together_take_no_longer_than_a_lookup_may(monkeypatch
         servers = Servers("X", [f"ws://127.0.0.1:{port}"] * 20, seconds=0.2)
         begun = time.monotonic()
         with pytest.raises(NamesUnreachable):
-            await servers.ask(Trace(), lambda _: asyncio.sleep(0))
+            await servers.ask("x", Trace(), lambda _: asyncio.sleep(0))
         assert time.monotonic() - begun < BOUND
     assert LOOKUP_SECONDS < ANSWER_SECONDS  # what `copybara call` waits for the running program
 
@@ -280,7 +280,7 @@ async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: release.wait() and [])
     try:
         begun = time.monotonic()
-        with pytest.raises(NamesUnreachable, match=r"No answer within 0\.4 seconds"):
+        with pytest.raises(NamesUnreachable, match=r"No answer within 2 seconds"):
             await azero("wss://hanging.example").look_up("anna.azero", ("staex-id",), Trace())
         assert time.monotonic() - begun < BOUND
         assert all(thread.daemon for thread in threading.enumerate() if thread.name == "names")
