@@ -119,7 +119,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     )
 
     # Those that command.
-    lookups = Lookups(system_names(config, store, overlay.name))
+    lookups = Lookups(system_names(config, store, overlay.name, thread))
     assistant = Assistant(
         own=own,
         overlay=overlay.name,

@@ -7,7 +7,7 @@ kept.py for what follows from an answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from shared.contacts import name_key
@@ -32,19 +32,21 @@ class SystemNames:
         records: Sequence[str] = ANY_NODE,
         reuse: int = 0,
         from_memory: bool = True,
+        keep: Callable[[KeptName], Awaitable[None]] | None = None,
         trace: Trace | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`records` are those that name a node of our overlay.
 
         A kept answer younger than `reuse` seconds is repeated without asking. Without `from_memory` an older one is
-        not used either when no server answers.
+        not used either when no server answers. `keep` keeps an answer where the memory may not be written to directly.
         """
         self._systems = systems
         self._memory = memory
         self._records = records
         self._reuse = reuse
         self._from_memory = from_memory
+        self._keep = keep
         self._trace = trace or Trace()
         self._clock = clock
 
@@ -89,7 +91,10 @@ class SystemNames:
         )
         contact = contact_for(self._memory, name)
         kept = weigh(answer, self._memory.kept_name(name), contact.node if contact else None)
-        self._memory.keep_name(kept)
+        if self._keep is None:
+            self._memory.keep_name(kept)
+        else:
+            await self._keep(kept)
         if kept.held is not None:
             raise moved(kept)
         return self._ready(kept)

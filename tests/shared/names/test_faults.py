@@ -29,8 +29,8 @@ NODE = NodeId(bytes(range(32)))
 SECONDS = 2.0
 "What one server may take here."
 
-BOUND = 2.0
-"What a fault may take altogether on a slow machine; the limit is five times shorter."
+BOUND = 20.0
+"What a fault may take altogether on a slow machine; the limit is ten times shorter."
 
 HUNDRED_MB = 100_000_000
 
