@@ -2,7 +2,9 @@
 
 Both speak WebDriver BiDi (https://w3c.github.io/webdriver-bidi/). Before anything else playwright sets the colour
 scheme of its pages, by a command that Firefox 153 doesn't know; it is told here that this is done, and the pages have
-Firefox's own. All other messages pass as they are. Run in Firefox's place: `python bidi.py firefox-esr ARGUMENTS`.
+Firefox's own. All other messages pass as they are. Run in Firefox's place: `python bidi.py firefox-esr ARGUMENTS`, or
+`python bidi.py --on HOST firefox-esr ARGUMENTS` for a Firefox on a host of tests/network/namespaces.py, whose ports
+playwright can't reach.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import sys
 from collections.abc import AsyncIterable
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+
+from tests.network.namespaces import Namespace
 
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 "What Firefox writes, and playwright waits for."
@@ -22,15 +28,20 @@ LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 NOT_KNOWN = "emulation.setMediaFeaturesOverride"
 
 
-async def main(*command: str) -> int:
+async def main(*arguments: str) -> int:
     """Run Firefox until it ends. Returns its exit code."""
+    host, command = None, arguments
+    if arguments[0] == "--on":
+        host, command = Namespace(arguments[1], ()), arguments[2:]
+        command = tuple(host.command(*command))
     firefox = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     assert firefox.stderr is not None
     address = ""
 
     async def join(player: ServerConnection) -> None:
         """Pass messages between playwright and Firefox until one of them has gone."""
-        async with connect(f"{address}/session", max_size=None, compression=None) as browser:
+        there = await connected(host, address) if host is not None else None
+        async with connect(f"{address}/session", sock=there, max_size=None, compression=None) as browser:
             ways = [asyncio.create_task(way) for way in (commands(player, browser), passed(browser, player))]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
@@ -44,6 +55,14 @@ async def main(*command: str) -> int:
             sys.stderr.buffer.write(line)
             sys.stderr.flush()
     return await firefox.wait()
+
+
+async def connected(host: Namespace, address: str) -> socket.socket:
+    """A socket on another host, connected to `ws://HOST:PORT` there."""
+    parts = urlsplit(address)
+    made = host.open_socket(socket.AF_INET, socket.SOCK_STREAM)
+    await asyncio.get_running_loop().sock_connect(made, (parts.hostname, parts.port))
+    return made
 
 
 async def commands(player: ServerConnection, browser: ClientConnection) -> None:

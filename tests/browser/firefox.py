@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import bidi
 from tests.browser.chromium import Browser
+from tests.network.namespaces import Namespace
 from tests.peer.media.pulse_server import PulseServer
 from tests.programs import need
+
+ROOT = Path(__file__).parents[2]
 
 PREFERENCES = {
     "media.navigator.streams.fake": True,
@@ -37,13 +39,15 @@ def require_firefox() -> str:
 
 
 @contextlib.asynccontextmanager
-async def firefox(folder: Path, sound: PulseServer) -> AsyncIterator[Browser]:
-    """A Firefox of its own, that plays at a sound server. `folder` is for the script that starts it."""
+async def firefox(folder: Path, sound: PulseServer, on: Namespace | None = None) -> AsyncIterator[Browser]:
+    """A Firefox of its own, that plays at a sound server, `on` a host. `folder` is for the script that starts it."""
     path = require_firefox()
     from playwright.async_api import async_playwright
 
     script = folder / "firefox"
-    script.write_text(f'#!/bin/sh\nexec {shlex.join((sys.executable, str(bidi.__file__), path))} "$@"\n')
+    where = ("--on", on.name) if on is not None else ()
+    command = shlex.join((sys.executable, "-m", "tests.browser.bidi", *where, path))
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {command} "$@"\n')
     script.chmod(0o755)
     async with async_playwright() as playwright:
         launched = await playwright.firefox.launch(

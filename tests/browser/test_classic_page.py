@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.bot.console import Chat
-from tests.browser.chromium import PageView, browser, require_chromium
+from tests.browser.chromium import PageView, browser, require_chromium, until
+from tests.browser.firefox import firefox, require_firefox
 from tests.browser.people import AT_THE_PAGE, somebody
 from tests.network.calls import Caller, Captures, captures, endpoint, settings
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import three_hosts
 from tests.network.staex import API, StaexNetwork, staex_network
+from tests.peer.media.pulse_server import PulseServer, need_pulseaudio
 
 PORT = 8123
 PAGES = Path(__file__).parent / "classic"
@@ -61,6 +61,15 @@ async def talk(anna: Caller, page: PageView) -> dict[str, Any]:
     await page.page.evaluate("classic.state.channel.send('hello from the page')")
     await anna.told("hello from the page")
     return report
+
+
+async def written_there(page: PageView, text: str) -> None:
+    """Wait until a line of text has come to the page."""
+
+    async def there() -> bool:
+        return text in await page.page.evaluate("classic.state.texts")
+
+    await until(there, text)
 
 
 def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any]) -> None:
@@ -137,6 +146,8 @@ async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_p
 
             first = await page_calls(anna, page, made, answer)
             await at_handset.page.receives("audio", "video")
+            await at_handset.page.write("hello from the handset")
+            await written_there(page, "hello from the handset")
             await at_handset.page.press("Hang up")
             await anna.call("ended")
             second = await page_answers(anna, page, made)
@@ -145,6 +156,23 @@ async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_p
             nothing_else(made, seen, report)
 
 
-@pytest.fixture(autouse=True)
-def _namespaces() -> None:
-    skip_without_namespaces()
+async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_path: Path) -> None:
+    need_pulseaudio()
+    require_firefox()
+    sound = PulseServer(tmp_path)
+    async with network(tmp_path) as (made, seen), sound.running("room"):
+        config = settings(made.a) + f'[calls]\nclassic_page = "{PAGE}"\n'
+        async with anna_on(made, tmp_path, config) as anna, firefox(tmp_path, sound, made.b.host) as there:
+            page = await there.open(PAGE)
+
+            async def answer() -> None:
+                anna.write("/answer")
+
+            first = await page_calls(anna, page, made, answer)
+            anna.write("/hangup")
+            await anna.call("ended")
+            second = await page_answers(anna, page, made)
+            await page.page.evaluate("classic.state.connection.close()")
+            assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+        for report in (first, second):
+            nothing_else(made, seen, report)
