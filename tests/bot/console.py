@@ -129,9 +129,9 @@ class Person(DemoNode):
         assert answer.status is not None
         return answer.status
 
-    async def cli(self, *arguments: str) -> tuple[int, str, str]:
+    async def cli(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
         """Run another `copybara` with the same home."""
-        return await cli("--home", str(self.home), *arguments)
+        return await cli("--home", str(self.home), *arguments, stdin=stdin)
 
     async def calm(self) -> None:
         """End all calls of this program."""

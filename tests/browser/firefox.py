@@ -30,6 +30,9 @@ PREFERENCES = {
 }
 "As if somebody had allowed camera, microphone and sound."
 
+ALLOWED = {"media.peerconnection.ice.obfuscate_host_addresses": False}
+"A microphone that isn't real doesn't count as one that was allowed, and its page sees random names in `.local`."
+
 
 def require_firefox() -> str:
     """Where Firefox is. Skips the test where it is missing, with what to install."""
@@ -39,8 +42,13 @@ def require_firefox() -> str:
 
 
 @contextlib.asynccontextmanager
-async def firefox(folder: Path, sound: PulseServer, on: Namespace | None = None) -> AsyncIterator[Browser]:
-    """A Firefox of its own, that plays at a sound server, `on` a host. `folder` is for the script that starts it."""
+async def firefox(
+    folder: Path, sound: PulseServer, on: Namespace | None = None, *, allowed: bool = False
+) -> AsyncIterator[Browser]:
+    """A Firefox of its own, that plays at a sound server, `on` a host. `folder` is for the script that starts it.
+
+    `allowed`: its pages see the machine's addresses, as those do that somebody has allowed a real microphone.
+    """
     path = require_firefox()
     from playwright.async_api import async_playwright
 
@@ -53,7 +61,7 @@ async def firefox(folder: Path, sound: PulseServer, on: Namespace | None = None)
         launched = await playwright.firefox.launch(
             channel="moz-firefox",
             executable_path=script,
-            firefox_user_prefs=PREFERENCES,
+            firefox_user_prefs=PREFERENCES | (ALLOWED if allowed else {}),
             env={**os.environ, **sound.environment},
         )
         try:

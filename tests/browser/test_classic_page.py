@@ -73,10 +73,13 @@ async def written_there(page: PageView, text: str) -> None:
 
 
 def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any]) -> None:
-    """Nothing but the overlay was touched, and in it nothing but the other node's address."""
+    """Nothing but the overlay was touched, and in it nothing but the other node's address.
+
+    On the other side the browser itself asks its makers' servers for this and that, which is no part of the call.
+    """
     ours, theirs = endpoint(report["local"]), endpoint(report["remote"])
     assert theirs[0] == made.a.address_of(made.b)
-    assert seen.leaks == []
+    assert seen.wire_a.leaks(made.a.peering) == []
     for flow in seen.overlay_a.flows:
         assert {flow.source, flow.destination} == {ours[0], theirs[0]}, str(flow)
 
@@ -162,7 +165,12 @@ async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_
     sound = PulseServer(tmp_path)
     async with network(tmp_path) as (made, seen), sound.running("room"):
         config = settings(made.a) + f'[calls]\nclassic_page = "{PAGE}"\n'
-        async with anna_on(made, tmp_path, config) as anna, firefox(tmp_path, sound, made.b.host) as there:
+        # To an automated Firefox nobody has allowed a microphone, and its pages see the default route's address alone.
+        await made.b.host.run("ip", "route", "replace", "default", "dev", made.b.device)
+        async with (
+            anna_on(made, tmp_path, config) as anna,
+            firefox(tmp_path, sound, made.b.host, allowed=True) as there,
+        ):
             page = await there.open(PAGE)
 
             async def answer() -> None:
