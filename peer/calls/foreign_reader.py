@@ -197,7 +197,9 @@ class ForeignReader:
         contact = self._store.contact_of(offer.source)
         digest = offer.agreement.digest
         now = int(self._clock())
-        keyed = self._store.writable_secret(offer.source) is not None
+        # The owner has said that for this contact the node is enough, whatever key there is.
+        marked = contact is not None and contact.classic
+        keyed = not marked and self._store.writable_secret(offer.source) is not None
         decision = decide(
             contact=_as_unproven(contact),
             keyed=keyed,
