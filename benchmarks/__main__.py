@@ -15,6 +15,7 @@ from benchmarks import (
     glass_to_glass,
     idle_memory,
     name_lookup,
+    other_programs,
     processor_share,
     reading_links,
     relay_capacity,
@@ -33,6 +34,7 @@ README = Path(__file__).with_name("README.md")
 FIGURES = (
     request_length,
     time_to_media,
+    other_programs,
     reading_links,
     start,
     idle_memory,

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import idle_memory, processor_share, reading_links, request_length, start, time_to_media
+from benchmarks import idle_memory, other_programs, processor_share, reading_links, request_length, start, time_to_media
 from benchmarks.__main__ import FIGURES, README
 from benchmarks.glass_to_glass import CODED_PICTURE
 from benchmarks.machine import description
@@ -29,7 +29,7 @@ def assert_gives_numbers(figure: Figure) -> None:
         assert all(math.isfinite(value) and value > 0 for value in values), row.what
 
 
-@pytest.mark.parametrize("benchmark", [request_length, time_to_media, start])
+@pytest.mark.parametrize("benchmark", [request_length, time_to_media, other_programs, start])
 def test_a_benchmark_gives_numbers(benchmark: ModuleType) -> None:
     assert_gives_numbers(benchmark.measure(rounds=1))
 
