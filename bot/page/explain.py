@@ -92,6 +92,8 @@ class Explainer:
             busy=False,
             unknown=self._settings.unknown,
             lifetime=self._settings.lifetime,
+            proven=link.proven,
+            keyed=link.keyed,
         )
 
 

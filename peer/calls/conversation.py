@@ -38,6 +38,9 @@ PING_SECONDS = 1.0
 SILENCE_SECONDS = 6.0
 "Without anything authenticated from the other side for so long, the path is taken as lost."
 
+CATCH_UP_SECONDS = 10.0
+"How long messages are still acted on that came before the leg was closed."
+
 BYE_SECONDS = 0.5
 "How long a goodbye may take before the leg is closed anyway."
 
@@ -74,6 +77,10 @@ class Conversation:
         self._keep = keep
         self._agree = agree
         self._pings: dict[int, float] = {}
+        self._acting = False
+        "Whether a message is being acted on."
+
+        self._acted = asyncio.Event()
 
     async def run(self) -> None:
         """Answer messages until the channel ends; after a goodbye, until cancelled.
@@ -89,7 +96,10 @@ class Conversation:
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
                 raise RemoteFlood
+            self._acting = True
             await self._received(message)
+            self._acting = False
+            self._acted.set()
 
     async def _received(self, message: Message | Unknown) -> None:
         match message:
@@ -129,6 +139,14 @@ class Conversation:
                 case _:
                     self._leg.control.send(effect)
 
+    async def _catch_up(self) -> None:
+        """Act on all that came before the end, above all a goodbye: a slow disk may have held it up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                while self._acting or self._leg.control.unread:
+                    self._acted.clear()
+                    await self._acted.wait()
+
     async def ping_until_silence(self) -> None:
         """Ping the other side. Returns when the leg is closed or nothing was heard for SILENCE_SECONDS."""
         for number in itertools.count():
@@ -137,6 +155,7 @@ class Conversation:
                     await self._leg.closed.wait()
             silent = time.monotonic() - (self._leg.last_heard or 0.0)
             if self._leg.closed.is_set() or silent > SILENCE_SECONDS:
+                await self._catch_up()
                 return
             self._pings = {number: time.monotonic()}
             self._leg.control.send(Ping(number))

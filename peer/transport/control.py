@@ -87,6 +87,11 @@ class ControlChannel:
         self._transport.delivered.set()
         self.opened.set()
 
+    @property
+    def unread(self) -> bool:
+        """Whether something has arrived that nobody has taken yet."""
+        return not self._arrived.empty()
+
     def __aiter__(self) -> AsyncIterator[Message | Unknown]:
         return self
 

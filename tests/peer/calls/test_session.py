@@ -14,6 +14,7 @@ from peer.calls.session_events import (
     ByeUnheard,
     Committed,
     Dials,
+    Kept,
     MediaAgreed,
     Proposed,
 )
@@ -160,6 +161,28 @@ async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
+
+
+async def test_a_goodbye_is_heard_although_the_disk_is_slow() -> None:
+    async with two_ends() as call:
+        contact = Contacting.between(call)
+        slow, stored = asyncio.Event(), call.callee.session._keep
+
+        async def keep(event: Kept) -> None:
+            await stored(event)
+            if isinstance(event, Committed):
+                await slow.wait()
+
+        call.callee.session._keep = keep
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await call.connected()
+        await call.callee.tells(Committed)
+        call.caller.session.end("hung up")
+        await call.caller.over.wait()
+        slow.set()
+        await call.callee.tells(RemoteBye)
+        assert not call.callee.has_told(PathLost)
 
 
 @pytest.mark.parametrize("unheard", ["caller", "callee"])
