@@ -16,7 +16,6 @@ from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.outbox import Speech
-from bot.cli.resolve import system_names
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
 from bot.conversation import Messenger
@@ -26,6 +25,7 @@ from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
+from bot.name_systems import system_names
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import open_handset

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bot.texts.kinds import Sentence
+from bot.kinds import Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from shared.contacts import Contact

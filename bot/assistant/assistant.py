@@ -17,9 +17,9 @@ from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.outbox import Speech
 from bot.conversation import EVERYWHERE, Act, Action, IncomingMessage, Post, readable
+from bot.kinds import of_error
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
-from bot.texts.kinds import of_error
 from peer.calls.admission import Reading
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from bot.conversation import EVERYWHERE, Act, Post
-from bot.texts.kinds import Sentence
+from bot.kinds import Sentence
 from peer.calls.line import Line
 from shared.contacts import Contact
 

@@ -7,8 +7,8 @@ import asyncio
 
 from bot.assistant import contacts as book
 from bot.cli.remote import say
-from bot.cli.resolve import system_names
 from bot.home import Home
+from bot.name_systems import system_names
 from bot.settings import settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts

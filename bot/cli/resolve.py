@@ -7,6 +7,7 @@ import time
 
 from bot.assistant import contact_names as name_book
 from bot.home import Home
+from bot.name_systems import azero_networks, networks, systems
 from bot.settings import settings
 from bot.streams import print_json, print_text
 from bot.texts import names as name_texts
@@ -17,23 +18,11 @@ from shared.names import Answer, ss58
 from shared.names.azero import AzeroId
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
-from shared.names.configured import azero_networks, networks, systems
-from shared.names.kept import KeptName
 from shared.names.lookup import SystemNames, normal
 from shared.names.records import node_records
 from shared.names.second_opinion import CLIENT, second_opinion
 from shared.names.trace import Trace
-from shared.store import Store, StoreThread
-
-
-def system_names(config: Config, store: Store, overlay: str, thread: StoreThread | None = None) -> SystemNames:
-    """What looks names up when a call is made over an overlay; a running program gives the thread that it writes in."""
-
-    async def keep(kept: KeptName) -> None:
-        assert thread is not None
-        await thread.write(lambda store: store.keep_name(kept))
-
-    return SystemNames(systems(config.names), store, records=node_records(overlay), keep=keep if thread else None)
+from shared.store import Store
 
 
 def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json: bool, check: bool = False) -> int:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot.demo.node import DemoNode, Said
 from bot.demo.screen import LEGEND, Screen, table
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from shared.errors import DemoFailed
 
 TALK_SECONDS = 1.5

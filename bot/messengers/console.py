@@ -14,9 +14,9 @@ from typing import Annotated
 import msgspec
 
 from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
+from bot.kinds import STATES, Kind
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
-from bot.texts.kinds import STATES, Kind
 from peer.calls.line import Line
 from shared.errors import InputError, kind_of
 

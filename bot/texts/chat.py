@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.conversation import Act, Post
+from bot.kinds import Kind, Sentence
 from bot.texts import foreign
-from bot.texts.kinds import Kind, Sentence
 from peer.calls.admission import MissedCall
 from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.texts.kinds import Kind, Sentence
+from bot.kinds import Kind, Sentence
 from peer.calls.foreign import Classic, Envelope
 from peer.calls.foreign_reader import Looked
 from peer.calls.line import Line

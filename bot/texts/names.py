@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+from bot.kinds import Kind, Sentence
 from bot.texts.chat import shown
-from bot.texts.kinds import Kind, Sentence
 from shared.contacts import Contact
 from shared.errors import NameHeld
 from shared.names import Answer

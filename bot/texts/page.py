@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import time
 
+from bot.kinds import Kind, Sentence
 from bot.texts import chat as texts
-from bot.texts.kinds import Kind, Sentence
 from peer.calls.line import Line
 from peer.calls.link_reader import CallLink, SaidLink
 from shared.call.records import CallRecord

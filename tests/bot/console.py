@@ -22,7 +22,7 @@ from typing import Any
 from bot.control_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, DemoNode, Said
 from bot.home import Home
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from shared.node_id import NodeId
 from shared.store import Store
 

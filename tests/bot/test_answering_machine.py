@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import Person, connect, hang_up, people, ring
 from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave

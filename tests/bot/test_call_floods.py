@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from peer.calls.limits import LIMITS
 from peer.overlay.loopback import LoopbackOverlay
 from peer.transport.leg import Leg

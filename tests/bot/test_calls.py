@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from bot.demo.node import Said
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from peer.overlay.loopback import loopback_address
 from shared.call.table import glare
 from shared.links.kinds import Request, Response, Status, decode

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import Person, people, ring
 from tests.peer.media.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film
 from tests.peer.media.tone import hertz

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import connect, hang_up, people
 
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from peer.media.endpoints.notice import CHIME
 from tests.bot.console import Person, connect, hang_up, people
 from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset

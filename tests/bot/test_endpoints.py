@@ -10,7 +10,7 @@ import av
 import pytest
 import pytest_asyncio
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import Person, connect, hang_up, people, ring
 from tests.peer.media.test_file import TONE, make_video
 from tests.peer.media.tone import hertz

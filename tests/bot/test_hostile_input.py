@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.home import Home
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND

@@ -7,8 +7,8 @@ import collections
 import re
 from pathlib import Path
 
-from bot.texts import kinds
-from bot.texts.kinds import Kind, Sentence, errors, of_error, with_table
+from bot import kinds
+from bot.kinds import Kind, Sentence, errors, of_error, with_table
 from shared.call.table import State
 from shared.errors import HomeInUse, InputError, NodeIdError, kind_of
 

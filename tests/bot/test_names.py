@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from shared.links.kinds import SealedRequest, decode
 from shared.node_id import NodeId
 from tests.bot.console import Chat, Person, hang_up, people

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
 from tests.peer.sockets import sockets_of
 

@@ -17,8 +17,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bot.home import Home
+from bot.kinds import Kind
 from bot.texts.chat import refusal
-from bot.texts.kinds import Kind
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram

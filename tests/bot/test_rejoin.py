@@ -19,7 +19,7 @@ import pytest
 from aioice import stun
 
 from bot.demo.node import Said
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from peer.calls.sessions import AWAITED_SECONDS
 from peer.overlay.loopback import loopback_address
 from shared.call.records import CallRecord, RunningCall

@@ -22,7 +22,7 @@ import pytest
 from aioice import stun
 
 from bot.demo.node import Said
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from bot.texts.kinds import Kind
+from bot.kinds import Kind
 from tests.bot.console import SECONDS, Chat
 from tests.network.calls import (
     LITTLE_PICTURE,

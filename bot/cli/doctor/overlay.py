@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.cli.doctor.check import Check
 from bot.home import Home
+from bot.name_systems import systems
 from bot.settings import NAME_ENDS, own_name
 from peer.overlay import Overlay
 from peer.overlay.choose import Finding, Report, configured, examine
@@ -16,7 +17,6 @@ from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Config
 from shared.errors import CopybaraError, OverlayError, OverlayForbidden
-from shared.names.configured import systems
 from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace

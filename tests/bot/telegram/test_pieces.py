@@ -14,6 +14,8 @@ from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, Networ
 
 from bot.conversation import Act, Action, Post
 from bot.home import Home
+from bot.kinds import Kind as SentenceKind
+from bot.kinds import Sentence
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.rate_limit import RateLimit
 from bot.messengers.telegram import limits, render
@@ -22,8 +24,6 @@ from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
 from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
-from bot.texts.kinds import Kind as SentenceKind
-from bot.texts.kinds import Sentence
 from shared.config.schema import Telegram as Settings
 from shared.contacts import Contact
 from shared.errors import InputError

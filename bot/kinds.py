@@ -1,7 +1,7 @@
 """What a sentence says, as one word that stays when its English changes: for scripts, tests and the page.
 
 Each sentence of `texts/` is made with its kind, and both travel as one value. An error's kind is made from the name of
-its class, see shared/errors.py. `python -m bot.texts.kinds docs/console.md` writes the table into the page for scripts.
+its class, see shared/errors.py. `python -m bot.kinds docs/console.md` writes the table into the page for scripts.
 """
 
 from __future__ import annotations
