@@ -41,8 +41,8 @@ SILENCE_SECONDS = 6.0
 CATCH_UP_SECONDS = 10.0
 "How long messages are still acted on that came before the leg was closed."
 
-BYE_SECONDS = 0.5
-"How long a goodbye may take before the leg is closed anyway."
+BYE_SECONDS = 3.0
+"How long a goodbye may take before the leg is closed anyway: a busy machine on the other side takes its time."
 
 
 class Conversation:

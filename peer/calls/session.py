@@ -197,11 +197,13 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
-                always = [
-                    group.create_task(each) for each in (self._host.run(), self._redials(), self._follows_overlay())
-                ]
+                media = group.create_task(self._host.run())
+                always = [group.create_task(each) for each in (self._redials(), self._follows_overlay())]
                 self.started.set()
                 goodbye = await self._ending
+                # The microphone is off before anything else: a goodbye may take its time.
+                media.cancel()
+                await asyncio.wait([media])
                 if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
                     self._tell(ByeUnheard())
                 self._dialling.stop()
