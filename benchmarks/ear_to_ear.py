@@ -26,9 +26,9 @@ from peer.media.sound.microphone import Microphone
 from peer.media.sound.pulse import Pulse
 from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, on_both_sides
 from peer.media.tasks import end
-from peer.transport.leg import Leg
 from shared.config.schema import Devices
 from shared.media import Media
+from tests.peer.decoding_leg import DecodingLeg
 from tests.peer.media.pulse_server import PulseServer, onset
 from tests.peer.media.tone import sine
 from tests.peer.pair import connected
@@ -107,7 +107,7 @@ async def _call_with_aiortc(server: PulseServer) -> float:
 
 
 @contextlib.asynccontextmanager
-async def _decoded_by_aiortc(leg: Leg) -> AsyncIterator[None]:
+async def _decoded_by_aiortc(leg: DecodingLeg) -> AsyncIterator[None]:
     sink = await Pulse().speak("there_ear")
     track = await leg.receive("audio")
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from benchmarks.measuring import Figure, Row, Samples, interleaved
 from peer.calls.link_reader import LinkReader
 from shared.links.kinds import BadLink, Kind, PairedToken, decode
-from shared.links.paired import Keyring, open_
+from shared.links.paired import Keyring
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -81,7 +81,7 @@ def _reads(
 def _open_one_by_one(token: str, own: NodeId, secrets_of: list[tuple[NodeId, bytes]]) -> None:
     paired = _paired(token)
     for node, secret in secrets_of:
-        open_(paired, secret=secret, source=node, destination=own)
+        Keyring(own, [(node, secret)]).open(paired)
 
 
 def _refused(reader: LinkReader, token: str) -> None:

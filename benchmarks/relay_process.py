@@ -14,12 +14,12 @@ import sys
 from typing import Any
 
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake
-from peer.transport.leg import Leg
 from peer.transport.profile import MEDIA
 from peer.transport.relay import Relay, RelayCounters
 from peer.transport.udp_socket import OverlaySocket
 from shared.media import Media
 from shared.secrets.handshake import Role
+from tests.peer.decoding_leg import DecodingLeg
 
 
 class Call:
@@ -38,8 +38,8 @@ class Call:
         own_socket = await OverlaySocket.open(OWN, NEAR, interface="lo")
         self._stack.callback(overlay_socket.close)
         self._stack.callback(own_socket.close)
-        overlay = Leg(overlay_socket, handshake(Role.CALLEE, self._secret), remote_port=self._far_port)
-        own = Leg(own_socket, handshake(Role.CALLER, self._secret), remote_port=None)
+        overlay = DecodingLeg(overlay_socket, handshake(Role.CALLEE, self._secret), remote_port=self._far_port)
+        own = DecodingLeg(own_socket, handshake(Role.CALLER, self._secret), remote_port=None)
         self._stack.push_async_callback(overlay.close)
         self._stack.push_async_callback(own.close)
         self._connecting = asyncio.create_task(self._connect(overlay, own))
@@ -54,7 +54,7 @@ class Call:
         # The sockets are closed in the next turn of the loop.
         await asyncio.sleep(0)
 
-    async def _connect(self, overlay: Leg, own: Leg) -> None:
+    async def _connect(self, overlay: DecodingLeg, own: DecodingLeg) -> None:
         # Before anything arrives, so that the first key frame isn't missed.
         tracks = []
         if self._transcodes:

@@ -14,8 +14,6 @@ from shared.errors import ConfigError, OverlayDown
 from shared.node_id import NodeId
 
 DEFAULT_COMMAND = ("mcc",)
-IN_DOCKER = ("docker", "exec", "mcc", "mcc")
-"As the original Copybara ran it."
 
 MOST_BYTES = 1024
 "Of what the command may print. The longest good answer, a node id, has 52."

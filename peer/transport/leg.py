@@ -14,7 +14,6 @@ from collections.abc import Callable
 from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.control import ControlChannel
-from peer.transport.decoder import DecodingReceiver
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.profile import MEDIA, Kind, send_parameters
@@ -66,7 +65,6 @@ class Leg:
 
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
-        self._receivers: dict[Kind, DecodingReceiver] = {}
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
         self._dtls.on_first_media = self._first_media
@@ -102,11 +100,6 @@ class Leg:
     def connected(self) -> bool:
         """Whether media and messages can be sent now."""
         return self._dtls.state == "connected" and not self.closed.is_set()
-
-    @property
-    def local_address(self) -> tuple[str, int]:
-        """Our own overlay address and port."""
-        return str(self._socket.local), self._socket.port
 
     @property
     def remote_address(self) -> tuple[str, int] | None:
@@ -167,24 +160,6 @@ class Leg:
         if sender is not None:
             await sender.stop()
 
-    async def receive(self, kind: Kind) -> MediaStreamTrack:
-        """Start to decode a kind and return the track of its frames. It ends with the leg or `stop_receiving`.
-
-        May be called before `connect`, so that the first frame isn't missed. Raises LegFailed if the leg is closed.
-        """
-        if self.closed.is_set():
-            raise LegFailed("The other side can't be reached any more.")
-        await self.stop_receiving(kind)
-        self._receivers[kind] = receiver = DecodingReceiver(kind, self._dtls)
-        await receiver.start()
-        return receiver.decoded
-
-    async def stop_receiving(self, kind: Kind) -> None:
-        """Stop decoding a kind; its packets are counted and go to sinks as before."""
-        receiver = self._receivers.pop(kind, None)
-        if receiver is not None:
-            await receiver.stop()
-
     def tap(self, sink: RtpSink) -> None:
         """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival."""
         self._dtls.sinks.append(sink)
@@ -206,8 +181,6 @@ class Leg:
         """End everything that runs for this leg, and tell the other side. The socket stays open. May be repeated."""
         async with self._closing:
             self._end()
-            for kind in tuple(self._receivers):
-                await self.stop_receiving(kind)
             for kind in tuple(self._senders):
                 await self.stop_sending(kind)
             await self._sctp.stop()

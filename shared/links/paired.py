@@ -136,15 +136,6 @@ def seal(body: Paired, *, secret: bytes, source: NodeId, destination: NodeId, no
     return _LinkKey(secret, source, destination).seal(body, nonce)
 
 
-def open_(token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Paired | None:
-    """Read what `source` wrote to `destination` with their pair secret; None if the token isn't from that.
-
-    Raises BadLink(MALFORMED) if it is, but holds what no valid body holds.
-    """
-    raw = _LinkKey(secret, source, destination).open(token.nonce, token.sealed)
-    return None if raw is None else Paired.decode(raw)
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A token that one of the keys opened."""

@@ -15,7 +15,6 @@ from shared.names.scale import Reader, string
 
 NAME_DOESNT_EXIST = 2
 RECORD_NOT_FOUND = 8
-NO_RESOLVED_ADDRESS = 11
 
 LONGEST_RECORD = 2048
 "Characters of a record's value that are taken; a node id has 52, a contact card at most 256."
@@ -33,11 +32,6 @@ class Refused:
 def get_record(name: str, key: str) -> bytes:
     """Of the registry; returns Result<String, Error>, see `text`."""
     return bytes.fromhex("7e6cb4ce") + string(name) + string(key)
-
-
-def get_all_records(name: str) -> bytes:
-    """Of the registry; returns Vec<(String, String)>, see `pairs`. Empty for a name that doesn't exist."""
-    return bytes.fromhex("528be9f1") + string(name)
 
 
 def get_owner(name: str) -> bytes:
@@ -98,12 +92,6 @@ def maybe_account(value: bytes) -> bytes | None:
     if reader.choice("none", "some") == "none":
         return _end(reader, None)
     return _end(reader, reader.take(32))
-
-
-def pairs(value: bytes) -> dict[str, str]:
-    """Vec<(String, String)> as a dictionary."""
-    reader = ink.returned(value)
-    return _end(reader, {reader.string(): _bounded(reader.string()) for _ in range(reader.compact())})
 
 
 def domains(value: bytes) -> list[str]:

@@ -18,6 +18,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, first_contact, one_link
 from shared.secrets.identity import DtlsIdentity
+from tests.peer.decoding_leg import DecodingLeg
 
 ANNA = NodeId(b"anna" * 8)
 BEN = NodeId(b"ben!" * 8)
@@ -100,8 +101,8 @@ class FirstContact:
 class Legs:
     """Both ends of a connection."""
 
-    caller: Leg
-    callee: Leg
+    caller: DecodingLeg
+    callee: DecodingLeg
     sockets: Sockets
     tasks: asyncio.TaskGroup
     "The owner of the tasks of endpoints that are attached to them; all have to have ended when the legs do."
@@ -111,8 +112,8 @@ class Legs:
 async def two_legs(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[Legs]:
     """Both legs of a one-link call, not yet connected: the caller doesn't know the callee's port."""
     async with two_sockets(kind) as sockets:
-        caller = Leg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
-        callee = Leg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
+        caller = DecodingLeg(sockets.caller, one_link_handshake(Role.CALLER), remote_port=None)
+        callee = DecodingLeg(sockets.callee, one_link_handshake(Role.CALLEE), remote_port=sockets.caller.port)
         try:
             async with asyncio.TaskGroup() as tasks:
                 yield Legs(caller, callee, sockets, tasks)

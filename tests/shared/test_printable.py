@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.contacts import check_name
 from shared.errors import InputError
 from shared.lookalikes import look_alike
-from shared.printable import is_blank, is_printable, visible, without_invisible_edges
+from shared.printable import is_blank, is_printable, visible
 
 NEEDED = [
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
@@ -116,11 +116,6 @@ def test_names_that_look_different_are_no_imitation(one: str, other: str) -> Non
 def test_lines_are_kept_only_where_they_are_wanted() -> None:
     assert visible("a\r\nb\tc\u2028d", lines=True) == "a\nb c d"
     assert visible("a\r\nb\n", lines=False) == "a  b "
-
-
-@pytest.mark.parametrize("mark", ["\ufeff", "\u200b", "\u200e", "\u2060", " ", "\u00a0", "\u2800", "\u3164", "\n"])
-def test_a_mark_that_nobody_sees_hides_no_command(mark: str) -> None:
-    assert without_invisible_edges(f"{mark}/call anna{mark}") == "/call anna"
 
 
 @given(st.text())

@@ -29,9 +29,6 @@ FILE_BYTES = 50 * 10**6
 UPDATES_AT_ONCE = 100
 "Bot API, getUpdates: limit, 1-100."
 
-UPDATES_KEPT_SECONDS = 24 * 3600
-"Bot API, Getting updates: incoming updates are stored on the server for at most 24 hours."
-
 UPDATE_IDS_RESTART_SECONDS = 6 * 24 * 3600
 """Bot API, Update: without updates for at least a week the next identifier is chosen at random. With a day less, no
 offset is sent, for a new number may be smaller than the last one."""

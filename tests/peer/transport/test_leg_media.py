@@ -12,10 +12,10 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, is_rtcp
 from av import AudioFrame, VideoFrame
 
-from peer.transport.decoder import TRACK_FRAMES, DecodedTrack
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError
 from shared.media import Media
+from tests.peer.decoding_leg import TRACK_FRAMES
 from tests.peer.pair import PATIENCE, connected, together, two_legs
 
 
@@ -204,7 +204,6 @@ async def test_another_track_takes_the_place_of_the_one_before() -> None:
         legs.callee.tap(tap)
         await tap.done()
         # The decoder goes on with the new stream, though the old one said goodbye.
-        assert isinstance(decoded, DecodedTrack)
         async with asyncio.timeout(PATIENCE):
             for _ in range(decoded._queue.qsize() + 1):
                 assert isinstance(await decoded.recv(), AudioFrame)
@@ -248,7 +247,6 @@ async def drained(track: MediaStreamTrack) -> None:
 async def test_a_slow_reader_gets_the_newest_frames_and_memory_stays_bounded() -> None:
     async with two_legs() as legs:
         track = await legs.callee.receive("video")
-        assert isinstance(track, DecodedTrack)
         frames = [VideoFrame(16, 16) for _ in range(200)]
         # As the decoder's thread does.
         for frame in frames:

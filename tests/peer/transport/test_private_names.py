@@ -29,7 +29,7 @@ PEER = Path(__file__).parents[3] / "peer"
 ICE = PEER / "transport" / "ice.py"
 DTLS = PEER / "transport" / "dtls.py"
 SCTP = PEER / "transport" / "sctp.py"
-DECODER = PEER / "transport" / "decoder.py"
+DECODING_LEG = Path(__file__).parents[1] / "decoding_leg.py"
 SENDER = PEER / "transport" / "sender.py"
 
 MODULES = {
@@ -108,7 +108,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
     SENDER: {
         RTCRtpSender: ["_handle_rtcp_packet", "_retransmit"],
     },
-    DECODER: {
+    DECODING_LEG: {
         RTCRtpReceiver: [
             "_RTCRtpReceiver__decoder_queue",
             "_handle_disconnect",

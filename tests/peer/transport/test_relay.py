@@ -13,9 +13,9 @@ from aiortc import AudioStreamTrack, VideoStreamTrack
 from aiortc.rtp import RTCP_PSFB_APP, RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpRtpfbPacket, pack_remb_fci
 from av import AudioFrame, VideoFrame
 
-from peer.transport.leg import Leg
 from peer.transport.relay import Relay, RelayCounters
 from shared.media import Media
+from tests.peer.decoding_leg import DecodingLeg
 from tests.peer.pair import PATIENCE, connected
 
 SSRCS = {111: 7, 96: 8}
@@ -35,7 +35,7 @@ TRANSPORT_CC = bytes.fromhex("8fcd0005000000010000000800010004000001002004040404
 class Sink:
     """Keeps what a leg receives."""
 
-    def __init__(self, leg: Leg) -> None:
+    def __init__(self, leg: DecodingLeg) -> None:
         self.packets: asyncio.Queue[bytes] = asyncio.Queue()
         leg.tap(self._tap)
 
@@ -51,10 +51,10 @@ class Sink:
 class Relayed:
     """`far`, over the overlay to `overlay`, which is relayed with `own`, and over another leg to `near`."""
 
-    far: Leg
-    overlay: Leg
-    own: Leg
-    near: Leg
+    far: DecodingLeg
+    overlay: DecodingLeg
+    own: DecodingLeg
+    near: DecodingLeg
     relay: Relay
 
 

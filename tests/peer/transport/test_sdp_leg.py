@@ -17,12 +17,13 @@ from peer.transport.sdp.candidates import ports_at
 from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
-from peer.transport.sdp_leg import SdpLeg, SdpTerms
+from peer.transport.sdp_leg import SdpTerms
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import WrongIdentity
 from shared.media import Media
 from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import DtlsIdentity, Fingerprint
+from tests.peer.decoding_leg import DecodingSdpLeg
 from tests.peer.own_namespace import in_own_namespace, ip
 
 OURS, THEIRS = IPv4Address("10.83.0.7"), IPv4Address("10.83.0.1")
@@ -86,18 +87,18 @@ class Side:
         ice = IceCredentials.of(bytes(range(24)))
         return cls(socket, OwnSide(ice, Fingerprint(identity.fingerprint), OURS, socket.port), identity)
 
-    def answer(self, offer: str) -> tuple[str, SdpLeg]:
+    def answer(self, offer: str) -> tuple[str, DecodingSdpLeg]:
         description = read_description(offer)
         agreement = accept_offer(description, Media.BOTH, VP8)
         ports = ports_at(description.candidates, THEIRS)
-        leg = SdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
+        leg = DecodingSdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
         return write_answer(self.own, description, agreement), leg
 
-    def take(self, answer: str, offered: OwnOffer) -> SdpLeg:
+    def take(self, answer: str, offered: OwnOffer) -> DecodingSdpLeg:
         description = read_description(answer)
         agreement = accept_answer(description, offered.asked, offered.channel)
         ports = ports_at(description.candidates, THEIRS)
-        return SdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
+        return DecodingSdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
 
 
 @contextlib.asynccontextmanager
@@ -116,7 +117,7 @@ async def both_sides() -> AsyncIterator[tuple[Side, Other]]:
         await asyncio.sleep(0)
 
 
-async def talk(leg: SdpLeg, other: Other) -> None:
+async def talk(leg: DecodingSdpLeg, other: Other) -> None:
     """Connect, and see sound, picture and text pass both ways."""
     async with asyncio.timeout(PATIENCE):
         heard: asyncio.Queue[tuple[int, str | bytes]] = asyncio.Queue()
@@ -193,7 +194,7 @@ def test_another_certificate_than_the_descriptions_is_refused() -> None:
             agreement = accept_offer(description, Media.BOTH, VP8)
             forged = replace(agreement, fingerprint=Fingerprint(bytes(32)))
             ports = ports_at(description.candidates, THEIRS)
-            leg = SdpLeg(side.socket, SdpTerms(side.own, side.identity, forged, ports))
+            leg = DecodingSdpLeg(side.socket, SdpTerms(side.own, side.identity, forged, ports))
             answer = write_answer(side.own, description, agreement)
             await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             try:

@@ -111,9 +111,6 @@ class Chain:
                 if name is None or expired:
                     return b"\0\1\2"
                 return b"\0\0" + text(name.records[key]) if key in name.records else b"\0\1\x08"
-            case "528be9f1":  # get_all_records
-                records = name.records.items() if name else []
-                return b"\0" + compact(len(records)) + b"".join(text(key) + text(value) for key, value in records)
             case "d259f7ba":  # get_address
                 return b"\0\1\2" if name is None or expired else b"\0\0" + ss58.decode(name.account)
             case "07fcd0b1":  # get_owner

@@ -19,13 +19,10 @@ from tests.shared.names import chain
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "azero-reads.json").read_text())
 FORMS = ("plain", "events")
 NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
-RECORDS = {"@twitter": "x", "staex-id": "ctnsaj8135fsnm5t1fqda6093g95pjzfdhms77trjk6fy1ks6a80"}
 
 REQUESTS = {
     "get_record staex/staex-id": (chain.REGISTRY, azns.get_record("staex", "staex-id")),
     "get_record staex/nope": (chain.REGISTRY, azns.get_record("staex", "nope")),
-    "get_all_records copybara": (chain.REGISTRY, azns.get_all_records("copybara")),
-    "get_all_records unknown": (chain.REGISTRY, azns.get_all_records("unknown")),
     "get_address unknown": (chain.REGISTRY, azns.get_address("unknown")),
     "router get_address staex.azero": (
         chain.ROUTER,
@@ -58,10 +55,6 @@ class TestRealAnswers:
     def test_a_missing_name_is_another(self, form: str) -> None:
         assert azns.account(value(form, "get_address unknown")) == Refused(azns.NAME_DOESNT_EXIST)
 
-    def test_all_records_are_read(self, form: str) -> None:
-        assert azns.pairs(value(form, "get_all_records copybara")) == RECORDS
-        assert azns.pairs(value(form, "get_all_records unknown")) == {}
-
     def test_the_routers_account_is_read(self, form: str) -> None:
         read = VECTORS[form]["router get_address staex.azero"]
         assert azns.account(ink.answer(from_hex(read["response"]))) == from_hex(read["request"])[:32]  # who asked
@@ -89,7 +82,7 @@ def test_the_stand_in_answers_as_the_real_runtimes_do() -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_answer_or_one_known_error(raw: bytes) -> None:
-    for read in (azns.text, azns.account, azns.moment, azns.maybe_account, azns.pairs, azns.domains):
+    for read in (azns.text, azns.account, azns.moment, azns.maybe_account, azns.domains):
         with contextlib.suppress(ServerFault):
             read(ink.answer(raw))
 

@@ -1,12 +1,13 @@
-"""Decodes one kind of media into frames, on aiortc's receiver.
+"""A leg that decodes what arrives, on aiortc's receiver: what the other side of a test sees and hears.
 
-Private names of aiortc's receiver and its track are used here and nowhere else;
+The program itself decodes in peer/media, or not at all. Private names of aiortc's receiver and its track are used here;
 tests/peer/transport/test_private_names.py lists them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import secrets
 
@@ -15,7 +16,10 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack, RTCRtpReceiver
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from av.frame import Frame
 
+from peer.transport.leg import Leg
 from peer.transport.profile import Kind, receive_parameters
+from peer.transport.sdp_leg import SdpLeg
+from shared.errors import LegFailed
 
 TRACK_FRAMES: dict[Kind, int] = {"audio": 100, "video": 60}
 "Decoded frames kept for a slow reader, about two seconds; then the oldest are dropped."
@@ -78,3 +82,40 @@ class DecodingReceiver(RTCRtpReceiver):
         # another endpoint in the same call.
         if not isinstance(packet, RtcpByePacket):
             await super()._handle_rtcp_packet(packet)
+
+
+class DecodingLeg(Leg):
+    """A leg whose media can be received as frames."""
+
+    @functools.cached_property
+    def _receivers(self) -> dict[Kind, DecodingReceiver]:
+        return {}
+
+    async def receive(self, kind: Kind) -> DecodedTrack:
+        """Start to decode a kind and return the track of its frames. It ends with the leg or `stop_receiving`.
+
+        May be called before `connect`, so that the first frame isn't missed. Raises LegFailed if the leg is closed.
+        """
+        if self.closed.is_set():
+            raise LegFailed("The other side can't be reached any more.")
+        await self.stop_receiving(kind)
+        self._receivers[kind] = receiver = DecodingReceiver(kind, self._dtls)
+        await receiver.start()
+        return receiver.decoded
+
+    async def stop_receiving(self, kind: Kind) -> None:
+        """Stop decoding a kind; its packets are counted and go to sinks as before."""
+        receiver = self._receivers.pop(kind, None)
+        if receiver is not None:
+            await receiver.stop()
+
+    async def close(self) -> None:
+        """See Leg."""
+        self._end()
+        for kind in tuple(self._receivers):
+            await self.stop_receiving(kind)
+        await super().close()
+
+
+class DecodingSdpLeg(DecodingLeg, SdpLeg):
+    """The same to another program."""
