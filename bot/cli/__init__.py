@@ -1,0 +1,6 @@
+"""The command line: one file a command, `main.py` has the arguments of all of them.
+
+A command is a function that prints and returns an exit code, and raises CopybaraError when it can't be carried out;
+main.py makes `error:` and `hint:` of that. remote.py speaks with the copybara that runs with the same home. Nothing
+heavy is imported before a command needs it: `copybara --help` has to be instant. May import everything below it.
+"""
