@@ -17,12 +17,6 @@ from dataclasses import dataclass, field
 from bot.messengers.journal_writer import JournalWriter
 from shared.store.journal import Journal
 
-ASIDE = "aside:in:"
-"What the names of facts begin with that are entries nobody could act on."
-
-ASIDE_KEPT = 20
-"How many of them are kept, for whoever looks into it."
-
 BEGUN = "begun"
 "The fact that says which entry was begun at the start, and how often."
 
@@ -47,9 +41,11 @@ class Outcome:
 
     missed: list[bytes] = field(default_factory=list)
     facts: dict[str, bytes] = field(default_factory=dict)
+    aside: list[bytes] = field(default_factory=list)
+    "Entries that nobody could act on."
 
     def __bool__(self) -> bool:
-        return bool(self.outgoing or self.shown or self.missed or self.facts)
+        return bool(self.outgoing or self.shown or self.missed or self.facts or self.aside)
 
 
 Act = Callable[[bytes, bool], Awaitable[None]]
@@ -94,9 +90,9 @@ class Inbox:
         for kept in self._journal.waiting():
             with self.collecting(keep=True) as outcome:
                 if again and await self._killed_us(kept.id):
-                    self._set_aside(kept.id, kept.value, "the program ended each time it tried", outcome)
+                    self._set_aside(kept.value, "the program ended each time it tried", outcome)
                 else:
-                    await self._act(act, kept.id, kept.value, outcome, again=again)
+                    await self._act(act, kept.value, outcome, again=again)
             again = False
             if outcome:
                 await self.done([*without_trace, kept.id], outcome)
@@ -140,9 +136,10 @@ class Inbox:
             shown=shown,
             missed=outcome.missed,
             facts=outcome.facts,
+            aside=outcome.aside,
         )
 
-    async def _act(self, act: Act, number: int, value: bytes, outcome: Outcome, *, again: bool) -> None:
+    async def _act(self, act: Act, value: bytes, outcome: Outcome, *, again: bool) -> None:
         try:
             await act(value, again)
         except Exception as error:
@@ -151,13 +148,10 @@ class Inbox:
                 type(error).__name__,
                 exc_info=logger.isEnabledFor(logging.DEBUG),
             )
-            self._set_aside(number, value, type(error).__name__, outcome)
+            self._set_aside(value, type(error).__name__, outcome)
 
-    def _set_aside(self, number: int, value: bytes, why: str, outcome: Outcome) -> None:
-        outcome.facts[f"{ASIDE}{number}"] = value
-        known = sorted(self._journal.facts(ASIDE))
-        if len(known) >= ASIDE_KEPT:
-            self._writer.put(functools.partial(Journal.set_facts, facts={known[0]: None}))
+    def _set_aside(self, value: bytes, why: str, outcome: Outcome) -> None:
+        outcome.aside.append(value)
         self._lost(why)
 
     async def _killed_us(self, number: int) -> bool:

@@ -44,9 +44,6 @@ LINK_SECONDS = 1.0
 PASSED_BY_AFTER = 3
 "Failures of one message after which the next in its chat is tried in turn with it: the fault may be the message's."
 
-ASIDE = "aside:out:"
-"What the names of facts begin with that are messages nobody takes."
-
 logger = logging.getLogger(__name__)
 
 
@@ -391,16 +388,15 @@ class Outbox(Generic[M]):
         message = item.message
         if message is not None:
             others = [(item.call, self._to_bytes(other)) for other in message.other_ways]
-            aside = {} if others else {f"{ASIDE}{item.rows[0]}": self._to_bytes(message)}
-            change = functools.partial(Journal.sent, numbers=item.rows, instead=others, facts=aside)
+            aside = [] if others else [self._to_bytes(message)]
+            change = functools.partial(Journal.sent, numbers=item.rows, instead=others, aside=aside)
             self._writer.put(change, then=self.take_up)
             if not others:
                 self._lost(message, why)
         self._done(chat, item)
 
     def _give_up(self, kept: Kept, message: M | None, why: str) -> None:
-        facts = {f"{ASIDE}{kept.id}": kept.value}
-        self._writer.put(functools.partial(Journal.sent, numbers=[kept.id], facts=facts))
+        self._writer.put(functools.partial(Journal.sent, numbers=[kept.id], aside=[kept.value]))
         self._lost(message, why)
 
     def _add(self, message: M, kept: Kept) -> None:

@@ -9,6 +9,8 @@ Values are bytes to the journal. An entry that is done keeps its number only, so
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +22,12 @@ KEPT_SECONDS = 8 * 24 * 3600
 
 MISSED_KEPT = 200
 "Missed calls that the owner hasn't been told of; of more only the newest are kept."
+
+ASIDE_KEPT = 20
+"Entries that nobody could act on, and messages that nobody took: of more of either only the newest are kept."
+
+ASIDE_IN, ASIDE_OUT = "aside:in:", "aside:out:"
+"What the names of the facts begin with that keep them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +79,12 @@ class Journal:
         shown: dict[str, bytes] | None = None,
         missed: Iterable[bytes] = (),
         facts: dict[str, bytes] | None = None,
+        aside: Iterable[bytes] = (),
     ) -> None:
-        """Mark entries as done, together with what came of them: messages to send, calls to show, calls missed."""
+        """Mark entries as done, together with what came of them: messages to send, calls to show, calls missed.
+
+        `aside`: those of the entries that nobody could act on.
+        """
         with self._store.transaction() as database:
             database.executemany(
                 "UPDATE inbox SET entry = NULL WHERE messenger = ? AND id = ?",
@@ -94,6 +106,7 @@ class Journal:
                 "INSERT INTO missed_calls (messenger, value) VALUES (?, ?)",
                 [(self._messenger, value) for value in missed],
             )
+            self._set_aside(database, ASIDE_IN, aside)
 
     def forget_done(self, now: int) -> None:
         """Forget the numbers of entries that can't come again."""
@@ -117,18 +130,29 @@ class Journal:
         numbers: Iterable[int],
         *,
         instead: Iterable[tuple[str | None, bytes]] = (),
-        facts: dict[str, bytes] | None = None,
+        aside: Iterable[bytes] = (),
     ) -> None:
-        """Messages were sent, or never can be; `instead` are messages in their place."""
+        """Messages were sent, or never can be; `instead` are messages in their place, `aside` those nobody takes."""
         with self._store.transaction() as database:
             database.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
-            database.executemany(
-                "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
-                [(self._messenger, name, value) for name, value in (facts or {}).items()],
-            )
+            self._set_aside(database, ASIDE_OUT, aside)
             database.executemany(
                 "INSERT INTO outbox (messenger, call, value) VALUES (?, ?, ?)",
                 [(self._messenger, call, value) for call, value in instead],
+            )
+
+    def _set_aside(self, database: sqlite3.Connection, beginning: str, values: Iterable[bytes]) -> None:
+        """Keep values for someone who looks into it, and forget the oldest. Their names sort by age."""
+        for value in values:
+            database.execute(
+                "INSERT OR REPLACE INTO messenger_facts (messenger, name, value) VALUES (?, ?, ?)",
+                (self._messenger, f"{beginning}{time.time_ns()}", value),
+            )
+            database.execute(
+                "DELETE FROM messenger_facts WHERE messenger = ?1 AND name IN (SELECT name FROM messenger_facts "
+                "WHERE messenger = ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY length(name) DESC, name DESC "
+                "LIMIT -1 OFFSET ?3)",
+                (self._messenger, beginning, ASIDE_KEPT),
             )
 
     def take_back(self, call: str) -> None:

@@ -70,8 +70,8 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
 def _is_relayed(post: Post, place: Conversation) -> bool:
     """Whether a link of a contact's was brought by an account that isn't theirs, as far as theirs is known.
 
-    Of a contact whose account isn't known, and of a stranger, a link is answered where it came from, because the owner
-    has tapped or the link was sealed with the pair secret. What was answered without either waits for the owner.
+    Of a contact whose account isn't known a link is answered where it came from if it is proven to be theirs; otherwise
+    the owner carries the answer. A stranger is whoever brings the link.
     """
     contact, line = post.contact, post.line
     if contact is None:
@@ -87,7 +87,7 @@ def _is_relayed(post: Post, place: Conversation) -> bool:
         case _:
             return False
     if known is None:
-        return line is not None and line.automatic and not line.call.paired
+        return line is not None and not line.proven
     return known.lower() != brought.lower()
 
 

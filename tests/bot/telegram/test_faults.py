@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.messengers.inbox import ASIDE
+from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Heard, Tapped, to_bytes
 from bot.messengers.telegram.limits import ANSWER_BYTES
-from shared.store.journal import Journal
+from shared.contacts import Trust
+from shared.store import Store
+from shared.store.journal import ASIDE_IN, ASIDE_KEPT, ASIDE_OUT, Journal
 from tests.bot.telegram.people import friends, two_people
-from tests.bot.telegram.server import Server, error
+from tests.bot.telegram.server import Drop, Server, error
+from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.world import BotAccount
 
 Make = Callable[[], Awaitable[web.StreamResponse]]
@@ -131,7 +134,7 @@ async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: 
         await bob.reads("You have no contacts yet")
         await bob.stop()
         with bob.store() as store:
-            (aside,) = Journal(store, "telegram").facts("aside:out:").values()
+            (aside,) = Journal(store, "telegram").facts(ASIDE_OUT).values()
         assert b"No calls" in aside
 
 
@@ -166,7 +169,51 @@ async def test_a_poisoned_entry_blocks_no_start_and_nothing_behind_it(tmp_path: 
         with bob.store() as store:
             assert Journal(store, "telegram").waiting() == []
             told = sum("set it aside" in each.text for each in bob.chat.messages)
-            assert told == len(Journal(store, "telegram").facts(ASIDE)) <= 1
+            assert told == len(Journal(store, "telegram").facts(ASIDE_IN)) <= 1
+
+
+async def test_an_entry_that_the_program_dies_of_at_three_starts_is_set_aside(tmp_path: Path) -> None:
+    """It is acted on by asking Telegram whose the connection is, and the program is killed each time it asks."""
+    async with two_people(tmp_path) as (anna, bob, world, server):
+        await friends(anna, bob, trust=Trust.RING)
+        world.connect(bob.bot, bob.human)
+        bob.bot.updates.clear()  # so the program hasn't heard of the connection when the message comes
+        anna.human.says(world.between(anna.human, bob.human), call_link(anna, bob))
+        launched, dead = asyncio.Event(), asyncio.Event()
+
+        async def kill(_: BotAccount, method: str) -> None:
+            if method == "getbusinessconnection":
+                await launched.wait()
+                bob.process.kill()
+                await bob.process.wait()
+                dead.set()
+                raise Drop
+
+        server.before = kill
+        for _ in range(1 + STARTS):
+            launched.clear()
+            dead.clear()
+            await bob.launch()
+            launched.set()
+            await asyncio.wait_for(dead.wait(), 60)
+            await bob.stop()
+        await bob.begin()
+        await bob.reads("set it aside")
+        bob.says("/status")
+        await bob.reads("No calls")
+        assert not [said for said in bob.said if said["type"] == "call"]
+        with bob.store() as store:
+            journal = Journal(store, "telegram")
+            assert (len(journal.facts(ASIDE_IN)), journal.waiting()) == (1, [])
+
+
+def test_of_entries_that_were_set_aside_only_the_newest_are_kept(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        journal = Journal(store, "telegram")
+        for number in range(2 * ASIDE_KEPT):
+            journal.done([number], aside=[b"%d" % number])
+        kept = [int(value) for value in journal.facts(ASIDE_IN).values()]
+        assert kept == list(range(ASIDE_KEPT, 2 * ASIDE_KEPT))
 
 
 async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import (
-    ASIDE,
     MAX_AGE_SECONDS,
     MAX_WAITING_OF_SOURCE,
     NotNow,
@@ -27,7 +26,7 @@ from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
-from shared.store.journal import Journal
+from shared.store.journal import ASIDE_KEPT, ASIDE_OUT, Journal
 from tests.bot.telegram.people import friends, two_people
 from tests.bot.telegram.test_owner import foreign_link
 
@@ -143,7 +142,7 @@ async def test_a_message_that_is_refused_goes_its_other_way_or_is_set_aside_and_
         await made.done()
         assert made.sent == ["other way"]
         assert made.lost == ["Bad Request: because"]
-        (kept,) = made.journal.facts(ASIDE).values()
+        (kept,) = made.journal.facts(ASIDE_OUT).values()
         assert outgoing_from(kept).text == "bad and alone"
 
 
@@ -159,7 +158,28 @@ async def test_what_nobody_can_read_and_what_is_too_old_is_set_aside(tmp_path: P
         await made.done()
         assert made.sent == ["good"]
         assert len(made.lost) == 4
-        assert len(made.journal.facts(ASIDE)) == 4
+        assert len(made.journal.facts(ASIDE_OUT)) == 4
+
+
+async def test_of_what_nobody_takes_only_the_newest_is_kept(tmp_path: Path) -> None:
+    old = msgspec.structs.replace(news("old"), written=int(time.time()) - MAX_AGE_SECONDS - 1)
+
+    def before(journal: Journal) -> None:
+        journal.done([], outgoing=[(None, to_bytes(old))] * 3 * ASIDE_KEPT)
+        journal.set_facts({f"{ASIDE_OUT}7": b"by an earlier version"})
+
+    async with office(tmp_path, before=before) as made:
+
+        async def refuse(_: Outgoing) -> None:
+            raise Refused("no")
+
+        made.answer = refuse
+        made.outbox.take_up()
+        await made.done()
+        await made.put(*(news(f"new {number}") for number in range(ASIDE_KEPT - 1)))
+        await made.done()
+        texts = [outgoing_from(kept).text for kept in made.journal.facts(ASIDE_OUT).values()]
+        assert texts == ["old", *(f"new {number}" for number in range(ASIDE_KEPT - 1))]
 
 
 async def test_what_one_source_says_is_joined_and_bounded(tmp_path: Path) -> None:

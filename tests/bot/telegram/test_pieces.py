@@ -24,13 +24,17 @@ from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
 from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from peer.calls.line import Line
+from shared.call.table import Call, State
 from shared.config.schema import Telegram as Settings
 from shared.contacts import Contact
 from shared.errors import InputError
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.links.tokens import Kind, to_text
+from shared.media import Media
 from shared.node_id import NodeId
+from shared.secrets.handshake import Role
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.telegram import tdlib
@@ -118,6 +122,27 @@ def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
     letter = compose(post)
     assert letter is not None
     assert letter.text.startswith("/answer@bob_bot")
+
+
+@pytest.mark.parametrize("chat", ["telegram:bot:bob_bot", "telegram:person:8", "telegram:business:c1:8:bob"])
+@pytest.mark.parametrize("proven", [True, False])
+def test_what_a_link_doesnt_prove_is_answered_by_the_owner_if_the_contacts_account_isnt_known(
+    chat: str, proven: bool
+) -> None:
+    line = Line(
+        number=1,
+        call=Call(Role.CALLEE, paired=True, state=State.CONNECTING),
+        peer=NodeId(bytes(32)),
+        media=Media.BOTH,
+        created=1,
+        expires=2,
+        chat=chat,
+        contact="bob",
+        proven=proven,
+    )
+    letter = compose(Post("chat", said(as_copybara(SHORT)), SHORT, chat, line=line, contact=contact()))
+    assert letter is not None
+    assert (letter.chat != 0) is proven
 
 
 def test_conversations_come_back_as_they_were() -> None:
