@@ -18,8 +18,9 @@ from benchmarks.request_length import (
 from benchmarks.timing import CallTimes, SideTimes
 from peer.calls.foreign import Classic
 from peer.media.endpoints.pattern import Pattern
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import ports_at
-from peer.transport.sdp.negotiation import VideoCodec, accept_answer
+from peer.transport.sdp.negotiation import accept_answer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import OwnSide, write_offer
 from peer.transport.sdp_leg import SdpLeg, SdpTerms

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import parse_candidate, ports_at
-from peer.transport.sdp.negotiation import VideoCodec, accept_offer
+from peer.transport.sdp.negotiation import accept_offer
 from peer.transport.sdp.reading import read_description
 from shared.errors import BadDescription
 from shared.links.classic import ClassicRequest, decode_classic, find_classic

@@ -14,7 +14,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer, connection_digest
+from peer.transport.profile import VideoCodec
+from peer.transport.sdp.negotiation import accept_answer, accept_offer, connection_digest
 from peer.transport.sdp.reading import Description, read_description
 from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
 from peer.transport.sdp_leg import SdpTerms

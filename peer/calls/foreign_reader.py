@@ -26,8 +26,9 @@ from peer.calls.runner import LineRunner
 from peer.calls.sdp_session import SdpSession
 from peer.calls.sessions import LineSessions
 from peer.overlay import Address, Overlay
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import Candidate, parse_candidate, ports_at
-from peer.transport.sdp.negotiation import Agreement, VideoCodec, accept_offer
+from peer.transport.sdp.negotiation import Agreement, accept_offer
 from peer.transport.sdp.reading import Description, read_description
 from shared.call.events import Answer, Busy, Offered, RemoteAccepted
 from shared.call.table import incoming

@@ -20,7 +20,7 @@ from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.host import Host
 from peer.overlay import Overlay
-from peer.transport.sdp.negotiation import VideoCodec
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp_leg import SdpLeg, SdpTerms
 from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import PathLost, RemoteBye

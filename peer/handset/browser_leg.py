@@ -14,7 +14,7 @@ from peer.handset.loopback_port import LoopbackPort
 from peer.handset.offer import offer, read_answer
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, make_ice_transport
-from peer.transport.profile import Kind
+from peer.transport.profile import USUAL, Kind, Variant
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.transport_cc import TransportFeedback
 from shared.errors import HandsetError
@@ -32,7 +32,7 @@ CONNECT_SECONDS = 15.0
 class BrowserLeg:
     """One media connection to one page. Its maker closes it."""
 
-    def __init__(self, port: LoopbackPort, media: Media) -> None:
+    def __init__(self, port: LoopbackPort, media: Media, variant: Variant) -> None:
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
 
@@ -41,6 +41,7 @@ class BrowserLeg:
 
         self._port = port
         self._media = media
+        self._variant = variant
         self._offers = 0
         self._ice = IceCredentials.of(secrets.token_bytes(ICE_BYTES))
         self._identity = DtlsIdentity.generate()
@@ -48,9 +49,12 @@ class BrowserLeg:
         self._dtls: PinnedDtlsTransport | None = None
 
     @classmethod
-    async def open(cls, media: Media) -> BrowserLeg:
-        """Bind a port on loopback for a leg that carries `media`. Raises OverlayError if there is none."""
-        return cls(await LoopbackPort.listen(), media)
+    async def open(cls, media: Media, variant: Variant = USUAL) -> BrowserLeg:
+        """Bind a port on loopback for a leg that carries `media`, as the call's other side does it.
+
+        Raises OverlayError if there is none.
+        """
+        return cls(await LoopbackPort.listen(), media, variant)
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
         """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.
@@ -63,6 +67,7 @@ class BrowserLeg:
             fingerprint=self._identity.fingerprint,
             listening=self._port.listening,
             media=self._media,
+            variant=self._variant,
             seen=seen,
             version=self._offers,
         )

@@ -82,7 +82,7 @@ class HandsetEndpoint:
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Relay this leg, and no longer the one before."""
         self._tasks = tasks
-        again = media != self._media
+        again = media != self._media or (self._overlay is not None and self._overlay.variant != leg.variant)
         self._unjoin()
         self._overlay, self._media = leg, media
         if self._task is None:
@@ -152,7 +152,8 @@ class HandsetEndpoint:
             failed = 0 if loop.time() - began > STABLE_SECONDS else failed + 1
 
     async def _serve_leg(self, page: Page) -> None:
-        browser = await BrowserLeg.open(self._media)
+        assert self._overlay is not None
+        browser = await BrowserLeg.open(self._media, self._overlay.variant)
         try:
             self._number = next(_legs)
             self._answer = asyncio.get_running_loop().create_future()

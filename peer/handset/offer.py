@@ -17,7 +17,9 @@ from peer.transport.profile import (
     MIDS,
     TRANSPORT_CC,
     TRANSPORT_CC_EXTENSION,
+    USUAL,
     Kind,
+    Variant,
     codec,
     header_extensions,
 )
@@ -59,13 +61,15 @@ def offer(
     fingerprint: bytes,
     listening: Sequence[tuple[IPv4Address, int]],
     media: Media,
+    variant: Variant = USUAL,
     seen: Mapping[Kind, int],
     version: int = 1,
 ) -> str:
     """Write an offer.
 
     `fingerprint` is the SHA-256 of our certificate, 32 bytes; `listening` are the addresses and ports where we listen,
-    the best first; `media` says which sections there are. `seen` has the SSRC of each kind that the other side sends
+    the best first; `media` says which sections there are, and `variant` what the other side of the call does of the
+    profile. `seen` has the SSRC of each kind that the other side sends
     already: a browser that has got RTCP for a stream leaves the MID out of its packets, so that a page that comes late
     couldn't tell what they are; and Chromium keeps the picture with its sound only if it was told which streams these
     are. `version` counts the offers of one leg (RFC 8866, section 5.2).
@@ -81,7 +85,7 @@ def offer(
     ]
     for kind in kinds:
         lines += [
-            *_media_lines(kind, *listening[0]),
+            *_media_lines(kind, variant, *listening[0]),
             *_candidates(listening),
             "a=end-of-candidates",
             f"a=ice-ufrag:{ice.username}",
@@ -101,9 +105,9 @@ def _candidates(listening: Sequence[tuple[IPv4Address, int]]) -> Iterator[str]:
         yield f"a=candidate:{number + 1} 1 udp {PRIORITY - number * PRIORITY_STEP} {address} {port} typ host"
 
 
-def _media_lines(kind: Kind, address: IPv4Address, port: int) -> Iterator[str]:
+def _media_lines(kind: Kind, variant: Variant, address: IPv4Address, port: int) -> Iterator[str]:
     """One section, as the profile has it (RFC 8866, RFC 4585, RFC 8285)."""
-    the_codec = codec(kind)
+    the_codec = codec(kind, variant.video)
     number = the_codec.payloadType
     channels = f"/{the_codec.channels}" if the_codec.channels else ""
     yield f"m={kind} {port} UDP/TLS/RTP/SAVPF {number}"
@@ -118,9 +122,12 @@ def _media_lines(kind: Kind, address: IPv4Address, port: int) -> Iterator[str]:
         yield f"a=rtcp-fb:{number} {feedback.type}{f' {feedback.parameter}' if feedback.parameter else ''}"
     for extension in header_extensions():
         yield f"a=extmap:{extension.id} {extension.uri}"
-    # With it the browser finds the best bitrate at once. Other browsers answer, and for all others our leg does.
-    yield f"a=rtcp-fb:{number} transport-cc"
-    yield f"a=extmap:{TRANSPORT_CC_EXTENSION} {TRANSPORT_CC}"
+    if kind in variant.transport_cc:
+        # With it the browser finds the best bitrate at once. Other browsers answer, and for other endpoints our leg
+        # does. Offered where nobody answers, it would have the browser send next to nothing; without it the browser
+        # goes by the other side's estimate (REMB) and reports.
+        yield f"a=rtcp-fb:{number} transport-cc"
+        yield f"a=extmap:{TRANSPORT_CC_EXTENSION} {TRANSPORT_CC}"
 
 
 def read_answer(sdp: str, media: Media) -> BrowserAnswer:

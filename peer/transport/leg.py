@@ -16,7 +16,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 from peer.transport.control import ControlChannel
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
-from peer.transport.profile import MEDIA, Kind, send_parameters
+from peer.transport.profile import MEDIA, USUAL, Kind, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
 from peer.transport.sender import EncodingSender
@@ -49,6 +49,9 @@ class Leg:
         "Cleared while something is said before a sound that isn't sent as a track, which has to wait for it."
 
         self.sound_free.set()
+
+        self.variant = USUAL
+        "What the other side does of our profile."
 
         self._socket = socket
         self._remote_ports: tuple[int, ...] = () if remote_port is None else (remote_port,)
@@ -136,8 +139,8 @@ class Leg:
     async def send(self, track: MediaStreamTrack) -> None:
         """Encode a track and send it until it ends, in the place of the one of its kind that was sent before.
 
-        Frames are encoded (Opus, VP8); a track of encoded packets is sent as it is. Raises LegFailed if the leg isn't
-        connected.
+        Frames are encoded (Opus; VP8, or what the variant says); a track of encoded packets is sent as it is. Raises
+        LegFailed if the leg isn't connected.
         """
         if track.kind not in MEDIA:
             raise LocalProtocolError("A leg carries audio and video only.")
@@ -148,7 +151,7 @@ class Leg:
             track = self.before_sound(track)
         await self.stop_sending(kind)
         self._senders[kind] = sender = EncodingSender(track, self._dtls)
-        await sender.send(send_parameters(kind, cname=self._cname))
+        await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 
     def sends(self, kind: Kind) -> bool:
         """Whether a track of that kind is being sent, or was and has ended by itself."""

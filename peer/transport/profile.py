@@ -2,10 +2,14 @@
 
 Nothing is negotiated: payload types, header extension ids and MIDs are the numbers below, for our own encoders, for
 the other node and for a browser. No RTX: what NACK asks for again is sent again as it was (RFC 4585).
+
+What another program can't is a `Variant` of it: the numbers stay, see peer/transport/sdp.
 """
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass
 from typing import Literal
 
 from aiortc.rtcrtpparameters import (
@@ -46,8 +50,37 @@ TRANSPORT_CC_EXTENSION = 3
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
 
-def codec(kind: Kind) -> RTCRtpCodecParameters:
-    """Opus (RFC 7587) or VP8 (RFC 7741)."""
+class VideoCodec(enum.StrEnum):
+    """What a picture can be in; the first one unless another program can't."""
+
+    VP8 = "VP8"
+    H264 = "H264"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What the other side of a leg does of the profile, where not every program does the same."""
+
+    video: VideoCodec = VideoCodec.VP8
+    "What pictures are in, both ways."
+
+    transport_cc: frozenset[Kind] = frozenset(MEDIA)
+    "Of which kinds packets may be numbered for the whole transport, and somebody there reports how these arrive."
+
+
+USUAL = Variant()
+"Between two of our own programs."
+
+H264_PARAMETERS: dict[str, int | str | None] = {
+    "level-asymmetry-allowed": 1,
+    "packetization-mode": 1,
+    "profile-level-id": "42e01f",
+}
+"RFC 6184, section 8.1: constrained baseline, level 3.1, several packets a picture."
+
+
+def codec(kind: Kind, video: VideoCodec = VideoCodec.VP8) -> RTCRtpCodecParameters:
+    """Opus (RFC 7587), VP8 (RFC 7741) or H.264 (RFC 6184)."""
     if kind == "audio":
         return RTCRtpCodecParameters(
             mimeType="audio/opus",
@@ -57,10 +90,11 @@ def codec(kind: Kind) -> RTCRtpCodecParameters:
             parameters={"minptime": 10, "useinbandfec": 1},
         )
     return RTCRtpCodecParameters(
-        mimeType="video/VP8",
+        mimeType=f"video/{video}",
         clockRate=CLOCK_RATES[kind],
         payloadType=VIDEO_PAYLOAD_TYPE,
         rtcpFeedback=[RTCRtcpFeedback("nack"), RTCRtcpFeedback("nack", "pli"), RTCRtcpFeedback("goog-remb")],
+        parameters=dict(H264_PARAMETERS) if video is VideoCodec.H264 else {},
     )
 
 
@@ -74,24 +108,24 @@ def header_extensions() -> list[RTCRtpHeaderExtensionParameters]:
     ]
 
 
-def send_parameters(kind: Kind, *, cname: str) -> RTCRtpSendParameters:
+def send_parameters(kind: Kind, *, cname: str, video: VideoCodec = VideoCodec.VP8) -> RTCRtpSendParameters:
     """What an RTP sender of this kind is started with.
 
     `cname` ties sound and picture of one sender together (RFC 3550, section 6.5.1); it has to be random and used for
     one leg only (RFC 7022), because it would tell who sends otherwise.
     """
     return RTCRtpSendParameters(
-        codecs=[codec(kind)],
+        codecs=[codec(kind, video)],
         headerExtensions=header_extensions(),
         muxId=MIDS[kind],
         rtcp=RTCRtcpParameters(cname=cname, mux=True),
     )
 
 
-def receive_parameters(kind: Kind) -> RTCRtpReceiveParameters:
+def receive_parameters(kind: Kind, video: VideoCodec = VideoCodec.VP8) -> RTCRtpReceiveParameters:
     """What an RTP receiver of this kind is started with. SSRCs are learned from the packets."""
     return RTCRtpReceiveParameters(
-        codecs=[codec(kind)],
+        codecs=[codec(kind, video)],
         headerExtensions=header_extensions(),
         muxId=MIDS[kind],
         rtcp=RTCRtcpParameters(mux=True),

@@ -70,6 +70,7 @@ class SdpLeg(Leg):
             secret=b"",
         )
         super().__init__(socket, handshake, remote_port=None)
+        self.variant = agreement.variant
         self._remote_ports = terms.ports
 
     def write(self, number: int, text: str) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import ports_at
-from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
+from peer.transport.sdp.negotiation import accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import write_answer, write_offer
 from shared.media import Media
@@ -94,5 +95,5 @@ async def test_our_descriptions_are_taken_by_browsers(kind: str, tmp_path: Path)
         taken = read_description(await page.page.evaluate(ANSWER, offered.sdp))
         agreement = accept_answer(taken, offered.asked, offered.channel)
         assert agreement.media is Media.BOTH
-        assert agreement.video is VideoCodec.VP8
+        assert agreement.variant.video is VideoCodec.VP8
         assert agreement.channel is not None

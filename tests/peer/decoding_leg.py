@@ -17,7 +17,7 @@ from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from av.frame import Frame
 
 from peer.transport.leg import Leg
-from peer.transport.profile import Kind, receive_parameters
+from peer.transport.profile import Kind, VideoCodec, receive_parameters
 from peer.transport.sdp_leg import SdpLeg
 from shared.errors import LegFailed
 
@@ -45,9 +45,10 @@ class DecodingReceiver(RTCRtpReceiver):
 
     _RTCRtpReceiver__decoder_queue: queue.Queue[object]
 
-    def __init__(self, kind: Kind, transport: RTCDtlsTransport) -> None:
+    def __init__(self, kind: Kind, transport: RTCDtlsTransport, video: VideoCodec = VideoCodec.VP8) -> None:
+        """`video` is what pictures are in."""
         super().__init__(kind, transport)
-        self._parameters = receive_parameters(kind)
+        self._parameters = receive_parameters(kind, video)
         self.decoded = DecodedTrack(kind)
         self._track = self.decoded
         # Without an SSRC of its own aiortc's receiver sends no reports, no NACK and no PLI.
@@ -99,7 +100,7 @@ class DecodingLeg(Leg):
         if self.closed.is_set():
             raise LegFailed("The other side can't be reached any more.")
         await self.stop_receiving(kind)
-        self._receivers[kind] = receiver = DecodingReceiver(kind, self._dtls)
+        self._receivers[kind] = receiver = DecodingReceiver(kind, self._dtls, self.variant.video)
         await receiver.start()
         return receiver.decoded
 

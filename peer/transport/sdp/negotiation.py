@@ -6,7 +6,6 @@ again as it was, as in peer/transport/profile.py.
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from dataclasses import dataclass
 
@@ -18,6 +17,8 @@ from peer.transport.profile import (
     TRANSPORT_CC,
     TRANSPORT_CC_EXTENSION,
     Kind,
+    Variant,
+    VideoCodec,
 )
 from peer.transport.sdp.reading import Codec, Description, Section
 from shared.errors import BadDescription
@@ -42,18 +43,13 @@ EXTENSIONS = {
 }
 "Header extensions of our profile."
 
-FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+TRANSPORT_CC_FEEDBACK = "transport-cc"
+
+FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", TRANSPORT_CC_FEEDBACK)
 "What of RTCP we answer to (RFC 4585, RFC 5104), in the order in which it is written."
 
 BASELINE = ("42e0", "42c0", "4200")
 "Beginnings of H.264's profile-level-id that every decoder knows (RFC 6184, section 8.1)."
-
-
-class VideoCodec(enum.StrEnum):
-    """What a picture can be in."""
-
-    VP8 = "VP8"
-    H264 = "H264"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,11 @@ class Stream:
 
     receives: bool
     "Whether we are sent any."
+
+    @property
+    def transport_cc(self) -> bool:
+        """Whether packets may be numbered for the whole transport, and the other side reports how they arrive."""
+        return TRANSPORT_CC_EXTENSION in self.extensions and TRANSPORT_CC_FEEDBACK in self.codec.feedback
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,13 @@ class Agreement:
         return media
 
     @property
-    def video(self) -> VideoCodec | None:
-        """What the picture is in; None without one."""
-        names = [stream.codec.name for stream in self.streams.values() if stream.kind == "video"]
-        return VideoCodec(names[0]) if names else None
+    def variant(self) -> Variant:
+        """What the other side does of our profile."""
+        pictures = [stream.codec.name for stream in self.streams.values() if stream.kind == "video"]
+        return Variant(
+            video=VideoCodec(pictures[0]) if pictures else VideoCodec.VP8,
+            transport_cc=frozenset(stream.kind for stream in self.streams.values() if stream.transport_cc),
+        )
 
 
 def connection_digest(ice: IceCredentials, fingerprint: Fingerprint) -> bytes:

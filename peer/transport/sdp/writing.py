@@ -6,12 +6,21 @@ With `trickled` the candidate isn't in the text but beside it, as browsers write
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from peer.overlay import Address
 from peer.transport.ice import FOUNDATION
-from peer.transport.profile import AUDIO_PAYLOAD_TYPE, CLOCK_RATES, MEDIA, VIDEO_PAYLOAD_TYPE, Kind, codec
+from peer.transport.profile import (
+    AUDIO_PAYLOAD_TYPE,
+    CLOCK_RATES,
+    H264_PARAMETERS,
+    MEDIA,
+    VIDEO_PAYLOAD_TYPE,
+    Kind,
+    VideoCodec,
+    codec,
+)
 from peer.transport.sdp.negotiation import (
     CHANNEL_FORMAT,
     DEFAULT_SCTP_PORT,
@@ -20,7 +29,6 @@ from peer.transport.sdp.negotiation import (
     RTP_PROTOCOL,
     Agreement,
     Stream,
-    VideoCodec,
 )
 from peer.transport.sdp.reading import Description
 from shared.media import Media
@@ -30,9 +38,6 @@ from shared.secrets.identity import Fingerprint
 
 H264_PAYLOAD_TYPE = 98
 "In our offers; on our own legs a picture is VIDEO_PAYLOAD_TYPE, whatever it is in."
-
-H264_PARAMETERS = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-"RFC 6184, section 8.1: constrained baseline, level 3.1, several packets a picture."
 
 PRIORITY = 2_130_706_431
 "Of a host candidate (RFC 8445, section 5.1.2.1)."
@@ -176,13 +181,17 @@ def _channel_lines(own: OwnSide, sctp_port: int) -> Iterator[str]:
 def _offered(kind: Kind, video: frozenset[VideoCodec]) -> list[tuple[int, str, str]]:
     """Payload type, what `a=rtpmap` says of it, and its parameters; the preferred one first."""
     if kind == "audio":
-        parameters = ";".join(f"{name}={value}" for name, value in codec("audio").parameters.items())
-        return [(AUDIO_PAYLOAD_TYPE, f"opus/{CLOCK_RATES[kind]}/2", parameters)]
-    known = {
-        VideoCodec.VP8: (VIDEO_PAYLOAD_TYPE, f"VP8/{CLOCK_RATES[kind]}", ""),
-        VideoCodec.H264: (H264_PAYLOAD_TYPE, f"H264/{CLOCK_RATES[kind]}", H264_PARAMETERS),
-    }
-    return [known[each] for each in VideoCodec if each in video]
+        return [(AUDIO_PAYLOAD_TYPE, f"opus/{CLOCK_RATES[kind]}/2", _joined(codec(kind).parameters))]
+    numbers = {VideoCodec.VP8: VIDEO_PAYLOAD_TYPE, VideoCodec.H264: H264_PAYLOAD_TYPE}
+    return [
+        (number, f"{each}/{CLOCK_RATES[kind]}", _joined(codec(kind, each).parameters))
+        for each, number in numbers.items()
+        if each in video
+    ]
+
+
+def _joined(parameters: Mapping[str, object]) -> str:
+    return ";".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def _feedback_of(kind: Kind) -> tuple[str, ...]:
@@ -202,7 +211,7 @@ def _stream_lines(stream: Stream) -> Iterator[str]:
     _, described, parameters = _offered(stream.kind, frozenset(VideoCodec))[stream.codec.name == VideoCodec.H264]
     if stream.codec.name == VideoCodec.H264:
         profile = stream.codec.parameters.get("profile-level-id", "42e01f").lower()
-        parameters = H264_PARAMETERS.replace("42e01f", profile[:6])
+        parameters = _joined(H264_PARAMETERS | {"profile-level-id": profile[:6]})
     feedback = tuple(each for each in _feedback_of(stream.kind) if each in stream.codec.feedback)
     yield from _codec_lines(stream.sent_as, described, parameters, feedback)
     for ours, theirs in stream.extensions.items():

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.handset.offer import offer, read_answer
+from peer.transport.profile import Variant, VideoCodec
 from shared.errors import HandsetError
 from shared.media import Media
 from shared.secrets.handshake import IceCredentials
@@ -123,6 +124,18 @@ def test_a_late_page_is_told_what_is_sent_already() -> None:
     audio, video = offered(audio=17, video=4_294_967_295).split("m=video")
     assert "a=ssrc:17 cname:call" in audio
     assert "a=ssrc:4294967295 cname:call" in video
+
+
+def test_what_the_other_side_of_the_call_cannot_is_not_offered() -> None:
+    variant = Variant(video=VideoCodec.H264, transport_cc=frozenset({"audio"}))
+    text = offer(ice=ICE, fingerprint=PRINT, listening=LISTENING, media=Media.BOTH, variant=variant, seen={})
+    sound, picture = text.split("m=audio")[1].split("m=video")
+    assert "a=rtcp-fb:111 transport-cc" in sound
+    assert "transport" not in picture
+    assert "a=rtcp-fb:96 goog-remb" in picture, "which the browser goes by instead"
+    assert "a=rtpmap:96 H264/90000" in picture
+    assert "packetization-mode=1" in picture
+    assert "VP8" not in text
 
 
 def test_an_audio_call_offers_no_picture() -> None:

@@ -13,8 +13,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from peer.media.endpoints.pattern import Pattern
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import ports_at
-from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
+from peer.transport.sdp.negotiation import accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
 from peer.transport.sdp_leg import SdpTerms
@@ -81,9 +82,9 @@ class Side:
     identity: DtlsIdentity
 
     @classmethod
-    async def open(cls) -> Side:
+    async def open(cls, kind: type[OverlaySocket] = OverlaySocket) -> Side:
         identity = DtlsIdentity.generate()
-        socket = await OverlaySocket.open(OURS, THEIRS, interface=None)
+        socket = await kind.open(OURS, THEIRS, interface=None)
         ice = IceCredentials.of(bytes(range(24)))
         return cls(socket, OwnSide(ice, Fingerprint(identity.fingerprint), OURS, socket.port), identity)
 
@@ -102,13 +103,13 @@ class Side:
 
 
 @contextlib.asynccontextmanager
-async def both_sides() -> AsyncIterator[tuple[Side, Other]]:
+async def both_sides(kind: type[OverlaySocket] = OverlaySocket) -> AsyncIterator[tuple[Side, Other]]:
     ip("link add overlay0 type veth peer name far0")
     for device in ("far0", "overlay0"):
         ip(f"link set {device} up")
     for address in (OURS, THEIRS):
         ip(f"addr add {address}/24 dev overlay0")
-    side, other = await Side.open(), Other()
+    side, other = await Side.open(kind), Other()
     try:
         yield side, other
     finally:

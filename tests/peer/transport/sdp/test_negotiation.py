@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from aiortc.sdp import SessionDescription
 
-from peer.transport.sdp.negotiation import VideoCodec, accept_answer, accept_offer
+from peer.transport.profile import TRANSPORT_CC, VideoCodec
+from peer.transport.sdp.negotiation import accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import write_answer, write_offer
 from shared.errors import BadDescription
@@ -44,10 +45,10 @@ def test_h264_is_taken_only_if_nothing_else_is_offered_and_the_endpoint_can() ->
     only_h264 = offer("firefox-offer").replace("VP8/90000", "VP9/90000")
     described = read_description(only_h264)
     agreed = accept_offer(described, Media.BOTH, ANY)
-    assert agreed.video is VideoCodec.H264
+    assert agreed.variant.video is VideoCodec.H264
     assert agreed.streams["1"].sent_as == 126, "the one with packetization-mode 1"
     assert accept_offer(described, Media.BOTH, VP8).media is Media.AUDIO
-    assert accept_offer(read_description(offer("firefox-offer")), Media.BOTH, ANY).video is VideoCodec.VP8
+    assert accept_offer(read_description(offer("firefox-offer")), Media.BOTH, ANY).variant.video is VideoCodec.VP8
     assert "a=rtpmap:126 H264/90000" in write_answer(own_side(), described, agreed)
 
 
@@ -116,3 +117,15 @@ def test_a_trickled_description_holds_no_address_at_all() -> None:
     sdp = write_offer(own_side("10.83.0.7", trickled=True), Media.BOTH, VP8).sdp
     assert "10.83" not in sdp
     assert "a=candidate" not in sdp
+
+
+def test_packets_are_numbered_for_the_transport_only_where_somebody_reports_on_them() -> None:
+    def numbered(sdp: str) -> frozenset[str]:
+        return frozenset(accept_offer(read_description(sdp), Media.BOTH, VP8).variant.transport_cc)
+
+    chromium = offer("chromium-audio-video-channel")
+    assert numbered(chromium) == {"audio", "video"}
+    assert numbered(chromium.replace(TRANSPORT_CC, "urn:x:unknown")) == frozenset()
+    no_reports = "".join(line for line in chromium.splitlines(keepends=True) if not line.endswith(" transport-cc\r\n"))
+    assert numbered(no_reports) == frozenset()
+    assert numbered(offer("firefox-offer")) == frozenset({"video"})

@@ -12,8 +12,9 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import MAX_PORTS, parse_candidate, ports_at
-from peer.transport.sdp.negotiation import VideoCodec, accept_offer
+from peer.transport.sdp.negotiation import accept_offer
 from peer.transport.sdp.reading import MAX_SDP, read_description
 from peer.transport.sdp.writing import write_answer
 from shared.errors import BadDescription
