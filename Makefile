@@ -16,7 +16,7 @@ demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 s
 test: $(VENV)/dev.stamp lint ## all tests, lint included, in about 10 minutes on two cores
 	@tests/system-packages
 	@tests/node-packages
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check --quiet .

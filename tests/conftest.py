@@ -21,23 +21,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 
-TOGETHER = ("network",)
-"Folders whose tests share something that takes long to make: one worker has them all."
-
 LONGEST_FIRST = ("network", "browser", "bot/telegram", "bot", "peer")
 "Folders by how long their files take, so that no worker begins with the long ones when the other is done."
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker of pytest-xdist, and begin with the files that take longest."""
-    order: dict[str, int] = {}
-    for item in items:
+    """Begin with the files that take longest; pytest-xdist (`--dist loadfile`) gives each file to one worker."""
+
+    def rank(item: pytest.Item) -> int:
         file = item.path.relative_to(TESTS).as_posix()
-        group = next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
-        item.add_marker(pytest.mark.xdist_group(group))
         ranks = (rank for rank, folder in enumerate(LONGEST_FIRST) if file.startswith(f"{folder}/"))
-        order[item.nodeid] = next(ranks, len(LONGEST_FIRST))
-    items.sort(key=lambda item: order[item.nodeid])
+        return next(ranks, len(LONGEST_FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(wrapper=True)
