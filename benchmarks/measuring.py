@@ -47,7 +47,7 @@ class Row:
     """One comparison."""
 
     what: str
-    "What was measured of ours."
+    "What our side measured."
 
     ours: Samples
     against: str

@@ -75,7 +75,7 @@ def _milliseconds(calls: list[CallTimes], *, media: bool) -> Samples:
 
 
 def our_request() -> str:
-    """What stands behind the `?` of a request link of ours to the original."""
+    """What comes after the `?` of our request link to the original."""
     own = own_side(DtlsIdentity.generate(), IPv4Address(NODE_LOCAL), PORT, trickled=True)
     nodes = NodeId(secrets.token_bytes(32)), NodeId(secrets.token_bytes(32))
     link = Classic("https://a/", *nodes).offer(own, write_offer(own, Media.BOTH, VP8))

@@ -20,6 +20,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
+from bot.kinds import Kind
 from peer.overlay.yggdrasil_address import yggdrasil_address
 from tests.bot.console import Chat
 from tests.network.calls import Caller, arrived, ended, first_contact, save, settings
@@ -44,7 +45,7 @@ def why_not() -> str:
 
 
 def measure(rounds: int = ROUNDS) -> Figure:
-    """One-link calls to a contact that answers by itself; the later of the two sides counts."""
+    """One-link calls to a contact that answers automatically; the later of the two sides counts."""
     return asyncio.run(_measure(rounds))
 
 
@@ -99,7 +100,7 @@ async def admin_socket(node: YggdrasilNode) -> asyncio.Server:
 
 
 class Friends:
-    """Two contacts, of whom the second answers the first by itself."""
+    """Two contacts, of whom the second answers the first automatically."""
 
     def __init__(self, caller: Caller, callee: Caller) -> None:
         self._caller = caller
@@ -123,7 +124,7 @@ async def friends(folder: Path, *people: tuple[str, YggdrasilNode]) -> AsyncIter
         await first_contact(caller, callee)
         await save(caller, callee)
         await ended(caller, callee)
-        await callee.asked(f"/contact trust {caller.name}", "answered by itself")
+        await callee.asked(f"/contact trust {caller.name}", kind=Kind.CONTACT_TRUSTED)
         yield Friends(caller, callee)
     finally:
         for person in (caller, callee):

@@ -1,7 +1,7 @@
 """The unix socket by which `copybara status`, `call`, `answer` … speak with the running copybara.
 
 One JSON line in, one JSON line out, then the connection closes. The socket lies in the home folder, which only its
-owner may enter, so whoever can connect is the owner.
+owner may enter, so anyone who can connect is the owner.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
                 writer.write(msgspec.json.encode(reply) + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # whoever asked has gone, or asks nothing
+            pass  # the client has gone, or asks nothing
         finally:
             writer.close()
 

@@ -30,7 +30,7 @@ def readable(text: str) -> str:
 
 
 EVERYWHERE = ""
-"The chat of what the owner is told wherever they can be told something."
+"The chat for what reaches the owner in every messenger."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class IncomingMessage:
 
     text: str
     sender: str
-    "Who wrote it, in the messenger's own terms. Never trusted by itself."
+    "Who wrote it, in the messenger's own terms. Never trusted on its own."
     from_owner: bool
     "Whether the messenger knows that the owner of this bot wrote it."
     chat: str = "chat"
@@ -72,7 +72,7 @@ class IncomingMessage:
     "Where it came from, if the messenger can tell and nobody has forwarded it."
 
     tell_missed: bool = False
-    "Whether the owner is told of calls in it that came too late: messengers keep messages while nobody reads them."
+    "Whether the owner hears of calls in it that came too late: messengers keep messages while nobody reads them."
 
     again: bool = False
     "Whether the program may have begun to act on it when it was killed."
@@ -134,7 +134,7 @@ class Post:
     "The other side's Telegram bot, by its user name: as saved, as it wrote to us, or as their card has it."
 
     missed: MissedCall | None = None
-    "A call that came too late; several may be told in one message."
+    "A call that came too late; one message may report several."
 
     handset: bool = False
     "Whether the owner wants to open the handset page: each messenger shows the way there in its own manner."
@@ -154,7 +154,7 @@ class Post:
 
 
 class Listener(Protocol):
-    """The assistant, as messengers see it. One thing is done after the other, whoever asks."""
+    """The assistant, as messengers see it. It does one thing after the other, for all of them."""
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on a message; returns what was posted meanwhile. Raises nothing for what stands in it."""

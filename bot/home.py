@@ -114,7 +114,7 @@ class Home:
         """Make the home, of mode 0700, if there is none yet.
 
         A folder that is there and empty becomes 0700 too. One that has things in it is left as it is, as long
-        as nobody but its owner can write there: all files of ours in it are 0600. Raises StoreError if the folder
+        as nobody but its owner can write there: all our files in it are 0600. Raises StoreError if the folder
         can't be made, belongs to somebody else, can be written to by others, or lies where others could put another
         one in its place.
         """
@@ -201,7 +201,7 @@ class HomeLock:
     """Holds a home for one process, from `with` to its end or the end of the process, however it ends.
 
     The lock is the kernel's (flock on `Home.lock`), so the file of a dead process is no obstacle. The process
-    number in the file is only there to be told to others.
+    number in the file is only there for messages.
     """
 
     def __init__(self, home: Home) -> None:

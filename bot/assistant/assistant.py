@@ -166,7 +166,7 @@ class Assistant:
             return await self._dial(who, media, chat, provisional=True)
 
     async def place(self, whom: str, media: Media, *, chat: str, endpoint: str | None = None) -> Line:
-        """Call somebody, with the endpoint given in the place of the usual one. Raises CopybaraError."""
+        """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError."""
         answer = await self._looked_up(whom) if self.lookups.knows(whom) else None
         async with self._turn:
             who = _meant(answer) if answer else await self._whom(whom)
@@ -179,7 +179,7 @@ class Assistant:
         return contact
 
     def block(self, line: Line) -> Contact:
-        """Let whoever rings ring no more, now or ever, and tell them nothing. Whoever isn't a contact is saved for it.
+        """Silence the caller, now and later, and tell them nothing. A caller who isn't a contact is saved for it.
 
         Raises CallRefused if the call doesn't ring any more.
         """
@@ -587,7 +587,7 @@ class Assistant:
 
 
 async def _over(line: Line) -> None:
-    """Wait, not long, for the end that was asked for, so that it is told in the same breath."""
+    """Wait a moment for the end that was asked for, so that the same answer can report it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             await line.over.wait()

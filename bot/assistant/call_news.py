@@ -94,7 +94,7 @@ class CallNews:
             case RemoteAnsweredAlone():
                 self._speech.about(line, texts.remote_answered_alone(line))
             case FirstMedia() | MediaAgreed() | Paired():
-                if not line.call.ended:  # its end is told with everything that belongs to it, and only then
+                if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
             case MediaState():
                 pass  # seen where the picture is

@@ -1,4 +1,4 @@
-"""What the bot says: every post goes through here, and whoever carries out a command collects what it said."""
+"""What the bot says: every post goes through here, and the code that carries out a command collects what it said."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever read our output has gone; say nothing more.
+        # The reader of our output has gone; say nothing more.
         streams.give_up_stdout()
         return 1
     except KeyboardInterrupt:

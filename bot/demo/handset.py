@@ -112,7 +112,7 @@ async def _know(person: DemoNode, other: DemoNode, secret: bytes, trust: Trust) 
 
 
 async def _until_stopped(chat: _Chat) -> None:
-    """Wait for Ctrl-C, or for the owner's program to end by itself."""
+    """Wait for Ctrl-C, or for the owner's program to end."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

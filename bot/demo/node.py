@@ -62,7 +62,7 @@ class DemoNode:
         (self.home / "copybara.toml").write_text(f'name = "{self.name}"\noverlay = "loopback"\n{self._config}')
 
     async def ended(self) -> None:
-        """Wait for the program to end, by itself or because it was told to."""
+        """Wait for the program to end, on its own or because it was asked to."""
         assert self._process is not None
         await self._process.wait()
 

@@ -28,7 +28,7 @@ MAX_LINE = 64 * 1024
 "Bytes of one line of input; a longer one is no message."
 
 LINES_WAITING = 64
-"Lines of input that are read ahead; whoever writes more waits."
+"Lines of input that are read ahead; a program that writes more waits."
 
 MOST_UNWRITTEN = 10_000
 "Lines of output that wait for a slow reader. Beyond that the oldest are left out, and the next line says how many."
@@ -65,7 +65,7 @@ class Console:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write in a thread, for calls must not wait for whoever reads us."""
+        """Write in a thread: calls must not wait for our reader."""
         writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
         writer.start()
         try:
@@ -158,7 +158,7 @@ class Console:
         return f"{text}\n".encode()
 
     def _write_all(self) -> None:
-        # Whoever read us may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.
+        # Our reader may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.
         with contextlib.suppress(OSError):
             while (data := self._unwritten.next()) is not None:
                 while data:

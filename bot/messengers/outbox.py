@@ -206,7 +206,7 @@ class Outbox(Generic[M]):
         lost: Callable[[M | None, str], None],
     ) -> None:
         """`send` writes one message with its number in the journal; it raises Refused or NotNow. `pace` is that of a
-        chat. `lost` is told of a message that is given up, and why; None: it couldn't be read.
+        chat. `lost` gets a message that is given up, and why; None: it couldn't be read.
         """
         self._journal = journal
         self._writer = writer

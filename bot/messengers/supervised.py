@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 async def supervised(what: str, run: Callable[[], Awaitable[None]], say: Callable[[str], None]) -> None:
-    """Run something until it ends by itself. When it raises, it is begun again after a pause, for its failure is nobody
+    """Run something until it ends. When it raises, start it again after a pause, because its failure is nobody
     else's; `what` names it in the log and to `say`, which is called the first time and after each calm.
     """
     loop, failures = asyncio.get_running_loop(), 0

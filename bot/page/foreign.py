@@ -1,4 +1,4 @@
-"""What the page is told about links of the original web app and other programs' descriptions, before a click."""
+"""What the page shows about links of the original web app and other programs' descriptions, before a click."""
 
 from __future__ import annotations
 

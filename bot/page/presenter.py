@@ -55,10 +55,10 @@ from shared.store import Store
 logger = logging.getLogger(__name__)
 
 LOGGED = 50
-"Calls of the log that the page is told."
+"Calls of the log that the page gets."
 
 TEXTS_KEPT = 200
-"Lines of text of one call that a page which comes late is told."
+"Lines of text of one call that a page gets when it connects late."
 
 SECOND = 1.0
 
@@ -165,7 +165,7 @@ class Presenter:
                 self._pages.send(page_protocol.Problem(sentence=error.sentence, hint=error.hint))
             self._failing = True
 
-    # What a page is told.
+    # What a page gets.
 
     async def hello(self) -> Hello:
         """Everything that there is."""
@@ -254,7 +254,7 @@ class Presenter:
             line.session.show_media(NOTHING_SENT)
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
-        """Tell the page of an automatic answer, if it was one. With `chime` nobody was asked in any case."""
+        """Tell the page of an automatic answer, if it was one. With `chime` it always was."""
         sentence = ""
         if line.automatic:
             sentence = texts.takes_message(line).text if line.machine else texts.answered_alone(line).text

@@ -1,4 +1,4 @@
-"""Calls: from a link that was read, or a person who is called, to a connected leg, and back to what people are told.
+"""Calls: from a link that was read, or a person who is called, to a connected leg, and back to what people read.
 
 Start at switchboard.py. A line (line.py) is one call; admission.py lets it in, runner.py carries out what the call
 table (shared/call) wants, session.py does its I/O. Pure: attempts.py, candidates.py, epochs.py, limits.py,

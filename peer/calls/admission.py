@@ -1,4 +1,4 @@
-"""What a link from the chat leads to: a call that rings or is answered, word about a call of ours, or nothing.
+"""What a link from the chat leads to: a call that rings or is answered, news about one of our calls, or nothing.
 
 shared/policy.py decides what may happen, here it happens.
 """
@@ -44,7 +44,7 @@ LOG_SEARCHED = 9
 "Calls of the log among which one is looked for that a killed program may have begun."
 
 RESPONSES_REMEMBERED = 4096
-"Links that answered one request of ours: anyone in the chat can write as many as they like, so none is kept on disk."
+"Links that answered one of our requests: anyone in the chat can write as many as they like, so none is kept on disk."
 
 MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
@@ -68,7 +68,7 @@ class Reading:
     """What became of a link."""
 
     reason: Reason | None = None
-    "Why it was taken or refused; None for a link that belongs to a call of ours, or a card."
+    "Why it was taken or refused; None for a link that belongs to one of our calls, or a card."
 
     line: Line | None = None
     "The call that it began or belongs to."
@@ -232,7 +232,7 @@ class Admission:
         return await self._writes.write(use)
 
     def _crossing(self, link: CallLink) -> Line | None:
-        """The call of ours that waits for the link's writer, who calls too: one of the two becomes the call.
+        """Our call that waits for the link's writer, who calls too: one of the two becomes the call.
 
         A request that proves nothing doesn't take the place of a call that only the contact can answer: it rings.
         """

@@ -41,7 +41,7 @@ class Limits:
     "Calls within WINDOW_SECONDS."
 
     missed: int
-    "Missed calls that are told within WINDOW_SECONDS."
+    "Missed calls that the owner hears of within WINDOW_SECONDS."
 
 
 LIMITS = {
@@ -94,7 +94,7 @@ class Budget:
         return True
 
     def tell(self, caller: Caller, node: NodeId) -> bool:
-        """Whether the owner is to be told that a call was dropped; not again for a while."""
+        """Whether to tell the owner that a call was dropped; once in WINDOW_SECONDS."""
         key, now = self._key(caller, node), self._clock()
         if key in self._told and self._told[key] <= now < self._told[key] + WINDOW_SECONDS:
             return False

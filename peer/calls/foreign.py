@@ -1,6 +1,6 @@
 """A call with a program that speaks SDP: what is written to it and read from it, whatever carries the text.
 
-An `Envelope` is all that differs between such programs: how an offer and an answer of ours are wrapped, where the
+An `Envelope` is all that differs between such programs: how our offers and answers are wrapped, where the
 candidates stand, and which data channel carries lines of text. The one of the original web app is here and the one of
 pasted SDP; another program is one more, and what reads its messages (foreign_reader.py shows both).
 """
@@ -31,7 +31,7 @@ ICE_BYTES = 24
 "Random bytes of our ICE credentials."
 
 ANSWERS_REMEMBERED = 256
-"Answers to one offer of ours that are told from new ones."
+"How many answers to one of our offers are remembered, to recognise repeated ones."
 
 
 class Envelope(Protocol):
@@ -187,7 +187,7 @@ class ForeignCall:
 
     @property
     def reference(self) -> bytes:
-        """8 bytes that name a call of ours."""
+        """8 bytes that name one of our calls."""
         return self.digest[:8]
 
     def answers_to(self, answer: Description) -> bool:

@@ -1,7 +1,7 @@
 """What the call table's effects mean in a call with a program that speaks SDP.
 
-Such a program understands an offer and an answer, and nothing else: it can't be told that it is busy here, that a call
-was declined or taken back, and it can't be dialled again.
+Such a program understands an offer and an answer, and nothing else: it has no message for a busy owner or a call that
+was declined or taken back, and we can't dial it again.
 """
 
 from __future__ import annotations

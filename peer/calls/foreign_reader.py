@@ -75,7 +75,7 @@ class Looked:
     "Whether it was used before."
 
     answers_ours: bool = False
-    "Whether a response is to a call of ours that waits."
+    "Whether a response belongs to one of our calls that waits."
 
 
 @dataclass(frozen=True, slots=True)

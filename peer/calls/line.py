@@ -139,7 +139,7 @@ class Line:
     "Four words to compare, once both sides have agreed."
 
     goodbye: str | None = None
-    "What the other side is told when the leg closes."
+    "What we tell the other side when the leg closes."
 
     goodbye_unheard: bool = False
     "It hasn't acknowledged that."
@@ -203,7 +203,7 @@ class Line:
 
     @property
     def waits(self) -> bool:
-        """Whether it is a call of ours that waits for the other side."""
+        """Whether it is our call and waits for the other side."""
         return self.call.role is Role.CALLER and self.call.state is State.CALLING
 
     @property

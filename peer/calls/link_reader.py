@@ -92,7 +92,7 @@ class LinkReader:
         """What a token is to us.
 
         Raises BadLink: MALFORMED, WRONG_VERSION, NOT_FOR_THIS_NODE for a request to another node, UNKNOWN_CALLER for
-        a paired link that no secret of ours opens, ALREADY_USED if it was opened before.
+        a paired link that none of our secrets opens, ALREADY_USED if it was opened before.
         """
         link = decode(token)
         raw = link.encode()

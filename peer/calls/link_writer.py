@@ -30,7 +30,7 @@ class LinkWriter:
     def request(self, line: Line, port: int) -> str:
         """Make the link that begins a line's call, with our UDP port in it, and name the call by it. Returns its token.
 
-        It isn't posted yet: whoever reads it may be faster than we are at listening.
+        It isn't posted yet: its reader may be faster than we are at listening.
         """
         if line.secret is not None:
             said = paired.Paired(Operation.CALL, line.media, line.created, port)

@@ -1,4 +1,4 @@
-"""What the switchboard tells whoever shows calls to people: the bot, and later the handset page."""
+"""What the switchboard tells those who show calls to people: the bot and the handset page."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A link says something that changes nothing by itself: it rings there, or somebody unproven declines."""
+    """A link says something that changes nothing in the call: it rings there, or somebody unproven declines."""
 
     noted: Noted
 

@@ -147,7 +147,7 @@ class LineRunner:
         before = line.call.state
         line.call, effects = step(line.call, event)
         if line.call.ended and line.connected is not None:
-            # At once: a program that is killed while it closes everything shall not take the call up again.
+            # At once: a program that is killed while it closes everything must not take the call up again.
             await self._log(line)
         await self._carry_out(line, effects, silent=line.call.state is before)
 
@@ -212,7 +212,7 @@ class LineRunner:
                 await self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
             case PostBusy():
                 if line.proven or line.session is not None:
-                    # Whoever proves nothing learns nothing, not even that somebody is here, unless it was answered.
+                    # A caller without proof learns nothing, not even that somebody is here, unless we answered.
                     await self._writer.refuse(line, Status.BUSY, Operation.BUSY)
             case PostCancel():
                 await self._writer.say(line, Operation.CANCEL)
@@ -240,7 +240,7 @@ class LineRunner:
             case StopTimer():
                 self._stop_timer(line)
             case StopRinging():
-                pass  # whoever shows the ringing sees the new state
+                pass  # those that show the ringing see the new state
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         self._stop_timer(line)

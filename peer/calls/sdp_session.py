@@ -33,7 +33,7 @@ from shared.rate import Bucket
 logger = logging.getLogger(__name__)
 
 MAX_LEGS = 8
-"Answers to one offer of ours that are tried at once. All but one are forged; each has to name ours to get so far."
+"Answers to one of our offers that are tried at once. All but one are forged; each has to name ours to get so far."
 
 LOST_SECONDS = 5 * SILENCE_SECONDS
 "Without anything from the other program for so long, the call is over: ICE asks every five seconds (RFC 7675)."
@@ -136,10 +136,10 @@ class SdpSession:
             raise LocalProtocolError("The other program takes no text.")
 
     def show_media(self, state: MediaState) -> None:
-        """Nothing: such programs aren't told what is sent."""
+        """Do nothing: such programs have no message for what we send."""
 
     def end(self, goodbye: str | None) -> None:
-        """Let `run` finish. The end of the connection is all that the other program is told."""
+        """Let `run` finish. The other program only sees that the connection ends."""
         if not self._ending.done():
             self._ending.set_result(None)
 

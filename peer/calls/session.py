@@ -84,7 +84,7 @@ class Session:
 
         `tell` is called in the event loop and must not block. `keep` is awaited with what has to be on the disk before
         the session acts on it; what it raises ends the session, as Broke. `overlay_up` returns when the overlay can be
-        used. `automatic`: nobody was asked before the call was answered, which the other side is told. `rejoined`: the
+        used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
         session begins with a lost path, and binds its socket when it dials.
         """
         self.started = asyncio.Event()
@@ -97,7 +97,7 @@ class Session:
         self._automatic = automatic
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
-        "What the other side was told last that we send."
+        "What we last told the other side that we send."
 
         self._epochs = Epochs(rejoined.secret, role, rejoined.epoch) if rejoined else None
         "Once the first leg was up."
@@ -253,7 +253,7 @@ class Session:
         except* _Lost:
             pass
         if broke is not None:
-            # What is told ends the session, and has it say goodbye.
+            # Such a message ends the session, which then says goodbye.
             self._tell(broke)
             return
         if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -320,7 +320,7 @@ class Session:
             await asyncio.sleep(PACE_SECONDS)
 
     async def _dial(self, epochs: Epochs) -> None:
-        """Try the next epoch in the place of all that is being tried."""
+        """Try the next epoch, and give up everything else that is being tried."""
         self._dialling.stop()
         number = epochs.next
         await self._keep(Dials(number))

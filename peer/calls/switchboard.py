@@ -252,7 +252,7 @@ class Switchboard:
         return line
 
     async def answer(self, line: Line, media: Media | None = None, *, endpoint: str | None = None) -> None:
-        """Take the call that rings, with at most `media`, and with this endpoint in the place of the usual one.
+        """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one.
 
         A call that goes on after a restart with its microphone and camera off gets them back. Raises CallRefused if
         it doesn't ring any more, MediaError if a device can't be used.

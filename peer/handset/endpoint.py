@@ -58,7 +58,7 @@ class HandsetEndpoint:
         self._relay: Relay | None = None
         self._seen: dict[Kind, int] = {}
         self._offered: dict[Kind, int] = {}
-        "What the page was told of that."
+        "What the page knows of that."
 
         self._soon: asyncio.TimerHandle | None = None
         self._from_the_first = False

@@ -15,7 +15,7 @@ CLOSE_OVERRUN = 1008
 
 
 class Page:
-    """One connected page: what it is to be told, in order, and whether it is there still."""
+    """One connected page: what to send to it, in order, and whether it is still there."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
@@ -76,7 +76,7 @@ class Pages:
             self.current.send(message)
 
     def take(self, page: Page) -> None:
-        """Give this page the calls; the one that had them is told, and closed."""
+        """Give this page the calls; the one that had them gets a message, and is closed."""
         if self.current is not None:
             self.current.send(TakenOver())
             self.current.end(CLOSE_TAKEN_OVER)

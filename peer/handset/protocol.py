@@ -312,7 +312,7 @@ class Ring(_ToPage, frozen=True, tag="ring"):
 class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
     """A call was answered without asking, here or at the other side: show the sentence for as long as the call lasts.
 
-    A page that comes later is told as well.
+    A page that connects later gets it too.
     """
 
     call: int
@@ -516,7 +516,7 @@ class Decline(_FromPage, frozen=True, tag="decline"):
 
 
 class Block(_FromPage, frozen=True, tag="block"):
-    """Ignore a call that rings and every later one of that node; its caller is told nothing. Strangers are saved."""
+    """Ignore a call that rings and every later one of that node; its caller gets no reply. Strangers are saved."""
 
     call: Number
 

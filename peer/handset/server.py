@@ -86,10 +86,10 @@ class Listener(Protocol):
     """Acts on what a page says."""
 
     async def hello(self) -> Hello:
-        """What a new page is told first. Everything after it is sent through Pages."""
+        """The first message to a new page. Everything after it is sent through Pages."""
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Act on one message. Raises CopybaraError, which the page is told."""
+        """Act on one message. Raises CopybaraError; the page then shows its sentence."""
 
 
 class HandsetServer:
@@ -114,7 +114,7 @@ class HandsetServer:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve for the length of the block; then the page is told, and closed."""
+        """Serve for the length of the block; then tell the page, and close it."""
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._serve_socket)
         app.router.add_get("/{path:.*}", self._serve_file)
@@ -289,7 +289,7 @@ def listening_socket(port: int) -> socket.socket:
     """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it can't be had."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # A port that waits for the end of old connections can be had again; one that is listened on cannot.
+        # We can take a port that only waits for old connections to end, but not one that a program listens on.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((HOST, port))
         sock.listen()

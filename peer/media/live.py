@@ -1,4 +1,4 @@
-"""Frames that come when they come: from a microphone or a camera, to whoever sends them."""
+"""Frames that come when they come: from a microphone or a camera, for the code that sends them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
 async def end_process(process: asyncio.subprocess.Process) -> None:
     """Kill a program if it still runs, and wait until it has ended."""
     if process.returncode is None:
-        # Not process.kill(): it would collect one that has just ended by itself, which asyncio then looks for in vain.
+        # Not process.kill(): it would collect one that has just ended, which asyncio then looks for in vain.
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
     await process.wait()

@@ -1,4 +1,4 @@
-"""What the owner is told about their own sound and picture while a call is up."""
+"""What the owner reads about their own sound and picture during a call."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Overlay(Protocol):
-    """What a call asks of an overlay. Every method may ask the node anew and raise OverlayError."""
+    """What a call asks of an overlay. Every method may ask the node again and raise OverlayError."""
 
     name: str
     "As the configuration names it."

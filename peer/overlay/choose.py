@@ -148,7 +148,7 @@ async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
 def _local_network(finding: Finding) -> str:
     """Why `auto` doesn't take an overlay on that device; empty if it does.
 
-    Any program can answer in the place of a Staex node, and give an address of a container bridge or a network card.
+    Any program can answer as if it were a Staex node, and give an address of a container bridge or a network card.
     """
     what = LOCAL_NETWORKS.get(finding.kind or "")
     if what is None:

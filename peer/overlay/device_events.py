@@ -16,9 +16,9 @@ CHUNK = 64 * 1024
 
 
 class DeviceEvents:
-    """Within its block, `happened` is set whenever something changed; whoever acts on it clears it.
+    """Within its block, `happened` is set whenever something changed; the code that acts on it clears it.
 
-    What changed isn't said: the machine is asked anew anyway. A system without rtnetlink never says anything.
+    What changed isn't said: the machine is asked again anyway. A system without rtnetlink never says anything.
     """
 
     def __init__(self) -> None:

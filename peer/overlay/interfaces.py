@@ -1,6 +1,6 @@
 """This machine's own network devices: their addresses and subnets, and which of them a packet would leave by.
 
-Nothing here sends a packet. Every answer is read from the kernel anew, because an overlay's device comes and goes.
+Nothing here sends a packet. Every answer is read from the kernel again, because an overlay's device comes and goes.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class ThisMachine:
 
 
 def device_number(interface: str | None) -> int | None:
-    """The kernel's number of a network device: one that is made anew has another. None if there is no such device."""
+    """The kernel's number of a network device: one that is made again has another. None if there is no such device."""
     try:
         return socket.if_nametoindex(interface) if interface is not None else None
     except OSError:

@@ -19,7 +19,7 @@ KEY_FILE = "node.key"
 class LoopbackOverlay:
     """A network without a node and without registration: an address is a function of the id.
 
-    The key is random and not a key of anything. Whoever runs programs on the machine can listen in on the packets
+    The key is random and not a key of anything. Anyone who runs programs on the machine can listen in on the packets
     and send from any address, so that only what ICE and DTLS protect is protected.
     """
 

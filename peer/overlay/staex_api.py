@@ -67,7 +67,7 @@ class StaexApi:
         self._refuse_foreign_service()
         request = httpx.Request("GET", self._base + path, params=query, headers={"Accept": "application/json"})
         try:
-            # One limit for the whole request: the transport's own start anew with every byte that drips in.
+            # One limit for the whole request: the transport's own limits start again with every byte that drips in.
             async with (
                 asyncio.timeout(self._timeout),
                 httpx.AsyncHTTPTransport(verify=self._tls(), trust_env=False, retries=0) as transport,

@@ -101,7 +101,7 @@ class StaexCommand:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End the command together with what it has started, and leave no zombie.
 
-    It leads a group of its own. Once it has ended by itself, its number may be another's: then nothing is killed.
+    It leads a group of its own. Once it has ended, its number may be another's: then nothing is killed.
     """
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):

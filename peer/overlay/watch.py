@@ -35,7 +35,7 @@ class OverlayState:
     interface: str | None = None
 
     device: int | None = None
-    "The kernel's number of the interface. One that is made anew has another; what was bound to the old one is lost."
+    "The kernel's number of the interface. One that is made again has another; what was bound to the old one is lost."
 
     error: OverlayError | None = None
     "Why no call can be made now; None while it works."

@@ -99,7 +99,7 @@ class ControlChannel:
         message = await self._arrived.get()
         if message is not None:
             return message
-        # The end stays, for whoever asks again.
+        # The end stays in the queue, for the next read.
         self._arrived.put_nowait(None)
         raise self._error or StopAsyncIteration
 

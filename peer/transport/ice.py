@@ -64,7 +64,7 @@ def host_candidate(address: Address, port: int) -> Candidate:
 
 
 class SocketShare(StunProtocol):
-    """A connection's share of an OverlaySocket, in the place of the socket that aioice would open for it."""
+    """A connection's share of an OverlaySocket, instead of the socket that aioice would open for it."""
 
     def __init__(self, connection: OverlayConnection, socket: OverlaySocket) -> None:
         super().__init__(connection)
@@ -146,7 +146,7 @@ class SocketShare(StunProtocol):
 class OverlayConnection(Connection):
     """An ICE connection between two overlay addresses, with credentials that both sides know beforehand.
 
-    It answers checks from the moment it is made. It never fails by itself: the call has its own patience, and ends
+    It answers checks from the moment it is made. It never gives up: the call has its own time limit, and ends
     the attempt with `close`.
     """
 
@@ -181,7 +181,7 @@ class OverlayConnection(Connection):
     async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
         """Add the other node's port. Anything but a host candidate at the socket's remote address is ignored.
 
-        So is the end of candidates, after which aioice would give up by itself.
+        So is the end of candidates, after which aioice would give up.
         """
         if remote_candidate is None or self._closing:
             return
@@ -267,9 +267,9 @@ class OverlayConnection(Connection):
         return remote_port in known or len(known) < MAX_REMOTE_PORTS
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        """Handle an authenticated check: it makes the sender's port a candidate and is answered by a check of ours.
+        """Handle an authenticated check: it makes the sender's port a candidate and we answer with a check.
 
-        If one of ours is under way already, it is sent again at once (RFC 8445, section 7.3.1.4), which aioice
+        If one of our checks is under way already, it is sent again at once (RFC 8445, section 7.3.1.4), which aioice
         leaves to its timer: after a long wait for the other side that timer is many seconds off.
         """
         self.heard_at(addr[1])
@@ -298,7 +298,7 @@ class OverlayConnection(Connection):
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:
-    """Wrap a connection of ours as the transport that DTLS runs over."""
+    """Wrap our connection as the transport that DTLS runs over."""
     gatherer = RTCIceGatherer(
         iceServers=[], local_username=connection.local_username, local_password=connection.local_password
     )

@@ -75,7 +75,7 @@ class Leg:
     async def connect(self) -> None:
         """Connect, for as long as it takes; once.
 
-        Returns when media can be sent; the control channel opens by itself a little later. Raises WrongIdentity if
+        Returns when media can be sent; the control channel opens a little later. Raises WrongIdentity if
         the other side isn't the pinned one, and LegFailed if the leg is closed meanwhile or the handshake fails.
         """
         if self._ice.state != "new" or self.closed.is_set():
@@ -137,7 +137,7 @@ class Leg:
         return self._dtls.counters
 
     async def send(self, track: MediaStreamTrack) -> None:
-        """Encode a track and send it until it ends, in the place of the one of its kind that was sent before.
+        """Encode a track and send it until it ends, instead of the one of its kind that was sent before.
 
         Frames are encoded (Opus; VP8, or what the variant says); a track of encoded packets is sent as it is. Raises
         LegFailed if the leg isn't connected.
@@ -154,7 +154,7 @@ class Leg:
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 
     def sends(self, kind: Kind) -> bool:
-        """Whether a track of that kind is being sent, or was and has ended by itself."""
+        """Whether a track of that kind is being sent, or was sent and has ended."""
         return kind in self._senders
 
     async def stop_sending(self, kind: Kind) -> None:

@@ -15,7 +15,7 @@ RTP_VERSION = 2
 
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
-"Steps of the sequence number beyond which a stream is taken to have started anew (RFC 3550, appendix A.1)."
+"Steps of the sequence number beyond which a stream is taken to have started again (RFC 3550, appendix A.1)."
 
 GAP_SECONDS = 0.1
 "Silence that can be heard: five packets of 20 ms, more than a jitter buffer covers."
@@ -71,7 +71,7 @@ class StreamCounter:
                 self._cycles += 2**16
             self._highest = sequence
         elif ahead <= 2**16 - MAX_MISORDER:
-            # One wild number is ignored; two in a row mean that the sender has started anew.
+            # One wild number is ignored; two in a row mean that the sender has started again.
             if sequence != self._restart_at:
                 self._restart_at = (sequence + 1) % 2**16
                 return

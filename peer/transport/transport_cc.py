@@ -27,7 +27,7 @@ MAX_REPORT = 1_200
 "Bytes."
 
 TICK = 0.00025
-"Seconds: what arrival times are told in (section 3.1.5)."
+"Seconds: the unit of arrival times (section 3.1.5)."
 
 REFERENCE_TICKS = 256
 "Ticks of a unit of the reference time: 64 ms."

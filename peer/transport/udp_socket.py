@@ -135,7 +135,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
         "Set when something comes while the socket is left; None before that."
 
         self._device: int | None = None
-        "The number of the device that the socket is bound to; one that is made anew has another."
+        "The number of the device that the socket is bound to; one that is made again has another."
 
         self._moving: asyncio.Future[None] | None = None
         "While the socket gives way to another: done when it is closed."
@@ -167,7 +167,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
         return same and (self._device is None or self._device == device_number(interface))
 
     async def move(self, local: Address, remote: Address, interface: str | None) -> None:
-        """Bind a new socket in the place of the old one, with the same port, and keep all connections.
+        """Bind a new socket instead of the old one, with the same port, and keep all connections.
 
         Raises as `open` does; nothing can be sent then until it is moved again. Does nothing after `close`.
         """
@@ -198,7 +198,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
         return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close the socket at once; connections that still use it are told."""
+        """Close the socket at once; connections that still use it learn of it."""
         self._over = True
         if self._transport is not None:
             self._transport.abort()

@@ -42,7 +42,7 @@ class TryResponse:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Tell the owner what a link says that changes nothing by itself."""
+    """Show the owner what a link says that changes nothing in the call."""
 
     event: RemoteRinging | RemoteDeclined | RemoteBusy
 
@@ -102,7 +102,7 @@ class PostBusy:
 
 @dataclass(frozen=True, slots=True)
 class TakeUp:
-    """Make what carries the call anew from what is kept of it, with the UDP port that it had; no leg is up yet."""
+    """Make the call's session again from what is stored of it, with the UDP port that it had; no leg is up yet."""
 
 
 @dataclass(frozen=True, slots=True)

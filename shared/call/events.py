@@ -15,7 +15,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Rejoin:
-    """The program was killed while the call was up, and runs again. Begins the call anew, as what it was."""
+    """The program was killed while the call was up, and runs again. Resumes the call as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Answer:
     """The call is taken: by the owner while it rings, or at once as the beginning of a call."""
 
     automatic: bool = False
-    "Nobody was asked, so the owner is told. Only possible as a call's beginning."
+    "Answered automatically, so the owner gets a notice. Only possible as a call's first event."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something of ours that the call can't do without doesn't work: overlay, socket, endpoint, messenger."""
+    """Something on our side that the call needs doesn't work: overlay, socket, endpoint, messenger."""
 
     detail: str = field(default="", compare=False)
     "A sentence for the owner."

@@ -131,7 +131,7 @@ class EndReason(enum.StrEnum):
     "Our program was stopped."
 
     FAILED = "failed"
-    "Something of ours failed; Call.detail says what."
+    "Something failed on our side; Call.detail says what."
 
 
 RUNS_OUT: Final[Mapping[Timer, Event]] = {
@@ -158,7 +158,7 @@ class Call:
     "Why it ended; None until then."
 
     detail: str = ""
-    "More about an end that something of ours caused, as a sentence for the owner."
+    "More about an end that our side caused, as a sentence for the owner."
 
     @property
     def ended(self) -> bool:

@@ -104,7 +104,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     lifetime: Annotated[
         int, Meta(ge=1, le=LONGEST_LIFETIME, description="a whole number of seconds from 1 to 86400")
     ] = 600
-    "How long a link of ours may be answered, and how old one that we read may be."
+    "How long our links can be answered, and how old the links that we read may be."
 
     unknown: Annotated[Literal["ring", "ignore"], Meta(description='"ring" or "ignore"')] = "ring"
     "What to do with a call from a node that isn't in the contacts."
@@ -493,7 +493,7 @@ def _problems(struct: type[msgspec.Struct], table: dict[str, Any], place: Key = 
 
 
 def _contradictions(document: dict[str, Any]) -> Iterator[_Problem]:
-    """Values that are good each by itself but not together."""
+    """Values that are each valid alone, but not together."""
     config = msgspec.convert(document, Config)
     if config.answer.endpoint == "file" and not config.media.file:
         yield _Problem(

@@ -1,4 +1,4 @@
-"""Links, version 1: bytes <-> values. Whoever deals with links imports this module; it names all their parts.
+"""Links, version 1: bytes <-> values. Code that deals with links imports this module; it names all their parts.
 
 Every link begins with a byte of version (high nibble) and kind (low nibble), and is written into a chat as base64url
 without padding. All integers are big-endian. Nothing here knows the time, the node or what was read before:

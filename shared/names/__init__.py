@@ -52,7 +52,7 @@ class Answer:
     "Another name that the owner knows and that this one could be taken for."
 
     refused: NodeId | None = None
-    "What the name leads to in truth, where the owner has said to stay with `node`."
+    "Where the name points now, if the owner said to stay with `node`."
 
 
 class Resolver(Protocol):

@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:
-    """Return what `function` returns, or raise what it raises. Whoever is cancelled leaves it to itself."""
+    """Return what `function` returns, or raise what it raises. A caller that is cancelled doesn't stop it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_Result] = loop.create_future()
 

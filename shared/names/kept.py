@@ -1,7 +1,7 @@
 """What is remembered of a name that was looked up, and what a new answer means beside it. Pure.
 
-The rule that keeps it safe: a name never changes by itself. The first answer is kept; another node than the kept
-one, or than the contact's, is held until the owner has said whether to follow it.
+The rule that keeps it safe: a name never changes without the owner. The first answer is kept. A node other than the
+kept one, or the contact's, is held until the owner has said whether to follow it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def is_plain(name: str) -> bool:
-    """Whether the name, in lower case, needs no more than that: only the letters a to z, digits and dashes."""
+    """Whether the name, in lower case, has only the letters a to z, digits and dashes."""
     return all(_PLAIN.fullmatch(label) for label in name.split("."))
 
 

@@ -80,7 +80,7 @@ def first_contact(
     """The handshake of two links: credentials from both seeds, random certificates pinned by fingerprint.
 
     `identity` is our own, made before our link was; `destination` is the callee, of whom the request only has a
-    hint. Request and response are mixed in whole, so that whoever changes a byte of either gets credentials that
+    hint. Request and response are mixed in whole, so that anyone who changes a byte of either gets credentials that
     no check can pass. Raises LocalProtocolError for a response that doesn't accept this request, and for an identity
     that isn't the one our link announced.
     """

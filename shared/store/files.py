@@ -87,7 +87,7 @@ def set_aside(database: Path, moment: datetime) -> Path:
         if not any(os.path.lexists(f"{target}{suffix}") for suffix in ("", *SQLITE_SIDE_FILES)):
             break
     with known_errors(database):
-        # The database goes first: whoever then finds side files without one (see Store) moves them too.
+        # The database goes first: a program that then finds side files without one (see Store) moves them too.
         for suffix in ("", *SQLITE_SIDE_FILES):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{database}{suffix}", f"{target}{suffix}")

@@ -178,7 +178,7 @@ class Journal:
                     (self._messenger, call, value),
                 )
 
-    # Calls that were missed, until the owner is told of all of them at once.
+    # Missed calls, until the owner gets one notice about all of them.
 
     def missed(self) -> list[Kept]:
         """Those that the owner hasn't been told of."""

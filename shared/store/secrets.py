@@ -68,7 +68,7 @@ class PairSecrets(Database):
     def secret_used(self, node: NodeId, secret: bytes) -> None:
         """The other side wrote with this secret, so it has it: commit it and erase all that are older.
 
-        A quarantined one only tells that whoever was in that call has it: nothing is erased.
+        A quarantined one only shows that the other end of that call has it: nothing is erased.
         """
         with self.transaction() as database:
             database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))

@@ -74,7 +74,7 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Close all connections at the end of the block. Sends nothing by itself."""
+        """Close all connections at the end of the block. Sends nothing on its own."""
         try:
             yield
         finally:
@@ -185,11 +185,11 @@ class Api:
         return name if isinstance(name, str) else ""
 
     async def answer_tap(self, query: str, text: str, *, alert: bool = False) -> None:
-        """Say a word to whoever has tapped a button."""
+        """Show a word to the person who tapped a button."""
         await self._bot.answer_callback_query(query, text[:CALLBACK_ANSWER_CHARACTERS], show_alert=alert)
 
     async def answer_question(self, query: str, *, result: tuple[str, str, str] | None = None, hint: str = "") -> None:
-        """Answer an inline query with one result (id, title, HTML) or none, for whoever asked and only now."""
+        """Answer an inline query with one result (id, title, HTML) or none, for the person who asked, and only now."""
         await self._bot.answer_inline_query(
             query,
             [_article(*result)] if result else [],

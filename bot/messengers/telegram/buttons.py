@@ -67,7 +67,7 @@ def data_for(action: Action) -> str:
 
 
 def action_for(data: str) -> Action | None:
-    """What a tapped button means; None for data that no button of ours has."""
+    """What a tapped button means; None for data that none of our buttons has."""
     act, _, call = data.partition(":")
     try:
         return Action(Act(act), call) if call else None

@@ -21,7 +21,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard"):
     "When it was written by Telegram's clock, Unix seconds."
 
     sender: str = ""
-    "Who has sent it in truth, forwarded or not; empty for the owner. For limits, never for trust."
+    "Who really sent it, forwarded or not; empty for the owner. For limits, never for trust."
 
     passed_on: bool = False
     "Whether the owner sent on what others have written: it is read for links, and commands nothing."

@@ -306,7 +306,7 @@ class Telegram:
         if owner is not None:
             self._beside(lambda: self._api.show_commands(owner, page=self._has_page))
 
-    # What the owner is told that no command asked for.
+    # What the owner gets without a command.
 
     async def _tell_notices(self) -> None:
         kept = msgspec.json.encode(self._notices)
@@ -388,7 +388,7 @@ class Telegram:
         """Write one message. Raises Refused, NotNow."""
         owner = self._ownership.owner
         if owner is None and not (message.chat or message.guest):
-            return  # nobody is the owner yet, so nobody can be told
+            return  # there is no owner yet
         if message.handset:
             await self._page_known.wait()
             rows = self._calls.handset_rows(f"message {number}", lambda: None)

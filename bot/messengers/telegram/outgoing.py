@@ -14,7 +14,7 @@ ROOM_FOR_A_WORD = 200
 "Characters of a message that are kept free for a word about those that were left out."
 
 TO_OWNER = 0
-"As a chat: the owner's private chat with the bot, whoever that is when it is sent."
+"As a chat: the owner's private chat with the bot, for the owner at the time of sending."
 
 
 OWNERS_QUEUE = "owner"

@@ -35,7 +35,7 @@ _CALLS = frozenset({"call", "answer", "decline", "hangup"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
 
 STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
-"""The accounts that Telegram names in the place of a sender who isn't shown: Channel_Bot, Telegram itself and
+"""The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and
 GroupAnonymousBot (Bot API, Message: `from` "contains a fake sender user in non-channel chats").
 """
 
@@ -151,7 +151,7 @@ class UpdateReader:
         return None
 
     def _tap(self, query: CallbackQuery) -> Incoming | None:
-        """Buttons of ours stand in the owner's own chat with us, and nowhere else."""
+        """Our buttons are in the owner's own chat with us, and nowhere else."""
         message = query.message
         if not self._is_owner(query.from_user) or message is None or message.chat.id != self.owner:
             return None
@@ -204,7 +204,7 @@ def _start_parameter(text: str) -> str | None:
 
 
 def _links(text: str) -> str:
-    """The links of ours in a text and nothing else of it; empty if there is none."""
+    """Our links in a text and nothing else of it; empty if there is none."""
     tokens = []
     for found in find(text):
         try:

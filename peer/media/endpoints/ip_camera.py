@@ -125,7 +125,7 @@ def _why(error: Exception) -> str:
 class CameraReader:
     """A thread that reads a camera, and goes on when it has gone and comes back.
 
-    FFmpeg can't be interrupted, so when it is told to stop the thread may end some seconds later.
+    FFmpeg can't be interrupted, so the thread may end some seconds after it was asked to stop.
     """
 
     def __init__(
@@ -252,7 +252,7 @@ class CameraReader:
             self.kinds.set_result(kinds)
 
     def _failed(self, error: MediaError) -> None:
-        """The first time, whoever waits for the camera learns it; later it is only tried again."""
+        """The first time, the code that waits for the camera gets the error; later the camera is only tried again."""
         if not self.kinds.done():
             self.kinds.set_exception(error)
             self._stopping.set()

@@ -66,7 +66,7 @@ class Announced:
             self._given = True
             if not self._chime():
                 self._bell = tasks.create_task(self._ring())
-            # Not before the other side has been told that nobody was asked: it may give the notice itself.
+            # Not before the other side knows of the automatic answer: it may give the notice itself.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPEN_SECONDS):
                     await leg.control.opened.wait()

@@ -82,7 +82,7 @@ class LocalCamera:
         self._task = tasks.create_task(self._look(tasks))
 
     def track(self) -> LiveTrack:
-        """A new track, which gets what is seen in the place of the one before."""
+        """A new track, which gets what is seen instead of the one before."""
         self._track = LiveTrack("video")
         return self._track
 

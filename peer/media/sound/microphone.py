@@ -32,7 +32,7 @@ class Microphone:
         self._task = tasks.create_task(self._listen())
 
     def track(self) -> LiveTrack:
-        """A new track, which gets what is heard in the place of the one before."""
+        """A new track, which gets what is heard instead of the one before."""
         self._track = LiveTrack("audio")
         return self._track
 

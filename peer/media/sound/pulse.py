@@ -104,7 +104,7 @@ class PulseSink:
         """As SoundSink says."""
         self._stdin.close()
         if drain:
-            # pacat ends by itself once it has played everything.
+            # pacat ends once it has played everything.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._process.wait()

@@ -57,7 +57,7 @@ class Sound:
         "The RTP timestamp of what comes next."
 
     def add(self, frame: EncodedFrame) -> Iterator[bytes]:
-        """What to play: something in the place of packets that are missing before this one, then its own samples.
+        """What to play: a replacement for packets that are missing before this one, then its own samples.
 
         All 16-bit stereo. A damaged packet gives nothing.
         """

@@ -41,7 +41,7 @@ class Candidate:
 
 
 def parse_candidate(text: str) -> Candidate | None:
-    """Read a candidate line, with or without `a=`. None if it isn't one, or holds a name in the place of an address."""
+    """Read a candidate line, with or without `a=`. None if it isn't one, or holds a name instead of an address."""
     match = _CANDIDATE.fullmatch(text)
     if match is None:
         return None

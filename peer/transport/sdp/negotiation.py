@@ -151,7 +151,7 @@ def accept_offer(offer: Description, media: Media, video: frozenset[VideoCodec])
 
 
 def accept_answer(answer: Description, asked: dict[Kind, tuple[str, frozenset[VideoCodec]]], channel: str) -> Agreement:
-    """Read what became of an offer of ours.
+    """Read the answer to our offer.
 
     `asked` says under which media identification each kind was offered, and in which codecs; `channel` that of the
     data channels. Every part of the answer has to be named as in our offer, which nobody can who hasn't read it.

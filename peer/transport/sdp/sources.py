@@ -93,7 +93,7 @@ class AnnouncedSources:
         return bytes(out)
 
     def rtcp_inward(self, compound: bytes) -> bytes:
-        """A compound RTCP packet of the other side, so that whoever sends a stream knows it as its own."""
+        """A compound RTCP packet of the other side, so that the sender of a stream recognises it as its own."""
         out = bytearray()
         for kind, packet in _packets(compound):
             count = packet[0] & 0x1F
@@ -135,7 +135,7 @@ class AnnouncedSources:
         return next((source for source in self._sources.values() if source.current == ssrc), None)
 
     def _rename(self, packet: bytearray, at: int) -> _Source | None:
-        """Write the SSRC that a stream has itself in the place of the announced one."""
+        """Replace the announced SSRC with the one that the stream has itself."""
         announced = _word(packet, at)
         for source in self._sources.values():
             if source.announced == announced and source.current is not None:

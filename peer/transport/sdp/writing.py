@@ -64,7 +64,7 @@ class OwnSide:
     "Whether the candidate is handed over beside the description."
 
     ssrcs: dict[Kind, int] = field(default_factory=lambda: {kind: secrets.randbits(31) + 1 for kind in MEDIA})
-    "What we send of each kind. Chromium keeps lips in sync with their sound only if it is told."
+    "What we send of each kind. Chromium keeps lips in sync with their sound only if the description says so."
 
     @property
     def candidate(self) -> str:
@@ -74,7 +74,7 @@ class OwnSide:
 
 @dataclass(frozen=True, slots=True)
 class OwnOffer:
-    """An offer of ours, and what its answer is measured by."""
+    """Our offer, and what its answer has to fit."""
 
     sdp: str
     asked: dict[Kind, tuple[str, frozenset[VideoCodec]]]
