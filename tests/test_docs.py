@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -51,3 +52,34 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
         if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors_of(file)):
             broken.append(f"{target}#{anchor}" if anchor else target)
     assert broken == []
+
+
+def defined(files: list[Path]) -> set[str]:
+    """Every class, function, and `Class.method` of those files."""
+    names: set[str] = set()
+    for file in files:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                names |= {node.name} | {
+                    f"{node.name}.{each.name}"
+                    for each in node.body
+                    if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+                }
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names |= {node.name, f"{file.stem}.{node.name}"}
+    return names
+
+
+def test_every_name_in_the_architecture_exists() -> None:
+    root = TESTS.parent
+    page = (PAGES / "architecture.md").read_text()
+    paths = set(re.findall(r"`((?:bot|peer|shared|tests)/[\w./-]*)`", page))
+    assert len(paths) > 50
+    assert [path for path in sorted(paths) if not (root / path).exists()] == []
+    known = defined([file for room in ("bot", "peer", "shared") for file in (root / room).rglob("*.py")])
+    flow = re.findall(r"^ +(?:in|out|\d) +([A-Z]\w+(?:\.\w+)?) ", page, flags=re.MULTILINE)
+    text = re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", page)
+    inline = re.findall(r"\b((?:[A-Z][a-z]+){2,}(?:\.\w+)?|(?:policy|attempts)\.(?!py)\w+)\b", page)
+    assert len(flow) == 16
+    not_ours = {"TaskGroup", "MessagePack", "GitHub"}
+    assert sorted({*flow, *text, *inline} - known - not_ours) == []
