@@ -54,6 +54,7 @@ from shared.call.table import State
 from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, OnlyForTrusted
 from shared.links.paired import Operation
+from shared.media import Media
 from shared.messages import MediaState, Text
 from shared.store import StoreThread
 
@@ -174,7 +175,7 @@ class LineSessions:
             label=line.name,
             automatic=line.automatic or kept is not None,
             recorded=lambda path: self._say(line, Recorded(path)),
-            trouble=lambda trouble: self._say(line, trouble),
+            trouble=functools.partial(self._media_trouble, line),
             finished=lambda: line.inbox.put_nowait(HangUp()),
             hold=functools.partial(self._hold, line) if hold else None,
         )
@@ -208,6 +209,12 @@ class LineSessions:
 
     def _hold(self, line: Line, release: Callable[[], Awaitable[None]]) -> None:
         line.held = release
+
+    def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:
+        """Something about our sound or picture has changed: for the owner, and for the other side what it gets."""
+        if trouble.sends is not None and line.session is not None:
+            line.session.show_media(MediaState(audio=Media.AUDIO in trouble.sends, video=Media.VIDEO in trouble.sends))
+        self._say(line, trouble)
 
     async def _run(self, line: Line, session: Session | SdpSession) -> None:
         line.carrier = self._tasks.create_task(self._carry(line, session), name=f"session {line.number}")

@@ -168,7 +168,7 @@ def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> En
         case "devices":
             from peer.media.endpoints.devices import LocalDevices
 
-            return LocalDevices(config.devices, settings.width, settings.height, settings.fps)
+            return LocalDevices(config.devices, settings.width, settings.height, settings.fps, tell=occasion.trouble)
         case "camera":
             from peer.media.endpoints.ip_camera import IpCamera
 

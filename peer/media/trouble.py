@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.media import Media
+
 
 @dataclass(frozen=True, slots=True)
 class MediaTrouble:
@@ -16,3 +18,6 @@ class MediaTrouble:
 
     stopped: bool = False
     "Whether the endpoint has stopped for good. The call goes on without it: nothing is sent, played or recorded."
+
+    sends: Media | None = None
+    "What of ours is still sent from now on; None: as before."

@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiortc.mediastreams import MediaStreamTrack
 
-from peer.media.picture.camera import LocalCamera, find_camera, video4linux
+from peer.media.devices.follower import keep_looking
+from peer.media.picture.camera import LocalCamera
 from peer.media.rtp.sending import Sending
 from peer.media.sound.microphone import Microphone
 from peer.media.sound.speaker import Speaker
 from peer.media.sound.system import open_sound
+from peer.media.tasks import end
+from peer.media.trouble import MediaTrouble
 from shared.config.schema import Devices
-from shared.errors import MediaError
 from shared.media import Media
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
-logger = logging.getLogger(__name__)
-
 
 class LocalDevices:
     """Sends what the microphone hears and the camera sees, and plays what arrives. Pictures are not shown.
 
-    The devices stay open from leg to leg of a call. The microphone is on only while a call is.
+    The devices stay open from leg to leg of a call. The microphone is on only while a call is. One that isn't there is
+    no reason to refuse a call: another one is used, and what that means is said.
     """
 
     name = "devices"
 
-    def __init__(self, settings: Devices, width: int = 640, height: int = 480, rate: int = 15) -> None:
-        """Limits of the pictures: pixels, and frames a second."""
+    def __init__(
+        self,
+        settings: Devices,
+        width: int = 640,
+        height: int = 480,
+        rate: int = 15,
+        *,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+    ) -> None:
+        """Limits of the pictures: pixels, and frames a second. `tell` is called when a device goes or comes back."""
         self._settings = settings
         self._limits = width, height, rate
+        self._tell = tell
+        self._media = Media.NONE
         self._microphone: Microphone | None = None
         self._speaker: Speaker | None = None
         self._camera: LocalCamera | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Talk on this leg, and no longer on the one before. Raises MediaError when a device can't be used."""
+        """Talk on this leg, and no longer on the one before. Raises MediaError where there is no sound system."""
         await self._sending.stop()
+        self._media = media
         await self._open(media, tasks)
         tracks: list[MediaStreamTrack] = []
         if self._speaker is not None and self._microphone is not None:
@@ -63,31 +77,34 @@ class LocalDevices:
         Each device is kept before it is opened, so that `detach` finds it whatever happens meanwhile.
         """
         await self._close(Media.BOTH & ~media)
+        if Media.VIDEO in media and self._camera is None and self._settings.camera != "none":
+            self._camera = LocalCamera(self._settings.camera, *self._limits, self._changed)
+            await self._camera.open(tasks)
         if Media.AUDIO in media and self._speaker is None:
             system = await open_sound(self._settings)
-            self._speaker = Speaker(system, self._settings.speaker)
-            await self._speaker.open(tasks)
-            self._microphone = Microphone(system, self._settings.microphone)
-            await self._microphone.open(tasks)
-        if Media.VIDEO in media and self._camera is None:
-            await self._open_camera(tasks)
+            self._speaker = speaker = Speaker(system, self._settings.speaker, self._changed)
+            self._microphone = microphone = Microphone(system, self._settings.microphone, self._changed)
+            await speaker.open(tasks)
+            await microphone.open(tasks)
 
-    async def _open_camera(self, tasks: asyncio.TaskGroup) -> None:
-        device = find_camera(self._settings.camera)
-        if device is None:
-            return
-        self._camera = LocalCamera(video4linux(device, *self._limits), *self._limits)
-        try:
-            await self._camera.open(tasks)
-        except MediaError as error:
-            if self._settings.camera != "auto":
-                raise
-            # Nobody has asked for this one; a call with sound is better than none.
-            logger.warning("there is no picture of ours: %s", error.sentence)
-            self._camera = None
+            def look() -> None:
+                speaker.device.look()
+                microphone.device.look()
+
+            self._watching = tasks.create_task(keep_looking(system.changes, look))
+
+    def _changed(self, trouble: MediaTrouble) -> None:
+        """Add to what a device says what is sent from all of them now."""
+        sends = Media.NONE
+        for device in (self._microphone, self._camera):
+            if device is not None and not device.device.missing:
+                sends |= device.device.kind.sends
+        self._tell(dataclasses.replace(trouble, sends=sends & self._media))
 
     async def _close(self, media: Media) -> None:
         if Media.AUDIO in media:
+            watching, self._watching = self._watching, None
+            await end(watching)
             speaker, self._speaker = self._speaker, None
             microphone, self._microphone = self._microphone, None
             for device in (microphone, speaker):

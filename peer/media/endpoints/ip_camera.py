@@ -21,6 +21,7 @@ from av.stream import Stream
 
 from peer.media.decoding import SoundBlocks, decode
 from peer.media.live import LiveTrack
+from peer.media.picture.black import BLACK_SECONDS, black
 from peer.media.picture.size import Fitting
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
@@ -45,9 +46,6 @@ RETRY_SECONDS = (0.5, 8.0)
 
 AWAY_SECONDS = 2.0
 "Without a picture or sound for so long, the camera is taken to have gone."
-
-BLACK_SECONDS = 1.0
-"Between two black pictures while it is gone: a picture that stands still would be taken for what is there now."
 
 LEAVE_SECONDS = 0.5
 "How long the end of a call waits for the thread."
@@ -282,14 +280,6 @@ class Sound:
             block.pts, block.time_base = self._position, Fraction(1, SAMPLE_RATE)
             self._position += SAMPLES
             yield block
-
-
-def black(width: int, height: int) -> VideoFrame:
-    """A black picture."""
-    picture = VideoFrame(width, height, "yuv420p")
-    for plane, value in zip(picture.planes, (16, 128, 128), strict=True):
-        plane.update(bytes([value]) * plane.buffer_size)
-    return picture
 
 
 class IpCamera:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from peer.media.devices.choice import choose
 from peer.media.rtp.sending import Sending
 from peer.media.sound.system import open_sound
 from peer.media.sound.tones import Tone, ToneFirst, tone
@@ -100,7 +101,11 @@ class Announced:
     async def _ring(self) -> None:
         """Play the chime on the speaker of this machine."""
         try:
-            sink = await (await open_sound(self._devices)).speak(self._devices.speaker)
+            system, wanted = await open_sound(self._devices), self._devices.speaker
+            name = choose(wanted, await system.devices("speaker", wanted))
+            if name is None:
+                raise MediaError("There is no speaker.")
+            sink = await system.speak(name)
             try:
                 await sink.write(self._sound)
                 await sink.close(drain=True)

@@ -6,24 +6,24 @@ The FFmpeg inside PyAV's wheels is built without Video4Linux, and a program of i
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from av import VideoFrame
 
+from peer.media.devices.choice import Found
+from peer.media.devices.follower import FollowedDevice, keep_looking
+from peer.media.devices.trouble import CAMERA
 from peer.media.live import LiveTrack
+from peer.media.picture.black import BLACK_SECONDS, black
+from peer.media.picture.camera_events import camera_changes
 from peer.media.tasks import end, end_process
+from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
-
-logger = logging.getLogger(__name__)
 
 START_SECONDS = 5.0
 "What a camera may take until its first picture."
-
-RETRY_SECONDS = 1.0
-"Between two tries to open a camera that has gone."
 
 READ_BYTES = 512 * 1024
 "What is read ahead of ffmpeg's pictures: about one of 640x480."
@@ -32,6 +32,8 @@ MAX_HEADER = 256
 "Bytes of a line of YUV4MPEG2."
 
 CLOCK = 90_000
+
+DEVICES = Path("/dev")
 
 HINTS = {
     "No such file or directory": "Check `camera` under [devices], and whether it is plugged in.",
@@ -42,15 +44,17 @@ HINTS = {
 "What to do about what ffmpeg says last, in the words of the C library."
 
 
-def find_camera(name: str, folder: Path = Path("/dev")) -> str | None:
-    """The device for `auto`, `none` or a path; None for no camera."""
-    if name == "none":
-        return None
-    if name != "auto":
-        return name
-    # The second device of many cameras gives only data about the picture.
-    devices = [path for path in folder.glob("video*") if path.name.removeprefix("video").isdecimal()]
-    return str(min(devices, key=lambda path: int(path.name.removeprefix("video")))) if devices else None
+def cameras(folder: Path = DEVICES) -> tuple[str, ...]:
+    """The devices that may be cameras, by their numbers. The second of many gives only data about the picture."""
+    found = [path for path in folder.glob("video*") if path.name.removeprefix("video").isdecimal()]
+    return tuple(map(str, sorted(found, key=lambda path: int(path.name.removeprefix("video")))))
+
+
+def found(wanted: str, folder: Path = DEVICES) -> Found:
+    """The devices that may be cameras, `wanted` first if it is there."""
+    others = tuple(each for each in cameras(folder) if each != wanted)
+    names = (wanted, *others) if wanted and Path(wanted).exists() else others
+    return Found(names, others[0] if others else None)
 
 
 def video4linux(device: str, width: int, height: int, rate: int) -> list[str]:
@@ -59,27 +63,40 @@ def video4linux(device: str, width: int, height: int, rate: int) -> list[str]:
 
 
 class LocalCamera:
-    """An open camera. It stays open from leg to leg of a call, and is opened again when it has gone."""
+    """An open camera. It stays open from leg to leg of a call."""
 
-    def __init__(self, source: Sequence[str], width: int, height: int, rate: int) -> None:
-        """`source` is ffmpeg's options for what to open. The pictures fit `width` and `height`, proportions kept."""
-        fit = f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuv420p"
-        self._arguments = [
-            *("ffmpeg", "-nostdin", "-loglevel", "error", "-fflags", "nobuffer", *source),
-            *("-an", "-vf", fit, "-r", str(rate), "-f", "yuv4mpegpipe", "pipe:1"),
-        ]
-        self._process: asyncio.subprocess.Process | None = None
-        self._complaints: asyncio.Task[str] | None = None
-        "Reads ffmpeg's stderr, which would stop it if nobody did."
+    def __init__(
+        self,
+        name: str,
+        width: int,
+        height: int,
+        rate: int,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+        *,
+        folder: Path = DEVICES,
+        source: Callable[[str, int, int, int], Sequence[str]] = video4linux,
+    ) -> None:
+        """`name` is `auto` or a path. The pictures fit `width` and `height`, proportions kept; `rate` is a second's.
 
-        self._size = (0, 0)
+        `tell` is called when it goes or comes back. `folder` is where devices are, `source` gives ffmpeg's options for
+        one.
+        """
+        wanted = "" if name == "auto" else name
+        self._folder, self._wanted = folder, wanted
+        self._folders = {folder, Path(wanted).parent} if wanted else {folder}
+        self._limits = width, height, rate
+        self._source = source
+        self.device: FollowedDevice[CameraProgram] = FollowedDevice(CAMERA, wanted, self._find, self._start, tell)
         self._track: LiveTrack | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the camera. Raises MediaError when it gives no picture."""
-        await self._start(tasks)
-        self._task = tasks.create_task(self._look(tasks))
+        """Open the camera, or what there is in its place."""
+        await self.device.open(tasks)
+        self._tasks = [
+            tasks.create_task(self._see()),
+            tasks.create_task(keep_looking(lambda: camera_changes(self._folders), self.device.look)),
+        ]
 
     def track(self) -> LiveTrack:
         """A new track, which gets what is seen instead of the one before."""
@@ -88,14 +105,65 @@ class LocalCamera:
 
     async def close(self) -> None:
         """Let go of the camera."""
-        task, self._task = self._task, None
-        await end(task)
-        await self._end()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            await end(task)
+        await self.device.close()
 
-    async def _start(self, tasks: asyncio.TaskGroup) -> None:
+    async def _find(self) -> Found:
+        return found(self._wanted, self._folder)
+
+    async def _start(self, device: str) -> CameraProgram:
+        program = CameraProgram()
+        try:
+            await program.open(self._source(device, *self._limits), *self._limits)
+        except BaseException:
+            await program.close()
+            raise
+        return program
+
+    async def _see(self) -> None:
+        clock = asyncio.get_running_loop().time
+        begin = clock()
+        size: tuple[int, int] | None = None
+        while True:
+            frame = None
+            try:
+                async with asyncio.timeout(BLACK_SECONDS):
+                    program = await self.device.get()
+            except TimeoutError:
+                frame = black(*size) if size else None
+            else:
+                try:
+                    frame = await program.read()
+                    size = frame.width, frame.height
+                except MediaError:
+                    self.device.lost(program)
+            if frame is not None and self._track is not None:
+                frame.pts, frame.time_base = round((clock() - begin) * CLOCK), Fraction(1, CLOCK)
+                self._track.put(frame)
+
+
+class CameraProgram:
+    """A running ffmpeg that gives the pictures of one camera."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._complaints: asyncio.Future[str] | None = None
+        "What reads ffmpeg's stderr, which would stop it if nobody did, and gives the last line."
+
+        self._size = (0, 0)
+
+    async def open(self, source: Sequence[str], width: int, height: int, rate: int) -> None:
+        """`source` is ffmpeg's options for what to open. Raises MediaError when it gives no picture."""
+        fit = f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuv420p"
+        arguments = (
+            *("ffmpeg", "-nostdin", "-loglevel", "error", "-fflags", "nobuffer", *source),
+            *("-an", "-vf", fit, "-r", str(rate), "-f", "yuv4mpegpipe", "pipe:1"),
+        )
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._arguments,
+                *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -109,7 +177,7 @@ class LocalCamera:
         stdout, stderr = self._process.stdout, self._process.stderr
         assert stdout is not None
         assert stderr is not None
-        self._complaints = tasks.create_task(_last_line(stderr))
+        self._complaints = asyncio.ensure_future(_last_line(stderr))
         try:
             async with asyncio.timeout(START_SECONDS):
                 self._size = _size(await stdout.readuntil(b"\n"))
@@ -122,46 +190,28 @@ class LocalCamera:
                 ),
             ) from error
 
-    async def _look(self, tasks: asyncio.TaskGroup) -> None:
-        clock = asyncio.get_running_loop().time
-        begin = clock()
-        while True:
-            try:
-                if self._process is None:
-                    await self._start(tasks)
-                data = await self._picture()
-            except MediaError as error:
-                if self._process is not None:
-                    logger.warning("the camera has gone")
-                    await self._end()
-                else:
-                    logger.debug("the camera is still gone: %s", error.sentence)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if self._track is not None:
-                frame = picture(data, *self._size)
-                frame.pts, frame.time_base = round((clock() - begin) * CLOCK), Fraction(1, CLOCK)
-                self._track.put(frame)
-
-    async def _picture(self) -> bytes:
-        """The next picture's planes. Raises MediaError when there is none."""
+    async def read(self) -> VideoFrame:
+        """The next picture, without a timestamp. Raises MediaError when there will be no more."""
         assert self._process is not None
         assert self._process.stdout is not None
         width, height = self._size
         try:
             await self._process.stdout.readuntil(b"\n")
-            return await self._process.stdout.readexactly(width * height * 3 // 2)
+            data = await self._process.stdout.readexactly(width * height * 3 // 2)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             raise MediaError from None
+        return picture(data, width, height)
+
+    async def close(self) -> None:
+        """Let go of the camera."""
+        await self._end()
 
     async def _end(self) -> str:
         """End ffmpeg, and return the last that it said."""
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return ""
-        await end_process(process)
-        complaints, self._complaints = self._complaints, None
-        return await complaints if complaints is not None else ""
+        await end_process(self._process)
+        return await self._complaints if self._complaints is not None else ""
 
 
 async def _last_line(stream: asyncio.StreamReader) -> str:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Callable
 
+from peer.media.devices.follower import FollowedDevice
+from peer.media.devices.trouble import MICROPHONE
 from peer.media.live import LiveTrack
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES, SoundSource, SoundSystem, on_both_sides, stereo
 from peer.media.tasks import end
+from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
-
-logger = logging.getLogger(__name__)
-
-RETRY_SECONDS = 1.0
-"Between two tries to open a device that has gone."
 
 
 class Microphone:
-    """An open microphone. It stays open from leg to leg of a call, and is opened again when it has gone."""
+    """An open microphone. It stays open from leg to leg of a call."""
 
-    def __init__(self, system: SoundSystem, device: str) -> None:
-        self._system = system
-        self._device = device
-        self._source: SoundSource | None = None
+    def __init__(
+        self, system: SoundSystem, name: str, tell: Callable[[MediaTrouble], None] = lambda trouble: None
+    ) -> None:
+        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back."""
+        self.device: FollowedDevice[SoundSource] = FollowedDevice(
+            MICROPHONE, name, lambda: system.devices("microphone", name), system.listen, tell
+        )
         self._track: LiveTrack | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device. Raises MediaError."""
-        self._source = await self._system.listen(self._device)
+        """Open the device, or what there is in its place."""
+        await self.device.open(tasks)
         self._task = tasks.create_task(self._listen())
 
     def track(self) -> LiveTrack:
@@ -40,30 +41,23 @@ class Microphone:
         """Let go of the device."""
         task, self._task = self._task, None
         await end(task)
-        await self._let_go()
+        await self.device.close()
 
     async def _listen(self) -> None:
         clock = asyncio.get_running_loop().time
         begin, position = clock(), 0
+        before: SoundSource | None = None
         while True:
+            source = await self.device.get()
+            if source is not before:
+                # What wasn't heard meanwhile is missing, not shifted.
+                position = max(position, round((clock() - begin) * SAMPLE_RATE)) if before is not None else 0
+                before = source
             try:
-                if self._source is None:
-                    self._source = await self._system.listen(self._device)
-                    # What wasn't heard meanwhile is missing, not shifted.
-                    position = max(position, round((clock() - begin) * SAMPLE_RATE))
-                samples = await self._source.read()
-            except MediaError as error:
-                if self._source is not None:
-                    logger.warning("the microphone has gone: %s", error.sentence)
-                await self._let_go()
-                await asyncio.sleep(RETRY_SECONDS)
+                samples = await source.read()
+            except MediaError:
+                self.device.lost(source)
                 continue
             if self._track is not None:
                 self._track.put(stereo(on_both_sides(samples), position))
             position += SAMPLES
-
-    async def _let_go(self) -> None:
-        if self._source is not None:
-            await self._source.close()
-            # Only now: who is cancelled before leaves it to `close`.
-            self._source = None

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
 import sounddevice
 
-from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone
+from peer.media.devices.choice import Found
+from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone, SoundKind
 from peer.media.tasks import in_thread
 from shared.errors import MediaError
 
@@ -32,7 +34,16 @@ class _Stream(Protocol):
 
 
 class PortAudio:
-    """The devices that PortAudio finds."""
+    """The devices that PortAudio finds. It looks for them once, and again only when none is open."""
+
+    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+        """As SoundSystem says, but the wanted one and the default one alone."""
+        return await in_thread(lambda: _found(kind, wanted))
+
+    async def changes(self) -> AsyncGenerator[None, None]:
+        """Nothing: PortAudio says of no device that it comes or goes; a stream ends with its device."""
+        yield
+        await asyncio.Event().wait()
 
     async def listen(self, device: str) -> PortAudioSource:
         """Open an input device, by its number or a part of its name."""
@@ -82,7 +93,7 @@ class PortAudioSource:
         """As SoundSource says."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread(stream.close)
+            await in_thread(lambda: _close(stream))
 
     def _heard(self, data: Any, frames: int, time: object, status: object) -> None:
         self._tell(bytes(data))
@@ -144,7 +155,7 @@ class PortAudioSink:
             await self._room.wait()
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread(stream.close)
+            await in_thread(lambda: _close(stream))
 
     def _play(self, out: Any, frames: int, time: object, status: object) -> None:
         try:
@@ -170,17 +181,51 @@ async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
         raise
 
 
+_open_streams: set[int] = set()
+"The ids of those that are open: while there are any, PortAudio must not look for devices again."
+
+_looking = threading.Lock()
+
+
+def _found(kind: SoundKind, wanted: str) -> Found:
+    with _looking:
+        if wanted and not _is_there(kind, wanted) and not _open_streams:
+            sounddevice._terminate()
+            sounddevice._initialize()
+        return Found((wanted,) if wanted and _is_there(kind, wanted) else (), "" if _is_there(kind, "") else None)
+
+
+def _is_there(kind: SoundKind, device: str) -> bool:
+    try:
+        sounddevice.query_devices(_named(device), "input" if kind == "microphone" else "output")
+    except (sounddevice.PortAudioError, ValueError):
+        return False
+    return True
+
+
 def _named(device: str) -> int | str | None:
     return int(device) if device.isdecimal() else device or None
 
 
 def _open(word: str, make: Callable[[], _Stream]) -> _Stream:
     try:
-        stream = make()
-        stream.start()
+        with _looking:
+            stream = make()
+            _open_streams.add(id(stream))
+        try:
+            stream.start()
+        except BaseException:
+            _close(stream)
+            raise
     except (sounddevice.PortAudioError, ValueError) as error:
         said = str(error).splitlines()[0].rstrip(".")
         raise MediaError(
             f"The {word} can't be opened: {said}.", "`python -m sounddevice` lists the devices."
         ) from error
     return stream
+
+
+def _close(stream: _Stream) -> None:
+    with _looking:
+        stream.close()
+        _open_streams.discard(id(stream))

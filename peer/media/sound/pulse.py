@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
+from collections.abc import AsyncGenerator
 
-from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone
+from peer.media.devices.choice import Found
+from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone, SoundKind
 from peer.media.tasks import end_process
 from shared.errors import MediaError
 
@@ -23,6 +26,18 @@ PIPE_BYTES = 4096
 "What may wait in the pipe to pacat, the least that Linux gives: 21 ms. What waits there is heard later."
 
 ANSWER_SECONDS = 3.0
+
+NUDGE_SECONDS = 0.5
+"How long a new subscription waits for its first event before it makes one."
+
+KINDS: dict[SoundKind, tuple[str, str]] = {
+    "microphone": ("sources", "Default Source"),
+    "speaker": ("sinks", "Default Sink"),
+}
+"What pactl calls them, in its lists and in its line about the server."
+
+CHANGE = re.compile(rb"^Event '(?:(?:new|remove)' on (?:source|sink)|change' on server)\b(?!-)")
+"What `pactl subscribe` says when a device comes, goes, or becomes the default."
 
 COMMON = (
     "--raw",
@@ -45,16 +60,48 @@ class Pulse:
             return False
         return True
 
+    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+        """As SoundSystem says."""
+        _, default = KINDS[kind]
+        said = dict(line.split(": ", 1) for line in (await _pactl("info")).splitlines() if ": " in line)
+        names = await _names(kind)
+        if wanted.startswith("@DEFAULT_"):
+            names = (*names, wanted)
+        return Found(names, said[default] if said.get(default) in names else None)
+
+    async def changes(self) -> AsyncGenerator[None, None]:
+        """As SoundSystem says."""
+        process = await _start("pactl", "subscribe")
+        assert process.stdout is not None
+        try:
+            # pactl doesn't say when it has subscribed; its server says of every program that it comes.
+            first = asyncio.ensure_future(process.stdout.readline())
+            try:
+                while not (await asyncio.wait([first], timeout=NUDGE_SECONDS))[0]:
+                    await _pactl("info")
+                line = first.result()
+            finally:
+                first.cancel()
+            if line:
+                yield
+            while line:
+                if CHANGE.match(line):
+                    yield
+                line = await process.stdout.readline()
+        finally:
+            await end_process(process)
+        raise SoundGone
+
     async def listen(self, device: str) -> PulseSource:
         """Open a source."""
-        await _require(device, "source", "microphone")
+        await _require(device, "microphone")
         return PulseSource(
             await _start("parec", *COMMON, "--channels=1", f"--latency-msec={HEARD_MS}", *_device(device))
         )
 
     async def speak(self, device: str) -> PulseSink:
         """Open a sink."""
-        await _require(device, "sink", "speaker")
+        await _require(device, "speaker")
         return PulseSink(
             await _start("pacat", *COMMON, "--channels=2", f"--latency-msec={PLAYED_MS}", *_device(device))
         )
@@ -114,13 +161,18 @@ class PulseSink:
             await self._stdin.wait_closed()
 
 
-async def _require(device: str, kind: str, word: str) -> None:
+async def _require(device: str, kind: SoundKind) -> None:
     """Raise MediaError, with the names that there are, if there is no device of that name."""
     if not device or device.startswith("@DEFAULT_"):
         return
-    names = [line.split("\t")[1] for line in (await _pactl("list", "short", f"{kind}s")).splitlines() if "\t" in line]
+    names = await _names(kind)
     if device not in names:
-        raise MediaError(f"There is no {word} {device!r}.", f"There are: {', '.join(names) or 'none'}.")
+        raise MediaError(f"There is no {kind} {device!r}.", f"There are: {', '.join(names) or 'none'}.")
+
+
+async def _names(kind: SoundKind) -> tuple[str, ...]:
+    lines = (await _pactl("list", "short", KINDS[kind][0])).splitlines()
+    return tuple(line.split("\t")[1] for line in lines if "\t" in line)
 
 
 def _device(name: str) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import itertools
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import av
@@ -14,17 +13,18 @@ from av import AudioResampler, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 from av.packet import Packet
 
+from peer.media.devices.follower import FollowedDevice
+from peer.media.devices.trouble import SPEAKER
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.sound.types import SAMPLE_RATE, SoundSink, SoundSystem
 from peer.media.tasks import end
+from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
-
-logger = logging.getLogger(__name__)
 
 WAITING_FRAMES = 5
 "Frames that may wait for the speaker after a burst; then the oldest is dropped."
@@ -37,9 +37,6 @@ PATIENCE = 0.015
 
 CONCEALED_BLOCKS = 5
 "How many lost packets in a row are played as a fading echo of what was before; then there is silence."
-
-RETRY_SECONDS = 1.0
-"Between two tries to open a device that has gone."
 
 
 class Sound:
@@ -83,19 +80,22 @@ class Sound:
 
 
 class Speaker:
-    """An open speaker. It stays open from call leg to call leg, and is opened again when it has gone."""
+    """An open speaker. It stays open from leg to leg of a call."""
 
-    def __init__(self, system: SoundSystem, device: str) -> None:
-        self._system = system
-        self._device = device
-        self._sink: SoundSink | None = None
+    def __init__(
+        self, system: SoundSystem, name: str, tell: Callable[[MediaTrouble], None] = lambda trouble: None
+    ) -> None:
+        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back."""
+        self.device: FollowedDevice[SoundSink] = FollowedDevice(
+            SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell
+        )
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(WAITING_FRAMES)
         self._playing: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device. Raises MediaError."""
-        self._sink = await self._system.speak(self._device)
+        """Open the device, or what there is in its place."""
+        await self.device.open(tasks)
         self._playing = tasks.create_task(self._play())
 
     async def attach(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
@@ -113,7 +113,7 @@ class Speaker:
         await self.detach()
         playing, self._playing = self._playing, None
         await end(playing)
-        await self._let_go()
+        await self.device.close()
 
     async def _hear(self, incoming: Incoming) -> None:
         sound = Sound()
@@ -140,21 +140,11 @@ class Speaker:
                 if least:
                     self._frames.get_nowait()
                 least = WAITING_FRAMES
+            sink = await self.device.get()
             try:
-                if self._sink is None:
-                    self._sink = await self._system.speak(self._device)
-                await self._sink.write(samples)
-            except MediaError as error:
-                if self._sink is not None:
-                    logger.warning("the speaker has gone: %s", error.sentence)
-                await self._let_go()
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _let_go(self) -> None:
-        if self._sink is not None:
-            await self._sink.close()
-            # Only now: who is cancelled before leaves it to `close`.
-            self._sink = None
+                await sink.write(samples)
+            except MediaError:
+                self.device.lost(sink)
 
 
 def _softer(samples: bytes) -> bytes:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import array
+from collections.abc import AsyncGenerator
 from fractions import Fraction
-from typing import Protocol
+from typing import Literal, Protocol
 
 from av import AudioFrame
 
+from peer.media.devices.choice import Found
 from shared.errors import MediaError
+
+SoundKind = Literal["microphone", "speaker"]
 
 SAMPLE_RATE = 48_000
 
@@ -69,6 +73,15 @@ class SoundSink(Protocol):
 
 class SoundSystem(Protocol):
     """What gives access to the devices."""
+
+    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+        """Those that there are; `wanted` among them if that opens one. Raises MediaError."""
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Gives something once it is watching, and whenever devices have come or gone or the default has changed.
+
+        Raises SoundGone when the system doesn't answer any more.
+        """
 
     async def listen(self, device: str) -> SoundSource:
         """Open a microphone by its name; empty is the system's default. Raises MediaError."""

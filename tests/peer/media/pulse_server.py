@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ class PulseServer:
             "PULSE_SERVER": f"unix:{folder}/native",
         }
         self._folder = folder
+        self._loaded: dict[str, tuple[str, tuple[str, str]]] = {}
+        "By the name of a device, the number of its module and what it was loaded with."
 
     @contextlib.asynccontextmanager
     async def running(self, *airs: str) -> AsyncIterator[list[Air]]:
@@ -110,7 +113,17 @@ class PulseServer:
     async def load(self, module: str, arguments: str, *spaced: str) -> None:
         """Load a module, with arguments between spaces, and such as contain spaces."""
         command = ("pactl", "load-module", f"module-{module}", *arguments.split(), *spaced)
-        assert await self._run(*command) == 0, command
+        async with self.started(*command) as process:
+            out, _ = await process.communicate()
+        assert process.returncode == 0, command
+        for name in re.findall(r"(?:source|sink)_name=(\S+)", arguments):
+            self._loaded[name] = out.decode().strip(), (module, arguments)
+
+    async def unplug(self, device: str) -> tuple[str, str]:
+        """Take away the source or sink of a name. Gives what `load` takes to bring it back."""
+        number, module = self._loaded.pop(device)
+        assert await self._run("pactl", "unload-module", number) == 0
+        return module
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:

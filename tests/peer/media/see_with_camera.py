@@ -9,7 +9,7 @@ import sys
 from av import VideoFrame
 
 import peer.media.picture.camera
-from peer.media.picture.camera import LocalCamera, find_camera, video4linux
+from peer.media.picture.camera import CameraProgram, LocalCamera, cameras, video4linux
 from shared.errors import MediaError
 
 SIZE = (640, 480, 15)
@@ -22,10 +22,9 @@ async def look() -> dict[str, object]:
     async with asyncio.TaskGroup() as tasks:
         # Everything takes ten times as long here.
         peer.media.picture.camera.START_SECONDS = 60.0
-        device = find_camera("auto")
-        assert device is not None
+        device = cameras()[0]
         seen: dict[str, object] = {"device": device}
-        camera = LocalCamera(video4linux(device, *SIZE), *SIZE)
+        camera = LocalCamera("auto", *SIZE)
         await camera.open(tasks)
         track = camera.track()
         for _ in range(FRAMES):
@@ -37,7 +36,7 @@ async def look() -> dict[str, object]:
         # In the middle of each of the eight bars.
         seen["luma"] = [row[80 * bar + 40] for bar in range(8)]
         try:
-            await LocalCamera(video4linux(device, *SIZE), *SIZE).open(tasks)
+            await CameraProgram().open(video4linux(device, *SIZE), *SIZE)
         except MediaError as error:
             seen["busy"] = [error.sentence, error.hint]
         await camera.close()

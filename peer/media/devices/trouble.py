@@ -1,0 +1,70 @@
+"""What the owner learns when a device goes, comes back, or isn't there when a call begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peer.media.trouble import MediaTrouble
+from shared.errors import MediaError
+from shared.media import Media
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKind:
+    """A kind of device, in words."""
+
+    word: str
+    "As it is called under [devices], too."
+
+    without: str
+    "What it means that there is none."
+
+    sends: Media = Media.NONE
+    "What is sent from it."
+
+
+MICROPHONE = DeviceKind("microphone", "They can't hear you.", Media.AUDIO)
+SPEAKER = DeviceKind("speaker", "You can't hear them.")
+CAMERA = DeviceKind("camera", "They can't see you.", Media.VIDEO)
+
+
+def at_the_beginning(kind: DeviceKind, wanted: str, now: str | None, why: MediaError | None) -> MediaTrouble | None:
+    """What to say when a call begins with the device `now`, None for none; `why` another one couldn't be opened."""
+    if now is not None and (now == wanted or (not wanted and why is None)):
+        return None
+    if why is not None:
+        reason, hint = why.sentence, why.hint
+    elif wanted:
+        reason, hint = f"Your {kind.word} {wanted} isn't there.", f"Check `{kind.word}` under [devices]."
+    else:
+        reason, hint = f"There is no {kind.word}.", "Plug one in: it will be used at once."
+    return MediaTrouble(f"{reason} {_used(kind, now)}", hint)
+
+
+def changed(
+    kind: DeviceKind, wanted: str, last: str, before: str | None, now: str | None, why: MediaError | None
+) -> MediaTrouble | None:
+    """What to say when `now` is used after `before`, each None for no device; None if it isn't worth a word.
+
+    `last` is the last that was used, which is `before` unless that is None. `why` a device couldn't be opened.
+    """
+    if now == before:
+        return None
+    if now is not None and (now == wanted or (before is None and now == last)):
+        return MediaTrouble(f"Your {_named(kind, now)} is back.")
+    if before is None:
+        return MediaTrouble(f"Your {kind.word} is {now or 'the default one'} now.")
+    gone = f"Your {_named(kind, before)} is gone."
+    if now is None:
+        return MediaTrouble(f"{gone} {kind.without}", why.sentence if why else "Plug one in: it will be used at once.")
+    return MediaTrouble(f"{gone} {_used(kind, now)}")
+
+
+def _used(kind: DeviceKind, now: str | None) -> str:
+    if now is None:
+        return kind.without
+    return f"Using {now} instead." if now else f"Using the default {kind.word} instead."
+
+
+def _named(kind: DeviceKind, name: str) -> str:
+    return f"{kind.word} {name}".strip()

@@ -1,0 +1,16 @@
+"""What is shown while a camera is gone."""
+
+from __future__ import annotations
+
+from av import VideoFrame
+
+BLACK_SECONDS = 1.0
+"Between two black pictures while it is gone: a picture that stands still would be taken for what is there now."
+
+
+def black(width: int, height: int) -> VideoFrame:
+    """A black picture."""
+    picture = VideoFrame(width, height, "yuv420p")
+    for plane, value in zip(picture.planes, (16, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return picture

@@ -1,0 +1,172 @@
+"""Microphones and speakers that go, come back, or aren't there, in a call through a real sound server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from peer.media.endpoints.devices import LocalDevices
+from peer.media.sound.pulse import Pulse
+from peer.media.trouble import MediaTrouble
+from shared.config.schema import Devices
+from shared.errors import MediaError
+from shared.media import Media
+from tests.peer.media.pulse_server import PipeWire, PulseServer, need_pipewire, need_pulseaudio
+from tests.peer.media.tone import SAMPLE_RATE, sine
+from tests.peer.pair import connected
+
+CLEAR = 2_000
+
+PATIENCE = 60.0
+
+
+@pytest.fixture(params=[PulseServer, PipeWire], ids=["pulseaudio", "pipewire"])
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PulseServer:
+    """A server that this process's own calls go to. To be started."""
+    if request.param is PipeWire:
+        need_pipewire()
+    else:
+        need_pulseaudio()
+    server: PulseServer = request.param(tmp_path)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+class Told:
+    """The devices of one side, and what is said of them."""
+
+    def __init__(self, microphone: str, speaker: str) -> None:
+        self.said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
+        self.devices = LocalDevices(
+            Devices(sound="pulse", microphone=microphone, speaker=speaker, camera="none"), tell=self.said.put_nowait
+        )
+
+    async def next(self) -> MediaTrouble:
+        async with asyncio.timeout(PATIENCE):
+            return await self.said.get()
+
+
+@asynccontextmanager
+async def call(anna: Told, ben: Told) -> AsyncIterator[None]:
+    async with connected() as legs:
+        await anna.devices.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await ben.devices.attach(legs.callee, Media.AUDIO, legs.tasks)
+        try:
+            yield
+            assert legs.caller.connected
+            assert legs.callee.connected
+        finally:
+            await anna.devices.detach()
+            await ben.devices.detach()
+
+
+async def until_heard(server: PulseServer, voice: str, air: str) -> None:
+    """Say a tone into a sink until it is heard at the ear of an air."""
+
+    async def say() -> None:
+        while True:
+            await server.say(voice, sine(997.0, 2 * SAMPLE_RATE))
+
+    async with asyncio.timeout(PATIENCE), server.heard(air) as ears:
+        saying = asyncio.create_task(say())
+        try:
+            await ears.until_heard(CLEAR)
+        finally:
+            saying.cancel()
+            await asyncio.wait([saying])
+        await ears.until_silent()
+
+
+async def test_a_microphone_that_goes_gives_way_to_another_one_until_it_is_back(server: PulseServer) -> None:
+    async with server.running("there", "back"):
+        anna, ben = Told("there_microphone", "back_ear"), Told("back_microphone", "there_ear")
+        async with call(anna, ben):
+            await until_heard(server, "there_voice", "there")
+            module = await server.unplug("there_microphone")
+            gone = await anna.next()
+            assert gone.sentence == "Your microphone there_microphone is gone. Using back_microphone instead."
+            assert gone.sends == Media.AUDIO
+            await until_heard(server, "back_voice", "there")
+            await server.load(*module)
+            back = await anna.next()
+            assert back.sentence == "Your microphone there_microphone is back."
+            assert back.sends == Media.AUDIO
+            await until_heard(server, "there_voice", "there")
+        assert anna.said.empty()
+        assert ben.said.empty()
+
+
+async def test_without_another_microphone_both_sides_learn_that_nothing_is_heard(server: PulseServer) -> None:
+    async with server.running("there"):
+        anna, ben = Told("there_microphone", "there_ear"), Told("there_microphone", "there_ear")
+        async with call(anna, ben):
+            module = await server.unplug("there_microphone")
+            gone = await anna.next()
+            # What hears a speaker is no microphone: they would hear themselves.
+            assert gone.sentence == "Your microphone there_microphone is gone. They can't hear you."
+            assert gone.hint
+            assert gone.sends == Media.NONE
+            await server.load(*module)
+            back = await anna.next()
+            assert back.sentence == "Your microphone there_microphone is back."
+            assert back.sends == Media.AUDIO
+            await until_heard(server, "there_voice", "there")
+
+
+async def test_a_speaker_that_goes_gives_way_to_another_one_until_it_is_back(server: PulseServer) -> None:
+    async with server.running("there", "back"):
+        anna, ben = Told("there_microphone", "back_ear"), Told("back_microphone", "there_ear")
+        async with call(anna, ben):
+            await until_heard(server, "there_voice", "there")
+            module = await server.unplug("there_ear")
+            gone = await ben.next()
+            assert gone.sentence.startswith("Your speaker there_ear is gone. Using ")
+            assert gone.sends == Media.AUDIO
+            await server.load(*module)
+            assert (await ben.next()).sentence == "Your speaker there_ear is back."
+            await until_heard(server, "there_voice", "there")
+        assert anna.said.empty()
+
+
+async def test_the_default_microphone_that_goes_and_comes_back_needs_no_configuration(server: PulseServer) -> None:
+    async with server.running("there"):
+        anna, ben = Told("", "there_ear"), Told("there_microphone", "there_ear")
+        async with call(anna, ben):
+            module = await server.unplug("there_microphone")
+            assert (await anna.next()).sentence == "Your microphone there_microphone is gone. They can't hear you."
+            await server.load(*module)
+            assert (await anna.next()).sentence == "Your microphone there_microphone is back."
+            await until_heard(server, "there_voice", "there")
+
+
+async def test_devices_that_are_configured_and_gone_cost_a_sentence_each_and_not_the_call(server: PulseServer) -> None:
+    async with server.running("there", "back"):
+        anna, ben = Told("nose", "mouth"), Told("back_microphone", "there_ear")
+        async with call(anna, ben):
+            said = [await anna.next(), await anna.next()]
+            assert said[0].sentence.startswith("Your speaker mouth isn't there. Using ")
+            assert said[1].sentence.startswith("Your microphone nose isn't there. Using ")
+            assert "`microphone` under [devices]" in said[1].hint
+            used = said[1].sentence.removesuffix(" instead.").rpartition(" ")[2]
+            await until_heard(server, used.replace("_microphone", "_voice"), "there")
+
+
+async def test_changes_are_events_of_the_server_and_end_with_it(server: PulseServer) -> None:
+    changes = Pulse().changes()
+    async with server.running("there"), asyncio.timeout(PATIENCE):
+        await anext(changes)
+        await server.unplug("there_microphone")
+        await anext(changes)
+
+    async def rest() -> None:
+        async for _ in changes:
+            pass
+
+    with pytest.raises(MediaError, match="doesn't answer"):
+        async with asyncio.timeout(PATIENCE):
+            await rest()
