@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.config.schema import Config, Names
 from shared.names.azero import AzeroId, Network
+from shared.names.endings import AZERO, TZERO
 from shared.names.ens import Chain, Ens
 from shared.names.kept import KeptName
 from shared.names.lookup import SystemNames
@@ -16,9 +17,13 @@ def networks(names: Names) -> list[Network]:
     """Aleph Zero and its test network."""
     azero, tzero = names.azero, names.tzero
     return [
-        Network(azero.rpc, azero.genesis, azero.router, {"azero": azero.registry, "a0": azero.registry_a0}),
-        Network(tzero.rpc, tzero.genesis, tzero.router, {"tzero": tzero.registry}),
+        Network(azero.rpc, azero.genesis, azero.router, _registries(AZERO, azero.registry, azero.registry_a0)),
+        Network(tzero.rpc, tzero.genesis, tzero.router, _registries(TZERO, tzero.registry)),
     ]
+
+
+def _registries(endings: tuple[str, ...], *accounts: str) -> dict[str, str]:
+    return dict(zip(endings, accounts, strict=True))
 
 
 def azero_networks(names: Names) -> list[AzeroId]:

@@ -12,15 +12,14 @@ from bot.control_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
 from peer.overlay import Overlay
-from shared.config.schema import Config, load
+from shared.config.file import load
+from shared.config.schema import Config
 from shared.errors import NotRunning, OverlayError
 from shared.links.card import Card
+from shared.names.endings import has_known_ending
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
-
-NAME_ENDS = (".azero", ".a0", ".tzero", ".eth")
-"Of the names that can be looked up."
 
 
 def settings(home: Home, overlay: str | None = None) -> Config:
@@ -47,7 +46,7 @@ def own_name(config: Config) -> str:
     """The owner's name in a name system, empty if there is none: `own_name`, or the `name` if it is such a one."""
     if config.names.own_name:
         return config.names.own_name.strip().lower()
-    return config.name.lower() if config.name.lower().endswith(NAME_ENDS) else ""
+    return config.name.lower() if has_known_ending(config.name) else ""
 
 
 async def open_overlay(

@@ -43,7 +43,7 @@ from shared.links.classic import find_classic
 from shared.links.kinds import find
 from shared.links.pasted import looks_pasted
 from shared.media import Media
-from shared.names import Answer
+from shared.names import Answer, endings
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -407,7 +407,7 @@ class Assistant:
         """Begin to look a name up, and go on with `then` in a turn of its own. Raises CallRefused, NameNotFound."""
         if not self.lookups.knows(name):
             raise NameNotFound(
-                f"{texts.shown(name, 60)} is no name that can be looked up.", "They end in .azero, .a0, .tzero or .eth."
+                f"{texts.shown(name, 60)} is no name that can be looked up.", f"They end in {endings.in_words()}."
             )
         finish = functools.partial(self._go_on, chat=chat, then=then, awaited=self._awaited is not None)
         task = self.lookups.begin(name, finish)

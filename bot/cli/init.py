@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS
 from peer.overlay.choose import configured, examine
-from shared.config.schema import load, parse
+from shared.config.file import load, parse
 from shared.errors import InputError
 from shared.links.card import Card
 from shared.node_id import NodeId

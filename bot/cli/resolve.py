@@ -14,7 +14,7 @@ from bot.texts import names as name_texts
 from bot.texts.chat import shown
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, NameHeld, NameNotFound, NamesDisagree, NameSystemError
-from shared.names import Answer, ss58
+from shared.names import Answer, endings, ss58
 from shared.names.azero import AzeroId
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
@@ -77,12 +77,12 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, chec
 
 async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) -> Answer:
     """Where a name of AZERO.ID leads, if a second client reads the same. Raises NamesDisagree, InputError."""
-    end = name.strip().lower().rpartition(".")[2]
-    network = next((network for network in networks(config.names) if end in network.registries), None)
+    known = networks(config.names)
+    network = next((network for network in known if endings.ending(name) in network.registries), None)
     if network is None:
         raise InputError(
             f"{shown(name, 60)} can't be checked: a second client reads AZERO.ID only.",
-            "Names that can be checked end in .azero, .a0 or .tzero.",
+            f"Names that can be checked end in {endings.in_words((*endings.AZERO, *endings.TZERO))}.",
         )
     records = node_records(config.overlay)
     name = await normal(name)

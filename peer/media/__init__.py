@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config
+from shared.config.schema import Endpoint as EndpointName
 from shared.errors import ConfigError, InputError
 from shared.media import Media
 
@@ -27,7 +28,7 @@ DEVICES = "devices"
 AUTO = "auto"
 "In the configuration only: the handset, or the pattern in a console without a page."
 
-NAMES = (HANDSET, DEVICES, "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none")
+NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
 "Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
 
 ANSWERING_MACHINE = "answering-machine"

@@ -1,5 +1,6 @@
 """The configuration: what the owner may write in copybara.toml, and what holds where nothing is written.
 
-Start at schema.py, one struct a section; reading a file names the key, the line and what is allowed. May import
-shared.names for the form of server addresses and accounts, and shared.links.
+Start at schema.py, one struct a section; checks.py says what a value must be beyond its type. file.py reads the file,
+problems.py finds what is wrong in it and what is allowed, toml_lines.py on which line that is. May import shared.names
+for the form of server addresses and accounts, and shared.links. Only file.py does I/O.
 """

@@ -1,97 +1,25 @@
 """The configuration: what the owner may write in copybara.toml, and what holds where nothing is written.
 
-Each setting says in its `description` what is expected; that text is what an error shows. The same settings
-with the same defaults are explained in config/copybara.toml.
+A setting's `description` says what is expected, and is what an error shows; a choice needs none. The same settings with
+the same defaults are explained in config/copybara.toml. file.py reads it, problems.py finds what is wrong in it.
 """
 
 from __future__ import annotations
 
-import bisect
-import difflib
-import ipaddress
-import re
-import tomllib
-import unicodedata
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from shared.config.toml_lines import line_of
-from shared.errors import ConfigError
+from shared.config import checks
 from shared.links.classic import DEFAULT_PAGE, is_page
 from shared.links.kinds import LONGEST_LIFETIME
-from shared.names import ss58
-from shared.names.server import Server
-from shared.printable import is_blank, is_printable
 
-Key = tuple[str, ...]
-
-
-def _plain(text: str) -> bool:
-    return is_printable(text) and not (text and is_blank(text))
-
-
-def _path(text: str) -> bool:
-    try:
-        Path(text).expanduser()
-    except RuntimeError:  # ~name of nobody
-        return False
-    return not any(unicodedata.category(character) == "Cc" for character in text)  # a file's name may have all others
-
-
-def _web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-            and not (parts.query or parts.fragment or parts.username or parts.password)
-            and text.isascii()
-            and text.isprintable()
-            and " " not in text
-        )
-    except ValueError:
-        return False
-
-
-def _camera_device(text: str) -> bool:
-    return text in ("auto", "none") or (text.startswith("/") and _plain(text))
-
-
-def _camera_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in ("rtsp", "rtsps", "http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return not text or (known and text.isprintable() and " " not in text)
-
-
-def _networks(texts: tuple[str, ...]) -> bool:
-    try:
-        return all(ipaddress.ip_network(text) for text in texts)
-    except ValueError:
-        return False
-
-
-def _words(texts: tuple[str, ...]) -> bool:
-    return all(text and "\0" not in text for text in texts)
-
-
-def _rpc_addresses(texts: tuple[str, ...]) -> bool:
-    try:
-        return all(Server.parse(text) for text in texts)
-    except ValueError:
-        return False
-
-
-def _account(text: str) -> bool:
-    return not text or ss58.is_account(text)
+Endpoint = Literal[
+    "auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"
+]
+"Every media endpoint, and `auto`, which chooses one."
 
 
 def _accepts(check: Callable[[Any], bool]) -> dict[str, Any]:
@@ -106,7 +34,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     ] = 600
     "How long our links can be answered, and how old the links that we read may be."
 
-    unknown: Annotated[Literal["ring", "ignore"], Meta(description='"ring" or "ignore"')] = "ring"
+    unknown: Literal["ring", "ignore"] = "ring"
     "What to do with a call from a node that isn't in the contacts."
 
     at_once: Annotated[int, Meta(ge=1, le=16, description="a whole number from 1 to 16")] = 1
@@ -121,15 +49,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """[answer]: what the other side sees and hears."""
 
-    endpoint: Annotated[
-        Literal[
-            "auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", "recorder", "none"
-        ],
-        Meta(
-            description='"auto", "handset", "devices", "camera", "answering-machine", "pattern", "echo", "file", '
-            '"recorder" or "none"',
-        ),
-    ] = "auto"
+    endpoint: Endpoint = "auto"
     """The media endpoint of a call, where the contact has none of its own. `auto` is the handset, or in a console
     without a page the pattern, so that there is something to hear and see."""
 
@@ -140,10 +60,10 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[media]: settings of the endpoints."""
 
-    file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(_path))] = ""
+    file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(checks.path))] = ""
     "What the endpoint `file` plays, over and over. `load` makes it absolute."
 
-    record_to: Annotated[str, Meta(description="the path of a folder, or empty", extra=_accepts(_path))] = ""
+    record_to: Annotated[str, Meta(description="the path of a folder, or empty", extra=_accepts(checks.path))] = ""
     "Where the endpoint `recorder` writes; empty is the folder `recordings` in the home. `load` makes it absolute."
 
     recording_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 2_000
@@ -157,7 +77,7 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     "What recordings leave free on the disk."
 
-    send_recordings: Annotated[bool, Meta(description="true or false")] = False
+    send_recordings: bool = False
     "Whether the messenger brings a recording to the owner's own chat as a file, where the messenger keeps it too."
 
     width: Annotated[
@@ -177,17 +97,19 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
     """[devices]: the machine's own microphone, speaker and camera."""
 
-    sound: Annotated[Literal["auto", "pulse", "portaudio"], Meta(description='"auto", "pulse" or "portaudio"')] = "auto"
+    sound: Literal["auto", "pulse", "portaudio"] = "auto"
     "What opens the sound devices: PulseAudio and PipeWire, or PortAudio; `auto` takes the first that is there."
 
-    microphone: Annotated[str, Meta(description="the name of a microphone, or empty", extra=_accepts(_plain))] = ""
+    microphone: Annotated[str, Meta(description="the name of a microphone, or empty", extra=_accepts(checks.plain))] = (
+        ""
+    )
     "Empty: the system's default."
 
-    speaker: Annotated[str, Meta(description="the name of a speaker, or empty", extra=_accepts(_plain))] = ""
+    speaker: Annotated[str, Meta(description="the name of a speaker, or empty", extra=_accepts(checks.plain))] = ""
     "Empty: the system's default."
 
     camera: Annotated[
-        str, Meta(description='"auto", "none" or a device such as "/dev/video0"', extra=_accepts(_camera_device))
+        str, Meta(description='"auto", "none" or a device such as "/dev/video0"', extra=_accepts(checks.camera_device))
     ] = "auto"
     "`auto`: the first camera, if there is one."
 
@@ -199,7 +121,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description='an address such as "rtsp://user:password@192.168.1.20/stream"',
-            extra=_accepts(_camera_address) | {"secret": True},
+            extra=_accepts(checks.camera_address) | {"secret": True},
         ),
     ] = ""
     "RTSP or HTTP; may hold a user name and a password. Empty: there is no camera."
@@ -208,7 +130,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
 class Handset(msgspec.Struct, frozen=True, kw_only=True):
     """[handset]: the page in the browser."""
 
-    enabled: Annotated[bool, Meta(description="true or false")] = True
+    enabled: bool = True
     "Whether this program serves the page."
 
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port number, or 0 for any that is free")] = 8765
@@ -218,7 +140,7 @@ class Handset(msgspec.Struct, frozen=True, kw_only=True):
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """[machine]: the answering machine."""
 
-    greeting: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(_path))] = ""
+    greeting: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(checks.path))] = ""
     "Played once, then a beep; empty: only the beep. `load` makes it absolute."
 
     longest: Annotated[int, Meta(ge=1, le=3600, description="a whole number of seconds from 1 to 3600")] = 180
@@ -230,25 +152,25 @@ class Staex(msgspec.Struct, frozen=True, kw_only=True):
 
     api: Annotated[
         str,
-        Meta(description='an address such as "http://127.0.0.1:9377"', extra=_accepts(_web_address)),
+        Meta(description='an address such as "http://127.0.0.1:9377"', extra=_accepts(checks.web_address)),
     ] = "http://127.0.0.1:9377"
     "The node's local service."
 
     command: Annotated[
         tuple[str, ...],
-        Meta(description='a list of words such as ["docker", "exec", "mcc", "mcc"]', extra=_accepts(_words)),
+        Meta(description='a list of words such as ["docker", "exec", "mcc", "mcc"]', extra=_accepts(checks.words)),
     ] = ()
     "The node's command, used in place of the service; empty: the service."
 
-    allow_remote_api: Annotated[bool, Meta(description="true or false")] = False
+    allow_remote_api: bool = False
     "Whether the service may be on another machine."
 
-    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(_plain))] = ""
+    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(checks.plain))] = ""
     "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
 
     range: Annotated[
         tuple[str, ...],
-        Meta(description='a list of address ranges such as ["10.83.0.0/16"]', extra=_accepts(_networks)),
+        Meta(description='a list of address ranges such as ["10.83.0.0/16"]', extra=_accepts(checks.networks)),
     ] = ()
     "Where node-local addresses lie; an address outside is refused. Empty: the private ranges."
 
@@ -260,12 +182,12 @@ class Yggdrasil(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description='an address such as "unix:///var/run/yggdrasil/yggdrasil.sock", or empty',
-            extra=_accepts(_plain),
+            extra=_accepts(checks.plain),
         ),
     ] = ""
     "The node's admin socket; empty: the usual places."
 
-    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(_plain))] = ""
+    user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(checks.plain))] = ""
     "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
 
 
@@ -278,12 +200,12 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     "Where the bot's token is kept; empty: Telegram isn't used. The token itself never stands in the configuration."
 
-    token_file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(_path))] = ""
+    token_file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(checks.path))] = ""
     "The file with the token; empty is `telegram.token` in the home. `load` makes it absolute."
 
     base_url: Annotated[
         str,
-        Meta(description='an address such as "https://api.telegram.org"', extra=_accepts(_web_address)),
+        Meta(description='an address such as "https://api.telegram.org"', extra=_accepts(checks.web_address)),
     ] = "https://api.telegram.org"
     "Whom the bot talks to: Telegram, or a Bot API server of one's own."
 
@@ -292,12 +214,13 @@ Addresses = Annotated[
     tuple[str, ...],
     Meta(
         description='a list of addresses such as ["wss://ws.azero.dev"]; ws:// and http:// only for private ones',
-        extra=_accepts(_rpc_addresses),
+        extra=_accepts(checks.rpc_addresses),
     ),
 ]
 
 Account = Annotated[
-    str, Meta(description="an account of 47 or 48 characters that begins with 5, or empty", extra=_accepts(_account))
+    str,
+    Meta(description="an account of 47 or 48 characters that begins with 5, or empty", extra=_accepts(checks.account)),
 ]
 
 BlockHash = Annotated[
@@ -352,7 +275,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     """[names]: where names such as `copybara.azero` are looked up."""
 
     own_name: Annotated[
-        str, Meta(max_length=64, description='a name such as "staex.azero", or empty', extra=_accepts(_plain))
+        str, Meta(max_length=64, description='a name such as "staex.azero", or empty', extra=_accepts(checks.plain))
     ] = ""
     "The owner's own name: it stands on the contact card, and `copybara doctor` checks where it leads."
 
@@ -371,14 +294,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. `Config()` is what holds without a file."""
 
     name: Annotated[
-        str, Meta(max_length=40, description="a text of at most 40 characters on one line", extra=_accepts(_plain))
+        str,
+        Meta(max_length=40, description="a text of at most 40 characters on one line", extra=_accepts(checks.plain)),
     ] = ""
     "What the own contact card calls its owner; may be empty."
 
-    overlay: Annotated[
-        Literal["auto", "staex", "yggdrasil", "loopback"],
-        Meta(description='"auto", "staex", "yggdrasil" or "loopback"'),
-    ] = "auto"
+    overlay: Literal["auto", "staex", "yggdrasil", "loopback"] = "auto"
     "The network that calls go through."
 
     calls: Calls = Calls()
@@ -392,163 +313,3 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     yggdrasil: Yggdrasil = Yggdrasil()
     telegram: Telegram = Telegram()
     names: Names = Names()
-
-
-def load(path: Path | None) -> Config:
-    """Read a configuration file; None stands for no file and gives the defaults.
-
-    Relative paths in it start at its own folder. Raises ConfigError that names the line, the key and what is
-    expected there.
-    """
-    if path is None:
-        return Config()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", "Check the file.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path}, line {line}: this isn't UTF-8 text.", "Save the file as UTF-8.", line=line
-        ) from error
-    return parse(text, path)
-
-
-def parse(text: str, path: Path) -> Config:
-    """Read a configuration; `path` is the file's, for errors and for the paths in it. Raises as `load` does."""
-    document = _document(text, path)
-    problems = list(_problems(Config, document)) or list(_contradictions(document))
-    if problems:
-        line, problem = min(((line_of(text, each.key) or 1, each) for each in problems), key=lambda each: each[0])
-        key = ".".join(problem.key)
-        raise ConfigError(f"{path}, line {line}: {problem.sentence}", problem.hint, line=line, key=key)
-    config = msgspec.convert(document, Config)
-    media = msgspec.structs.replace(
-        config.media,
-        file=_absolute(config.media.file, path.parent),
-        record_to=_absolute(config.media.record_to, path.parent),
-    )
-    telegram = msgspec.structs.replace(config.telegram, token_file=_absolute(config.telegram.token_file, path.parent))
-    machine = msgspec.structs.replace(config.machine, greeting=_absolute(config.machine.greeting, path.parent))
-    return msgspec.structs.replace(config, media=media, machine=machine, telegram=telegram)
-
-
-class _Problem(NamedTuple):
-    key: Key
-    sentence: str
-    hint: str
-
-
-def _document(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said, _, place = str(error).rpartition(" (at ")
-        where = re.match(r"line (\d+)", place)
-        line = int(where[1]) if where else text.rstrip().count("\n") + 1
-        sentence = f"{said[:1].lower()}{said[1:]}"
-        reason: Exception = error
-    except (ValueError, RecursionError) as error:  # these name no line: a number, or nesting, without bounds
-        kind = type(error)
-        lines = text.split("\n")
-        line = bisect.bisect_left(range(len(lines)), True, key=lambda count: _fails(lines[:count], kind))
-        sentence = "a number has too many digits" if kind is ValueError else "there are too many brackets"
-        reason = error
-    raise ConfigError(
-        f"{path}, line {line}: this isn't valid TOML: {sentence}.",
-        'Text needs quotes, as in: name = "Anna". Compare the line with config/copybara.toml.',
-        line=line,
-    ) from reason
-
-
-def _fails(lines: list[str], kind: type[Exception]) -> bool:
-    try:
-        tomllib.loads("\n".join(lines))
-    except (ValueError, RecursionError) as error:
-        return type(error) is kind
-    return False
-
-
-def _problems(struct: type[msgspec.Struct], table: dict[str, Any], place: Key = ()) -> Iterator[_Problem]:
-    """Everything in a table that isn't a setting of `struct`, or has a value that isn't expected."""
-    settings = get_type_hints(struct, include_extras=True)
-    for word, value in table.items():
-        key = (*place, word)
-        if word not in settings:
-            yield _unknown(key, list(settings))
-        elif get_origin(settings[word]) is Annotated:
-            meta = get_args(settings[word])[1]
-            if not _fits(value, settings[word], meta):
-                # A password in a value that isn't right is one all the same.
-                shown = "not right" if (meta.extra or {}).get("secret") else _shown(value)
-                yield _Problem(key, f"{'.'.join(key)} is {shown}.", f"It must be {meta.description}.")
-        elif isinstance(value, dict):
-            yield from _problems(settings[word], value, key)
-        else:
-            yield _Problem(
-                key, f"{'.'.join(key)} is {_shown(value)}.", f"It must be a table: a line with [{'.'.join(key)}]."
-            )
-
-
-def _contradictions(document: dict[str, Any]) -> Iterator[_Problem]:
-    """Values that are each valid alone, but not together."""
-    config = msgspec.convert(document, Config)
-    if config.answer.endpoint == "file" and not config.media.file:
-        yield _Problem(
-            ("answer", "endpoint"), 'answer.endpoint is "file", but there is no file.', "Name one in [media] as file."
-        )
-    if config.answer.endpoint == "handset" and not config.handset.enabled:
-        yield _Problem(
-            ("handset", "enabled"),
-            'handset.enabled is false, but calls are to go to the handset page ("handset").',
-            "Choose what answers in its place: endpoint under [answer].",
-        )
-    if config.answer.endpoint == "camera" and not config.camera.address:
-        yield _Problem(
-            ("answer", "endpoint"),
-            'answer.endpoint is "camera", but there is no camera.',
-            "Give its address in [camera] as address.",
-        )
-
-
-def _fits(value: object, kind: Any, meta: Meta) -> bool:
-    try:
-        converted = msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        return False
-    accepts: Callable[[Any], bool] = (meta.extra or {}).get("accepts", lambda _: True)
-    return accepts(converted)
-
-
-def _unknown(key: Key, siblings: list[str]) -> _Problem:
-    word = key[-1]
-    sections = {name: hint for name, hint in get_type_hints(Config).items() if hasattr(hint, "__struct_fields__")}
-    if near := difflib.get_close_matches(word.lower(), siblings, n=1):
-        hint = f"Did you mean {'.'.join((*key[:-1], near[0]))}?"
-    elif homes := [name for name, section in sections.items() if word in section.__struct_fields__]:
-        hint = f"Did you mean {homes[0]}.{word}? It belongs under a line with [{homes[0]}]."
-    else:
-        hint = f"Known here: {', '.join(siblings)}."
-    return _Problem(key, f"there is no setting {_one_line('.'.join(key))}.", hint)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return "a table"
-        case str():
-            return f'"{_one_line(value)}"'
-    return _one_line(str(value))
-
-
-def _one_line(text: str) -> str:
-    short = text if len(text) <= 40 else f"{text[:39]}…"
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)
-
-
-def _absolute(text: str, folder: Path) -> str:
-    return str((folder / Path(text).expanduser()).absolute()) if text else ""

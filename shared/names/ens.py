@@ -21,6 +21,7 @@ from shared.errors import (
     OffChainName,
     ServerFault,
 )
+from shared.names import endings
 from shared.names.in_thread import in_thread
 from shared.names.json_rpc import Question, Rpc, RpcError, from_hex
 from shared.names.records import CARD, card_in, node_in
@@ -64,7 +65,7 @@ class Ens:
     """The names of one chain."""
 
     source = "ENS"
-    tlds: tuple[str, ...] = ("eth",)
+    tlds: tuple[str, ...] = endings.ENS
 
     def __init__(self, chain: Chain, *, seconds: float, clock: Callable[[], float] = time.time) -> None:
         """`seconds` is what one server may take. Raises ValueError for a bad address of a server."""

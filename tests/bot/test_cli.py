@@ -18,7 +18,7 @@ import pytest
 from bot.cli.main import main
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
-from shared.config.schema import load
+from shared.config.file import load
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.kinds import Link, Request, Response, Status, as_copybara, as_handset, decode

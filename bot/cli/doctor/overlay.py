@@ -10,13 +10,14 @@ from pathlib import Path
 from bot.cli.doctor.check import Check
 from bot.home import Home
 from bot.name_systems import systems
-from bot.settings import NAME_ENDS, own_name
+from bot.settings import own_name
 from peer.overlay import Overlay
 from peer.overlay.choose import Finding, Report, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Config
 from shared.errors import CopybaraError, OverlayError, OverlayForbidden
+from shared.names import endings
 from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace
@@ -113,9 +114,9 @@ async def _own_name(config: Config, taken: Finding) -> list[Check]:
     name = own_name(config)
     if not name:
         return []
-    system = next((each for each in systems(config.names) if name.rpartition(".")[2] in each.tlds), None)
+    system = next((each for each in systems(config.names) if endings.ending(name) in each.tlds), None)
     if system is None:
-        hint = f"Names that can be looked up end in {', '.join(NAME_ENDS)}."
+        hint = f"Names that can be looked up end in {endings.in_words()}."
         return [Check("own name", ok=True, note=True, detail=f"{name} can't be looked up", hint=hint)]
     try:
         record = await system.look_up(await normal(name), node_records(taken.overlay), Trace())

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config.schema import Config, load, parse
+from shared.config.file import load, parse
+from shared.config.schema import Config
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
 
@@ -229,54 +230,6 @@ def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path, mak
     make(file)
     with pytest.raises(ConfigError, match="can't be read"):
         load(file)
-
-
-TRICKY = '''# lifetime = 1
-"name" = """
-[calls]
-lifetime = 2 # not here
-"""   # [calls]
-other = ["]", '[', # ]
-  "x", { a = 1, b = "}" },
-] # end
-[ calls ] # [answer]
-  'lifetime' = 3
-a.b . "c d" = 4
-[media.deep]
-file = \'\'\'
-[staex]\'\'\'
-[[list]]
-one = 1
-[[list]]
-two = 2'''
-
-
-@pytest.mark.parametrize(
-    ("key", "line"),
-    [
-        (("name",), 2),
-        (("other",), 6),
-        (("other", "a"), 6),
-        (("calls",), 9),
-        (("calls", "lifetime"), 10),
-        (("calls", "a", "b", "c d"), 11),
-        (("calls", "missing"), 9),
-        (("media",), 12),
-        (("media", "deep", "file"), 13),
-        (("list",), 15),
-        (("list", "two"), 18),
-        (("staex",), None),
-        (("nothing",), None),
-    ],
-)
-def test_the_line_of_a_key_is_found(key: tuple[str, ...], line: int | None) -> None:
-    assert line_of(TRICKY, key) == line
-
-
-def test_a_long_text_is_searched_in_linear_time() -> None:
-    # A search in quadratic time would take minutes for this, not a part of a second.
-    text = '[calls]\nunknown = "' + "\\\\" * 200_000 + '"\n' + "".join(f"k{n} = [1, '#']\n" for n in range(20_000))
-    assert line_of(text, ("calls", "k19999")) == 20_002
 
 
 VALUES = st.recursive(

@@ -1,0 +1,90 @@
+"""Reading copybara.toml: from a file or a text to a `Config`, or to one error that names the line."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shared.config.problems import problems
+from shared.config.schema import Config
+from shared.config.toml_lines import line_of
+from shared.errors import ConfigError
+
+
+def load(path: Path | None) -> Config:
+    """Read a configuration file; None stands for no file and gives the defaults.
+
+    Relative paths in it start at its own folder. Raises ConfigError that names the line, the key and what is
+    expected there.
+    """
+    if path is None:
+        return Config()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", "Check the file.") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: this isn't UTF-8 text.", "Save the file as UTF-8.", line=line
+        ) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Config:
+    """Read a configuration; `path` is the file's, for errors and for the paths in it. Raises as `load` does."""
+    document = _document(text, path)
+    if found := problems(document):
+        line, problem = min(((line_of(text, each.key) or 1, each) for each in found), key=lambda each: each[0])
+        key = ".".join(problem.key)
+        raise ConfigError(f"{path}, line {line}: {problem.sentence}", problem.hint, line=line, key=key)
+    config = msgspec.convert(document, Config)
+    media = msgspec.structs.replace(
+        config.media,
+        file=_absolute(config.media.file, path.parent),
+        record_to=_absolute(config.media.record_to, path.parent),
+    )
+    telegram = msgspec.structs.replace(config.telegram, token_file=_absolute(config.telegram.token_file, path.parent))
+    machine = msgspec.structs.replace(config.machine, greeting=_absolute(config.machine.greeting, path.parent))
+    return msgspec.structs.replace(config, media=media, machine=machine, telegram=telegram)
+
+
+def _document(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said, _, place = str(error).rpartition(" (at ")
+        where = re.match(r"line (\d+)", place)
+        line = int(where[1]) if where else text.rstrip().count("\n") + 1
+        sentence = f"{said[:1].lower()}{said[1:]}"
+        reason: Exception = error
+    except (ValueError, RecursionError) as error:  # these name no line: a number, or nesting, without bounds
+        kind = type(error)
+        lines = text.split("\n")
+        line = bisect.bisect_left(range(len(lines)), True, key=lambda count: _fails(lines[:count], kind))
+        sentence = "a number has too many digits" if kind is ValueError else "there are too many brackets"
+        reason = error
+    raise ConfigError(
+        f"{path}, line {line}: this isn't valid TOML: {sentence}.",
+        'Text needs quotes, as in: name = "Anna". Compare the line with config/copybara.toml.',
+        line=line,
+    ) from reason
+
+
+def _fails(lines: list[str], kind: type[Exception]) -> bool:
+    try:
+        tomllib.loads("\n".join(lines))
+    except (ValueError, RecursionError) as error:
+        return type(error) is kind
+    return False
+
+
+def _absolute(text: str, folder: Path) -> str:
+    return str((folder / Path(text).expanduser()).absolute()) if text else ""
