@@ -1,20 +1,18 @@
 """JSON-RPC over HTTP: how servers of Ethereum are reached.
 
-httpx's transport is used rather than its client: that takes no proxy from the environment, follows no redirect and
-writes no log of what was asked.
+No proxy is taken from the environment, no redirect followed, and no address written to the log: it may hold a key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
+import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.errors import BadAnswer, ServerFault
-from shared.names.in_thread import in_thread
 from shared.names.json_rpc import MOST_BYTES, Question, decode
 from shared.names.server import Server, addresses_of, tls_of
 
@@ -25,9 +23,9 @@ if TYPE_CHECKING:
 class HttpRpc:
     """A server that is asked by POST. Made by `connect`."""
 
-    def __init__(self, transport: httpx.AsyncHTTPTransport, server: Server, addresses: list[str]) -> None:
+    def __init__(self, client: httpx.AsyncClient, server: Server, addresses: list[str]) -> None:
         self.server = server.shown
-        self._transport = transport
+        self._client = client
         self._at = server
         self._addresses = addresses
         self._asked = 0
@@ -46,7 +44,7 @@ class HttpRpc:
         for address in self._addresses:
             request = self._request(address, question.encode(number))
             try:
-                response = await self._transport.handle_async_request(request)
+                response = await self._client.send(request, stream=True)
                 try:
                     return _result(number, response.status_code, await _read(response))
                 finally:
@@ -59,11 +57,9 @@ class HttpRpc:
         raise ServerFault("Nothing listens there.")
 
     def _request(self, address: str, body: bytes) -> httpx.Request:
-        import httpx
-
         host = f"[{address}]" if ":" in address else address
         parts = self._at.parts
-        return httpx.Request(
+        return self._client.build_request(
             "POST",
             parts._replace(netloc=f"{host}:{self._at.port}").geturl(),
             content=body,
@@ -72,16 +68,27 @@ class HttpRpc:
         )
 
 
+def load() -> None:
+    """Import httpx with all that its first client and its first request import. May take seconds: not for the loop."""
+    import anyio
+    import httpx
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
+    anyio.run(anyio.sleep, 0)  # httpx stands on it, and it loads its half for asyncio when it is first used
+
+
 @contextlib.asynccontextmanager
 async def connect(server: Server) -> AsyncIterator[HttpRpc]:
-    """A server to be asked for the length of the block. Raises ServerFault."""
-    httpx = await in_thread(lambda: importlib.import_module("httpx"))
+    """A server to be asked for the length of the block, once `load` was called. Raises ServerFault."""
+    import httpx
+
     tls = await tls_of(server)
     addresses = await addresses_of(server)
     verify = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    transport = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, retries=0)
-    async with transport:
-        yield HttpRpc(transport, server, addresses)
+    # The caller's limit is shorter, and covers everything.
+    async with httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=60) as client:
+        yield HttpRpc(client, server, addresses)
 
 
 def _result(number: int, status: int, body: bytes) -> object:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.errors import BadAnswer, ServerFault
-from shared.names.in_thread import in_thread
 from shared.names.json_rpc import MOST_BYTES, Question, decode
 from shared.names.server import Server, addresses_of, tls_of
 
@@ -63,10 +62,17 @@ class WebSocketRpc:
         return [answers[number] for number in range(first, self._asked)]
 
 
+def load() -> None:
+    """Import the library. May take a second: not for the event loop."""
+    importlib.import_module("websockets.asyncio.client")
+
+
 @contextlib.asynccontextmanager
 async def connect(server: Server) -> AsyncIterator[WebSocketRpc]:
-    """Connect for the length of the block. No proxy is used and no redirect followed. Raises ServerFault."""
-    await in_thread(lambda: importlib.import_module("websockets.asyncio.client"))
+    """Connect for the length of the block, once `load` was called. No proxy is used and no redirect followed.
+
+    Raises ServerFault.
+    """
     from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.client import connect as open_websocket
     from websockets.exceptions import InvalidHandshake, InvalidStatus

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from shared.errors import ContractGone, CopybaraError, NamesDisagree, NamesUnreachable, ServerFault, first_error
+from shared.names import rpc_http, rpc_websocket
 from shared.names.in_thread import in_thread
 from shared.names.json_rpc import Rpc
 from shared.names.server import Server
@@ -92,9 +92,8 @@ class Servers:
 
     def _load(self) -> None:
         """Import what servers are asked with: that takes longer than asking, and is no time of theirs."""
-        for server in self._servers:
-            library = "websockets.asyncio.client" if server.parts.scheme in ("ws", "wss") else "httpx"
-            importlib.import_module(library)
+        for way in {_way(server) for server in self._servers}:
+            way.load()
 
     def _unreachable(self, faults: dict[Server, ServerFault]) -> CopybaraError:
         found = list(faults.values())
@@ -105,7 +104,7 @@ class Servers:
 
     async def _one(self, server: Server, limit: float, ask: Callable[[Rpc], Awaitable[_Result]]) -> _Result:
         try:
-            async with asyncio.timeout(limit), _connected(server) as rpc:
+            async with asyncio.timeout(limit), _way(server).connect(server) as rpc:
                 return await ask(rpc)
         except TimeoutError:
             raise ServerFault(f"No answer within {limit:.3g} seconds.") from None
@@ -115,18 +114,16 @@ class Servers:
             raise
 
 
-@contextlib.asynccontextmanager
-async def _connected(server: Server) -> AsyncIterator[Rpc]:
-    if server.parts.scheme in ("ws", "wss"):
-        from shared.names.rpc_websocket import connect
+class _Way(Protocol):
+    """How a server is spoken to: one of two modules."""
 
-        async with connect(server) as rpc:
-            yield rpc
-    else:
-        from shared.names.rpc_http import connect as connect_http
+    def load(self) -> None: ...
 
-        async with connect_http(server) as rpc:
-            yield rpc
+    def connect(self, server: Server, /) -> AbstractAsyncContextManager[Rpc]: ...
+
+
+def _way(server: Server) -> _Way:
+    return rpc_websocket if server.parts.scheme in ("ws", "wss") else rpc_http
 
 
 def _shown(answer: _Result | CopybaraError, show: Callable[[_Result], str]) -> str:
