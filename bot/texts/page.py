@@ -88,7 +88,7 @@ def trust_words(line: Line, contact: Contact | None) -> str:
     else:
         how = "The link names their node, and the overlay carries the call to no other; nothing else proves it is them."
     if contact.trust is Trust.AUTO:
-        return f"A contact you trust: their calls are answered without asking. {how}"
+        return f"A contact you trust: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"
 
 
@@ -106,7 +106,7 @@ def overlay_name(overlay: str) -> str:
 
 def trust_in_words(contact: Contact, paired: bool) -> str:
     """What happens when a contact calls; `paired`: we share a key with them."""
-    words = {Trust.AUTO: "answered without asking", Trust.RING: "rings", Trust.BLOCK: "blocked"}[contact.trust]
+    words = {Trust.AUTO: "answered automatically", Trust.RING: "rings", Trust.BLOCK: "blocked"}[contact.trust]
     if contact.trust is Trust.AUTO:
         words += f" ({contact.media.words})"
         if not paired:

@@ -412,6 +412,7 @@ async def browser(
         )
         try:
             context = await chromium.new_context(permissions=list(allowed))
+            context.set_default_timeout(PATIENCE * 1000)
             yield Browser(context)
         finally:
             await chromium.close()

@@ -139,7 +139,7 @@ def greeting(**changed: Any) -> Hello:
         "card": shown_link(CARD),
         "contacts": [
             contact("anna", ANNA),
-            contact("bob", BOB, trust="auto", trust_words="answered without asking (video), 08:00-22:00"),
+            contact("bob", BOB, trust="auto", trust_words="answered automatically (video), 08:00-22:00"),
         ],
         "calls": [],
         "log": [],

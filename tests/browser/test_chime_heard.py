@@ -97,10 +97,10 @@ def sits_at(name: str, endpoint: str, *, page: bool = True, system: str = "pulse
 
 @contextlib.asynccontextmanager
 async def friends(folder: Path, anna: str, bob: str) -> AsyncIterator[tuple[Person, Person]]:
-    """Two programs; Bob's answers Anna's calls without asking."""
+    """Two programs; Bob's answers Anna's calls automatically."""
     async with people(folder, *NAMES, configs={"anna": anna, "bob": bob}) as (caller, callee):
         await befriend(caller, callee)
-        await callee.asked("/contact trust anna", "answered automatically")
+        await callee.asked("/contact trust anna", kind="contact.trusted")
         yield caller, callee
 
 

@@ -131,12 +131,12 @@ def test_axe_is_there_to_look_at_every_state() -> None:
 
 async def test_the_start_page_shows_the_book_and_the_log() -> None:
     async with theatre(greeting(log=LOG)) as play:
-        for text in ("anna", "answered without asking (video), 08:00-22:00", "Missed", "No answer", "12 min", "1 min"):
+        for text in ("anna", "answered automatically (video), 08:00-22:00", "Missed", "No answer", "12 min", "1 min"):
             await play.view.shows(text)
         await everywhere(play, "start")
         await play.view.press("Audio call to anna")
         await play.wants(Place, whom="anna", media="audio")
-        await play.page.get_by_role("button", name="Audio call to node k7r3f0q2… again").click()
+        await play.view.press("Audio call to node k7r3f0q2… again")
         await play.wants(Place, whom=ANNA, media="audio")
 
 
@@ -207,7 +207,7 @@ async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
 async def test_trust_is_set_with_one_click() -> None:
     async with theatre() as play:
         await play.page.get_by_role("button", name="anna rings").click()
-        await play.page.get_by_label("Answer without asking").check()
+        await play.view.click(play.page.locator("#contact label", has_text="Answer automatically"))
         await play.wants(SetTrust, name="anna", trust="auto", media="video")
 
 
@@ -338,7 +338,7 @@ async def test_escape_silences_and_nothing_else() -> None:
         await play.wants(Decline, call=1)
 
 
-async def test_whoever_types_when_it_rings_answers_nothing() -> None:
+async def test_typing_when_it_rings_answers_nothing() -> None:
     async with theatre() as play:
         await play.page.locator("#whom").focus()
         await play.page.keyboard.type("c")
@@ -362,7 +362,7 @@ async def test_a_call_beside_another_is_a_banner_and_a_quiet_double_beep() -> No
         await play.view.shows("is also calling (video)")
         await play.view.shows("In your contacts")
         assert (await play.page.evaluate("tones"))[:2] == [523, 523]
-        # Whoever talks and writes goes on with it.
+        # Talking and writing go on.
         assert await play.focused() == "write"
         assert not await play.page.locator("#incoming").is_visible()
         assert await play.page.title() == "bob is calling · Copybara Relay"

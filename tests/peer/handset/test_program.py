@@ -214,7 +214,7 @@ async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> Non
     async with people(tmp_path, "anna", "bob", "carol", config=AT_THE_PAGE) as (anna_node, bob_node, carol_node):
         await befriend(anna_node, bob_node)
         await befriend(carol_node, bob_node)
-        # Not even a trusted one is answered without asking now.
+        # Not even a trusted one is answered automatically now.
         await bob_node.asked("/contact trust carol", kind="contact.trusted")
         async with wire_page(bob_node) as (bob, _), wire_page(carol_node) as (carol, _):
             anna_node.write("/call bob audio")
@@ -267,7 +267,7 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
         await anna.ask("set-trust", name="bob", trust="auto", media="audio")
         (contact,) = (await anna.next("contacts"))["contacts"]
         assert (contact["trust"], contact["media"]) == ("auto", "audio")
-        assert contact["trust_words"] == "answered without asking (audio)"
+        assert contact["trust_words"] == "answered automatically (audio)"
         await anna.ask("rename-contact", name="bob", new_name="robert")
         assert [each["name"] for each in (await anna.next("contacts"))["contacts"]] == ["robert"]
         await anna_node.asked("/contact block robert", "blocked")
