@@ -104,6 +104,7 @@ class Kind(enum.StrEnum):
     NAME_KEPT = "name.kept", "The name's old node stays in use."
 
     OVERLAY_DOWN = "overlay.down", "No calls can be made: the overlay can't be used."
+    OVERLAY_LOOPBACK = "overlay.loopback", "On the page: calls stay on this machine, for trying."
     OVERLAY_BACK = "overlay.back", "Calls can be made again."
 
     READY = "node.ready", "The program is ready for links and calls."
@@ -121,7 +122,17 @@ class Sentence:
     kind: str
     "A `Kind`, or an error's."
 
-    text: str
+    sentence: str
+    "What there is to say, wherever it is read."
+
+    hint: str = ""
+    "What can be typed about it. The page has buttons there, and leaves it out."
+
+    @property
+    def text(self) -> str:
+        """For a chat: both, the hint on a line of its own if it begins with the end of one."""
+        gap = " " if self.hint and not self.hint.startswith("\n") else ""
+        return f"{self.sentence}{gap}{self.hint}"
 
 
 STATES = {
@@ -137,7 +148,7 @@ STATES = {
 
 def of_error(error: CopybaraError) -> Sentence:
     """An error as a sentence: what happened, then what to do."""
-    return Sentence(error.kind, f"{error.sentence} {error.hint}".strip())
+    return Sentence(error.kind, error.sentence, error.hint)
 
 
 def errors() -> Iterator[type[CopybaraError]]:

@@ -82,11 +82,15 @@ class CopybaraError(Exception):
     "A word for scripts that stays when the sentence changes, such as `error.store`."
 
     def __init__(self, sentence: str = "", hint: str = "") -> None:
-        said, _, next_step = (inspect.getdoc(type(self)) or "").partition("\n\n")
-        self.sentence = sentence or " ".join(said.split())
-        self.hint = hint or " ".join(next_step.split())
+        self.sentence = sentence or " ".join((inspect.getdoc(type(self)) or "").partition("\n\n")[0].split())
+        self.hint = hint or hint_of(type(self))
         self.kind = kind_of(type(self))
         super().__init__(self.sentence)
+
+
+def hint_of(error: type[CopybaraError]) -> str:
+    """The hint of a class of errors, for when nothing more exact is known."""
+    return " ".join((inspect.getdoc(error) or "").partition("\n\n")[2].split())
 
 
 def kind_of(error: type[CopybaraError]) -> str:

@@ -47,7 +47,7 @@ from shared.names import Answer, endings
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
 from shared.reasons import Reason
-from shared.store import Store
+from shared.store import Store, StoreThread
 
 ANSWER_SECONDS = 10.0
 "How long writing the answer to another program's offer may take: the overlay is asked for an address."
@@ -68,6 +68,7 @@ class Assistant:
         own: NodeId,
         overlay: str,
         store: Store,
+        writes: StoreThread,
         switchboard: Switchboard,
         lookups: Lookups,
         own_card: Callable[[], Card],
@@ -82,6 +83,7 @@ class Assistant:
         self._own = own
         self._overlay = overlay
         self._store = store
+        self._writes = writes
         self.lookups = lookups
         self._awaited: list[asyncio.Task[Outcome]] | None = None
         "The look-ups that the present command has begun, if somebody waits for them."
@@ -172,22 +174,30 @@ class Assistant:
             who = _meant(answer) if answer else await self._whom(whom)
             return await self._dial(who, media, chat, endpoint=endpoint)
 
-    def save(self, name: str, who: book.Whom) -> Contact:
-        """Save somebody under a name, in the calls that are up as well. Raises InputError."""
-        contact = book.add(self._store, name, who if who.card else self._origins.whom(who.node), own=self._own)
+    async def save(self, name: str, who: book.Whom) -> Contact:
+        """Save somebody under a name, in the calls that are up as well. Raises InputError, StoreError."""
+        known = who if who.card else self._origins.whom(who.node)
+        contact = await self._writes.write(lambda store: book.add(store, name, known, own=self._own))
         self._named(contact)
         return contact
 
-    def block(self, line: Line) -> Contact:
-        """Silence the caller, now and later, and tell them nothing. A caller who isn't a contact is saved for it.
+    async def block(self, line: Line) -> Contact:
+        """Silence a call that rings and every later one of that node. A stranger is saved as a blocked contact.
 
-        Raises CallRefused if the call doesn't ring any more.
+        The caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
         """
         self.switchboard.ignore(line)
         for other in self.switchboard.lines:
             if other is not line and other.peer == line.peer and other.call.state is State.RINGING:
                 self.switchboard.ignore(other)
-        return book.set_trust(self._store, self._contact_for(line.peer).name, Trust.BLOCK, None)
+        node = line.peer
+        name, who = self._origins.name_of(node), self._origins.whom(node)
+
+        def blocked(store: Store) -> Contact:
+            known = store.contact_of(node) or book.add(store, book.free_name(store, name, node), who, own=self._own)
+            return book.set_trust(store, known.name, Trust.BLOCK, None)
+
+        return await self._writes.write(blocked)
 
     def confirm(self, line: Line) -> None:
         """The link of a prepared call was posted: from now on it is a call like any other."""
@@ -523,7 +533,7 @@ class Assistant:
                 await self._decline(self._line(action.call))
             case Act.BLOCK:
                 line = self._line(action.call)
-                self._speech.to_owner(texts.trust_set(self.block(line), True))
+                self._speech.to_owner(texts.trust_set(await self.block(line), True))
                 await _over(line)
             case Act.HANG_UP:
                 line = self._line(action.call)

@@ -60,7 +60,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
     if known is not None and (known.node != who.node or known.name != name):
         raise InputError(
             f"{known.name} is already in your contacts, with node {known.node.short}…",
-            f"Choose another name, or rename: /contact rename {known.name} {name}",
+            f"Choose another name, or rename {known.name} first.",
         )
     contact = known or Contact(name=name, node=who.node, created=int(time.time()))
     if (card := who.card) is not None:
@@ -167,7 +167,7 @@ def named(store: Store, name: str) -> Contact:
     """The contact of that name. Raises NameNotFound."""
     contact = store.contact_named(name)
     if contact is None:
-        raise NameNotFound(f"There is no contact called {texts.shown(name, 60)}.", "/contacts lists them.")
+        raise NameNotFound(f"There is no contact called {texts.shown(name, 60)}.", "Look through your contacts.")
     return contact
 
 

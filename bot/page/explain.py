@@ -67,13 +67,13 @@ class Explainer:
                 )
             case Response():
                 if not any(_waits_for(line, link) for line in self._lines):
-                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).text)
+                    return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).sentence)
                 return _explained(token, "response", handset_texts.explained_response(link), "Connect")
             case CallLink():
                 contact = self._store.contact_of(link.source)
                 decision = self._decide(link, contact)
                 if decision.action is Action.IGNORE:
-                    return _explained(token, "unusable", texts.refusal(decision.reason).text)
+                    return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
                 return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
             case SaidLink():
                 contact = self._store.contact_of(link.source)
@@ -105,10 +105,10 @@ def _waits_for(line: Line, response: Response) -> bool:
 def refusal(reason: Reason, link: Found | None) -> str:
     """Why a link can't be used, as a sentence."""
     if link is None:
-        return texts.refusal(reason).text
+        return texts.refusal(reason).sentence
     if reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not link.prefixed:
         return handset_texts.NOTHING_THERE
-    return texts.refusal(reason, link.token).text
+    return texts.refusal(reason, link.token).sentence
 
 
 def _explained(token: str, kind: KindOfLink, sentence: str, button: str = "") -> Explained:

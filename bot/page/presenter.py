@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Literal
 
 from bot.assistant import contacts as book
+from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
 from bot.texts import chat as texts
@@ -50,6 +51,7 @@ from shared.errors import StoreError
 from shared.links.card import Card
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import Store
 
 logger = logging.getLogger(__name__)
@@ -135,14 +137,14 @@ class Presenter:
 
         What can't be read is said once, and tried again the next second; it stops nothing else.
         """
-        before: dict[int, dict[str, Any]] = {}
+        before: dict[int, page_protocol.Report] = {}
         loop = asyncio.get_running_loop()
         last = loop.time()
         overlay = self._overlay_state()
         while True:
             await asyncio.sleep(SECOND)
             now = loop.time()
-            reports = {line.number: line.report() for line in self._lines if line.call.state is State.ACTIVE}
+            reports = {line.number: view.report_of(line) for line in self._lines if line.call.state is State.ACTIVE}
             for number, report in reports.items():
                 self._pages.send(quality(number, report, before.get(number), now - last))
             before, last = reports, now
@@ -162,7 +164,7 @@ class Presenter:
         except StoreError as error:
             if not self._failing:
                 logger.warning("the page: %s", error.sentence)
-                self._pages.send(page_protocol.Problem(sentence=error.sentence, hint=error.hint))
+                self._pages.current.problem(error)
             self._failing = True
 
     # What a page gets.
@@ -189,13 +191,12 @@ class Presenter:
         match news:
             case Posted():
                 shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
-                self._links[number] = link = ShowLink(
-                    call=number, link=shown, sentence=handset_texts.link_to_send(line).text
-                )
+                said = handset_texts.link_to_send(line)
+                self._links[number] = link = ShowLink(call=number, link=shown, kind=said.kind, sentence=said.sentence)
                 send(link)
             case Rings():
                 send(self._call(line))
-                send(page_protocol.Ring(call=number, sentence=texts.rings(line, news.reason).text))
+                self._ring(line, news.reason)
             case AnsweredAlone() | TakesMessage():
                 send(self._call(line))
                 self._answered_alone(line)
@@ -205,16 +206,16 @@ class Presenter:
                 if not self._hears_theirs(line):
                     self.unheard(number)
             case NotKept():
-                send(page_protocol.Said(call=number, sentence=texts.not_kept(line, news.error).text))
+                self._say(line, texts.not_kept(line, news.error))
             case Recorded():
-                send(page_protocol.Said(call=number, sentence=texts.recorded(line, news.path).text))
+                self._say(line, texts.recorded(line, news.path))
             case Said():
                 if isinstance(news.noted.event, RemoteRinging):
                     self._rings_there.add(number)
                     send(self._call(line))
-                    send(page_protocol.Said(call=number, sentence=texts.remote_rings(line).text))
+                    self._say(line, texts.remote_rings(line))
                 else:
-                    send(page_protocol.Said(call=number, sentence=texts.unproven(line).text))
+                    self._say(line, texts.unproven(line))
             case Text():
                 self.wrote(line, news.text, ours=False)
             case MediaState():
@@ -223,7 +224,9 @@ class Presenter:
             case Changed():
                 self._changed(line)
             case MediaTrouble():
-                send(page_protocol.Problem(call=number, sentence=news.sentence, hint=news.hint))
+                send(
+                    page_protocol.Problem(call=number, kind=Kind.MEDIA_TROUBLE, sentence=news.sentence, hint=news.hint)
+                )
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed():
                 send(self._call(line))
 
@@ -246,7 +249,14 @@ class Presenter:
             self._show_media(line)
             self._answered_alone(line)
             if line.call.state is State.RINGING:
-                self._pages.send(page_protocol.Ring(call=line.number, sentence=texts.rings(line, line.reason).text))
+                self._ring(line, line.reason)
+
+    def _ring(self, line: Line, reason: Reason) -> None:
+        said = texts.rings(line, reason)
+        self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
+
+    def _say(self, line: Line, said: Sentence) -> None:
+        self._pages.send(page_protocol.Said(call=line.number, kind=said.kind, sentence=said.sentence))
 
     def _show_media(self, line: Line) -> None:
         """Tell the other side that nothing is sent while no page is there."""
@@ -255,16 +265,18 @@ class Presenter:
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
         """Tell the page of an automatic answer, if it was one. With `chime` it always was."""
-        sentence = ""
         if line.automatic:
-            sentence = texts.takes_message(line).text if line.machine else texts.answered_alone(line).text
+            said = texts.takes_message(line) if line.machine else texts.answered_alone(line)
         elif line.remote_automatic:
-            sentence = texts.remote_answered_alone(line).text
+            said = texts.remote_answered_alone(line)
         elif chime:
-            sentence = handset_texts.goes_on(line).text
-        if sentence:
-            by: Literal["us", "them"] = "them" if line.remote_automatic and not line.automatic else "us"
-            self._pages.send(page_protocol.AnsweredAlone(call=line.number, by=by, sentence=sentence, chime=chime))
+            said = handset_texts.goes_on(line)
+        else:
+            return
+        by: Literal["us", "them"] = "them" if line.remote_automatic and not line.automatic else "us"
+        self._pages.send(
+            page_protocol.AnsweredAlone(call=line.number, by=by, kind=said.kind, sentence=said.sentence, chime=chime)
+        )
 
     def _hears_theirs(self, line: Line) -> bool:
         """Whether the notice that the other side sends is heard here: by the speaker, or at a page from its start."""
@@ -307,13 +319,14 @@ class Presenter:
 
     def _overlay_state(self) -> page_protocol.Overlay:
         state = self._watch.state
-        notice = ""
+        said = Sentence("", "")
         if state.error is not None:
-            notice = texts.overlay_down(self._overlay, state.error).text
+            said = texts.overlay_down(self._overlay, state.error)
         elif self._overlay == "loopback":
-            notice = handset_texts.LOOPBACK
+            said = handset_texts.LOOPBACK
         return page_protocol.Overlay(
             name=handset_texts.overlay_name(self._overlay),
             address=str(state.address) if state.address else None,
-            notice=notice,
+            notice=said.sentence,
+            kind=said.kind,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
 from bot.conversation import EVERYWHERE
+from bot.kinds import Sentence
 from bot.page.explain import Explainer, refusal
 from bot.page.presenter import Presenter
 from bot.page.view import media
@@ -39,12 +40,12 @@ from peer.handset.protocol import (
 )
 from peer.media import HANDSET
 from shared.config.schema import Calls
-from shared.contacts import Trust
-from shared.errors import CallOver, CallRefused, LocalProtocolError
+from shared.contacts import Contact, Trust
+from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
-from shared.store import Store
+from shared.store import Store, StoreThread
 
 
 class PageRequests:
@@ -57,6 +58,7 @@ class PageRequests:
         assistant: Assistant,
         switchboard: Switchboard,
         store: Store,
+        writes: StoreThread,
         reader: LinkReader,
         settings: Calls,
     ) -> None:
@@ -65,6 +67,7 @@ class PageRequests:
         self._switchboard = switchboard
         self._lines = switchboard.lines
         self._store = store
+        self._writes = writes
         self._explainer = Explainer(reader, store, switchboard, settings=settings)
 
     async def hello(self) -> Hello:
@@ -72,15 +75,24 @@ class PageRequests:
         return await self._presenter.hello()
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Do it. Raises CopybaraError with a sentence about why not."""
-        sentence, call = "", None
+        """Do it, or say why not. Raises HandsetError for what no page of ours sends."""
+        try:
+            await self._do(page, message)
+        except HandsetError:
+            raise
+        except CopybaraError as error:
+            page.problem(error, page_texts.hint(error), about=message.id)
+
+    async def _do(self, page: Page, message: FromPage) -> None:
+        said: Sentence | None = None
+        call: int | None = None
         match message:
             case Audible():
                 self._presenter.can_be_heard(page, message.on)
             case Explain():
                 page.send(self._explainer.explain(message.text))
             case Act():
-                sentence, call = await self._act(message)
+                call = await self._act(message)
             case Place():
                 line = await self._assistant.place(
                     message.whom.strip(), media(message.media), chat=EVERYWHERE, endpoint=HANDSET
@@ -91,7 +103,7 @@ class PageRequests:
             case Decline():
                 self._switchboard.decline(self._line(message.call))
             case Block():
-                sentence = texts.trust_set(self._assistant.block(self._line(message.call)), True).text
+                said = texts.trust_set(await self._assistant.block(self._line(message.call)), True)
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
             case Write():
@@ -105,34 +117,28 @@ class PageRequests:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
             case ConfirmWords():
-                known = self._store.contact_of(self._line(message.call).peer)
-                if known is None:
-                    raise CallOver
-                sentence = texts.confirmed(*book.confirm(self._store, known.name)).text
+                said = texts.confirmed(*await self._confirm(self._line(message.call)))
             case SaveContact():
-                contact = self._assistant.save(message.name, book.Whom(self._line(message.call).peer))
-                sentence = texts.contact_saved(contact, book.is_paired(self._store, contact)).text
+                said = await self._save(message.name, book.Whom(self._line(message.call).peer))
             case AddContact():
-                sentence = self._add_contact(message)
+                said = await self._add_contact(message)
             case SetTrust():
-                most = media(message.media) if message.media is not None else None
-                known = book.named(self._store, message.name)
-                contact = book.set_trust(
-                    self._store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven
-                )
-                sentence = texts.trust_set(contact, book.is_paired(self._store, contact)).text
+                said = await self._set_trust(message)
             case RenameContact():
-                contact = self._store.rename_contact(message.name, message.new_name)
+                old, new = message.name, message.new_name
+                contact = await self._writes.write(lambda store: store.rename_contact(old, new))
                 self._switchboard.rename(contact.node, contact.name)
-                sentence = texts.renamed(message.name, contact.name).text
+                said = texts.renamed(old, contact.name)
             case RemoveContact():
-                contact = self._store.remove_contact(message.name)
+                name = message.name
+                contact = await self._writes.write(lambda store: store.remove_contact(name))
                 self._switchboard.rename(contact.node, None)
-                sentence = texts.removed(contact).text
+                said = texts.removed(contact)
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
             self._presenter.book_changed()
         if message.id is not None and not isinstance(message, Explain):
-            page.send(Done(id=message.id, sentence=sentence, call=call))
+            said = said or Sentence("", "")
+            page.send(Done(id=message.id, kind=said.kind, sentence=said.sentence, call=call))
 
     def _line(self, number: int) -> Line:
         for line in self._lines:
@@ -140,7 +146,7 @@ class PageRequests:
                 return line
         raise CallOver()
 
-    async def _act(self, message: Act) -> tuple[str, int | None]:
+    async def _act(self, message: Act) -> int | None:
         link: Found | None = None
         if (looked := self._switchboard.look(message.text)) is not None:
             act = self._switchboard.read_classic if looked.page else self._switchboard.read_pasted
@@ -155,8 +161,8 @@ class PageRequests:
         if line is None:
             if reading.reason is not None:
                 raise CallRefused(refusal(reading.reason, link), "")
-            return "", None
-        return "", line.number
+            return None
+        return line.number
 
     def _write(self, line: Line, text: str) -> None:
         try:
@@ -177,7 +183,33 @@ class PageRequests:
                 ),
             )
 
-    def _add_contact(self, message: AddContact) -> str:
+    async def _confirm(self, line: Line) -> tuple[Contact, str]:
+        """The words of this call were compared; other calls may have claimed to be the same contact."""
+        node, words = line.peer, line.phrase
+
+        def confirm(store: Store) -> tuple[Contact, str]:
+            known = store.contact_of(node)
+            if known is None:
+                raise CallOver
+            return book.confirm(store, known.name, words)
+
+        return await self._writes.write(confirm)
+
+    async def _set_trust(self, message: SetTrust) -> Sentence:
+        most = media(message.media) if message.media is not None else None
+
+        def trust(store: Store) -> Contact:
+            known = book.named(store, message.name)
+            return book.set_trust(store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven)
+
+        contact = await self._writes.write(trust)
+        return texts.trust_set(contact, book.is_paired(self._store, contact))
+
+    async def _save(self, name: str, who: book.Whom) -> Sentence:
+        contact = await self._assistant.save(name, who)
+        return texts.contact_saved(contact, book.is_paired(self._store, contact))
+
+    async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())
         if who is None:
             raise CallRefused(
@@ -186,5 +218,4 @@ class PageRequests:
         name = message.name.strip() or (who.card.name if who.card else "")
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
-        contact = self._assistant.save(name, who)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact)).text
+        return await self._save(name, who)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from bot.texts import page as texts
 from peer.calls.line import Line
 from peer.handset import protocol as page_protocol
@@ -16,11 +18,13 @@ from shared.messages import MediaState
 
 def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, rings_there: bool) -> page_protocol.Call:
     """A call as it stands now; `contact` is who it is with, `at_page` that its media come to the page."""
-    report = line.report()
+    report = report_of(line)
+    said = texts.call_sentence(line)
     return page_protocol.Call(
         id=line.number,
         state=line.call.state.value,
-        sentence=texts.call_sentence(line).text,
+        kind=said.kind,
+        sentence=said.sentence,
         name=line.name,
         contact=contact.name if contact else None,
         node=str(line.peer),
@@ -37,10 +41,15 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         paired=line.call.paired,
         connected_at=line.connected_at,
         expires=line.expires,
-        path=texts.path(texts.overlay_name(overlay), report.get("local"), report.get("remote")),
+        path=texts.path(texts.overlay_name(overlay), report.local, report.remote),
         remote=sends(line.remote_media),
         report=report,
     )
+
+
+def report_of(line: Line) -> page_protocol.Report:
+    """What the command contract says of a call."""
+    return msgspec.convert(line.report(), page_protocol.Report)
 
 
 def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:
@@ -76,7 +85,7 @@ def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
         started=record.started,
         seconds=None if record.connected is None else max(0, record.ended - record.connected),
         reason=record.reason,
-        sentence=texts.log_sentence(record).text,
+        sentence=texts.log_sentence(record).sentence,
         automatic=record.automatic,
     )
 

@@ -72,14 +72,16 @@ _REFUSALS = {
     ),
     Reason.UNKNOWN_CALLER: Sentence(
         Kind.LINK_UNKNOWN_CALLER,
-        "That link isn't from anyone you know. Exchange contact cards first: /card shows yours.",
+        "That link isn't from anyone you know. Exchange contact cards first.",
+        "/card shows yours.",
     ),
     Reason.BLOCKED: Sentence(
-        Kind.LINK_BLOCKED, "That link is from someone you blocked. /contacts lists blocked people."
+        Kind.LINK_BLOCKED, "That link is from someone you blocked.", "/contacts lists blocked people."
     ),
     Reason.NOT_ALLOWED_NOW: Sentence(
         Kind.LINK_NOT_ALLOWED_NOW,
-        "That contact may not call you at this time, or not with video. See /contact show NAME.",
+        "That contact may not call you at this time, or not with video.",
+        "See /contact show NAME.",
     ),
     Reason.BUSY: Sentence(Kind.LINK_BUSY, "Someone called while you were in a call."),
     Reason.UNPROVEN: Sentence(
@@ -143,7 +145,7 @@ def help_with(*, page: bool) -> Sentence:
 
 def not_understood() -> Sentence:
     """A message in the owner's own chat that holds nothing for us."""
-    return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that. /help lists what I can do.")
+    return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that.", "/help lists what I can do.")
 
 
 def refusal(reason: Reason, token: str = "") -> Sentence:
@@ -151,7 +153,7 @@ def refusal(reason: Reason, token: str = "") -> Sentence:
     said = _REFUSALS[reason]
     if reason is not Reason.MALFORMED or not token:
         return said
-    return Sentence(said.kind, said.text.replace("damaged.", f"damaged: {damage(token)}."))
+    return Sentence(said.kind, said.sentence.replace("damaged.", f"damaged: {damage(token)}."), said.hint)
 
 
 def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:
@@ -215,7 +217,8 @@ def answered_alone(line: Line) -> Sentence:
     """The notice of an automatic answer."""
     return Sentence(
         Kind.ANSWERED_AUTOMATICALLY,
-        f"Answered {line.name}'s call automatically ({line.media.words}), because you trust them. /hangup ends it",
+        f"Answered {line.name}'s call automatically ({line.media.words}), because you trust them.",
+        "/hangup ends it",
     )
 
 
@@ -231,7 +234,8 @@ def takes_message(line: Line) -> Sentence:
     """The answering machine does what the owner hasn't done."""
     return Sentence(
         Kind.TAKES_MESSAGE,
-        f"You didn't answer {line.name}'s call, so the answering machine is taking a message. /hangup ends it",
+        f"You didn't answer {line.name}'s call, so the answering machine is taking a message.",
+        "/hangup ends it",
     )
 
 
@@ -252,7 +256,8 @@ def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
     if line.held is not None:
-        text += " Your microphone and camera stay off in case you have left: /answer turns them on"
+        text += " Your microphone and camera stay off in case you have left."
+        return Sentence(Kind.CONNECTED, text, "/answer turns them on")
     return Sentence(Kind.CONNECTED, text)
 
 
@@ -269,7 +274,8 @@ def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
     text = f"Compare these words by voice: {line.phrase}\nIf {line.name} has the same four, no one is between you."
     if line.quarantined:
-        text += f" The key you shared before stays valid until you confirm: /contact confirm {line.name} {line.phrase}"
+        text += " The key you shared before stays valid until you confirm."
+        return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.phrase}")
     return Sentence(Kind.WORDS, text)
 
 
@@ -315,8 +321,9 @@ def unproven(line: Line) -> Sentence:
         Kind.UNPROVEN_REFUSAL,
         (
             f"A link in the chat says that {line.name} isn't taking the call. Anyone there could have written it, "
-            "so I'll keep waiting. If you believe it: /hangup"
+            "so I'll keep waiting."
         ),
+        "If you believe it: /hangup",
     )
 
 
@@ -363,10 +370,14 @@ def card_seen(seen: Card, known: Contact | None, name: str = "NAME", *, others: 
     """Somebody's card in a chat, and a name to save it under. `others`: how many more stand in the same message."""
     more = f"\nThe message has {others} more; send me those you want one at a time." if others else ""
     if known is not None:
-        text = f"That is the card of {known.name}, who is already in your contacts.{_new_on(seen, known)}{more}"
-        return Sentence(Kind.CARD_KNOWN, text)
-    text = f"That is a contact card: node {seen.node}\nSave it with /contact add {name} {as_copybara(seen.token)}{more}"
-    return Sentence(Kind.CARD_SEEN, text)
+        text = f"That is the card of {known.name}, who is already in your contacts."
+        if not (new := _new_on(seen, known)):
+            return Sentence(Kind.CARD_KNOWN, text, more)
+        text += f" New on it: {new}. Nothing was changed."
+        take = f"If it is really theirs: /contact add {known.name} {as_copybara(seen.token)}{more}"
+        return Sentence(Kind.CARD_KNOWN, text, take)
+    save = f"Save it with /contact add {name} {as_copybara(seen.token)}{more}"
+    return Sentence(Kind.CARD_SEEN, f"That is a contact card: node {seen.node}", f"\n{save}")
 
 
 def own_card_seen() -> Sentence:
@@ -386,10 +397,7 @@ def _new_on(seen: Card, known: Contact) -> str:
         )
         if not ours
     ]
-    if not new:
-        return ""
-    take = f"/contact add {known.name} {as_copybara(seen.token)}"
-    return f" New on it: {', '.join(map(str.strip, new))}. Nothing was changed; if it is really theirs: {take}"
+    return ", ".join(map(str.strip, new))
 
 
 def contacts(everybody: Sequence[tuple[Contact, bool]]) -> Sentence:
@@ -438,7 +446,7 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
 
 def no_contacts() -> Sentence:
     """An empty book."""
-    return Sentence(Kind.NO_CONTACTS, "You have no contacts yet. After a call: /contact add NAME")
+    return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "After a call: /contact add NAME")
 
 
 def contact_saved(contact: Contact, paired: bool) -> Sentence:
@@ -483,27 +491,26 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
     """After trust, ring or block; `paired`: we share a key with them."""
     match contact.trust:
         case Trust.AUTO if contact.classic:
-            return Sentence(Kind.CONTACT_TRUSTED, foreign.trusted(contact))
+            return Sentence(Kind.CONTACT_TRUSTED, *foreign.trusted(contact))
         case Trust.AUTO if not paired and not contact.unproven:
             text = (
                 f"{contact.name}'s calls will be answered automatically ({contact.media.words}){_hours(contact)} once "
-                f"you share a key: the first call still rings. To do without the key, on the node id alone: "
-                f"/contact trust {contact.name} unproven"
+                f"you share a key: the first call still rings."
             )
-            return Sentence(Kind.CONTACT_TRUSTED, text)
+            alone = f"To do without the key, on the node id alone: /contact trust {contact.name} unproven"
+            return Sentence(Kind.CONTACT_TRUSTED, text, alone)
         case Trust.AUTO if not paired:
             text = (
                 f"{contact.name}'s calls are now answered automatically ({contact.media.words}){_hours(contact)}, on "
-                f"the node id alone: anyone who takes over their overlay address gets through until you share a key. "
-                f"/contact ring {contact.name} takes it back."
+                f"the node id alone: anyone who takes over their overlay address gets through until you share a key."
             )
-            return Sentence(Kind.CONTACT_TRUSTED, text)
+            return Sentence(Kind.CONTACT_TRUSTED, text, f"/contact ring {contact.name} takes it back.")
         case Trust.AUTO:
             text = (
                 f"{contact.name}'s calls will now be answered automatically ({contact.media.words}){_hours(contact)}. "
-                f"You'll see each one here. To undo it: /contact ring {contact.name}"
+                f"You'll see each one here."
             )
-            return Sentence(Kind.CONTACT_TRUSTED, text)
+            return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.RING:
             return Sentence(Kind.CONTACT_RINGS, f"{contact.name}'s calls will ring{_hours(contact)}.")
         case Trust.BLOCK:
@@ -522,9 +529,9 @@ def endpoint_set(contact: Contact) -> Sentence:
         return Sentence(Kind.CONTACT_ENDPOINT, f"{contact.name}'s calls will be answered by the configured endpoint.")
     text = f"{contact.name}'s calls will be answered by {contact.endpoint}."
     if only_for_trusted(contact.endpoint) and contact.trust is not Trust.AUTO:
-        text += (
-            f" It is only for contacts that you trust. To let them see it at any time: /contact trust {contact.name}"
-        )
+        text += " It is only for contacts that you trust."
+        always = f"To let them see it at any time: /contact trust {contact.name}"
+        return Sentence(Kind.CONTACT_ENDPOINT, text, always)
     return Sentence(Kind.CONTACT_ENDPOINT, text)
 
 

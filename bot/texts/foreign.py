@@ -29,12 +29,12 @@ def rings(line: Line, envelope: Envelope) -> Sentence:
     return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}. {unproven}")
 
 
-def trusted(contact: Contact) -> str:
-    """After `/contact trust NAME classic`."""
+def trusted(contact: Contact) -> tuple[str, str]:
+    """After `/contact trust NAME classic`: a sentence and its hint."""
     return (
         f"{contact.name}'s calls will be answered automatically ({contact.media.words}), also from the original web "
-        "app and other programs, where nothing but the overlay shows who calls: anyone at that node. "
-        f"/contact ring {contact.name} takes it back."
+        "app and other programs, where nothing but the overlay shows who calls: anyone at that node.",
+        f"/contact ring {contact.name} takes it back.",
     )
 
 

@@ -63,13 +63,15 @@ def followed(name: KeptName, contact: Contact | None) -> Sentence:
     text = f"{name.answer.name} is now node {name.answer.node}."
     if contact is not None:
         text += f" {contact.name} has that node now, and rings. You haven't talked to it yet: compare the four words."
-    return Sentence(Kind.NAME_FOLLOWED, f"{text} /call {name.answer.name} calls it.")
+    return Sentence(Kind.NAME_FOLLOWED, text, f"/call {name.answer.name} calls it.")
 
 
 def stays(name: KeptName) -> Sentence:
     """After the owner refused a change."""
     return Sentence(
-        Kind.NAME_KEPT, f"{name.answer.name} is still node {name.answer.node}. /call {name.answer.name} calls it."
+        Kind.NAME_KEPT,
+        f"{name.answer.name} is still node {name.answer.node}.",
+        f"/call {name.answer.name} calls it.",
     )
 
 

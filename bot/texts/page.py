@@ -12,6 +12,20 @@ from peer.calls.link_reader import CallLink, SaidLink
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
+from shared.errors import (
+    CallRefused,
+    CopybaraError,
+    InCall,
+    InputError,
+    LookingUp,
+    NoCall,
+    NothingRings,
+    OnlyForTrusted,
+    OwnNode,
+    UnknownCommand,
+    WrongUse,
+    hint_of,
+)
 from shared.links.card import Card
 from shared.links.kinds import Response, Status
 from shared.links.paired import Operation
@@ -23,7 +37,27 @@ OWN_LINK = "That is your own link. It is for the other person: send it to them."
 
 NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
 
-LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
+LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, "The loopback overlay is for trying on one machine: it gives no privacy.")
+
+_HINTS: dict[type[CopybaraError], str] = {
+    InputError: "Use a contact's name, a node id or a contact card.",
+    OwnNode: "Ask the other person for theirs; it is on their page under “My card”.",
+    UnknownCommand: "",
+    WrongUse: "",
+    CallRefused: "",
+    NothingRings: "",
+    NoCall: "",
+    InCall: "End it first.",
+    OnlyForTrusted: "To trust them, open their entry in your contacts.",
+    LookingUp: "Wait for it, or cancel it in the chat.",
+}
+"What to do, for errors whose own hint is a command to type. A test keeps the table complete."
+
+
+def hint(error: CopybaraError) -> str:
+    """What to do next, for somebody who has buttons."""
+    own = _HINTS.get(type(error))
+    return own if own is not None and error.hint == hint_of(type(error)) else error.hint
 
 
 def port_taken(port: int) -> str:
@@ -77,10 +111,7 @@ def call_sentence(line: Line) -> Sentence:
 def trust_words(line: Line, contact: Contact | None) -> str:
     """How we know who it is."""
     if contact is None:
-        return (
-            "Not in your contacts. The overlay carries this call to that one node and to no other; whose node it is, "
-            "only the other person can tell you."
-        )
+        return "Not in your contacts. Make sure you know who this is."
     if line.proven:
         how = "The link was sealed with a key that only the two of you have."
     elif line.keyed:
@@ -92,7 +123,7 @@ def trust_words(line: Line, contact: Contact | None) -> str:
     return f"In your contacts. {how}"
 
 
-def path(overlay: str, local: object, remote: object) -> str:
+def path(overlay: str, local: str | None, remote: str | None) -> str:
     """Where a call's packets go."""
     if not (local and remote):
         return ""
@@ -168,7 +199,7 @@ def explained_response(response: Response) -> str:
 
 def explained_card(card: Card, known: Contact | None) -> str:
     """A contact card."""
-    return texts.card_seen(card, known).text.partition("\n")[0]
+    return texts.card_seen(card, known).sentence
 
 
 def goes_on(line: Line) -> Sentence:

@@ -148,7 +148,7 @@ class HandsetEndpoint:
                 await self._serve_leg(page)
             except CopybaraError as error:
                 logger.info("call %d: %s", self._call, error.sentence)
-                page.problem(error.sentence, error.hint, call=self._call)
+                page.problem(error, call=self._call)
             failed = 0 if loop.time() - began > STABLE_SECONDS else failed + 1
 
     async def _serve_leg(self, page: Page) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Problem, TakenOver, ToPage
+from shared.errors import CopybaraError
 
 MAX_WAITING = 1_000
 "Messages that may wait for a page. One that takes none is as good as gone."
@@ -35,9 +36,12 @@ class Page:
         else:
             self._messages.put_nowait(message)
 
-    def problem(self, sentence: str, hint: str, *, call: int | None = None, about: int | None = None) -> None:
-        """Say that something didn't work."""
-        self.send(Problem(sentence=sentence, hint=hint, call=call, id=about))
+    def problem(
+        self, error: CopybaraError, hint: str | None = None, *, call: int | None = None, about: int | None = None
+    ) -> None:
+        """Say that something didn't work; `hint` takes the place of the error's own."""
+        own = error.hint if hint is None else hint
+        self.send(Problem(kind=error.kind, sentence=error.sentence, hint=own, call=call, id=about))
 
     def end(self, close_code: int | None = None) -> None:
         """Send what waits, then close the socket with this code."""

@@ -26,7 +26,7 @@ sends WantOffer. When the call ends (state `ended`), the page closes its connect
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -147,6 +147,48 @@ class Overlay(msgspec.Struct, frozen=True):
     notice: str = ""
     "A sentence to show all the time: that it can't be used and what to do, or that loopback gives no privacy."
 
+    kind: str = ""
+    "What the notice says, see below."
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A call as `copybara status --json` has it: packets, bytes, loss, addresses and port numbers used."""
+
+    id: int
+    state: str
+    reason: str | None
+    detail: str | None
+    with_: str = msgspec.field(name="with")
+    node: str
+    role: str
+    media: str
+    paired: bool
+    program: str
+    proven: bool
+    automatic: bool
+    phrase: str | None
+    connect_ms: int | None
+    first_audio_ms: int | None
+    first_video_ms: int | None
+    dialled_at: float | None
+    first_media_at: float | None
+    seconds: float | None
+    audio_packets_received: int
+    video_packets_received: int
+    bytes_received: int
+    packets_sent: int
+    bytes_sent: int
+    audio_gaps: int
+    lost: int
+    jitter_ms: float | None
+    round_trip_ms: float | None
+    local: str | None
+    "Such as `[200::1]:40000`; None before there is a socket."
+
+    remote: str | None
+    refused: dict[str, int]
+    "Datagrams that were dropped, by cause."
+
 
 # How both prove that they know the key. Bytes are base64 (RFC 4648, section 4).
 
@@ -173,7 +215,8 @@ class PageProof(msgspec.Struct, frozen=True, tag_field="type", tag="page-proof",
     proof: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
-# From this program to the page.
+# From this program to the page. A `kind` beside a `sentence` is what it says, as a word that stays when its English
+# changes: docs/console.md has them. The page shows the sentence, and the kind to scripts (`data-kind`).
 
 
 class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -243,6 +286,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     state: Literal["calling", "ringing", "connecting", "active", "reconnecting", "ended"]
     "`calling`: our link waits for an answer. `ringing`: the owner is to answer."
 
+    kind: str
     sentence: str
     "What the state means, for people: `Lost contact with anna. …`, `anna declined.`"
 
@@ -297,14 +341,14 @@ class Call(_ToPage, frozen=True, tag="call"):
     remote: Sends | None
     "What the other side says that it sends; None until it has."
 
-    report: dict[str, Any]
-    "The same as in `copybara status --json`: packets, bytes, loss, addresses and port numbers used."
+    report: Report
 
 
 class Ring(_ToPage, frozen=True, tag="ring"):
     """The owner is to be called to the page: sound and title. It is over when the call's state isn't `ringing`."""
 
     call: int
+    kind: str
     sentence: str
     "Who is calling, for what, and how we know them."
 
@@ -317,6 +361,7 @@ class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
 
     call: int
     by: Literal["us", "them"]
+    kind: str
     sentence: str
 
     chime: bool
@@ -328,6 +373,7 @@ class ShowLink(_ToPage, frozen=True, tag="link"):
 
     call: int
     link: Link
+    kind: str
     sentence: str
     "What to do with it, and until when."
 
@@ -359,6 +405,7 @@ class Done(_ToPage, frozen=True, tag="done"):
     """A request of the page was carried out. Only for those that had an `id`."""
 
     id: int
+    kind: str = ""
     sentence: str = ""
     "What there is to say about it; often nothing."
 
@@ -369,6 +416,7 @@ class Done(_ToPage, frozen=True, tag="done"):
 class Problem(_ToPage, frozen=True, tag="problem"):
     """Something didn't work."""
 
+    kind: str
     sentence: str
     hint: str
     "What to do next; may be empty."
@@ -383,6 +431,7 @@ class Said(_ToPage, frozen=True, tag="said"):
     """A note about a call that changes nothing: it rings there; a refusal that anybody could have written."""
 
     call: int
+    kind: str
     sentence: str
 
 

@@ -264,10 +264,10 @@ class HandsetServer:
             await self._listener.heard(page, message)
         except HandsetError as error:
             # Not of our page: it says nothing more.
-            page.problem(error.sentence, error.hint, about=about)
+            page.problem(error, about=about)
             page.end(WSCloseCode.POLICY_VIOLATION)
         except CopybaraError as error:
-            page.problem(error.sentence, error.hint, about=about)
+            page.problem(error, about=about)
 
 
 class _Rate:

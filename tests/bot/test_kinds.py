@@ -59,5 +59,5 @@ def test_an_errors_kind_is_its_class() -> None:
         "error.home-in-use",
         "error.input",
     )
-    assert of_error(InputError("What?", "This.")) == Sentence("error.input", "What? This.")
+    assert of_error(InputError("What?", "This.")) == Sentence("error.input", "What?", "This.")
     assert of_error(HomeInUse()).text.startswith("Another copybara")

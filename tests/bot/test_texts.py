@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.kinds import Sentence, errors
 from bot.texts import chat as texts
 from bot.texts import page
 from peer.calls.line import Line
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Hours, Trust
+from shared.errors import CopybaraError, InCall, hint_of
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.media import Media
@@ -144,3 +148,51 @@ def test_what_an_automatic_answer_rests_on_is_shown_wherever_trust_is() -> None:
             assert "unproven" not in said(contact, True)
     assert "the first call still rings" in texts.trust_set(trusted, False).text
     assert "on the node id alone" in texts.trust_set(on_the_id, False).text
+
+
+# The page has buttons where the chat has commands.
+
+COMMAND = re.compile(r"(^|\s)/[a-z]")
+
+
+@pytest.mark.parametrize("error", list(errors()), ids=lambda each: each.__name__)
+def test_no_hint_on_the_page_is_a_command(error: type[CopybaraError]) -> None:
+    made = error.__new__(error)
+    made.hint = hint_of(error)
+    assert not COMMAND.search(page.hint(made))
+
+
+def test_a_hint_of_one_error_alone_is_shown_as_it_is() -> None:
+    assert page.hint(InCall("You talk.", "Wait a moment.")) == "Wait a moment."
+    assert page.hint(InCall()) == "End it first."
+
+
+def shown_on_the_page() -> list[Sentence]:
+    """What the page is told, of each kind that has a hint in the chat."""
+    calls = [line(state) for state in State if state is not State.ENDED] + [line(machine=True), line(held=object())]
+    anna = Contact(name="anna", node=NODE, created=0)
+    contacts = [
+        msgspec.structs.replace(anna, trust=trust, unproven=unproven, classic=classic)
+        for trust in Trust
+        for unproven in (False, True)
+        for classic in (False, True)
+    ]
+    return [
+        *(page.call_sentence(each) for each in calls),
+        *(say(each) for each in calls for say in (texts.answered_alone, texts.takes_message, texts.unproven)),
+        *(texts.refusal(reason) for reason in Reason if reason not in ACCEPTED),
+        *(texts.trust_set(each, paired) for each in contacts for paired in (False, True)),
+    ]
+
+
+def test_no_sentence_on_the_page_names_a_command() -> None:
+    said = shown_on_the_page()
+    assert any(COMMAND.search(each.hint) for each in said)
+    assert not [each for each in said if COMMAND.search(each.sentence)]
+
+
+@given(cards)
+def test_a_card_on_the_page_names_no_command(card: Card) -> None:
+    for known in (None, Contact(name="anna", node=card.node, created=0)):
+        assert not COMMAND.search(page.explained_card(card, known))
+        assert "\n" not in page.explained_card(card, known)

@@ -213,6 +213,12 @@ class PageView:
         seen = self.page.get_by_text(text).filter(visible=True).first
         await seen.wait_for(state="visible", timeout=PATIENCE * 1000)
 
+    async def says(self, kind: str) -> str:
+        """Wait until what has that kind can be read, and return its words."""
+        said = self.page.locator(f'[data-kind="{kind}"]').filter(visible=True).first
+        await said.wait_for(state="visible", timeout=PATIENCE * 1000)
+        return str(await said.inner_text())
+
     # What a page of ours says, without the page: for what no page would do.
 
     async def say(self, **message: Any) -> None:
@@ -268,6 +274,26 @@ class PageView:
 
         await until(changed, "pictures of another size")
 
+    async def pictures_are(self, width: int, height: int) -> None:
+        """Wait until the pictures that arrive have this size: a browser sends smaller ones until it knows the path."""
+        seen: list[object] = []
+
+        async def are() -> bool:
+            seen[:] = [_size(await self.stats(), "in_video")]
+            return seen == [(width, height)]
+
+        await until(are, f"pictures of {width} by {height}", lambda: str(seen))
+
+    async def pictures_come_as_sent_by(self, other: PageView) -> None:
+        """Wait until pictures arrive in the size in which the other's browser sends them."""
+        seen: list[object] = []
+
+        async def same() -> bool:
+            seen[:] = _size(await self.stats(), "in_video"), _size(await other.stats(), "out_video")
+            return seen[0] == seen[1] != (None, None)
+
+        await until(same, "pictures as they are sent", lambda: str(seen))
+
     async def _heard(self) -> list[dict[str, Any]]:
         return list(await self.page.evaluate("watched.sockets.flatMap((each) => each.heard)"))
 
@@ -322,11 +348,15 @@ class PageView:
         heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
         return heard["hertz"], heard["loudest"]
 
-    async def sends_at(self, bitrate: float, seconds: float = 6.0) -> None:
-        """Wait for a while, and see that the browser means to send its picture with so many bits a second then."""
-        await asyncio.sleep(seconds)
-        target = (await self.stats())["out_video"]["targetBitrate"]
-        assert target >= bitrate, f"{target:.0f} bits a second"
+    async def sends_at(self, bitrate: float) -> None:
+        """Wait until the browser means to send its picture with so many bits a second."""
+        found = [0.0]
+
+        async def enough() -> bool:
+            found[0] = ((await self.stats()).get("out_video") or {}).get("targetBitrate") or 0.0
+            return found[0] >= bitrate
+
+        await until(enough, f"{bitrate:.0f} bits a second", lambda: f"{found[0]:.0f} bits a second")
 
     async def hears_nothing(self) -> None:
         """Wait until a second and a half of what is heard is silence."""
@@ -335,6 +365,12 @@ class PageView:
             return (await self.listen(1.5))[1] < 0.001
 
         await until(silence, "silence")
+
+
+def _size(stats: dict[str, Any], stream: str) -> tuple[object, object]:
+    """Width and height of the latest picture."""
+    found = stats.get(stream) or {}
+    return found.get("frameWidth"), found.get("frameHeight")
 
 
 def _decoded(stats: dict[str, Any], kind: str) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bot.kinds import STATES
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
@@ -27,11 +28,14 @@ from peer.handset.protocol import (
     LogEntry,
     Overlay,
     Quality,
+    Report,
     Sends,
     ToPage,
 )
 from peer.handset.server import HandsetServer, listening_socket
 from peer.handset.shown_link import shown_link
+from shared.call.table import State
+from shared.errors import CallRefused
 from tests.browser import faces
 from tests.browser.chromium import PATIENCE, Browser, PageView, browser, until
 
@@ -58,11 +62,48 @@ TOKEN = "EQNrBWTOxoLfLWp-RZEQ7R4S-NB3L2OzSeW3gFVAROYSzDDA523zOrJeZyABuYOd"
 PATH = "Over Yggdrasil, from 200:b1c4:80a1:77d2::1 to 201:7e10:94f2:5cc8::1. No other address is used."
 
 
+REPORT = Report(
+    id=1,
+    state="active",
+    reason=None,
+    detail=None,
+    with_="anna",
+    node=ANNA,
+    role="callee",
+    media="video",
+    paired=True,
+    program="copybara",
+    proven=True,
+    automatic=False,
+    phrase=None,
+    connect_ms=180,
+    first_audio_ms=220,
+    first_video_ms=310,
+    dialled_at=float(NOW),
+    first_media_at=float(NOW),
+    seconds=float(TALKED),
+    audio_packets_received=37_700,
+    video_packets_received=52_800,
+    bytes_received=57_000_000,
+    packets_sent=88_000,
+    bytes_sent=55_000_000,
+    audio_gaps=0,
+    lost=3,
+    jitter_ms=4.0,
+    round_trip_ms=38.0,
+    local="[200:b1c4:80a1:77d2::1]:40000",
+    remote="[201:7e10:94f2:5cc8::1]:40001",
+    refused={},
+)
+"Of a good call."
+
+
 def call(number: int, state: Any, **changed: Any) -> Call:
     """A call with anna, a contact; `changed` are other values."""
     values: dict[str, Any] = {
         "id": number,
         "state": state,
+        "kind": STATES[State(state)],
         "sentence": f"The call is {state}.",
         "name": "anna",
         "contact": "anna",
@@ -82,7 +123,7 @@ def call(number: int, state: Any, **changed: Any) -> Call:
         "expires": NOW + 600,
         "path": PATH if state in ("active", "reconnecting") else "",
         "remote": None,
-        "report": {"seconds": float(TALKED)},
+        "report": REPORT,
     }
     return Call(**(values | changed))
 
@@ -178,7 +219,8 @@ class Script:
             assert self.explained is not None
             page.send(self.explained)
         elif message.id is not None and type(message) in self.problems:
-            page.problem(*self.problems[type(message)], about=message.id)
+            sentence, hint = self.problems[type(message)]
+            page.problem(CallRefused(sentence), hint, about=message.id)
         elif message.id is not None:
             page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None))
 

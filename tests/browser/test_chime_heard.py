@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.kinds import Kind
 from peer.media.endpoints.notice import CHIME
 from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import PATIENCE
@@ -132,8 +133,8 @@ async def test_from_page_to_page_the_chime_is_heard_once_on_each_side(tmp_path: 
     ):
         await anna.page.place("bob")
         await both_ways(anna, bob)
-        await anna.page.shows("bob's program answered automatically")
-        await bob.page.shows("Answered anna's call automatically")
+        await anna.page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)
+        await bob.page.says(Kind.ANSWERED_AUTOMATICALLY)
 
 
 @pytest.mark.parametrize("endpoint", ["devices", "none"])
@@ -148,7 +149,7 @@ async def test_a_page_that_calls_a_program_without_one_hears_it_once(
     ):
         await anna.page.place("bob", "audio")
         await anna.page.call("active")
-        await anna.page.shows("bob's program answered automatically")
+        await anna.page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)
 
 
 async def test_a_page_that_is_called_from_devices_sounds_it_for_its_side_alone(
@@ -174,8 +175,8 @@ async def test_a_page_with_devices_behind_it_leaves_the_chime_to_one_of_them(
         heard_once(sound),
     ):
         anna_node.write("/call bob audio")
-        await anna.page.shows("bob's program answered automatically")
-        await bob.page.shows("Answered anna's call automatically")
+        await anna.page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)
+        await bob.page.says(Kind.ANSWERED_AUTOMATICALLY)
 
 
 async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path: Path, sound: PulseServer) -> None:
@@ -188,13 +189,13 @@ async def test_of_the_answering_machine_the_chime_comes_first_and_once(tmp_path:
         await bob_node.asked("/contact ring anna", kind="contact.rings")
         await anna.page.place("bob", "audio")
         # What rings has much the same notes, and is silent at once.
-        await bob.page.shows("is calling you")
+        await bob.page.says(Kind.RINGS)
         await bob.page.page.keyboard.press("Escape")
         async with sound.heard("bob") as ears:
             await ears.until_silent()
         async with heard_once(sound):
             await anna.page.call("active")
-            await bob.page.shows("the answering machine takes it")
+            await bob.page.says(Kind.TAKES_MESSAGE)
 
 
 async def test_the_speaker_gives_it_where_the_browser_lets_no_page_be_heard(tmp_path: Path, sound: PulseServer) -> None:
@@ -225,6 +226,6 @@ async def test_without_any_speaker_the_first_page_that_can_be_heard_gives_it(
             await desk.until_the_chime()
             assert desk.notes == ONCE
             await bob.page.page.reload()
-            await bob.page.shows("Answered anna's call automatically")
+            await bob.page.says(Kind.ANSWERED_AUTOMATICALLY)
             await desk.listen(AFTER_SECONDS)
             assert desk.notes == ONCE

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from bot.kinds import Kind
 from tests.browser import faces
 from tests.browser.chromium import PageView, browser, looked_at, until_seen
 from tests.browser.people import running_demo
@@ -46,11 +47,10 @@ async def test_a_newcomer_sees_and_hears_the_pattern_with_one_click() -> None:
         hertz, loudest = await page.listen()
         assert abs(hertz - PATTERN_HERTZ) < 5
         assert loudest > 0.01
-        stats = await page.stats()
-        assert (stats["in_video"]["frameWidth"], stats["in_video"]["frameHeight"]) == (640, 480)
+        await page.pictures_are(640, 480)
         await page.sends_at(MIN_BITRATE)
         await page.press("Hang up")
-        assert (await page.call("ended"))["sentence"].startswith("You hung up")
+        assert (await page.call("ended"))["report"]["reason"] == "hung-up"
 
 
 async def test_a_page_that_nobody_has_clicked_on_says_so_and_is_heard_from_the_first_click_on() -> None:
@@ -74,8 +74,7 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
     async with demo() as page:
         await call(page, "echo")
         await page.receives("audio", "video")
-        stats = await page.stats()
-        assert stats["in_video"]["frameWidth"] == stats["out_video"]["frameWidth"]
+        await page.pictures_come_as_sent_by(page)
         # Chromium's fake microphone beeps once a second.
         _, loudest = await page.listen(2.5)
         assert loudest > 0.01
@@ -86,7 +85,7 @@ async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_i
     async with demo(faces.camera(tmp_path, faces.ANNA)) as page:
         await look_like(page.page, "light")
         await call(page, "pattern")
-        await page.shows("pattern's program answered automatically")
+        await page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)
         await page.shows("No other address is used. On this machine only, no privacy.")
         await page.page.get_by_text(figures()).wait_for()
         await taken(page.page, "demo")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.kinds import Kind
 from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
 from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
 
@@ -41,7 +42,7 @@ async def test_a_long_name_without_blanks_pushes_nothing_off_any_view() -> None:
     async with theatre(greeting(contacts=book, log=[logged(LONG, "missed", contact=LONG)])) as play:
         await fits(play, "#home")
         play.tell(call(1, "calling", role="caller", paired=False, **who))
-        play.tell(ShowLink(call=1, link=link(), sentence=f"Send this to {LONG}."))
+        play.tell(ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence=f"Send this to {LONG}."))
         await play.view.shows("Copy link")
         await fits(play, "#outgoing")
         play.tell(call(1, "active", **who))
@@ -65,12 +66,12 @@ async def test_notices_can_be_read_whole(size: tuple[int, int]) -> None:
         await play.page.set_viewport_size({"width": size[0], "height": size[1]})
         play.tell(Contacts(contacts=[]), Log(log=[]), call(1, "active", paired=False))
         sentence = "anna's call was answered automatically. Your microphone and your camera are on, and anna hears you."
-        play.tell(AnsweredAlone(call=1, by="us", sentence=sentence, chime=False))
+        play.tell(AnsweredAlone(call=1, by="us", kind=Kind.ANSWERED_AUTOMATICALLY, sentence=sentence, chime=False))
         await play.view.shows(sentence)
         await play.page.locator("#words").get_by_text("Compare these words").wait_for()
         for notice in ("stage-notice", "words"):
             assert await play.page.evaluate(CLIPPED, notice), notice
-        play.tell(Problem(sentence=sentence, hint="Do something about it."))
+        play.tell(Problem(kind="error.leg-failed", sentence=sentence, hint="Do something about it."))
         toast = play.page.locator(".toast.urgent")
         await toast.wait_for()
         box = await toast.bounding_box()

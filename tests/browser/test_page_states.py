@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.kinds import Kind
 from tests.browser import faces
 from tests.browser.people import Somebody, both_ways, two_people
 from tests.browser.pictures import LOOKS, figures, look_like
@@ -64,6 +65,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await bob.page.press("Not now")
 
         bob.node.write(link, sender="anna")
+        await bob.page.call("ringing")
         await bob.page.shows("is calling you with video")
         assert await bob.page.page.title() != "Copybara Relay"
         assert await bob.page.page.evaluate("document.activeElement.closest('dialog')?.id") == "incoming"
@@ -106,7 +108,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
 
         await anna.page.page.keyboard.press("Escape")
         await anna.page.press("Hang up")
-        await bob.page.shows("hung up")
+        await bob.page.says(Kind.ENDED)
         await bob.page.shows("Save them, and next time one link is enough.")
         await fits(bob)
         await taken(bob, f"ended-{look}")
@@ -133,4 +135,4 @@ async def test_keys_mute_write_and_hang_up(tmp_path: Path) -> None:
         assert await anna.page.page.locator("#write").input_value() == "mmm"
         await anna.page.page.keyboard.press("Escape")
         await bob.page.page.keyboard.press("Shift+H")
-        await anna.page.shows("hung up")
+        await anna.page.says(Kind.ENDED)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from bot.kinds import Kind
 from peer.handset.protocol import (
     Act,
     Answer,
@@ -97,8 +98,7 @@ STRANGER = {
     "contact": None,
     "node": BOB,
     "trust": "stranger",
-    "trust_words": "Not in your contacts. The overlay carries this call to that one node and to no other; whose node "
-    "it is, only the other person can tell you.",
+    "trust_words": "Not in your contacts. Make sure you know who this is.",
 }
 
 BESIDE = {"name": "bob", "contact": "bob", "node": BOB}
@@ -170,14 +170,11 @@ async def test_an_overlay_that_is_down_is_said_all_the_time() -> None:
 
 async def test_what_cannot_be_done_is_said_beside_the_field() -> None:
     async with theatre() as play:
-        play.script.problems[Place] = (
-            "Nobody is called zoe.",
-            "Add them with /contact add zoe. Or paste their node id.",
-        )
+        play.script.problems[Place] = ("Nobody is called zoe.", "Paste their node id.")
         await play.view.place("zoe")
         await play.view.shows("Nobody is called zoe.")
         text = await play.page.locator("#new-problem").text_content()
-        assert text == "Nobody is called zoe. Or paste their node id."
+        assert text == "Nobody is called zoe. Paste their node id."
         assert await play.page.locator("#whom").input_value() == "zoe"
 
 
@@ -234,7 +231,7 @@ async def notifies(play: Theatre) -> None:
     await play.page.evaluate(NOTIFICATIONS)
     await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
     await play.page.keyboard.press("d")
-    await play.page.get_by_label("Notifications while this page is out of sight").check()
+    await play.page.locator("#notify-on").check()
     await play.until("document.getElementById('notify-on').checked && asked === 1")
     await play.page.keyboard.press("Escape")
 
@@ -249,7 +246,7 @@ async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more(
             Text(call=1, ours=True, text="our own", at=NOW),
             Text(call=1, ours=False, text="a secret", at=NOW),
             call(2, "ringing", **BESIDE),
-            Ring(call=2, sentence="bob is calling (video)."),
+            Ring(call=2, kind=Kind.RINGS, sentence="bob is calling (video)."),
         )
         await play.until("notified.length === 2")
         said = await play.page.evaluate("notified.map((each) => [each.title, each.body])")
@@ -269,11 +266,11 @@ async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
     async with theatre() as play:
         await notifies(play)
         await play.page.evaluate("out(true)")
-        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video)."))
+        play.tell(call(1, "ringing"), Ring(call=1, kind=Kind.RINGS, sentence="anna is calling (video)."))
         await play.until("notified.length === 1")
         await play.page.evaluate("out(false)")
         await play.until("notified[0].taken")
-        play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."))
+        play.tell(call(2, "ringing", **BESIDE), Ring(call=2, kind=Kind.RINGS, sentence="bob is calling (video)."))
         await play.view.shows("bob is also calling")
         assert await play.page.evaluate("notified.length") == 1
 
@@ -283,7 +280,7 @@ async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> Non
         await play.page.evaluate(NOTIFICATIONS)
         await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
         await play.page.evaluate("out(true)")
-        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video)."))
+        play.tell(call(1, "ringing"), Ring(call=1, kind=Kind.RINGS, sentence="anna is calling (video)."))
         await play.view.shows("is calling you with video")
         assert await play.page.evaluate("[asked, notified.length]") == [0, 0]
 
@@ -293,7 +290,7 @@ async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
         # A browser without a screen has nobody to ask, and now and then never answers.
         await play.page.evaluate("Notification.requestPermission = async () => 'denied'")
         await play.page.keyboard.press("d")
-        await play.page.get_by_label("Notifications while this page is out of sight").click()
+        await play.page.locator("#notify-on").click()
         said = play.page.locator("#notify-problem")
         await said.get_by_text("The browser doesn't let this page show notifications. Allow it beside").wait_for()
         # What the camera has to say has a place of its own, or the one would take the other's words away.
@@ -309,13 +306,12 @@ async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
 async def test_a_contact_rings_with_sound_and_title_until_it_is_answered() -> None:
     async with theatre() as play:
         await play.page.evaluate(TONES)
-        play.tell(call(1, "ringing"), Ring(call=1, sentence="anna is calling (video). /answer, or /decline"))
+        play.tell(call(1, "ringing"), Ring(call=1, kind=Kind.RINGS, sentence="anna is calling (video)."))
         await play.view.shows("is calling you with video")
         await play.view.shows("In your contacts.")
         assert await play.page.title() == "anna is calling · Copybara Relay"
         assert await play.page.locator("#favicon").get_attribute("href") == "icon-rings.svg"
         assert await play.page.evaluate("tones.length") >= 4
-        assert "/answer" not in await play.page.locator("body").inner_text()
         await everywhere(play, "rings")
         await play.view.answer("audio")
         await play.wants(Answer, call=1, media="audio")
@@ -358,7 +354,9 @@ async def test_a_call_beside_another_is_a_banner_and_a_quiet_double_beep() -> No
         await play.until(OWN_PICTURE)
         await play.page.evaluate(TONES)
         await play.page.keyboard.press("c")
-        play.tell(call(2, "ringing", **BESIDE), Ring(call=2, sentence="bob is calling (video)."), quality(1))
+        play.tell(
+            call(2, "ringing", **BESIDE), Ring(call=2, kind=Kind.RINGS, sentence="bob is calling (video)."), quality(1)
+        )
         await play.view.shows("is also calling (video)")
         await play.view.shows("In your contacts")
         assert (await play.page.evaluate("tones"))[:2] == [523, 523]
@@ -533,8 +531,13 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
     async with theatre() as play:
         play.tell(
             call(1, "calling", role="caller"),
-            ShowLink(call=1, link=link(), sentence="Send this to anna. One link is enough; it is good until 10:42."),
-            Said(call=1, sentence="It is ringing at anna's."),
+            ShowLink(
+                call=1,
+                link=link(),
+                kind=Kind.LINK_TO_SEND,
+                sentence="Send this to anna. One link is enough; it is good until 10:42.",
+            ),
+            Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's."),
         )
         await play.view.shows("One link is enough")
         await play.view.shows("It is ringing at anna's.")
@@ -553,7 +556,7 @@ async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:
         play.tell(call(1, "calling", role="caller"))
         await play.view.shows("waiting for an answer")
         assert await play.page.evaluate("tones") == []
-        said = Said(call=1, sentence="It is ringing at anna's.")
+        said = Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's.")
         play.tell(call(1, "calling", role="caller", rings_there=True), said)
         await play.view.shows("It is ringing at anna's.")
         await play.until("tones.length === 3")
@@ -593,14 +596,13 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
     async with theatre() as play:
         await play.page.evaluate(TONES)
         mine = {"automatic": by == "us", "remote_automatic": by == "them"}
-        sentence = "Answered anna's call automatically (video). /hangup ends it"
+        sentence = "Answered anna's call automatically (video)."
         play.tell(call(1, "active", remote=sends(video=False), **mine), quality(1))
-        play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=False))  # type: ignore[arg-type]
+        play.tell(AnsweredAlone(call=1, by=by, kind=Kind.ANSWERED_AUTOMATICALLY, sentence=sentence, chime=False))  # type: ignore[arg-type]
         await play.view.shows("Answered anna's call automatically (video).")
         assert await play.page.evaluate("tones.length") == 0
-        play.tell(AnsweredAlone(call=1, by=by, sentence=sentence, chime=True))  # type: ignore[arg-type]
+        play.tell(AnsweredAlone(call=1, by=by, kind=Kind.ANSWERED_AUTOMATICALLY, sentence=sentence, chime=True))  # type: ignore[arg-type]
         await play.until("tones.length > 0")
-        assert "/hangup" not in await play.page.locator("body").inner_text()
         assert await play.page.evaluate("tones") == [hertz for hertz, _ in CHIME]
         if by == "us":
             await play.until(OWN_PICTURE)
@@ -609,7 +611,15 @@ async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
 
 async def test_the_notice_stays_for_as_long_as_the_call() -> None:
     async with theatre(greeting(calls=[call(1, "active", automatic=True)])) as play:
-        play.tell(AnsweredAlone(call=1, by="us", sentence="Answered anna's call automatically.", chime=False))
+        play.tell(
+            AnsweredAlone(
+                call=1,
+                by="us",
+                kind=Kind.ANSWERED_AUTOMATICALLY,
+                sentence="Answered anna's call automatically.",
+                chime=False,
+            )
+        )
         await play.view.shows("Answered anna's call automatically.")
         play.tell(call(1, "active", automatic=True, phrase="one two three four"))
         assert await play.page.locator("#stage-notice").is_visible()
@@ -720,7 +730,11 @@ async def test_no_key_is_taken_once_they_are_switched_off() -> None:
 async def test_a_problem_of_the_program_is_a_sentence_and_a_hint() -> None:
     async with theatre() as play:
         play.tell(
-            Problem(sentence="The browser's sound and picture don't reach this program.", hint="Reload the page.")
+            Problem(
+                kind="error.leg-failed",
+                sentence="The browser's sound and picture don't reach this program.",
+                hint="Reload the page.",
+            )
         )
         await play.view.shows("don't reach this program. Reload the page.")
         await play.can_be_used()

@@ -1,6 +1,6 @@
 // In a call: the pictures, the controls, how good it is, and what has to be said about it.
 
-import { $, announce, avatar, duration, make, put, redraw, setIcon, show, toast } from "./dom.js";
+import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, toast } from "./dom.js";
 import { chosen, troubleInWords, why } from "./devices.js";
 import { OwnPicture } from "./own_picture.js";
 import { attachPicture } from "./picture.js";
@@ -101,10 +101,10 @@ export class CallView {
     else $("stage").requestFullscreen?.().catch(() => {});
   }
 
-  notice(id, sentence) {
-    if (this.#notices.get(id) === sentence) return;
-    this.#notices.set(id, sentence);
-    announce(sentence);
+  notice(said) {
+    if (this.#notices.get(said.call)?.sentence === said.sentence) return;
+    this.#notices.set(said.call, said);
+    announce(said);
     this.#calls.dispatchEvent(new Event("changed"));
   }
 
@@ -125,11 +125,11 @@ export class CallView {
     put($("stage-tag"), tag);
     show($("stage-tag"), Boolean(tag));
     put($("stage-path-text"), this.#path(call));
-    const notice = this.#notices.get(call.id) ?? "";
-    put($("stage-notice-text"), notice);
+    const notice = this.#notices.get(call.id);
+    say($("stage-notice-text"), notice);
     show($("stage-notice"), Boolean(notice));
     show($("reconnecting"), call.state === "reconnecting");
-    put($("reconnecting-text"), call.state === "reconnecting" ? call.sentence : "");
+    say($("reconnecting-text"), call.state === "reconnecting" ? call : null);
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
@@ -242,10 +242,10 @@ export class CallView {
   // The key of this call takes the place of the one that the contact no longer has.
   async #confirm(call) {
     try {
-      toast((await this.#program.ask("confirm-words", { call })).sentence);
+      toast(await this.#program.ask("confirm-words", { call }));
     } catch (error) {
       this.#compared.delete(call);
-      toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
+      toast(error, { urgent: true });
     }
   }
 

@@ -19,7 +19,7 @@ export class Calls extends EventTarget {
     this.#program = program;
     program.addEventListener("call", ({ detail }) => this.#take(detail));
     program.addEventListener("link", ({ detail }) => this.#keep(this.links, detail.call, detail));
-    program.addEventListener("said", ({ detail }) => this.#keep(this.notes, detail.call, detail.sentence));
+    program.addEventListener("said", ({ detail }) => this.#keep(this.notes, detail.call, detail));
     program.addEventListener("quality", ({ detail }) => this.#keep(this.quality, detail.call, detail));
     program.addEventListener("text", ({ detail }) => {
       this.#write(detail);

@@ -1,6 +1,6 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
-import { $, copy, make, onSubmit, picture, problem, put, show, toast } from "./dom.js";
+import { $, copy, make, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
 import { choose, chosen, open, why } from "./devices.js";
 import { wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
@@ -59,7 +59,7 @@ export class Dialogs {
     if (!whom) throw { sentence: "Paste their contact card or node id.", hint: "" };
     const done = await this.#program.ask("add-contact", { name, whom });
     $("add").close();
-    toast(done.sentence || "Saved.");
+    toast(done);
   }
 
   // A link that was tapped or pasted: what it is, and one button.
@@ -70,7 +70,7 @@ export class Dialogs {
       own: "Your own link", unusable: "This link can't be used",
     };
     put($("explain-title"), titles[link.kind]);
-    put($("explain-text"), link.sentence);
+    say($("explain-text"), link);
     put($("explain-node"), link.card_node ?? "");
     problem($("explain-problem"), null);
     show($("explain-save"), link.kind === "card");
@@ -103,9 +103,9 @@ export class Dialogs {
 
   async #saveCard() {
     const name = wantedName("explain-name");
-    await this.#program.ask("add-contact", { name, whom: this.#explained.token });
+    const done = await this.#program.ask("add-contact", { name, whom: this.#explained.token });
     $("explain").close();
-    toast(`Saved ${name}.`);
+    toast(done);
   }
 
   contact(contact) {
@@ -115,7 +115,7 @@ export class Dialogs {
     $("trust-form").querySelector(`[value="${contact.trust}"]`).checked = true;
     $("contact-media").value = contact.media;
     $("contact-name").value = contact.name;
-    put($("contact-done"), "");
+    say($("contact-done"), null);
     put($("contact-remove"), "Remove");
     $("contact-remove").dataset.sure = "";
     problem($("contact-problem"), null);
@@ -130,7 +130,7 @@ export class Dialogs {
         name: this.#contact.name, trust, media: $("contact-media").value,
       });
       problem($("contact-problem"), null);
-      put($("contact-done"), done.sentence || "Saved.");
+      say($("contact-done"), done);
       this.#contact = { ...this.#contact, trust };
     } catch (error) {
       problem($("contact-problem"), error);
@@ -139,10 +139,10 @@ export class Dialogs {
 
   async #rename() {
     const name = $("contact-name").value.trim();
-    await this.#program.ask("rename-contact", { name: this.#contact.name, new_name: name });
+    const done = await this.#program.ask("rename-contact", { name: this.#contact.name, new_name: name });
     this.#contact = { ...this.#contact, name };
     put($("contact-title"), name);
-    put($("contact-done"), "Renamed.");
+    say($("contact-done"), done);
   }
 
   async #remove() {
@@ -152,8 +152,9 @@ export class Dialogs {
       return;
     }
     try {
-      await this.#program.ask("remove-contact", { name: this.#contact.name });
+      const done = await this.#program.ask("remove-contact", { name: this.#contact.name });
       $("contact").close();
+      toast(done);
     } catch (error) {
       problem($("contact-problem"), error);
     }

@@ -10,6 +10,12 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// What the program says: the sentence for people, and its kind, a word that stays when the English changes, for scripts.
+export function say(element, said) {
+  put(element, [said?.sentence, said?.hint].filter(Boolean).join(" "));
+  element.dataset.kind = said?.kind ?? "";
+}
+
 export function make(tag, { text, className, ...attributes } = {}, ...children) {
   const element = document.createElement(tag);
   if (text !== undefined) element.textContent = text;
@@ -45,9 +51,8 @@ export function avatar(element, name, node) {
 }
 
 export function problem(element, error) {
-  const text = error ? [error.sentence, error.hint].filter(Boolean).join(" ") : "";
-  put(element, text);
-  show(element, Boolean(text));
+  say(element, error);
+  show(element, Boolean(element.textContent));
 }
 
 // What a form does; what goes wrong is said below it.
@@ -81,9 +86,9 @@ export function picture(image, address) {
 }
 
 // The same words twice are news twice: a screen reader speaks when the text changes.
-export function announce(text) {
+export function announce(said) {
   put($("announce"), "");
-  setTimeout(() => put($("announce"), text), 50);
+  setTimeout(() => say($("announce"), typeof said === "string" ? { sentence: said } : said), 50);
 }
 
 // A list, redrawn only when what it shows has changed; the focus stays with the row it was in.
@@ -98,16 +103,12 @@ export function redraw(list, items, row) {
   if (held) list.querySelector(`[data-hold="${CSS.escape(held)}"]`)?.focus();
 }
 
-// Sentences are shared with the chat, where commands are typed. Here are buttons instead.
-const COMMAND = /(^|\s)\/(call|answer|decline|hangup|contacts?|card|status)\b/;
-
-export function withoutCommands(sentence) {
-  return sentence.split(/(?<=[.!?])\s+/).filter((part) => !COMMAND.test(part)).join(" ");
-}
-
-export function toast(text, { urgent = false, seconds = 8 } = {}) {
+// `said` is what the program or the page says: a sentence, perhaps with a kind and a hint.
+export function toast(said, { urgent = false, seconds = 8 } = {}) {
   const box = $("toasts");
-  const line = make("p", { text, className: urgent ? "toast urgent" : "toast" });
+  const line = make("p", { className: urgent ? "toast urgent" : "toast" });
+  say(line, typeof said === "string" ? { sentence: said } : said);
+  if (!line.textContent) return;
   box.append(line);
   if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
   setTimeout(() => {

@@ -1,6 +1,6 @@
 // A call is over: how it ended, and the other side to be saved.
 
-import { $, avatar, copy, duration, onSubmit, problem, put, show, toast } from "./dom.js";
+import { $, avatar, copy, duration, onSubmit, problem, put, say, show, toast } from "./dom.js";
 import { wantedName } from "./names.js";
 
 export class Ended {
@@ -22,13 +22,13 @@ export class Ended {
     this.#call = call;
     if (document.fullscreenElement) document.exitFullscreen();
     avatar($("ended-avatar"), call.name, call.node);
-    put($("ended-title"), call.sentence);
+    say($("ended-title"), call);
     const seconds = call.report.seconds;
     put($("ended-text"), call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "");
     const link = this.#calls.links.get(call.id);
     show($("ended-link"), Boolean(link) && call.role === "callee" && !call.connected_at);
     if (link) {
-      put($("ended-link-text"), link.sentence);
+      say($("ended-link-text"), link);
       put($("ended-token"), link.link.text);
     }
     show($("ended-save"), !call.contact && Boolean(call.connected_at));
@@ -40,14 +40,13 @@ export class Ended {
       await this.#program.ask("place", { whom: contact ?? node, media });
       this.#calls.putAway(id);
     } catch (error) {
-      toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
+      toast(error, { urgent: true });
     }
   }
 
   async #save() {
     const name = wantedName("ended-name");
-    await this.#program.ask("add-contact", { name, whom: this.#call.node });
-    toast(`Saved ${name}.`);
+    toast(await this.#program.ask("add-contact", { name, whom: this.#call.node }));
     show($("ended-save"), false);
   }
 }

@@ -1,6 +1,6 @@
 // No call: whom to call, the contacts, the latest calls.
 
-import { $, avatar, icon, lasted, make, moment, problem, put, redraw, show } from "./dom.js";
+import { $, avatar, icon, lasted, make, moment, problem, put, redraw, say, show } from "./dom.js";
 import { silentByBrowser } from "./sounds.js";
 
 const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
@@ -71,7 +71,7 @@ export class Home {
     const { overlay, contacts, log } = this.#world;
     put($("overlay-text"), overlay.address ? `${overlay.name}, ${overlay.address}` : `${overlay.name} can't be used`);
     $("overlay").dataset.up = String(Boolean(overlay.address));
-    put($("overlay-notice-text"), overlay.notice);
+    say($("overlay-notice-text"), { kind: overlay.kind, sentence: overlay.notice });
     show($("overlay-notice"), Boolean(overlay.notice));
     show($("sound-notice"), silentByBrowser());
     redraw($("names"), contacts.map((contact) => contact.name), (name) => make("option", { value: name }));

@@ -81,6 +81,7 @@ export class Incoming {
     put($("incoming-want"), call.media === "video" ? "is calling you with video" : "is calling you");
     put($("incoming-trust"), call.trust_words);
     $("incoming-trust").dataset.trust = call.trust;
+    $("incoming").dataset.kind = call.kind;
     put($("incoming-node"), call.contact ? "" : call.node);
     show($("answer-video"), call.media === "video");
     const busy = this.#calls.current;
@@ -101,6 +102,7 @@ export class Incoming {
     put($("beside-want"), (call.media === "video" ? "is also calling (video)" : "is also calling") + (more ? `, and ${more} more` : ""));
     put($("beside-trust"), KNOWN[call.trust] ?? "In your contacts");
     $("beside-trust").dataset.trust = call.trust;
+    $("beside").dataset.kind = call.kind;
     show($("beside-audio"), call.media === "video");
   }
 
@@ -172,7 +174,7 @@ export class Incoming {
     if (!call) return;
     try {
       const done = await this.#program.ask("block", { call: call.id });
-      toast(done.sentence || `${call.name} is blocked.`);
+      toast(done);
     } catch (error) {
       problem($("incoming-problem"), error);
     }
@@ -185,7 +187,7 @@ export class Incoming {
       this.#taken = null;
       this.draw();
       if ($("incoming").open) problem($("incoming-problem"), error);
-      else toast([error.sentence, error.hint].filter(Boolean).join(" "), { urgent: true });
+      else toast(error, { urgent: true });
     }
   }
 }

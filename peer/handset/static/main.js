@@ -157,7 +157,7 @@ program.addEventListener("log", ({ detail }) => {
 });
 
 program.addEventListener("ring", ({ detail }) => {
-  announce(detail.sentence);
+  announce(detail);
   const call = calls.ringing.find((each) => each.id === detail.call);
   if (call) notices.show(`call ${call.id}`, `${call.name} is calling`);
 });
@@ -171,10 +171,10 @@ program.addEventListener("text", ({ detail: text }) => {
   if (!text.ours && name) notices.show(`text ${text.call}`, `${name} wrote`);
 });
 
-// A call that was answered without asking is seen here always, and heard here once if nothing else sounds the notice.
+// A call that was answered automatically is seen here always, and heard here once if nothing else sounds the notice.
 program.addEventListener("answered-alone", ({ detail }) => {
   if (detail.chime) chime();
-  view.notice(detail.call, detail.sentence);
+  view.notice(detail);
 });
 
 // What a person who doesn't see the page has to hear of.
@@ -185,14 +185,14 @@ calls.addEventListener("changed", () => {
   if (!call || (told.id === call.id && told.state === call.state)) return;
   if (call.state === "active" && told.state === "reconnecting") announce(`Connected with ${call.name} again.`);
   else if (call.state === "active") announce(`Connected with ${call.name}.`);
-  else if (call.state === "ended") announce(call.sentence);
+  else if (call.state === "ended") announce(call);
   told = { id: call.id, state: call.state };
 });
 
 program.addEventListener("explained", ({ detail }) => dialogs.explained(detail));
 
 program.addEventListener("problem", ({ detail }) => {
-  toast([detail.sentence, detail.hint].filter(Boolean).join(" "), { urgent: true });
+  toast(detail, { urgent: true });
 });
 
 calls.addEventListener("changed", draw);

@@ -1,7 +1,7 @@
 // We call: the link to send, and the answer to paste; or it is being connected.
 
 import { troubleInWords } from "./devices.js";
-import { $, avatar, copy, onSubmit, picture, problem, put, show } from "./dom.js";
+import { $, avatar, copy, onSubmit, picture, problem, put, say, show } from "./dom.js";
 import { attachPicture } from "./picture.js";
 import { ringback } from "./sounds.js";
 
@@ -26,15 +26,16 @@ export class Outgoing {
     avatar($("outgoing-avatar"), call.name, call.node);
     put($("outgoing-title"), call.name);
     const what = call.media === "video" ? "Video call" : "Audio call";
-    put($("outgoing-text"), call.state === "calling" ? `${what}, waiting for an answer` : call.sentence);
+    const waiting = { kind: call.kind, sentence: `${what}, waiting for an answer` };
+    say($("outgoing-text"), call.state === "calling" ? waiting : call);
     const sending = this.#calls.media(call.id)?.sending;
-    const said = [this.#calls.notes.get(call.id), sending && troubleInWords(sending.trouble)].filter(Boolean).join(" ");
-    put($("outgoing-said"), said);
-    show($("outgoing-said"), Boolean(said));
+    const note = this.#calls.notes.get(call.id);
+    say($("outgoing-said"), { ...note, hint: sending && troubleInWords(sending.trouble) });
+    show($("outgoing-said"), Boolean($("outgoing-said").textContent));
     const link = this.#calls.links.get(call.id);
     show($("outgoing-link"), Boolean(link));
     if (link) {
-      put($("outgoing-link-text"), link.sentence);
+      say($("outgoing-link-text"), link);
       put($("outgoing-token"), link.link.text);
       picture($("outgoing-qr"), link.link.qr);
       show($("outgoing-qr").parentElement, Boolean(link.link.qr));

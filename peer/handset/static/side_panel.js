@@ -109,8 +109,7 @@ export class SidePanel extends EventTarget {
 
   async #save() {
     const name = wantedName("save-name");
-    await this.#program.ask("save-contact", { call: this.#call.id, name });
-    toast(`Saved ${name}.`);
+    toast(await this.#program.ask("save-contact", { call: this.#call.id, name }));
   }
 }
 

@@ -1,7 +1,6 @@
 // The WebSocket to this machine's own program. protocol.py lists the messages. Until the program has proven that it knows
 // the key, nothing that comes is acted on.
 
-import { withoutCommands } from "./dom.js";
 import { keepKey, keptKey } from "./key_store.js";
 import { Key, Meeting } from "./proof.js";
 
@@ -110,11 +109,6 @@ export class Program extends EventTarget {
   }
 
   async #take(message, meeting) {
-    for (const each of [message, message.call, ...(message.calls ?? []), ...(message.log ?? [])]) {
-      for (const field of ["sentence", "hint"]) {
-        if (typeof each?.[field] === "string") each[field] = withoutCommands(each[field]);
-      }
-    }
     if (message.type === "home-key") {
       this.#home = await meeting.homeKey(message);
       this.#given = null;

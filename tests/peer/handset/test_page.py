@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from peer.handset.page import CLOSE_OVERRUN, MAX_WAITING, Page, Pages
 from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Said, TakenOver
+from shared.errors import NoCall
 
-NEWS = Said(call=1, sentence="news")
+NEWS = Said(call=1, kind="call.remote-rings", sentence="news")
 
 
 async def test_messages_come_in_order_and_then_the_end() -> None:
     page = Page()
     page.send(NEWS)
-    page.problem("No.", "Why not.", about=3)
+    page.problem(NoCall("No.", "Why not."), about=3)
     page.end()
     page.send(NEWS)
     assert await page.next() == NEWS

@@ -267,7 +267,7 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
         await anna.ask("set-trust", name="bob", trust="auto", media="audio")
         (contact,) = (await anna.next("contacts"))["contacts"]
         assert (contact["trust"], contact["media"]) == ("auto", "audio")
-        assert contact["trust_words"] == "answered automatically (audio)"
+        assert contact["trust_words"] == "answered automatically (audio), once you share a key"
         await anna.ask("rename-contact", name="bob", new_name="robert")
         assert [each["name"] for each in (await anna.next("contacts"))["contacts"]] == ["robert"]
         await anna_node.asked("/contact block robert", "blocked")
