@@ -76,7 +76,7 @@ class Reading:
     card: Card | None = None
 
     missed: MissedCall | None = None
-    "With a link that has expired: whom the owner may want to call back. Each link is told once."
+    "With a link that has expired: whom the owner may want to call back. The owner hears of each link once."
 
     dropped: Dropped | None = None
     "The link's call isn't shown: too many of its kind came. Told once in a while."
@@ -262,7 +262,7 @@ class Admission:
     async def _ignored(
         self, link: CallLink, contact: Contact | None, caller: Caller, reason: Reason, now: int, *, again: bool
     ) -> Reading:
-        """What the owner is told of an expired link, if its call would have rung; of others only the reason."""
+        """What to tell the owner about an expired link, if its call would have rung; otherwise only the reason."""
         told_until = link.created + self._settings.lifetime + MISSED_SECONDS
         if reason is not Reason.EXPIRED or now >= told_until:
             return Reading(reason)

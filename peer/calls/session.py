@@ -1,7 +1,7 @@
 """One call's I/O, from the first bound socket to the last closed one.
 
-A session is told what to try and when to end, and tells what happened with the values of session_events.py. It decides
-nothing about the call; that is shared/call/table.py. What it is made of: call_socket.py (where the socket is bound),
+A session learns what to try and when to end, and reports what happened with the values of session_events.py. It decides
+nothing about the call; that is shared/call/table.py. Its parts: call_socket.py (where the socket is bound),
 dialling.py (which legs are tried), conversation.py (what is said over one), epochs.py (how a lost path is dialled).
 """
 

@@ -1,8 +1,8 @@
 """Noticing during a run that the overlay goes away, changes its address, and comes back.
 
-The kernel tells when the overlay's device or address goes; then the node is asked at once. A node tells nobody when it
-loses its mind, its HTTP service or its socket, and none of the overlays has events for that: so it is also asked now
-and then. While it is down somebody may be waiting for it, so it is asked more often.
+The kernel tells when the overlay's device or address goes; then the node is asked at once. A node doesn't report
+that it has stopped working, or lost its HTTP service or its socket, and no overlay has events for that: so we also ask
+it now and then. While it is down somebody may be waiting for it, so we ask more often.
 """
 
 from __future__ import annotations

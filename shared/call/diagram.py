@@ -1,4 +1,4 @@
-"""The call's table as a page for people. `python -m shared.call_diagram docs/call.md` writes it."""
+"""The call's table as a page for people. `python -m shared.call.diagram docs/call.md` writes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ connected leg can't.
 A program that was killed while a call was up begins it again with `Rejoin`, in `reconnecting`: it has all that dialling
 again takes on the disk. See protocol.md, "Dialling again".
 
-What each event and effect means stands in `shared/call/events.py` and `shared/call/effects.py`.
+`shared/call/events.py` and `shared/call/effects.py` say what each event and effect means.
 
 {table}
 """

@@ -49,7 +49,7 @@ def bot(home: Home, config: Config) -> list[Check]:
                 "telegram",
                 ok=False,
                 detail="Telegram doesn't know the bot's token: it was revoked or mistyped.",
-                hint="Get a new one from @BotFather, and put it in the place of the old one.",
+                hint="Get a new one from @BotFather, and replace the old one with it.",
             )
         ]
     if answer.status_code != httpx.codes.OK or len(answer.content) > MOST_BYTES:

@@ -41,7 +41,7 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
     bot = post.their_bot
     by_hand = _by_hand(post, place.values[2] if place.way is Way.BUSINESS else "")
     if _is_relayed(post, place):
-        # Whoever brought the link isn't whom it is from: the answer goes where they are known to be.
+        # Somebody else than the link's writer brought it: the answer goes to the writer's known account.
         return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,)) if bot else by_hand
     text = render.for_the_chat(post)
     match place.way:
@@ -70,8 +70,8 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
 def _is_relayed(post: Post, place: Conversation) -> bool:
     """Whether a link of a contact's was brought by an account that isn't theirs, as far as theirs is known.
 
-    Of a contact whose account isn't known a link is answered where it came from if it is proven to be theirs; otherwise
-    the owner carries the answer. A stranger is whoever brings the link.
+    If a contact's account isn't known, the answer to a link goes where it came from if the link is proven to be theirs;
+    otherwise the owner carries it. For a stranger's link the account that brings it counts.
     """
     contact, line = post.contact, post.line
     if contact is None:

@@ -1,7 +1,7 @@
 """From an update to what is kept of it, or to nothing.
 
 A bot that is connected to a personal account reads private talk that is none of its business, and one in a group reads
-other people's. Here is where that ends: what holds neither a link of ours nor a command of the owner's leaves nothing
+other people's. Here is where that ends: what holds neither our links nor a command of the owner's leaves nothing
 behind, not a row, not a line in a log, not a number in a counter. Of a message with a link only the links are kept,
 unless the owner wrote it to the bot.
 
