@@ -157,7 +157,7 @@ class Listener(Protocol):
     """The assistant, as messengers see it. It does one thing after the other, for all of them."""
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
-        """Act on a message; returns what was posted meanwhile. Raises nothing for what stands in it."""
+        """Act on a message; returns what was posted meanwhile. No content makes it raise."""
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
         """What goes on after a message was heard."""

@@ -143,7 +143,7 @@ def check_name(name: str) -> str:
         raise InputError(f"That name is too long: {len(name)} characters.", f"Use at most {MAX_NAME}.")
     if any(character.isspace() for character in name):
         raise InputError("A contact's name is one word.", "Leave out the spaces, or write a dash instead.")
-    # A combining mark at the beginning would change what stands before the name.
+    # A combining mark at the beginning would change the character before the name.
     if not is_printable(name) or is_blank(name) or unicodedata.category(name[0]).startswith("M"):
         raise InputError("That name has characters that can't be seen.", "Type it instead of copying it.")
     if name.startswith("-") or "/" in name or ":" in name:

@@ -422,7 +422,7 @@ class CallOver(CallRefused):
 
 
 class NothingToConfirm(CallRefused):
-    """No new key of theirs waits to be confirmed.
+    """The contact has no new key to confirm.
 
     One is there after a call that rang as unproven, and that you answered.
     """

@@ -8,7 +8,7 @@ from shared.errors import InputError
 
 
 class Media(enum.IntFlag):
-    """A set of media kinds, as it stands in links: bit 0 audio, bit 1 video."""
+    """A set of media kinds, as in links: bit 0 audio, bit 1 video."""
 
     NONE = 0
     AUDIO = 1

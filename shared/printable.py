@@ -74,7 +74,7 @@ def is_blank(text: str) -> bool:
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """A foreign text made safe to show: what is invisible and not in its place is left out.
+    """A foreign text made safe to show: invisible characters are left out, except where they belong.
 
     With `lines` line breaks stay (as `\\n`); without, they and tabs become spaces. Other characters that can't be
     shown become U+FFFD. Takes time linear in the text.

@@ -6,7 +6,7 @@ import enum
 
 
 class Reason(enum.StrEnum):
-    """A reason code. The refusals stand in the order in which they are checked; the first that applies is given."""
+    """A reason code. The refusals are in the order of the checks; the first that applies is given."""
 
     MALFORMED = "malformed"
     "Not a link at all, or damaged on the way."

@@ -341,7 +341,7 @@ def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
 
 
 def _sdp(words: list[str], text: str) -> Command:
-    """The text of a description is what stands behind the other words, as it is."""
+    """The text of a description is everything after the other words, unchanged."""
     match [words[0].lower(), *words[1:]] if words else []:
         case ["offer", whom]:
             return OfferSdp(whom, Media.BOTH)

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    # Neither has a default in the parsers: they may stand before or after the command, and the other place must
+    # Neither has a default in the parsers: they may come before or after the command, and the other place must
     # not undo that.
     given = argparse.Namespace(home=None, verbose=False)
     try:

@@ -12,7 +12,7 @@ from shared.links.pasted import MAX_PASTED
 
 
 def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
-    """Say `/sdp` and the words, with what stands on standard input. Raises NotRunning, InputError.
+    """Send `/sdp` and the words, with the text from standard input. Raises NotRunning, InputError.
 
     Our own description goes to standard output and nothing else does; what is said to the owner goes to stderr.
     """

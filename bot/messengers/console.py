@@ -151,7 +151,7 @@ class Console:
         self._unwritten.put("".join(f"{line}\n" for line in lines).encode(self._encoding, READABLE))
 
     def _lost(self, lines: int) -> bytes:
-        """What is said of output that nobody has read in time."""
+        """The notice about output that nobody has read in time."""
         text = f"{lines} lines were left out: nobody read them in time."
         if self._as_json:
             return msgspec.json.encode({"type": "error", "kind": Kind.OUTPUT_LOST, "text": text}) + b"\n"

@@ -1,4 +1,4 @@
-"""Tasks that go on after a failure: said once, and begun again after a pause."""
+"""Tasks that survive a failure: it is reported once, and the task starts again after a pause."""
 
 from __future__ import annotations
 

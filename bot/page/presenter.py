@@ -1,4 +1,4 @@
-"""What calls tell goes to the page. The presenter stands beside the assistant, which tells the chat the same."""
+"""Passes the news of calls on to the page. The assistant does the same for the chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handset of a running program: the pages, what is said to them, and the server."""
+"""The handset of a running program: the pages, the messages to them, and the server."""
 
 from __future__ import annotations
 

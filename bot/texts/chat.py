@@ -133,7 +133,7 @@ _TRUST = {
 
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
-    """Somebody else's text made safe to stand in a line: one line, nothing invisible, not long."""
+    """Somebody else's text made safe for a line: one line, nothing invisible, not long."""
     clean = visible(text[: limit + 1])
     return f"{clean[:limit]}…" if len(clean) > limit else clean
 
@@ -157,7 +157,7 @@ def refusal(reason: Reason, token: str = "") -> Sentence:
 
 
 def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:
-    """What stands in the chat with a link. Between contacts only the link, which tells nobody anything.
+    """The message in the chat with a link. Between contacts only the link, which tells nobody anything.
 
     `why`: the owner's words to a caller whom they decline.
     """

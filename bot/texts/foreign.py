@@ -1,4 +1,4 @@
-"""What is said about calls with other programs: the original web app, and whatever else speaks SDP."""
+"""Sentences about calls with other programs: the original web app, and all others that use SDP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.secrets.handshake import Role
 
 
 def posted(line: Line, text: str) -> str:
-    """What stands in the chat with our link or description. SDP stands alone, to be copied as a whole."""
+    """The message in the chat with our link or description. SDP is alone in it, so that people can copy all of it."""
     if line.foreign is None or not isinstance(line.foreign.envelope, Classic):
         return text
     if line.call.role is Role.CALLER:

@@ -43,7 +43,7 @@ class Envelope(Protocol):
 
     @property
     def trickled(self) -> bool:
-        """Whether our candidate stands beside our description, not in it."""
+        """Whether our candidate is beside our description instead of in it."""
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ class Rings:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAlone:
-    """The call was answered without asking; the owner has to notice."""
+    """The call was answered automatically; the owner has to notice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class MediaAgreed:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnsweredAlone:
-    """The other side's program answered without asking anybody."""
+    """The other side's program answered automatically."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The server's door: who may hold a connection, how many there are, and for how long. It stands before any HTTP.
+"""The server's door: who may hold a connection, how many there are, and for how long. It comes before any HTTP.
 
 Another user's process is turned away before a byte of it is read. The rest is bounded in number and time, so that
 connections that say nothing cost the program neither its descriptors nor its patience.

@@ -118,7 +118,7 @@ class HandsetEndpoint:
             self._page_changed()
 
     def answered_alone(self) -> bool:
-        """The other side answered without asking, so that its sound begins with the notice of that.
+        """The other side answered automatically, so its sound begins with the notice of that.
 
         Returns whether a page hears all of it; if not, none of it is passed on, so that the page can give the notice.
         """

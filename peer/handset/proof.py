@@ -61,5 +61,5 @@ class Meeting:
 
 
 def proof_key(secret: bytes) -> bytes:
-    """The HMAC key, 32 bytes, of a secret that stands in an address: a run's key or a ticket."""
+    """The HMAC key, 32 bytes, of a secret in an address: a run's key or a ticket."""
     return hkdf(secret, info=PROOF_LABEL)

@@ -59,7 +59,7 @@ Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=400)]
 
 
-# Values that stand in several messages.
+# Values that several messages contain.
 
 
 class Sends(msgspec.Struct, frozen=True):
@@ -354,7 +354,7 @@ class Ring(_ToPage, frozen=True, tag="ring"):
 
 
 class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
-    """A call was answered without asking, here or at the other side: show the sentence for as long as the call lasts.
+    """A call was answered automatically, here or at the other side: show the sentence for as long as the call lasts.
 
     A page that connects later gets it too.
     """

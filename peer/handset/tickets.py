@@ -1,4 +1,4 @@
-"""Tickets: what stands in an address of the page that others can read, such as a button in a chat.
+"""Tickets: the secret in a page's address that others can read, such as a button in a chat.
 
 A ticket lets one page in, once and within an hour. It is proven and never sent (see proof.py), and what passes through
 a messenger's servers or stays in its history is of no use afterwards.

@@ -98,7 +98,7 @@ class ThisMachine:
         found: dict[str, list[IPv4Interface | IPv6Interface]] = {}
         try:
             for adapter in ifaddr.get_adapters():
-                # An address may have a label of its own, like eth0:1; the device's name is what stands before it.
+                # An address may have a label of its own, like eth0:1; the device's name comes before the colon.
                 found.setdefault(adapter.name.partition(":")[0], []).extend(map(_with_subnet, adapter.ips))
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
                 return tuple(_interface(name, tuple(ips), asked.fileno()) for name, ips in found.items())

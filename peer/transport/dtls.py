@@ -84,7 +84,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def connect(self) -> None:
         """Make the handshake; `state` and `refused_identity` tell how it went."""
-        # aiortc wants a fingerprint to compare with. The pin is compared in its place.
+        # aiortc wants a fingerprint to compare with. We compare the pin instead.
         pinned = RTCDtlsFingerprint(algorithm=type(self._pin).__name__, value=self._pin.sha256.hex())
         self._repeating = asyncio.create_task(self._repeat_flight())
         try:

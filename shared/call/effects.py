@@ -82,7 +82,7 @@ class PostAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AnnounceAnswer:
-    """Tell the owner, visibly and audibly, that the call was answered without asking."""
+    """Tell the owner, visibly and audibly, that the call was answered automatically."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Token(ABC):
 
     @property
     def token(self) -> str:
-        """The link as it stands in a chat: base64url without padding (RFC 4648, section 5)."""
+        """The link as written in a chat: base64url without padding (RFC 4648, section 5)."""
         return to_text(self.encode())
 
 

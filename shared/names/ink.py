@@ -44,7 +44,7 @@ def answer(raw: bytes) -> bytes:
     reader.sequence()  # the debug message
     if reader.choice("ok", "error") == "error":
         raise _refusal(reader)
-    reader.take(4)  # flags: that a message failed stands in the value as well
+    reader.take(4)  # flags: the value also says whether a message failed
     return reader.sequence()
 
 

@@ -75,7 +75,7 @@ def load() -> None:
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
-    anyio.run(anyio.sleep, 0)  # httpx stands on it, and it loads its half for asyncio when it is first used
+    anyio.run(anyio.sleep, 0)  # httpx uses anyio, which loads its asyncio half at its first use
 
 
 @contextlib.asynccontextmanager

@@ -91,7 +91,7 @@ class Servers:
         return Asked(agreed, tuple(silent))
 
     def _load(self) -> None:
-        """Import what servers are asked with: that takes longer than asking, and is no time of theirs."""
+        """Import the clients. That takes longer than asking, and must not count as the servers' time."""
         for way in {_way(server) for server in self._servers}:
             way.load()
 

@@ -21,7 +21,7 @@ LAST_EPOCH = 2**32 - 1
 
 
 class Role(enum.StrEnum):
-    """Which side of a call we are. The value stands in derivation labels."""
+    """Which side of a call we are. Derivation labels contain the value."""
 
     CALLER = "caller"
     CALLEE = "callee"

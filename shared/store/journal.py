@@ -160,7 +160,7 @@ class Journal:
         with self._store.transaction() as database:
             database.execute("DELETE FROM outbox WHERE messenger = ? AND call = ?", (self._messenger, call))
 
-    # Calls that stand in a message of their own.
+    # Calls that have a message of their own.
 
     def shown(self) -> dict[str, bytes]:
         """All of them, by call."""

@@ -27,7 +27,7 @@ from shared.printable import visible
 
 
 def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
-    """Run all checks and print them. Returns 1 if anything stands in the way of a call."""
+    """Run all checks and print them. Returns 1 if anything prevents calls."""
     checks: list[Check] = []
     for check in _checks(home, overlay):
         checks.append(check)

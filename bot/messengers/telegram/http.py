@@ -1,4 +1,4 @@
-"""Requests to Telegram over HTTP, and what may answer in its place: a proxy, a captive portal, a broken server.
+"""Requests to Telegram over HTTP, and what may answer instead: a proxy, a captive portal, a broken server.
 
 An answer is Telegram's if it is a JSON object with `ok`, and either a `result` or an `error_code` and a `description`
 (Bot API, Making requests). Everything else is somebody's in between: it is raised as NotTelegram, whatever its status

@@ -87,7 +87,7 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.instead
 
     def joined(self, other: Outgoing) -> Outgoing | None:
-        """Plain text of one source can stand in one message."""
+        """Plain texts of one source can share a message."""
         text = f"{self.text}\n{other.text}"
         if not (self._is_plain and other._is_plain) or len(text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
             return None
@@ -105,7 +105,7 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Shown(msgspec.Struct, omit_defaults=True):
-    """A call that stands in one message of the owner's chat, and is brought up to date there."""
+    """A call with one message in the owner's chat, which is kept up to date."""
 
     text: str = ""
     "As the assistant said it, not HTML."

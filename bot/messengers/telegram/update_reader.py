@@ -198,7 +198,7 @@ def _text(message: Message) -> str:
 
 
 def _start_parameter(text: str) -> str | None:
-    """What stands behind /start; None if it isn't that command."""
+    """What follows /start; None if it isn't that command."""
     command = _ADDRESSED.match(text)
     return text[command.end() :].strip() if command and command["word"] == "start" else None
 

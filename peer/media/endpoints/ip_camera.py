@@ -113,7 +113,7 @@ def _known(stream: Stream) -> bool:
 
 
 def _why(error: Exception) -> str:
-    """What the system says, without the address that stands in an error of FFmpeg's."""
+    """What the system says, without the address that FFmpeg's errors contain."""
     if isinstance(error, av.ExitError):
         return f"nothing came for {SILENCE_SECONDS:.0f} seconds"
     said = error.strerror if isinstance(error, OSError) else ""

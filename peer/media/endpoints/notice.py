@@ -1,4 +1,4 @@
-"""The notice of a call that was answered without asking: a tone on both sides, whatever endpoint answers."""
+"""The notice of a call that was answered automatically: a tone on both sides, whatever endpoint answers."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Announced:
         await self._sending.stop()
 
     async def _say(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Send the chime where the endpoint sends no track of sound that it could stand before."""
+        """Send the chime if the endpoint sends no sound that it could come before."""
         if Media.AUDIO in media and not leg.sends("audio") and not self._tone.over:
             alone = ToneFirst(self._tone)
             try:

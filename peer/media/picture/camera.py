@@ -91,7 +91,7 @@ class LocalCamera:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the camera, or what there is in its place."""
+        """Open the camera, or what replaces it."""
         await self.device.open(tasks)
         self._tasks = [
             tasks.create_task(self._see()),

@@ -1,4 +1,4 @@
-"""Where the frames of a stream stand on one clock that goes on when its sender changes."""
+"""The times of a stream's frames, on one clock that goes on when its sender changes."""
 
 from __future__ import annotations
 

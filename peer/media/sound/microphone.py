@@ -28,7 +28,7 @@ class Microphone:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device, or what there is in its place."""
+        """Open the device, or what replaces it."""
         await self.device.open(tasks)
         self._task = tasks.create_task(self._listen())
 

@@ -94,7 +94,7 @@ class Speaker:
         self._hearing: asyncio.Task[None] | None = None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Open the device, or what there is in its place."""
+        """Open the device, or what replaces it."""
         await self.device.open(tasks)
         self._playing = tasks.create_task(self._play())
 
