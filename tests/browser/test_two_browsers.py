@@ -11,6 +11,7 @@ from peer.overlay.interfaces import ThisMachine
 from tests.bot.console import befriend, people
 from tests.browser.chromium import PageView, until
 from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody, two_people
+from tests.browser.unplugging import DEVICES
 
 
 async def test_two_people_hear_and_see_each_other_as_sent(tmp_path: Path) -> None:
@@ -95,6 +96,24 @@ async def test_a_camera_that_is_off_is_seen_by_the_other_and_sends_nothing(tmp_p
         await bob.page.silent("video")
         await bob.page.receives("audio")
         await anna.page.press("Camera on")
+        await bob.page.remote(audio=True, video=True, screen=False)
+        await both_ways(anna, bob)
+
+
+async def test_a_microphone_or_camera_that_is_pulled_out_is_told_to_the_other(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await anna.page.page.evaluate(DEVICES)
+        await connect(anna, bob)
+        await both_ways(anna, bob)
+        await anna.page.page.evaluate("unplug('audio')")
+        await bob.page.remote(audio=False, video=True, screen=False)
+        await bob.page.shows("is muted")
+        await anna.page.page.evaluate("plug('audio')")
+        await bob.page.remote(audio=True, video=True, screen=False)
+        await anna.page.page.evaluate("unplug('video')")
+        await bob.page.remote(audio=True, video=False, screen=False)
+        await bob.page.shows("Their camera is off")
+        await anna.page.page.evaluate("plug('video')")
         await bob.page.remote(audio=True, video=True, screen=False)
         await both_ways(anna, bob)
 
