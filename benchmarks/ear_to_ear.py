@@ -21,11 +21,11 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
+from peer.media.ending import end
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.sound.microphone import Microphone
 from peer.media.sound.pulse import Pulse
 from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, on_both_sides
-from peer.media.tasks import end
 from shared.config.schema import Devices
 from shared.media import Media
 from tests.peer.decoding_leg import DecodingLeg

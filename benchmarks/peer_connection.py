@@ -19,7 +19,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 
 from benchmarks.timing import CallTimes, SideTimes
 from peer.media.endpoints.pattern import Bars, BarsTrack, ToneTrack
-from peer.media.pacing import Pace
+from peer.media.realtime import Pace
 
 LOOPBACK = "127.0.0.1"
 WIDTH, HEIGHT, RATE = 640, 480, 15

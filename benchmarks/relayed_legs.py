@@ -18,7 +18,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from av.packet import Packet
 from av.stream import Stream
 
-from peer.media.pacing import Pace
+from peer.media.realtime import Pace
 from shared.links.kinds import PairedToken
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 
 from bot.page.presenter import Presenter
-from peer.media import AUTO, HANDSET, Endpoint, Occasion, make
+from peer.media import AUTO, HANDSET, CallContext, Endpoint, make
 from shared.config.schema import Config
 
 
@@ -31,13 +31,13 @@ class MediaEndpoints:
         page = self._presenter is not None and (self._presenter.attended() or not self._in_console)
         return HANDSET if page else "pattern"
 
-    def make(self, name: str, occasion: Occasion) -> Endpoint:
+    def make(self, name: str, context: CallContext) -> Endpoint:
         """The endpoint of that name for one call. Raises ConfigError for one that lacks its setting."""
         if (presenter := self._presenter) is not None:
-            occasion = dataclasses.replace(
-                occasion,
-                handset=functools.partial(presenter.endpoint, occasion.number),
-                chime=functools.partial(presenter.chime, occasion.number),
-                unheard=functools.partial(presenter.unheard, occasion.number),
+            context = dataclasses.replace(
+                context,
+                handset=functools.partial(presenter.endpoint, context.number),
+                chime=functools.partial(presenter.chime, context.number),
+                unheard=functools.partial(presenter.unheard, context.number),
             )
-        return make(name, self._config, recordings=self._recordings, occasion=occasion)
+        return make(name, self._config, recordings=self._recordings, context=context)

@@ -18,7 +18,7 @@ from peer.calls.limits import LIMITS, OWN_TEXTS
 from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, MediaAgreed, SessionEvent
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
-from peer.media.host import Host
+from peer.media.endpoint_host import Host
 from peer.overlay import Overlay
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp_leg import SdpLeg, SdpTerms

@@ -32,7 +32,7 @@ from peer.calls.session_events import (
 )
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
-from peer.media.host import Host
+from peer.media.endpoint_host import Host
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.leg import Leg

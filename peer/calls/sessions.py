@@ -34,7 +34,7 @@ from peer.calls.session_events import (
     RemoteAnsweredAlone,
     SessionEvent,
 )
-from peer.media import ANSWERING_MACHINE, Endpoint, Occasion, only_for_trusted, opens_the_room
+from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -76,7 +76,7 @@ class Endpoints(Protocol):
     def usual(self) -> str:
         """The name of the endpoint of a call for which none was chosen."""
 
-    def make(self, name: str, occasion: Occasion) -> Endpoint:
+    def make(self, name: str, context: CallContext) -> Endpoint:
         """The endpoint of that name for one call. Raises CopybaraError if there is none."""
 
 
@@ -170,7 +170,7 @@ class LineSessions:
         line.endpoint = self.endpoint_of(line)
         # Nobody may be there any more who knows that the call goes on.
         hold = kept is not None and not line.automatic and opens_the_room(line.endpoint)
-        occasion = Occasion(
+        context = CallContext(
             number=line.number,
             label=line.name,
             automatic=line.automatic or kept is not None,
@@ -179,7 +179,7 @@ class LineSessions:
             finished=lambda: line.inbox.put_nowait(HangUp()),
             hold=functools.partial(self._hold, line) if hold else None,
         )
-        endpoint = self._endpoints.make(line.endpoint, occasion)
+        endpoint = self._endpoints.make(line.endpoint, context)
         if line.foreign is not None:
             line.session = SdpSession(
                 self._overlay,

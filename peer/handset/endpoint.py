@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from peer.handset.browser_leg import BrowserLeg
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer
-from peer.media.endpoints.notice import CHIME_SECONDS
-from peer.media.tasks import end
+from peer.media.ending import end
+from peer.media.endpoints.answer_chime import CHIME_SECONDS
 from peer.transport.profile import KINDS, MEDIA, Kind
 from peer.transport.relay import Relay, RelayCounters
 from peer.transport.rtp_statistics import RTP_HEADER

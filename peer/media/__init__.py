@@ -1,11 +1,15 @@
-"""Media endpoints: what a call is connected to on our side.
+"""Sound and pictures: what a call is connected to on our side.
 
-Only names and the factory are here; an endpoint and the media libraries are imported when one is made.
+An endpoint (`endpoints/`) sends and receives on a leg; `devices/`, `sound/`, `picture/` and `rtp/` are what it is made
+of. Here are the names, what an endpoint is, and what makes one; an endpoint and the media libraries are imported when
+one is made. May import `peer.transport` and `shared`. Start with `endpoints/pattern.py`, then `endpoint_host.py`, which
+runs the endpoint of a call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +22,6 @@ from shared.errors import ConfigError, InputError
 from shared.media import Media
 
 if TYPE_CHECKING:
-    from peer.media.endpoints.recorder import Recorder
     from peer.transport.leg import Leg
 
 HANDSET = "handset"
@@ -27,6 +30,18 @@ DEVICES = "devices"
 
 AUTO = "auto"
 "In the configuration only: the handset, or the pattern in a console without a page."
+
+MODULES = {
+    "devices": "devices",
+    "camera": "ip_camera",
+    "answering-machine": "answering_machine",
+    "pattern": "pattern",
+    "echo": "echo",
+    "file": "file",
+    "recorder": "recorder",
+    "none": "none",
+}
+"By the name of an endpoint, the module in `endpoints/` whose `make` makes it. The handset's comes from outside."
 
 NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
 "Every endpoint there is. Two joined by a plus, a sending and a receiving one, are one too: `file+recorder`."
@@ -42,7 +57,7 @@ INTO_THE_ROOM = frozenset({"devices"})
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class CallContext:
     """The call that an endpoint is made for."""
 
     number: int = 0
@@ -112,88 +127,42 @@ def opens_the_room(name: str) -> bool:
     return not INTO_THE_ROOM.isdisjoint(name.split("+"))
 
 
-def make(name: str, config: Config, *, recordings: Path, occasion: Occasion = Occasion()) -> Endpoint:
+def make(name: str, config: Config, *, recordings: Path, context: CallContext = CallContext()) -> Endpoint:
     """An endpoint for one call.
 
     `recordings` is the folder that a recorder uses where none is set. Raises ConfigError for a name that doesn't
     exist or one that lacks its setting.
     """
-    endpoint = _make(name, config, recordings, occasion)
-    if occasion.hold is not None:
-        from peer.media.endpoints.held import Held
+    endpoint = _make(name, config, recordings, context)
+    if context.hold is not None:
+        from peer.media.endpoints.wait_for_owner import WaitForOwner
 
-        held = Held(endpoint)
-        occasion.hold(held.release)
-        endpoint = held
-    if occasion.automatic:
-        from peer.media.endpoints.notice import Announced
+        waiting = WaitForOwner(endpoint)
+        context.hold(waiting.release)
+        endpoint = waiting
+    if context.automatic:
+        from peer.media.endpoints.answer_chime import Announced
 
-        return Announced(endpoint, config.devices, occasion.chime, occasion.unheard)
+        return Announced(endpoint, config.devices, context.chime, context.unheard)
     return endpoint
 
 
-def _make(name: str, config: Config, recordings: Path, occasion: Occasion) -> Endpoint:
-    settings = config.media
+def _make(name: str, config: Config, recordings: Path, context: CallContext) -> Endpoint:
     if "+" in name:
-        from peer.media.endpoints.both import Both
+        from peer.media.endpoints.send_and_receive import SendAndReceive
 
         sender, _, receiver = name.partition("+")
-        return Both(*(_make(part, config, recordings, occasion) for part in (sender, receiver)))
-    match name:
-        case "handset":
-            if occasion.handset is None:
-                raise ConfigError(
-                    "The handset page is switched off.", "Set `enabled` under [handset].", key="handset.enabled"
-                )
-            return occasion.handset()
-        case "none":
-            from peer.media.endpoints.none import NoMedia
-
-            return NoMedia()
-        case "pattern":
-            from peer.media.endpoints.pattern import Pattern
-
-            return Pattern(settings.width, settings.height, settings.fps)
-        case "echo":
-            from peer.media.endpoints.echo import Echo
-
-            return Echo()
-        case "file":
-            from peer.media.endpoints.file import FilePlayer
-
-            if not settings.file:
-                raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
-            return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps)
-        case "recorder":
-            return _recorder(config, recordings, occasion)
-        case "devices":
-            from peer.media.endpoints.devices import LocalDevices
-
-            return LocalDevices(config.devices, settings.width, settings.height, settings.fps, tell=occasion.trouble)
-        case "camera":
-            from peer.media.endpoints.ip_camera import IpCamera
-
-            if not config.camera.address:
-                raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
-            return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)
-        case "answering-machine":
-            from peer.media.endpoints.answering_machine import AnsweringMachine
-
-            greeting = Path(config.machine.greeting) if config.machine.greeting else None
-            return AnsweringMachine(
-                _recorder(config, recordings, occasion),
-                greeting,
-                (settings.width, settings.height, settings.fps),
-                config.machine.longest,
-                occasion.finished,
+        return SendAndReceive(*(_make(part, config, recordings, context) for part in (sender, receiver)))
+    if name == HANDSET:
+        if context.handset is None:
+            raise ConfigError(
+                "The handset page is switched off.", "Set `enabled` under [handset].", key="handset.enabled"
             )
-    raise ConfigError(f"There is no media endpoint {name!r}.", f"There are: {', '.join(NAMES)}.", key="answer.endpoint")
-
-
-def _recorder(config: Config, default: Path, occasion: Occasion) -> Recorder:
-    from peer.media.endpoints.recorder import Recorder
-    from peer.media.recording_limits import RecordingLimits
-
-    folder = Path(config.media.record_to) if config.media.record_to else default
-    limits = RecordingLimits.of(config.media)
-    return Recorder(folder, occasion.label, occasion.recorded, limits=limits, tell=occasion.trouble)
+        return context.handset()
+    if name not in MODULES:
+        raise ConfigError(
+            f"There is no media endpoint {name!r}.", f"There are: {', '.join(NAMES)}.", key="answer.endpoint"
+        )
+    module = importlib.import_module(f"peer.media.endpoints.{MODULES[name]}")
+    endpoint: Endpoint = module.make(config, recordings, context)
+    return endpoint

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind
+from peer.transport.rtp_numbers import unwrapped
 
 RTP_HEADER = struct.Struct("!BBHLL")
 "The fixed part of the header (RFC 3550, section 5.1): 12 bytes."
@@ -88,7 +89,7 @@ class StreamCounter:
 
     def _measure_jitter(self, timestamp: int, arrival: float) -> None:
         if self.packets:
-            step = (timestamp - self._timestamp + 2**31) % 2**32 - 2**31
+            step = unwrapped(timestamp, self._timestamp, 32) - self._timestamp
             deviation = abs(arrival - self.last_arrival - step / self._clock_rate)
             self.jitter += (deviation - self.jitter) / 16
         self._timestamp = timestamp

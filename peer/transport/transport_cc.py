@@ -12,6 +12,7 @@ import struct
 from collections.abc import Awaitable, Callable
 
 from peer.transport.profile import TRANSPORT_CC_EXTENSION
+from peer.transport.rtp_numbers import unwrapped
 
 FEEDBACK_SECONDS = 0.1
 "Between two reports. A browser sends its own every 50 to 250 ms."
@@ -93,7 +94,7 @@ class TransportFeedback:
         return feedback((self._ssrc, self._media_ssrc), start & 0xFFFF, arrivals, self._reports & 0xFF)
 
     def _note(self, number: int, now: float) -> None:
-        counted_on = self._next + (number - self._next + 0x8000 & 0xFFFF) - 0x8000
+        counted_on = unwrapped(number, self._next, 16)
         if not self._next or not -MAX_LATE <= counted_on - self._next < MAX_AHEAD:
             self._arrivals.clear()
             # Far enough from zero for packets that are late, and with the same last 16 bits.

@@ -21,8 +21,8 @@ from shared.errors import (
     OffChainName,
     ServerFault,
 )
+from shared.in_thread import in_thread
 from shared.names import endings
-from shared.names.in_thread import in_thread
 from shared.names.json_rpc import Question, Rpc, RpcError, from_hex
 from shared.names.records import CARD, card_in, node_in
 from shared.names.servers import Servers

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from shared.contacts import name_key
 from shared.errors import ContractGone, CopybaraError, InputError, NameNotFound, NamesUnreachable
+from shared.in_thread import in_thread
 from shared.names import Answer, lookalikes
-from shared.names.in_thread import in_thread
 from shared.names.kept import KeptName, moved, weigh
 from shared.names.memory import Memory, contact_for
 from shared.names.records import ANY_NODE

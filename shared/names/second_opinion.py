@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.errors import InputError, NamesUnreachable, NoNodeRecord
+from shared.in_thread import in_thread
 from shared.names.azero import Network
-from shared.names.in_thread import in_thread
 from shared.names.records import node_in
 from shared.names.server import Server
 from shared.node_id import NodeId

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ServerFault
-from shared.names.in_thread import in_thread
+from shared.in_thread import in_thread
 
 SCHEMES = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 "With their usual ports."

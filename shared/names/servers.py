@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from shared.errors import ContractGone, CopybaraError, NamesDisagree, NamesUnreachable, ServerFault, first_error
+from shared.in_thread import in_thread
 from shared.names import rpc_http, rpc_websocket
-from shared.names.in_thread import in_thread
 from shared.names.json_rpc import Rpc
 from shared.names.server import Server
 from shared.names.trace import Trace

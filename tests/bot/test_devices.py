@@ -16,7 +16,7 @@ from statistics import median
 import pytest
 
 from bot.kinds import Kind
-from peer.media.endpoints.notice import CHIME
+from peer.media.endpoints.answer_chime import CHIME
 from tests.bot.console import Person, connect, hang_up, people
 from tests.peer.media.pulse_server import SILENT, Ears, PulseServer, frequency, loudness, need_pulseaudio, notes, onset
 from tests.peer.media.tone import SAMPLE_RATE, sine

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.kinds import Kind
-from peer.media.endpoints.notice import CHIME
+from peer.media.endpoints.answer_chime import CHIME
 from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import PATIENCE
 from tests.browser.people import Somebody, both_ways, somebody

@@ -35,7 +35,7 @@ from peer.handset.protocol import (
     Text,
     Write,
 )
-from peer.media.endpoints.notice import CHIME
+from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import (
     ANNA,

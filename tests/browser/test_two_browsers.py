@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from bot.kinds import Kind
-from peer.media.endpoints.notice import CHIME
+from peer.media.endpoints.answer_chime import CHIME
 from peer.overlay.interfaces import ThisMachine
 from tests.bot.console import befriend, people
 from tests.browser.chromium import PageView, until

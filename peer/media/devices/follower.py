@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from peer.media.devices.choice import Found, choose
 from peer.media.devices.trouble import DeviceKind, at_the_beginning, changed
-from peer.media.tasks import end
+from peer.media.ending import end
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peer.media.ending import end
+from peer.media.endpoints import recorder
 from peer.media.endpoints.file import FilePlayer
 from peer.media.endpoints.recorder import Recorder
 from peer.media.rtp.sending import Sending
 from peer.media.sound.tones import Tone, ToneFirst, tone
-from peer.media.tasks import end
+from shared.config.schema import Config
 from shared.errors import CopybaraError, LegFailed, MediaError
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
@@ -105,3 +108,15 @@ class AnsweringMachine:
             await self._sending.start(leg, [beep], tasks, endless=False)
             await beep.played.wait()
             await self._sending.stop()
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> AnsweringMachine:
+    """As configured, for one call."""
+    settings = config.media
+    return AnsweringMachine(
+        recorder.make(config, recordings, context),
+        Path(config.machine.greeting) if config.machine.greeting else None,
+        (settings.width, settings.height, settings.fps),
+        config.machine.longest,
+        context.finished,
+    )

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiortc.mediastreams import MediaStreamTrack
 
 from peer.media.devices.follower import keep_looking
+from peer.media.ending import end
 from peer.media.picture.camera import LocalCamera
 from peer.media.rtp.sending import Sending
 from peer.media.sound.microphone import Microphone
 from peer.media.sound.speaker import Speaker
 from peer.media.sound.system import open_sound
-from peer.media.tasks import end
 from peer.media.trouble import MediaTrouble
-from shared.config.schema import Devices
+from shared.config.schema import Config, Devices
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 
@@ -114,3 +116,9 @@ class LocalDevices:
             camera, self._camera = self._camera, None
             if camera is not None:
                 await camera.close()
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> LocalDevices:
+    """As configured, for one call."""
+    settings = config.media
+    return LocalDevices(config.devices, settings.width, settings.height, settings.fps, tell=context.trouble)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 from av.stream import Stream
 
+from peer.media.ending import end
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.rtp.sending import Sending
 from peer.media.rtp.timeline import Timeline
-from peer.media.tasks import end
 from peer.transport.profile import CLOCK_RATES, MEDIA, Kind
+from shared.config.schema import Config
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 MAX_QUEUE = 64
@@ -104,3 +107,8 @@ async def _reflect(incoming: Incoming, tracks: dict[Kind, MirrorTrack]) -> None:
                     incoming.want_key_frame()
     finally:
         incoming.close()
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> Echo:
+    """As configured, for one call."""
+    return Echo()

@@ -20,20 +20,23 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 
 from peer.media.decoding import SoundBlocks, decode
+from peer.media.ending import end
 from peer.media.endpoints.recorder import opus_milliseconds
-from peer.media.pacing import Pace
 from peer.media.picture.size import Fitting
+from peer.media.realtime import Pace
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, VP8Pictures, goes_as_it_is
 from peer.media.rtp.incoming import key_frame_asked
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
-from peer.media.tasks import end, in_thread
 from peer.transport.profile import Kind
-from shared.errors import MediaError
+from shared.config.schema import Config
+from shared.errors import ConfigError, MediaError
+from shared.in_thread import in_thread_to_its_end
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
@@ -341,7 +344,7 @@ class FilePlayer:
         if media != self._media:
             await self._close()
         if self._file is None:
-            await in_thread(lambda: self._open(media))
+            await in_thread_to_its_end(lambda: self._open(media))
         file = self._file
         assert file is not None
         pace = Pace()
@@ -376,13 +379,13 @@ class FilePlayer:
     async def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            await in_thread(file.close)
+            await in_thread_to_its_end(file.close)
 
     async def _play(self, file: MediaFile, tracks: dict[Kind, FileTrack]) -> None:
         try:
             # A sender ends its track when its leg is lost.
             while any(track.readyState == "live" for track in tracks.values()):
-                frame = await in_thread(file.read)
+                frame = await in_thread_to_its_end(file.read)
                 await tracks[_kind_of(frame)].put(frame)
         except MediaError as error:
             if not file.ended:
@@ -398,3 +401,11 @@ def _kind_of(frame: Played) -> Kind:
     if isinstance(frame, Encoded):
         return frame.kind
     return "audio" if isinstance(frame, AudioFrame) else "video"
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> FilePlayer:
+    """As configured, for one call. Raises ConfigError when no file is."""
+    settings = config.media
+    if not settings.file:
+        raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
+    return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps)

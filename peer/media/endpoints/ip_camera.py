@@ -10,8 +10,10 @@ import contextlib
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -20,17 +22,20 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from peer.media.decoding import SoundBlocks, decode
-from peer.media.live import LiveTrack
+from peer.media.ending import end
+from peer.media.live_track import LiveTrack
 from peer.media.picture.black import BLACK_SECONDS, black
 from peer.media.picture.size import Fitting
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
-from peer.media.tasks import in_thread
 from peer.transport.profile import MEDIA, Kind
-from shared.errors import MediaError
+from shared.config.schema import Config
+from shared.errors import ConfigError, MediaError
+from shared.in_thread import in_thread_to_its_end
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
@@ -137,8 +142,12 @@ class CameraReader:
         self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
         "What the camera has, of what was wanted, once it is connected; else the MediaError that stands in the way."
 
-        # Nobody may be waiting for it any more.
-        self.kinds.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        "Has a MediaError when the thread has ended for a reason that isn't the camera's."
+
+        # Nobody may be waiting for them any more.
+        for future in (self.kinds, self.broken):
+            future.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._loop = asyncio.get_running_loop()
         self._connect = connect
         self._media = media
@@ -167,9 +176,18 @@ class CameraReader:
     async def stop(self) -> None:
         """Read no more. What the thread holds is let go of when FFmpeg comes back to it."""
         self._stopping.set()
-        await in_thread(lambda: self._thread.join(LEAVE_SECONDS))
+        await in_thread_to_its_end(lambda: self._thread.join(LEAVE_SECONDS))
 
     def _run(self) -> None:
+        try:
+            self._keep_reading()
+        except Exception as error:
+            # The text of an error may hold the address; the lines of code that led there don't.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("the IP camera's thread broke: %s\n%s", type(error).__name__, where)
+            self._tell(self._broke)
+
+    def _keep_reading(self) -> None:
         pause = RETRY_SECONDS[0]
         while not self._stopping.is_set():
             try:
@@ -255,6 +273,12 @@ class CameraReader:
             self.kinds.set_exception(error)
             self._stopping.set()
 
+    def _broke(self) -> None:
+        error = MediaError("Reading the IP camera broke.", "See the program's log.")
+        for future in (self.kinds, self.broken):
+            if not future.done():
+                future.set_exception(error)
+
     def _tell(self, function: Callable[..., None], *arguments: object) -> None:
         """Call a function in the event loop, as long as there is one."""
         try:
@@ -297,6 +321,7 @@ class IpCamera:
         self._media = Media.NONE
         self._reader: CameraReader | None = None
         self._tracks: dict[Kind, LiveTrack] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
@@ -306,6 +331,7 @@ class IpCamera:
             await self._close()
         if self._reader is None:
             self._media, self._reader = media, CameraReader(self._connect, media, self._limits, self._on_frame)
+            self._watching = tasks.create_task(_notice_end(self._reader))
         kinds = await asyncio.shield(self._reader.kinds)
         self._tracks = {kind: LiveTrack(kind) for kind in sorted(kinds) if MEDIA[kind] in media}
         await self._sending.start(leg, self._tracks.values(), tasks)
@@ -316,6 +342,8 @@ class IpCamera:
         await self._close()
 
     async def _close(self) -> None:
+        watching, self._watching = self._watching, None
+        await end(watching)
         reader, self._reader = self._reader, None
         if reader is not None:
             await reader.stop()
@@ -323,3 +351,16 @@ class IpCamera:
     def _on_frame(self, kind: Kind, frame: AudioFrame | VideoFrame) -> None:
         if kind in self._tracks:
             self._tracks[kind].put(frame)
+
+
+async def _notice_end(reader: CameraReader) -> None:
+    """Fail when the thread does."""
+    await asyncio.shield(reader.broken)
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> IpCamera:
+    """As configured, for one call. Raises ConfigError when none is."""
+    settings = config.media
+    if not config.camera.address:
+        raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
+    return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.config.schema import Config
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 
@@ -21,3 +24,8 @@ class NoMedia:
 
     async def detach(self) -> None:
         """Do nothing."""
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> NoMedia:
+    """As configured, for one call."""
+    return NoMedia()

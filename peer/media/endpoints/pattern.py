@@ -8,18 +8,21 @@ import math
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from peer.media.pacing import Pace
 from peer.media.picture import digits
+from peer.media.realtime import Pace
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from shared.config.schema import Config
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 SPEED = 60
@@ -186,3 +189,8 @@ class Pattern:
     async def detach(self) -> None:
         """End the tracks."""
         await self._sending.stop()
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> Pattern:
+    """As configured, for one call."""
+    return Pattern(config.media.width, config.media.height, config.media.fps)

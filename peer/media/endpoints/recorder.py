@@ -11,18 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from peer.media.ending import end
 from peer.media.recording_limits import MEGABYTE, Rate, RecordingLimits
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.rtp.timeline import Timeline
 from peer.media.rtp.webm import AUDIO_TRACK, VIDEO_TRACK, MatroskaWriter
-from peer.media.tasks import end, in_thread
 from peer.media.trouble import MediaTrouble
 from peer.transport.profile import CLOCK_RATES, Kind
+from shared.config.schema import Config
 from shared.errors import MediaError
+from shared.in_thread import in_thread_to_its_end
 from shared.media import Media
 
 if TYPE_CHECKING:
+    from peer.media import CallContext
     from peer.transport.leg import Leg
 
 logger = logging.getLogger(__name__)
@@ -82,7 +85,7 @@ class Recorder:
         if self.ended.is_set():
             return
         if self._recording is None:
-            await in_thread(lambda: self._create(media))
+            await in_thread_to_its_end(lambda: self._create(media))
         recording = self._recording
         assert recording is not None
         self._task = tasks.create_task(self._record(Incoming(leg, media & recording.media), recording))
@@ -98,7 +101,7 @@ class Recorder:
             return
         path = self.path
         try:
-            await in_thread(lambda: recording.close(path))
+            await in_thread_to_its_end(lambda: recording.close(path))
             if recording.empty:
                 path.unlink()
         except OSError as error:
@@ -116,7 +119,7 @@ class Recorder:
                     if not recording.add(frame):
                         incoming.want_key_frame()
                 if recording.due or (recording.pending and frames is None):
-                    await in_thread(lambda: self._write(recording))
+                    await in_thread_to_its_end(lambda: self._write(recording))
         except (OSError, MediaError) as error:
             why = error.sentence if isinstance(error, MediaError) else f"{self._folder}: {error.strerror}."
             hint = error.hint if isinstance(error, MediaError) else "Check the disk."
@@ -269,3 +272,10 @@ def opus_milliseconds(packet: bytes) -> int:
         tenths = (25, 50, 100, 200)[configuration % 4]
     frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[code]
     return (tenths * frames + 9) // 10
+
+
+def make(config: Config, recordings: Path, context: CallContext) -> Recorder:
+    """As configured, for one call."""
+    folder = Path(config.media.record_to) if config.media.record_to else recordings
+    limits = RecordingLimits.of(config.media)
+    return Recorder(folder, context.label, context.recorded, limits=limits, tell=context.trouble)

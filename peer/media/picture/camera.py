@@ -15,10 +15,10 @@ from av import VideoFrame
 from peer.media.devices.choice import Found
 from peer.media.devices.follower import FollowedDevice, keep_looking
 from peer.media.devices.trouble import CAMERA
-from peer.media.live import LiveTrack
+from peer.media.ending import end, end_process
+from peer.media.live_track import LiveTrack
 from peer.media.picture.black import BLACK_SECONDS, black
 from peer.media.picture.camera_events import camera_changes
-from peer.media.tasks import end, end_process
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 

@@ -31,6 +31,7 @@ from aiortc.rtp import (
 )
 
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind, receive_parameters
+from peer.transport.rtp_numbers import unwrapped
 
 PATIENCE: dict[Kind, float] = {"audio": 0.1, "video": 0.4}
 "Seconds to wait for a missing packet before going on without it."
@@ -238,7 +239,7 @@ class _Source:
         )
 
     def _distance(self, packet: RtpPacket) -> int:
-        return (packet.sequence_number - self._newest + 0x8000 & 0xFFFF) - 0x8000
+        return unwrapped(packet.sequence_number, self._newest, 16) - self._newest
 
     def _first_waiting(self) -> int | None:
         while self._order and self._order[0] not in self._waiting:
@@ -255,7 +256,7 @@ class _Source:
                 yield from self._deliver(packet, now)
 
     def _deliver(self, packet: RtpPacket, now: float) -> Iterator[EncodedFrame]:
-        self._timestamp += (packet.timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        self._timestamp = unwrapped(packet.timestamp, self._timestamp, 32)
         if self._kind == "audio":
             yield self._frame(packet.payload, self._timestamp, now)
             return

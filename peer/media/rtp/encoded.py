@@ -15,8 +15,8 @@ from av.video import VideoStream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from peer.media.tasks import in_thread
 from peer.transport.profile import CLOCK_RATES, Kind
+from shared.in_thread import in_thread_to_its_end
 
 MAX_BITS_PER_SECOND = 1_500_000
 "Of a file whose pictures are sent as they are. They can't be made smaller for a narrow path, as an encoder could."
@@ -104,10 +104,10 @@ class VP8Pictures:
         wanted, self._wanted = self._wanted, False
         if wanted and self._decoder is None and self._group and picture.time - start > PATIENCE:
             self._decoder = _decoder()
-            return await in_thread(lambda: self._decode(tuple(self._group)))
+            return await in_thread_to_its_end(lambda: self._decode(tuple(self._group)))
         if self._decoder is None:
             return self._packet(picture)
-        return await in_thread(lambda: self._decode((picture,)))
+        return await in_thread_to_its_end(lambda: self._decode((picture,)))
 
     def _keep(self, picture: Encoded) -> None:
         self._group.append(picture)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiortc.mediastreams import MediaStreamTrack
 
-from peer.media.tasks import end
+from peer.media.ending import end
 from peer.transport.profile import MEDIA, Kind
 from shared.errors import MediaError
 

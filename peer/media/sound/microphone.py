@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from peer.media.devices.follower import FollowedDevice
 from peer.media.devices.trouble import MICROPHONE
-from peer.media.live import LiveTrack
+from peer.media.ending import end
+from peer.media.live_track import LiveTrack
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES, SoundSource, SoundSystem, on_both_sides, stereo
-from peer.media.tasks import end
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 

@@ -16,8 +16,8 @@ import sounddevice
 
 from peer.media.devices.choice import Found
 from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone, SoundKind
-from peer.media.tasks import in_thread
 from shared.errors import MediaError
+from shared.in_thread import in_thread_to_its_end
 
 KEPT_BLOCKS = 8
 "Blocks of a microphone that may wait; then the oldest is dropped."
@@ -38,7 +38,7 @@ class PortAudio:
 
     async def devices(self, kind: SoundKind, wanted: str) -> Found:
         """As SoundSystem says, but the wanted one and the default one alone."""
-        return await in_thread(lambda: _found(kind, wanted))
+        return await in_thread_to_its_end(lambda: _found(kind, wanted))
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Nothing: PortAudio says of no device that it comes or goes; a stream ends with its device."""
@@ -93,7 +93,7 @@ class PortAudioSource:
         """As SoundSource says."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread(lambda: _close(stream))
+            await in_thread_to_its_end(lambda: _close(stream))
 
     def _heard(self, data: Any, frames: int, time: object, status: object) -> None:
         self._tell(bytes(data))
@@ -155,7 +155,7 @@ class PortAudioSink:
             await self._room.wait()
         stream, self._stream = self._stream, None
         if stream is not None:
-            await in_thread(lambda: _close(stream))
+            await in_thread_to_its_end(lambda: _close(stream))
 
     def _play(self, out: Any, frames: int, time: object, status: object) -> None:
         try:
@@ -175,7 +175,7 @@ class PortAudioSink:
 
 async def _opened(stream: PortAudioSource | PortAudioSink, device: str) -> None:
     try:
-        await in_thread(lambda: stream.open(device))
+        await in_thread_to_its_end(lambda: stream.open(device))
     except BaseException:
         await stream.close()
         raise

@@ -10,8 +10,8 @@ import re
 from collections.abc import AsyncGenerator
 
 from peer.media.devices.choice import Found
+from peer.media.ending import end_process
 from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone, SoundKind
-from peer.media.tasks import end_process
 from shared.errors import MediaError
 
 PROGRAMS = ("parec", "pacat", "pactl")

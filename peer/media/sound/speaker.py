@@ -15,10 +15,10 @@ from av.packet import Packet
 
 from peer.media.devices.follower import FollowedDevice
 from peer.media.devices.trouble import SPEAKER
+from peer.media.ending import end
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.sound.types import SAMPLE_RATE, SoundSink, SoundSystem
-from peer.media.tasks import end
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media

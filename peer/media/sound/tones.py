@@ -13,7 +13,7 @@ from av import AudioFrame
 from av.packet import Packet
 from av.stream import Stream
 
-from peer.media.pacing import Pace
+from peer.media.realtime import Pace
 from peer.media.sound.types import BLOCK_SECONDS, PLAYED_BYTES, SAMPLE_RATE, SAMPLES, on_both_sides, stereo
 
 AMPLITUDE = 6_000

@@ -16,7 +16,7 @@ from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import News, Posted
 from peer.calls.switchboard import Switchboard
-from peer.media import Occasion
+from peer.media import CallContext
 from peer.media.endpoints.none import NoMedia
 from peer.overlay.watch import OverlayWatch
 from shared.call.table import State
@@ -80,7 +80,7 @@ class Node:
     def usual(self) -> str:
         return self._usual
 
-    def make(self, name: str, _occasion: Occasion) -> NoMedia:
+    def make(self, name: str, _occasion: CallContext) -> NoMedia:
         self.endpoints.append(name)
         return NoMedia()
 

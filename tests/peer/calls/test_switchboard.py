@@ -14,7 +14,7 @@ from bot.home import Home
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
-from peer.media import Occasion
+from peer.media import CallContext
 from peer.media.endpoints.none import NoMedia
 from peer.overlay import Address
 from peer.overlay.loopback import LoopbackOverlay
@@ -62,7 +62,7 @@ class Only:
     def usual(self) -> str:
         return "none"
 
-    def make(self, _name: str, _occasion: Occasion) -> NoMedia:
+    def make(self, _name: str, _context: CallContext) -> NoMedia:
         return self._kind()
 
 

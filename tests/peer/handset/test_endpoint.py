@@ -29,7 +29,7 @@ from peer.handset.endpoint import MAX_TRIES, HandsetEndpoint
 from peer.handset.loopback_port import LoopbackPort
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer, Problem, ToPage
-from peer.media.endpoints.notice import CHIME_SECONDS
+from peer.media.endpoints.answer_chime import CHIME_SECONDS
 from peer.media.endpoints.pattern import Pattern
 from peer.transport.profile import MEDIA
 from shared.errors import HandsetError

@@ -11,7 +11,7 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
-from peer.media import Occasion, make
+from peer.media import CallContext, make
 from peer.media.endpoints.answering_machine import BEEP, AnsweringMachine
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
@@ -204,7 +204,7 @@ async def test_a_machine_is_made_from_the_configuration(tmp_path: Path) -> None:
         "answering-machine",
         config,
         recordings=tmp_path / "not here",
-        occasion=Occasion(label="anna", recorded=recorded.append, finished=ended.set),
+        context=CallContext(label="anna", recorded=recorded.append, finished=ended.set),
     )
     async with connected() as legs:
         await legs.caller.send(SineTrack(MESSAGE))

@@ -15,9 +15,9 @@ import pytest
 from av import AudioFrame
 
 from peer.media.devices.choice import Found
+from peer.media.endpoints.answer_chime import CHIME, Announced
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.none import NoMedia
-from peer.media.endpoints.notice import CHIME, Announced
 from peer.media.endpoints.pattern import Pattern
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.sound.microphone import Microphone

@@ -1,11 +1,15 @@
+"""The table of endpoints."""
+
 from __future__ import annotations
 
+import importlib
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from peer.media import NAMES, Occasion, make
+from peer.media import AUTO, HANDSET, MODULES, NAMES, CallContext, make
 from peer.media.endpoints.none import NoMedia
 from shared.config.schema import Config
 from shared.errors import ConfigError
@@ -29,7 +33,7 @@ def configured() -> Config:
 
 @pytest.mark.parametrize("name", [*NAMES, "file+recorder", "pattern+recorder", "echo+recorder"])
 def test_an_endpoint_is_made_by_its_name(name: str) -> None:
-    assert make(name, configured(), recordings=RECORDINGS, occasion=Occasion(handset=Page)).name == name
+    assert make(name, configured(), recordings=RECORDINGS, context=CallContext(handset=Page)).name == name
 
 
 @pytest.mark.parametrize("name", ["", "video", "Pattern", "+", "file+", "file+video"])
@@ -51,3 +55,16 @@ def test_an_endpoint_that_lacks_its_setting_names_it(name: str, sentence: str, k
     with pytest.raises(ConfigError, match=sentence) as raised:
         make(name, Config(), recordings=RECORDINGS)
     assert raised.value.key == key
+
+
+def test_the_configuration_the_table_and_the_documents_know_the_same_endpoints() -> None:
+    assert {HANDSET, *MODULES} == set(NAMES)
+    table = Path("docs/endpoints.md").read_text().partition("\n\n## ")[0]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert {name for cell in first for name in re.findall(r"`([a-z-]+)`", cell)} == {AUTO, *NAMES}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_endpoint_of_the_table_has_a_module_that_makes_it(name: str) -> None:
+    module = importlib.import_module(f"peer.media.endpoints.{MODULES[name]}")
+    assert callable(module.make)

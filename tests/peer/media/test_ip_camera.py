@@ -14,8 +14,8 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
+from peer.media.ending import end
 from peer.media.endpoints.ip_camera import IpCamera, open_camera
-from peer.media.tasks import end
 from shared.errors import MediaError
 from shared.media import Media
 from tests.peer.media.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film

@@ -9,8 +9,8 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
 from peer.media.endpoints.pattern import Bars, BarsTrack, Pattern, ToneTrack
-from peer.media.pacing import Pace
 from peer.media.picture import digits
+from peer.media.realtime import Pace
 from shared.media import Media
 from tests.peer.media.tone import hertz, left_channel
 from tests.peer.pair import connected

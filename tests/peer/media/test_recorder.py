@@ -12,10 +12,10 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
-from peer.media.endpoints.both import Both
 from peer.media.endpoints.echo import Echo
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder, opus_milliseconds
+from peer.media.endpoints.send_and_receive import SendAndReceive
 from peer.transport.leg import Leg
 from shared.errors import MediaError
 from shared.media import Media
@@ -153,7 +153,7 @@ async def test_the_next_leg_of_a_call_goes_on_in_the_same_file(tmp_path: Path) -
 
 async def test_an_echo_can_be_recorded(tmp_path: Path) -> None:
     async with connected() as legs:
-        endpoint, pattern = Both(Echo(), recorder := Recorder(tmp_path)), Pattern(160, 120)
+        endpoint, pattern = SendAndReceive(Echo(), recorder := Recorder(tmp_path)), Pattern(160, 120)
         assert endpoint.name == "echo+recorder"
         await endpoint.attach(legs.callee, Media.AUDIO, legs.tasks)
         await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)

@@ -11,7 +11,7 @@ from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from peer.media.pacing import Pace
+from peer.media.realtime import Pace
 
 SAMPLE_RATE = 48_000
 

@@ -352,7 +352,7 @@ async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyP
         with pytest.raises(NamesUnreachable, match=r"No answer within 2 seconds"):
             await azero("wss://hanging.example", seconds=SECONDS).look_up("anna.azero", ("staex-id",), Trace())
         assert time.monotonic() - begun < BOUND
-        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "names")
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "in thread")
     finally:
         release.set()
 

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from peer.media import Endpoint
+from peer.media.endpoint_host import Host
+from peer.media.endpoints import ip_camera
+from peer.media.endpoints.answer_chime import Announced
 from peer.media.endpoints.answering_machine import AnsweringMachine
-from peer.media.endpoints.both import Both
+from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.echo import Echo
 from peer.media.endpoints.file import FilePlayer
-from peer.media.endpoints.held import Held
-from peer.media.endpoints.notice import Announced
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
-from peer.media.host import Host
+from peer.media.endpoints.send_and_receive import SendAndReceive
+from peer.media.endpoints.wait_for_owner import WaitForOwner
 from peer.media.trouble import MediaTrouble
 from shared.config.schema import Devices
 from shared.errors import MediaError
 from shared.media import Media
+from tests.peer.media.pulse_server import PulseServer, need_pulseaudio
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, SineTrack, sine
 from tests.peer.pair import connected
@@ -80,10 +83,10 @@ def answering_machine(folder: Path) -> Endpoint:
         (Recorder, "Recorder._record"),
         (answering_machine, "AnsweringMachine._take"),
         (answering_machine, "Recorder._record"),
-        (lambda _: Held(Pattern(64, 64, 15)), "Held._begin"),
+        (lambda _: WaitForOwner(Pattern(64, 64, 15)), "WaitForOwner._begin"),
         (lambda _: Announced(Echo(), Devices(), lambda: True), "_reflect"),
-        (lambda folder: Both(Pattern(64, 64, 15), Recorder(folder)), "Recorder._record"),
-        (lambda folder: Both(Pattern(64, 64, 15), Recorder(folder)), "RTCRtpSender._run_rtp"),
+        (lambda folder: SendAndReceive(Pattern(64, 64, 15), Recorder(folder)), "Recorder._record"),
+        (lambda folder: SendAndReceive(Pattern(64, 64, 15), Recorder(folder)), "RTCRtpSender._run_rtp"),
     ],
 )
 async def test_each_task_of_an_endpoint_may_die_and_the_call_goes_on_without_the_endpoint(
@@ -106,6 +109,53 @@ async def test_each_task_of_an_endpoint_may_die_and_the_call_goes_on_without_the
             assert call.refused.empty()
             assert legs.callee.connected
         await legs.caller.stop_sending("audio")
+
+
+@pytest.mark.parametrize(
+    "coroutine",
+    [
+        *("Microphone._listen", "Speaker._play", "Speaker._hear"),
+        *("FollowedDevice._follow", "keep_looking", "RTCRtpSender._run_rtp"),
+    ],
+)
+async def test_each_task_of_the_devices_may_die_and_they_are_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coroutine: str
+) -> None:
+    need_pulseaudio()
+    server = PulseServer(tmp_path)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    devices = Devices(sound="pulse", microphone="there_microphone", speaker="there_ear", camera="none")
+    async with server.running("there"), connected() as legs:
+        await legs.caller.send(SineTrack(600))
+        before = asyncio.all_tasks()
+        async with hosted(LocalDevices(devices)) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            await _until("_notice_end", before)  # the last task that they begin
+            await _kill(coroutine, before)
+            assert (await call.trouble()).stopped
+            await server.until_no_streams()
+            assert legs.callee.connected
+        await legs.caller.stop_sending("audio")
+
+
+async def test_the_thread_of_an_ip_camera_may_die_and_the_call_goes_on_without_the_camera(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(address: str) -> None:
+        raise Broken(address)
+
+    monkeypatch.setattr(ip_camera, "open_camera", breaks)
+    async with connected() as legs:
+        endpoint = ip_camera.IpCamera("rtsp://anna:secret@127.0.0.1/")
+        async with hosted(endpoint) as call:
+            call.host.attach(legs.callee, Media.VIDEO)
+            async with asyncio.timeout(PATIENCE):
+                error = await call.refused.get()
+            assert error.sentence == "Reading the IP camera broke."
+            assert legs.callee.connected
+    assert "Broken" in caplog.text
+    assert "secret" not in caplog.text
 
 
 async def test_an_endpoint_that_cannot_begin_is_refused_with_its_own_sentence(tmp_path: Path) -> None:
@@ -134,6 +184,15 @@ async def test_a_leg_that_is_lost_while_the_endpoint_begins_costs_nothing() -> N
 
 def _name(task: asyncio.Task[object]) -> str:
     return str(getattr(task.get_coro(), "__qualname__", ""))
+
+
+async def _until(coroutine: str, before: set[asyncio.Task[object]]) -> None:
+    """Wait until a task runs a coroutine."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if coroutine in map(_name, asyncio.all_tasks() - before):
+                return
+            await asyncio.sleep(0)
 
 
 async def _kill(coroutine: str, before: set[asyncio.Task[object]]) -> None:

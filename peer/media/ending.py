@@ -1,4 +1,4 @@
-"""Threads, programs and tasks of an endpoint, which end before anything that they use is closed."""
+"""Programs and tasks of an endpoint, which end before anything that they use is closed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-_Result = TypeVar("_Result")
-
-
-async def in_thread(function: Callable[[], _Result]) -> _Result:
-    """Run a function that would hold up the event loop in a thread; give what it returns or raises.
-
-    Unlike with `asyncio.to_thread`, a caller that is cancelled goes on only when the function has ended.
-    """
-    future = asyncio.get_running_loop().run_in_executor(None, function)
-    try:
-        return await asyncio.shield(future)
-    finally:
-        if not future.done():
-            await asyncio.wait([future])
+from typing import Any
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 
-class Both:
+class SendAndReceive:
     """A sender and a receiver as one endpoint: a file and a recorder are an answering machine."""
 
     def __init__(self, sender: Endpoint, receiver: Endpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from peer.media.tasks import end
+from peer.media.ending import end
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from peer.transport.leg import Leg
 
 
-class Held:
+class WaitForOwner:
     """Until it is released nothing is sent, and what arrives is counted and not taken in."""
 
     def __init__(self, endpoint: Endpoint) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from peer.media.devices.choice import choose
+from peer.media.ending import end
 from peer.media.rtp.sending import Sending
 from peer.media.sound.system import open_sound
 from peer.media.sound.tones import Tone, ToneFirst, tone
-from peer.media.tasks import end
 from shared.config.schema import Devices
 from shared.errors import LegFailed, MediaError
 from shared.media import Media
@@ -46,7 +46,7 @@ class Announced:
         chime: Callable[[], bool] = lambda: False,
         unheard: Callable[[], None] = lambda: None,
     ) -> None:
-        """`chime` and `unheard` as in Occasion."""
+        """`chime` and `unheard` as in CallContext."""
         self.name = endpoint.name
         self._endpoint = endpoint
         self._devices = devices

@@ -1,0 +1,54 @@
+"""Work that would hold up the event loop, in a thread: two ways, which differ in what a cancelled caller does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+async def in_thread(function: Callable[[], _Result]) -> _Result:
+    """Return what `function` returns, or raise what it raises. A caller who is cancelled goes on at once.
+
+    For what may hang and holds nothing that the caller will use again, as a resolver of host names. Its thread is its
+    own, not the event loop's executor's, for the end of the program waits for those.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Result] = loop.create_future()
+
+    def settle(result: _Result | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except Exception as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=run, name="in thread", daemon=True).start()
+    return await future
+
+
+async def in_thread_to_its_end(function: Callable[[], _Result]) -> _Result:
+    """Return what `function` returns, or raise what it raises. A caller who is cancelled goes on when it has ended.
+
+    For what uses files and devices that the caller closes next.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(future)
+    finally:
+        if not future.done():
+            await asyncio.wait([future])
