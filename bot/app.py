@@ -13,9 +13,10 @@ import signal
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.call_news import CallNews
+from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Speech
+from bot.assistant.outbox import Outbox
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
 from bot.conversation import Messenger
@@ -77,13 +78,15 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     watch = OverlayWatch(overlay)
     reader = LinkReader(own, store, home.load_sealing_key())
     card = functools.partial(own_card, home, config, own, store)
-    lines, pages, origins, speech = Lines(), Pages(), Origins(), Speech(chats.post)
+    lines, pages, origins, outbox = Lines(), Pages(), Origins(), Outbox(chats.post)
+    learning = Learning(thread, origins)
 
     # Those that listen.
     news = CallNews(
         store=store,
-        speech=speech,
+        outbox=outbox,
         origins=origins,
+        learning=learning,
         call_changed=chats.call_changed,
         send_recordings=config.media.send_recordings,
     )
@@ -123,14 +126,14 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     assistant = Assistant(
         own=own,
         overlay=overlay.name,
-        store=store,
         writes=thread,
         switchboard=switchboard,
         lookups=lookups,
         own_card=card,
-        speech=speech,
+        outbox=outbox,
         origins=origins,
         news=news,
+        learning=learning,
         call_changed=chats.call_changed,
         has_page=presenter is not None,
     )
@@ -152,6 +155,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
 
     async with (
         thread,
+        learning.running(),
         chats.running(),
         switchboard.running(),
         lookups.running(),

@@ -36,6 +36,7 @@ class Kind(enum.StrEnum):
     UNPROVEN_RINGS = "call.unproven-rings", "A call names a contact but lacks the key that you share with them."
     STRANGER_RINGS = "call.stranger-rings", "Somebody who isn't in your contacts is calling."
     ANSWERING = "call.answering", "You answered."
+    ANSWERED_BEFORE = "call.answered-before", "You answered a call that was answered already."
     CONNECTING = "call.connecting", "The call is being connected."
     ANSWERED_AUTOMATICALLY = "call.answered-automatically", "The call of a trusted contact was answered."
     REMOTE_ANSWERED_AUTOMATICALLY = (
@@ -47,6 +48,7 @@ class Kind(enum.StrEnum):
     RECORDED = "call.recorded", "A recording of a call is finished."
     MEDIA_TROUBLE = "call.media-trouble", "Something about your own sound or picture in a call has changed, or stopped."
     CONNECTED = "call.connected", "The call is up."
+    MEDIA_AGREED = "call.media-agreed", "The other side answered with less than you called for: sound only."
     RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."
     REJOINING = "call.rejoining", "The program was interrupted during the call and tries to restore it."
     REJOINED = "call.rejoined", "Such a call is up again."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.assistant import contacts as book
+from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Speech
+from bot.assistant.outbox import Outbox
 from bot.conversation import RINGING, Act, Post
 from bot.texts import chat as texts
 from peer.calls.line import Line
@@ -28,7 +28,7 @@ from peer.media.trouble import MediaTrouble
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.messages import MediaState, Text
-from shared.node_id import NodeId
+from shared.secrets.handshake import Role
 from shared.store import Store
 
 
@@ -39,15 +39,17 @@ class CallNews:
         self,
         *,
         store: Store,
-        speech: Speech,
+        outbox: Outbox,
         origins: Origins,
+        learning: Learning,
         call_changed: Callable[[Line], None],
         send_recordings: bool,
     ) -> None:
         """`call_changed` shows a call's new state; it may not block."""
         self._store = store
-        self._speech = speech
+        self._outbox = outbox
         self._origins = origins
+        self._learning = learning
         self._call_changed = call_changed
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
@@ -56,62 +58,65 @@ class CallNews:
         """What the link that declines a call says beside it."""
         self._why[line.number] = why
 
-    def learn(self, node: NodeId) -> None:
-        """After a call has connected: where its links came from is where later ones may go. Never trust."""
-        contact, identity = self._store.contact_of(node), self._origins.identity_of(node)
-        if contact is not None and identity is not None:
-            book.learn(self._store, contact, identity)
-
     def told(self, line: Line, news: News) -> None:
         """Put what happens to calls into words."""
         match news:
             case Posted():
                 self._post_link(line, news.token)
             case Rings():
-                self._speech.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
+                self._outbox.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
             case AnsweredAlone():
-                self._speech.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
+                self._outbox.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
             case TakesMessage():
-                self._speech.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
+                self._outbox.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
             case Recorded():
                 file = news.path if self._send_recordings else None
-                self._speech.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
+                self._outbox.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
             case NotKept():
-                self._speech.about(line, texts.not_kept(line, news.error))
+                self._outbox.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
                 if not line.proven:
                     actions = (Act.CONFIRM,) if line.quarantined else () if line.contact else (Act.SAVE,)
-                    self._speech.about(line, texts.phrase(line), actions=actions)
+                    self._outbox.about(line, texts.phrase(line), actions=actions)
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
-                self._speech.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
+                self._outbox.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
             case Text():
-                self._speech.about(line, texts.wrote(line, news.text))
+                for said in texts.wrote(line, news.text):
+                    self._outbox.about(line, said)
             case MediaTrouble():
-                self._speech.about(line, texts.media_trouble(line, news))
+                self._outbox.about(line, texts.media_trouble(line, news))
             case Changed():
                 self.changed(line)
             case RemoteAnsweredAlone():
-                self._speech.about(line, texts.remote_answered_alone(line))
+                self._outbox.about(line, texts.remote_answered_alone(line))
+            case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
+                self._agreed(line)
             case FirstMedia() | MediaAgreed() | Paired():
                 if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
             case MediaState():
                 pass  # seen where the picture is
 
+    def _agreed(self, line: Line) -> None:
+        """They answered with less than they were called for."""
+        up = line.call.state is State.ACTIVE
+        self._outbox.about(line, texts.media_agreed(line), actions=(Act.HANG_UP,) if up else (), live=up)
+        self._call_changed(line)
+
     def changed(self, line: Line) -> None:
         """A call is in another state."""
         match line.call.state:
             case State.ACTIVE:
-                self.learn(line.peer)
+                self._learning.later(line.peer)
                 actions = (Act.ANSWER, Act.HANG_UP) if line.held is not None else (Act.HANG_UP,)
-                self._speech.about(line, texts.connected(line), actions=actions, live=True)
+                self._outbox.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:
-                self._speech.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
+                self._outbox.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
             case State.ENDED:
                 self._why.pop(line.number, None)
                 if not (line.provisional and line.connected is None):
-                    self._speech.about(line, texts.ended(line), live=True)
+                    self._outbox.about(line, texts.ended(line), live=True)
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:
@@ -119,4 +124,4 @@ class CallNews:
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
         link = None if line.foreign is not None else token
-        self._speech.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))
+        self._outbox.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.texts import refusals
 from shared.contacts import Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.media import Media
+from shared.printable import without_invisible_edges
 
 UNPROVEN = "unproven"
 "After `/contact trust NAME`: answer automatically even while only the node id says who calls."
 
+MAX_START = 400
+"Characters of a message in which a command begins, after spaces and invisible marks."
+
 MAX_ARGUMENT = 400
 "Characters of one argument: longer than any card or link, shorter than a nuisance."
 
+
+MAX_PAGE_DIGITS = 6
 
 CLASSIC = "classic"
 "The original web app."
@@ -76,7 +83,9 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class ListContacts:
-    """`/contacts`"""
+    """`/contacts [PAGE]`"""
+
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,32 +230,24 @@ Command = (
     | Help
 )
 
-CONTACT_USAGE = (
-    "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
-    "endpoint NAME ENDPOINT, program NAME classic"
-)
-
 
 def is_command(text: str) -> bool:
     """Whether a message is meant as a command at all."""
-    stripped = text.lstrip()
-    return stripped.startswith("/") and stripped[1:2].isalpha()
+    start = without_invisible_edges(text[:MAX_START]) if text[:1] != "/" else text
+    return start.startswith("/") and start[1:2].isalpha()
 
 
 def parse(text: str) -> Command:
     """Read one command. Raises InputError with a sentence that shows the right use."""
+    text = without_invisible_edges(text)
     head, *words = text.split() or [""]
     word = head.lstrip("/").partition("@")[0].lower()
     if word != "sdp" and any(len(argument) > MAX_ARGUMENT for argument in words):
-        raise InputError("That is too long to be a name, a node id or a card.")
+        raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
-        raise UnknownCommand(f"There is no command /{_shown(word)}.")
+        raise UnknownCommand(refusals.unknown_command(word))
     return reader(words, text)
-
-
-def _shown(word: str) -> str:
-    return "".join(character for character in word[:20] if character.isprintable())
 
 
 def _call(words: list[str], _text: str) -> Command:
@@ -259,7 +260,7 @@ def _call(words: list[str], _text: str) -> Command:
             return Call(whom, Media.parse(media), CLASSIC)
         case [whom, media]:
             return Call(whom, Media.parse(media))
-    raise WrongUse("Say whom to call.", "Write for example: /call anna, or /call anna audio")
+    raise WrongUse(*refusals.WHOM_TO_CALL)
 
 
 def _answer(words: list[str], _text: str) -> Command:
@@ -268,7 +269,7 @@ def _answer(words: list[str], _text: str) -> Command:
             return Answer()
         case [media]:
             return Answer(Media.parse(media))
-    raise WrongUse("That is more than I need to answer.", "Write /answer, or /answer audio")
+    raise WrongUse(*refusals.MORE_THAN_ANSWER)
 
 
 def _decline(_words: list[str], text: str) -> Command:
@@ -279,11 +280,19 @@ def _decline(_words: list[str], text: str) -> Command:
 def _alone(command: Command) -> Callable[[list[str], str], Command]:
     def read(words: list[str], text: str) -> Command:
         if words:
-            name = text.split()[0]
-            raise WrongUse(f"{name} takes nothing after it.", f"Write just {name}")
+            raise WrongUse(*refusals.takes_nothing(text.split()[0]))
         return command
 
     return read
+
+
+def _contacts(words: list[str], _text: str) -> Command:
+    match words:
+        case []:
+            return ListContacts()
+        case [page] if len(page) <= MAX_PAGE_DIGITS and page.isascii() and page.isdecimal():
+            return ListContacts(int(page))
+    raise WrongUse(*refusals.WHICH_PAGE)
 
 
 def _contact(words: list[str], _text: str) -> Command:
@@ -310,7 +319,7 @@ def _contact(words: list[str], _text: str) -> Command:
             return RenameContact(old, new)
         case ["remove", name]:
             return RemoveContact(name)
-    raise WrongUse("That isn't a way to use /contact.", f"Write {CONTACT_USAGE}")
+    raise WrongUse(*refusals.NO_WAY_TO_USE_CONTACT)
 
 
 def _name(words: list[str], _text: str) -> Command:
@@ -321,7 +330,7 @@ def _name(words: list[str], _text: str) -> Command:
             return KeepName(name)
         case [name]:
             return LookUp(name)
-    raise WrongUse("Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero")
+    raise WrongUse(*refusals.WHICH_NAME)
 
 
 def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
@@ -336,7 +345,7 @@ def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
         elif media is None:
             media = Media.parse(limit)
         else:
-            raise WrongUse("That says something twice.", f"Write {CONTACT_USAGE}")
+            raise WrongUse(*refusals.SAID_TWICE)
     return SetTrust(name, trust, media, hours, classic=CLASSIC in marks, unproven=UNPROVEN in marks)
 
 
@@ -351,10 +360,7 @@ def _sdp(words: list[str], text: str) -> Command:
             return TakeSdp(text.split(maxsplit=2)[2])
         case ["answer", whom, second, *_] if second.startswith(_DESCRIPTION):
             return TakeSdp(text.split(maxsplit=3)[3], whom)
-    raise InputError(
-        "Say whether to write an offer or to take one.",
-        "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it",
-    )
+    raise InputError(*refusals.OFFER_OR_TAKE)
 
 
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
@@ -363,7 +369,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "answer": _answer,
     "decline": _decline,
     "hangup": _alone(HangUp()),
-    "contacts": _alone(ListContacts()),
+    "contacts": _contacts,
     "contact": _contact,
     "name": _name,
     "card": _alone(ShowCard()),

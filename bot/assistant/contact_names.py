@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.texts.chat import shown
+from bot.texts import refusals
 from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, NameNotFound
 from shared.links.card import Card
@@ -60,5 +60,5 @@ def names_of(store: Store, node: NodeId) -> list[KeptName]:
 def _held(store: Store, name: str) -> KeptName:
     found = store.kept_name(name)
     if found is None or found.held is None:
-        raise NameNotFound(f"There is nothing to decide about {shown(name, 60)}.", "/name NAME looks a name up.")
+        raise NameNotFound(*refusals.nothing_held(name))
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.assistant import contact_names as name_book
 from bot.conversation import Identity
-from bot.texts import chat as texts
+from bot.texts import refusals
 from peer.media import check_endpoint
 from shared.contacts import Contact, Hours, Trust, check_name
 from shared.errors import InputError, NameNotFound, NothingToConfirm, OwnNode
@@ -58,10 +58,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
         raise OwnNode()
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or known.name != name):
-        raise InputError(
-            f"{known.name} is already in your contacts, with node {known.node.short}…",
-            f"Choose another name, or rename {known.name} first.",
-        )
+        raise InputError(*refusals.taken(known))
     contact = known or Contact(name=name, node=who.node, created=int(time.time()))
     if (card := who.card) is not None:
         contact = msgspec.structs.replace(
@@ -118,7 +115,7 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
                     return name
             except InputError:
                 break
-    raise InputError("There is no name left for them.", "Write /contact add NAME NODE-ID.")
+    raise InputError(*refusals.NO_NAME_LEFT)
 
 
 def set_trust(
@@ -167,7 +164,7 @@ def named(store: Store, name: str) -> Contact:
     """The contact of that name. Raises NameNotFound."""
     contact = store.contact_named(name)
     if contact is None:
-        raise NameNotFound(f"There is no contact called {texts.shown(name, 60)}.", "Look through your contacts.")
+        raise NameNotFound(*refusals.no_contact(name))
     return contact
 
 
@@ -192,15 +189,9 @@ def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
     wanted = " ".join(words.lower().split())
     found = [secret for secret in waiting if wanted in ("", phrase(secret))]
     if len(found) > 1:
-        raise NothingToConfirm(
-            f"Several calls said they were {contact.name}.",
-            f"Write the four words of the right one after it: /contact confirm {contact.name} WORDS",
-        )
+        raise NothingToConfirm(*refusals.which_words(contact))
     if not found or not store.confirm_secret(contact.node, found[0]):
-        raise NothingToConfirm(
-            f"There is no new key of {contact.name} to confirm.",
-            "One is there after a call that rang as unproven, and that you answered.",
-        )
+        raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
     return contact, phrase(found[0])
 
 

@@ -22,6 +22,8 @@ from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_erro
 from shared.printable import visible
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from bot.home import Home
 
 Run = Callable[[argparse.Namespace], int]
@@ -122,14 +124,24 @@ def print_error(error: CopybaraError) -> None:
         sys.stderr.flush()
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is not None and file is sys.stdout:
+            sys.stdout.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     everywhere.add_argument("--home", type=Path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
-    data = argparse.ArgumentParser(add_help=False)
+    data = _Parser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="copybara",
         description="Private calls between overlay nodes, set up by links in a chat you already have.",
         parents=[everywhere],

@@ -118,6 +118,10 @@ class Console:
             self._put({"type": "post", "kind": post.kind, "to": post.to, "text": text, "token": post.token, **file})
         elif post.to == "chat":
             self._print("┌ send this to the other person:", f"│ {text}", "└")
+        elif post.kind == Kind.TEXT:
+            # So that no line of theirs passes for one of ours.
+            first, *others = text.splitlines()
+            self._print(first, *(f"│ {each}" for each in others))
         else:
             self._print(*text.splitlines())
 

@@ -18,15 +18,22 @@ from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
-from shared.call.table import EndReason
+from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, OverlayError
 from shared.links.card import Card
 from shared.links.damage import damage
 from shared.links.kinds import as_copybara
+from shared.media import Media
 from shared.printable import visible
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
+
+CONTACTS_A_PAGE = 25
+"Lines of the contact list in one message: as many as always fit into it, whatever people are called."
+
+PIECE = 2000
+"Characters of somebody's text in one message: as many as always fit into it, however many bytes each takes."
 
 MAX_SHOWN = 400
 "Characters of somebody else's text that are repeated."
@@ -40,7 +47,7 @@ HELP = f"""\
 /answer [audio|video]       answer the call that is ringing
 /decline [why]              refuse it
 /hangup                     end or cancel the call
-/contacts                   your contacts
+/contacts [PAGE]            your contacts
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact confirm NAME [WORDS]    the four words of a call were the same on both sides
@@ -213,6 +220,19 @@ def answering(line: Line) -> Sentence:
     return Sentence(Kind.ANSWERING, f"Answering {line.name} ({line.media.words}) …")
 
 
+def answered_before(line: Line) -> Sentence:
+    """After another /answer."""
+    how = "Connecting …" if line.connected is None else "You are connected."
+    return Sentence(Kind.ANSWERED_BEFORE, f"{line.name}'s call is answered already. {how}")
+
+
+def media_agreed(line: Line) -> Sentence:
+    """They answered with less than the owner called for."""
+    less = "with sound only, so there is no picture" if line.media is Media.AUDIO else f"with {line.media.words} only"
+    up = f"Connected with {line.name} ({line.media.words}). " if line.call.state is State.ACTIVE else ""
+    return Sentence(Kind.MEDIA_AGREED, f"{up}{line.name} answered {less}.")
+
+
 def answered_alone(line: Line) -> Sentence:
     """The notice of an automatic answer."""
     return Sentence(
@@ -353,9 +373,21 @@ def interrupted(name: str) -> Sentence:
     )
 
 
-def wrote(line: Line, text: str) -> Sentence:
-    """A line of text beside the call."""
-    return Sentence(Kind.TEXT, f"{line.name} writes: {shown(text)}")
+def wrote(line: Line, text: str) -> list[Sentence]:
+    """A text beside the call, with its line breaks, in as many pieces as it takes."""
+    pieces = [visible(piece, lines=True) for piece in _pieces(visible(text, lines=True).strip() or "…")]
+    of = [f" ({number} of {len(pieces)})" if len(pieces) > 1 else "" for number in range(1, len(pieces) + 1)]
+    return [Sentence(Kind.TEXT, f"{line.name} writes{which}: {each}") for which, each in zip(of, pieces, strict=True)]
+
+
+def _pieces(text: str) -> list[str]:
+    """A text in pieces of at most PIECE characters, cut at line breaks or blanks where there are some."""
+    pieces = []
+    while len(text) > PIECE:
+        end = max(text.rfind("\n", PIECE // 2, PIECE), text.rfind(" ", PIECE // 2, PIECE)) + 1 or PIECE
+        pieces.append(text[:end].rstrip())
+        text = text[end:]
+    return [*pieces, text]
 
 
 def card(token: str, name: str) -> Sentence:
@@ -400,11 +432,19 @@ def _new_on(seen: Card, known: Contact) -> str:
     return ", ".join(map(str.strip, new))
 
 
-def contacts(everybody: Sequence[tuple[Contact, bool]]) -> Sentence:
-    """The list, a line each: contacts, and whether we share a key with them."""
+def contacts(everybody: Sequence[tuple[Contact, bool]], page: int = 1) -> Sentence:
+    """A page of the list, a line each: contacts, and whether we share a key with them."""
     if not everybody:
         return no_contacts()
-    return Sentence(Kind.CONTACT_LIST, "\n".join(contact_line(*each) for each in everybody))
+    pages = -(-len(everybody) // CONTACTS_A_PAGE)
+    page = min(max(1, page), pages)
+    lines = [contact_line(*each) for each in everybody[(page - 1) * CONTACTS_A_PAGE : page * CONTACTS_A_PAGE]]
+    if pages > 1:
+        other = page + 1 if page < pages else 1
+        last = (page - 1) * CONTACTS_A_PAGE + len(lines)
+        shows = f"/contacts {other} shows the {'next' if page < pages else 'first'} ones"
+        lines.append(f"{last - len(lines) + 1} to {last} of {len(everybody)} contacts. {shows}")
+    return Sentence(Kind.CONTACT_LIST, "\n".join(lines))
 
 
 def contact_line(contact: Contact, paired: bool) -> str:

@@ -6,13 +6,25 @@ argv[3] says which standard descriptors stay as they are, such as "1" where stdo
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import sys
 import tempfile
 import traceback
 
+import bot.cli
 from bot.cli.main import main
+
+
+def import_everything() -> None:
+    """What commands import when they run."""
+    importlib.import_module("bot.app")
+    importlib.import_module("bot.demo.run")
+    for module in pkgutil.walk_packages(bot.cli.__path__, "bot.cli."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 def run(arguments: list[str], kept: str) -> tuple[int, str, str]:
@@ -41,6 +53,7 @@ def run(arguments: list[str], kept: str) -> tuple[int, str, str]:
 
 
 if __name__ == "__main__":
+    import_everything()
     with open(sys.argv[1], encoding="utf-8") as given:
         commands = json.load(given)
     with open(sys.argv[2], "w", encoding="utf-8") as results:

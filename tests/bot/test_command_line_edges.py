@@ -243,6 +243,15 @@ async def test_every_command_ends_in_a_word_wherever_it_is_run(place: Callable[[
             ended.check()
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["contacts", "--help"]], ids=" ".join)
+async def test_help_that_nobody_can_read_is_an_error(arguments: list[str], unbuffered: str) -> None:
+    ended = await Place(environment={"PYTHONUNBUFFERED": unbuffered}, streams=">/dev/full").run(arguments)
+    ended.check()
+    assert ended.code == 1
+    assert "No space left on device" in ended.err
+
+
 async def test_an_argument_that_is_not_utf8_is_wrong_usage(tmp_path: Path) -> None:
     wrong = (["resolve", b"caf\xe9"], ["contacts", "add", b"\xff", NODE], [b"\xfe"], ["--home", b"/\xe9", "status"])
     for arguments in wrong:

@@ -28,6 +28,7 @@ from bot.assistant.commands import (
 from shared.contacts import Hours, Trust
 from shared.errors import InputError
 from shared.media import Media
+from shared.printable import is_printable
 
 NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
 
@@ -47,6 +48,9 @@ MEANT = {
     "/decline /hangup": Decline("/hangup"),
     "/hangup": HangUp(),
     "/contacts": ListContacts(),
+    "/contacts 2": ListContacts(2),
+    "\u200b/call anna": Call("anna", Media.BOTH),
+    "\ufeff\u2066 /hangup\u2069": HangUp(),
     "/contact add anna": AddContact("anna"),
     f"/contact add anna {NODE}": AddContact("anna", NODE),
     "/contact ADD Anna": AddContact("Anna"),
@@ -141,7 +145,7 @@ def test_any_text_is_a_command_or_gets_a_sentence(text: str) -> None:
     except InputError as wrong:
         said = wrong.sentence + wrong.hint
         # Outside of pytest.raises, because either is right.
-        if not said or not all(character.isprintable() for character in said):
+        if not said or not is_printable(said):
             pytest.fail(f"{said!r} isn't a sentence to show")
 
 

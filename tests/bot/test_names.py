@@ -95,7 +95,7 @@ async def test_a_name_that_is_only_on_the_chain_is_called_then_kept_then_held(tm
             await anna.asked("/name bob.azero", kind="error.name-held")
             code, out, err = await anna.cli("resolve", "--follow", "bob.azero")
             assert code == 0, err
-            assert "bob is moved there" in out
+            assert "bob has that node now" in out
             assert THIRD in await anna.asked("/contact show bob", kind=Kind.CONTACT_DETAILS)
 
 

@@ -103,10 +103,16 @@ def test_what_others_wrote_is_shown_as_one_visible_line(text: str, limit: int) -
 
 
 @given(st.text())
-def test_a_line_beside_the_call_and_a_reason_are_one_visible_line(text: str) -> None:
-    for said in (texts.wrote(line(), text).text, texts.declined_with(text)):
-        assert visible(said) == said
-        assert len(said) < 2 * texts.MAX_SHOWN
+def test_a_reason_is_one_visible_line(text: str) -> None:
+    said = texts.declined_with(text)
+    assert visible(said) == said
+    assert len(said) < 2 * texts.MAX_SHOWN
+
+
+@given(st.text() | st.text(min_size=1, max_size=30).map(lambda text: text * 200))
+def test_a_text_beside_the_call_is_visible(text: str) -> None:
+    for said in texts.wrote(line(), text):
+        assert visible(said.text, lines=True) == said.text
 
 
 @given(cards)

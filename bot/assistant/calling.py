@@ -1,0 +1,280 @@
+"""Whom the owner means, by which call, and what places, answers and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable
+
+from bot.assistant import contact_names as name_book
+from bot.assistant import contacts as book
+from bot.assistant.call_news import CallNews
+from bot.assistant.lookups import Lookups
+from bot.assistant.origins import Origins
+from bot.assistant.outbox import Outbox
+from bot.assistant.turn import Outcome, Turn, Turns
+from bot.conversation import Act
+from bot.texts import chat as texts
+from bot.texts import names as name_texts
+from bot.texts import refusals
+from peer.calls.line import Line
+from peer.calls.switchboard import STOP_SECONDS, Switchboard
+from shared.call.table import State
+from shared.errors import CallOver, CopybaraError, InputError, NameHeld, NameNotFound, NoCall, NothingRings
+from shared.media import Media
+from shared.names import Answer
+from shared.names.book import ContactBook
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role
+from shared.store import Store
+
+CALLS_REMEMBERED = 100
+"Calls of the log that a button may still be about."
+
+UP = (State.CONNECTING, State.ACTIVE, State.RECONNECTING)
+
+Then = Callable[[Turn, Answer], Awaitable[None]]
+"What goes on when a name was found, in a turn of its own."
+
+
+class Calling:
+    """The owner's calls, as far as they are the owner's to make."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        switchboard: Switchboard,
+        lookups: Lookups,
+        outbox: Outbox,
+        turns: Turns,
+        origins: Origins,
+        news: CallNews,
+    ) -> None:
+        self._store = store
+        self._switchboard = switchboard
+        self._lookups = lookups
+        self._outbox = outbox
+        self._turns = turns
+        self._origins = origins
+        self._news = news
+
+    # Who is meant.
+
+    async def whom(self, text: str) -> book.Whom:
+        """Who is meant: a node id, a card, or a name in the book. Raises InputError."""
+        if self._lookups.knows(text):
+            raise InputError(*refusals.look_up_first(text))
+        if (who := book.whom(text)) is not None:
+            return who
+        answer = await ContactBook(self._store).resolve(text)
+        if answer is None:
+            raise NameNotFound(refusals.nobody_known(text))
+        return book.Whom(answer.node)
+
+    def look_up(self, turn: Turn, name: str, then: Then) -> None:
+        """Begin to look a name up, and go on with `then` in a turn of its own. Raises CallRefused, NameNotFound.
+
+        Only the person who asked waits for a name system's servers.
+        """
+        if not self._lookups.knows(name):
+            raise NameNotFound(*refusals.no_such_name(name))
+        waits = turn.lookups is not None
+        task = self._lookups.begin(name, functools.partial(self._go_on, chat=turn.chat, then=then, waits=waits))
+        if turn.lookups is not None:
+            turn.lookups.append(task)
+        turn.say(name_texts.looking_up(name))
+
+    async def _go_on(self, found: Answer | CopybaraError, *, chat: str, then: Then, waits: bool) -> Outcome:
+        async with self._turns.taken(chat) as turn:
+            try:
+                if isinstance(found, CopybaraError):
+                    raise found
+                await then(turn, found)
+            except CopybaraError as error:
+                if waits:
+                    return turn.posts, error
+                turn.tell(error)
+            return turn.posts, None
+
+    async def _looked_up(self, name: str) -> Answer:
+        """Where a name leads. Raises CopybaraError."""
+
+        async def found(result: Answer | CopybaraError) -> Answer | CopybaraError:
+            return result
+
+        result = await self._lookups.begin(name, found)
+        if isinstance(result, NameHeld):
+            result.hint = name_texts.decide(result)
+        if isinstance(result, CopybaraError):
+            raise result
+        return result
+
+    # Which call is meant.
+
+    def ringing(self) -> Line:
+        """The call that rings; the latest if several do. Raises NothingRings."""
+        for line in reversed(self._switchboard.lines):
+            if line.call.state is State.RINGING:
+                return line
+        raise NothingRings()
+
+    def answerable(self) -> Line:
+        """What /answer means: the call that rings, else one that waits for the owner's word, else one that they have
+        answered before. Raises NothingRings.
+        """
+        with contextlib.suppress(NothingRings):
+            return self.ringing()
+        up = [line for line in reversed(self._switchboard.lines) if line.call.state in UP]
+        held = [line for line in up if line.held is not None]
+        answered = [line for line in up if line.call.role is Role.CALLEE]
+        for line in (*held, *answered):
+            return line
+        raise NothingRings()
+
+    def current(self) -> Line:
+        """The call that /hangup means: the one that takes the owner's time, else the one that rings. Raises NoCall."""
+        lines = list(self._switchboard.lines)
+        engaged = [line for line in lines if line.occupies]
+        if not lines:
+            raise NoCall()
+        return (engaged or lines)[-1]
+
+    def of_id(self, call: str) -> Line:
+        """A call that isn't over, by its Line.id. Raises CallOver."""
+        for line in self._switchboard.lines:
+            if line.id == call:
+                return line
+        raise CallOver()
+
+    def node_of(self, call: str) -> NodeId:
+        """Whose call it is or was. Raises CallOver if that isn't known any more."""
+        latest = self._switchboard.lines.latest
+        lines = self._switchboard.lines if latest is None else [*self._switchboard.lines, latest]
+        for line in lines:
+            if line.id == call:
+                return line.peer
+        for record in self._store.call_log(CALLS_REMEMBERED):
+            if record.reference.hex() == call:
+                return record.peer
+        raise CallOver(*refusals.TOO_LONG_AGO)
+
+    # Making calls.
+
+    async def call(self, turn: Turn, whom: str, media: Media, program: str | None) -> None:
+        """Call somebody, after their name was looked up if it has to be. Raises CopybaraError."""
+        if self._lookups.knows(whom):
+            self.look_up(turn, whom, functools.partial(self._call_named, media=media, program=program))
+            return
+        await self.place(turn, await self.whom(whom), media, program)
+
+    async def _call_named(self, turn: Turn, answer: Answer, *, media: Media, program: str | None) -> None:
+        turn.say(name_texts.found(answer))
+        await self.place(turn, meant(answer), media, program)
+
+    async def place(self, turn: Turn, who: book.Whom, media: Media, program: str | None) -> None:
+        """Call somebody, and tell the owner. Raises CopybaraError."""
+        line = await self._dial(who, media, turn.chat, program=program)
+        if not line.call.ended:
+            turn.outbox.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+
+    async def place_from_page(self, whom: str, media: Media, *, chat: str, endpoint: str | None) -> Line:
+        """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError."""
+        answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
+        async with self._turns.taken(chat):
+            who = meant(answer) if answer else await self.whom(whom)
+            return await self._dial(who, media, chat, endpoint=endpoint)
+
+    async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
+        """Place a call whose link may never be posted, in place of the one before; the same call stays what it is.
+
+        Raises CallRefused, InputError.
+        """
+        answer = await self._looked_up(whom) if self._lookups.knows(whom) else None
+        async with self._turns.taken(chat):
+            try:
+                who = meant(answer) if answer else await self.whom(whom)
+            except CopybaraError:
+                if before is not None:
+                    self.discard(before)
+                raise
+            if before is not None and before.call.state is State.CALLING:
+                if before.peer == who.node and before.media is media:
+                    return before
+                self.discard(before)
+            return await self._dial(who, media, chat, provisional=True)
+
+    def confirm(self, line: Line) -> None:
+        """The link of a prepared call was posted: from now on it is a call like any other."""
+        if line.provisional and not line.call.ended:
+            self._switchboard.confirm(line)
+            if line.call.state is State.CALLING:
+                self._outbox.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+
+    def discard(self, line: Line) -> None:
+        """End a call that was prepared and isn't wanted any more."""
+        if line.provisional and line.call.state is State.CALLING:
+            self._switchboard.hang_up(line)
+
+    async def _dial(
+        self,
+        who: book.Whom,
+        media: Media,
+        chat: str,
+        *,
+        endpoint: str | None = None,
+        provisional: bool = False,
+        program: str | None = None,
+    ) -> Line:
+        """Place a call; a card that they are called by seals the first link, and says which bot it is for."""
+        if who.card is not None:
+            self._origins.called_by(who.node, who.card)
+        key = who.card.sealing_key if who.card else None
+        return await self._switchboard.place(
+            who.node, media, sealing_key=key, chat=chat, endpoint=endpoint, provisional=provisional, program=program
+        )
+
+    # Answering and ending them.
+
+    async def answer(self, turn: Turn, line: Line, media: Media | None) -> None:
+        """Take a call. One that was answered before stays as it is, and the owner is told. Raises CallRefused."""
+        if line.held is not None:
+            await self._switchboard.answer(line, media)
+            self._news.changed(line)
+        elif line.call.role is Role.CALLEE and line.call.state in UP:
+            turn.say(texts.answered_before(line))
+        else:
+            await self._switchboard.answer(line, media)
+            turn.outbox.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
+
+    async def decline(self, line: Line, why: str = "") -> None:
+        """Refuse a call, with a few words for the caller. Raises CallRefused."""
+        if why:
+            self._news.because(line, why)
+        self._switchboard.decline(line)
+        await over(line)
+
+    async def hang_up(self, line: Line) -> None:
+        """End a call."""
+        self._switchboard.hang_up(line)
+        await over(line)
+
+    def ignore(self, line: Line) -> None:
+        """Silence the caller, in each of their calls, and tell them nothing. Raises CallRefused."""
+        self._switchboard.ignore(line)
+        for other in self._switchboard.lines:
+            if other is not line and other.peer == line.peer and other.call.state is State.RINGING:
+                self._switchboard.ignore(other)
+
+
+async def over(line: Line) -> None:
+    """Wait a moment for the end that was asked for, so that the same answer can report it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await line.over.wait()
+
+
+def meant(answer: Answer) -> book.Whom:
+    """Whom a name means: its node, and the card in its records."""
+    return book.Whom(answer.node, name_book.card_of(answer))

@@ -1,0 +1,58 @@
+"""Where contacts write from is learned from calls that have connected, and kept in the book. Never trust."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from bot.assistant import contacts as book
+from bot.assistant.origins import Origins
+from shared.errors import StoreError
+from shared.node_id import NodeId
+from shared.store import Store, StoreThread
+
+log = logging.getLogger(__name__)
+
+
+class Learning:
+    """Writes it down: at once for who can wait, else from a queue of its own."""
+
+    def __init__(self, writes: StoreThread, origins: Origins) -> None:
+        self._writes = writes
+        self._origins = origins
+        self._waiting: asyncio.Queue[NodeId | None] = asyncio.Queue()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Learn for the length of the block; what waits at its end is still written."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._work(), name="learning where contacts write from")
+            try:
+                yield
+            finally:
+                self._waiting.put_nowait(None)
+
+    def later(self, node: NodeId) -> None:
+        """Learn about a node soon. Never waits."""
+        self._waiting.put_nowait(node)
+
+    async def now(self, node: NodeId) -> None:
+        """Keep where the links of a node came from whose call has connected. Raises StoreError."""
+        identity = self._origins.identity_of(node)
+        if identity is None:
+            return
+
+        def learn(store: Store) -> None:
+            if (contact := store.contact_of(node)) is not None:
+                book.learn(store, contact, identity)
+
+        await self._writes.write(learn)
+
+    async def _work(self) -> None:
+        while (node := await self._waiting.get()) is not None:
+            try:
+                await self.now(node)
+            except StoreError as error:  # the next call teaches the same
+                log.warning("where a contact writes from wasn't kept: %s", error.sentence)

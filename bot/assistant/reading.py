@@ -1,0 +1,121 @@
+"""What messages from anybody hold: links, cards, and what other programs have written."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.assistant import contacts as book
+from bot.assistant.calling import Calling
+from bot.assistant.origins import Origins
+from bot.assistant.turn import Turn
+from bot.conversation import IncomingMessage, Post
+from bot.texts import chat as texts
+from peer.calls.admission import Reading
+from peer.calls.line import Line
+from peer.calls.switchboard import Switchboard
+from shared.call.table import State
+from shared.errors import BadDescription, OverlayError
+from shared.links.card import Card
+from shared.links.classic import find_classic
+from shared.links.kinds import find
+from shared.links.pasted import looks_pasted
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from shared.store import Store
+
+ANSWER_SECONDS = 10.0
+"How long writing the answer to another program's offer may take: the overlay is asked for an address."
+
+
+class MessageReader:
+    """Reads messages, acts on the links, and explains them where only the owner reads."""
+
+    def __init__(
+        self, own: NodeId, *, store: Store, switchboard: Switchboard, calling: Calling, origins: Origins
+    ) -> None:
+        self._own = own
+        self._store = store
+        self._switchboard = switchboard
+        self._calling = calling
+        self._origins = origins
+
+    async def read(self, turn: Turn, text: str, message: IncomingMessage) -> None:
+        """Read everything in a message that is no command. Raises CopybaraError."""
+        if message.from_owner and looks_pasted(text):
+            await self._take(turn, text)
+            return
+        classic = find_classic(text)
+        for address in classic:
+            await self._read_classic(turn, address, message)
+            text = text.replace(address, "")
+        found = find(text)
+        if not (found or classic) and message.from_owner and message.alone:
+            turn.say(texts.not_understood())
+        cards: list[Card] = []
+        for link in found:
+            reading = await self._switchboard.read(link.token, chat=turn.chat, again=message.again)
+            if reading.line is not None and message.identity is not None:
+                self._origins.came_from(reading.line.peer, message.identity)
+            if reading.dropped is not None:
+                turn.say(texts.dropped(reading.dropped))
+            if reading.missed is not None and message.tell_missed:
+                turn.outbox.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
+            elif message.from_owner and message.alone:
+                self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
+            elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
+                cards.append(reading.card)
+        if cards:
+            # One post a message, however many cards anybody puts into it.
+            self._explain_card(turn, cards[0], others=len(cards) - 1)
+
+    async def answer(self, turn: Turn, text: str, whom: str | None) -> None:
+        """Take what another program has written, and answer an offer at once. Whose it is may be said."""
+        node = (await self._calling.whom(whom)).node if whom is not None else None
+        line = await self._take(turn, text, node)
+        if line is not None and line.foreign is not None and line.call.state is State.RINGING:
+            await self._calling.answer(turn, line, None)
+            await _first_of(line.foreign.posted, line.over)
+
+    async def _take(self, turn: Turn, text: str, node: NodeId | None = None) -> Line | None:
+        """What another program wrote, that the owner has pasted: an offer rings, an answer connects."""
+        reading = await self._switchboard.read_pasted(text, chat=turn.chat, node=node)
+        self._explain(turn, reading, surely_a_link=True)
+        return reading.line
+
+    async def _read_classic(self, turn: Turn, link: str, message: IncomingMessage) -> None:
+        """A link of the original web app, from anybody."""
+        told = message.from_owner and message.alone
+        try:
+            reading = await self._switchboard.read_classic(link, chat=turn.chat)
+        except (BadDescription, OverlayError):
+            if told:
+                raise
+            return
+        if told:
+            self._explain(turn, reading, surely_a_link=True)
+
+    def _explain(self, turn: Turn, reading: Reading, *, surely_a_link: bool, token: str = "") -> None:
+        """In the owner's own chat every link gets a word; in a chat with others none that isn't for us does."""
+        if (card := reading.card) is not None:
+            if card.node == self._own:
+                turn.say(texts.own_card_seen())
+                return
+            self._explain_card(turn, card)
+        elif reading.line is None and reading.reason is not None:
+            if reading.reason in (Reason.MALFORMED, Reason.WRONG_VERSION) and not surely_a_link:
+                turn.say(texts.not_understood())
+            else:
+                turn.say(texts.refusal(reading.reason, token))
+
+    def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
+        name = book.free_name(self._store, card.name, card.node)
+        turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait a moment for one of them."""
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(event.wait()) for event in events]
+        await asyncio.wait(waiting, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()

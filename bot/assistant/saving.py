@@ -1,0 +1,100 @@
+"""Writes to the contact book while the program runs: in the store's thread, and then in the calls that are up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from bot.assistant import contacts as book
+from bot.assistant.learning import Learning
+from bot.assistant.origins import Origins
+from bot.assistant.turn import Turn
+from bot.conversation import Act
+from bot.texts import chat as texts
+from peer.calls.switchboard import Switchboard
+from shared.contacts import Contact, Trust
+from shared.node_id import NodeId
+from shared.store import Store, StoreThread
+
+_Result = TypeVar("_Result")
+
+
+class Saving:
+    """The contact book, as chats, buttons and the page change it."""
+
+    def __init__(
+        self, own: NodeId, *, writes: StoreThread, switchboard: Switchboard, origins: Origins, learning: Learning
+    ) -> None:
+        self._own = own
+        self._writes = writes
+        self._store = writes.store
+        self._switchboard = switchboard
+        self._origins = origins
+        self._learning = learning
+
+    async def write(self, work: Callable[[Store], _Result]) -> _Result:
+        """Change the book: all of it, or nothing. Raises what `work` raises, and StoreError."""
+        return await self._writes.write(work)
+
+    async def add(self, name: str, who: book.Whom) -> Contact:
+        """Save somebody under a name, in the calls that are up as well. Raises InputError, StoreError."""
+        whole = who if who.card else self._origins.whom(who.node)
+        contact = await self.write(lambda store: book.add(store, name, whole, own=self._own))
+        await self._named(contact)
+        return contact
+
+    async def of_node(self, node: NodeId) -> Contact:
+        """The contact of that node, saved now if there is none, under the name that its messenger gives."""
+        shown, whom = self._origins.name_of(node), self._origins.whom(node)
+
+        def find_or_add(store: Store) -> Contact:
+            known = store.contact_of(node)
+            return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own)
+
+        return await self.write(find_or_add)
+
+    async def block(self, node: NodeId) -> Contact:
+        """Block the contact of that node; a stranger is saved for it. Raises StoreError."""
+        shown, whom = self._origins.name_of(node), self._origins.whom(node)
+
+        def blocked(store: Store) -> Contact:
+            known = store.contact_of(node) or book.add(store, book.free_name(store, shown, node), whom, own=self._own)
+            return book.set_trust(store, known.name, Trust.BLOCK, None)
+
+        return await self.write(blocked)
+
+    async def rename(self, old: str, new: str) -> Contact:
+        """Give a contact another name, in the calls that are up as well. Raises NameNotFound, InputError."""
+        contact = await self.write(lambda store: book.rename(store, old, new))
+        self._switchboard.rename(contact.node, contact.name)
+        return contact
+
+    async def remove(self, name: str) -> Contact:
+        """Forget a contact; in the calls that are up it is a stranger. Raises NameNotFound."""
+        contact = await self.write(lambda store: book.remove(store, name))
+        self._switchboard.rename(contact.node, None)
+        return contact
+
+    def tell(self, turn: Turn, contact: Contact) -> None:
+        """Tell the owner that somebody was saved."""
+        latest = self._switchboard.lines.latest
+        said = texts.contact_saved(contact, book.is_paired(self._store, contact))
+        turn.say(said, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
+
+    def tell_trust(self, turn: Turn, contact: Contact) -> None:
+        """Tell the owner what happens to a contact's calls from now on."""
+        turn.say(texts.trust_set(contact, book.is_paired(self._store, contact)))
+
+    async def save(self, turn: Turn, node: NodeId) -> Contact:
+        """Save whose call it is, and tell the owner."""
+        contact = await self.of_node(node)
+        await self._named(contact)
+        self.tell(turn, contact)
+        return contact
+
+    async def _named(self, contact: Contact) -> None:
+        self._switchboard.rename(contact.node, contact.name)
+        latest = self._switchboard.lines.latest
+        connected = [line for line in self._switchboard.lines if line.connected is not None]
+        if any(line.peer == contact.node for line in (*connected, *filter(None, [latest]))):
+            await self._learning.now(contact.node)

@@ -1,0 +1,64 @@
+"""What a tap on a button does."""
+
+from __future__ import annotations
+
+from bot.assistant import contacts as book
+from bot.assistant.calling import Calling, over
+from bot.assistant.saving import Saving
+from bot.assistant.turn import Turn
+from bot.conversation import Act, Action
+from bot.texts import chat as texts
+from peer.calls.line import Line
+from peer.calls.switchboard import Switchboard
+from shared.contacts import Contact, Trust
+from shared.media import Media
+from shared.store import Store
+
+
+class Taps:
+    """Carries out an Action."""
+
+    def __init__(self, store: Store, switchboard: Switchboard, calling: Calling, saving: Saving) -> None:
+        self._store = store
+        self._switchboard = switchboard
+        self._calling = calling
+        self._saving = saving
+
+    async def act(self, turn: Turn, action: Action) -> str:
+        """Do it; returns a word about it. Raises CallOver when that call is over, and other CopybaraErrors."""
+        calling, saving = self._calling, self._saving
+        match action.act:
+            case Act.ANSWER:
+                await calling.answer(turn, calling.of_id(action.call), None)
+            case Act.ANSWER_AUDIO:
+                await calling.answer(turn, calling.of_id(action.call), Media.AUDIO)
+            case Act.DECLINE:
+                await calling.decline(calling.of_id(action.call))
+            case Act.BLOCK:
+                line = calling.of_id(action.call)
+                turn.say(texts.trust_set(await self.block(line), True))
+                await over(line)
+            case Act.HANG_UP:
+                await calling.hang_up(calling.of_id(action.call))
+            case Act.SAVE:
+                node = calling.node_of(action.call)
+                if (known := self._store.contact_of(node)) is not None:
+                    return texts.known_as(known).text
+                await saving.save(turn, node)
+            case Act.TRUST:
+                contact = await saving.of_node(calling.node_of(action.call))
+                name = contact.name
+                saving.tell_trust(turn, await saving.write(lambda s: book.set_trust(s, name, Trust.AUTO, None)))
+            case Act.CONFIRM:
+                words = next((line.phrase for line in self._switchboard.lines if line.id == action.call), "")
+                name = (await saving.of_node(calling.node_of(action.call))).name
+                turn.say(texts.confirmed(*await saving.write(lambda s: book.confirm(s, name, words))))
+        return texts.TAPPED[action.act]
+
+    async def block(self, line: Line) -> Contact:
+        """Silence a call that rings and every later one of that node. A stranger is saved as a blocked contact.
+
+        The caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
+        """
+        self._calling.ignore(line)
+        return await self._saving.block(line.peer)

@@ -1,0 +1,66 @@
+"""One thing after the other: whatever is done for the owner is done in a turn, and the turn says where it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from bot.assistant.outbox import Outbox
+from bot.conversation import Act, Post
+from bot.kinds import Sentence, of_error
+from bot.texts import names as name_texts
+from shared.contacts import Contact
+from shared.errors import CopybaraError, NameHeld
+
+Outcome = tuple[list[Post], CopybaraError | None]
+"What was posted after a name was looked up, and why nothing else was done."
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is being done: passed to everything that takes part in it."""
+
+    outbox: Outbox
+    chat: str
+    "Where the owner wrote; answers go there."
+
+    posts: list[Post]
+    "Everything that was posted since it began."
+
+    lookups: list[asyncio.Task[Outcome]] | None = None
+    "Look-ups that it began, for somebody who waits for them; None: their errors are told in the chat."
+
+    def say(
+        self,
+        said: Sentence,
+        token: str | None = None,
+        *,
+        actions: tuple[Act, ...] = (),
+        contact: Contact | None = None,
+        call: str | None = None,
+        handset: bool = False,
+    ) -> None:
+        """Tell the owner something where they wrote."""
+        post = Post("owner", said, token, self.chat, actions=actions, contact=contact, call=call, handset=handset)
+        self.outbox.post(post)
+
+    def tell(self, error: CopybaraError) -> None:
+        """Tell the owner why something wasn't done."""
+        self.say(name_texts.held(error) if isinstance(error, NameHeld) else of_error(error))
+
+
+class Turns:
+    """Gives one turn after the other."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
+        """Wait for the turn, and hold it for the length of the block."""
+        async with self._lock:
+            with self._outbox.collecting() as posts:
+                yield Turn(self._outbox, chat, posts, lookups)

@@ -1,0 +1,97 @@
+"""Why a command isn't carried out, each as a sentence and a hint: the two lines of an error. Pure."""
+
+from __future__ import annotations
+
+from bot.texts.chat import shown
+from shared.contacts import Contact
+from shared.names import endings
+
+Refusal = tuple[str, str]
+
+LONGEST_NAME = 60
+"Characters of a name that are repeated."
+
+CONTACT_USAGE = (
+    "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
+    "endpoint NAME ENDPOINT, program NAME classic"
+)
+
+# How commands are written.
+TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has 52 characters, a card at most 400."
+WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
+MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, or /answer audio"
+NO_WAY_TO_USE_CONTACT = "That isn't a way to use /contact.", f"Write {CONTACT_USAGE}"
+WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
+WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
+SAID_TWICE = "That says something twice.", f"Write {CONTACT_USAGE}"
+OFFER_OR_TAKE = (
+    "Say whether to write an offer or to take one.",
+    "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it",
+)
+
+# What isn't there.
+NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
+NEITHER_NODE_NOR_CARD = "That is neither a node id nor a contact card.", "The other person's /card shows both."
+TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
+NO_NAME_LEFT = "There is no name left for them.", "Write /contact add NAME NODE-ID."
+NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
+LOOK_UP_ENDED = "The name isn't looked up any more.", ""
+
+
+def unknown_command(word: str) -> str:
+    """A word after / that means nothing; the hint is the error's own."""
+    return f"There is no command /{shown(word, 20)}."
+
+
+def takes_nothing(command: str) -> Refusal:
+    """A command with something after it."""
+    return f"{shown(command, LONGEST_NAME)} takes nothing after it.", f"Write just {shown(command, LONGEST_NAME)}"
+
+
+def look_up_first(name: str) -> Refusal:
+    """A name of a name system where only a node can stand."""
+    return f"{shown(name, LONGEST_NAME)} has to be looked up first.", f"/call {shown(name, LONGEST_NAME)}"
+
+
+def no_such_name(name: str) -> Refusal:
+    """What no name system knows."""
+    return f"{shown(name, LONGEST_NAME)} is no name that can be looked up.", f"They end in {endings.in_words()}."
+
+
+def nobody_known(name: str) -> str:
+    """Whom nobody knows; the hint is the error's own."""
+    return f"No one is known as {shown(name, LONGEST_NAME)}."
+
+
+def no_contact(name: str) -> Refusal:
+    """A name that isn't in the contact book."""
+    return f"There is no contact called {shown(name, LONGEST_NAME)}.", "Look through your contacts."
+
+
+def taken(known: Contact) -> Refusal:
+    """A name or a node that is another contact's."""
+    return (
+        f"{known.name} is already in your contacts, with node {known.node.short}…",
+        f"Choose another name, or rename {known.name} first.",
+    )
+
+
+def which_words(contact: Contact) -> Refusal:
+    """Several calls in one contact's name wait to be confirmed."""
+    return (
+        f"Several calls said they were {contact.name}.",
+        f"Write the four words of the right one after it: /contact confirm {contact.name} WORDS",
+    )
+
+
+def nothing_to_confirm(contact: Contact) -> Refusal:
+    """No call in a contact's name does."""
+    return (
+        f"There is no new key of {contact.name} to confirm.",
+        "One is there after a call that rang as unproven, and that you answered.",
+    )
+
+
+def nothing_held(name: str) -> Refusal:
+    """A name that hasn't changed."""
+    return f"There is nothing to decide about {shown(name, LONGEST_NAME)}.", "/name NAME looks a name up."
