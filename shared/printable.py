@@ -53,6 +53,8 @@ _CONTROLS = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]")
 
 _SEEN = regex.compile(rf"[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]", regex.V1)
 
+_EDGES = regex.compile(rf"^[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+|[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+$")
+
 
 def is_printable(text: str) -> bool:
     """Whether nothing in the text is invisible where it stands, and no space is at either end. True for no text."""
@@ -88,6 +90,11 @@ def visible(text: str, *, lines: bool = False) -> str:
         end = match.end()
     kept.append(_made_visible(text[end:], lines))
     return "".join(kept)
+
+
+def without_invisible_edges(text: str) -> str:
+    """The text without spaces and invisible marks around it: a command that was copied stays a command."""
+    return str(_EDGES.sub("", text))
 
 
 def seen_alike(text: str) -> str:
