@@ -75,7 +75,7 @@ class PageRequests:
         return await self._presenter.hello()
 
     async def heard(self, page: Page, message: FromPage) -> None:
-        """Do it, or say why not. Raises HandsetError for what no page of ours sends."""
+        """Do it, or say why not. Raises HandsetError for what our page never sends."""
         try:
             await self._do(page, message)
         except HandsetError:

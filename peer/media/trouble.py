@@ -20,4 +20,4 @@ class MediaTrouble:
     "Whether the endpoint has stopped for good. The call goes on without it: nothing is sent, played or recorded."
 
     sends: Media | None = None
-    "What of ours is still sent from now on; None: as before."
+    "What we still send from now on; None: as before."
