@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 IDIOMS = {
     r"\bby itself\b": "automatically, on its own",
     r"\banew\b": "again",
-    r"(?<!instead )\bof ours\b": "our, one of our",
+    r"(?<!instead )(?<!one )\bof ours\b": "our, one of our",
     r"\bstands in for\b": "replaces",
     r"\bin the place of\b": "instead of, as if it were",
     r"(n't|\b(?:never|not|is|are)) told\b(?! apart)": "sees, hears, gets no reply",

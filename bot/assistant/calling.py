@@ -238,7 +238,7 @@ class Calling:
     # Answering and ending them.
 
     async def answer(self, turn: Turn, line: Line, media: Media | None) -> None:
-        """Take a call. One that was answered before stays as it is, and the owner is told. Raises CallRefused."""
+        """Take a call. One that was answered before stays as it is, and the owner hears so. Raises CallRefused."""
         if line.held is not None:
             await self._switchboard.answer(line, media)
             self._news.changed(line)

@@ -30,7 +30,7 @@ class Turn:
     "Everything that was posted since it began."
 
     lookups: list[asyncio.Task[Outcome]] | None = None
-    "Look-ups that it began, for somebody who waits for them; None: their errors are told in the chat."
+    "Look-ups that it began, for somebody who waits for them; None: their errors go to the chat."
 
     def say(
         self,
