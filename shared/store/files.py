@@ -40,10 +40,12 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` with mode 0700 unless it exists, and what is missing above it. Raises StoreError."""
+    """Make `folder` and what is missing above it, each with mode 0700. Raises StoreError."""
     with known_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        # mkdir's own `parents` would make them as the umask says: perhaps so that others could replace the folder.
+        for each in (*reversed(folder.parents), folder):
+            if not each.is_dir():
+                each.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def make_private(path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_new_home_is_for_its_owner_only(tmp_path: Path) -> None:
         home.prepare()
     finally:
         os.umask(before)
-    assert mode(home.folder) == 0o700
+    assert mode(home.folder) == mode(home.folder.parent) == mode(tmp_path / "a") == 0o700
 
 
 def test_an_empty_folder_becomes_a_home_for_its_owner_only(tmp_path: Path) -> None:
