@@ -14,6 +14,7 @@ from benchmarks import (
     ear_to_ear,
     glass_to_glass,
     idle_memory,
+    messages_in_a_call,
     name_lookup,
     other_programs,
     processor_share,
@@ -43,6 +44,7 @@ FIGURES = (
     relay_capacity,
     ear_to_ear,
     glass_to_glass,
+    messages_in_a_call,
     yggdrasil_setup,
     name_lookup,
 )

@@ -83,6 +83,7 @@ class Kind(enum.StrEnum):
     CARD_OWN_SEEN = "card.own-seen", "Your own contact card was pasted."
     CARD_SEEN = "card.seen", "A card of somebody who isn't in your contacts."
     CARD_KNOWN = "card.known", "A card of somebody who is."
+    CARDS_DROPPED = "card.dropped", "One person sent so many cards that some weren't shown."
 
     CONTACT_LIST = "contact.list", "Your contacts, a line each."
     NO_CONTACTS = "contact.none", "There are no contacts yet."
@@ -115,6 +116,28 @@ class Kind(enum.StrEnum):
     NOT_UNDERSTOOD = "help.not-understood", "There was no link and no command in your message."
     OUTPUT_LOST = "console.output-lost", "Lines were left out because nobody read them in time."
     HANDSET_PAGE = "handset.page", "The way to the handset page."
+    NOTICES = "node.notices", "What you should know about this start of the program."
+
+    BOT_LISTENING = "bot.listening", "The messenger's bot is reading its messages."
+    BOT_UNCLAIMED = "bot.unclaimed", "The bot has no owner yet."
+    BOT_CLAIMED = "bot.claimed", "You are the bot's owner now."
+    BOT_STRANGER = "bot.stranger", "To somebody who isn't the owner: what the bot is for."
+    BOT_CONNECTED = "bot.connected", "The bot was connected to your own account."
+    BOT_DISCONNECTED = "bot.disconnected", "The bot is no longer connected to your own account."
+    BOT_FORWARDED = "bot.forwarded", "A forwarded message had no link; commands in it aren't carried out."
+    BOT_OLD_BUTTON = "bot.old-button", "The button that you tapped no longer works."
+    BOT_TOO_LATE = "bot.too-late", "A command reached the program so late that it wasn't carried out."
+    BOT_SET_ASIDE = "bot.set-aside", "A message couldn't be handled and was set aside."
+    BOT_NOT_DELIVERED = "bot.not-delivered", "The messenger refused a message of the bot."
+    BOT_NOT_STORED = "bot.not-stored", "Messages can't be written to the disk, so they wait."
+    BOT_STORED = "bot.stored", "They can again."
+    BOT_CLOCK = "bot.clock", "Your computer's clock differs from the messenger's."
+    BOT_UNREACHABLE = "bot.unreachable", "The messenger can't be reached."
+    BOT_REACHABLE = "bot.reachable", "It can be reached again."
+    BOT_CONFLICT = "bot.conflict", "Another program reads the messages of the same bot."
+    BOT_TOKEN_REFUSED = "bot.token-refused", "The messenger refuses the bot's token."
+    BOT_TOKEN_ACCEPTED = "bot.token-accepted", "It accepts the token again."
+    BOT_RESTARTED = "bot.restarted", "A part of the messenger failed and was started again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import idle_memory, other_programs, processor_share, reading_links, request_length, start, time_to_media
+from benchmarks import (
+    idle_memory,
+    messages_in_a_call,
+    other_programs,
+    processor_share,
+    reading_links,
+    request_length,
+    start,
+    time_to_media,
+)
 from benchmarks.__main__ import FIGURES, README
 from benchmarks.glass_to_glass import CODED_PICTURE
 from benchmarks.machine import description
@@ -40,6 +49,10 @@ def test_reading_links_gives_numbers() -> None:
 
 def test_idle_memory_gives_numbers() -> None:
     assert_gives_numbers(idle_memory.measure(rounds=1, settle=0))
+
+
+def test_a_burst_of_messages_in_a_call_gives_numbers() -> None:
+    assert_gives_numbers(messages_in_a_call.measure(rounds=1, foreign=3, commands=2))
 
 
 def test_the_processor_share_gives_numbers() -> None:

@@ -15,9 +15,10 @@ CALM_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
-async def supervised(what: str, run: Callable[[], Awaitable[None]], say: Callable[[str], None]) -> None:
-    """Run something until it ends. When it raises, start it again after a pause, because its failure is nobody
-    else's; `what` names it in the log and to `say`, which is called the first time and after each calm.
+async def supervised(what: str, run: Callable[[], Awaitable[None]], failed: Callable[[str], None]) -> None:
+    """Run something until it returns. When it raises, it begins again after a pause, and nothing else ends with it.
+
+    `what` names it in the log and to `failed`, which is called the first time and after each calm.
     """
     loop, failures = asyncio.get_running_loop(), 0
     while True:
@@ -30,6 +31,6 @@ async def supervised(what: str, run: Callable[[], Awaitable[None]], say: Callabl
                 failures = 0
             logger.error("%s failed: %s", what, type(error).__name__, exc_info=logger.isEnabledFor(logging.DEBUG))
             if not failures:
-                say(f"{what} failed and was started again. Run with -v to see more.")
+                failed(what)
             await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**failures, LAST_PAUSE_SECONDS))
             failures += 1

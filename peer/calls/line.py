@@ -321,6 +321,7 @@ NOTHING_ARRIVED: dict[str, object] = {
     "packets_sent": 0,
     "bytes_sent": 0,
     "audio_gaps": 0,
+    "audio_longest_gap_ms": 0.0,
     "lost": 0,
     "jitter_ms": None,
     "round_trip_ms": None,

@@ -37,6 +37,7 @@ class Traffic:
             "packets_sent": sent.sent_packets if sent else 0,
             "bytes_sent": sent.sent_bytes if sent else 0,
             "audio_gaps": audio.gaps,
+            "audio_longest_gap_ms": round(audio.longest_gap * 1000, 1),
             "lost": audio.lost + video.lost,
             "jitter_ms": round(max(stream.jitter for stream in streams) * 1000, 1) if streams else None,
             "round_trip_ms": None if round_trip is None else round(round_trip * 1000, 1),
@@ -49,12 +50,19 @@ class Traffic:
 class _Sum:
     """What several counters of one kind make together."""
 
-    def __init__(self, packets: int = 0, bytes_: int = 0, gaps: int = 0, lost: int = 0) -> None:
+    def __init__(
+        self, packets: int = 0, bytes_: int = 0, gaps: int = 0, lost: int = 0, longest_gap: float = 0.0
+    ) -> None:
         self.packets, self.bytes, self.gaps, self.lost = packets, bytes_, gaps, lost
+        self.longest_gap = longest_gap
 
     def __add__(self, other: KindCounter) -> _Sum:
         return _Sum(
-            self.packets + other.packets, self.bytes + other.bytes, self.gaps + other.gaps, self.lost + other.lost
+            self.packets + other.packets,
+            self.bytes + other.bytes,
+            self.gaps + other.gaps,
+            self.lost + other.lost,
+            max(self.longest_gap, other.longest_gap),
         )
 
 

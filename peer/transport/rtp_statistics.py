@@ -106,6 +106,9 @@ class KindCounter:
     gaps: int = 0
     "How often nothing came for longer than GAP_SECONDS."
 
+    longest_gap: float = 0.0
+    "The longest that nothing came, seconds."
+
     last_arrival: float | None = None
 
     first_arrival: float | None = None
@@ -175,8 +178,10 @@ class MediaCounters:
         counter.bytes += len(packet)
         if counter.first_arrival is None:
             counter.first_arrival = arrival
-        if counter.last_arrival is not None and arrival - counter.last_arrival > GAP_SECONDS:
-            counter.gaps += 1
+        if counter.last_arrival is not None:
+            gap = arrival - counter.last_arrival
+            counter.longest_gap = max(counter.longest_gap, gap)
+            counter.gaps += gap > GAP_SECONDS
         counter.last_arrival = arrival
         stream = counter.streams.get(ssrc)
         begins = stream is None and counter.has_room(arrival)

@@ -6,6 +6,7 @@ import functools
 
 import msgspec
 
+from bot.kinds import Sentence
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Refused
 from bot.messengers.telegram import texts
@@ -24,14 +25,14 @@ class BusinessConnections:
         self._journal = journal
         self._writer = writer
 
-    async def changed(self, connection: Connection) -> str:
+    async def changed(self, connection: Connection) -> Sentence | None:
         """The owner has made, changed or ended one; returns what they should hear of it, if anything."""
         known = self._known(connection.id) is not None
         await self._keep(connection)
         if not connection.enabled:
             return texts.DISCONNECTED
         if known:
-            return ""
+            return None
         return texts.CONNECTED if connection.can_reply else texts.CONNECTED_SILENTLY
 
     async def is_the_owners(self, number: str, owner: int | None) -> bool:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
+from bot.kinds import Sentence
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.outbox import NotNow, Outbox, Pace, Refused
@@ -142,7 +143,7 @@ class Telegram:
                 ("Telegram's outbox", self._outbox.run),
                 ("Bringing messages up to date", self._calls.refresh),
             )
-            tasks = [self._group.create_task(supervised(what, run, _say)) for what, run in parts]
+            tasks = [self._group.create_task(supervised(what, run, _say_of_failure)) for what, run in parts]
             try:
                 yield
             finally:
@@ -156,7 +157,7 @@ class Telegram:
 
     async def run(self, listener: Listener) -> None:
         """Let every message be heard, as long as the program runs."""
-        await supervised("Reading Telegram", functools.partial(self._run, listener), self._tell)
+        await supervised("Reading Telegram", functools.partial(self._run, listener), self._tell_of_failure)
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Calls can be made. The owner hears of a notice once, until there are others."""
@@ -166,7 +167,7 @@ class Telegram:
         self._notices = notices
         if handset is not None:
             # The address holds the key, and what isn't a terminal may be read by others: the service's journal.
-            _say(f"Handset: {handset.address}" if sys.stderr.isatty() else texts.WHERE_THE_PAGE_IS)
+            _say(texts.page_at(handset.address) if sys.stderr.isatty() else texts.WHERE_THE_PAGE_IS)
 
     def handles(self, chat: str) -> bool:
         """Whether that conversation is in Telegram."""
@@ -245,7 +246,7 @@ class Telegram:
             case Claimed():
                 await self._claimed(entry)
             case Greeted():
-                self._put_text(await self._ownership.greet(entry.user), chat=entry.user)
+                self._put(await self._ownership.greet(entry.user), chat=entry.user)
 
     async def _hear(self, entry: Heard, outcome: Outcome, *, again: bool) -> None:
         listener, place = self._listener, conversation_of(entry.chat)
@@ -283,7 +284,7 @@ class Telegram:
 
     async def _tapped(self, entry: Tapped, listener: Listener) -> None:
         action = action_for(entry.data)
-        word, alert = texts.UNKNOWN_BUTTON, True
+        word, alert = texts.UNKNOWN_BUTTON.text, True
         if action is not None:
             try:
                 word, alert = await listener.act(action, OWNER.chat), False
@@ -293,7 +294,7 @@ class Telegram:
 
     async def _claimed(self, entry: Claimed) -> None:
         if not await self._ownership.claim(entry.code, entry.user):
-            self._put_text(await self._ownership.greet(entry.user), chat=entry.user)
+            self._put(await self._ownership.greet(entry.user), chat=entry.user)
             return
         assert self._reader is not None
         self._reader.owner = entry.user
@@ -328,8 +329,8 @@ class Telegram:
     async def _tell_missed(self) -> None:
         missed = self._journal.missed()
         if missed:
-            text = texts.missed_calls([kept.value.decode() for kept in missed])
-            message = outgoing.to_bytes(Outgoing(render.as_html(text), written=int(time.time())))
+            said = texts.missed_calls([kept.value.decode() for kept in missed])
+            message = outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
             await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
             self._outbox.take_up()
 
@@ -338,23 +339,26 @@ class Telegram:
         self._tell(texts.set_aside(why))
 
     def _not_delivered(self, message: Outgoing | None, why: str) -> None:
-        text = texts.not_delivered(message.text if message is not None else "?", why)
-        logger.warning("%s", text)
+        said = texts.not_delivered(message.text if message is not None else "?", why)
+        logger.warning("%s", said.text)
         if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
-            _say(text)
-            self._put_text(text, source=FAILURES)
+            _say(said)
+            self._put(said, source=FAILURES)
 
     def _disk_troubled(self, error: StoreError | None) -> None:
         """Tell the owner at once, for nothing that is stored first would leave."""
-        text = texts.can_store() if error is None else texts.cannot_store(error.sentence)
-        _say(text)
+        said = texts.can_store() if error is None else texts.cannot_store(error.sentence)
+        _say(said)
         owner = self._ownership.owner
         if owner is not None:
-            self._beside(lambda: self._api.send(Outgoing(render.as_html(text)), owner))
+            self._beside(lambda: self._api.send(Outgoing(render.as_html(said.text)), owner))
 
-    def _tell(self, text: str) -> None:
+    def _tell_of_failure(self, what: str) -> None:
+        self._tell(texts.began_again(what))
+
+    def _tell(self, said: Sentence | None) -> None:
         """Say something to the owner."""
-        self._put_text(text)
+        self._put(said)
 
     # Writing.
 
@@ -364,7 +368,7 @@ class Telegram:
         about_nobodys_call = post.to == "owner" and post.line is None
         if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
             if self._many_cards.allows(stranger, time.monotonic()):
-                self._put_text(texts.MANY_CARDS, source=stranger)
+                self._put(texts.MANY_CARDS, source=stranger)
             return
         answers = hearing is not None and hearing.from_owner
         source = stranger if about_nobodys_call else ""
@@ -376,10 +380,10 @@ class Telegram:
         if self._outbox.has_room(message):
             outcome.outgoing.append((call or None, outgoing.to_bytes(message)))
 
-    def _put_text(self, text: str, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
-        if not text:
+    def _put(self, said: Sentence | None, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
+        if said is None or not said.text:
             return
-        message = Outgoing(render.as_html(text), chat=chat, source=source, written=int(time.time()))
+        message = Outgoing(render.as_html(said.text), chat=chat, source=source, written=int(time.time()))
         if self._outbox.has_room(message):
             with self._inbox.collecting() as outcome:
                 outcome.outgoing.append((None, outgoing.to_bytes(message)))
@@ -451,7 +455,11 @@ def _pace(chat: str) -> Pace:
     return Pace(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE, MESSAGES_PER_CHAT_SECONDS, urgent_too=False)
 
 
-def _say(text: str) -> None:
+def _say(said: Sentence) -> None:
     """Tell the terminal, or the journal of the service."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{said.text}\n")
     sys.stderr.flush()
+
+
+def _say_of_failure(what: str) -> None:
+    _say(texts.began_again(what))

@@ -7,6 +7,7 @@ import functools
 
 import msgspec
 
+from bot.kinds import Sentence
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.telegram import texts
@@ -33,12 +34,12 @@ class Ownership:
             kept = journal.fact(GREETED) or b"[]"
             self._greeted = msgspec.json.decode(kept, type=list[int])
 
-    async def introduced(self, name: str) -> str:
-        """The bot's name is known: keep it, and return what the terminal should say; empty if there is an owner."""
+    async def introduced(self, name: str) -> Sentence | None:
+        """The bot's name is known: keep it, and return what the terminal should say, unless there is an owner."""
         if self._journal.fact(BOT) != name.encode():
             await self._writer.write(functools.partial(Journal.set_facts, facts={BOT: name.encode()}))
         if self.owner is not None:
-            return ""
+            return None
         await self._writer.write(code_of)
         return texts.unclaimed(name, code_of(self._journal))
 
@@ -48,10 +49,10 @@ class Ownership:
         self.owner = owner_of(self._journal)
         return self.owner == user
 
-    async def greet(self, user: int) -> str:
-        """The one sentence for a stranger; empty if they had it."""
+    async def greet(self, user: int) -> Sentence | None:
+        """The one sentence for a stranger, unless they had it."""
         if user in self._greeted:
-            return ""
+            return None
         self._greeted = [*self._greeted, user][-STRANGERS_REMEMBERED:]
         greeted = msgspec.json.encode(self._greeted)
         await self._writer.write(functools.partial(Journal.set_facts, facts={GREETED: greeted}))

@@ -6,6 +6,7 @@ import html
 from urllib.parse import quote
 
 from bot.conversation import Post
+from bot.messengers.telegram import texts
 from bot.messengers.telegram.buttons import Button, Rows, copy_button
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS, START_CHARACTERS
 from bot.messengers.telegram.outgoing import Draft
@@ -50,16 +51,13 @@ def for_the_owner(post: Post, user_name: str = "") -> tuple[str, Rows, Draft]:
     assert post.token is not None
     contact = post.contact
     link = link_for(post.token, post.their_bot)
-    name = contact.name if contact else "the other person"
-    if link.startswith("https:"):
-        how = f"Tap the link to reach {html.escape(name)}'s bot, or send it to {html.escape(name)}:"
-    else:
-        how = f"Send this to {html.escape(name)}:"
-    text = f"{how}\n{with_link(as_copybara(post.token), post.token, link)}"
+    name = contact.name if contact else ""
+    how = texts.tap_or_send(name) if link.startswith("https:") else texts.send_this(name)
+    text = f"{as_html(how)}\n{with_link(as_copybara(post.token), post.token, link)}"
     user = contact.telegram_user or 0 if contact else 0
     kept_name = contact.telegram_name or "" if contact else ""
     copy = copy_button(link)
-    return text, (copy,) if copy else (), Draft(link, contact.name if contact else "", user, user_name, kept_name)
+    return text, (copy,) if copy else (), Draft(link, name, user, user_name, kept_name)
 
 
 def with_draft(text: str, rows: Rows, draft: Draft, user_name: str) -> tuple[str, Rows]:

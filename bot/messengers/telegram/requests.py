@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from telegram.error import TelegramError
 
+from bot.kinds import Sentence
 from bot.messengers.outbox import NotNow, Refused
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
@@ -35,7 +36,7 @@ class UnknownMethod(Refused):
 class Requests:
     """Makes requests of one bot."""
 
-    def __init__(self, api: Api, say: Callable[[str], None], back: Callable[[], None]) -> None:
+    def __init__(self, api: Api, say: Callable[[Sentence], None], back: Callable[[], None]) -> None:
         """`say` tells the owner's terminal; `back` is called when Telegram can be reached again."""
         self._api = api
         self._say = say
@@ -131,10 +132,10 @@ class Requests:
             self._unreachable = True
             self._say(texts.unreachable())
 
-    def _say_now_and_then(self, text: str) -> None:
+    def _say_now_and_then(self, said: Sentence) -> None:
         """Say what would otherwise be said every few seconds."""
-        if self._is_time_for(text):
-            self._say(text)
+        if self._is_time_for(said.text):
+            self._say(said)
 
     def _log_now_and_then(self, text: str) -> None:
         if self._is_time_for(text):

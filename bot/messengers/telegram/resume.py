@@ -60,7 +60,7 @@ async def take_up_calls(
             if waits and shown.token:
                 await _ring_again(call, shown, calls, listener)
             if call not in calls.lines and not shown.final:
-                shown.text = texts.OVER if waits else texts.INTERRUPTED
+                shown.text = (texts.OVER if waits else texts.INTERRUPTED).text
                 shown.acts, shown.final = (), True
                 outcome.shown.add(call)
         await inbox.done([], outcome)

@@ -4,77 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.kinds import Kind, Sentence
 from bot.texts.chat import shown
 
-STRANGER = "I'm somebody's own bot for private calls, and only take links from you. See Copybara Relay to get yours."
-
-CLAIMED = "Hello! From now on I listen to you and to nobody else. /help shows what I can do."
-
-NOT_CLAIMED = "I'm not set up yet. My owner starts me with a code that copybara shows in its terminal."
-
-CONNECTED = "I'm connected to your account now, and can post links in your chats. Write /call NAME in one of them."
-
-CONNECTED_SILENTLY = (
-    "I'm connected to your account now, but may not write there. Allow me to reply to messages, or I show you each "
-    "link here."
+STRANGER = Sentence(
+    Kind.BOT_STRANGER,
+    "I'm a bot for private calls. I work for one person and accept only call links from you. Copybara Relay gives you "
+    "a bot of your own.",
 )
 
-DISCONNECTED = "I'm not connected to your account any more."
+NOT_CLAIMED = Sentence(
+    Kind.BOT_UNCLAIMED, "I'm not set up yet. If you are my owner, send me the code that copybara shows in its terminal."
+)
 
-WHERE_THE_PAGE_IS = "Handset: `copybara status` shows the address of the page."
+CLAIMED = Sentence(
+    Kind.BOT_CLAIMED, "Hello! You are my owner now, and I take commands only from you. /help lists what I can do."
+)
 
-OVER = "This call is over."
+CONNECTED = Sentence(
+    Kind.BOT_CONNECTED,
+    "I'm connected to your account now, and can post links in your chats. To call somebody, write in their chat: "
+    "/call NAME",
+)
 
-ABOUT_HANDSET = "The button works once, within an hour. On a phone it leads nowhere."
+CONNECTED_SILENTLY = Sentence(
+    Kind.BOT_CONNECTED,
+    "I'm connected to your account now, but may not write in your chats. Allow me to reply to messages, or I'll show "
+    "you each link here.",
+)
 
-PASSED_ON = "I see no call link in that. I carry out only commands that you type yourself, not forwarded ones."
+DISCONNECTED = Sentence(Kind.BOT_DISCONNECTED, "I'm no longer connected to your account.")
 
-MANY_CARDS = "The same person sends many contact cards. I'm not showing any more of them for now."
-
-UNKNOWN_BUTTON = "That button isn't one of mine any more."
-
-INTERRUPTED = "This call ended because the program was interrupted. Call again."
+WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page: copybara status")
 
 
-def unclaimed(bot: str, code: str) -> str:
+def page_at(address: str) -> Sentence:
+    """On a terminal, which only its user reads: the address holds the key."""
+    return Sentence(Kind.HANDSET_PAGE, f"Handset: {address}")
+
+
+ABOUT_HANDSET = "The button works once, within an hour, and only on that computer."
+"Under the sentence about the handset page."
+
+OVER = Sentence(Kind.ENDED, "This call is over.")
+
+INTERRUPTED = Sentence(Kind.INTERRUPTED, "This call ended because the program was interrupted. Call again.")
+
+PASSED_ON = Sentence(
+    Kind.BOT_FORWARDED, "I see no call link in that. I only carry out commands that you type, not forwarded ones."
+)
+
+MANY_CARDS = Sentence(
+    Kind.CARDS_DROPPED, "The same person is sending many contact cards. I won't show more for a while."
+)
+
+UNKNOWN_BUTTON = Sentence(Kind.BOT_OLD_BUTTON, "That button no longer works.")
+
+
+def unclaimed(bot: str, code: str) -> Sentence:
     """On the terminal, as long as nobody owns the bot."""
-    return f"Open https://t.me/{bot}?start={code} in Telegram, or send @{bot}: /start {code}  That makes you its owner."
+    return Sentence(
+        Kind.BOT_UNCLAIMED,
+        f"To become the bot's owner, open https://t.me/{bot}?start={code} or send this to @{bot}:  /start {code}",
+    )
 
 
-def listening(bot: str) -> str:
+def listening(bot: str) -> Sentence:
     """On the terminal."""
-    return f"Telegram: @{bot} listens."
+    return Sentence(Kind.BOT_LISTENING, f"Telegram: @{bot} is reading its messages.")
 
 
-def unreachable() -> str:
+def unreachable() -> Sentence:
     """On the terminal, once per outage."""
-    return "Telegram can't be reached. I keep trying; calls go on."
+    return Sentence(
+        Kind.BOT_UNREACHABLE, "Telegram can't be reached. I'll keep trying. Running calls are not affected."
+    )
 
 
-def back() -> str:
+def back() -> Sentence:
     """On the terminal."""
-    return "Telegram can be reached again."
+    return Sentence(Kind.BOT_REACHABLE, "Telegram can be reached again.")
 
 
-def conflict() -> str:
+def conflict() -> Sentence:
     """On the terminal: 409."""
-    return (
-        "Another program reads this bot's messages: Telegram gives them to one only. Stop the other one, or get a "
-        "token of its own for one of them from @BotFather."
+    return Sentence(
+        Kind.BOT_CONFLICT,
+        "Another program is reading this bot's messages, and Telegram gives them to only one. Stop the other program, "
+        "or get a second bot from @BotFather for it.",
     )
 
 
-def revoked() -> str:
+def revoked() -> Sentence:
     """On the terminal: 401, several times."""
-    return (
+    return Sentence(
+        Kind.BOT_TOKEN_REFUSED,
         "Telegram refuses the bot's token: it was revoked or mistyped. Get a new one from @BotFather and start "
-        "copybara again. Running calls are not affected."
+        "copybara again. Running calls are not affected.",
     )
 
 
-def token_holds() -> str:
+def token_holds() -> Sentence:
     """On the terminal, after that."""
-    return "Telegram accepts the bot's token again."
+    return Sentence(Kind.BOT_TOKEN_ACCEPTED, "Telegram accepts the bot's token again.")
 
 
 def left_out(count: int) -> str:
@@ -82,30 +114,37 @@ def left_out(count: int) -> str:
     return f"… and {count} more {'message' if count == 1 else 'messages'} that I left out."
 
 
-def set_aside(why: str) -> str:
+def set_aside(why: str) -> Sentence:
     """Something that came in couldn't be handled."""
-    return f"I couldn't handle one message and set it aside ({shown(why, 80)}). Everything else goes on."
-
-
-def not_delivered(text: str, why: str) -> str:
-    """On the terminal, and to the owner: Telegram doesn't take a message."""
-    return f"Telegram didn't accept one of my messages ({shown(why, 120)}). It began: {shown(text, 60)}"
-
-
-def cannot_store(sentence: str) -> str:
-    """To the owner, when the disk is full."""
-    return (
-        f"I can't store anything: {shown(sentence, 200)} I'll do what you wrote as soon as I can store it. "
-        "Running calls are not affected."
+    return Sentence(
+        Kind.BOT_SET_ASIDE,
+        f"I couldn't handle one message and set it aside ({shown(why, 80)}). Nothing else is affected.",
     )
 
 
-def can_store() -> str:
+def not_delivered(text: str, why: str) -> Sentence:
+    """On the terminal, and to the owner: Telegram doesn't take a message."""
+    return Sentence(
+        Kind.BOT_NOT_DELIVERED,
+        f"Telegram didn't accept one of my messages ({shown(why, 120)}). It began: {shown(text, 60)}",
+    )
+
+
+def cannot_store(sentence: str) -> Sentence:
+    """To the owner, when the disk is full."""
+    return Sentence(
+        Kind.BOT_NOT_STORED,
+        f"I can't save anything: {shown(sentence, 200)} I'll do what you wrote as soon as I can save it. Running calls "
+        "are not affected.",
+    )
+
+
+def can_store() -> Sentence:
     """After that."""
-    return "I can store messages again."
+    return Sentence(Kind.BOT_STORED, "I can save messages again.")
 
 
-def clock_is_off(seconds: float) -> str:
+def clock_is_off(seconds: float) -> Sentence:
     """This machine's clock and Telegram's differ."""
     size = abs(seconds)
     if size < 5400:
@@ -114,25 +153,49 @@ def clock_is_off(seconds: float) -> str:
         length = f"{round(size / 3600)} hours"
     else:
         length = f"{round(size / 86400)} days"
-    return (
+    return Sentence(
+        Kind.BOT_CLOCK,
         f"Your computer's clock is about {length} {'ahead of' if seconds > 0 else 'behind'} Telegram's. Set it: call "
-        "links carry the time, and other people's programs refuse those that seem too old or too new."
+        "links carry the time, and other people's programs refuse links that seem too old or too new.",
     )
 
 
-def notices(sentences: Sequence[str]) -> str:
+def notices(sentences: Sequence[str]) -> Sentence:
     """What the owner should know about this start."""
-    return "\n".join(sentences)
+    return Sentence(Kind.NOTICES, "\n".join(sentences))
 
 
-def too_late(command: str) -> str:
+def too_late(command: str) -> Sentence:
     """A command that Telegram has kept while nobody read it."""
-    return f"I was away when you wrote {shown(command, 60)} That is too long ago; write it again if you still want it."
+    return Sentence(
+        Kind.BOT_TOO_LATE,
+        f"I was away when you wrote “{shown(command, 60)}”. That was too long ago. If you still want it, "
+        "write it again.",
+    )
 
 
-def missed_calls(sentences: Sequence[str]) -> str:
+def missed_calls(sentences: Sequence[str]) -> Sentence:
     """Everything that was missed, in one message."""
     if len(sentences) == 1:
-        return sentences[0]
+        return Sentence(Kind.MISSED, sentences[0])
     heading = f"While I was away you missed {len(sentences)} calls:"
-    return "\n".join([heading, *(f"• {shown(each)}" for each in sentences)])
+    return Sentence(Kind.MISSED, "\n".join([heading, *(f"• {shown(each)}" for each in sentences)]))
+
+
+def began_again(what: str) -> Sentence:
+    """A part of the messenger failed."""
+    return Sentence(Kind.BOT_RESTARTED, f"{what} failed and was started again. To see more, run copybara with -v.")
+
+
+def tap_or_send(name: str) -> str:
+    """Above a link that a tap hands to the other side's bot; `name` is a contact's, empty for anyone else."""
+    whom = shown(name) or THE_OTHER
+    return f"Tap the link to reach {whom}'s bot, or send it to {whom}:"
+
+
+def send_this(name: str) -> str:
+    """Above a link that the owner has to carry."""
+    return f"Send this to {shown(name) or THE_OTHER}:"
+
+
+THE_OTHER = "the other person"

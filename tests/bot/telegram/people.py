@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from bot.control_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, DemoNode, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
@@ -135,6 +136,12 @@ class Person(DemoNode):
                 said["type"] == "call" and said["audio_packets_received"] > 0 and said["video_packets_received"] > 0
             )
         )
+
+    async def call_now(self) -> dict[str, Any]:
+        """How the one call stands, as `copybara status` shows it."""
+        status = (await asyncio.to_thread(ask, Home(self.home).control_socket, AskStatus())).status or {}
+        (call,) = status["calls"]  # type: ignore[misc]
+        return dict(call)
 
     # What the human does in the chat with the bot.
 

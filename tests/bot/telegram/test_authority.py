@@ -10,6 +10,7 @@ import pytest
 
 from bot.messengers.telegram.limits import LINKS_PER_MINUTE
 from shared.contacts import Trust
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import change, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.test_update_reader import (
@@ -111,10 +112,10 @@ async def test_a_forwarded_command_changes_nothing_and_is_told(tmp_path: Path) -
         await friends(anna, bob, trust=Trust.RING)
         await bob.begin()
         bob.says("/contact trust anna", forwarded=True)
-        await bob.reads("only commands that you type yourself")
+        await bob.reads(says.passed_on())
         bob.says("/contact trust anna", through=anna.bot)
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         with bob.store() as store:
             (contact,) = store.contacts()
         assert contact.trust is Trust.RING
@@ -130,9 +131,8 @@ async def test_forwarding_makes_no_new_senders(tmp_path: Path) -> None:
         for _ in range(3 * LINKS_PER_MINUTE):
             anna.human.says(group, call_link(anna, bob, age=3600), forwarded=True)
         bob.says("/status")
-        await bob.reads("No calls")
-        missed = await bob.reads("you missed")
-        assert f"you missed {LINKS_PER_MINUTE} calls" in missed.text
+        await bob.reads(says.idle(bob))
+        await bob.reads(says.missed(*["anna"] * LINKS_PER_MINUTE))
 
 
 async def test_an_anonymous_admin_teaches_nothing(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ async def test_an_anonymous_admin_teaches_nothing(tmp_path: Path) -> None:
         group = world.group("Friends", anna.human, bob.human, bob.bot)
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        link = await anna.reads("Send this to bob")
+        link = await anna.reads(says.send_this("bob"))
         anna.human.says(group, anna.human.taps_button(link, "Copy"), under=group)
         await asyncio.gather(anna.media(), bob.media())
         with bob.store() as store:
@@ -160,7 +160,7 @@ async def test_a_changed_user_name_follows_the_id(tmp_path: Path) -> None:
         stranger = world.human(3, "Mallory", "bob_example")
         await anna.begin()
         anna.says("/call bob")
-        link = await anna.reads("Send this to bob")
+        link = await anna.reads(says.send_this("bob"))
         chat, _ = anna.human.taps_link(link.button("Send it to bob")["url"])  # type: ignore[misc]
         assert bob.human in chat.members
         assert stranger not in chat.members
@@ -172,7 +172,7 @@ async def test_a_user_whom_nobody_can_look_up_leaves_the_chat_to_be_chosen(tmp_p
         change(anna, "bob", telegram_user=bob.human.id, telegram_name="bob_example")
         await anna.begin()
         anna.says("/call bob")
-        link = await anna.reads("Send this to bob")
+        link = await anna.reads(says.send_this("bob"))
         assert link.button("Send it")["url"].startswith("https://t.me/share/url?url=")
 
 
@@ -183,7 +183,7 @@ async def test_a_strangers_inline_queries_cost_no_row_and_no_request(tmp_path: P
         for number in range(50):
             anna.human.types_inline(bob.bot, f"call {number}")
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         assert server.count(bob.bot, "answerinlinequery") == 0
         with bob.store() as store:
             assert store.rows("SELECT count(*) FROM inbox")[0][0] == 1
@@ -197,10 +197,10 @@ async def test_a_relayed_request_isnt_answered_to_whoever_brings_it(tmp_path: Pa
         mallory = world.human(3, "Mallory", "mallory_example")
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        request = await anna.reads("Send this to bob")
+        request = await anna.reads(says.send_this("bob"))
         mallory.tells(bob.bot, anna.human.taps_button(request, "Copy"))
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         bob.human.taps_button(ringing, "Answer")
-        await bob.reads("Send this to anna")
+        await bob.reads(says.send_this("anna"))
         mallorys = world.between(mallory, bob.bot)
         assert not [each for each in mallorys.messages if each.sender is bob.bot]

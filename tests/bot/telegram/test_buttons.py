@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from shared.call.table import EndReason, State
 from shared.contacts import Trust
+from shared.media import Media
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import Person, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.world import Message
@@ -17,7 +20,7 @@ async def ring(anna: Person, bob: Person) -> Message:
     anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
     await asyncio.gather(anna.begin(), bob.begin())
     anna.says("/call bob")
-    return await bob.reads("anna is calling")
+    return await bob.reads(says.rings("anna"))
 
 
 async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
@@ -30,14 +33,14 @@ async def test_one_message_tells_a_whole_call(tmp_path: Path) -> None:
         ]
         query = bob.human.taps_button(ringing, "audio only")
         assert (await bob.human.answer_to(query))["text"] == "Answering with audio only …"
-        await bob.reads("Connected with anna (audio)", "connection", "127.")
+        await bob.reads(says.connected("anna", Media.AUDIO), "127.", "127.")
         assert [[button["text"] for button in row] for row in ringing.rows] == [["Hang up"]]
         query = bob.human.taps_button(ringing, "Hang up")
         await bob.human.answer_to(query)
-        ended = await bob.reads("You ended the call with anna")
+        ended = await bob.reads(says.ended(EndReason.HUNG_UP, "anna"))
         assert ended is ringing
         assert ended.rows == []
-        await anna.reads("bob hung up")
+        await anna.reads(says.ended(EndReason.REMOTE_HUNG_UP, "bob"))
         assert ringing.edits <= 6, "at a humane rate"
         assert server.count(bob.bot, "editmessagetext") <= 6
 
@@ -47,29 +50,29 @@ async def test_a_stale_button_says_so(tmp_path: Path) -> None:
         ringing = await ring(anna, bob)
         before = [list(row) for row in ringing.rows]
         anna.says("/hangup")
-        await bob.reads("anna cancelled the call")
+        await bob.reads(says.ended(EndReason.REMOTE_CANCELLED, "anna"))
         ringing.rows = before  # an app that hasn't seen the edit yet
         query = bob.human.taps_button(ringing, "Answer")
         answer = await bob.human.answer_to(query)
         assert (answer["text"], answer["show_alert"]) == ("That call is over.", True)
         ringing.rows = [[{"text": "Old", "callback_data": "an-old-version:1"}]]
         answer = await bob.human.answer_to(bob.human.taps_button(ringing, "Old"))
-        assert "isn't one of mine" in answer["text"]
+        assert answer["text"] == says.old_button()
 
 
 async def test_decline_tells_the_caller_and_block_tells_nobody(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, world, _):
         ringing = await ring(anna, bob)
         bob.human.taps_button(ringing, "Decline")
-        await anna.reads("bob declined")
-        await bob.reads("You declined")
+        await anna.reads(says.ended(EndReason.REMOTE_DECLINED, "bob"))
+        await bob.reads(says.ended(EndReason.REMOTE_DECLINED, "You"))
         bots = world.between(anna.bot, bob.bot)
         assert [each.sender for each in bots.messages] == [anna.bot, bob.bot]
         anna.says("/call bob")
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         query = bob.human.taps_button(ringing, "Block")
         assert (await bob.human.answer_to(query))["text"] == "Blocked."
-        await bob.reads("anna is blocked")
+        await bob.reads(says.blocked("anna"))
         assert [each.sender for each in bots.messages] == [anna.bot, bob.bot, anna.bot]
         with bob.store() as store:
             (contact,) = store.contacts()
@@ -81,7 +84,7 @@ async def test_only_the_owner_can_tap(tmp_path: Path) -> None:
         ringing = await ring(anna, bob)
         anna.human.taps_button(ringing, "Answer")  # whoever got hold of the message
         bob.says("/status")
-        await bob.reads("ringing")
+        await bob.reads(says.status_of(bob), State.RINGING)
 
 
 async def test_a_strangers_name_is_shown_and_saved_safely(tmp_path: Path) -> None:
@@ -93,12 +96,12 @@ async def test_a_strangers_name_is_shown_and_saved_safely(tmp_path: Path) -> Non
         anna.bot.name = "\N{RIGHT-TO-LEFT OVERRIDE}<b>nimda</b>"
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        ringing = await bob.reads("Somebody new is calling")
+        ringing = await bob.reads(says.stranger_rings())
         assert ringing.marked == []
         bob.human.taps_button(ringing, "Answer")
-        words = await bob.reads("Compare these words")
+        words = await bob.reads(says.words())
         bob.human.taps_button(words, "Save contact")
-        await bob.reads("Saved")
+        await bob.reads(says.saved())
         with bob.store() as store:
             (contact,) = store.contacts()
         assert contact.name == anna.id.short
@@ -111,8 +114,8 @@ async def test_two_callers_have_their_own_buttons(tmp_path: Path) -> None:
         await bob.begin()
         for _ in range(2):
             anna.human.tells(bob.bot, call_link(anna, bob))
-        await world.until(lambda: len([each for each in bob.chat.messages if "is calling" in each.text]) == 2)
-        first, second = (each for each in bob.chat.messages if "is calling" in each.text)
+        await world.until(lambda: len([each for each in bob.chat.messages if says.rings("anna") in each.text]) == 2)
+        first, second = (each for each in bob.chat.messages if says.rings("anna") in each.text)
         bob.human.taps_button(first, "Decline")
-        await world.until(lambda: "You declined" in first.text)
-        assert "is calling" in second.text
+        await world.until(lambda: says.ended(EndReason.DECLINED, "anna") in first.text)
+        assert says.rings("anna") in second.text

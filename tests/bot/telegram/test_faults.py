@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bot.app import LOOPBACK_NOTICE
 from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Heard, Tapped, to_bytes
@@ -17,6 +18,7 @@ from bot.messengers.telegram.limits import ANSWER_BYTES
 from shared.contacts import Trust
 from shared.store import Store
 from shared.store.journal import ASIDE_IN, ASIDE_KEPT, ASIDE_OUT, Journal
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import friends, two_people
 from tests.bot.telegram.server import Drop, Server, error
 from tests.bot.telegram.test_reliability import call_link
@@ -87,10 +89,10 @@ async def test_answers_that_arent_telegrams_cost_nothing_but_time(tmp_path: Path
             since = len(bob.chat.messages)
             server.before = once = Once(make, "sendmessage", "getupdates")
             bob.says("/status")
-            await bob.reads("No calls", since=since)
+            await bob.reads(says.idle(bob), since=since)
             assert once.happened, name
-            assert sum("No calls" in each.text for each in bob.chat.messages[since:]) == 1, name
-        assert "refuses the bot's token" not in bob.errors
+            assert sum(says.idle(bob) in each.text for each in bob.chat.messages[since:]) == 1, name
+        assert says.revoked() not in bob.errors
         assert "<html>" not in bob.errors
         lines = [line for line in bob.errors.splitlines() if "isn't Telegram's" in line]
         assert len(lines) == len(set(lines)), "each once"
@@ -102,9 +104,9 @@ async def test_the_first_answer_of_all_may_be_somebody_elses(tmp_path: Path, nam
         server.before = once = Once(ANSWERS[name], "getme")
         await bob.launch()
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
+        await bob.reads(says.no_contacts())
         assert once.happened
-        assert "refuses the bot's token" not in bob.errors
+        assert says.revoked() not in bob.errors
 
 
 async def test_a_token_that_holds_again_is_used_again(tmp_path: Path) -> None:
@@ -112,11 +114,11 @@ async def test_a_token_that_holds_again_is_used_again(tmp_path: Path) -> None:
         await bob.begin()
         token, bob.bot.token = bob.bot.token, "1:another"
         _end_polls(server)
-        await bob.complains("refuses the bot's token")
+        await bob.complains(says.revoked())
         bob.bot.token = token
         bob.says("/status")
-        await bob.reads("No calls")
-        await bob.complains("accepts the bot's token again")
+        await bob.reads(says.idle(bob))
+        await bob.complains(says.token_holds())
 
 
 async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: Path) -> None:
@@ -128,10 +130,10 @@ async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: 
 
         server.before = Once(refuse, "sendmessage")
         bob.says("/status")
-        told = await bob.reads("didn't accept one of my messages")
+        told = await bob.reads(says.not_delivered())
         assert "Can't parse entities" in told.text
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
+        await bob.reads(says.no_contacts())
         await bob.stop()
         with bob.store() as store:
             (aside,) = Journal(store, "telegram").facts(ASIDE_OUT).values()
@@ -164,11 +166,11 @@ async def test_a_poisoned_entry_blocks_no_start_and_nothing_behind_it(tmp_path: 
             await bob.begin()
             since = len(bob.chat.messages)
             bob.says("/status")
-            await bob.reads("Node", since=since)
+            await bob.reads(says.status_of(bob), since=since)
             await bob.kill()
         with bob.store() as store:
             assert Journal(store, "telegram").waiting() == []
-            told = sum("set it aside" in each.text for each in bob.chat.messages)
+            told = sum(says.set_aside() in each.text for each in bob.chat.messages)
             assert told == len(Journal(store, "telegram").facts(ASIDE_IN)) <= 1
 
 
@@ -198,9 +200,9 @@ async def test_an_entry_that_the_program_dies_of_at_three_starts_is_set_aside(tm
             await asyncio.wait_for(dead.wait(), 60)
             await bob.stop()
         await bob.begin()
-        await bob.reads("set it aside")
+        await bob.reads(says.set_aside())
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         assert not [said for said in bob.said if said["type"] == "call"]
         with bob.store() as store:
             journal = Journal(store, "telegram")
@@ -221,7 +223,7 @@ async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(
     async with two_people(tmp_path) as (_, bob, _world, _):
         await bob.begin()
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
+        await bob.reads(says.no_contacts())
         with bob.store() as store:
             store.rows("SELECT 1")
         full = sqlite3.connect(bob.home / "copybara.db", isolation_level=None)
@@ -229,11 +231,11 @@ async def test_the_owner_hears_that_the_disk_is_full_and_is_obeyed_when_it_isnt(
             "CREATE TRIGGER full BEFORE INSERT ON inbox BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
         )
         bob.says("/status")
-        await bob.reads("I can't store anything")
+        await bob.reads(says.cannot_store())
         full.execute("DROP TRIGGER full")
         full.close()
-        await bob.reads("No calls")
-        await bob.reads("I can store messages again")
+        await bob.reads(says.idle(bob))
+        await bob.reads(says.can_store())
 
 
 # The clock.
@@ -245,9 +247,9 @@ async def test_a_machine_an_hour_ahead_is_told_so_and_still_calls(tmp_path: Path
         await anna.begin()
         world.clock_ahead = -3600
         anna.says("/call bob")
-        await anna.reads("Calling bob")
-        await anna.reads("clock is about 60 minutes ahead of Telegram's")
-        assert not [each for each in anna.chat.messages if "I was away" in each.text]
+        await anna.reads(says.calling("bob"))
+        await anna.reads(says.clock_is_off(3600))
+        assert not [each for each in anna.chat.messages if says.too_late("/call bob") in each.text]
 
 
 def test_clocks() -> None:
@@ -269,7 +271,7 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
     async with two_people(tmp_path) as (_, bob, _world, _):
         bob.configure("[handset]\nport = 0\n")
         await bob.begin()
-        await bob.reads("loopback overlay is for trying")
+        await bob.reads(LOOPBACK_NOTICE)
         process = await asyncio.create_subprocess_exec(
             *bob.command("status"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -278,9 +280,9 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
         await bob.kill()
         await bob.begin()
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
-        assert sum("loopback overlay" in each.text for each in bob.chat.messages) == 1
-        assert "`copybara status` shows the address" in bob.errors
+        await bob.reads(says.no_contacts())
+        assert sum(LOOPBACK_NOTICE in each.text for each in bob.chat.messages) == 1
+        assert says.where_the_page_is() in bob.errors
         assert bob.handset is not None
         assert bob.handset not in bob.errors, "the log of a service may be read by others"
 

@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from bot.kinds import Kind
+from shared.call.table import EndReason
 from shared.contacts import Trust
+from shared.media import Media
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import Person, friends, two_people
 from tests.bot.telegram.server import error
 from tests.bot.telegram.transcript import Transcript
@@ -28,7 +32,7 @@ async def ring(anna: Person, bob: Person) -> Message:
     bob.configure(AT_THE_PAGE)
     await asyncio.gather(anna.begin(), bob.begin())
     anna.says("/call bob")
-    return await bob.reads("anna is calling")
+    return await bob.reads(says.rings("anna"))
 
 
 def address_under(message: Message) -> str:
@@ -55,13 +59,13 @@ async def test_the_button_of_a_ringing_call_opens_the_page_to_answer_at(tmp_path
             (call,) = hello["calls"]
             assert (call["state"], call["name"]) == ("ringing", "anna")
             await page.say("answer", call=call["id"], media="audio")
-            connected = await bob.reads("Connected with anna (audio)", "connection")
+            connected = await bob.reads(says.connected("anna", Media.AUDIO), "127.")
             assert connected is ringing
             assert [[button["text"] for button in row] for row in connected.rows] == [["Hang up"], [WORDS]]
             seen.sees("Bob's bot", connected)
             seen.check()
             await page.say("hang-up", call=call["id"])
-            await bob.reads("You ended the call with anna")
+            await bob.reads(says.ended(EndReason.HUNG_UP, "anna"))
         assert ringing.rows == []
         assert world.taps == [("Bob", WORDS)]
 
@@ -87,12 +91,12 @@ async def test_a_call_at_the_page_has_the_button_and_a_call_elsewhere_has_none(t
         bob.configure(AT_THE_PAGE)
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        ours, theirs = await asyncio.gather(anna.reads("Connected with bob"), bob.reads("Connected with anna"))
+        ours, theirs = await asyncio.gather(anna.reads(says.connected("bob")), bob.reads(says.connected("anna")))
         assert [[button["text"] for button in row] for row in ours.rows] == [["Hang up"]]
         bob.human.taps_button(theirs, "Hang up")
-        await anna.reads("bob hung up")
+        await anna.reads(says.ended(EndReason.REMOTE_HUNG_UP, "bob"))
         bob.says("/call anna")
-        placed = await bob.reads("Calling anna")
+        placed = await bob.reads(says.calling("anna"))
         assert [[button["text"] for button in row] for row in placed.rows] == [["Hang up"], [WORDS]]
 
 
@@ -102,7 +106,7 @@ async def test_after_a_kill_an_old_button_opens_nothing_and_a_new_one_stands_the
         old = address_under(ringing)
         port = urlsplit(old).port
         bob.says("/contacts")
-        await bob.reads("anna", "rings")  # so it has noted which message the call has
+        await bob.reads(anna.id.short)  # so it has noted which message the call has
         await bob.kill()
         bob.configure(AT_THE_PAGE.replace("port = 0", f"port = {port}"))
         await bob.begin()
@@ -120,21 +124,21 @@ async def test_the_command_gives_a_button_in_telegram_and_the_address_in_the_con
         await world.until(lambda: 1002 in bob.bot.commands)
         assert "handset" in [each["command"] for each in bob.bot.commands[1002]]
         bob.says("/handset")
-        answer = await bob.reads("On a phone it leads nowhere")
+        answer = await bob.reads(says.about_handset())
         bob.says("/handset")
-        other = await bob.reads("On a phone", since=bob.chat.messages.index(answer) + 1)
+        other = await bob.reads(says.about_handset(), since=bob.chat.messages.index(answer) + 1)
         assert address_under(other) != address_under(answer)
         for message in (other, answer):  # a new one leaves the old one as it is
             async with page_at(address_under(message)):
                 pass
             assert not await lets_in(address_under(message))
         bob.write("/handset")
-        said = await bob.posted("owner", "The handset page opens")
+        said = await bob.posted("owner", kind=Kind.HANDSET_PAGE)
         assert bob.handset is not None
         assert said["text"].endswith(bob.handset)
         assert await lets_in(bob.handset)
         bob.says("/help")
-        assert "/handset" in (await bob.reads("/call NAME")).text
+        assert "/handset" in (await bob.reads(says.help_(page=True))).text
 
 
 async def test_a_button_that_is_sent_after_a_kill_is_of_the_run_that_sends_it(tmp_path: Path) -> None:
@@ -152,11 +156,11 @@ async def test_a_button_that_is_sent_after_a_kill_is_of_the_run_that_sends_it(tm
         await world.until(lambda: server.count(bob.bot, "sendmessage") > before)
         await bob.kill()
         kept = b"".join(path.read_bytes() for path in bob.home.iterdir() if path.is_file())
-        assert b"The handset page opens" in kept
+        assert says.handset_page().encode() in kept
         assert b"ticket=" not in kept
         server.before = None
         await bob.begin()
-        answer = await bob.reads("On a phone")
+        answer = await bob.reads(says.about_handset())
         async with page_at(address_under(answer)) as (_, hello):
             assert hello["node"] == bob.node
 
@@ -167,15 +171,15 @@ async def test_without_a_page_there_is_nothing_about_it(tmp_path: Path) -> None:
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         bob.human.taps_button(ringing, "Answer")
-        await bob.reads("Connected with anna", "connection")
+        await bob.reads(says.connected("anna"), "127.")
         bob.says("/help")
-        await bob.reads("/call NAME")
+        await bob.reads(says.help_())
         await world.until(lambda: 1002 in bob.bot.commands)
         assert "handset" not in repr(server.requests).lower()
         bob.says("/handset")
-        assert (await bob.reads("The handset page is switched off", "enabled = true")).rows == []
+        assert (await bob.reads("enabled = true")).rows == []
 
 
 async def test_a_browser_that_opens_the_button_shows_the_call_and_no_key(tmp_path: Path) -> None:

@@ -22,13 +22,15 @@ from bot.messengers.outbox import (
     Refused,
 )
 from bot.messengers.telegram.outgoing import Outgoing, outgoing_from, to_bytes
+from shared.call.table import State
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 from shared.store.journal import ASIDE_KEPT, ASIDE_OUT, Journal
+from tests.bot.telegram import sentences as says
+from tests.bot.telegram.burst import foreign_link
 from tests.bot.telegram.people import friends, two_people
-from tests.bot.telegram.test_owner import foreign_link
 
 FAST = Pace(per_second=1000, burst=1000, seconds_each=0.001, urgent_too=False)
 
@@ -239,11 +241,11 @@ async def test_two_messages_full_of_cards_are_two_posts_and_the_owners_link_leav
             anna.human.tells(bob.bot, " ".join(cards)[:4096])
         bob.says("/call anna")
         await bob.read_in(world.between(anna.bot, bob.bot), "copybara:")
-        await bob.reads("Calling anna")
+        await bob.reads(says.calling("anna"))
         bob.says("/status")
-        await bob.reads("Node")
-        await world.until(lambda: sum("contact card" in each.text for each in bob.chat.messages) == 2)
-        assert len([each for each in bob.chat.messages[before:] if "contact card" in each.text]) == 2
+        await bob.reads(says.status_of(bob))
+        await world.until(lambda: sum(says.card_seen() in each.text for each in bob.chat.messages) == 2)
+        assert len([each for each in bob.chat.messages[before:] if says.card_seen() in each.text]) == 2
 
 
 async def test_cards_of_one_stranger_stop_after_a_few_messages(tmp_path: Path) -> None:
@@ -253,8 +255,8 @@ async def test_cards_of_one_stranger_stop_after_a_few_messages(tmp_path: Path) -
             card = Card(node=NodeId(bytes(31) + bytes([number])), sealing_key=bytes(32))
             anna.human.tells(bob.bot, as_copybara(card.token))
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
-        await bob.reads("many contact cards")
+        await bob.reads(says.no_contacts())
+        await bob.reads(says.many_cards())
         text = "\n".join(each.text for each in bob.chat.messages)
         assert (text.count("That is a contact card"), text.count("many contact cards")) == (5, 1)
 
@@ -269,7 +271,7 @@ async def test_a_429_in_a_group_doesnt_hold_up_the_owners_chat(tmp_path: Path) -
         anna.human.says(group, "/call@anna_bot bob")
         await world.until(lambda: server.refused)
         anna.says("/status")
-        await anna.reads("calling")
+        await anna.reads(says.status_of(anna), State.CALLING)
         assert server.refused[0][0] == group.group
 
 
@@ -280,5 +282,5 @@ async def test_the_links_of_others_leave_nothing_in_the_outbox(tmp_path: Path) -
         for _ in range(30):
             anna.human.tells(bob.bot, foreign_link())
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
+        await bob.reads(says.no_contacts())
         assert server.count(bob.bot, "sendmessage") == sent + 1

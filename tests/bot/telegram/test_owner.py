@@ -14,8 +14,9 @@ from shared.contacts import Trust
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode
 from shared.node_id import NodeId
+from tests.bot.telegram import sentences as says
+from tests.bot.telegram.burst import foreign_link
 from tests.bot.telegram.people import friends, two_people
-from tests.bot.telegram.test_load import foreign_link
 from tests.bot.telegram.test_reliability import call_link
 
 
@@ -62,19 +63,17 @@ async def test_the_code_that_init_prints_makes_the_owner(tmp_path: Path) -> None
         anna.human.tells(bob.bot, "/start AAAAAAAAAAAAAAAA")
         anna.human.tells(bob.bot, "/status")
         chat = world.between(anna.human, bob.bot)
-        await bob.read_in(chat, "not set up yet")
+        await bob.read_in(chat, says.unclaimed())
         bob.human.taps_link(f"https://t.me/bob_bot?start={code}")
-        await bob.reads("From now on I listen to you")
+        await bob.reads(says.claimed())
         await world.until(lambda: 1002 in bob.bot.commands)
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         anna.human.tells(bob.bot, f"/start {code}")  # of no use any more
         anna.human.tells(bob.bot, "/status")
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
-        assert [each.text for each in chat.messages if each.sender is bob.bot] == [
-            "I'm not set up yet. My owner starts me with a code that copybara shows in its terminal."
-        ]
+        await bob.reads(says.no_contacts())
+        assert [each.text for each in chat.messages if each.sender is bob.bot] == [says.unclaimed()]
         assert list(bob.bot.commands) == [1002]
 
 
@@ -89,11 +88,11 @@ async def test_a_bot_runs_without_a_terminal(tmp_path: Path) -> None:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         process.terminate()
         out, _ = await process.communicate()
         assert process.returncode == 0
-        assert b"@bob_bot listens" in out
+        assert says.listening("bob_bot").encode() in out
         assert bob.bot.token.encode() not in out
 
 
@@ -108,10 +107,10 @@ async def test_a_stranger_gets_one_sentence_and_no_bot_gets_any(tmp_path: Path) 
         await bob.begin()
         anna.human.tells(bob.bot, "Are you still there?")
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
+        await bob.reads(says.no_contacts())
         said = [each.text for each in world.between(anna.human, bob.bot).messages if each.sender is bob.bot]
         assert len(said) == 1
-        assert said[0].startswith("I'm somebody's own bot")
+        assert said[0] == says.stranger()
         assert [each.sender for each in world.between(anna.bot, bob.bot).messages] == [anna.bot]
 
 
@@ -123,17 +122,17 @@ async def test_two_bots_never_talk_in_circles(tmp_path: Path) -> None:
         await bob.begin()
         chat = world.between(anna.bot, bob.bot)
         world.write(chat, anna.bot, call_link(anna, bob))  # answered automatically, to a caller that isn't there
-        await bob.reads("Answered anna's call automatically")
+        await bob.reads(says.answered_automatically("anna"))
         links = [call_link(anna, bob) for _ in range(3 * LINKS_PER_MINUTE)]
         for link in links:
             world.write(chat, anna.bot, link)
 
         def taken() -> int:
-            return sum("Answered anna's call automatically" in each.text for each in bob.chat.messages)
+            return sum(says.answered_automatically("anna") in each.text for each in bob.chat.messages)
 
         await world.until(lambda: taken() == LINKS_PER_MINUTE)
         bob.says("/help")
-        await bob.reads("/call NAME")
+        await bob.reads(says.help_())
         assert taken() == LINKS_PER_MINUTE
         assert all(each.sender is anna.bot for each in chat.messages), "and nothing is said to the other bot"
 
@@ -157,8 +156,8 @@ async def test_private_talk_leaves_no_trace(tmp_path: Path) -> None:
         carol.says(chat, f"zebrasecret {foreign_link()} zebrasecret")
         carol.says(chat, f"zebrasecret {call_link(anna, bob, age=3600)} zebrasecret")
         bob.says("/contacts")
-        await bob.reads("anna")
-        await bob.reads("You missed a call")  # a link of ours: that is noticed
+        await bob.reads(anna.id.short)
+        await bob.reads(says.missed("anna"))  # a link of ours: that is noticed
         await bob.stop()
         kept = b"".join(path.read_bytes() for path in bob.home.iterdir() if path.is_file())
         for trace in ("zebra", "7654321", "Caroline", "caroline"):
@@ -178,8 +177,8 @@ async def test_a_connection_of_somebody_else_is_none_of_ours(tmp_path: Path) -> 
         await bob.begin()
         anna.human.says(world.between(anna.human, carol), call_link(anna, bob))
         bob.says("/status")
-        await bob.reads("No calls")
-        assert not [each for each in bob.chat.messages if "calling" in each.text]
+        await bob.reads(says.idle(bob))
+        assert not [each for each in bob.chat.messages if says.rings("anna") in each.text]
 
 
 async def test_a_card_changes_nothing_by_itself(tmp_path: Path) -> None:
@@ -189,10 +188,10 @@ async def test_a_card_changes_nothing_by_itself(tmp_path: Path) -> None:
         known = Card(node=anna.id, sealing_key=bytes(32), name="anna", telegram_bot="evil_bot").token
         new = Card(node=NodeId(bytes(31) + b"\x10"), sealing_key=bytes(32), name="mallory").token
         anna.human.tells(bob.bot, as_copybara(known))
-        shown = await bob.reads("card of anna", "the bot @evil_bot", "Nothing was changed")
+        shown = await bob.reads("@evil_bot", "/contact add anna")
         assert "/contact add anna" in shown.text
         anna.human.tells(bob.bot, as_copybara(new))
-        await bob.reads("That is a contact card", "/contact add mallory")
+        await bob.reads(says.card_seen(), "/contact add mallory")
         with bob.store() as store:
             (contact,) = store.contacts()
         assert (contact.telegram_bot, contact.trust, contact.sealing_key) == ("anna_bot", Trust.RING, None)
@@ -202,7 +201,7 @@ async def test_the_own_card_names_the_bot_and_its_owner(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (_, bob, _world, _server):
         await bob.begin()
         bob.says("/card")
-        message = await bob.reads("contact card")
+        message = await bob.reads(says.own_card(bob))
         token = message.button("Copy")["copy_text"]["text"].removeprefix("copybara:")
         card = decode(token)
         assert isinstance(card, Card)

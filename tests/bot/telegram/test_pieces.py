@@ -66,7 +66,7 @@ def test_names_with_markup_and_hidden_characters_are_shown_safely() -> None:
     name = "<b>evil</b>\N{RIGHT-TO-LEFT OVERRIDE}moc.elpmaxe\N{ZERO WIDTH SPACE}&amp;"
     plain, marked = tdlib.parse_html(render.as_html(f"{name} is calling"))
     assert marked == []
-    assert plain == "<b>evil</b> moc.elpmaxe &amp; is calling"
+    assert plain == "<b>evil</b>moc.elpmaxe&amp; is calling"
 
 
 @pytest.mark.parametrize("token", [SHORT, LONG, SEALED])

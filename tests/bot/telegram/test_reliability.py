@@ -13,14 +13,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.control_socket import AskStatus, ask
-from bot.home import Home
 from bot.messengers.telegram.outgoing import Outgoing, to_bytes
+from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.links.kinds import as_copybara
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media
 from shared.store.journal import Journal
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import SECRET, Person, change, friends, two_people
 from tests.bot.telegram.server import Drop, Server, error
 from tests.bot.telegram.world import BotAccount
@@ -35,8 +35,7 @@ def call_link(caller: Person, callee: Person, *, age: int = 0) -> str:
 
 async def packets(person: Person) -> int:
     """How many packets of sound have arrived in the call that runs."""
-    status: dict[str, Any] = (await asyncio.to_thread(ask, Home(person.home).control_socket, AskStatus())).status or {}
-    return int(status["calls"][0]["audio_packets_received"])
+    return int((await person.call_now())["audio_packets_received"])
 
 
 async def hears_more(person: Person) -> None:
@@ -71,11 +70,11 @@ async def test_without_a_network_at_the_start_it_waits_for_one(tmp_path: Path) -
     async with two_people(tmp_path) as (_, bob, _world, server):
         await server.stop()
         await bob.launch()  # ready: calls can be made over the console
-        await bob.complains("can't be reached")
+        await bob.complains(says.unreachable())
         await server.start()
         bob.says("/status")
-        await bob.reads("No calls")
-        await bob.complains("can be reached again")
+        await bob.reads(says.idle(bob))
+        await bob.complains(says.reachable())
 
 
 async def test_an_outage_during_a_run_delays_and_loses_nothing_and_calls_dont_notice(tmp_path: Path) -> None:
@@ -90,8 +89,8 @@ async def test_an_outage_during_a_run_delays_and_loses_nothing_and_calls_dont_no
         said = anna.human.tells(anna.bot, "/hangup")  # Telegram has it, and nobody can fetch it
         await hears_more(bob)
         await server.start()
-        await bob.reads("anna hung up")
-        await anna.reads("You ended the call with bob")
+        await bob.reads(says.ended(EndReason.REMOTE_HUNG_UP, "anna"))
+        await anna.reads(says.ended(EndReason.HUNG_UP, "bob"))
         assert world.between(anna.human, anna.bot).messages.index(said) >= 0
 
 
@@ -108,11 +107,11 @@ async def test_a_message_is_sent_again_and_once(tmp_path: Path, fault: web.Respo
         await bob.begin()
         server.before = fail = Fail("sendmessage", fault)
         bob.says("/status")
-        await bob.reads("No calls")
+        await bob.reads(says.idle(bob))
         assert time.monotonic() - fail.at >= pause
         bob.says("/contacts")
-        await bob.reads("You have no contacts yet")
-        assert sum("No calls" in each.text for each in bob.chat.messages) == 1
+        await bob.reads(says.no_contacts())
+        assert sum(says.idle(bob) in each.text for each in bob.chat.messages) == 1
 
 
 async def test_a_link_whose_fate_is_unknown_is_sent_again_and_used_once(tmp_path: Path) -> None:
@@ -128,7 +127,7 @@ async def test_a_link_whose_fate_is_unknown_is_sent_again_and_used_once(tmp_path
         await world.until(lambda: len(bots.messages) == 2)
         assert bots.messages[0].text == bots.messages[1].text
         bob.says("/status")
-        await bob.reads("Node", "active")
+        await bob.reads(says.status_of(bob), State.ACTIVE)
         assert {said["id"] for said in bob.said if said["type"] == "call"} == {1}
 
 
@@ -147,11 +146,11 @@ async def test_updates_that_come_twice_are_acted_on_once(tmp_path: Path) -> None
         server.after = lose
         anna.human.tells(bob.bot, call_link(anna, bob))
         bob.says("/help")
-        await bob.reads("anna is calling")
-        await bob.reads("/call NAME")
+        await bob.reads(says.rings("anna"))
+        await bob.reads(says.help_())
         assert len(bob.bot.delivered) > len(set(bob.bot.delivered)) == 2
-        assert sum("anna is calling" in each.text for each in bob.chat.messages) == 1
-        assert sum("/call NAME" in each.text for each in bob.chat.messages) == 1
+        assert sum(says.rings("anna") in each.text for each in bob.chat.messages) == 1
+        assert sum(says.help_() in each.text for each in bob.chat.messages) == 1
 
 
 async def test_an_update_that_cant_be_read_costs_only_itself(tmp_path: Path) -> None:
@@ -159,7 +158,7 @@ async def test_an_update_that_cant_be_read_costs_only_itself(tmp_path: Path) -> 
         world.update(bob.bot, "message", {"message_id": "what", "chat": 7})
         bob.says("/help")
         await bob.begin()
-        await bob.reads("/call NAME")
+        await bob.reads(says.help_())
 
 
 async def test_another_program_with_the_token_is_named(tmp_path: Path) -> None:
@@ -168,7 +167,7 @@ async def test_another_program_with_the_token_is_named(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as client:
             other = await client.post(f"{server.url}/bot{bob.bot.token}/getUpdates", data={"timeout": 0})
             assert other.status == 200
-        await bob.complains("Another program reads this bot's messages")
+        await bob.complains(says.conflict())
 
 
 async def test_a_revoked_token_is_said_plainly_and_calls_go_on(tmp_path: Path) -> None:
@@ -184,7 +183,7 @@ async def test_a_revoked_token_is_said_plainly_and_calls_go_on(tmp_path: Path) -
             event.set()  # Telegram ends the connections of a revoked token
         server.world.changed()
         await hears_more(bob)
-        await bob.complains("refuses the bot's token")
+        await bob.complains(says.revoked())
         await hears_more(bob)
         bob.bot.token = old
 
@@ -239,7 +238,7 @@ async def test_killed_before_it_rang_it_rings_after_the_restart(tmp_path: Path, 
         anna.says("/call bob")
         await killing.done()
         await bob.begin()
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         assert {button["text"] for row in ringing.rows for button in row} >= {"Answer", "Decline"}
         bob.human.taps_button(ringing, "Answer")
         await asyncio.gather(anna.media(), bob.media())
@@ -253,16 +252,16 @@ async def test_killed_after_the_tap_it_answers_after_the_restart(tmp_path: Path)
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await asyncio.gather(anna.begin(), bob.begin())
         anna.says("/call bob")
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         bob.says("/help")
-        await bob.reads("/call NAME")  # so it knows that the message before was taken
+        await bob.reads(says.help_())  # so it knows that the message before was taken
         killing = Kill(bob, server, "getupdates", answered=True)
         bob.human.taps_button(ringing, "Answer")
         await killing.done()
         await bob.begin()
         await asyncio.gather(anna.media(), bob.media())
-        await bob.reads("Connected with anna")
-        assert "Connected with anna" in ringing.text, "all in the message that rang"
+        await bob.reads(says.connected("anna"))
+        assert says.connected("anna") in ringing.text, "all in the message that rang"
 
 
 async def test_a_call_that_was_placed_before_the_kill_is_over_and_isnt_placed_twice(tmp_path: Path) -> None:
@@ -271,12 +270,12 @@ async def test_a_call_that_was_placed_before_the_kill_is_over_and_isnt_placed_tw
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await anna.begin()  # nobody is there to answer
         anna.says("/call bob")
-        await anna.reads("Calling bob")
+        await anna.reads(says.calling("bob"))
         await anna.kill()
         await anna.begin()
-        await anna.reads("ended because the program was interrupted")
+        await anna.reads(says.interrupted())
         anna.says("/status")
-        await anna.reads("No calls")
+        await anna.reads(says.idle(anna))
         assert len(world.between(anna.bot, bob.bot).messages) == 1
 
 
@@ -290,20 +289,20 @@ async def test_killed_in_a_call_it_goes_on_with_it_in_the_same_message(tmp_path:
         await asyncio.gather(anna.media(), bob.media())
         victim, other = (anna, bob) if who == "the caller" else (bob, anna)
         them, us = other.name.lower(), victim.name.lower()
-        shown = await victim.reads(f"Connected with {them}")
+        shown = await victim.reads(says.connected(them))
         messages, links = len(victim.chat.messages), len(world.between(anna.bot, bob.bot).messages)
         await victim.kill()
         await victim.begin()
         await victim.until(lambda said: said["type"] == "call" and said["state"] == "active")
         await asyncio.gather(hears_more(anna), hears_more(bob))
-        await world.until(lambda: f"Connected with {them}" in shown.text)
+        await world.until(lambda: says.connected(them) in shown.text)
         assert len(victim.chat.messages) == messages
         assert len(world.between(anna.bot, bob.bot).messages) == links
-        assert "killed" not in "".join(message.text for message in victim.chat.messages)
+        assert not [each for each in victim.chat.messages if each.text in (says.interrupted(), says.rejoining(them))]
         victim.human.taps_button(shown, "Hang up")
-        await other.reads(f"{us} hung up")
-        await victim.reads(f"You ended the call with {them}")
-        assert f"You ended the call with {them}" in shown.text
+        await other.reads(says.ended(EndReason.REMOTE_HUNG_UP, us))
+        await victim.reads(says.ended(EndReason.HUNG_UP, them))
+        assert says.ended(EndReason.HUNG_UP, them) in shown.text
 
 
 async def test_links_that_are_too_old_are_told_in_one_message(tmp_path: Path) -> None:
@@ -312,35 +311,35 @@ async def test_links_that_are_too_old_are_told_in_one_message(tmp_path: Path) ->
         for _ in range(3):
             anna.human.tells(bob.bot, call_link(anna, bob, age=3600))
         await bob.begin()
-        missed = await bob.reads("you missed 3 calls")
+        missed = await bob.reads(says.missed("anna", "anna", "anna"))
         assert missed.text.count("anna") == 3
         bob.says("/status")
-        await bob.reads("No calls")
-        assert sum("missed" in each.text for each in bob.chat.messages) == 1
+        await bob.reads(says.idle(bob))
+        assert sum(missed.text == each.text for each in bob.chat.messages) == 1
         assert not [said for said in bob.said if said["type"] == "call"]
         await bob.kill()
         await bob.begin()
         bob.says("/help")
-        await bob.reads("/call NAME")
-        assert sum("missed" in each.text for each in bob.chat.messages) == 1
+        await bob.reads(says.help_())
+        assert sum(missed.text == each.text for each in bob.chat.messages) == 1
 
 
 async def test_a_call_that_rang_when_the_program_was_killed_is_missed_if_it_comes_back_too_late(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob, _world, _server):
         await friends(anna, bob, trust=Trust.RING)
         await bob.begin()
-        anna.human.tells(bob.bot, call_link(anna, bob, age=599 - 4))
-        await bob.reads("anna is calling")
+        anna.human.tells(bob.bot, call_link(anna, bob, age=300))
+        await bob.reads(says.rings("anna"))
         await bob.kill()
         bob.configure("[calls]\nlifetime = 60")
         await bob.begin()
-        await bob.reads("You missed a call from anna")
-        await bob.reads("This call is over")
+        await bob.reads(says.missed("anna"))
+        await bob.reads(says.over())
         change(bob, "anna", trust=Trust.BLOCK)
         anna.human.tells(bob.bot, call_link(anna, bob, age=3600))
         bob.says("/help")
-        await bob.reads("/call NAME")
-        assert sum("missed" in each.text for each in bob.chat.messages) == 1
+        await bob.reads(says.help_())
+        assert sum(says.missed("anna") in each.text for each in bob.chat.messages) == 1
 
 
 async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path) -> None:
@@ -352,7 +351,7 @@ async def test_a_name_that_was_being_looked_up_is_looked_up_again(tmp_path: Path
             anna.configure(rpc=f"ws://127.0.0.1:{silent.getsockname()[1]}")
             await asyncio.gather(anna.begin(), bob.begin())
             anna.says("/call copybara.azero")
-            await anna.reads("Looking up copybara.azero")
+            await anna.reads(says.looking_up("copybara.azero"))
             await anna.kill()
         anna.configure()
         await anna.begin()
@@ -370,10 +369,10 @@ async def test_a_command_from_long_ago_is_not_carried_out(tmp_path: Path) -> Non
         anna.bot.updates[-1]["message"]["date"] -= 3600
         anna.says("/contacts")
         await anna.begin()
-        await anna.reads("I was away when you wrote /call bob")
-        await anna.reads("bob  ")
+        await anna.reads(says.too_late("/call bob"))
+        await anna.reads(bob.id.short)
         anna.says("/status")
-        await anna.reads("No calls")
+        await anna.reads(says.idle(anna))
         assert not world.between(anna.bot, bob.bot).messages
 
 

@@ -13,6 +13,7 @@ import pytest
 from shared.contacts import Trust
 from shared.links.card import Card
 from shared.links.kinds import SealedRequest, as_copybara, decode, find
+from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import Person, change, friends, two_people
 from tests.bot.telegram.transcript import Transcript
 from tests.shared.names.chain import Name
@@ -28,7 +29,7 @@ async def start(anna: Person, bob: Person) -> None:
 async def card_of(person: Person) -> Card:
     """Their card, as their bot gives it out."""
     person.says("/card")
-    (found,) = find((await person.reads("contact card", "copybara:")).text)
+    (found,) = find((await person.reads(says.own_card(person), "copybara:")).text)
     card = decode(found.token)
     assert isinstance(card, Card)
     return card
@@ -39,7 +40,7 @@ async def talk(anna: Person, bob: Person, seen: Transcript | None = None) -> Non
     await asyncio.gather(anna.media(), bob.media())
     if seen:
         ours, theirs = await asyncio.gather(
-            anna.reads("Connected with bob", "connection"), bob.reads("Connected with anna", "connection")
+            anna.reads(says.connected("bob"), "127."), bob.reads(says.connected("anna"), "127.")
         )
         seen.sees("Anna's bot", ours)
         seen.sees("Bob's bot", theirs)
@@ -90,14 +91,14 @@ async def test_the_returned_response_link_takes_one_tap(tmp_path: Path) -> None:
         await start(anna, bob)
         anna.says(CALL)
         seen.says(anna, "to her bot", CALL)
-        request = await anna.reads("Send this to bob")
+        request = await anna.reads(says.send_this("bob"))
         seen.sees("Anna's bot", request)
         text = anna.human.taps_button(request, "Copy")
         chat = world.between(anna.human, bob.human)
         seen.taps(anna, "[Copy the link], and sends it to Bob")
         bob.says(anna.human.says(chat, text).text)
         seen.says(bob, "to his bot", text)
-        ringing = await bob.reads("anna is calling")
+        ringing = await bob.reads(says.rings("anna"))
         seen.sees("Bob's bot", ringing)
         bob.human.taps_button(ringing, "Answer")
         seen.taps(bob, "[Answer]")
@@ -142,13 +143,13 @@ async def test_a_card_says_which_bot_the_very_first_link_is_for(tmp_path: Path, 
         link = await anna.read_in(world.between(anna.bot, bob.bot), "copybara:")
         (found,) = find(link.text)
         assert isinstance(decode(found.token), SealedRequest), "nobody but Bob can read it, Telegram neither"
-        ringing = await bob.reads("Somebody new is calling")
+        ringing = await bob.reads(says.stranger_rings())
         bob.human.taps_button(ringing, "Answer")
         await asyncio.gather(anna.media(), bob.media())
         assert world.taps == [("Bob", "Answer")]
-        saved = anna.human.taps_button(await anna.reads("Compare these words"), "Save contact")
+        saved = anna.human.taps_button(await anna.reads(says.words()), "Save contact")
         assert (await anna.human.answer_to(saved))["text"] == "Saved."
-        await anna.reads("Saved")
+        await anna.reads(says.saved())
         with anna.store() as store:
             contact = store.contact_of(bob.id)
             assert contact is not None
@@ -162,11 +163,11 @@ async def test_a_card_whose_bot_cant_be_written_to_leaves_the_link_to_the_owner(
         card = await card_of(bob)
         anna.chain.names["copybara"] = Name({"staex-id": str(bob.id), "copybara-card": as_copybara(card.token)})
         anna.says(CALL)
-        link = await anna.reads("Send this to the other person", "copybara:")
+        link = await anna.reads(says.send_this(), "copybara:")
         bob.human.tells(bob.bot, link.text)
-        ringing = await bob.reads("Somebody new is calling")
+        ringing = await bob.reads(says.stranger_rings())
         bob.human.taps_button(ringing, "Answer")
-        response = await bob.reads("Send this to the other person", "copybara:")
+        response = await bob.reads(says.send_this(), "copybara:")
         anna.human.tells(anna.bot, response.text)
         await asyncio.gather(anna.media(), bob.media())
 
@@ -180,14 +181,14 @@ async def test_bot_to_bot_brings_the_answer_of_a_first_contact_too(tmp_path: Pat
         anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
         await start(anna, bob)
         anna.says(CALL)
-        ringing = await bob.reads("Somebody new is calling")
+        ringing = await bob.reads(says.stranger_rings())
         bob.human.taps_button(ringing, "Answer")
         await asyncio.gather(anna.media(), bob.media())
         assert world.taps == [("Bob", "Answer")]
-        words = await bob.reads("Compare these words")
+        words = await bob.reads(says.words())
         query = bob.human.taps_button(words, "Save contact")
         assert (await bob.human.answer_to(query))["text"] == "Saved."
-        saved = await bob.reads("Saved")
+        saved = await bob.reads(says.saved())
         query = bob.human.taps_button(saved, "Trust")
         assert (await bob.human.answer_to(query))["text"] == "Trusted."
         with bob.store() as store:
@@ -228,7 +229,7 @@ async def test_a_connected_bot_that_may_not_write_offers_a_draft(tmp_path: Path)
         await start(anna, bob)
         chat = world.between(anna.human, bob.human)
         anna.human.says(chat, CALL)  # Bob has written nothing yet
-        offered = await anna.reads("Send this to bob")
+        offered = await anna.reads(says.send_this("bob"))
         assert server.count(anna.bot, "sendmessage") >= 1
         opened, draft = anna.human.taps_link(offered.button("Send it")["url"])  # type: ignore[misc]
         assert opened is chat
@@ -313,7 +314,7 @@ async def test_inline_mode_takes_a_tap_of_each(tmp_path: Path) -> None:
         link = anna.human.chooses(anna.bot, query, result, chat)
         seen.taps(anna, f"the result “{result['title']}”")
         seen.sees("to Bob", link)
-        await anna.reads("Calling bob")
+        await anna.reads(says.calling("bob"))
         bob.human.taps_link(link.links[0])
         seen.taps(bob, "the link")
         await talk(anna, bob, seen)

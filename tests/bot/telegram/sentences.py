@@ -1,0 +1,225 @@
+"""What the bots say, made by the functions that they say it with: tests wait for these, whatever the English is."""
+
+from __future__ import annotations
+
+from bot.kinds import Sentence
+from bot.messengers.telegram import texts as telegram
+from bot.texts import chat, names
+from peer.calls.admission import MissedCall
+from peer.calls.line import Line
+from shared.call.records import RunningCall
+from shared.call.table import Call, EndReason, State
+from shared.contacts import Contact, Trust
+from shared.links.card import Card
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from shared.secrets.handshake import Role
+from tests.bot.telegram.people import Person
+
+_NODES = NodeId(bytes(31) + b"\1"), NodeId(bytes(range(224, 256)))
+
+
+def _line(name: str | None = None, media: Media = Media.BOTH, node: NodeId = _NODES[0], **values: object) -> Line:
+    call = Call(Role.CALLEE, paired=True, state=State.RINGING)
+    line = Line(number=1, call=call, peer=node, media=media, created=0, expires=600, chat="", contact=name, proven=True)
+    for field, value in values.items():
+        setattr(line, field, value)
+    return line
+
+
+def _beginning(one: Sentence, other: Sentence) -> str:
+    """What two sentences have in common that differ in what a test can't know."""
+    same = 0
+    while one.text[same] == other.text[same]:
+        same += 1
+    assert same > 5, (one, other)
+    return one.text[:same]
+
+
+# Calls.
+
+
+def calling(name: str) -> str:
+    return _beginning(chat.calling(_line(name)), chat.calling(_line(name, expires=600 + 10 * 3600)))
+
+
+def rings(name: str) -> str:
+    return chat.rings(_line(name), Reason.ASK).text
+
+
+def stranger_rings(media: Media = Media.BOTH) -> str:
+    return _beginning(*(chat.rings(_line(media=media, node=node), Reason.NEW_CALLER) for node in _NODES))
+
+
+def connected(name: str, media: Media = Media.BOTH) -> str:
+    return chat.connected(_line(name, media)).text
+
+
+def answered_automatically(name: str) -> str:
+    return chat.answered_alone(_line(name)).text
+
+
+def ended(reason: EndReason, name: str, *, known: bool = True) -> str:
+    return chat.ending(reason, name, known=known, proven=known).text
+
+
+def rejoining(name: str) -> str:
+    kept = RunningCall(reference=bytes(8), peer=_NODES[0], role="callee", media=Media.BOTH, started=0, secret=bytes(32))
+    return chat.reconnecting(_line(name, taken_up=kept)).text
+
+
+def over() -> str:
+    return telegram.OVER.text
+
+
+def interrupted() -> str:
+    return telegram.INTERRUPTED.text
+
+
+def missed(*callers: str) -> str:
+    """The beginning of the message about missed calls."""
+    if len(callers) == 1:
+        told = chat.missed(MissedCall(contact=callers[0], peer=_NODES[0], created=0))
+        return _beginning(told, chat.ending(EndReason.MISSED, callers[0], known=True, proven=True))
+    return telegram.missed_calls(callers).text.partition("\n")[0]
+
+
+def words() -> str:
+    return _beginning(*(chat.phrase(_line(phrase=phrase)) for phrase in ("lamp", "ocean")))
+
+
+def idle(person: Person) -> str:
+    """The status without a call."""
+    return chat.status(str(person.id), "loopback", []).text
+
+
+def status_of(person: Person) -> str:
+    """The beginning of the status, with calls or without."""
+    return _beginning(*(chat.status(str(person.id), "loopback", lines) for lines in ([], [_line("x")])))
+
+
+# Links, cards, contacts.
+
+
+def send_this(name: str = "") -> str:
+    return telegram.send_this(name)
+
+
+def looking_up(name: str) -> str:
+    return names.looking_up(name).text
+
+
+def no_contacts() -> str:
+    return chat.no_contacts().text
+
+
+def saved() -> str:
+    contacts = (Contact(name=name, node=node, created=1) for name, node in zip("ab", _NODES, strict=True))
+    return _beginning(*(chat.contact_saved(each, paired=True) for each in contacts))
+
+
+def blocked(name: str) -> str:
+    return chat.trust_set(Contact(name=name, node=_NODES[0], trust=Trust.BLOCK, created=1), paired=True).text
+
+
+def card_seen() -> str:
+    return _beginning(*(chat.card_seen(Card(node=node, sealing_key=bytes(32)), None) for node in _NODES))
+
+
+def own_card(person: Person) -> str:
+    return chat.card("", person.name).text.partition("\n")[0]
+
+
+def many_cards() -> str:
+    return telegram.MANY_CARDS.text
+
+
+# The bot itself.
+
+
+def help_(*, page: bool = False) -> str:
+    return chat.help_with(page=page).text
+
+
+def old_button() -> str:
+    return telegram.UNKNOWN_BUTTON.text
+
+
+def stranger() -> str:
+    return telegram.STRANGER.text
+
+
+def unclaimed() -> str:
+    return telegram.NOT_CLAIMED.text
+
+
+def claimed() -> str:
+    return telegram.CLAIMED.text
+
+
+def passed_on() -> str:
+    return telegram.PASSED_ON.text
+
+
+def too_late(command: str) -> str:
+    return telegram.too_late(command).text
+
+
+def listening(bot: str) -> str:
+    return telegram.listening(bot).text
+
+
+def handset_page() -> str:
+    return chat.HANDSET_PAGE.text
+
+
+def where_the_page_is() -> str:
+    return telegram.WHERE_THE_PAGE_IS.text
+
+
+def about_handset() -> str:
+    return telegram.ABOUT_HANDSET
+
+
+# What goes wrong.
+
+
+def set_aside() -> str:
+    return _beginning(telegram.set_aside("this"), telegram.set_aside("other"))
+
+
+def not_delivered() -> str:
+    return _beginning(telegram.not_delivered("", "this"), telegram.not_delivered("", "other"))
+
+
+def cannot_store() -> str:
+    return _beginning(telegram.cannot_store("This."), telegram.cannot_store("Other."))
+
+
+def can_store() -> str:
+    return telegram.can_store().text
+
+
+def clock_is_off(seconds: float) -> str:
+    return telegram.clock_is_off(seconds).text
+
+
+def unreachable() -> str:
+    return telegram.unreachable().text
+
+
+def reachable() -> str:
+    return telegram.back().text
+
+
+def conflict() -> str:
+    return telegram.conflict().text
+
+
+def revoked() -> str:
+    return telegram.revoked().text
+
+
+def token_holds() -> str:
+    return telegram.token_holds().text
