@@ -54,4 +54,4 @@ class Burst:
 
     async def handled(self) -> None:
         """Wait until every command is answered and nothing waits any more."""
-        await self._world.until(lambda: len(self.answers) >= self.commands and not self._person.bot.updates, 110)
+        await self._world.until(lambda: len(self.answers) >= self.commands and not self._person.bot.updates, 240)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.burst import Burst
 from tests.bot.telegram.people import friends, two_people
 
 
+@pytest.mark.timeout(300)
 async def test_a_thousand_updates_with_duplicates_and_foreign_links(tmp_path: Path) -> None:
     """500 updates, 300 of them links that are for others, each of the 500 twice."""
     async with two_people(tmp_path) as (anna, bob, world, _):
