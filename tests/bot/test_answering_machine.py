@@ -45,8 +45,7 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
     configs = {"anna": speaks, "bob": MACHINE}
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
-        said = await bob.told(kind=Kind.TAKES_MESSAGE)
-        assert said == "Nobody answered anna's call, so the answering machine takes it. /hangup ends it"
+        await bob.told(kind=Kind.TAKES_MESSAGE)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         # A chime of 0.6 seconds and a beep of 0.4; then a second of message.
         await received(bob, 110)
