@@ -10,6 +10,7 @@ from bot.conversation import Post
 from bot.messengers.console import CHAT
 from bot.page.service import Handset
 from bot.texts.chat import with_commands
+from peer.calls.line_records import report as line_report
 from peer.overlay import Overlay
 from shared.errors import OverlayError
 from shared.node_id import NodeId
@@ -49,7 +50,7 @@ class ControlDesk:
             "running_since": int(self._started),
             "handset": self._page,
             "notices": self._notices,
-            "calls": [line.report() for line in self._assistant.switchboard.lines],
+            "calls": [line_report(line) for line in self._assistant.switchboard.lines],
         }
 
     def _as_dict(self, post: Post) -> dict[str, object]:

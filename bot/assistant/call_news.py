@@ -109,7 +109,7 @@ class CallNews:
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line.peer)
-                actions = (Act.ANSWER, Act.HANG_UP) if line.held is not None else (Act.HANG_UP,)
+                actions = (Act.ANSWER, Act.HANG_UP) if line.held else (Act.HANG_UP,)
                 self._outbox.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:
                 self._outbox.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)

@@ -127,7 +127,7 @@ class Calling:
         with contextlib.suppress(NothingRings):
             return self.ringing()
         up = [line for line in reversed(self._switchboard.lines) if line.call.state in UP]
-        held = [line for line in up if line.held is not None]
+        held = [line for line in up if line.held]
         answered = [line for line in up if line.call.role is Role.CALLEE]
         for line in (*held, *answered):
             return line
@@ -239,7 +239,7 @@ class Calling:
 
     async def answer(self, turn: Turn, line: Line, media: Media | None) -> None:
         """Take a call. One that was answered before stays as it is, and the owner hears so. Raises CallRefused."""
-        if line.held is not None:
+        if line.held:
             await self._switchboard.answer(line, media)
             self._news.changed(line)
         elif line.call.role is Role.CALLEE and line.call.state in UP:

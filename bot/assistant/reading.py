@@ -53,7 +53,7 @@ class MessageReader:
             turn.say(texts.not_understood())
         cards: list[Card] = []
         for link in found:
-            reading = await self._switchboard.read(link.token, chat=turn.chat, again=message.again)
+            reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
             if reading.line is not None and message.identity is not None:
                 self._origins.came_from(reading.line.peer, message.identity)
             if reading.dropped is not None:
@@ -78,7 +78,7 @@ class MessageReader:
 
     async def _take(self, turn: Turn, text: str, node: NodeId | None = None) -> Line | None:
         """What another program wrote, that the owner has pasted: an offer rings, an answer connects."""
-        reading = await self._switchboard.read_pasted(text, chat=turn.chat, node=node)
+        reading = await self._switchboard.foreign.read_pasted(text, chat=turn.chat, node=node)
         self._explain(turn, reading, surely_a_link=True)
         return reading.line
 
@@ -86,7 +86,7 @@ class MessageReader:
         """A link of the original web app, from anybody."""
         told = message.from_owner and message.alone
         try:
-            reading = await self._switchboard.read_classic(link, chat=turn.chat)
+            reading = await self._switchboard.foreign.read_link(link, chat=turn.chat)
         except (BadDescription, OverlayError):
             if told:
                 raise

@@ -10,7 +10,8 @@ from bot.home import Home
 from bot.settings import own_node, settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
-from peer.calls.link_reader import CallLink, LinkReader, Opened, OwnLink, SaidLink
+from peer.calls.call_link import CallLink
+from peer.calls.link_reader import LinkReader, Opened, OwnLink, SaidLink
 from shared.errors import InputError, OverlayError
 from shared.links.kinds import (
     BadLink,
@@ -75,7 +76,7 @@ def _meaning(link: Link, opened: Opened | None) -> dict[str, object]:
         case CallLink():
             return {
                 "link": _kind(link),
-                "from": str(opened.source),
+                "from": str(opened.peer),
                 "wants": opened.media.words,
                 "port": opened.port,
                 **_age(opened.created),

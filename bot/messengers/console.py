@@ -18,6 +18,7 @@ from bot.kinds import STATES, Kind
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
 from peer.calls.line import Line
+from peer.calls.line_records import report as line_report
 from shared.errors import InputError, kind_of
 
 OWNER = "owner"
@@ -128,7 +129,7 @@ class Console:
     def call_changed(self, line: Line) -> None:
         """Write the state of a call; people read it in the posts already."""
         if self._as_json:
-            self._put({"type": "call", "kind": STATES[line.call.state], **line.report()})
+            self._put({"type": "call", "kind": STATES[line.call.state], **line_report(line)})
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():

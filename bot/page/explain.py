@@ -9,8 +9,9 @@ from typing import Literal
 from bot.page.foreign import explained
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
+from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.switchboard import Switchboard
 from peer.handset.protocol import Explained
 from shared.call.table import State
@@ -39,7 +40,7 @@ class Explainer:
     def explain(self, text: str) -> Explained:
         """What the first link in a text is, or that there is none."""
         try:
-            if (looked := self._switchboard.look(text)) is not None:
+            if (looked := self._switchboard.foreign.look(text)) is not None:
                 return explained(looked, self._store)
         except BadDescription as bad:
             return _explained("", "unusable", bad.sentence)
@@ -70,7 +71,7 @@ class Explainer:
                     return _explained(token, "unusable", texts.refusal(Reason.NOT_FOR_THIS_NODE).sentence)
                 return _explained(token, "response", handset_texts.explained_response(link), "Connect")
             case CallLink():
-                contact = self._store.contact_of(link.source)
+                contact = self._store.contact_of(link.peer)
                 decision = self._decide(link, contact)
                 if decision.action is Action.IGNORE:
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
@@ -99,7 +100,8 @@ class Explainer:
 
 def _waits_for(line: Line, response: Response) -> bool:
     """Whether the line waits for a response and this says that it is one."""
-    return line.call.state is State.CALLING and line.request is not None and response.answers(line.request)
+    request = line.link.request
+    return line.call.state is State.CALLING and request is not None and response.answers(request)
 
 
 def refusal(reason: Reason, link: Found | None) -> str:

@@ -260,8 +260,8 @@ class Presenter:
 
     def _show_media(self, line: Line) -> None:
         """Tell the other side that nothing is sent while no page is there."""
-        if line.session is not None and line.number in self._endpoints and self._pages.current is None:
-            line.session.show_media(NOTHING_SENT)
+        if line.number in self._endpoints and self._pages.current is None:
+            self._lines.show_media(line, NOTHING_SENT)
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
         """Tell the page of an automatic answer, if it was one. With `chime` it always was."""

@@ -148,15 +148,16 @@ class PageRequests:
 
     async def _act(self, message: Act) -> int | None:
         link: Found | None = None
-        if (looked := self._switchboard.look(message.text)) is not None:
-            act = self._switchboard.read_classic if looked.page else self._switchboard.read_pasted
+        if (looked := self._switchboard.foreign.look(message.text)) is not None:
+            foreign = self._switchboard.foreign
+            act = foreign.read_link if looked.page else foreign.read_pasted
             reading = await act(looked.text, chat=EVERYWHERE)
         else:
             found = find(message.text)
             if not found:
                 raise CallRefused(page_texts.NOTHING_THERE, "")
             link = found[0]
-            reading = await self._switchboard.read(link.token, chat=EVERYWHERE)
+            reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
         line = reading.line
         if line is None:
             if reading.reason is not None:
@@ -174,7 +175,7 @@ class PageRequests:
     def _set_media(self, message: SetMedia) -> None:
         line = self._line(message.call)
         if self._presenter.endpoint_of(line.number) is not None:
-            self._switchboard.show_media(
+            self._switchboard.lines.show_media(
                 line,
                 MediaState(
                     audio=message.audio and Media.AUDIO in line.media,

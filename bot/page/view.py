@@ -8,6 +8,7 @@ import msgspec
 
 from bot.texts import page as texts
 from peer.calls.line import Line
+from peer.calls.line_records import report as line_report
 from peer.handset import protocol as page_protocol
 from peer.handset.protocol import LogEntry, Sends
 from shared.call.records import CallRecord
@@ -39,7 +40,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         endpoint=line.endpoint or "",
         phrase=line.phrase or None,
         paired=line.call.paired,
-        connected_at=line.connected_at,
+        connected_at=line.connection.connected_at,
         expires=line.expires,
         path=texts.path(texts.overlay_name(overlay), report.local, report.remote),
         remote=sends(line.remote_media),
@@ -49,7 +50,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
 
 def report_of(line: Line) -> page_protocol.Report:
     """What the command contract says of a call."""
-    return msgspec.convert(line.report(), page_protocol.Report)
+    return msgspec.convert(line_report(line), page_protocol.Report)
 
 
 def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:

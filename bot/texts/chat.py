@@ -16,6 +16,7 @@ from bot.texts import foreign
 from peer.calls.admission import MissedCall
 from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
+from peer.calls.line_records import report as line_report
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
 from shared.call.table import EndReason, State
@@ -275,7 +276,7 @@ def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
 def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
-    if line.held is not None:
+    if line.held:
         text += " Your microphone and camera stay off in case you have left."
         return Sentence(Kind.CONNECTED, text, "/answer turns them on")
     return Sentence(Kind.CONNECTED, text)
@@ -283,7 +284,7 @@ def connected(line: Line) -> Sentence:
 
 def reconnecting(line: Line) -> Sentence:
     """The path is lost, or the program itself was gone."""
-    if line.taken_up is not None:
+    if line.connection.taken_up is not None:
         text = f"This program was interrupted during the call with {line.name}. Trying to reconnect for a minute …"
         return Sentence(Kind.REJOINING, text)
     text = f"Lost contact with {line.name}. Trying to reconnect for a minute …"
@@ -605,7 +606,7 @@ def status(node: str, overlay: str, lines: list[Line]) -> Sentence:
 
 def status_line(line: Line) -> str:
     """One call in a line."""
-    report = line.report()
+    report = line_report(line)
     text = f"{line.name}: {line.call.state}, {line.media.words}"
     if line.connected is None:
         return text

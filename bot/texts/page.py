@@ -7,8 +7,9 @@ import time
 
 from bot.kinds import Kind, Sentence
 from bot.texts import chat as texts
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.link_reader import CallLink, SaidLink
+from peer.calls.link_reader import SaidLink
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
@@ -178,7 +179,7 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
     ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
     if contact is None:
         return (
-            f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.source}. "
+            f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.peer}. "
             "If you don't know them, don't answer."
         )
     if link.keyed and not link.proven:

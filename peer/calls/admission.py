@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from peer.calls.budget import Budget, Caller, Dropped, caller_of
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
 from peer.calls.lines import Lines
-from peer.calls.link_reader import CallLink, LinkReader, OwnLink, SaidLink
+from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import LineSessions
 from shared.call.events import (
@@ -42,9 +43,6 @@ from shared.store import Store, StoreThread
 
 LOG_SEARCHED = 9
 "Calls of the log among which one is looked for that a killed program may have begun."
-
-RESPONSES_REMEMBERED = 4096
-"Links that answered one of our requests: anyone in the chat can write as many as they like, so none is kept on disk."
 
 MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
@@ -150,7 +148,7 @@ class Admission:
         now = int(self._clock())
         seen = self._store.link_seen(link.raw)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
-        contact = self._store.contact_of(link.source)
+        contact = self._store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
         decision = decide(
@@ -162,7 +160,7 @@ class Admission:
             mine=True,
             seen=None if again else seen,
             busy=ours is None
-            and len(self._lines.engaged(beside=link.source, proven=link.proven)) >= self._settings.at_once,
+            and len(self._lines.engaged(beside=link.peer, proven=link.proven)) >= self._settings.at_once,
             unknown=self._settings.unknown,
             lifetime=self._settings.lifetime,
             machine_after=self._answering.machine_after,
@@ -171,52 +169,42 @@ class Admission:
             keyed=link.keyed,
             opens=self._sessions.opens(contact, proven=link.proven, keyed=link.keyed),
             occupied=ours is None
-            and len(self._lines.occupying(beside=link.source, proven=link.proven)) >= self._settings.at_once,
+            and len(self._lines.occupying(beside=link.peer, proven=link.proven)) >= self._settings.at_once,
         )
         if decision.action is Action.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=again)
-        if not (again or self._budget.take(caller, link.source)):
-            return dropped(self._budget, Reason.BUSY, caller, link.source, contact)
+        if not (again or self._budget.take(caller, link.peer)):
+            return dropped(self._budget, Reason.BUSY, caller, link.peer, contact)
         expires = link.created + self._settings.lifetime
         if not await self._use(link, expires + MAX_CLOCK_AHEAD, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
             return Reading(decision.reason, crossed)
+        crosses = ours is not None and ours.waits
         line = Line(
-            number=self._lines.next_number(),
-            call=incoming(Offered(), paired=link.paired)[0],
-            peer=link.source,
-            media=decision.media or link.media,
-            created=link.created,
-            expires=expires,
+            self._lines.next_number(),
+            incoming(Offered(), paired=link.paired)[0],
+            link,
             chat=chat,
-            contact=contact.name if contact else None,
-            proven=link.proven,
-            keyed=link.keyed,
-            sealed=link.sealed,
-            raw=link.raw,
-            reference=link.reference,
-            request=link.request,
-            token=link.token,
-            secret=link.secret,
-            remote_port=link.port,
-            dialled=time.monotonic(),
+            expires=expires,
+            connection=Connection(decision.media or link.media, dialled=time.monotonic()),
+            shown=Presented(
+                contact.name if contact else None, automatic=decision.action is Action.AUTO and not crosses
+            ),
         )
-        if ours is not None and ours.waits:
-            line.media &= ours.media or line.media
-            ours.twin = line
-            ours.inbox.put_nowait(Glare(ours_wins=glare(ours.raw, link.raw)))
+        if ours is not None and crosses:
+            ours.crosses(line)
+            ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
         beginning: Offered | Answer | Busy
         match decision.action:
             case Action.AUTO:
-                line.automatic = True
                 beginning = Answer(automatic=True)
             case Action.BUSY:
                 beginning = Busy()
             case _:
                 beginning = Offered(machine=decision.machine)
-        await self._runner.begin(line, beginning, decision.reason)
+        await self._runner.start(line, line.begin(beginning, decision.reason))
         return Reading(decision.reason, line)
 
     async def _use(self, link: CallLink, until: int, *, again: bool) -> bool:
@@ -226,7 +214,7 @@ class Admission:
             if not (store.use_link(link.raw, ours=False, expires=until) or again):
                 return False
             if link.secret is not None:
-                store.secret_used(link.source, link.secret)
+                store.secret_used(link.peer, link.secret)
             return True
 
         return await self._writes.write(use)
@@ -237,7 +225,7 @@ class Admission:
         A request that proves nothing doesn't take the place of a call that only the contact can answer: it rings.
         """
         for line in self._lines:
-            if line.peer == link.source and line.waits and not line.provisional and (link.proven or not line.proven):
+            if line.peer == link.peer and line.waits and not line.provisional and (link.proven or not line.proven):
                 return line
         return None
 
@@ -248,9 +236,9 @@ class Admission:
         nothing of it shows here yet.
         """
         for line in self._lines:
-            same_key = link.secret == line.secret if link.proven else not line.proven
-            if line.peer == link.source and line.call.state is State.ACTIVE and same_key:
-                return line if link.created <= (line.connected_at or 0) else None
+            same_key = link.secret == line.link.secret if link.proven else not line.proven
+            if line.peer == link.peer and line.call.state is State.ACTIVE and same_key:
+                return line if link.created <= (line.connection.connected_at or 0) else None
         return None
 
     def _came_to_a_call(self, reference: bytes) -> bool:
@@ -270,13 +258,13 @@ class Admission:
             return Reading(reason)
         if self._store.link_seen(link.raw) is not None and not again:
             return Reading(reason)
-        if not (again or self._budget.take_missed(caller, link.source)):
-            return dropped(self._budget, reason, caller, link.source, contact)
+        if not (again or self._budget.take_missed(caller, link.peer)):
+            return dropped(self._budget, reason, caller, link.peer, contact)
         used = await self._writes.write(lambda store: store.use_link(link.raw, ours=False, expires=told_until))
         if not (used or again):
             return Reading(reason)
         doubtful = contact is not None and link.keyed and not link.proven
-        missed = MissedCall(link.source, contact.name if contact else None, link.created, doubtful)
+        missed = MissedCall(link.peer, contact.name if contact else None, link.created, doubtful)
         return Reading(reason, missed=missed)
 
     async def _said(self, link: SaidLink) -> Reading:
@@ -296,37 +284,34 @@ class Admission:
             return Reading(Reason.ALREADY_USED)
         match link.said.operation:
             case Operation.RINGING | Operation.ACCEPT:
-                line.inbox.put_nowait(RemoteRinging())
+                line.put(RemoteRinging())
             case Operation.DECLINE:
-                line.inbox.put_nowait(RemoteDeclined(authenticated=True))
+                line.put(RemoteDeclined(authenticated=True))
             case Operation.BUSY:
-                line.inbox.put_nowait(RemoteBusy(authenticated=True))
+                line.put(RemoteBusy(authenticated=True))
             case Operation.CANCEL:
-                line.inbox.put_nowait(RemoteCancelled())
+                line.put(RemoteCancelled())
             case Operation.CALL:
                 raise LocalProtocolError()
         return Reading(line=line)
 
     def _responded(self, response: Response) -> Reading:
         line = next(
-            (line for line in self._lines if line.waits and line.request and response.answers(line.request)), None
+            (each for each in self._lines if each.waits and each.link.request and response.answers(each.link.request)),
+            None,
         )
-        if line is None or line.request is None:
+        if line is None or line.link.request is None:
             return Reading(Reason.NOT_FOR_THIS_NODE)
-        digest = hashlib.sha256(response.encode()).digest()
-        if digest in line.responses_read:
+        if not line.first_contact.read(response):
             return Reading(Reason.ALREADY_USED)
-        if len(line.responses_read) >= RESPONSES_REMEMBERED:
-            line.responses_read.clear()
-        line.responses_read.add(digest)
         # A refusal is proven only if nobody but the callee could read the request that it quotes.
-        proven = line.sealed and response.proves(line.request)
+        proven = line.sealed and response.proves(line.link.request)
         match response.status:
             case Status.ACCEPT:
-                line.responses.append(response)
-                line.inbox.put_nowait(RemoteAccepted())
+                line.first_contact.untried.append(response)
+                line.put(RemoteAccepted())
             case Status.DECLINE:
-                line.inbox.put_nowait(RemoteDeclined(authenticated=proven))
+                line.put(RemoteDeclined(authenticated=proven))
             case Status.BUSY:
-                line.inbox.put_nowait(RemoteBusy(authenticated=proven))
+                line.put(RemoteBusy(authenticated=proven))
         return Reading(line=line)

@@ -65,38 +65,34 @@ class CallSocket:
         touch.
         """
         async with self._binding:
-            return await self._bind()
+            local = await self._overlay.own_address()
+            remote = await self._overlay.address_of(self._peer)
+            interface = self._overlay.interface
+            if self.socket is None:
+                self.socket = await self._open_socket(local, remote, interface=interface, port=self.port)
+                self.socket.stray = self._stray_check
+                self.socket.after_loss = self._after_loss
+                self.port = self.socket.port
+            elif not self.socket.stands(local, remote, interface):
+                await self.socket.move(local, remote, interface)
+            return self.port
 
     async def bind_in_time(self) -> None:
         """Have the socket where the overlay is, and wait for the overlay if it has none. Raises PortTaken."""
-        async with self._binding:
-            while True:
-                try:
-                    await self._bind()
-                    return
-                except PortTaken:
-                    raise
-                except OverlayError as error:
-                    bound = self.socket
-                    if bound is not None and bound.stands(bound.local, bound.remote, self._overlay.interface):
-                        return  # packets may pass, although the node doesn't answer us
-                    logger.info("the port can't be bound yet: %s", error.sentence)
-                # Of a device that comes up the address may come later than the node's word.
-                await asyncio.sleep(PACE_SECONDS)
-                await self._overlay_up()
-
-    async def _bind(self) -> int:
-        local = await self._overlay.own_address()
-        remote = await self._overlay.address_of(self._peer)
-        interface = self._overlay.interface
-        if self.socket is None:
-            self.socket = await self._open_socket(local, remote, interface=interface, port=self.port)
-            self.socket.stray = self._stray_check
-            self.socket.after_loss = self._after_loss
-            self.port = self.socket.port
-        elif not self.socket.stands(local, remote, interface):
-            await self.socket.move(local, remote, interface)
-        return self.port
+        while True:
+            try:
+                await self.bind()
+                return
+            except PortTaken:
+                raise
+            except OverlayError as error:
+                bound = self.socket
+                if bound is not None and bound.stands(bound.local, bound.remote, self._overlay.interface):
+                    return  # packets may pass, although the node doesn't answer us
+                logger.info("the port can't be bound yet: %s", error.sentence)
+            # Of a device that comes up the address may come later than the node's word.
+            await asyncio.sleep(PACE_SECONDS)
+            await self._overlay_up()
 
     def path_lost(self, lost: bool) -> None:
         """Note whether a leg was lost: the other side may go on to send on it, which is no attack."""

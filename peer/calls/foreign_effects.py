@@ -6,13 +6,12 @@ was declined or taken back, and we can't dial it again.
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 
 from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
 from peer.calls.link_writer import LinkWriter
 from peer.calls.sdp_session import SdpSession
-from peer.calls.sessions import LineSessions
 from shared.call.effects import (
     Effect,
     OpenLeg,
@@ -31,8 +30,7 @@ from shared.errors import LocalProtocolError
 class ForeignEffects:
     """Carries out what is done another way than between two of our programs."""
 
-    def __init__(self, sessions: LineSessions, writer: LinkWriter) -> None:
-        self._sessions = sessions
+    def __init__(self, writer: LinkWriter) -> None:
         self._writer = writer
 
     async def do(self, line: Line, foreign: ForeignCall, effect: Effect) -> bool:
@@ -41,26 +39,24 @@ class ForeignEffects:
             case PostRequest():
                 session = _session(line)
                 foreign.call(session.socket, line.media, session.video)
-                line.reference = line.raw = foreign.reference
+                line.written(replace(line.link, raw=foreign.reference, reference=foreign.reference))
                 await self._writer.post(line, foreign.written, foreign.digest)
                 foreign.posted.set()
             case TryResponse():
-                line.dialled = time.monotonic()
+                line.dials()
                 _session(line).try_leg(foreign.answers.popleft())
             case OpenLeg():
-                line.dialled = line.dialled if line.automatic else time.monotonic()
-                await self._sessions.open(line)
                 session = _session(line)
                 terms = foreign.answer(session.socket, line.media, session.video)
                 session.try_leg(terms)
-                line.media = terms.agreement.media
+                line.agree(terms.agreement.media)
             case PostAnswer():
                 await self._writer.post(line, foreign.written, foreign.digest)
                 foreign.posted.set()
             case PostDecline() | PostBusy() | PostCancel():
                 pass
             case Redial():
-                line.inbox.put_nowait(GaveUp())
+                line.put(GaveUp())
             case _:
                 return False
         return True

@@ -19,8 +19,10 @@ import msgspec
 
 from peer.calls.admission import Reading, dropped
 from peer.calls.budget import Budget, caller_of
+from peer.calls.call_link import CallLink
 from peer.calls.foreign import BareSdp, Classic, Envelope, ForeignCall
 from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
 from peer.calls.lines import Lines
 from peer.calls.runner import LineRunner
 from peer.calls.sdp_session import SdpSession
@@ -225,27 +227,21 @@ class ForeignReader:
         if not await self._writes.write(lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)):
             return Reading(Reason.ALREADY_USED)
         line = Line(
-            number=self._lines.next_number(),
-            call=incoming(Offered(), paired=False)[0],
-            peer=offer.source,
-            media=decision.media or offer.agreement.media,
-            created=now,
-            expires=now + self._settings.lifetime,
+            self._lines.next_number(),
+            incoming(Offered(), paired=False)[0],
+            CallLink(offer.source, offer.agreement.media, now, raw=digest, reference=digest[:8], keyed=keyed),
             chat=chat,
-            contact=contact.name if contact else None,
-            keyed=keyed,
-            raw=digest,
-            reference=digest[:8],
+            expires=now + self._settings.lifetime,
+            connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
+            shown=Presented(contact.name if contact else None, automatic=decision.action is Action.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
-            dialled=time.monotonic(),
         )
         beginning: Offered | Answer | Busy = Offered()
         if decision.action is Action.AUTO:
-            line.automatic = True
             beginning = Answer(automatic=True)
         elif decision.action is Action.BUSY:
             beginning = Busy()
-        await self._runner.begin(line, beginning, decision.reason)
+        await self._runner.start(line, line.begin(beginning, decision.reason))
         return Reading(decision.reason, line)
 
     def _answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
@@ -257,7 +253,7 @@ class ForeignReader:
                 continue
             if not line.foreign.take(answer, ports_at(candidates, address or line.session.socket.remote)):
                 return Reading(Reason.ALREADY_USED)
-            line.inbox.put_nowait(RemoteAccepted())
+            line.put(RemoteAccepted())
             return Reading(line=line)
         return Reading(Reason.NOT_FOR_THIS_NODE)
 

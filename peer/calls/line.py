@@ -1,183 +1,230 @@
-"""A line: one call of this node, from the link to the last packet."""
+"""A line: one call of this node, from the link to the last packet.
+
+It has three parts: what the link said (call_link.py), how the connection stands and what people see (line_parts.py).
+All are values. Only the methods here replace them, and only `peer.calls` calls those; everybody else reads.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from shared.call.events import Event
-from shared.call.records import CallRecord, RunningCall
-from shared.call.table import Call, State
-from shared.links.kinds import PairedToken, Request, Response
+from peer.calls.call_link import CallLink
+from peer.calls.first_contact import FirstContact
+from peer.calls.foreign import ForeignCall
+from peer.calls.line_parts import Connection, Presented
+from peer.calls.sdp_session import SdpSession
+from peer.calls.session import Session
+from shared.call.effects import Effect
+from shared.call.events import Answer, Busy, Event, Offered
+from shared.call.table import Call, State, incoming, step
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
-from shared.secrets.identity import DtlsIdentity
-
-if TYPE_CHECKING:
-    from peer.calls.foreign import ForeignCall
-    from peer.calls.sdp_session import SdpSession
-    from peer.calls.session import Session
 
 
-@dataclass(eq=False)
 class Line:
-    """What the switchboard knows of one call. Only it and what it is made of change it."""
+    """What the switchboard knows of one call."""
 
-    number: int
-    "Tells the lines of one run apart; for buttons and lists."
+    def __init__(
+        self,
+        number: int,
+        call: Call,
+        link: CallLink,
+        *,
+        chat: str,
+        expires: int,
+        connection: Connection | None = None,
+        shown: Presented = Presented(),  # noqa: B008 -- a value
+        foreign: ForeignCall | None = None,
+        sealing_key: bytes | None = None,
+    ) -> None:
+        """`number` tells the lines of one run apart, `chat` is the conversation that its links belong to.
 
-    call: Call
-    peer: NodeId
-    media: Media
-    "What the caller wants; once answered, what the callee agreed to."
+        `expires` is of the link, Unix seconds; `foreign` for a program that speaks SDP; a request is sealed to
+        `sealing_key` (32 bytes) if there is one.
+        """
+        self._number = number
+        self._call = call
+        self._link = link
+        self._chat = chat
+        self._expires = expires
+        self._connection = connection or Connection(link.media)
+        self._shown = shown
+        self._foreign = foreign
+        self._first_contact = FirstContact(sealing_key)
+        self._twin: Line | None = None
+        self._logged = False
+        self._life: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._over = asyncio.Event()
 
-    created: int
-    "Of the link, Unix seconds."
+    # What everybody may read.
 
-    expires: int
-    "Unix seconds."
+    @property
+    def number(self) -> int:
+        """Tells the lines of one run apart; for buttons and lists."""
+        return self._number
 
-    chat: str
-    "The conversation that its links belong to."
+    @property
+    def call(self) -> Call:
+        """Where the call stands in its table."""
+        return self._call
 
-    contact: str | None = None
-    "The peer's name in the contact book when the call began; None for a stranger."
+    @property
+    def link(self) -> CallLink:
+        """What the link said that began it, or will say, as far as it is known."""
+        return self._link
 
-    proven: bool = False
-    "Whether a pair secret that proves who the other side is set the call up."
+    @property
+    def connection(self) -> Connection:
+        """How the connection stands."""
+        return self._connection
 
-    keyed: bool = False
-    "Whether we shared a key with the peer when it began."
+    @property
+    def shown(self) -> Presented:
+        """What people see of it, or have chosen for it."""
+        return self._shown
 
-    quarantined: bool = False
-    "The key that was agreed in it waits until the owner confirms the words."
+    @property
+    def foreign(self) -> ForeignCall | None:
+        """With a program that speaks SDP."""
+        return self._foreign
 
-    sealed: bool = False
-    "Whether a request was sealed, so that only the peer can have read it."
+    @property
+    def first_contact(self) -> FirstContact:
+        """What is needed if no secret is shared yet."""
+        return self._first_contact
 
-    raw: bytes = b""
-    "The link that began it."
+    @property
+    def chat(self) -> str:
+        """The conversation that its links belong to."""
+        return self._chat
 
-    reference: bytes = b""
-    "8 bytes that name it on both sides; empty until its link exists."
+    @property
+    def expires(self) -> int:
+        """When its link does, Unix seconds."""
+        return self._expires
 
-    request: Request | None = None
-    "In a first contact."
+    @property
+    def over(self) -> asyncio.Event:
+        """Set when the call has ended and everything of it is closed."""
+        return self._over
 
-    answer: Response | None = None
-    "Ours, as the callee of a first contact."
+    @property
+    def twin(self) -> Line | None:
+        """The line of the other side's call, when both called each other."""
+        return self._twin
 
-    responses: deque[Response] = field(default_factory=deque)
-    "Read and not yet tried, as the caller of a first contact."
+    @property
+    def logged(self) -> bool:
+        """Whether its end is in the log, or will be."""
+        return self._logged
 
-    responses_read: set[bytes] = field(default_factory=set)
-    "SHA-256 of each, so that none is tried twice."
+    @property
+    def life(self) -> asyncio.Task[None] | None:
+        """Steps the call until it is over."""
+        return self._life
 
-    token: PairedToken | None = None
-    "In a paired call."
+    @property
+    def peer(self) -> NodeId:
+        """The other side's node."""
+        return self._link.peer
 
-    secret: bytes | None = field(default=None, repr=False)
-    "The pair secret of a paired call's link."
+    @property
+    def proven(self) -> bool:
+        """Whether a pair secret that proves who the other side is set the call up."""
+        return self._link.proven
 
-    identity: DtlsIdentity | None = None
-    "Ours, in a first contact."
+    @property
+    def keyed(self) -> bool:
+        """Whether we shared a key with the other side when it began."""
+        return self._link.keyed
 
-    sealing_key: bytes | None = None
-    "What a first request is sealed to."
+    @property
+    def sealed(self) -> bool:
+        """Whether a request was sealed, so that only the other side can have read it."""
+        return self._link.sealed
 
-    remote_port: int | None = None
-    "The caller's UDP port, on the callee's side."
+    @property
+    def reference(self) -> bytes:
+        """8 bytes that name it on both sides; empty until its link exists."""
+        return self._link.reference
 
-    endpoint: str | None = None
-    "The media endpoint, once it is made; None: the contact's, or the configured one."
+    @property
+    def media(self) -> Media:
+        """What the caller wants; once answered, what the callee agreed to."""
+        return self._connection.media
 
-    automatic: bool = False
-    "Answered without asking."
+    @property
+    def session(self) -> Session | SdpSession | None:
+        """What carries it, once it has a socket."""
+        return self._connection.session
 
-    machine: bool = False
-    "The answering machine has taken it, in the owner's place."
+    @property
+    def connected(self) -> float | None:
+        """When the leg came up, monotonic seconds."""
+        return self._connection.connected
 
-    taken_up: RunningCall | None = None
-    "What was kept of it, until it is up again: the program was killed in it."
+    @property
+    def remote_media(self) -> MediaState | None:
+        """What the other side has said that it sends."""
+        return self._connection.remote_media
 
-    awaited_until: float | None = None
-    "Unix seconds: how long the other side of such a call can be waiting."
+    @property
+    def held(self) -> bool:
+        """Whether its microphone and camera wait for the owner's word, after a restart."""
+        return self._connection.release is not None
 
-    held: Callable[[], Awaitable[None]] | None = None
-    "Turns on the microphone and the camera of such a call, which wait for the owner's word."
+    @property
+    def contact(self) -> str | None:
+        """The other side's name in the contact book; None for a stranger."""
+        return self._shown.contact
 
-    provisional: bool = False
-    "Made in advance: nobody knows yet whether its link will be posted, so until it connects it blocks no other call."
+    @property
+    def reason(self) -> Reason:
+        """What the policy said of it."""
+        return self._shown.reason
 
-    reason: Reason = Reason.ASK
-    "What the policy said of it."
+    @property
+    def endpoint(self) -> str | None:
+        """The media endpoint, once it is made or chosen."""
+        return self._shown.endpoint
 
-    foreign: ForeignCall | None = None
-    "With a program that speaks SDP."
+    @property
+    def automatic(self) -> bool:
+        """Answered without asking."""
+        return self._shown.automatic
 
-    session: Session | SdpSession | None = None
-    carrier: asyncio.Task[None] | None = None
-    "Runs the session."
+    @property
+    def machine(self) -> bool:
+        """Whether the answering machine has taken it."""
+        return self._shown.machine
 
-    life: asyncio.Task[None] | None = None
-    "Steps the call until it is over."
+    @property
+    def remote_automatic(self) -> bool:
+        """Whether the other side answered without asking."""
+        return self._shown.remote_automatic
 
-    remote_media: MediaState | None = None
-    "What the other side has said that it sends."
+    @property
+    def provisional(self) -> bool:
+        """Made in advance: its link may never be posted."""
+        return self._shown.provisional
 
-    remote_automatic: bool = False
-    "The other side answered without asking."
+    @property
+    def phrase(self) -> str:
+        """Four words to compare, once both sides have agreed."""
+        return self._shown.phrase
 
-    phrase: str = ""
-    "Four words to compare, once both sides have agreed."
-
-    goodbye: str | None = None
-    "What we tell the other side when the leg closes."
-
-    goodbye_unheard: bool = False
-    "It hasn't acknowledged that."
-
-    twin: Line | None = None
-    "The line of the other side's call, when both called each other."
-
-    dialled: float | None = None
-    "When the last link of the call was read or it was answered, monotonic seconds."
-
-    connected: float | None = None
-    "When the leg came up, monotonic seconds."
-
-    connected_at: int | None = None
-    "The same in Unix seconds."
-
-    alive: int = 0
-    "When it was known last that the other side is there, Unix seconds."
-
-    redial_secret: bytes | None = field(default=None, repr=False)
-    "What later epochs are derived from, once the leg was up."
-
-    agreed: bytes | None = field(default=None, repr=False)
-    "The pair secret that was proposed in it."
-
-    epoch: int = 0
-    "The last epoch that was dialled."
-
-    logged: bool = False
-    "Whether its end is in the log."
-
-    first_media: dict[str, float] = field(default_factory=dict)
-    "When the first packet of `audio` and `video` arrived, monotonic seconds."
-
-    inbox: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
-    timer: asyncio.TimerHandle | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    "Set when the call has ended and everything of it is closed."
+    @property
+    def quarantined(self) -> bool:
+        """Whether the key that was agreed in it waits until the owner confirms the words."""
+        return self._shown.quarantined
 
     @property
     def name(self) -> str:
@@ -202,6 +249,11 @@ class Line:
         return self.engaged or self.proven or not self.automatic
 
     @property
+    def uninvited(self) -> bool:
+        """Whether it was answered without asking, proves nothing, and hasn't connected: it takes nobody's place."""
+        return self.call.state is State.CONNECTING and self.automatic and not (self.proven or self.machine)
+
+    @property
     def waits(self) -> bool:
         """Whether it is our call and waits for the other side."""
         return self.call.role is Role.CALLER and self.call.state is State.CALLING
@@ -212,129 +264,154 @@ class Line:
         return self.reference.hex()
 
     @property
-    def connect_ms(self) -> int | None:
-        """Milliseconds from the last link read, or the answer given, to the connected leg."""
-        return _milliseconds(self.dialled, self.connected)
+    def remote_port(self) -> int | None:
+        """The UDP port of the link, if the other side wrote it; its checks may come from another."""
+        return self._link.port or None if self.call.role is Role.CALLEE else None
 
-    def report(self) -> dict[str, object]:
-        """The values of the command contract: what a `call` line on the console and an entry of `status` carry."""
-        report: dict[str, object] = {
-            "id": self.number,
-            "state": str(self.call.state),
-            "reason": None if self.call.reason is None else str(self.call.reason),
-            "detail": self.call.detail or None,
-            "with": self.name,
-            "node": str(self.peer),
-            "role": str(self.call.role),
-            "media": self.media.words,
-            "paired": self.call.paired,
-            "program": self.foreign.envelope.name if self.foreign else "copybara",
-            "proven": self.proven,
-            "automatic": self.automatic,
-            "phrase": self.phrase or None,
-            "connect_ms": self.connect_ms,
-            "first_audio_ms": _milliseconds(self.dialled, self.first_media.get("audio")),
-            "first_video_ms": _milliseconds(self.dialled, self.first_media.get("video")),
-            "dialled_at": _unix(self.dialled),
-            "first_media_at": _unix(min(self.first_media.values(), default=None)),
-            "seconds": None if self.connected is None else round(time.monotonic() - self.connected, 1),
-        }
-        return report | (self.session.report() if self.session else NOTHING_ARRIVED)
+    # What happens to it.
 
-    @classmethod
-    def rejoined(cls, number: int, call: Call, kept: RunningCall, contact: str | None, lifetime: int) -> Line:
-        """The line of a call that was up when the program was killed; `call` as it begins again."""
-        return cls(
-            number=number,
-            call=call,
-            peer=kept.peer,
-            media=kept.media,
-            created=kept.created,
-            expires=kept.created + lifetime,
-            chat=kept.chat,
-            contact=contact,
-            reference=kept.reference,
-            endpoint=kept.endpoint or None,
-            automatic=kept.automatic,
-            machine=kept.machine,
-            proven=kept.proven,
-            taken_up=kept,
-            remote_automatic=kept.remote_automatic,
-            phrase=kept.phrase,
-            connected=time.monotonic() - max(0.0, time.time() - kept.started),
-            connected_at=kept.started,
-            alive=kept.alive,
-            redial_secret=kept.secret,
-            agreed=kept.agreed,
-            epoch=kept.epoch,
+    def put(self, event: Event) -> None:
+        """Let something happen to the call, after all that has happened before."""
+        self._inbox.put_nowait(event)
+
+    async def next_event(self) -> Event:
+        """Wait for what happens next."""
+        return await self._inbox.get()
+
+    def begin(self, beginning: Offered | Answer | Busy, reason: Reason) -> tuple[Effect, ...]:
+        """Begin a call that the other side's link has brought, as the policy wants; returns what has to be done."""
+        self._call, effects = incoming(beginning, paired=self.call.paired)
+        self._shown = replace(self._shown, reason=reason)
+        return effects
+
+    def step(self, event: Event) -> tuple[Effect, ...]:
+        """Step the call; returns what has to be done. Raises LocalProtocolError."""
+        self._call, effects = step(self.call, event)
+        return effects
+
+    def lives_in(self, task: asyncio.Task[None]) -> None:
+        """That task steps it from now on."""
+        self._life = task
+
+    def start_timer(self, seconds: float, event: Event) -> None:
+        """Let an event happen after a time, in the place of the one that a timer waits for now."""
+        self.stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.put, event)
+
+    def stop_timer(self) -> None:
+        """Wait for no time any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def crosses(self, twin: Line) -> None:
+        """The other side has called too, by `twin`: both want what both asked for."""
+        twin.agree(twin.media & (self.media or twin.media))
+        self._twin = twin
+
+    def log(self) -> None:
+        """Its end is written down from here on: it can't be taken up again."""
+        self._logged = True
+        self._connection = replace(self._connection, redial_secret=None)
+
+    # The link.
+
+    def written(self, link: CallLink) -> None:
+        """Our own link is made."""
+        self._link = link
+
+    # The connection.
+
+    def carried_by(self, session: Session | SdpSession, endpoint: str) -> None:
+        """It has a session, with the media endpoint of that name."""
+        self._connection = replace(self._connection, session=session)
+        self._shown = replace(self._shown, endpoint=endpoint)
+
+    def carried_in(self, carrier: asyncio.Task[None]) -> None:
+        """That task runs its session."""
+        self._connection = replace(self._connection, carrier=carrier)
+
+    def dials(self) -> None:
+        """The last link of it was read, or it was answered: from now on it connects."""
+        self._connection = replace(self._connection, dialled=time.monotonic())
+
+    def connects(self, redial_secret: bytes, first_heard: float | None, now: int) -> None:
+        """The leg is up, at `now` in Unix seconds; without a secret (b"") it can't be dialled again."""
+        self._connection = replace(
+            self._connection,
+            connected=time.monotonic(),
+            connected_at=now,
+            dialled=self._connection.dialled or first_heard,
+            redial_secret=redial_secret or None,
         )
 
-    def running(self, ports: tuple[int, int]) -> RunningCall:
-        """What is kept of it while it is up; `ports` are both sides' UDP ports, ours first."""
-        assert self.redial_secret is not None
-        assert self.connected_at is not None
-        return RunningCall(
-            reference=self.reference,
-            peer=self.peer,
-            role=str(self.call.role),
-            media=self.media,
-            started=self.connected_at,
-            secret=self.redial_secret,
-            agreed=self.agreed,
-            epoch=self.epoch,
-            created=self.created,
-            alive=self.alive,
-            port=ports[0],
-            remote_port=ports[1],
-            chat=self.chat,
-            phrase=self.phrase,
-            paired=self.call.paired,
-            proven=self.proven,
-            automatic=self.automatic,
-            remote_automatic=self.remote_automatic,
-            machine=self.machine,
-            name=self.contact or "",
-            endpoint=self.endpoint or "",
-        )
+    def restored(self) -> None:
+        """The leg is up again."""
+        self._connection = replace(self._connection, taken_up=None, awaited_until=None)
 
-    def record(self, ended: int) -> CallRecord:
-        """The entry for the call log."""
-        return CallRecord(
-            reference=self.reference or bytes(8),
-            peer=self.peer,
-            role=str(self.call.role),
-            media=self.media,
-            started=self.created,
-            connected=self.connected_at,
-            ended=ended,
-            reason=str(self.call.reason),
-            automatic=self.automatic,
-            proven=self.proven,
-            name=self.contact or "",
-        )
+    def lives(self, now: int) -> None:
+        """The other side is there, at `now` in Unix seconds."""
+        self._connection = replace(self._connection, alive=now)
 
+    def redials(self, epoch: int) -> None:
+        """An epoch is used from now on."""
+        self._connection = replace(self._connection, epoch=epoch)
 
-NOTHING_ARRIVED: dict[str, object] = {
-    "audio_packets_received": 0,
-    "video_packets_received": 0,
-    "bytes_received": 0,
-    "packets_sent": 0,
-    "bytes_sent": 0,
-    "audio_gaps": 0,
-    "audio_longest_gap_ms": 0.0,
-    "lost": 0,
-    "jitter_ms": None,
-    "round_trip_ms": None,
-    "local": None,
-    "remote": None,
-    "refused": {},
-}
+    def agree(self, media: Media) -> None:
+        """That is what both sides want."""
+        self._connection = replace(self._connection, media=media)
 
+    def remote_sends(self, state: MediaState) -> None:
+        """The other side says what it sends."""
+        self._connection = replace(self._connection, remote_media=state)
 
-def _milliseconds(start: float | None, end: float | None) -> int | None:
-    return None if start is None or end is None else round((end - start) * 1000)
+    def media_arrived(self, kind: str, at: float) -> None:
+        """The first packet of `audio` or `video` came, at that moment, monotonic seconds."""
+        self._connection = replace(self._connection, first_media={**self._connection.first_media, kind: at})
 
+    def hold(self, release: Callable[[], Awaitable[None]]) -> None:
+        """Microphone and camera are off until `release` is called."""
+        self._connection = replace(self._connection, release=release)
 
-def _unix(moment: float | None) -> float | None:
-    """A monotonic time as Unix seconds, to be compared with another process's."""
-    return None if moment is None else round(moment - time.monotonic() + time.time(), 6)
+    def take_release(self) -> Callable[[], Awaitable[None]] | None:
+        """What turns them on; it isn't held any more then."""
+        release = self._connection.release
+        self._connection = replace(self._connection, release=None)
+        return release
+
+    def say_goodbye(self, goodbye: str) -> None:
+        """We tell the other side that when the leg closes."""
+        self._connection = replace(self._connection, goodbye=goodbye)
+
+    def goodbye_was_unheard(self) -> None:
+        """The other side hasn't acknowledged it."""
+        self._connection = replace(self._connection, goodbye_unheard=True)
+
+    # What people see.
+
+    def rename(self, contact: str | None) -> None:
+        """The owner calls the other side that from now on; None: they are no contact any more."""
+        self._shown = replace(self._shown, contact=contact)
+
+    def confirm(self) -> None:
+        """Its link was posted: it is a call like any other."""
+        self._shown = replace(self._shown, provisional=False)
+
+    def choose(self, endpoint: str | None, media: Media | None) -> None:
+        """The owner answers with that endpoint and at most those media, if any are given."""
+        self._shown = replace(self._shown, endpoint=endpoint or self.endpoint)
+        if media is not None:
+            self.agree(self.media & media or self.media)
+
+    def take_message(self) -> None:
+        """The answering machine takes it."""
+        self._shown = replace(self._shown, machine=True, automatic=True)
+
+    def remote_answered_alone(self) -> None:
+        """Nobody was asked on the other side."""
+        self._shown = replace(self._shown, remote_automatic=True)
+
+    def pairs(self, secret: bytes, phrase: str, *, quarantined: bool) -> None:
+        """Both sides have agreed on a pair secret, which the phrase compares."""
+        self._connection = replace(self._connection, agreed=secret)
+        self._shown = replace(self._shown, phrase=phrase, quarantined=quarantined)

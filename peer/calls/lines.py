@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peer.calls.line import Line
+from shared.messages import MediaState
 from shared.node_id import NodeId
 
 
@@ -20,6 +21,11 @@ class Lines(list[Line]):
         """A number that no line of this run has."""
         self._numbers += 1
         return self._numbers
+
+    def show_media(self, line: Line, state: MediaState) -> None:
+        """Tell the other side of a call what we send in it now."""
+        if line.session is not None:
+            line.session.show_media(state)
 
     def engaged(self, *, beside: NodeId, proven: bool) -> list[Line]:
         """The lines that are connected and take the owner's time, but for those that such a call may end.

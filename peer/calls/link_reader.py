@@ -7,55 +7,13 @@ from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from peer.calls.call_link import CallLink
 from shared.links.kinds import BadLink, Card, PairedToken, Request, Response, SealedRequest, decode
 from shared.links.paired import Keyring, Operation, Paired, reference_of
 from shared.links.sealed import open_request
-from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class CallLink:
-    """Somebody calls us: a request, sealed or not, or a paired call."""
-
-    source: NodeId
-    media: Media
-    created: int
-    "Unix seconds."
-
-    port: int
-    "The caller's UDP port."
-
-    raw: bytes
-    "The link's bytes as it was posted: what is marked as used, and what settles glare."
-
-    reference: bytes
-    "8 bytes that name the call."
-
-    request: Request | None = None
-    "In a first contact."
-
-    sealed: bool = False
-    "Whether nobody else in the chat could read the request, so that what refers to it is proven."
-
-    token: PairedToken | None = None
-    "In a paired call."
-
-    secret: bytes | None = field(default=None, repr=False)
-    "The pair secret that opened it, 32 bytes."
-
-    proven: bool = False
-    "Whether the owner of the source node wrote it: a pair secret opened it, and not a quarantined one."
-
-    keyed: bool = False
-    "Whether we share a key with the source, which it would have used."
-
-    @property
-    def paired(self) -> bool:
-        """Whether it came from somebody we share a secret with."""
-        return self.token is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +72,7 @@ class LinkReader:
         if not request.is_for(self._own):
             raise BadLink(Reason.NOT_FOR_THIS_NODE)
         return CallLink(
-            source=request.source,
+            peer=request.source,
             media=request.media,
             created=request.created,
             port=request.port,
@@ -136,7 +94,7 @@ class LinkReader:
         if said.operation is not Operation.CALL:
             return SaidLink(opened.node, said, token.raw, opened.secret, proven)
         return CallLink(
-            source=opened.node,
+            peer=opened.node,
             media=said.media,
             created=said.created,
             port=said.port,

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from peer.calls.line import Line
-from peer.calls.news import Listener, Posted
+from peer.calls.news import Listeners, Posted
 from shared.links import paired
 from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
 from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.secrets.identity import DtlsIdentity
 from shared.store import StoreThread
 
 
 class LinkWriter:
     """Writes in one node's name."""
 
-    def __init__(self, own: NodeId, writes: StoreThread, listener: Listener, clock: Callable[[], float]) -> None:
-        """`listener` brings links into the chat, `clock` is the time in Unix seconds."""
+    def __init__(self, own: NodeId, writes: StoreThread, listeners: Listeners, clock: Callable[[], float]) -> None:
+        """`listeners` bring links into the chat, `clock` is the time in Unix seconds."""
         self._own = own
         self._writes = writes
-        self._tell = listener.told
+        self._listeners = listeners
         self._clock = clock
 
     def request(self, line: Line, port: int) -> str:
@@ -32,61 +32,68 @@ class LinkWriter:
 
         It isn't posted yet: its reader may be faster than we are at listening.
         """
-        if line.secret is not None:
-            said = paired.Paired(Operation.CALL, line.media, line.created, port)
-            line.token = paired.seal(
-                said, secret=line.secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12)
+        link, contact = line.link, line.first_contact
+        if link.secret is not None:
+            said = paired.Paired(Operation.CALL, link.media, link.created, port)
+            token = paired.seal(
+                said, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
             )
-            line.raw = line.token.raw
-            line.reference = reference_of(line.token)
-            return line.token.token
-        line.identity = DtlsIdentity.generate()
-        line.request = Request.to(
-            line.peer,
-            media=line.media,
-            created=line.created,
+            line.written(replace(link, port=port, raw=token.raw, reference=reference_of(token), token=token))
+            return token.token
+        request = Request.to(
+            link.peer,
+            media=link.media,
+            created=link.created,
             seed=secrets.token_bytes(16),
             source=self._own,
-            fingerprint=line.identity.fingerprint,
+            fingerprint=contact.identity.fingerprint,
             port=port,
         )
-        line.reference = reference_of(line.request)
-        line.sealed = line.sealing_key is not None
-        link = seal_request(line.request, line.sealing_key, line.peer) if line.sealing_key else line.request
-        line.raw = link.encode()
-        return link.token
+        sealing_key = contact.sealing_key
+        posted = seal_request(request, sealing_key, link.peer) if sealing_key else request
+        line.written(
+            replace(
+                link,
+                port=port,
+                raw=posted.encode(),
+                reference=reference_of(request),
+                request=request,
+                sealed=sealing_key is not None,
+            )
+        )
+        return posted.token
 
     def response(self, line: Line, port: int) -> Response:
         """Make the answer to the request of a first contact, with our UDP port in it. It isn't posted yet either."""
-        assert line.request is not None
-        line.identity = DtlsIdentity.generate()
-        line.answer = Response.accepting(
-            line.request,
+        assert line.link.request is not None
+        line.first_contact.answer = Response.accepting(
+            line.link.request,
             media=line.media,
             seed=secrets.token_bytes(8),
-            fingerprint=line.identity.fingerprint,
+            fingerprint=line.first_contact.identity.fingerprint,
             port=port,
         )
-        return line.answer
+        return line.first_contact.answer
 
     async def post(self, line: Line, token: str, raw: bytes) -> None:
         """Put a link, as token and as bytes, into the line's chat. Raises StoreError."""
         until = line.expires + MAX_CLOCK_AHEAD
         await self._writes.write(lambda store: store.use_link(raw, ours=True, expires=until))
-        self._tell(line, Posted(token))
+        self._listeners.need(line, Posted(token))
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
         """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""
-        if line.request is None:
+        if line.link.request is None:
             await self.say(line, operation)
         else:
-            refusal = Response.refusing(line.request, status)
+            refusal = Response.refusing(line.link.request, status)
             await self.post(line, refusal.token, refusal.encode())
 
     async def say(self, line: Line, operation: Operation) -> None:
         """Post what a paired link says about a call."""
-        secret = line.secret if line.secret is not None and not line.proven else None
-        secret = secret or self._writes.store.writable_secret(line.peer) or line.secret
+        opened = line.link.secret
+        secret = opened if opened is not None and not line.proven else None
+        secret = secret or self._writes.store.writable_secret(line.peer) or opened
         if secret is None:
             return  # the contact was removed, and the program was restarted: there is nothing to say it with
         said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.reference)

@@ -1,7 +1,8 @@
-"""What the switchboard tells those who show calls to people: the bot and the handset page."""
+"""What calls tell those who show them to people: the chat and the handset page."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from shared.call.effects import Noted
 from shared.errors import CopybaraError, StoreError
 from shared.messages import MediaState, Text
 from shared.reasons import Reason
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,14 @@ class Listeners:
         self._listeners = tuple(listeners)
 
     def told(self, line: Line, news: News) -> None:
+        """Let each hear it; one that fails costs the call nothing."""
+        for listener in self._listeners:
+            try:
+                listener.told(line, news)
+            except CopybaraError as error:
+                logger.warning("line %d: %s", line.number, error.sentence)
+
+    def need(self, line: Line, news: News) -> None:
         """Let each hear it, whatever becomes of the others. Raises the first one's CopybaraError afterwards."""
         failed: CopybaraError | None = None
         for listener in self._listeners:

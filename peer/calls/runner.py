@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 
 from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
+from peer.calls.line_records import record
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import AnsweredAlone, Changed, Listener, News, NotKept, Rings, Said, TakesMessage
+from peer.calls.news import AnsweredAlone, Changed, Listeners, NotKept, Rings, Said, TakesMessage
 from peer.calls.session import Session
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
@@ -43,9 +43,9 @@ from shared.call.effects import (
     Timer,
     TryResponse,
 )
-from shared.call.events import Answer, Busy, Event, Failed, Offered
+from shared.call.events import Answer, Busy, Event, Failed
 from shared.call.records import CallRecord
-from shared.call.table import RUNS_OUT, incoming, step
+from shared.call.table import RUNS_OUT
 from shared.config.schema import Answering
 from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.links.kinds import Response, Status
@@ -72,39 +72,41 @@ class LineRunner:
         writer: LinkWriter,
         writes: StoreThread,
         answering: Answering,
-        listener: Listener,
+        at_once: int,
+        listeners: Listeners,
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:
-        """`listener` hears what happens to calls, `tasks` owns what runs them, `clock` is the time in Unix seconds."""
+        """`listeners` hear what happens to calls, of which the owner takes `at_once`; `tasks` owns what runs them.
+
+        `clock` is the time in Unix seconds.
+        """
         self._own = own
         self._lines = lines
         self._sessions = sessions
         self._writer = writer
-        self._foreign = ForeignEffects(sessions, writer)
+        self._foreign = ForeignEffects(writer)
         self._writes = writes
         self._unlogged: deque[CallRecord] = deque()
         self._answering = answering
-        self._listener = listener
+        self._at_once = at_once
+        self._listeners = listeners
         self._tasks = tasks
         self._clock = clock
-
-    async def begin(self, line: Line, beginning: Offered | Answer | Busy, reason: Reason) -> None:
-        """Start the line of a call that a link has brought, with what the policy made of it."""
-        line.call, effects = incoming(beginning, paired=line.call.paired)
-        line.reason = reason
-        await self.start(line, effects)
 
     async def start(self, line: Line, effects: tuple[Effect, ...]) -> None:
         """Add a line, carry out what its call wants first, and let it live."""
         self._lines.append(line)
         try:
+            self._make_room(line)
             await self._carry_out(line, effects)
+            if not line.call.ended:
+                self._listeners.told(line, Changed())
         except Exception:
             logger.exception("line %d broke", line.number)
             self._abandon(line)
         finally:
-            line.life = self._tasks.create_task(self._live(line), name=f"line {line.number}")
+            line.lives_in(self._tasks.create_task(self._live(line), name=f"line {line.number}"))
 
     async def _live(self, line: Line) -> None:
         """Step the call by everything that happens to it, until it is over."""
@@ -115,20 +117,23 @@ class LineRunner:
                 # A fault of this program: it costs this call, and no other.
                 logger.exception("line %d broke", line.number)
                 self._abandon(line)
-            if line.carrier is not None:
-                await asyncio.wait([line.carrier])
+            if (carrier := line.connection.carrier) is not None:
+                await asyncio.wait([carrier])
             if not line.logged:
                 await self._log(line)
         finally:
             # Also when something has ended this task: then nothing of the call may stay behind.
             self._abandon(line)
+            if not line.logged:
+                self._unlogged.append(record(line, int(self._clock())))
+                line.log()
             self._lines.remove(line)
-            self._say(line, Changed())
+            self._listeners.told(line, Changed())
             line.over.set()
 
     async def _until_ended(self, line: Line) -> None:
         while not line.call.ended:
-            event = await line.inbox.get()
+            event = await line.next_event()
             try:
                 await self._step(line, event)
             except LocalProtocolError as error:
@@ -138,40 +143,57 @@ class LineRunner:
     def _abandon(self, line: Line) -> None:
         """End a call whose effects can't be carried out: close everything, whatever its table says."""
         if not line.call.ended:
-            line.call, _ = step(line.call, Failed("Something in the program broke this call; see its log."))
-        self._stop_timer(line)
+            line.step(Failed("Something in the program broke this call; see its log."))
+        line.stop_timer()
         if line.session is not None:
             line.session.end(None)
 
     async def _step(self, line: Line, event: Event) -> None:
         before = line.call.state
-        line.call, effects = step(line.call, event)
+        effects = line.step(event)
         if line.call.ended and line.connected is not None:
             # At once: a program that is killed while it closes everything must not take the call up again.
             await self._log(line)
-        await self._carry_out(line, effects, silent=line.call.state is before)
+        self._make_room(line)
+        await self._carry_out(line, effects)
+        if not line.call.ended and line.call.state is not before:
+            self._listeners.told(line, Changed())
+
+    def _make_room(self, line: Line) -> None:
+        """End the calls that wait to be connected without asking and prove nothing, once others take all the room."""
+        if line.occupies and sum(each.occupies for each in self._lines) >= self._at_once:
+            for other in self._lines:
+                if other.uninvited:
+                    other.put(Busy())
 
     async def _log(self, line: Line) -> None:
         """Write the call's end down. If that fails it is tried again until it works or the program ends."""
-        record = line.record(int(self._clock()))
-        line.logged, line.redial_secret = True, None
+        entry = record(line, int(self._clock()))
+        line.log()
         try:
-            await self._writes.write(lambda store: store.end_call(record))
+            await self._writes.write(lambda store: store.end_call(entry))
         except StoreError as error:
             logger.error("line %d: its end can't be kept: %s", line.number, error.sentence)
-            self._unlogged.append(record)
-            self._say(line, NotKept(error))
+            self._unlogged.append(entry)
+            self._listeners.told(line, NotKept(error))
 
     async def log_again(self) -> None:
         """Write down the ends of calls that couldn't be. Raises StoreError if they still can't."""
         while self._unlogged:
-            record = self._unlogged[0]
-            await self._writes.write(lambda store: store.end_call(record))  # noqa: B023 -- done before the next one
+            entry = self._unlogged[0]
+            await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
             self._unlogged.popleft()
 
-    async def _carry_out(self, line: Line, effects: tuple[Effect, ...], *, silent: bool = False) -> None:
+    async def _carry_out(self, line: Line, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             try:
+                match effect:
+                    case Listen():
+                        await self._sessions.open(line)
+                    case OpenLeg():
+                        if line.machine or not line.automatic:
+                            line.dials()
+                        await self._sessions.open(line)
                 await self._do(line, effect)
             except LocalProtocolError:
                 raise
@@ -181,33 +203,23 @@ class LineRunner:
                     return
                 # A call that ends lets go of everything, whatever of it can't be said or written.
                 logger.warning("line %d: %s", line.number, error.sentence)
-        if not silent and not line.call.ended:
-            self._say(line, Changed())
-
-    def _say(self, line: Line, news: News) -> None:
-        """Tell what has happened; a listener that fails costs the call nothing."""
-        try:
-            self._listener.told(line, news)
-        except CopybaraError as error:
-            logger.warning("line %d: %s", line.number, error.sentence)
 
     async def _do(self, line: Line, effect: Effect) -> None:
         if line.foreign is not None and await self._foreign.do(line, line.foreign, effect):
             return
         match effect:
-            case Listen():
-                await self._sessions.open(line)
             case PostRequest():
                 await self._call(line)
             case TryResponse():
-                self._try_response(line, line.responses.popleft())
+                self._try_response(line, line.first_contact.untried.popleft())
             case AnswerTheirs():
                 await self._answer_theirs(line)
             case OpenLeg():
-                await self._dial(line)
+                self._open_leg(line)
             case PostAnswer():
-                assert line.answer is not None
-                await self._writer.post(line, line.answer.token, line.answer.encode())
+                answer = line.first_contact.answer
+                assert answer is not None
+                await self._writer.post(line, answer.token, answer.encode())
             case PostDecline():
                 await self._writer.refuse(line, Status.DECLINE, Operation.DECLINE)
             case PostBusy():
@@ -217,33 +229,32 @@ class LineRunner:
             case PostCancel():
                 await self._writer.say(line, Operation.CANCEL)
             case Ring():
-                self._say(line, Rings(line.reason))
+                self._listeners.told(line, Rings(line.reason))
             case AnnounceAnswer():
-                self._say(line, AnsweredAlone())
+                self._listeners.told(line, AnsweredAlone())
             case TakeMessage():
-                line.machine = line.automatic = True
-                self._say(line, TakesMessage())
+                line.take_message()
+                self._listeners.told(line, TakesMessage())
             case Noted():
-                self._say(line, Said(effect))
+                self._listeners.told(line, Said(effect))
             case TakeUp():
                 await self._sessions.take_up(line)
             case Redial():
                 assert line.session is not None
                 line.session.redial()
             case SayBye():
-                line.goodbye = "hung up"
+                line.say_goodbye("hung up")
             case CloseLeg():
                 if line.session is not None:
-                    line.session.end(line.goodbye)
+                    line.session.end(line.connection.goodbye)
             case StartTimer():
                 self._start_timer(line, effect.timer)
             case StopTimer():
-                self._stop_timer(line)
-            case StopRinging():
-                pass  # those that show the ringing see the new state
+                line.stop_timer()
+            case StopRinging() | Listen():
+                pass  # those who show the ringing see the new state; it is listened for already
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
-        self._stop_timer(line)
         expires = max(0.0, line.expires - self._clock())
         match timer:
             case Timer.RING:
@@ -254,15 +265,10 @@ class LineRunner:
                 # The caller of a first contact is there once it has read the response, which may take a person.
                 seconds = CONNECT_SECONDS if line.call.paired else max(expires, CONNECT_SECONDS)
             case Timer.REDIAL:
-                left = line.awaited_until - self._clock() if line.awaited_until is not None else REDIAL_SECONDS
+                until = line.connection.awaited_until
+                left = until - self._clock() if until is not None else REDIAL_SECONDS
                 seconds = min(max(0.0, left), REDIAL_SECONDS)
-        loop = asyncio.get_running_loop()
-        line.timer = loop.call_later(seconds, line.inbox.put_nowait, RUNS_OUT[timer])
-
-    def _stop_timer(self, line: Line) -> None:
-        if line.timer is not None:
-            line.timer.cancel()
-            line.timer = None
+        line.start_timer(seconds, RUNS_OUT[timer])
 
     # Links and legs.
 
@@ -270,41 +276,41 @@ class LineRunner:
         """Post the link of a call that is listened for already."""
         assert line.session is not None
         token = self._writer.request(line, line.session.ports[0])
-        if line.token is not None:
+        if line.link.token is not None:
             self._try_one_link(line)
-        await self._writer.post(line, token, line.raw)
+        await self._writer.post(line, token, line.link.raw)
 
-    async def _dial(self, line: Line) -> None:
-        """Answer: bind the port, make the response of a first contact, and dial the caller."""
-        line.dialled = line.dialled if line.automatic and not line.machine else time.monotonic()
-        port = await self._sessions.open(line)
-        if line.token is not None:
+    def _open_leg(self, line: Line) -> None:
+        """Answer: make the response of a first contact, and dial the caller."""
+        if line.link.token is not None:
             self._try_one_link(line)
             return
         assert isinstance(line.session, Session)
-        line.session.attempt(self._first_contact(line, self._writer.response(line, port), line.remote_port))
+        response = self._writer.response(line, line.session.ports[0])
+        line.session.attempt(self._first_contact(line, response, line.remote_port))
 
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
         if theirs is not None and theirs not in self._lines:
-            await self.begin(theirs, Answer(), Reason.ASK)
+            await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
 
     def _try_one_link(self, line: Line) -> None:
         assert isinstance(line.session, Session)
-        assert line.token is not None
-        assert line.secret is not None
-        line.session.attempt(by_one_link(self._ends(line), line.token, line.secret, line.remote_port, line.media))
+        link = line.link
+        assert link.token is not None
+        assert link.secret is not None
+        line.session.attempt(by_one_link(self._ends(line), link.token, link.secret, line.remote_port, line.media))
 
     def _try_response(self, line: Line, response: Response) -> None:
         """The caller: anybody in the chat may have written this response."""
         assert isinstance(line.session, Session)
-        line.dialled = time.monotonic()
+        line.dials()
         line.session.expect(self._first_contact(line, response, response.port))
 
     def _first_contact(self, line: Line, response: Response, remote_port: int | None) -> Attempt:
-        assert line.request is not None
-        assert line.identity is not None
-        return by_first_contact(self._ends(line), line.request, response, line.identity, remote_port, line.media)
+        request, identity = line.link.request, line.first_contact.identity
+        assert request is not None
+        return by_first_contact(self._ends(line), request, response, identity, remote_port, line.media)
 
     def _ends(self, line: Line) -> Ends:
         return Ends(line.call.role, self._own, line.peer)

@@ -69,7 +69,7 @@ class SdpSession:
         self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         self._tell = tell
         self._keep = keep
-        self._socket = CallSocket(
+        self.call_socket = CallSocket(
             overlay,
             peer,
             open_socket=OverlaySocket.open,
@@ -85,22 +85,18 @@ class SdpSession:
         self._heard_media: set[Media] = set()
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def open(self) -> int:
-        """Bind the call's socket, and return its UDP port. Raises OverlayError."""
-        return await self._socket.bind()
-
     @property
     def socket(self) -> OverlaySocket:
-        """The call's socket. Raises LocalProtocolError before `open`."""
-        if self._socket.socket is None:
+        """The call's socket. Raises LocalProtocolError before it is bound."""
+        if self.call_socket.socket is None:
             raise LocalProtocolError("The call has no socket yet.")
-        return self._socket.socket
+        return self.call_socket.socket
 
     @property
     def ports(self) -> tuple[int, int]:
         """Both sides' UDP ports, ours first; 0 for one that isn't known yet."""
         remote = self.leg.remote_address if self.leg is not None else None
-        return self._socket.port, remote[1] if remote is not None else 0
+        return self.call_socket.port, remote[1] if remote is not None else 0
 
     def try_leg(self, terms: SdpTerms) -> None:
         """Try a leg, beside those that are being tried. Does nothing once one is up."""
@@ -123,7 +119,7 @@ class SdpSession:
 
     def overlay_changed(self) -> None:
         """The overlay's device or address came, went or is another one: have the socket where the overlay is."""
-        self._socket.overlay_changed()
+        self.call_socket.overlay_changed()
 
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
@@ -157,16 +153,16 @@ class SdpSession:
                 for leg in self._legs:
                     await leg.close()
             finally:
-                await self._socket.close(linger=self._traffic.legs > 0)
+                await self.call_socket.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
         """What has passed so far, as the command contract has it."""
-        return self._traffic.report(self._socket.socket, None)
+        return self._traffic.report(self.call_socket.socket, None)
 
     async def _try(self, leg: SdpLeg, terms: SdpTerms) -> None:
         try:
             await leg.connect()
-            await self._socket.check_owner()
+            await self.call_socket.check_owner()
         except CopybaraError as error:
             await leg.close()
             self._tell(AttemptFailed(error))
@@ -218,6 +214,6 @@ class SdpSession:
 
     async def _follow_overlay(self) -> None:
         try:
-            await self._socket.follow(lambda: None)
+            await self.call_socket.follow(lambda: None)
         except PortTaken as error:
             self._tell(Broke(error))

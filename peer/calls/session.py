@@ -2,7 +2,7 @@
 
 A session learns what to try and when to end, and reports what happened with the values of session_events.py. It decides
 nothing about the call; that is shared/call/table.py. Its parts: call_socket.py (where the socket is bound),
-dialling.py (which legs are tried), conversation.py (what is said over one), epochs.py (how a lost path is dialled).
+dialling.py (which legs are tried), conversation.py (what is said over one), redial.py (how a lost path is dialled).
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import time
 from collections.abc import Awaitable, Callable
 
 from peer.calls.attempts import Attempt
-from peer.calls.call_socket import PACE_SECONDS, CallSocket, OpenSocket
+from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
-from peer.calls.epochs import Epochs, Heard
 from peer.calls.limits import OWN_TEXTS, Limiter
+from peer.calls.redial import Redialling
 from peer.calls.session_events import (
     AttemptFailed,
     Broke,
     ByeUnheard,
     Connected,
-    Dials,
     FirstMedia,
     Kept,
     MediaAgreed,
@@ -40,7 +39,6 @@ from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import PathLost, PathRestored, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import (
-    CopybaraError,
     LocalProtocolError,
     PortTaken,
     RemoteFlood,
@@ -99,30 +97,30 @@ class Session:
         self._sends: MediaState | None = None
         "What we last told the other side that we send."
 
-        self._epochs = Epochs(rejoined.secret, role, rejoined.epoch) if rejoined else None
-        "Once the first leg was up."
-
         self._agreed = rejoined.agreed if rejoined else None
         "The pair secret that was proposed in this call."
 
-        self._remote_port = rejoined.remote_port if rejoined else 0
-        self._socket = CallSocket(
+        self.call_socket = CallSocket(
             overlay,
             peer,
             open_socket=open_socket,
             overlay_up=overlay_up,
-            stray_check=self._stray_check,
+            stray_check=lambda *check: self._dialling.prove(*check) or self._redialling.heard(*check),
             port=rejoined.port if rejoined else 0,
         )
-        self._socket.path_lost(rejoined is not None)
+        self.call_socket.path_lost(rejoined is not None)
         self._dialling = Dialling(
-            self._socket, carry=self._carry, failed=lambda error: self._tell(AttemptFailed(error))
+            self.call_socket, carry=self._carry, failed=lambda error: self._tell(AttemptFailed(error))
         )
-        self._reconnecting = False
-        self._redial = asyncio.Event()
-        self._overtaken = asyncio.Event()
-        "Set when the other side is heard at a later epoch than that of the leg."
-
+        self._redialling = Redialling(
+            role,
+            self.call_socket,
+            self._dialling,
+            media=lambda: self._media,
+            keep=keep,
+            failed=lambda error: tell(Broke(error)),
+            rejoined=rejoined,
+        )
         self._limiter = Limiter()
         self._own_texts = Bucket(OWN_TEXTS)
         self._conversation: Conversation | None = None
@@ -132,14 +130,6 @@ class Session:
         self._heard_media: set[Media] = set()
         self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
-    async def open(self) -> int:
-        """Bind the call's socket to our own overlay address and return its UDP port.
-
-        Raises OverlayError when the overlay is down, knows no way to the peer, or gives an address that no call may
-        touch.
-        """
-        return await self._socket.bind()
-
     @property
     def leg(self) -> Leg | None:
         """The leg that is connected now."""
@@ -148,7 +138,7 @@ class Session:
     @property
     def ports(self) -> tuple[int, int]:
         """Both sides' UDP ports, ours first; 0 for one that isn't known yet."""
-        return self._socket.port, self._remote_port
+        return self.call_socket.port, self._redialling.remote_port
 
     def attempt(self, attempt: Attempt) -> None:
         """Try a leg at once. Does nothing while a leg is up."""
@@ -160,13 +150,7 @@ class Session:
 
     def redial(self) -> None:
         """After PathLost or AttemptFailed: dial the other side again until PathRestored or `end`."""
-        if self.leg is None:
-            self._reconnecting = True
-            self._redial.set()
-
-    def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or is another one: have the socket where the overlay is."""
-        self._socket.overlay_changed()
+        self._redialling.want()
 
     def write(self, text: str) -> None:
         """Send a line of text beside the call.
@@ -198,7 +182,7 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
                 media = group.create_task(self._host.run())
-                always = [group.create_task(each) for each in (self._redials(), self._follows_overlay())]
+                always = [group.create_task(each) for each in (self._redialling.run(), self._follows_overlay())]
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
@@ -213,12 +197,12 @@ class Session:
             try:
                 await self._dialling.close()
             finally:
-                await self._socket.close(linger=self._traffic.legs > 0)
+                await self.call_socket.close(linger=self._traffic.legs > 0)
 
     def report(self) -> dict[str, object]:
         """What has passed so far, in packets, bytes and milliseconds, and where."""
         round_trip = self._conversation.round_trip if self._conversation else None
-        return self._traffic.report(self._socket.socket, round_trip)
+        return self._traffic.report(self.call_socket.socket, round_trip)
 
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost."""
@@ -238,7 +222,7 @@ class Session:
                     agree=lambda theirs: self._agree(leg, theirs),
                 )
                 group.create_task(_lost_after(conversation.ping_until_silence()))
-                group.create_task(_lost_after(self._overtaken.wait()))
+                group.create_task(_lost_after(self._redialling.overtaken.wait()))
                 # Before any sound: whether somebody was asked decides what the other side does with the first of it.
                 leg.control.send(Hello(VERSION, int(self._media), self._automatic))
                 self._host.attach(leg, self._media)
@@ -259,26 +243,24 @@ class Session:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             # Python 3.11 loses a cancellation that meets a failure within the group: both sides ended at once.
             raise asyncio.CancelledError
-        self._socket.path_lost(True)
+        self.call_socket.path_lost(True)
         await self._dialling.lose()
         self._tell(PathLost())
 
     async def _connected(self, leg: Leg, attempt: Attempt) -> None:
         """Note what a leg that has just connected means for the call."""
-        self._socket.path_lost(False)
+        self.call_socket.path_lost(False)
         self._media = attempt.media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
-        if leg.remote_address is not None:
-            self._remote_port = leg.remote_address[1]
-        self._reconnecting = False
-        self._overtaken.clear()
+        self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         leg.on_first_media = self._media_arrived
-        if self._epochs is not None:
+        if self._redialling.begun:
             await self._keep(PathRestored())
         else:
-            self._epochs = Epochs(redial_secret(attempt.handshake.secret, leg.exported), self._role)
+            secret = redial_secret(attempt.handshake.secret, leg.exported)
+            self._redialling.begin(secret)
             await self._keep(MediaAgreed(self._media))
-            await self._keep(Connected(self._epochs.secret, leg.first_heard))
+            await self._keep(Connected(secret, leg.first_heard))
 
     async def _keep_and_note(self, event: Kept) -> None:
         await self._keep(event)
@@ -303,49 +285,11 @@ class Session:
             self._heard_media.add(kind)
             self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
 
-    # Dialling again.
-
-    async def _redials(self) -> None:
-        """Dial an epoch each time that is asked for, by the call or by the other side's being ahead."""
-        while True:
-            await self._redial.wait()
-            self._redial.clear()
-            try:
-                await self._socket.bind_in_time()
-                if self.leg is None and self._epochs is not None:
-                    await self._dial(self._epochs)
-            except CopybaraError as error:
-                self._tell(Broke(error))
-                return
-            await asyncio.sleep(PACE_SECONDS)
-
-    async def _dial(self, epochs: Epochs) -> None:
-        """Try the next epoch, and give up everything else that is being tried."""
-        self._dialling.stop()
-        number = epochs.next
-        await self._keep(Dials(number))
-        self._dialling.attempt(Attempt(epochs.take(number), self._remote_port or None, self._media, None))
-
     async def _follows_overlay(self) -> None:
         try:
-            await self._socket.follow(self._dialling.check_again)
+            await self.call_socket.follow(self._dialling.check_again)
         except PortTaken as error:
             self._tell(Broke(error))
-
-    def _stray_check(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """Whether a check that is for no leg belongs to the call: it proves an attempt, or shows an epoch."""
-        if self._dialling.prove(username, made_with):
-            return True
-        match self._epochs.heard(username, made_with) if self._epochs is not None else None:
-            case Heard.AHEAD if self.leg is not None:
-                self._overtaken.set()
-            case Heard.AHEAD if self._reconnecting:
-                self._redial.set()
-            case Heard.BEHIND if self.leg is None:
-                self._dialling.check_again()
-            case None:
-                return False
-        return True
 
 
 async def _lost_after(end: Awaitable[object]) -> None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from peer.calls.call_socket import OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.line import Line
+from peer.calls.line_records import running
 from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import Listener, News, Paired, PhraseKnown, Recorded
+from peer.calls.news import Listeners, Paired, PhraseKnown, Recorded
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
@@ -92,12 +92,12 @@ class LineSessions:
         watch: OverlayWatch,
         writes: StoreThread,
         endpoints: Endpoints,
-        listener: Listener,
+        listeners: Listeners,
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
         open_socket: OpenSocket,
     ) -> None:
-        """`listener` hears what happens in calls, `tasks` owns what carries them."""
+        """`listeners` hear what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
         self._writer = writer
         self._overlay = overlay
@@ -105,7 +105,7 @@ class LineSessions:
         self._writes = writes
         self._store = writes.store
         self._endpoints = endpoints
-        self._listener = listener
+        self._listeners = listeners
         self._tasks = tasks
         self._clock = clock
         self._open_socket = open_socket
@@ -115,14 +115,14 @@ class LineSessions:
         await self._watch.check()
         self._watch.require()
         session = self._session(line)
-        port = await session.open()
+        port = await session.call_socket.bind()
         await self._run(line, session)
         return port
 
     async def take_up(self, line: Line) -> None:
         """Make the session of a call that was up when the program was killed. It binds its port when it dials."""
-        assert line.taken_up is not None
-        await self._run(line, self._session(line, line.taken_up))
+        assert line.connection.taken_up is not None
+        await self._run(line, self._session(line, line.connection.taken_up))
 
     def endpoint_for(self, contact: Contact | None, *, proven: bool, keyed: bool) -> str:
         """The name of the media endpoint for a call for which none was chosen.
@@ -167,21 +167,22 @@ class LineSessions:
                 await self._keep(line, alive=True)
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
-        line.endpoint = self.endpoint_of(line)
+        name = self.endpoint_of(line)
         # Nobody may be there any more who knows that the call goes on.
-        hold = kept is not None and not line.automatic and opens_the_room(line.endpoint)
+        hold = kept is not None and not line.automatic and opens_the_room(name)
         context = CallContext(
             number=line.number,
             label=line.name,
             automatic=line.automatic or kept is not None,
-            recorded=lambda path: self._say(line, Recorded(path)),
+            recorded=lambda path: self._listeners.told(line, Recorded(path)),
             trouble=functools.partial(self._media_trouble, line),
-            finished=lambda: line.inbox.put_nowait(HangUp()),
-            hold=functools.partial(self._hold, line) if hold else None,
+            finished=lambda: line.put(HangUp()),
+            hold=line.hold if hold else None,
         )
-        endpoint = self._endpoints.make(line.endpoint, context)
+        endpoint = self._endpoints.make(name, context)
+        session: Session | SdpSession
         if line.foreign is not None:
-            line.session = SdpSession(
+            session = SdpSession(
                 self._overlay,
                 line.peer,
                 line.foreign,
@@ -190,34 +191,33 @@ class LineSessions:
                 keep=lambda event: self._kept(line, event),
                 overlay_up=self._watch.until_up,
             )
-            return line.session
-        line.session = Session(
-            self._overlay,
-            line.peer,
-            line.call.role,
-            endpoint,
-            tell=lambda event: self._happened(line, event),
-            keep=lambda event: self._kept(line, event),
-            overlay_up=self._watch.until_up,
-            automatic=line.automatic or line.machine,
-            rejoined=kept,
-            open_socket=self._open_socket,
-        )
+        else:
+            session = Session(
+                self._overlay,
+                line.peer,
+                line.call.role,
+                endpoint,
+                tell=lambda event: self._happened(line, event),
+                keep=lambda event: self._kept(line, event),
+                overlay_up=self._watch.until_up,
+                automatic=line.automatic or line.machine,
+                rejoined=kept,
+                open_socket=self._open_socket,
+            )
+        line.carried_by(session, name)
         if hold:
-            line.session.show_media(MediaState(audio=False, video=False))
-        return line.session
-
-    def _hold(self, line: Line, release: Callable[[], Awaitable[None]]) -> None:
-        line.held = release
+            session.show_media(MediaState(audio=False, video=False))
+        return session
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:
         """Something about our sound or picture has changed: for the owner, and for the other side what it gets."""
-        if trouble.sends is not None and line.session is not None:
-            line.session.show_media(MediaState(audio=Media.AUDIO in trouble.sends, video=Media.VIDEO in trouble.sends))
-        self._say(line, trouble)
+        if trouble.sends is not None:
+            sends = MediaState(audio=Media.AUDIO in trouble.sends, video=Media.VIDEO in trouble.sends)
+            self._lines.show_media(line, sends)
+        self._listeners.told(line, trouble)
 
     async def _run(self, line: Line, session: Session | SdpSession) -> None:
-        line.carrier = self._tasks.create_task(self._carry(line, session), name=f"session {line.number}")
+        line.carried_in(self._tasks.create_task(self._carry(line, session), name=f"session {line.number}"))
         await session.started.wait()
 
     async def _carry(self, line: Line, session: Session | SdpSession) -> None:
@@ -225,12 +225,12 @@ class LineSessions:
             await session.run()
         except Exception:
             logger.exception("the session of line %d broke", line.number)
-            line.inbox.put_nowait(Failed("Something in the program broke this call; see its log."))
+            line.put(Failed("Something in the program broke this call; see its log."))
             return
         except asyncio.CancelledError:
-            line.inbox.put_nowait(Failed("What carried this call was ended."))
+            line.put(Failed("What carried this call was ended."))
             raise
-        if line.goodbye_unheard and line.call.paired:
+        if line.connection.goodbye_unheard and line.call.paired:
             try:
                 await self._writer.say(line, Operation.CANCEL)
             except CopybaraError as error:
@@ -240,71 +240,61 @@ class LineSessions:
         """Pass on what a session tells."""
         match event:
             case AttemptFailed():
-                line.inbox.put_nowait(LegFailed(event.error.sentence))
+                line.put(LegFailed(event.error.sentence))
             case FirstMedia():
-                line.first_media[event.kind] = event.at
-                self._say(line, event)
+                line.media_arrived(event.kind, event.at)
+                self._listeners.told(line, event)
             case RemoteBye() | RemoteFlooded() | PathLost():
-                line.inbox.put_nowait(event)
+                line.put(event)
             case Text() | MediaTrouble():
-                self._say(line, event)
+                self._listeners.told(line, event)
             case MediaState():
-                line.remote_media = event
-                self._say(line, event)
+                line.remote_sends(event)
+                self._listeners.told(line, event)
             case ByeUnheard():
                 # Anyone who comes back would dial for a minute; the chat tells them.
-                line.goodbye_unheard = True
+                line.goodbye_was_unheard()
             case Broke():
-                line.inbox.put_nowait(Failed(event.error.sentence))
+                line.put(Failed(event.error.sentence))
 
     async def _kept(self, line: Line, event: Kept) -> None:
         """Store what a session needs to have stored, and pass it on. Raises StoreError."""
         match event:
             case Connected():
                 await self._connected(line, event.secret, event.first_heard)
-                line.inbox.put_nowait(LegUp())
+                line.put(LegUp())
             case MediaAgreed():
                 if line.media != event.media:
-                    line.media = event.media
+                    line.agree(event.media)
                     await self._keep(line)
-                    self._say(line, event)
+                    self._listeners.told(line, event)
             case RemoteAnsweredAlone():
                 if not line.remote_automatic:
-                    line.remote_automatic = True
+                    line.remote_answered_alone()
                     await self._keep(line)
-                    self._say(line, event)
+                    self._listeners.told(line, event)
             case Proposed():
                 peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
                 free = await self._writes.write(lambda store: store.propose_secret(peer, secret, now, proven=proven))
-                line.phrase, line.quarantined, line.agreed = event.phrase, not free, secret
+                line.pairs(secret, event.phrase, quarantined=not free)
                 await self._keep(line)
-                self._say(line, PhraseKnown())
+                self._listeners.told(line, PhraseKnown())
             case Committed():
                 peer, secret = line.peer, event.secret
                 await self._writes.write(lambda store: store.commit_secret(peer, secret))
-                self._say(line, Paired())
+                self._listeners.told(line, Paired())
             case Dials():
-                line.epoch = event.epoch
+                line.redials(event.epoch)
                 await self._keep(line)
             case PathRestored():
-                line.taken_up = line.awaited_until = None
+                line.restored()
                 await self._keep(line, alive=True)
-                line.inbox.put_nowait(event)
-
-    def _say(self, line: Line, news: News) -> None:
-        """Tell what has happened; a listener that fails costs the call nothing."""
-        try:
-            self._listener.told(line, news)
-        except CopybaraError as error:
-            logger.warning("line %d: %s", line.number, error.sentence)
+                line.put(event)
 
     async def _connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
-        line.connected = time.monotonic()
-        line.dialled = line.dialled or first_heard
-        line.connected_at = int(self._clock())
-        line.redial_secret = redial_secret or None
+        line.connects(redial_secret, first_heard, int(self._clock()))
         self._lines.latest = line
-        if (secret := line.secret) is not None:
+        if (secret := line.link.secret) is not None:
             peer = line.peer
             await self._writes.write(lambda store: store.secret_used(peer, secret))
         await self._keep(line, alive=True)
@@ -312,19 +302,14 @@ class LineSessions:
             # Both had called each other, or the other side has lost a call and called again: the other one is over.
             under_way = not other.machine and other.call.state not in (State.RINGING, State.ENDED)
             if other is not line and under_way and may_be_ended(other, line.peer, line.proven):
-                other.inbox.put_nowait(Replaced())
+                other.put(Replaced())
 
     async def _keep(self, line: Line, *, alive: bool = False) -> None:
         """Keep what a restarted program needs to take the call up again; `alive`: the other side is there now.
 
         Raises StoreError.
         """
-        if (call := self._running(line, alive=alive)) is not None:
-            await self._writes.write(lambda store: store.save_call(call))
-
-    def _running(self, line: Line, *, alive: bool) -> RunningCall | None:
-        if line.redial_secret is None or line.call.ended or line.session is None:
-            return None
         if alive:
-            line.alive = int(self._clock())
-        return line.running(line.session.ports)
+            line.lives(int(self._clock()))
+        if not line.call.ended and (call := running(line)) is not None:
+            await self._writes.write(lambda store: store.save_call(call))

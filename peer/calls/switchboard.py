@@ -1,4 +1,4 @@
-"""Every call of this node: what the owner wants and what the chat brings goes in here.
+"""Every call of this node: what the owner wants goes in here, and what the chat brings into its `admission`.
 
 Each line is a call; peer/calls/admission.py lets the chat's in, peer/calls/runner.py runs them all.
 """
@@ -11,11 +11,14 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from peer.calls.admission import Admission, Reading
+from peer.calls.admission import Admission
 from peer.calls.budget import Budget
+from peer.calls.call_link import CallLink
 from peer.calls.call_socket import OpenSocket
-from peer.calls.foreign_reader import ForeignReader, Looked
+from peer.calls.foreign_reader import ForeignReader
 from peer.calls.line import Line
+from peer.calls.line_parts import Presented
+from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
@@ -77,8 +80,8 @@ class Switchboard:
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        listener = Listeners(listeners)
-        writer = LinkWriter(own, writes, listener, clock)
+        everybody = Listeners(listeners)
+        writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
             lines=lines,
             writer=writer,
@@ -86,7 +89,7 @@ class Switchboard:
             watch=watch,
             writes=writes,
             endpoints=endpoints,
-            listener=listener,
+            listeners=everybody,
             tasks=self._tasks,
             clock=clock,
             open_socket=open_socket,
@@ -98,12 +101,13 @@ class Switchboard:
             writer=writer,
             writes=writes,
             answering=answering,
-            listener=listener,
+            at_once=settings.at_once,
+            listeners=everybody,
             tasks=self._tasks,
             clock=clock,
         )
         budget, turn = Budget(lines, clock), asyncio.Lock()
-        self._admission = Admission(
+        self.admission = Admission(
             lines=lines,
             runner=self._runner,
             sessions=self._sessions,
@@ -116,7 +120,9 @@ class Switchboard:
             waits=waits,
             clock=clock,
         )
-        self._foreign = ForeignReader(
+        "Reads what the chat brings."
+
+        self.foreign = ForeignReader(
             own,
             overlay=overlay,
             lines=lines,
@@ -129,6 +135,7 @@ class Switchboard:
             waits=waits,
             clock=clock,
         )
+        "Reads what programs that speak SDP write."
 
         self.interrupted: list[RunningCall] = []
         "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
@@ -187,8 +194,8 @@ class Switchboard:
             call, effects = rejoined(Role(kept.role), paired=kept.paired)
             contact = self._store.contact_of(kept.peer)
             name = contact.name if contact else None
-            line = Line.rejoined(self.lines.next_number(), call, kept, name, self._settings.lifetime)
-            line.awaited_until = kept.alive + AWAITED_SECONDS
+            awaited_until = kept.alive + AWAITED_SECONDS
+            line = rejoined_line(self.lines.next_number(), call, kept, name, self._settings.lifetime, awaited_until)
             self.lines.latest = line
             await self._runner.start(line, effects)
 
@@ -196,7 +203,7 @@ class Switchboard:
         """The overlay's device or address came, went or is another one."""
         for line in self.lines:
             if line.session is not None:
-                line.session.overlay_changed()
+                line.session.call_socket.overlay_changed()
 
     # What the owner wants.
 
@@ -226,26 +233,20 @@ class Switchboard:
             if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
-        foreign = self._foreign.call_to(node, program or (contact.program if contact and program is None else ""))
+        foreign = self.foreign.call_to(node, program or (contact.program if contact and program is None else ""))
         secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())
         call, effects = outgoing(paired=secret is not None)
+        keyed = contact is not None and self._store.writable_secret(node) is not None
         line = Line(
-            number=self.lines.next_number(),
-            call=call,
-            peer=node,
-            media=media,
-            created=now,
-            expires=now + self._settings.lifetime,
+            self.lines.next_number(),
+            call,
+            CallLink(node, media, now, secret=secret, proven=secret is not None, keyed=keyed),
             chat=chat,
-            contact=contact.name if contact else None,
-            secret=secret,
-            proven=secret is not None,
-            keyed=contact is not None and self._store.writable_secret(node) is not None,
-            sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
-            provisional=provisional,
-            endpoint=endpoint,
+            expires=now + self._settings.lifetime,
+            shown=Presented(contact.name if contact else None, endpoint=endpoint, provisional=provisional),
             foreign=foreign,
+            sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )
         self._sessions.endpoint_of(line)
         await self._runner.start(line, effects)
@@ -257,77 +258,50 @@ class Switchboard:
         A call that goes on after a restart with its microphone and camera off gets them back. Raises CallRefused if
         it doesn't ring any more, MediaError if a device can't be used.
         """
-        if line.held is not None:
-            release, line.held = line.held, None
+        if (release := line.take_release()) is not None:
             await release()
-            if line.session is not None:
-                line.session.show_media(MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
+            self.lines.show_media(line, MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
             return
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         busy = self.lines.occupying(beside=line.peer, proven=line.proven)
         if len(busy) >= self._settings.at_once:
             raise InCall(f"There is a call with {busy[0].name} already.")
-        line.endpoint = endpoint or line.endpoint
+        line.choose(endpoint, media)
         self._sessions.endpoint_of(line)
-        if media is not None:
-            line.media = line.media & media or line.media
-        line.inbox.put_nowait(Answer())
+        line.put(Answer())
 
     def decline(self, line: Line) -> None:
         """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
-        line.inbox.put_nowait(Decline())
+        line.put(Decline())
 
     def ignore(self, line: Line) -> None:
         """Let the call ring no more, and tell its caller nothing. Raises CallRefused if it doesn't ring any more."""
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
-        line.inbox.put_nowait(Ignore())
+        line.put(Ignore())
 
     def hang_up(self, line: Line) -> None:
         """End a call, wherever it stands."""
-        line.inbox.put_nowait(HangUp())
+        line.put(HangUp())
 
     def rename(self, node: NodeId, name: str | None) -> None:
         """The owner calls that node's person `name` from now on; None: they are no contact any more."""
         for line in self.lines:
             if line.peer == node:
-                line.contact = name
+                line.rename(name)
 
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""
-        line.provisional = False
+        line.confirm()
 
     def write(self, line: Line, text: str) -> None:
         """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""
         if line.session is None:
             raise LocalProtocolError("There is no call to write in.")
         line.session.write(text)
-
-    def show_media(self, line: Line, state: MediaState) -> None:
-        """Tell the other side what we send in a call now."""
-        if line.session is not None:
-            line.session.show_media(state)
-
-    # What the chat brings.
-
-    async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
-        """Read one link and act on it, see Admission."""
-        return await self._admission.read(token, chat=chat, again=again)
-
-    def look(self, text: str) -> Looked | None:
-        """What another program's text is, without acting on it, see ForeignReader."""
-        return self._foreign.look(text)
-
-    async def read_classic(self, link: str, *, chat: str = "chat") -> Reading:
-        """Read a link of the original web app and act on it, see ForeignReader."""
-        return await self._foreign.read_link(link, chat=chat)
-
-    async def read_pasted(self, text: str, *, chat: str = "chat", node: NodeId | None = None) -> Reading:
-        """Read an offer or an answer of any other program and act on it, see ForeignReader."""
-        return await self._foreign.read_pasted(text, chat=chat, node=node)
 
     # Beginnings and ends of the program.
 
@@ -349,14 +323,14 @@ class Switchboard:
 
     async def _stop(self) -> None:
         for line in self.lines:
-            line.inbox.put_nowait(Stop())
+            line.put(Stop())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 for line in tuple(self.lines):
                     await line.over.wait()
         # An overlay that doesn't answer, or a device that doesn't let go, must not hold up the end.
         for line in self.lines:
-            for task in (line.life, line.carrier):
+            for task in (line.life, line.connection.carrier):
                 if task is not None:
                     task.cancel()
 

@@ -36,7 +36,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The call can't be taken beside the calls that are running: when its request is read, or while it rings."""
+    """The call can't be taken beside the calls that are running.
+
+    When its request is read, while it rings, or when it was answered without asking and others came first meanwhile.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import msgspec
@@ -13,7 +12,9 @@ from hypothesis import strategies as st
 from bot.kinds import Sentence, errors
 from bot.texts import chat as texts
 from bot.texts import page
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
+from peer.calls.line_parts import Presented
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Hours, Trust
 from shared.errors import CopybaraError, InCall, hint_of
@@ -33,15 +34,27 @@ ACCEPTED = {Reason.TRUSTED, Reason.ASK, Reason.NEW_CALLER}
 
 def line(state: State = State.ACTIVE, **values: object) -> Line:
     """A call, by default one that is up with a stranger."""
-    call = Call(Role.CALLER, paired=False, state=state)
-    return dataclasses.replace(
-        Line(number=1, call=call, peer=NODE, media=Media.BOTH, created=0, expires=600, chat="chat"), **values
-    )
+    return of(Call(Role.CALLER, paired=False, state=state), **values)
 
 
 def ended(reason: EndReason, detail: str = "", **values: object) -> Line:
-    call = Call(Role.CALLER, paired=False, state=State.ENDED, reason=reason, detail=detail)
-    return dataclasses.replace(line(), call=call, **values)
+    return of(Call(Role.CALLER, paired=False, state=State.ENDED, reason=reason, detail=detail), **values)
+
+
+def of(call: Call, *, contact: str | None = None, sealed: bool = False, machine: bool = False) -> Line:
+    link = CallLink(NODE, Media.BOTH, created=0, sealed=sealed)
+    return Line(1, call, link, chat="chat", expires=600, shown=Presented(contact, machine=machine))
+
+
+def held_line() -> Line:
+    """One that goes on after a restart, with its microphone and camera off."""
+
+    async def release() -> None:
+        pass
+
+    held = line()
+    held.hold(release)
+    return held
 
 
 def is_sentence(text: str) -> bool:
@@ -87,7 +100,7 @@ def test_a_contacts_name_keeps_its_case_and_a_stranger_begins_a_sentence() -> No
 def test_between_contacts_a_link_stands_alone_in_the_chat() -> None:
     token = REQUEST.token
     paired = Call(Role.CALLER, paired=True, state=State.CALLING)
-    assert texts.link_in_chat(line(call=paired), token).text == as_copybara(token)
+    assert texts.link_in_chat(of(paired), token).text == as_copybara(token)
     assert texts.link_in_chat(line(sealed=True), token).text == as_copybara(token)
     first = texts.link_in_chat(line(State.CALLING), token).text
     assert first.endswith(as_copybara(token))
@@ -175,7 +188,7 @@ def test_a_hint_of_one_error_alone_is_shown_as_it_is() -> None:
 
 def shown_on_the_page() -> list[Sentence]:
     """What the page is told, of each kind that has a hint in the chat."""
-    calls = [line(state) for state in State if state is not State.ENDED] + [line(machine=True), line(held=object())]
+    calls = [line(state) for state in State if state is not State.ENDED] + [line(machine=True), held_line()]
     anna = Contact(name="anna", node=NODE, created=0)
     contacts = [
         msgspec.structs.replace(anna, trust=trust, unproven=unproven, classic=classic)

@@ -69,7 +69,7 @@ class CallMessages:
             self.lines[call] = line
             shown.state, shown.role, shown.media = line.call.state, line.call.role, line.media.words
             shown.automatic, shown.chat = line.automatic, line.chat
-            shown.token = to_text(line.raw) if line.call.role is Role.CALLEE else ""
+            shown.token = to_text(line.link.raw) if line.call.role is Role.CALLEE else ""
             shown.final = line.call.ended
         if shown.final:
             shown.token = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.messengers.telegram.outgoing import Shown
 from bot.messengers.telegram.render import as_html
 from peer.calls.line import Line
+from peer.calls.line_records import report as line_report
 from peer.media import HANDSET
 from shared.call.table import State
 
@@ -18,7 +19,7 @@ def text_of(shown: Shown, line: Line | None) -> str:
     text = as_html(shown.text)
     if line is None or line.call.state is not State.ACTIVE:
         return text
-    report = line.report()
+    report = line_report(line)
     seconds = int(float(str(report["seconds"] or 0)))
     parts = [f"{seconds // 60}:{seconds % 60:02}", _quality(report)]
     if report["local"] and report["remote"]:

@@ -133,8 +133,8 @@ async def two_ends(network: MemoryNetwork | None = None) -> AsyncIterator[TwoEnd
         End(network, Ends(Role.CALLEE, BEN, ANNA)),
     )
     async with running(pair.caller, pair.callee):
-        await pair.caller.session.open()
-        await pair.callee.session.open()
+        await pair.caller.session.call_socket.bind()
+        await pair.callee.session.call_socket.bind()
         yield pair
 
 

@@ -95,7 +95,7 @@ class Node:
         return self.switchboard.lines
 
     async def reads(self, token: str) -> Reading:
-        return await self.switchboard.read(token)
+        return await self.switchboard.admission.read(token)
 
     async def reads_all(self, other: Node) -> list[Reading]:
         """Read all that the other has posted since."""

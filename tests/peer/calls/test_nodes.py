@@ -12,7 +12,7 @@ import pytest
 
 from peer.calls.budget import LIMITS, WINDOW_SECONDS, Caller, Dropped
 from peer.calls.line import Line
-from peer.calls.news import NotKept, Paired, PhraseKnown
+from peer.calls.news import NotKept, Paired, PhraseKnown, Posted
 from peer.media import ANSWERING_MACHINE
 from shared.call.table import EndReason, State
 from shared.config.schema import Answering, Calls
@@ -80,6 +80,8 @@ async def answered(caller: Node, callee: Node) -> tuple[Line, Line]:
     if theirs.call.state is State.RINGING:
         await callee.switchboard.answer(theirs)
         await callee.until(lambda: theirs.call.state is not State.RINGING)
+    if not theirs.call.paired:
+        await callee.hears(Posted, theirs)
     await caller.reads_all(callee)
     await active((caller, ours), (callee, theirs))
     return ours, theirs
@@ -169,10 +171,45 @@ async def test_an_unproven_call_that_is_answered_by_hand_does_not_end_a_proven_o
         (reading,) = await ben.reads_all(impostor)
         assert reading.line is not None
         await ben.switchboard.answer(reading.line)
-        await ben.until(lambda: reading.line is not None and reading.line.call.state is State.CONNECTING)
+        await ben.hears(Posted, reading.line)
         await impostor.reads_all(ben)
         await active((impostor, forged_line), (ben, reading.line))
         assert (ours.call.state, theirs.call.state) == (State.ACTIVE, State.ACTIVE)
+
+
+@contextlib.asynccontextmanager
+async def answered_alone(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, Line, Line]]:
+    """Anna, Ben and Carol; Anna's call, which proves nothing, is being connected by Ben's program without asking."""
+    async with two(folder, key=None) as (anna, ben), node(folder, "carol", MemoryNetwork()) as carol:
+        ben.knows(anna, trust=Trust.AUTO, unproven=True)
+        ours, theirs = await called(anna, ben)
+        assert (theirs.call.state, theirs.automatic, theirs.proven) == (State.CONNECTING, True, False)
+        yield anna, ben, carol, ours, theirs
+
+
+async def test_an_unproven_call_that_is_answered_without_asking_gives_way_to_others(tmp_path: Path) -> None:
+    async with answered_alone(tmp_path) as (_, ben, carol, ours, unproven):
+        for one, other in ((carol, ben), (ben, carol)):
+            one.knows(other, key=KEY)
+        _, theirs = await called(carol, ben)
+        assert theirs.call.state is State.RINGING
+        await ben.switchboard.answer(theirs)
+        await over(unproven)
+        assert (unproven.call.reason, unproven.connected) == (EndReason.BUSY, None)
+        assert not theirs.call.ended
+        assert ours.call.state is State.CALLING
+
+
+async def test_of_two_unproven_calls_that_are_answered_without_asking_one_connects(tmp_path: Path) -> None:
+    async with answered_alone(tmp_path) as (anna, ben, carol, ours, theirs):
+        ben.knows(carol, trust=Trust.AUTO, unproven=True)
+        second = (await ben.reads(forged(ben, carol.id))).line
+        assert second is not None
+        assert (second.call.state, second.automatic) == (State.CONNECTING, True)
+        await anna.reads(ben.posts[0])
+        await active((anna, ours), (ben, theirs))
+        await over(second)
+        assert second.call.reason is EndReason.BUSY
 
 
 async def test_what_an_unproven_call_agrees_on_is_quarantined_until_the_owner_confirms(tmp_path: Path) -> None:
@@ -316,7 +353,7 @@ async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, t
         before = asyncio.all_tasks()
         _ours, theirs = await answered(anna, ben)
         others, kept = await answered(carol, ben)
-        mine = [theirs.life, theirs.carrier] if task != "upkeep of calls" else list(before)
+        mine = [theirs.life, theirs.connection.carrier] if task != "upkeep of calls" else list(before)
         for victim in mine:
             if victim is not None and victim.get_name() == task:
                 victim.cancel()
@@ -326,6 +363,9 @@ async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, t
         else:
             await over(theirs)
             assert ben.lines == [kept]
+            await ben.switchboard.upkeep()
+            assert [entry.peer for entry in ben.store.call_log(2)] == [anna.id]
+            assert [call.peer for call in ben.store.running_calls()] == [carol.id]
         assert (others.call.state, kept.call.state) == (State.ACTIVE, State.ACTIVE)
         ben.switchboard.hang_up(kept)
         await over(kept, others)

@@ -94,7 +94,7 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
         link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))
         async with asyncio.timeout(10):
             async with switchboard.running():
-                line = (await switchboard.read(link.token)).line
+                line = (await switchboard.admission.read(link.token)).line
                 assert line is not None
                 await switchboard.answer(line)
                 while line.call.state is State.RINGING:  # noqa: ASYNC110

@@ -1,0 +1,100 @@
+"""How a call's connection stands, and what of the call is shown to people. Values: a Line replaces them as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from peer.calls.sdp_session import SdpSession
+from peer.calls.session import Session
+from shared.call.records import RunningCall
+from shared.media import Media
+from shared.messages import MediaState
+from shared.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the connection stands. Moments are monotonic seconds, where nothing else is said."""
+
+    media: Media
+    "What the caller wants; once answered, what the callee agreed to."
+
+    session: Session | SdpSession | None = None
+    carrier: asyncio.Task[None] | None = None
+    "Runs the session."
+
+    dialled: float | None = None
+    "When the last link of the call was read, or it was answered."
+
+    connected: float | None = None
+    "When the leg came up."
+
+    connected_at: int | None = None
+    "The same in Unix seconds."
+
+    alive: int = 0
+    "When it was known last that the other side is there, Unix seconds."
+
+    redial_secret: bytes | None = field(default=None, repr=False)
+    "What later epochs are derived from, once the leg was up."
+
+    agreed: bytes | None = field(default=None, repr=False)
+    "The pair secret that was proposed in the call."
+
+    epoch: int = 0
+    "The last epoch that was dialled."
+
+    first_media: Mapping[str, float] = field(default_factory=dict)
+    "When the first packet of `audio` and `video` arrived."
+
+    remote_media: MediaState | None = None
+    "What the other side has said that it sends."
+
+    taken_up: RunningCall | None = None
+    "What was kept of the call, until it is up again: the program was killed in it."
+
+    awaited_until: float | None = None
+    "Unix seconds: how long the other side of such a call can be waiting."
+
+    release: Callable[[], Awaitable[None]] | None = None
+    "Turns on the microphone and the camera of such a call, which wait for the owner's word."
+
+    goodbye: str | None = None
+    "What we tell the other side when the leg closes."
+
+    goodbye_unheard: bool = False
+    "It hasn't acknowledged that."
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What people see of the call, or have chosen for it."""
+
+    contact: str | None = None
+    "The other side's name in the contact book; None for a stranger."
+
+    reason: Reason = Reason.ASK
+    "What the policy said of the call."
+
+    endpoint: str | None = None
+    "The media endpoint, once it is made; None: the contact's, or the configured one."
+
+    automatic: bool = False
+    "Answered without asking."
+
+    machine: bool = False
+    "The answering machine has taken it, in the owner's place."
+
+    remote_automatic: bool = False
+    "The other side answered without asking."
+
+    provisional: bool = False
+    "Made in advance: its link may never be posted, so until it connects it blocks no other call."
+
+    phrase: str = ""
+    "Four words to compare, once both sides have agreed."
+
+    quarantined: bool = False
+    "The key that was agreed in it waits until the owner confirms the words."

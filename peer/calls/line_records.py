@@ -1,0 +1,151 @@
+"""What is written down of a call: on the command line, in the log, and for a program that is started again. Pure."""
+
+from __future__ import annotations
+
+import time
+
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
+from shared.call.records import CallRecord, RunningCall
+from shared.call.table import Call
+
+NOTHING_ARRIVED: dict[str, object] = {
+    "audio_packets_received": 0,
+    "video_packets_received": 0,
+    "bytes_received": 0,
+    "packets_sent": 0,
+    "bytes_sent": 0,
+    "audio_gaps": 0,
+    "audio_longest_gap_ms": 0.0,
+    "lost": 0,
+    "jitter_ms": None,
+    "round_trip_ms": None,
+    "local": None,
+    "remote": None,
+    "refused": {},
+}
+
+
+def report(line: Line) -> dict[str, object]:
+    """The values of the command contract: what a `call` line on the console and an entry of `status` carry."""
+    call, connection = line.call, line.connection
+    values: dict[str, object] = {
+        "id": line.number,
+        "state": str(call.state),
+        "reason": None if call.reason is None else str(call.reason),
+        "detail": call.detail or None,
+        "with": line.name,
+        "node": str(line.peer),
+        "role": str(call.role),
+        "media": line.media.words,
+        "paired": call.paired,
+        "program": line.foreign.envelope.name if line.foreign else "copybara",
+        "proven": line.proven,
+        "automatic": line.automatic,
+        "phrase": line.phrase or None,
+        "connect_ms": connect_ms(line),
+        "first_audio_ms": _milliseconds(connection.dialled, connection.first_media.get("audio")),
+        "first_video_ms": _milliseconds(connection.dialled, connection.first_media.get("video")),
+        "dialled_at": _unix(connection.dialled),
+        "first_media_at": _unix(min(connection.first_media.values(), default=None)),
+        "seconds": None if line.connected is None else round(time.monotonic() - line.connected, 1),
+    }
+    return values | (line.session.report() if line.session else NOTHING_ARRIVED)
+
+
+def connect_ms(line: Line) -> int | None:
+    """Milliseconds from the last link read, or the answer given, to the connected leg."""
+    return _milliseconds(line.connection.dialled, line.connected)
+
+
+def running(line: Line) -> RunningCall | None:
+    """What is kept of it while it is up; None for one that can't be taken up again."""
+    connection = line.connection
+    if connection.redial_secret is None or connection.connected_at is None or connection.session is None:
+        return None
+    port, remote_port = connection.session.ports
+    return RunningCall(
+        reference=line.reference,
+        peer=line.peer,
+        role=str(line.call.role),
+        media=line.media,
+        started=connection.connected_at,
+        secret=connection.redial_secret,
+        agreed=connection.agreed,
+        epoch=connection.epoch,
+        created=line.link.created,
+        alive=connection.alive,
+        port=port,
+        remote_port=remote_port,
+        chat=line.chat,
+        phrase=line.phrase,
+        paired=line.call.paired,
+        proven=line.proven,
+        automatic=line.automatic,
+        remote_automatic=line.remote_automatic,
+        machine=line.machine,
+        name=line.contact or "",
+        endpoint=line.endpoint or "",
+    )
+
+
+def rejoined(
+    number: int, call: Call, kept: RunningCall, contact: str | None, lifetime: int, awaited_until: float
+) -> Line:
+    """The line of a call that was up when the program was killed; `call` as it begins again.
+
+    A link lives for `lifetime` seconds; the other side can be waiting until `awaited_until`, Unix seconds.
+    """
+    return Line(
+        number,
+        call,
+        CallLink(kept.peer, kept.media, kept.created, reference=kept.reference, proven=kept.proven),
+        chat=kept.chat,
+        expires=kept.created + lifetime,
+        connection=Connection(
+            kept.media,
+            connected=time.monotonic() - max(0.0, time.time() - kept.started),
+            connected_at=kept.started,
+            alive=kept.alive,
+            redial_secret=kept.secret,
+            agreed=kept.agreed,
+            epoch=kept.epoch,
+            taken_up=kept,
+            awaited_until=awaited_until,
+        ),
+        shown=Presented(
+            contact,
+            endpoint=kept.endpoint or None,
+            automatic=kept.automatic,
+            machine=kept.machine,
+            remote_automatic=kept.remote_automatic,
+            phrase=kept.phrase,
+        ),
+    )
+
+
+def record(line: Line, ended: int) -> CallRecord:
+    """The entry for the call log, of a call that ended at that time, Unix seconds."""
+    return CallRecord(
+        reference=line.reference or bytes(8),
+        peer=line.peer,
+        role=str(line.call.role),
+        media=line.media,
+        started=line.link.created,
+        connected=line.connection.connected_at,
+        ended=ended,
+        reason=str(line.call.reason),
+        automatic=line.automatic,
+        proven=line.proven,
+        name=line.contact or "",
+    )
+
+
+def _milliseconds(start: float | None, end: float | None) -> int | None:
+    return None if start is None or end is None else round((end - start) * 1000)
+
+
+def _unix(moment: float | None) -> float | None:
+    """A monotonic time as Unix seconds, to be compared with another process's."""
+    return None if moment is None else round(moment - time.monotonic() + time.time(), 6)

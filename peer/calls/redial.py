@@ -1,0 +1,111 @@
+"""How a lost path is dialled again: one epoch after the other, until a leg of one of them is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from peer.calls.attempts import Attempt
+from peer.calls.call_socket import PACE_SECONDS, CallSocket
+from peer.calls.dialling import Dialling
+from peer.calls.epochs import Epochs, Heard
+from peer.calls.session_events import Dials
+from shared.call.records import RunningCall
+from shared.errors import CopybaraError
+from shared.media import Media
+from shared.secrets.handshake import Role
+
+
+class Redialling:
+    """One call's. Nothing is dialled before `begin`, unless the call is taken up again."""
+
+    def __init__(
+        self,
+        role: Role,
+        socket: CallSocket,
+        dialling: Dialling,
+        *,
+        media: Callable[[], Media],
+        keep: Callable[[Dials], Awaitable[None]],
+        failed: Callable[[CopybaraError], None],
+        rejoined: RunningCall | None,
+    ) -> None:
+        """`media` is what the call is for by now. `keep` is awaited before an epoch is used.
+
+        `failed` hears why the call can't be dialled again. `rejoined` is what was kept of a call that is taken up.
+        """
+        self.remote_port = rejoined.remote_port if rejoined else 0
+        "Where the other side was last; 0 if that isn't known yet."
+
+        self.overtaken = asyncio.Event()
+        "Set when the other side is heard at a later epoch than that of the leg."
+
+        self._role = role
+        self._socket = socket
+        self._dialling = dialling
+        self._media = media
+        self._keep = keep
+        self._failed = failed
+        self._epochs = Epochs(rejoined.secret, role, rejoined.epoch) if rejoined else None
+        "Once the first leg was up."
+
+        self._wanted = False
+        "Whether the call has asked for it since the leg was lost."
+
+        self._now = asyncio.Event()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a first leg was up."""
+        return self._epochs is not None
+
+    def begin(self, secret: bytes) -> None:
+        """The first leg is up: later epochs come from that redial secret, 32 bytes."""
+        self._epochs = Epochs(secret, self._role)
+
+    def connected(self, remote_port: int | None) -> None:
+        """A leg is up, to that port if it is known."""
+        self.remote_port = remote_port or self.remote_port
+        self._wanted = False
+        self.overtaken.clear()
+
+    def want(self) -> None:
+        """Dial the other side again until a leg is up."""
+        if self._dialling.leg is None:
+            self._wanted = True
+            self._now.set()
+
+    async def run(self) -> None:
+        """Dial an epoch each time that is asked for, by the call or by the other side's being ahead."""
+        while True:
+            await self._now.wait()
+            self._now.clear()
+            try:
+                await self._socket.bind_in_time()
+                if self._dialling.leg is None and self._epochs is not None:
+                    await self._dial(self._epochs)
+            except CopybaraError as error:
+                self._failed(error)
+                return
+            await asyncio.sleep(PACE_SECONDS)
+
+    async def _dial(self, epochs: Epochs) -> None:
+        """Try the next epoch, and give up everything else that is being tried."""
+        self._dialling.stop()
+        number = epochs.next
+        await self._keep(Dials(number))
+        self._dialling.attempt(Attempt(epochs.take(number), self.remote_port or None, self._media(), None))
+
+    def heard(self, username: str, made_with: Callable[[str], bool]) -> bool:
+        """Whether a check that is for no leg is of one of the call's epochs, as OverlaySocket.stray asks it."""
+        up = self._dialling.leg is not None
+        match self._epochs.heard(username, made_with) if self._epochs is not None else None:
+            case Heard.AHEAD if up:
+                self.overtaken.set()
+            case Heard.AHEAD if self._wanted:
+                self._now.set()
+            case Heard.BEHIND if not up:
+                self._dialling.check_again()
+            case None:
+                return False
+        return True
