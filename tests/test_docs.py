@@ -81,5 +81,5 @@ def test_every_name_in_the_architecture_exists() -> None:
     text = re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", page)
     inline = re.findall(r"\b((?:[A-Z][a-z]+){2,}(?:\.\w+)?|(?:policy|attempts)\.(?!py)\w+)\b", page)
     assert len(flow) == 18
-    not_ours = {"TaskGroup", "MessagePack", "GitHub"}
+    not_ours = {"TaskGroup", "GitHub"}
     assert sorted({*flow, *text, *inline} - known - not_ours) == []
