@@ -74,6 +74,9 @@ class IncomingMessage:
     tell_missed: bool = False
     "Whether the owner hears of calls in it that came too late: messengers keep messages while nobody reads them."
 
+    age: float | None = None
+    "Seconds since it was written, as far as the messenger knows."
+
     again: bool = False
     "Whether the program may have begun to act on it when it was killed."
 

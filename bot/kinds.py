@@ -71,6 +71,7 @@ class Kind(enum.StrEnum):
     LINK_WRONG_VERSION = "link.wrong-version", "The link is of another version of the format."
     LINK_NOT_FOR_THIS_NODE = "link.not-for-this-node", "The link is meant for another node."
     LINK_CLOCK = "link.clock-out-of-range", "The link was made in the future."
+    CLOCKS_DIFFER = "link.clocks-differ", "A contact called, with a link from another time: your clocks differ."
     LINK_EXPIRED = "link.expired", "The link is too old."
     LINK_ALREADY_USED = "link.already-used", "The link was used before."
     LINK_UNKNOWN_CALLER = "link.unknown-caller", "The link is a stranger's, and strangers may not call."

@@ -85,7 +85,7 @@ class Assistant:
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on one message, and return everything that was posted meanwhile.
 
-        Never raises for what stands in a message. Only the owner commands; links are read from everybody.
+        Never raises for what a message holds. Only the owner commands; links are read from everybody.
         """
         text = readable(message.text)
         async with self._turns.taken(message.chat) as turn:

@@ -10,14 +10,14 @@ from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import IncomingMessage, Post
 from bot.texts import chat as texts
-from peer.calls.admission import Reading
+from peer.calls.admission import OtherClock, Reading
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.call.table import State
 from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
-from shared.links.kinds import find
+from shared.links.kinds import MAX_CLOCK_AHEAD, find
 from shared.links.pasted import looks_pasted
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -58,7 +58,11 @@ class MessageReader:
                 self._origins.came_from(reading.line.peer, message.identity)
             if reading.dropped is not None:
                 turn.say(texts.dropped(reading.dropped))
-            if reading.missed is not None and message.tell_missed:
+            clock = reading.other_clock
+            if clock is not None and _clocks_differ(clock, message):
+                ahead = clock.ahead + (message.age or 0)
+                turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
+            elif reading.missed is not None and message.tell_missed:
                 turn.outbox.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
             elif message.from_owner and message.alone:
                 self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
@@ -110,6 +114,13 @@ class MessageReader:
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
         turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+
+
+def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:
+    """Whether the link is from another time than the message that holds it, as far as that is known."""
+    if message.age is None:
+        return clock.ahead > 0 or not message.tell_missed
+    return abs(clock.ahead + message.age) > MAX_CLOCK_AHEAD
 
 
 async def _first_of(*events: asyncio.Event) -> None:

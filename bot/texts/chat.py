@@ -510,6 +510,26 @@ def missed(call: MissedCall) -> Sentence:
     return Sentence(Kind.MISSED, f"You missed a call from {call.contact or f'node {call.peer.short}…'}, {when}.")
 
 
+def clocks_differ(contact: str, ahead: float, *, sure: bool) -> Sentence:
+    """A contact has called with a link from another time, `ahead` seconds from ours; `sure`: it didn't come late."""
+    late = "" if sure else ", or the link came late"
+    whose = "fast, or yours is slow" if ahead > 0 else "slow, or yours is fast"
+    return Sentence(
+        Kind.CLOCKS_DIFFER,
+        f"{contact} called; your clocks differ by about {_duration(abs(ahead))}{late}. {contact}'s "
+        f"clock is {whose}. Set the wrong one, and call each other again.",
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Such as `15 minutes`."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length or unit == "minute":
+            count = max(1, round(seconds / length))
+            break
+    return f"{count} {unit}{'s' if count != 1 else ''}"
+
+
 def with_commands(post: Post, page: str | None) -> str:
     """A post for this machine's user, who has no buttons: what can be done about it is said as the commands to type.
 

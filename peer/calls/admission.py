@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,6 +46,9 @@ from shared.store import Store, StoreThread
 LOG_SEARCHED = 9
 "Calls of the log among which one is looked for that a killed program may have begun."
 
+FUTURE_REMEMBERED = 256
+"Links from the future that were told; each contact has few, see budget.py."
+
 MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
 
@@ -62,6 +67,15 @@ class MissedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherClock:
+    """A contact has called, by a link of their own that is from another time than ours."""
+
+    contact: str
+    ahead: int
+    "Seconds that it was written after our now; negative: before."
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What became of a link."""
 
@@ -75,6 +89,9 @@ class Reading:
 
     missed: MissedCall | None = None
     "With a link that has expired: whom the owner may want to call back. The owner hears of each link once."
+
+    other_clock: OtherClock | None = None
+    "With a link that a contact's key proves: whose clock may differ from ours. The owner hears of each link once."
 
     dropped: Dropped | None = None
     "The link's call isn't shown: too many of its kind came. Told once in a while."
@@ -120,6 +137,8 @@ class Admission:
         self._answering = answering
         self._waits = waits
         self._clock = clock
+        self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
+        "SHA-256 of links from the future that the owner was told of."
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
         """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
@@ -250,7 +269,9 @@ class Admission:
     async def _ignored(
         self, link: CallLink, contact: Contact | None, caller: Caller, reason: Reason, now: int, *, again: bool
     ) -> Reading:
-        """What to tell the owner about an expired link, if its call would have rung; otherwise only the reason."""
+        """What to tell the owner about a link from another time, if its call would have rung; else only the reason."""
+        if reason is Reason.CLOCK:
+            return Reading(reason, other_clock=self._from_the_future(link, contact, caller, now))
         told_until = link.created + self._settings.lifetime + MISSED_SECONDS
         if reason is not Reason.EXPIRED or now >= told_until:
             return Reading(reason)
@@ -265,7 +286,18 @@ class Admission:
             return Reading(reason)
         doubtful = contact is not None and link.keyed and not link.proven
         missed = MissedCall(link.peer, contact.name if contact else None, link.created, doubtful)
-        return Reading(reason, missed=missed)
+        clock = OtherClock(contact.name, link.created - now) if contact is not None and link.proven else None
+        return Reading(reason, missed=missed, other_clock=clock)
+
+    def _from_the_future(self, link: CallLink, contact: Contact | None, caller: Caller, now: int) -> OtherClock | None:
+        """Whose link it is, the first time. It stays unused, for its time may come."""
+        if contact is None or not link.proven or contact.trust is Trust.BLOCK:
+            return None
+        digest = hashlib.sha256(link.raw).digest()
+        if digest in self._future or not self._budget.take_missed(caller, link.peer):
+            return None
+        self._future.append(digest)
+        return OtherClock(contact.name, link.created - now)
 
     async def _said(self, link: SaidLink) -> Reading:
         line = next((line for line in self._lines if line.reference == link.said.reference), None)

@@ -6,6 +6,7 @@ argv[3] says which standard descriptors stay as they are, such as "1" where stdo
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -29,32 +30,41 @@ def import_everything() -> None:
 
 def run(arguments: list[str], kept: str) -> tuple[int, str, str]:
     """How the command ends, and what it wrote."""
-    with tempfile.TemporaryFile(dir="/dev/shm") as out, tempfile.TemporaryFile(dir="/dev/shm") as err:
-        child = os.fork()
-        if child == 0:
-            if "1" not in kept:
-                os.dup2(out.fileno(), 1)
-            if "2" not in kept:
-                os.dup2(err.fileno(), 2)
-            code = 70
-            try:
-                code = main(arguments)
-                if sys.stdout is not None:
-                    sys.stdout.flush()
-            except BaseException:
-                traceback.print_exc()
-            os._exit(code)
-        _, status = os.waitpid(child, 0)
-        written = []
-        for file in (out, err):
-            file.seek(0)
-            written.append(file.read().decode("utf-8", "replace"))
-    return os.waitstatus_to_exitcode(status), written[0], written[1]
+    out, err = _scratch(), _scratch()
+    child = os.fork()
+    if child == 0:
+        if "1" not in kept:
+            os.dup2(out, 1)
+        if "2" not in kept:
+            os.dup2(err, 2)
+        code = 70
+        try:
+            code = main(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), _written(out), _written(err)
+
+
+def _scratch() -> int:
+    """A file that takes no standard descriptor, be one closed: the command would write into it."""
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        return fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 10)
+
+
+def _written(file: int) -> str:
+    with os.fdopen(file, "rb") as read:
+        read.seek(0)
+        return read.read().decode("utf-8", "replace")
 
 
 if __name__ == "__main__":
     import_everything()
     with open(sys.argv[1], encoding="utf-8") as given:
         commands = json.load(given)
+    ended = [run(arguments, sys.argv[3]) for arguments in commands]
     with open(sys.argv[2], "w", encoding="utf-8") as results:
-        json.dump([run(arguments, sys.argv[3]) for arguments in commands], results)
+        json.dump(ended, results)

@@ -21,7 +21,7 @@ from bot.kinds import Kind
 from bot.texts.chat import refusal
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
-from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram
+from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram, find
 from shared.links.paired import Operation, Paired, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
@@ -190,10 +190,8 @@ REFUSED: list[tuple[Reason, str, Callable[[World], str]]] = [
     (Reason.NOT_FOR_THIS_NODE, "a response to nothing", response_to_nothing),
     (Reason.CLOCK, "request", lambda world: world.friend.first(age=AHEAD)),
     (Reason.CLOCK, "sealed", lambda world: world.friend.sealed(age=AHEAD)),
-    (Reason.CLOCK, "paired", lambda world: world.friend.paired(age=AHEAD)),
     (Reason.EXPIRED, "request", lambda world: world.friend.first(age=OLD)),
     (Reason.EXPIRED, "sealed", lambda world: world.friend.sealed(age=OLD)),
-    (Reason.EXPIRED, "paired", lambda world: world.friend.paired(age=OLD)),
     (Reason.EXPIRED, "from a stranger", lambda world: world.stranger.first(age=OLD)),
     (Reason.EXPIRED, "about a call of the past", lambda world: world.friend.paired(operation=Operation.CANCEL)),
     (Reason.UNKNOWN_CALLER, "no key fits", lambda world: world.friend.paired(secret=secrets.token_bytes(32))),
@@ -224,6 +222,23 @@ async def test_a_refused_link_gets_a_sentence_from_the_owner_and_silence_from_ot
     await refused(world.bob, reason, make(world), make(world))
 
 
+@pytest.mark.parametrize("minutes", [-15, 15, 180])
+@pytest.mark.parametrize("sender", ["owner", "somebody"])
+async def test_a_contact_whose_clock_differs_is_worth_a_sentence_once(
+    reserved: World, sender: str, minutes: int
+) -> None:
+    bob = reserved.bob
+    link = reserved.friend.paired(age=-minutes * MINUTE)
+    (said,) = await bob.after(link, sender=sender)
+    differ = "3 hours" if minutes == 180 else "15 minutes"
+    assert said["kind"] == Kind.CLOCKS_DIFFER
+    assert said["text"].startswith(f"friend called; your clocks differ by about {differ}")
+    assert ("or the link came late" in said["text"]) == (minutes < 0)
+    # Nothing rings, whoever repeats it, and others repeat it in vain.
+    assert await bob.after(link, sender="somebody") == []
+    assert not (await bob.status())["calls"]
+
+
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in STRANGERS])
 async def test_strangers_are_refused_where_none_are_wanted(reserved: World, make: Callable[[World], str]) -> None:
     await refused(reserved.bob, Reason.UNKNOWN_CALLER, make(reserved), make(reserved))
@@ -237,7 +252,7 @@ async def test_contacts_ring_where_no_strangers_are_wanted(reserved: World) -> N
 async def refused(bob: Person, reason: Reason, mine: str, theirs: str) -> None:
     """Bob is told why the first link is refused; nobody is told anything of the second."""
     (said,) = await bob.after(mine)
-    sentence = refusal(reason)
+    sentence = refusal(reason, find(mine)[0].token)
     assert said == {"type": "post", "kind": sentence.kind, "to": "owner", "text": sentence.text, "token": None}
     assert await bob.after(f"look: {theirs} !", sender="somebody") == []
 

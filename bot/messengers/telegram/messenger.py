@@ -271,6 +271,7 @@ class Telegram:
                     alone=entry.alone,
                     identity=entry.identity,
                     tell_missed=not entry.from_owner,
+                    age=self._age(entry),
                     again=again,
                 )
             )

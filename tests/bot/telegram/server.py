@@ -57,7 +57,7 @@ class Server:
     async def start(self) -> None:
         """Begin to serve, at the same address each time."""
         application = web.Application()
-        application.router.add_post("/bot{token}/{method}", self._serve)
+        application.router.add_route("*", "/bot{token}/{method}", self._serve)  # Bot API: GET and POST
         self._runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         with socket.create_server(("127.0.0.1", self._port), reuse_port=False) as listening:

@@ -1,0 +1,120 @@
+"""What `copybara doctor` says of Telegram and of Yggdrasil's peers, beside servers that say what a test wants."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.cli.doctor.overlay import _peers
+from bot.home import Home
+from peer.overlay.choose import Finding
+from shared.config.schema import Config, Yggdrasil
+from shared.node_id import NodeId
+from shared.store import Store
+from shared.store.journal import Journal
+from tests.bot.console import cli
+from tests.bot.telegram.server import Server
+from tests.bot.telegram.world import BotAccount, World
+from tests.peer.overlay.yggdrasil_service import pretending, response
+
+TOKEN = "2001:" + "A" * 35
+
+
+async def checks(folder: Path, url: str, token: str = TOKEN) -> dict[str, list[dict[str, object]]]:
+    """The doctor's lines by name, for a home with that bot."""
+    home = Home(folder / "home")
+    home.prepare()
+    (home.folder / "telegram.token").write_text(f"{token}\n")
+    (home.folder / "telegram.token").chmod(0o600)
+    with Store(home.database) as store:
+        Journal(store, "telegram").set_facts({"owner": b"1001"})
+    home.own_config.write_text(f'overlay = "loopback"\n[telegram]\ntoken = "file"\nbase_url = "{url}"\n')
+    _, out, err = await cli("--home", str(home.folder), "doctor", "--json")
+    found: dict[str, list[dict[str, object]]] = {}
+    for check in json.loads(out or err)["checks"]:
+        found.setdefault(check["name"], []).append(check)
+    return found
+
+
+async def telegram(folder: Path, server: Server, token: str = TOKEN) -> dict[str, object]:
+    (check,) = (await checks(folder, server.url, token))["telegram"]
+    return check
+
+
+async def test_the_doctor_asks_telegram_about_the_token_and_reads_no_message(tmp_path: Path) -> None:
+    world = World()
+    account = world.bot(2001, "Anna's bot", "anna_bot", TOKEN)
+    async with Server(world).running() as server:
+        assert (await telegram(tmp_path, server))["ok"]
+        assert [(name, method) for name, method, _ in server.requests] == [(account.username, "getme")]
+
+
+async def test_the_doctor_says_that_a_token_was_revoked(tmp_path: Path) -> None:
+    async with Server(World()).running() as server:
+        check = await telegram(tmp_path, server)
+    assert not check["ok"]
+    assert "was revoked or mistyped" in str(check["detail"])
+    assert "@BotFather" in str(check["hint"])
+
+
+@pytest.mark.parametrize("status", [502, 302, 404])
+async def test_the_doctor_says_what_answers_in_telegrams_place(tmp_path: Path, status: int) -> None:
+    async def proxy(_bot: BotAccount, _method: str) -> web.StreamResponse | None:
+        return web.Response(status=status, text="<html>proxy</html>", content_type="text/html")
+
+    world = World()
+    world.bot(2001, "Anna's bot", "anna_bot", TOKEN)
+    server = Server(world)
+    server.before = proxy
+    async with server.running():
+        check = await telegram(tmp_path, server)
+    assert not check["ok"]
+    assert check["hint"]
+
+
+async def test_the_doctor_says_that_nothing_answers_for_telegram(tmp_path: Path) -> None:
+    server = Server(World())
+    async with server.running():
+        pass
+    check = await telegram(tmp_path, server)
+    assert not check["ok"]
+    assert "can't be reached" in str(check["detail"])
+
+
+@pytest.mark.parametrize(("minutes", "wrong"), [(0, False), (15, True), (-15, True)])
+async def test_the_doctor_compares_the_clock_with_telegrams(tmp_path: Path, minutes: int, wrong: bool) -> None:
+    async def dated(_bot: BotAccount, _method: str) -> web.StreamResponse | None:
+        date = email.utils.formatdate(time.time() + minutes * 60, usegmt=True)
+        return web.json_response({"ok": True, "result": {}}, headers={"Date": date})
+
+    world = World()
+    world.bot(2001, "Anna's bot", "anna_bot", TOKEN)
+    server = Server(world)
+    server.before = dated
+    async with server.running():
+        clock = (await checks(tmp_path, server.url))["clock"]
+    apart = [each for each in clock if "clock and Telegram's differ by" in str(each["detail"])]
+    assert bool(apart) == wrong
+    assert not any(each["ok"] for each in apart)
+
+
+@pytest.mark.parametrize(
+    ("peers", "ok", "detail"),
+    [
+        ('[{"remote": "tls://a", "up": true}, {"remote": "tls://b", "up": false}]', True, "Yggdrasil has 1 peer"),
+        ('[{"remote": "tls://b", "up": false}]', False, "None of Yggdrasil's peers can be reached"),
+        ("[]", False, "Yggdrasil has no peers"),
+    ],
+)
+async def test_the_doctor_looks_at_yggdrasils_peers(tmp_path: Path, peers: str, ok: bool, detail: str) -> None:
+    async with pretending(tmp_path / "admin.sock", response(f'{{"peers": {peers}}}')) as admin:
+        config = Config(yggdrasil=Yggdrasil(admin=admin))
+        (check,) = await _peers(config, Finding("yggdrasil", node=NodeId(bytes(32))))
+    assert check.ok == ok
+    assert detail in check.detail
+    assert ok or check.hint
