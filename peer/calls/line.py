@@ -294,7 +294,7 @@ class Line:
         self._life = task
 
     def start_timer(self, seconds: float, event: Event) -> None:
-        """Let an event happen after a time, in the place of the one that a timer waits for now."""
+        """Let an event happen after a time, instead of the one that a timer waits for now."""
         self.stop_timer()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.put, event)
 
@@ -408,7 +408,7 @@ class Line:
         self._shown = replace(self._shown, machine=True, automatic=True)
 
     def remote_answered_alone(self) -> None:
-        """Nobody was asked on the other side."""
+        """The other side's program answered, and no person did."""
         self._shown = replace(self._shown, remote_automatic=True)
 
     def pairs(self, secret: bytes, phrase: str, *, quarantined: bool) -> None:

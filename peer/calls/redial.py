@@ -76,7 +76,7 @@ class Redialling:
             self._now.set()
 
     async def run(self) -> None:
-        """Dial an epoch each time that is asked for, by the call or by the other side's being ahead."""
+        """Dial an epoch each time that is wanted, by the call or by the other side's being ahead."""
         while True:
             await self._now.wait()
             self._now.clear()

@@ -197,23 +197,27 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
         assert "loopback" not in checks
 
         await staex.stop()
-        await anna.begin()
-        assert anna.node == str(yggdrasil.node_id)
-        await anna.stop()
-        checks = await anna.doctor()
+        assert "The Staex node's API" in await refused_to_run(anna)  # a home keeps its overlay
+        another = Caller("anna-again", tmp_path, Chat(), staex, auto)
+        await another.begin()
+        assert another.node == str(yggdrasil.node_id)
+        await another.stop()
+        checks = await another.doctor()
         assert checks["overlay"]["detail"].startswith(f"yggdrasil: a call would bind {yggdrasil.address}")
         assert checks["staex"]["note"]
         assert "nothing listens there" in checks["staex"]["detail"]
 
         await yggdrasil.stop()
-        assert await refused_to_run(anna) == (
+        late = Caller("anna-late", tmp_path, Chat(), staex, auto)
+        assert await refused_to_run(late) == (
             "error: No overlay network was found. The Staex node's API at http://127.0.0.1:9377 doesn't answer: "
-            f"nothing listens there. No Yggdrasil node at unix://{yggdrasil.admin}."
+            "nothing listens there. No Yggdrasil node runs here."
         )
-        checks = await anna.doctor()
+        checks = await late.doctor()
         assert not checks["ok"]
         assert "loopback" not in checks
     anna.check()
+    another.check()
     assert wire.leaks(staex.peering, yggdrasil.peering) == []
 
 
