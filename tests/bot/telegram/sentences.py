@@ -89,14 +89,19 @@ def words() -> str:
     return _beginning(*(chat.phrase(_line(phrase=phrase)) for phrase in ("lamp", "ocean")))
 
 
+def _node(person: Person) -> str:
+    """As the running program has it, which may be in another home than the person's first."""
+    return person.node or str(person.id)
+
+
 def idle(person: Person) -> str:
     """The status without a call."""
-    return chat.status(str(person.id), "loopback", []).text
+    return chat.status(_node(person), "loopback", []).text
 
 
 def status_of(person: Person) -> str:
     """The beginning of the status, with calls or without."""
-    return _beginning(*(chat.status(str(person.id), "loopback", lines) for lines in ([], [_line("x")])))
+    return _beginning(*(chat.status(_node(person), "loopback", lines) for lines in ([], [_line("x")])))
 
 
 # Links, cards, contacts.

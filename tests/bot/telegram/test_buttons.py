@@ -65,7 +65,7 @@ async def test_decline_tells_the_caller_and_block_tells_nobody(tmp_path: Path) -
         ringing = await ring(anna, bob)
         bob.human.taps_button(ringing, "Decline")
         await anna.reads(says.ended(EndReason.REMOTE_DECLINED, "bob"))
-        await bob.reads(says.ended(EndReason.REMOTE_DECLINED, "You"))
+        await bob.reads(says.ended(EndReason.DECLINED, "anna"))
         bots = world.between(anna.bot, bob.bot)
         assert [each.sender for each in bots.messages] == [anna.bot, bob.bot]
         anna.says("/call bob")
