@@ -537,7 +537,7 @@ def with_commands(post: Post, page: str | None) -> str:
     """
     if post.handset and page is not None:
         return f"{post.text}\n{page}"
-    if Act.ANSWER in post.actions:
+    if Act.DECLINE in post.actions:
         return f"{post.text} /answer, /answer audio, or /decline"
     if Act.CONFIRM in post.actions:
         return post.text  # which names the command

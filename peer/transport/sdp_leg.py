@@ -27,6 +27,9 @@ from shared.secrets.identity import DtlsIdentity
 MAX_UNSENT = 16 * MAX_MESSAGE
 "Bytes that may wait on one channel; what comes beyond it is dropped."
 
+MAX_WAITING = 16
+"Texts that may be written before their channel is open."
+
 
 @dataclass(frozen=True, slots=True)
 class SdpTerms:
@@ -74,9 +77,14 @@ class SdpLeg(Leg):
         self._remote_ports = terms.ports
 
     def write(self, number: int, text: str) -> bool:
-        """Send a text on a data channel. Returns whether it left: not before the channel is open on both sides."""
+        """Send a text on a data channel, as soon as it is open. Returns whether the channel takes it."""
         channel = self._channels.get(number)
-        if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_UNSENT:
+        if channel is None:
+            return False
+        if channel.readyState == "connecting" and len(self._unsent) < MAX_WAITING:
+            self._unsent.append((number, text))
+            return True
+        if channel.readyState != "open" or channel.bufferedAmount > MAX_UNSENT:
             return False
         channel.send(text)
         return True
@@ -91,12 +99,22 @@ class SdpLeg(Leg):
     def _associate(self) -> ControlTransport:
         sctp = ChannelTransport(self._dtls, self._channel_numbers)
         self._channels: dict[int, RTCDataChannel] = {}
+        self._unsent: list[tuple[int, str]] = []
         for number in self._channel_numbers:
             parameters = RTCDataChannelParameters(label="channel", negotiated=True, id=number)
             self._channels[number] = channel = RTCDataChannel(sctp, parameters)
-            channel.on("open", self.channels_open.set)
+            channel.on("open", lambda number=number: self._opened(number))
             channel.on("message", lambda message, number=number: self.on_message(number, message))
         return sctp
+
+    def _opened(self, number: int) -> None:
+        self.channels_open.set()
+        waiting, self._unsent = self._unsent, []
+        for channel, text in waiting:
+            if channel == number:
+                self._channels[number].send(text)
+            else:
+                self._unsent.append((channel, text))
 
     async def _open_association(self) -> None:
         if self._agreement.channel is not None:

@@ -68,6 +68,8 @@ class Ended:
     code: int
     out: str
     err: str
+    deaf: bool = False
+    "Whether its stderr was closed."
 
     def check(self) -> None:
         """Either it worked, or it says what is wrong and what to do."""
@@ -75,6 +77,8 @@ class Ended:
         assert "Traceback" not in self.err, told
         assert "Exception" not in self.err, told
         assert self.code in (0, 1, 2), told
+        if self.deaf:
+            return
         if self.code == 1 and not self.out.lstrip().startswith(("ok ", '{"ok"')):  # the doctor's own lines
             lines = self.err.splitlines()
             assert lines[0].startswith("error: "), told
@@ -104,7 +108,8 @@ class Place:
         script = [str(Path(each_command.__file__)), str(folder / "commands"), str(folder / "results"), self.kept]
         await self._process(script, b"")
         results = json.loads((folder / "results").read_text())
-        return [Ended(line, *result) for line, result in zip(lines, results, strict=True)]
+        deaf = "2" in self.kept
+        return [Ended(line, *result, deaf=deaf) for line, result in zip(lines, results, strict=True)]
 
     async def run(self, arguments: Sequence[str | bytes]) -> Ended:
         """Run one command in a process of its own."""

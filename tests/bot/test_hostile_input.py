@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bot.home import Home
 from bot.kinds import Kind
+from bot.texts.chat import CONTACTS_A_PAGE
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND
@@ -57,7 +58,8 @@ async def bob(running_bob: Person) -> AsyncIterator[Person]:
     assert running_bob.running
     assert sockets_of(running_bob.process.pid) == before
     assert running_bob.calls == []
-    assert len((await running_bob.asked("/contacts", kind=Kind.CONTACT_LIST)).splitlines()) == CONTACTS
+    last = f"/contacts {CONTACTS // CONTACTS_A_PAGE}"
+    assert len((await running_bob.asked(last, kind=Kind.CONTACT_LIST)).splitlines()) == CONTACTS_A_PAGE + 1
     assert "Traceback" not in running_bob.errors
 
 
