@@ -60,7 +60,7 @@ class End:
 
     async def open(self) -> int:
         """Bind the socket; its port."""
-        port = await self.session.open()
+        port = await self.session.call_socket.bind()
         self._running = asyncio.create_task(self.session.run())
         await self.session.started.wait()
         return port

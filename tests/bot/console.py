@@ -142,12 +142,12 @@ class Person(DemoNode):
             await self.call("ended")
         raise AssertionError(f"The calls of {self.name} don't end.")
 
-    async def signalled(self, number: signal.Signals, seconds: float = 15.0) -> int:
+    async def signalled(self, number: signal.Signals, seconds: float = 60.0) -> int:
         """Send a signal, and return the exit code once the program has ended and all its output is read."""
         self.process.send_signal(number)
         return await self.gone(seconds)
 
-    async def gone(self, seconds: float = 15.0) -> int:
+    async def gone(self, seconds: float = 60.0) -> int:
         """The exit code, once the program has ended and all its output is read."""
         async with asyncio.timeout(seconds):
             code = await self.process.wait()

@@ -6,7 +6,9 @@ from bot.kinds import Sentence
 from bot.messengers.telegram import texts as telegram
 from bot.texts import chat, names
 from peer.calls.admission import MissedCall
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
 from shared.call.records import RunningCall
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Trust
@@ -20,12 +22,24 @@ from tests.bot.telegram.people import Person
 _NODES = NodeId(bytes(31) + b"\1"), NodeId(bytes(range(224, 256)))
 
 
-def _line(name: str | None = None, media: Media = Media.BOTH, node: NodeId = _NODES[0], **values: object) -> Line:
-    call = Call(Role.CALLEE, paired=True, state=State.RINGING)
-    line = Line(number=1, call=call, peer=node, media=media, created=0, expires=600, chat="", contact=name, proven=True)
-    for field, value in values.items():
-        setattr(line, field, value)
-    return line
+def _line(
+    name: str | None = None,
+    media: Media = Media.BOTH,
+    node: NodeId = _NODES[0],
+    *,
+    expires: int = 600,
+    phrase: str = "",
+    taken_up: RunningCall | None = None,
+) -> Line:
+    return Line(
+        1,
+        Call(Role.CALLEE, paired=True, state=State.RINGING),
+        CallLink(node, media, created=0, proven=True),
+        chat="",
+        expires=expires,
+        connection=Connection(media, taken_up=taken_up),
+        shown=Presented(name, phrase=phrase),
+    )
 
 
 def _beginning(one: Sentence, other: Sentence) -> str:

@@ -24,7 +24,9 @@ from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
 from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
+from peer.calls.line_parts import Presented
 from shared.call.table import Call, State
 from shared.config.schema import Telegram as Settings
 from shared.contacts import Contact
@@ -130,15 +132,12 @@ def test_what_a_link_doesnt_prove_is_answered_by_the_owner_if_the_contacts_accou
     chat: str, proven: bool
 ) -> None:
     line = Line(
-        number=1,
-        call=Call(Role.CALLEE, paired=True, state=State.CONNECTING),
-        peer=NodeId(bytes(32)),
-        media=Media.BOTH,
-        created=1,
-        expires=2,
+        1,
+        Call(Role.CALLEE, paired=True, state=State.CONNECTING),
+        CallLink(NodeId(bytes(32)), Media.BOTH, created=1, proven=proven),
         chat=chat,
-        contact="bob",
-        proven=proven,
+        expires=2,
+        shown=Presented("bob"),
     )
     letter = compose(Post("chat", said(as_copybara(SHORT)), SHORT, chat, line=line, contact=contact()))
     assert letter is not None
