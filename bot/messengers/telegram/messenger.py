@@ -271,7 +271,7 @@ class Telegram:
                     alone=entry.alone,
                     identity=entry.identity,
                     tell_missed=not entry.from_owner,
-                    age=self._age(entry),
+                    age=self._age(entry) if entry.identity else None,  # nobody knows it of what was forwarded
                     again=again,
                 )
             )
