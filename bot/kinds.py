@@ -56,6 +56,7 @@ class Kind(enum.StrEnum):
     REMOTE_RINGS = "call.remote-rings", "It rings on the other side."
     UNPROVEN_REFUSAL = "call.unproven-refusal", "A refusal that anyone in the chat could have written."
     TEXT = "call.text", "The other side wrote a line of text beside the call."
+    TEXT_SENT = "call.text-sent", "Your line of text was sent beside the call."
     ENDED = "call.ended", "The call is over; the `call` line has the reason."
     INTERRUPTED = "call.interrupted", "The call ended because the program was interrupted."
     MISSED = "call.missed", "Somebody called while the program didn't run."

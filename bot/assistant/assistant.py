@@ -198,6 +198,10 @@ class Assistant:
                 turn.say(name_texts.given_up(name_or_none))
             case commands.HangUp():
                 await calling.hang_up(calling.current())
+            case commands.Say():
+                line = calling.connected()
+                self.switchboard.write(line, command.text)
+                turn.say(texts.text_sent(line))
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))
             case commands.AddContact():

@@ -141,6 +141,13 @@ class Calling:
             raise NoCall()
         return (engaged or lines)[-1]
 
+    def connected(self) -> Line:
+        """The call that /say means: the last one that is up. Raises InputError."""
+        active = [line for line in self._switchboard.lines if line.call.state is State.ACTIVE]
+        if not active:
+            raise InputError(*refusals.NOBODY_TO_WRITE_TO)
+        return active[-1]
+
     def of_id(self, call: str) -> Line:
         """A call that isn't over, by its Line.id. Raises CallOver."""
         for line in self._switchboard.lines:

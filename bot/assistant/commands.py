@@ -13,6 +13,7 @@ from bot.texts import refusals
 from shared.contacts import Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.media import Media
+from shared.messages import MAX_TEXT
 from shared.printable import without_invisible_edges
 
 UNPROVEN = "unproven"
@@ -79,6 +80,13 @@ class Decline:
 @dataclass(frozen=True, slots=True)
 class HangUp:
     """`/hangup`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """`/say TEXT`: a line of text beside the call."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +220,7 @@ Command = (
     | Answer
     | Decline
     | HangUp
+    | Say
     | ListContacts
     | AddContact
     | ShowContact
@@ -242,7 +251,7 @@ def parse(text: str) -> Command:
     text = without_invisible_edges(text)
     head, *words = text.split() or [""]
     word = head.lstrip("/").partition("@")[0].lower()
-    if word != "sdp" and any(len(argument) > MAX_ARGUMENT for argument in words):
+    if word not in ("sdp", "say") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
@@ -363,12 +372,23 @@ def _sdp(words: list[str], text: str) -> Command:
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
+def _say(words: list[str], text: str) -> Command:
+    """What stands behind the word, as it is. It is sent whole or not at all."""
+    if not words:
+        raise WrongUse(*refusals.WHAT_TO_SAY)
+    line = text.split(maxsplit=1)[1].rstrip()
+    if len(line) > MAX_TEXT:
+        raise InputError(*refusals.text_too_long(len(line)))
+    return Say(line)
+
+
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "call": _call,
     "sdp": _sdp,
     "answer": _answer,
     "decline": _decline,
     "hangup": _alone(HangUp()),
+    "say": _say,
     "contacts": _contacts,
     "contact": _contact,
     "name": _name,

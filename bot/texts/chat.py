@@ -48,6 +48,7 @@ HELP = f"""\
 /answer [audio|video]       answer the call that is ringing
 /decline [why]              refuse it
 /hangup                     end or cancel the call
+/say TEXT                   write a line to the other side of the call
 /contacts [PAGE]            your contacts
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
@@ -372,6 +373,11 @@ def interrupted(name: str) -> Sentence:
     return Sentence(
         Kind.INTERRUPTED, f"The call with {name} ended because this program was interrupted. Call them again."
     )
+
+
+def text_sent(line: Line) -> Sentence:
+    """After /say."""
+    return Sentence(Kind.TEXT_SENT, f"Sent to {line.name}.")
 
 
 def wrote(line: Line, text: str) -> list[Sentence]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.texts.chat import shown
 from shared.contacts import Contact
+from shared.messages import MAX_TEXT
 from shared.names import endings
 
 Refusal = tuple[str, str]
@@ -19,6 +20,7 @@ CONTACT_USAGE = (
 # How commands are written.
 TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has 52 characters, a card at most 400."
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
+WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
 MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, or /answer audio"
 NO_WAY_TO_USE_CONTACT = "That isn't a way to use /contact.", f"Write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
@@ -30,12 +32,18 @@ OFFER_OR_TAKE = (
 )
 
 # What isn't there.
+NOBODY_TO_WRITE_TO = "There is no call to write in.", "/call NAME makes one."
 NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
 NEITHER_NODE_NOR_CARD = "That is neither a node id nor a contact card.", "The other person's /card shows both."
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
 NO_NAME_LEFT = "There is no name left for them.", "Write /contact add NAME NODE-ID."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "The name isn't looked up any more.", ""
+
+
+def text_too_long(length: int) -> tuple[str, str]:
+    """Of `length` characters, that a text can't have."""
+    return f"That text has {length} characters, of at most {MAX_TEXT}.", "Send it in parts."
 
 
 def unknown_command(word: str) -> str:

@@ -25,6 +25,7 @@ from shared.call.effects import (
 )
 from shared.call.events import GaveUp
 from shared.errors import LocalProtocolError
+from shared.media import Media
 
 
 class ForeignEffects:
@@ -49,6 +50,8 @@ class ForeignEffects:
                 session = _session(line)
                 terms = foreign.answer(session.socket, line.media, session.video)
                 session.try_leg(terms)
+                if Media.VIDEO in line.media and Media.VIDEO not in terms.agreement.media:
+                    session.tell_sound_alone(line.endpoint or "of this call")
                 line.agree(terms.agreement.media)
             case PostAnswer():
                 await self._writer.post(line, foreign.written, foreign.digest)

@@ -19,6 +19,7 @@ from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedi
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
+from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp_leg import SdpLeg, SdpTerms
@@ -54,15 +55,16 @@ class SdpSession:
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
         overlay_up: Callable[[], Awaitable[object]],
+        video: frozenset[VideoCodec],
     ) -> None:
-        """As Session's."""
+        """As Session's; `video` is what the endpoint's picture may be in."""
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
 
         self.leg: SdpLeg | None = None
         "The leg that is connected now."
 
-        self.video = frozenset({VideoCodec.VP8})
+        self.video = video
         "What the picture may be in."
 
         self._foreign = foreign
@@ -113,6 +115,16 @@ class SdpSession:
         task = self._group.create_task(self._try(leg, terms))
         self._trying.add(task)
         task.add_done_callback(self._trying.discard)
+
+    def tell_sound_alone(self, endpoint: str) -> None:
+        """Tell that there is no picture, because the endpoint can do none that the other program offers."""
+        self._tell(
+            MediaTrouble(
+                f"The other program's picture is of a kind that the endpoint {endpoint} can't do, so there is sound "
+                "alone.",
+                "The handset page and the pattern can do H.264 as well.",
+            )
+        )
 
     def redial(self) -> None:
         """Nothing: there is no way to dial again, and the call is given up (peer/calls/runner.py)."""
@@ -204,8 +216,10 @@ class SdpSession:
     def _message(self, channel: int, message: str | bytes) -> None:
         if channel != self._foreign.envelope.text_channel or not isinstance(message, str):
             return
-        if message and self._texts.takes(time.monotonic()):
-            self._tell(Text(message[:MAX_TEXT]))
+        # Other programs know no such limit. What is longer comes in several lines, rather than cut.
+        for at in range(0, len(message), MAX_TEXT):
+            if self._texts.takes(time.monotonic()):
+                self._tell(Text(message[at : at + MAX_TEXT]))
 
     def _media_arrived(self, kind: Media) -> None:
         if kind not in self._heard_media:

@@ -34,7 +34,7 @@ from peer.calls.session_events import (
     RemoteAnsweredAlone,
     SessionEvent,
 )
-from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room
+from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -190,6 +190,7 @@ class LineSessions:
                 tell=lambda event: self._happened(line, event),
                 keep=lambda event: self._kept(line, event),
                 overlay_up=self._watch.until_up,
+                video=video_codecs(name),
             )
         else:
             session = Session(

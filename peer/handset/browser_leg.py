@@ -77,7 +77,7 @@ class BrowserLeg:
 
         Raises HandsetError if the answer can't be used, or no connection comes of it in CONNECT_SECONDS.
         """
-        browser = read_answer(answer, self._media)
+        browser = read_answer(answer, self._media, self._variant)
         connection = OverlayConnection(self._port, controlling=True, local=self._ice, remote=browser.ice)
         self._ice_transport = make_ice_transport(connection)
         self._dtls = PinnedDtlsTransport(

@@ -130,8 +130,8 @@ def _media_lines(kind: Kind, variant: Variant, address: IPv4Address, port: int) 
         yield f"a=extmap:{TRANSPORT_CC_EXTENSION} {TRANSPORT_CC}"
 
 
-def read_answer(sdp: str, media: Media) -> BrowserAnswer:
-    """Read the browser's answer to an offer of `media`. Raises HandsetError for anything that can't be used."""
+def read_answer(sdp: str, media: Media, variant: Variant = USUAL) -> BrowserAnswer:
+    """Read the browser's answer to such an offer. Raises HandsetError for anything that can't be used."""
     if len(sdp) > MAX_ANSWER:
         raise HandsetError("The browser's answer is too long.")
     session, *sections = _sections(sdp)
@@ -144,7 +144,8 @@ def read_answer(sdp: str, media: Media) -> BrowserAnswer:
         if section is None or section.kind != kind:
             raise HandsetError("The browser's answer lacks a part of what was offered.")
         if section.rejected or str(codec(kind).payloadType) not in section.formats:
-            raise HandsetError(f"The browser can't {'hear' if kind == 'audio' else 'show'} the call: {_name(kind)}.")
+            verb, name = "hear" if kind == "audio" else "show", codec(kind, variant.video).name
+            raise HandsetError(f"The browser can't {verb} the call: it has no {name}.")
     # With BUNDLE the first section's transport is everybody's (RFC 9143, section 7.1).
     said = {**session.attributes, **by_mid[MIDS[wanted[0]]].attributes}
     username, password, setup = (said.get(name, "") for name in ("ice-ufrag", "ice-pwd", "setup"))
@@ -160,10 +161,6 @@ def read_answer(sdp: str, media: Media) -> BrowserAnswer:
         fingerprint=Fingerprint(bytes.fromhex(fingerprint[1].replace(":", ""))),
         client=setup == "active",
     )
-
-
-def _name(kind: Kind) -> str:
-    return f"it has no {codec(kind).name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from peer.media.trouble import MediaTrouble
+from peer.transport.profile import VideoCodec
 from shared.config.schema import Config
 from shared.config.schema import Endpoint as EndpointName
 from shared.errors import ConfigError, InputError
@@ -51,6 +52,8 @@ ANSWERING_MACHINE = "answering-machine"
 ONLY_FOR_TRUSTED = frozenset({"camera"})
 "Endpoints that show what nobody but a trusted contact may see, not even when the owner answers by hand."
 
+ANY_PICTURE = frozenset({"handset", "pattern", "none"})
+"Endpoints that can do H.264 as well: a browser, aiortc's own encoder. All others know VP8 alone."
 
 INTO_THE_ROOM = frozenset({"devices"})
 "Endpoints that let the other side hear and see the room, whether or not anybody there does anything."
@@ -125,6 +128,11 @@ def only_for_trusted(name: str) -> bool:
 def opens_the_room(name: str) -> bool:
     """Whether an endpoint lets the other side into the room."""
     return not INTO_THE_ROOM.isdisjoint(name.split("+"))
+
+
+def video_codecs(name: str) -> frozenset[VideoCodec]:
+    """What a picture may be in, for an endpoint."""
+    return frozenset(VideoCodec) if ANY_PICTURE.issuperset(name.split("+")) else frozenset({VideoCodec.VP8})
 
 
 def make(name: str, config: Config, *, recordings: Path, context: CallContext = CallContext()) -> Endpoint:

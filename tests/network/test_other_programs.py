@@ -73,6 +73,8 @@ async def talk(anna: Caller, other: Other) -> dict[str, Any]:
     await other.until("state", "open")
     other.do(write="hello from there")
     await anna.told("hello from there")
+    await anna.asked("/say and  hello to you", kind="call.text-sent")
+    await other.until("text", "and  hello to you")
     return report
 
 

@@ -48,6 +48,7 @@ COMMANDS = (
     ("answer", "answer the call that is ringing"),
     ("decline", "refuse it"),
     ("hangup", "end the call"),
+    ("say", "write a line to the other side of the call"),
     ("name", "what a name like anna.azero stands for"),
     ("contacts", "your contacts"),
     ("card", "your own contact card"),

@@ -34,6 +34,9 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _CALLS = frozenset({"call", "answer", "decline", "hangup"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
 
+_FOR_NOW = _CALLS | {"say"}
+"The commands that mean the call of that moment, and mustn't reach a later one."
+
 STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
 """The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and
 GroupAnonymousBot (Bot API, Message: `from` "contains a fake sender user in non-channel chats").
@@ -181,7 +184,7 @@ class UpdateReader:
 def is_about_a_call(text: str) -> bool:
     """Whether a command is for now and not for later."""
     command = _ADDRESSED.match(text)
-    return command is not None and command["word"].lower() in _CALLS
+    return command is not None and command["word"].lower() in _FOR_NOW
 
 
 def _dated(entry: Incoming | None, message: Message) -> Incoming | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from peer.media.endpoints.pattern import Pattern
@@ -58,11 +58,18 @@ class Other:
         while True:
             await track.recv()
 
+    def restrict(self, mime: str) -> None:
+        """Know no other picture than in that codec."""
+        codecs = [codec for codec in RTCRtpReceiver.getCapabilities("video").codecs if codec.mimeType == mime]
+        for transceiver in self.connection.getTransceivers():
+            if transceiver.kind == "video":
+                transceiver.setCodecPreferences(codecs)
+
     async def offer(self) -> str:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return self.connection.localDescription.sdp
 
-    async def answer(self, offer: str) -> str:
+    async def answer(self, offer: str, video: frozenset[VideoCodec] = VP8) -> str:
         await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await self.connection.setLocalDescription(await self.connection.createAnswer())
         return self.connection.localDescription.sdp
@@ -88,9 +95,9 @@ class Side:
         ice = IceCredentials.of(bytes(range(24)))
         return cls(socket, OwnSide(ice, Fingerprint(identity.fingerprint), OURS, socket.port), identity)
 
-    def answer(self, offer: str) -> tuple[str, DecodingSdpLeg]:
+    def answer(self, offer: str, video: frozenset[VideoCodec] = VP8) -> tuple[str, DecodingSdpLeg]:
         description = read_description(offer)
-        agreement = accept_offer(description, Media.BOTH, VP8)
+        agreement = accept_offer(description, Media.BOTH, video)
         ports = ports_at(description.candidates, THEIRS)
         leg = DecodingSdpLeg(self.socket, SdpTerms(self.own, self.identity, agreement, ports, (CHANNEL,)))
         return write_answer(self.own, description, agreement), leg
@@ -166,6 +173,39 @@ def test_another_program_answers_our_offer_and_media_and_text_flow(setup: str) -
             # aiortc begins the handshake unless the offerer wants to.
             sdp = offered.sdp if setup == "active" else offered.sdp.replace("setup:actpass", "setup:active")
             leg = side.take(await other.answer(sdp), offered)
+            try:
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
+ANY = frozenset(VideoCodec)
+
+
+def test_where_nothing_but_h264_is_offered_the_picture_is_h264() -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            other.restrict("video/H264")
+            answer, leg = side.answer(await other.offer(), ANY)
+            assert leg.variant.video is VideoCodec.H264
+            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            try:
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
+def test_a_program_that_knows_h264_alone_answers_our_offer() -> None:
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            other.restrict("video/H264")
+            offered = write_offer(side.own, Media.BOTH, ANY)
+            leg = side.take(await other.answer(offered.sdp), offered)
+            assert leg.variant.video is VideoCodec.H264
             try:
                 await talk(leg, other)
             finally:
