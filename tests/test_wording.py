@@ -33,7 +33,7 @@ IDIOMS = {
 
 SENTENCES = [
     *sorted((ROOT / "bot" / "texts").rglob("*.py")),
-    ROOT / "bot" / "messengers" / "telegram" / "texts.py",
+    *sorted((ROOT / "bot" / "messengers").rglob("texts.py")),
     ROOT / "shared" / "errors.py",
     *sorted((ROOT / "bot" / "cli").rglob("*.py")),
 ]

@@ -8,6 +8,7 @@ import msgspec
 
 from bot.conversation import Act, Action
 from bot.messengers.telegram.limits import CALLBACK_DATA_BYTES, COPY_CHARACTERS
+from bot.messengers.texts import ACTS
 
 
 class Button(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,17 +21,6 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Rows = tuple[tuple[Button, ...], ...]
-
-WORDS = {
-    Act.ANSWER: "Answer",
-    Act.ANSWER_AUDIO: "Answer with audio only",
-    Act.DECLINE: "Decline",
-    Act.BLOCK: "Block",
-    Act.HANG_UP: "Hang up",
-    Act.SAVE: "Save contact",
-    Act.TRUST: "Trust",
-    Act.CONFIRM: "The words are the same",
-}
 
 HANDSET_WORDS = "Open handset (on the computer)"
 "It leads to 127.0.0.1, which on a phone is the phone."
@@ -49,7 +39,7 @@ def rows_for(acts: Sequence[Act], call: str) -> Rows:
     if not call:
         return ()
     rows = tuple(
-        tuple(Button(WORDS[act], data=data_for(Action(act, call))) for act in row if act in acts) for row in _ROWS
+        tuple(Button(ACTS[act], data=data_for(Action(act, call))) for act in row if act in acts) for row in _ROWS
     )
     return tuple(row for row in rows if row)
 

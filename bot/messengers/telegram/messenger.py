@@ -19,8 +19,10 @@ import msgspec
 
 from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
 from bot.kinds import Sentence
+from bot.messengers import texts as common
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.outbox import NotNow, Outbox, Pace, Refused
 from bot.messengers.rate_limit import RateLimit
 from bot.messengers.supervised import supervised
@@ -41,6 +43,7 @@ from bot.messengers.telegram.incoming import (
     Heard,
     Tapped,
     from_bytes,
+    to_bytes,
 )
 from bot.messengers.telegram.inline import InlineQueries
 from bot.messengers.telegram.limits import (
@@ -57,9 +60,10 @@ from bot.messengers.telegram.outgoing import Outgoing
 from bot.messengers.telegram.ownership import Ownership
 from bot.messengers.telegram.polling import Polling
 from bot.messengers.telegram.requests import Requests, UnknownMethod
-from bot.messengers.telegram.resume import Unfinished, take_up_calls, unfinished
+from bot.messengers.telegram.resume import take_up_calls, unfinished
 from bot.messengers.telegram.token import Token, silence
-from bot.messengers.telegram.update_reader import UpdateReader, is_about_a_call
+from bot.messengers.telegram.update_reader import UpdateReader
+from bot.messengers.unfinished import Unfinished
 from peer.calls.line import Line
 from shared.errors import CopybaraError, StoreError
 from shared.store.journal import Journal
@@ -254,10 +258,10 @@ class Telegram:
         if place.way is Way.BUSINESS and not await self._business.is_the_owners(place.values[0], self._ownership.owner):
             return
         if entry.passed_on and not entry.text:
-            self._tell(texts.PASSED_ON)
+            self._tell(common.PASSED_ON)
             return
         if entry.from_owner and is_about_a_call(entry.text) and self._age(entry) > self._lifetime:
-            self._tell(texts.too_late(entry.text))
+            self._tell(common.too_late(entry.text))
             return
         before = listener.unfinished()
         self._hearing = entry
@@ -278,7 +282,7 @@ class Telegram:
         finally:
             self._hearing = None
         for task in listener.unfinished() - before:
-            self._unfinished.note(entry, task, outcome.facts)
+            self._unfinished.note(to_bytes(entry), task, outcome.facts)
 
     def _age(self, entry: Heard) -> float:
         return self._clock.age(entry.date, time.time())
@@ -316,7 +320,7 @@ class Telegram:
             return
         with self._inbox.collecting(keep=True) as outcome:
             outcome.facts[NOTICES] = kept
-            self._tell(texts.notices(self._notices))
+            self._tell(common.notices(self._notices))
         if not self._inbox.is_collecting:  # else it is stored with what is acted on
             await self._inbox.done([], outcome)
 
@@ -330,17 +334,17 @@ class Telegram:
     async def _tell_missed(self) -> None:
         missed = self._journal.missed()
         if missed:
-            said = texts.missed_calls([kept.value.decode() for kept in missed])
+            said = common.missed_calls([kept.value.decode() for kept in missed])
             message = outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
             await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
             self._outbox.take_up()
 
     def _set_aside(self, why: str) -> None:
-        _say(texts.set_aside(why))
-        self._tell(texts.set_aside(why))
+        _say(common.set_aside(why))
+        self._tell(common.set_aside(why))
 
     def _not_delivered(self, message: Outgoing | None, why: str) -> None:
-        said = texts.not_delivered(message.text if message is not None else "?", why)
+        said = common.not_delivered("Telegram", message.text if message is not None else "?", why)
         logger.warning("%s", said.text)
         if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
             _say(said)
@@ -348,14 +352,14 @@ class Telegram:
 
     def _disk_troubled(self, error: StoreError | None) -> None:
         """Tell the owner at once, for nothing that is stored first would leave."""
-        said = texts.can_store() if error is None else texts.cannot_store(error.sentence)
+        said = common.can_store() if error is None else common.cannot_store(error.sentence)
         _say(said)
         owner = self._ownership.owner
         if owner is not None:
             self._beside(lambda: self._api.send(Outgoing(render.as_html(said.text)), owner))
 
     def _tell_of_failure(self, what: str) -> None:
-        self._tell(texts.began_again(what))
+        self._tell(common.began_again(what))
 
     def _tell(self, said: Sentence | None) -> None:
         """Say something to the owner."""
@@ -369,7 +373,7 @@ class Telegram:
         about_nobodys_call = post.to == "owner" and post.line is None
         if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
             if self._many_cards.allows(stranger, time.monotonic()):
-                self._put(texts.MANY_CARDS, source=stranger)
+                self._put(common.MANY_CARDS, source=stranger)
             return
         answers = hearing is not None and hearing.from_owner
         source = stranger if about_nobodys_call else ""
@@ -463,4 +467,4 @@ def _say(said: Sentence) -> None:
 
 
 def _say_of_failure(what: str) -> None:
-    _say(texts.began_again(what))
+    _say(common.began_again(what))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from bot.conversation import Act
+from bot.messengers import texts as common
 from bot.messengers.outbox import Priority
-from bot.messengers.telegram import texts
 from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
 
@@ -97,7 +97,7 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
         """With a word about those that were too many."""
         if self.file or len(self.text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
             return self
-        return msgspec.structs.replace(self, text=f"{self.text}\n{texts.left_out(count)}")
+        return msgspec.structs.replace(self, text=f"{self.text}\n{common.left_out(count)}")
 
     @property
     def _is_plain(self) -> bool:

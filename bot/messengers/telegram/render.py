@@ -6,6 +6,7 @@ import html
 from urllib.parse import quote
 
 from bot.conversation import Post
+from bot.messengers import texts as common
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.buttons import Button, Rows, copy_button
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS, START_CHARACTERS
@@ -52,7 +53,7 @@ def for_the_owner(post: Post, user_name: str = "") -> tuple[str, Rows, Draft]:
     contact = post.contact
     link = link_for(post.token, post.their_bot)
     name = contact.name if contact else ""
-    how = texts.tap_or_send(name) if link.startswith("https:") else texts.send_this(name)
+    how = texts.tap_or_send(name) if link.startswith("https:") else common.send_this(name)
     text = f"{as_html(how)}\n{with_link(as_copybara(post.token), post.token, link)}"
     user = contact.telegram_user or 0 if contact else 0
     kept_name = contact.telegram_name or "" if contact else ""

@@ -4,44 +4,26 @@ that were being looked up are looked up again.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
-import time
-from typing import Any
 
 import msgspec
 
 from bot.conversation import Act, Action, IncomingMessage, Listener
+from bot.messengers import texts as common
 from bot.messengers.inbox import Inbox
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Outbox
-from bot.messengers.telegram import texts
 from bot.messengers.telegram.call_messages import CallMessages
 from bot.messengers.telegram.conversations import OWNER
-from bot.messengers.telegram.incoming import Heard, from_bytes, to_bytes
+from bot.messengers.telegram.incoming import Heard, from_bytes
 from bot.messengers.telegram.outgoing import Outgoing, Shown
+from bot.messengers.unfinished import taken_up
 from shared.call.table import State
 from shared.errors import CopybaraError
 from shared.media import Media
 from shared.secrets.handshake import Role
 from shared.store.journal import Journal
-
-UNFINISHED = "unfinished:"
-"What the names of facts begin with that are commands whose name is being looked up."
-
-
-class Unfinished:
-    """Commands that go on after they were heard: looking up a name may take longer than the program lives."""
-
-    def __init__(self, writer: JournalWriter) -> None:
-        self._writer = writer
-
-    def note(self, entry: Heard, task: asyncio.Task[Any], facts: dict[str, bytes]) -> None:
-        """Keep a command, with the mark that it was heard, until the task is done."""
-        name = f"{UNFINISHED}{time.time_ns()}"
-        facts[name] = to_bytes(entry)
-        task.add_done_callback(lambda _: self._writer.put(functools.partial(Journal.set_facts, facts={name: None})))
 
 
 async def take_up_calls(
@@ -60,7 +42,7 @@ async def take_up_calls(
             if waits and shown.token:
                 await _ring_again(call, shown, calls, listener)
             if call not in calls.lines and not shown.final:
-                shown.text = (texts.OVER if waits else texts.INTERRUPTED).text
+                shown.text = (common.OVER if waits else common.INTERRUPTED).text
                 shown.acts, shown.final = (), True
                 outcome.shown.add(call)
         await inbox.done([], outcome)
@@ -70,8 +52,7 @@ async def take_up_calls(
 async def unfinished(journal: Journal, writer: JournalWriter) -> list[Heard]:
     """The commands whose name was being looked up; they are kept no longer."""
     found = []
-    for name, raw in journal.facts(UNFINISHED).items():
-        await writer.write(functools.partial(Journal.set_facts, facts={name: None}))
+    for raw in await taken_up(journal, writer):
         with contextlib.suppress(msgspec.MsgspecError):
             entry = from_bytes(raw)
             if isinstance(entry, Heard):

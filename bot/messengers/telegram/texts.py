@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bot.kinds import Kind, Sentence
+from bot.messengers import texts as common
 from bot.texts.chat import shown
 
 STRANGER = Sentence(
@@ -46,17 +45,6 @@ def page_at(address: str) -> Sentence:
 ABOUT_HANDSET = "The button works once, within an hour, and only on that computer."
 "Under the sentence about the handset page."
 
-OVER = Sentence(Kind.ENDED, "This call is over.")
-
-INTERRUPTED = Sentence(Kind.INTERRUPTED, "This call ended because the program was interrupted. Call again.")
-
-PASSED_ON = Sentence(
-    Kind.BOT_FORWARDED, "I see no call link in that. I only carry out commands that you type, not forwarded ones."
-)
-
-MANY_CARDS = Sentence(
-    Kind.CARDS_DROPPED, "The same person is sending many contact cards. I won't show more for a while."
-)
 
 UNKNOWN_BUTTON = Sentence(Kind.BOT_OLD_BUTTON, "That button no longer works.")
 
@@ -109,41 +97,6 @@ def token_holds() -> Sentence:
     return Sentence(Kind.BOT_TOKEN_ACCEPTED, "Telegram accepts the bot's token again.")
 
 
-def left_out(count: int) -> str:
-    """Under a message: how many of the same source were dropped because too many were waiting."""
-    return f"… and {count} more {'message' if count == 1 else 'messages'} that I left out."
-
-
-def set_aside(why: str) -> Sentence:
-    """Something that came in couldn't be handled."""
-    return Sentence(
-        Kind.BOT_SET_ASIDE,
-        f"I couldn't handle one message and set it aside ({shown(why, 80)}). Nothing else is affected.",
-    )
-
-
-def not_delivered(text: str, why: str) -> Sentence:
-    """On the terminal, and to the owner: Telegram doesn't take a message."""
-    return Sentence(
-        Kind.BOT_NOT_DELIVERED,
-        f"Telegram didn't accept one of my messages ({shown(why, 120)}). It began: {shown(text, 60)}",
-    )
-
-
-def cannot_store(sentence: str) -> Sentence:
-    """To the owner, when the disk is full."""
-    return Sentence(
-        Kind.BOT_NOT_STORED,
-        f"I can't save anything: {shown(sentence, 200)} I'll do what you wrote as soon as I can save it. Running calls "
-        "are not affected.",
-    )
-
-
-def can_store() -> Sentence:
-    """After that."""
-    return Sentence(Kind.BOT_STORED, "I can save messages again.")
-
-
 def clock_is_off(seconds: float) -> Sentence:
     """This machine's clock and Telegram's differ."""
     size = abs(seconds)
@@ -160,42 +113,7 @@ def clock_is_off(seconds: float) -> Sentence:
     )
 
 
-def notices(sentences: Sequence[str]) -> Sentence:
-    """What the owner should know about this start."""
-    return Sentence(Kind.NOTICES, "\n".join(sentences))
-
-
-def too_late(command: str) -> Sentence:
-    """A command that Telegram has kept while nobody read it."""
-    return Sentence(
-        Kind.BOT_TOO_LATE,
-        f"I was away when you wrote “{shown(command, 60)}”. That was too long ago. If you still want it, "
-        "write it again.",
-    )
-
-
-def missed_calls(sentences: Sequence[str]) -> Sentence:
-    """Everything that was missed, in one message."""
-    if len(sentences) == 1:
-        return Sentence(Kind.MISSED, sentences[0])
-    heading = f"While I was away you missed {len(sentences)} calls:"
-    return Sentence(Kind.MISSED, "\n".join([heading, *(f"• {shown(each)}" for each in sentences)]))
-
-
-def began_again(what: str) -> Sentence:
-    """A part of the messenger failed."""
-    return Sentence(Kind.BOT_RESTARTED, f"{what} failed and was started again. To see more, run copybara with -v.")
-
-
 def tap_or_send(name: str) -> str:
     """Above a link that a tap hands to the other side's bot; `name` is a contact's, empty for anyone else."""
-    whom = shown(name) or THE_OTHER
+    whom = shown(name) or common.THE_OTHER
     return f"Tap the link to reach {whom}'s bot, or send it to {whom}:"
-
-
-def send_this(name: str) -> str:
-    """Above a link that the owner has to carry."""
-    return f"Send this to {shown(name) or THE_OTHER}:"
-
-
-THE_OTHER = "the other person"

@@ -21,21 +21,12 @@ from telegram import CallbackQuery, Message, MessageEntity, Update, User
 from telegram.constants import ChatType
 
 from bot.conversation import MAX_MESSAGE, Identity
+from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
 from bot.messengers.telegram.conversations import OWNER, Conversation, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
-from shared.links.kinds import BadLink, as_copybara, decode, find
-
-_ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
-# core.telegram.org/bots/features#commands: in a group a command may name the bot that it is for.
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # core.telegram.org/bots/features#deep-linking.
-
-_CALLS = frozenset({"call", "answer", "decline", "hangup"})
-"The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
-
-_FOR_NOW = _CALLS | {"say"}
-"The commands that mean the call of that moment, and mustn't reach a later one."
 
 STAND_INS = frozenset({136_817_688, 777_000, 1_087_968_824})
 """The accounts that Telegram names instead of a hidden sender: Channel_Bot, Telegram itself and
@@ -93,7 +84,7 @@ class UpdateReader:
         text = _text(message)
         if self._is_owner(sender):
             return self._from_owner_alone(message, text)
-        links = _links(text)
+        links = links_in(text)
         if sender.is_bot:
             chat = Conversation(Way.BOT, (sender.username or "",)).chat
             return self._from_others(message, links, chat) if links else None
@@ -105,20 +96,20 @@ class UpdateReader:
 
     def _from_owner_alone(self, message: Message, text: str) -> Heard:
         if _is_passed_on(message):
-            return Heard(_links(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
+            return Heard(links_in(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
         # A deep link arrives as /start TOKEN. Anybody may have made it, so it is no command, whatever it says.
         parameter = _start_parameter(text)
         if parameter:
-            text = parameter if _PARAMETER.fullmatch(parameter) else _links(parameter)
+            text = parameter if _PARAMETER.fullmatch(parameter) else links_in(parameter)
         return Heard(text, OWNER.chat, from_owner=True, alone=True)
 
     def _group(self, message: Message) -> Incoming | None:
         text = _text(message)
-        command = _ADDRESSED.match(text)
+        command = ADDRESSED.match(text)
         if command and command["bot"] and command["bot"].lower() != self._own.name.lower():
             return None
         chat = Conversation(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
-        if links := _links(text):
+        if links := links_in(text):
             return self._links_from(message, links, chat)
         if command and self._commands(message):
             return Heard(text[: command.end("word")] + text[command.end() :], chat, from_owner=True)
@@ -130,26 +121,26 @@ class UpdateReader:
         connection = message.business_connection_id or ""
         chat = Conversation(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
         text = _text(message)
-        links = _links(text)
+        links = links_in(text)
         if self._is_owner(message.from_user):
-            command = _ADDRESSED.match(text)
+            command = ADDRESSED.match(text)
             # There are no bot_command entities in a chat between people.
             if not self._commands(message) or links or command is None or command["bot"]:
                 return None
-            return Heard(text, chat, from_owner=True) if command["word"].lower() in _CALLS else None
+            return Heard(text, chat, from_owner=True) if command["word"].lower() in ABOUT_CALLS else None
         return self._from_others(message, links, chat) if links else None
 
     def _guest(self, message: Message) -> Incoming | None:
         text = _text(message)
         words = re.sub(rf"@{re.escape(self._own.name)}\b", " ", text, flags=re.IGNORECASE).split()
         chat = Conversation(Way.GUEST, (message.guest_query_id or "",)).chat
-        if links := _links(text):
+        if links := links_in(text):
             return self._links_from(message, links, chat)
         above = message.reply_to_message
-        if above is not None and (links := _links(_text(above))):
+        if above is not None and (links := links_in(_text(above))):
             found = self._links_from(above, links, chat)
             return found if found.from_owner else msgspec.structs.replace(found, sender=_sender(message))
-        if self._commands(message) and words and words[0].lower().lstrip("/") in _CALLS:
+        if self._commands(message) and words and words[0].lower().lstrip("/") in ABOUT_CALLS:
             return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
         return None
 
@@ -181,12 +172,6 @@ class UpdateReader:
         return user is not None and user.id == self.owner
 
 
-def is_about_a_call(text: str) -> bool:
-    """Whether a command is for now and not for later."""
-    command = _ADDRESSED.match(text)
-    return command is not None and command["word"].lower() in _FOR_NOW
-
-
 def _dated(entry: Incoming | None, message: Message) -> Incoming | None:
     if not isinstance(entry, Heard):
         return entry
@@ -202,20 +187,8 @@ def _text(message: Message) -> str:
 
 def _start_parameter(text: str) -> str | None:
     """What follows /start; None if it isn't that command."""
-    command = _ADDRESSED.match(text)
+    command = ADDRESSED.match(text)
     return text[command.end() :].strip() if command and command["word"] == "start" else None
-
-
-def _links(text: str) -> str:
-    """Our links in a text and nothing else of it; empty if there is none."""
-    tokens = []
-    for found in find(text):
-        try:
-            decode(found.token)
-        except BadLink:
-            continue
-        tokens.append(as_copybara(found.token))
-    return " ".join(tokens)
 
 
 def _is_passed_on(message: Message) -> bool:

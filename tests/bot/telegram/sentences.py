@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.kinds import Sentence
+from bot.messengers import texts as common
 from bot.messengers.telegram import texts as telegram
 from bot.texts import chat, names
 from peer.calls.admission import MissedCall
@@ -84,11 +85,11 @@ def rejoining(name: str) -> str:
 
 
 def over() -> str:
-    return telegram.OVER.text
+    return common.OVER.text
 
 
 def interrupted() -> str:
-    return telegram.INTERRUPTED.text
+    return common.INTERRUPTED.text
 
 
 def missed(*callers: str) -> str:
@@ -96,7 +97,7 @@ def missed(*callers: str) -> str:
     if len(callers) == 1:
         told = chat.missed(MissedCall(contact=callers[0], peer=_NODES[0], created=0))
         return _beginning(told, chat.ending(EndReason.MISSED, callers[0], known=True, proven=True))
-    return telegram.missed_calls(callers).text.partition("\n")[0]
+    return common.missed_calls(callers).text.partition("\n")[0]
 
 
 def words() -> str:
@@ -122,7 +123,7 @@ def status_of(person: Person) -> str:
 
 
 def send_this(name: str = "") -> str:
-    return telegram.send_this(name)
+    return common.send_this(name)
 
 
 def looking_up(name: str) -> str:
@@ -151,7 +152,7 @@ def own_card(person: Person) -> str:
 
 
 def many_cards() -> str:
-    return telegram.MANY_CARDS.text
+    return common.MANY_CARDS.text
 
 
 # The bot itself.
@@ -178,11 +179,11 @@ def claimed() -> str:
 
 
 def passed_on() -> str:
-    return telegram.PASSED_ON.text
+    return common.PASSED_ON.text
 
 
 def too_late(command: str) -> str:
-    return telegram.too_late(command).text
+    return common.too_late(command).text
 
 
 def listening(bot: str) -> str:
@@ -205,19 +206,19 @@ def about_handset() -> str:
 
 
 def set_aside() -> str:
-    return _beginning(telegram.set_aside("this"), telegram.set_aside("other"))
+    return _beginning(common.set_aside("this"), common.set_aside("other"))
 
 
 def not_delivered() -> str:
-    return _beginning(telegram.not_delivered("", "this"), telegram.not_delivered("", "other"))
+    return _beginning(*(common.not_delivered("Telegram", "", why) for why in ("this", "other")))
 
 
 def cannot_store() -> str:
-    return _beginning(telegram.cannot_store("This."), telegram.cannot_store("Other."))
+    return _beginning(common.cannot_store("This."), common.cannot_store("Other."))
 
 
 def can_store() -> str:
-    return telegram.can_store().text
+    return common.can_store().text
 
 
 def clock_is_off(seconds: float) -> str:

@@ -1,0 +1,88 @@
+"""From a post to the message that carries it: where it goes, and what if the messenger says no. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.conversation import Post
+from bot.messengers import texts
+from bot.messengers.numbered_choices import Choice
+from bot.messengers.outbox import Priority
+from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.values import Outgoing
+from bot.messengers.texts import ACTS
+
+
+def compose(
+    post: Post,
+    messenger: str,
+    *,
+    known: str | None = None,
+    choices: list[Choice] | None = None,
+    answers: bool = False,
+    source: str = "",
+    now: int = 0,
+) -> Outgoing:
+    """The message for a post.
+
+    `known`: the messenger's id for who writes the links of the contact that it concerns, if that was learned.
+    `choices`: what the owner can reply. `answers`: whether the owner waits for it. `source`: whose message caused it,
+    if not the owner's. `now` is in Unix seconds.
+    """
+    if post.to == "owner":
+        message = _to_owner(post, messenger, choices or [])
+    else:
+        message = _to_the_other_side(post, messenger, known)
+    if post.to == "chat" or (post.token is not None and post.line is not None):
+        urgency = Priority.LINK
+    else:
+        urgency = Priority.ANSWER if answers or choices else Priority.NEWS
+    if not source and post.line is not None:
+        source = f"call {post.line.id}"
+    instead = tuple(msgspec.structs.replace(other, urgency=urgency, written=now) for other in message.instead)
+    return msgspec.structs.replace(
+        message, urgency=urgency, source=source if urgency is Priority.NEWS else "", written=now, instead=instead
+    )
+
+
+def numbered(choices: list[Choice], words: dict[str, str]) -> str:
+    """The line under a message that says what can be replied; empty without choices."""
+    if not choices:
+        return ""
+    return "\nReply " + ", ".join(f"{choice.number}: {words[choice.what]}" for choice in choices)
+
+
+def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
+    owner = Place(messenger, Way.OWNER).chat
+    if post.handset:
+        return Outgoing(f"{post.text}\n{texts.ABOUT_HANDSET}", owner, handset=True)
+    text = post.text + numbered(choices, {act.value: words for act, words in ACTS.items()})
+    if post.file is not None:
+        return Outgoing(text, owner, file=str(post.file), instead=(Outgoing(text, owner),))
+    return Outgoing(text, owner)
+
+
+def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoing:
+    place = place_of(messenger, post.chat)
+    by_hand = _by_hand(post, messenger)
+    theirs = Outgoing(post.text, Place(messenger, Way.PERSON, known).chat, instead=(by_hand,)) if known else None
+    match place.way:
+        case Way.OWNER:
+            return theirs or by_hand
+        case Way.PERSON if post.contact is not None and known is not None and known != place.value:
+            # Somebody else than the link's writer brought it: the answer goes to who writes the contact's links.
+            return theirs or by_hand
+        case Way.PERSON if post.contact is not None and known is None and _unproven(post):
+            return by_hand
+    return Outgoing(post.text, place.chat, instead=(by_hand,))
+
+
+def _unproven(post: Post) -> bool:
+    """Whether nothing shows that the contact wrote what this answers."""
+    line = post.line
+    return line is not None and line.call.role == "callee" and not line.proven
+
+
+def _by_hand(post: Post, messenger: str) -> Outgoing:
+    name = post.contact.name if post.contact else ""
+    return Outgoing(f"{texts.send_this(name)}\n{post.text}", Place(messenger, Way.OWNER).chat)

@@ -1,0 +1,395 @@
+"""A messenger without buttons: one stored entry after the other is acted on, and what is posted leaves as text.
+
+wire.fetch ─▶ inbox (stored) ─▶ here ─▶ assistant
+wire.send  ◀─ outbox (stored, a queue a chat) ◀─ compose ◀─ here ◀─ posts
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+import msgspec
+
+from bot.conversation import (
+    EVERYWHERE,
+    Act,
+    Action,
+    Capabilities,
+    HandsetPage,
+    Identity,
+    IncomingMessage,
+    Listener,
+    Post,
+)
+from bot.kinds import Sentence
+from bot.messengers import texts
+from bot.messengers.inbox import Inbox, Outcome
+from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.kept_text import is_about_a_call
+from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
+from bot.messengers.outbox import Outbox
+from bot.messengers.plain import values
+from bot.messengers.plain.compose import compose, numbered
+from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.resume import ShownCalls
+from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
+from bot.messengers.plain.wire import Wire
+from bot.messengers.rate_limit import RateLimit
+from bot.messengers.supervised import supervised
+from bot.messengers.unfinished import Unfinished, taken_up
+from peer.calls.line import Line
+from shared.errors import CopybaraError, StoreError
+from shared.store.journal import Journal
+
+NOTICES, CHOICES, WRITES = "notices", "choices", "writes:"
+"""The facts that say which notices the owner has had, which choices are open, and, by node, who writes a contact's
+links.
+"""
+
+FLUSH_SECONDS = 1.0
+"How long the end of the program waits for what is still to be written."
+
+START_SECONDS = 5.0
+"How long a start waits until what the last run left is sent, before anything new is acted on."
+
+LINKS_PER_MINUTE = 20
+"Messages with links that are read of one sender, who isn't the owner."
+
+NEWS_OF_STRANGER, NEWS_SECONDS = 5, 600.0
+"How many messages about one stranger's contact cards the owner gets in so many seconds."
+
+FAILURES = "failures"
+"The source of what is said about messages that couldn't be delivered."
+
+logger = logging.getLogger(__name__)
+
+
+class PlainMessenger:
+    """One account of one messenger, and its owner."""
+
+    capabilities = Capabilities(at_terminal=False)
+
+    def __init__(self, wire: Wire, name: str, journal: Journal, write: Write, *, lifetime: int) -> None:
+        """`name` is the messenger's in the journal and before its conversations; `journal` is for reading, `write` for
+        writing. `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more.
+        """
+        self._wire = wire
+        self._name = name
+        self._owners_chat = Place(name, Way.OWNER).chat
+        self._journal = journal
+        self._lifetime = lifetime
+        self._writer = JournalWriter(name, write, self._disk_troubled)
+        self._outbox: Outbox[Outgoing] = Outbox(
+            journal,
+            self._writer,
+            read=values.outgoing_from,
+            to_bytes=values.to_bytes,
+            send=self._send,
+            pace=wire.pace,
+            lost=self._not_delivered,
+        )
+        self._calls = ShownCalls(journal, self._writer)
+        self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
+        self._choices = NumberedChoices(journal.fact(CHOICES))
+        self._writers = {name: raw.decode() for name, raw in journal.facts(WRITES).items()}
+        self._unfinished = Unfinished(self._writer)
+        self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
+        self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
+        self._many_cards = RateLimit(1, seconds=NEWS_SECONDS)
+        self._counted: set[int] = set()
+        "The numbers of entries that were counted, as long as they aren't confirmed: each counts once."
+        self._listener: Listener | None = None
+        self._page: HandsetPage | None = None
+        self._page_known = asyncio.Event()
+        self._notices: list[str] = []
+        self._hearing: Heard | None = None
+        "The message that is acted on."
+
+    # What the program and the assistant see.
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write what is posted for the length of the block, and a little longer if something is left."""
+        async with self._wire.running(), asyncio.TaskGroup() as group:
+            parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+                (f"{self._wire.title}'s journal", self._writer.run),
+                (f"{self._wire.title}'s outbox", self._outbox.run),
+            )
+            tasks = [group.create_task(supervised(what, run, self._say_of_failure)) for what, run in parts]
+            try:
+                yield
+            finally:
+                self._page_known.set()
+                self._outbox.no_later()
+                await self._writer.flush(FLUSH_SECONDS)
+                await self._outbox.flush(FLUSH_SECONDS)
+                await self._writer.flush(FLUSH_SECONDS)
+                for task in tasks:
+                    task.cancel()
+
+    async def run(self, listener: Listener) -> None:
+        """Let every message be heard, as long as the program runs."""
+        self._listener = listener
+        await supervised(f"Reading {self._wire.title}", functools.partial(self._run, listener), self._tell_of_failure)
+
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
+        """Calls can be made. The owner hears of a notice once, until there are others."""
+        self._page = handset
+        self._page_known.set()
+        self._notices = notices
+
+    def handles(self, chat: str) -> bool:
+        """Whether that conversation is this messenger's."""
+        return chat == EVERYWHERE or chat.startswith(f"{self._name}:")
+
+    def post(self, post: Post) -> None:
+        """Put a message on its way; it is stored soon, or together with what it answers."""
+        line = post.line
+        call = line.id if line is not None else post.call or ""
+        with self._inbox.collecting() as outcome:
+            if line is not None and self._calls.show(line):
+                outcome.shown.add(call)
+            if post.missed is not None:
+                outcome.missed.append(post.text.encode())
+                return
+            if post.live and line is None and call:
+                self._calls.over(call)
+            self._put_post(post, call, outcome)
+
+    def call_changed(self, line: Line) -> None:
+        """Keep the call's state for the next start; the owner reads of it in the posts."""
+        if self.handles(line.chat):
+            with self._inbox.collecting() as outcome:
+                if self._calls.show(line):
+                    outcome.shown.add(line.id)
+                if line.call.ended:
+                    self._choices.close(line.id)
+        self._wire.call_changed(line)
+
+    # What the wire sees.
+
+    def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
+        """Say something to the owner, see Desk."""
+        words = dict(choices)
+        with self._inbox.collecting() as outcome:
+            offered = self._offer(words, about, outcome)
+            self._put(said.text + numbered(offered, words), outcome)
+
+    def say(self, said: Sentence) -> None:
+        """Tell the terminal, or the journal of the service."""
+        sys.stderr.write(f"{said.text}\n")
+        sys.stderr.flush()
+
+    def back(self) -> None:
+        """The messenger can be reached again."""
+        self._outbox.hurry()
+
+    def fact(self, name: str) -> bytes | None:
+        """A value that the wire keeps."""
+        return self._journal.fact(name)
+
+    async def keep(self, facts: dict[str, bytes | None]) -> None:
+        """Keep values, or forget those that are None."""
+        await self._writer.write(functools.partial(Journal.set_facts, facts=facts))
+
+    # Reading.
+
+    async def _run(self, listener: Listener) -> None:
+        await self._wire.begin(self, listener)
+        await self._page_known.wait()
+        for waited in await self._calls.take_up(self._inbox, self._outbox, listener, self._owners_chat):
+            self.tell(texts.OVER if waited else texts.INTERRUPTED)
+        self._outbox.take_up()
+        for raw in await taken_up(self._journal, self._writer):
+            with contextlib.suppress(msgspec.MsgspecError), self._inbox.collecting(keep=True) as outcome:
+                entry = values.entry_from(raw)
+                if isinstance(entry, Heard):
+                    await self._hear(entry, outcome, again=True)
+            await self._inbox.done([], outcome)
+        await self._tell_notices()
+        await self._outbox.flush(START_SECONDS)
+        await self._inbox.act_on_waiting(self._act, again=True)
+        while True:
+            entries = await self._wire.fetch()
+            await self._store(entries)
+            await self._wire.confirm()
+            await self._inbox.act_on_waiting(self._act)
+            await self._tell_notices()
+            await self._tell_missed()
+
+    async def _store(self, entries: list[tuple[int, Entry]]) -> None:
+        """Keep what is to be acted on. What one sender writes beyond the limit is left out."""
+        kept = []
+        for number, entry in entries:
+            sender = entry.sender if isinstance(entry, Heard) else ""
+            if not sender or number in self._counted or self._limit.allows(sender, time.monotonic()):
+                self._counted.add(number)
+                kept.append((number, values.to_bytes(entry)))
+        await self._inbox.store(kept)
+        self._counted.clear()
+
+    async def _act(self, raw: bytes, again: bool) -> None:
+        """Act on one entry. Raises whatever goes wrong with it."""
+        match values.entry_from(raw):
+            case Heard() as entry:
+                with self._inbox.collecting() as outcome:
+                    await self._hear(entry, outcome, again=again)
+            case Own(value):
+                await self._wire.act(value, again)
+
+    async def _hear(self, entry: Heard, outcome: Outcome, *, again: bool) -> None:
+        listener = self._listener
+        assert listener is not None
+        if entry.passed_on and not entry.text:
+            self.tell(texts.PASSED_ON)
+            return
+        age = max(0.0, time.time() - entry.date) if entry.date else None
+        number = number_in(entry.text) if entry.from_owner and entry.alone else None
+        late = age is not None and age > self._lifetime
+        if entry.from_owner and late and (number is not None or is_about_a_call(entry.text)):
+            self.tell(texts.too_late(entry.text))
+            return
+        if number is not None:
+            await self._chosen(number, listener)
+            return
+        before = listener.unfinished()
+        self._hearing = entry
+        try:
+            posts = await listener.hear(
+                IncomingMessage(
+                    entry.text,
+                    sender=entry.shown or entry.sender or "owner",
+                    from_owner=entry.from_owner,
+                    chat=entry.chat,
+                    alone=entry.alone,
+                    identity=Identity(shown=entry.shown) if entry.shown and not entry.from_owner else None,
+                    tell_missed=not entry.from_owner,
+                    age=age,
+                    again=again,
+                )
+            )
+        finally:
+            self._hearing = None
+        self._learn(entry, posts, outcome)
+        for task in listener.unfinished() - before:
+            self._unfinished.note(values.to_bytes(entry), task, outcome.facts)
+
+    async def _chosen(self, number: int, listener: Listener) -> None:
+        choice = self._choices.meant(number)
+        if choice is None or not choice.what:
+            self.tell(texts.NO_SUCH_CHOICE)
+            return
+        try:
+            if choice.what in set(Act):
+                await listener.act(Action(Act(choice.what), choice.about), self._owners_chat)
+            else:
+                await self._wire.choose(choice.what, choice.about)
+        except CopybaraError as error:
+            self.tell(Sentence(error.kind, error.sentence, error.hint))
+
+    def _learn(self, entry: Heard, posts: list[Post], outcome: Outcome) -> None:
+        """Who has written a proven link gets the contact's next ones: where they go, never what they may do."""
+        place = place_of(self._name, entry.chat)
+        if entry.from_owner or place.way is not Way.PERSON:
+            return
+        for post in posts:
+            line = post.line
+            if line is not None and line.proven:
+                name = f"{WRITES}{line.peer}"
+                if self._writers.get(name) != place.value:
+                    self._writers[name] = place.value
+                    outcome.facts[name] = place.value.encode()
+
+    # What the owner gets without a command.
+
+    async def _tell_notices(self) -> None:
+        kept = msgspec.json.encode(self._notices)
+        if not self._wire.has_owner or self._journal.fact(NOTICES) == kept:
+            return
+        with self._inbox.collecting(keep=True) as outcome:
+            outcome.facts[NOTICES] = kept
+            self.tell(texts.notices(self._notices))
+        await self._inbox.done([], outcome)
+
+    async def _tell_missed(self) -> None:
+        missed = self._journal.missed()
+        if missed:
+            said = texts.missed_calls([kept.value.decode() for kept in missed])
+            message = values.to_bytes(Outgoing(said.text, self._owners_chat, written=int(time.time())))
+            await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
+            self._outbox.take_up()
+
+    def _set_aside(self, why: str) -> None:
+        self.say(texts.set_aside(why))
+        self.tell(texts.set_aside(why))
+
+    def _not_delivered(self, message: Outgoing | None, why: str) -> None:
+        said = texts.not_delivered(self._wire.title, message.text if message is not None else "?", why)
+        logger.warning("%s", said.text)
+        if message is None or (message.queue == self._owners_chat and message.source != FAILURES):
+            self.say(said)
+            with self._inbox.collecting() as outcome:
+                self._put(said.text, outcome, source=FAILURES)
+
+    def _disk_troubled(self, error: StoreError | None) -> None:
+        # Nothing that is stored first would leave: the terminal hears of it.
+        self.say(texts.can_store() if error is None else texts.cannot_store(error.sentence))
+
+    def _tell_of_failure(self, what: str) -> None:
+        self.say(texts.began_again(what))
+        self.tell(texts.began_again(what))
+
+    def _say_of_failure(self, what: str) -> None:
+        self.say(texts.began_again(what))
+
+    # Writing.
+
+    def _put_post(self, post: Post, call: str, outcome: Outcome) -> None:
+        hearing = self._hearing
+        stranger = hearing.sender if hearing is not None else ""
+        about_nobodys_call = post.to == "owner" and post.line is None
+        if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
+            if self._many_cards.allows(stranger, time.monotonic()):
+                self._put(texts.MANY_CARDS.text, outcome, source=stranger)
+            return
+        message = compose(
+            post,
+            self._name,
+            known=self._writers.get(f"{WRITES}{post.contact.node}") if post.contact else None,
+            choices=self._offer(post.actions, call, outcome) if call and post.to == "owner" else [],
+            answers=hearing is not None and hearing.from_owner,
+            source=stranger if about_nobodys_call else "",
+            now=int(time.time()),
+        )
+        if self._outbox.has_room(message):
+            outcome.outgoing.append((call or None, values.to_bytes(message)))
+
+    def _offer(self, what: Iterable[str], about: str, outcome: Outcome) -> list[Choice]:
+        offered = self._choices.offer(what, about, time.time())
+        if offered:
+            outcome.facts[CHOICES] = self._choices.to_bytes()
+        return offered
+
+    def _put(self, text: str, outcome: Outcome, *, source: str = "") -> None:
+        message = Outgoing(text, self._owners_chat, source=source, written=int(time.time()))
+        if text and self._outbox.has_room(message):
+            outcome.outgoing.append((None, values.to_bytes(message)))
+
+    async def _send(self, message: Outgoing, number: int) -> None:
+        """Write one message. Raises Refused, NotNow."""
+        if message.handset:
+            await self._page_known.wait()
+            if self._page is not None:
+                address = self._page.address_for(f"{self._name} {number}", lambda: None)
+                message = msgspec.structs.replace(message, text=f"{message.text}\n{address}")
+        await self._wire.send(message, number)
+
+    def _stored(self, outcome: Outcome) -> None:
+        """What came of something is in the journal, and may leave."""
+        self._outbox.take_up()

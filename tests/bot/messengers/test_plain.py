@@ -1,0 +1,93 @@
+"""What messengers without buttons share: where a post goes, what it says, and what of a message is kept."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bot.conversation import Act, Post
+from bot.kinds import Kind, Sentence
+from bot.messengers.kept_text import is_about_a_call, links_in
+from bot.messengers.numbered_choices import NumberedChoices
+from bot.messengers.outbox import Priority
+from bot.messengers.plain import values
+from bot.messengers.plain.compose import compose
+from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.values import Heard, Outgoing, Own
+from shared.contacts import Contact
+from shared.node_id import NodeId
+
+OWNER = Place("wire", Way.OWNER).chat
+ANNA = Contact(name="anna", node=NodeId(bytes(31) + b"\1"), created=1)
+LINK = Sentence(Kind.LINK_REQUEST, "copybara:abc")
+
+
+@pytest.mark.parametrize(
+    "place", [Place("wire", Way.PERSON, "a:b"), Place("wire", Way.GROUP, "7"), Place("wire", Way.OWNER)]
+)
+def test_a_conversation_is_known_by_its_name(place: Place) -> None:
+    assert place_of("wire", place.chat) == place
+
+
+@pytest.mark.parametrize("chat", ["", "chat", "other:person:7", "wire:person", "wire:person:", "wire:nobody:7"])
+def test_every_other_name_is_the_owners_own_conversation(chat: str) -> None:
+    assert place_of("wire", chat) == Place("wire", Way.OWNER)
+
+
+def test_a_link_that_the_owner_asked_for_in_a_group_goes_there() -> None:
+    message = compose(Post("chat", LINK, "abc", "wire:group:7", contact=ANNA), "wire", known="5")
+    assert (message.chat, message.text, message.urgency) == ("wire:group:7", "copybara:abc", Priority.LINK)
+
+
+def test_a_link_asked_for_alone_goes_to_who_writes_the_contacts_links() -> None:
+    message = compose(Post("chat", LINK, "abc", OWNER, contact=ANNA), "wire", known="5")
+    assert message.chat == "wire:person:5"
+    assert message.instead[0].chat == OWNER
+
+
+def test_a_link_for_somebody_whose_chat_is_not_known_is_handed_to_the_owner() -> None:
+    message = compose(Post("chat", LINK, "abc", OWNER, contact=ANNA), "wire")
+    assert message.chat == OWNER
+    assert message.text.endswith("copybara:abc")
+    assert "anna" in message.text
+
+
+def test_an_answer_goes_to_who_writes_the_contacts_links_and_not_to_who_brought_one() -> None:
+    message = compose(Post("chat", LINK, "abc", "wire:person:6", contact=ANNA), "wire", known="5")
+    assert message.chat == "wire:person:5"
+
+
+def test_a_strangers_link_is_answered_where_it_came_from() -> None:
+    assert compose(Post("chat", LINK, "abc", "wire:person:6"), "wire").chat == "wire:person:6"
+
+
+def test_what_the_owner_can_do_stands_below_as_numbers() -> None:
+    choices = NumberedChoices().offer([Act.ANSWER, Act.DECLINE], "call", 1.0)
+    message = compose(Post("owner", Sentence(Kind.RINGS, "anna is calling.")), "wire", choices=choices)
+    assert message.text == "anna is calling.\nReply 1: Answer, 2: Decline"
+    assert message.urgency is Priority.ANSWER
+
+
+def test_plain_news_of_one_source_share_a_message_up_to_its_length() -> None:
+    one, other = Outgoing("one", OWNER), Outgoing("two", OWNER)
+    assert (joined := one.joined(other)) is not None
+    assert joined.text == "one\ntwo"
+    assert one.joined(Outgoing("x" * 4000, OWNER)) is None
+    assert one.joined(Outgoing("two", OWNER, file="/recording")) is None
+
+
+def test_of_other_peoples_messages_only_the_links_are_kept() -> None:
+    assert links_in("Hello, I have a secret. copybara:nothing") == ""
+    assert is_about_a_call("/call anna")
+    assert not is_about_a_call("/contacts")
+
+
+@pytest.mark.parametrize("entry", [Heard("text", OWNER, from_owner=True), Own(b"\xff\0")])
+def test_entries_come_back_from_the_journal_as_they_were(entry: values.Entry) -> None:
+    assert values.entry_from(values.to_bytes(entry)) == entry
+
+
+def test_what_another_version_has_written_is_known_as_such() -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        values.entry_from(b'{"type": "tapped"}')
+    assert values.shown_from(b"[]") is None
