@@ -352,10 +352,11 @@ def unproven(line: Line) -> Sentence:
 def ended(line: Line) -> Sentence:
     """How a call ended, and why."""
     assert line.call.reason is not None
-    return ending(line.call.reason, line.name, line.call.detail, known=line.contact is not None, proven=line.proven)
+    call, known = line.call, line.contact is not None
+    return ending(line.call.reason, line.name, call.detail, call.hint, known=known, proven=line.proven)
 
 
-def ending(reason: EndReason, name: str, detail: str = "", *, known: bool, proven: bool) -> Sentence:
+def ending(reason: EndReason, name: str, detail: str = "", hint: str = "", *, known: bool, proven: bool) -> Sentence:
     """The same, from its parts; `known`: the name is a contact's, `proven`: they had the key."""
     form = _ENDINGS[reason]
     if reason is EndReason.BUSY and not (known and proven):  # they get no answer, see peer/calls/runner.py
@@ -365,7 +366,7 @@ def ending(reason: EndReason, name: str, detail: str = "", *, known: bool, prove
         sentence += f": {detail}"
     sentence = sentence.rstrip(".") + "."
     # A contact's name is the owner's own word and stays as it is.
-    return Sentence(Kind.ENDED, sentence if known else sentence[:1].upper() + sentence[1:])
+    return Sentence(Kind.ENDED, sentence if known else sentence[:1].upper() + sentence[1:], hint)
 
 
 def interrupted(name: str) -> Sentence:

@@ -106,7 +106,9 @@ def call_sentence(line: Line) -> Sentence:
         case State.RECONNECTING:
             return texts.reconnecting(line)
         case State.ENDED:
-            return texts.ended(line)
+            said = texts.ended(line)
+            # What can be typed in a chat is of no use here; what can be done about a device is.
+            return said if "/" in said.hint else Sentence(said.kind, said.text)
 
 
 def trust_words(line: Line, contact: Contact | None) -> str:

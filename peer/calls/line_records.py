@@ -35,6 +35,7 @@ def report(line: Line) -> dict[str, object]:
         "state": str(call.state),
         "reason": None if call.reason is None else str(call.reason),
         "detail": call.detail or None,
+        "hint": call.hint or None,
         "with": line.name,
         "node": str(line.peer),
         "role": str(call.role),

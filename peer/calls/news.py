@@ -114,20 +114,22 @@ class Listeners:
         self._listeners = tuple(listeners)
 
     def told(self, line: Line, news: News) -> None:
-        """Let each hear it; one that fails costs the call nothing."""
+        """Let each hear it; one that fails, however it does, is logged and costs the call nothing."""
         for listener in self._listeners:
             try:
                 listener.told(line, news)
             except CopybaraError as error:
                 logger.warning("line %d: %s", line.number, error.sentence)
+            except Exception:
+                logger.exception("line %d: %s couldn't be told", line.number, type(news).__name__)
 
     def need(self, line: Line, news: News) -> None:
-        """Let each hear it, whatever becomes of the others. Raises the first one's CopybaraError afterwards."""
-        failed: CopybaraError | None = None
+        """Let each hear it, whatever becomes of the others. Raises the first one's error afterwards."""
+        failed: Exception | None = None
         for listener in self._listeners:
             try:
                 listener.told(line, news)
-            except CopybaraError as error:
+            except Exception as error:
                 failed = failed or error
         if failed is not None:
             raise failed

@@ -199,7 +199,7 @@ class LineRunner:
                 raise
             except CopybaraError as error:
                 if not line.call.ended:
-                    await self._step(line, Failed(error.sentence))
+                    await self._step(line, Failed(error.sentence, error.hint))
                     return
                 # A call that ends lets go of everything, whatever of it can't be said or written.
                 logger.warning("line %d: %s", line.number, error.sentence)

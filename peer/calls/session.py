@@ -32,7 +32,6 @@ from peer.calls.session_events import (
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
-from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
@@ -89,7 +88,7 @@ class Session:
         "Set once `run` takes attempts."
 
         self._role = role
-        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=self._media_trouble)
+        self._host = Host(endpoint, refused=lambda error: tell(Broke(error)), tell=tell)
         self._tell = tell
         self._keep = keep
         self._automatic = automatic
@@ -274,11 +273,6 @@ class Session:
             self._media = agreed
             await self._keep(MediaAgreed(agreed))
             self._host.attach(leg, agreed)
-
-    def _media_trouble(self, trouble: MediaTrouble) -> None:
-        if trouble.stopped:
-            self.show_media(MediaState(audio=False, video=False))
-        self._tell(trouble)
 
     def _media_arrived(self, kind: Media) -> None:
         if kind not in self._heard_media:

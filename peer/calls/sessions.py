@@ -241,14 +241,16 @@ class LineSessions:
         """Pass on what a session tells."""
         match event:
             case AttemptFailed():
-                line.put(LegFailed(event.error.sentence))
+                line.put(LegFailed(event.error.sentence, event.error.hint))
             case FirstMedia():
                 line.media_arrived(event.kind, event.at)
                 self._listeners.told(line, event)
             case RemoteBye() | RemoteFlooded() | PathLost():
                 line.put(event)
-            case Text() | MediaTrouble():
+            case Text():
                 self._listeners.told(line, event)
+            case MediaTrouble():
+                self._media_trouble(line, event)
             case MediaState():
                 line.remote_sends(event)
                 self._listeners.told(line, event)
@@ -256,7 +258,7 @@ class LineSessions:
                 # Anyone who comes back would dial for a minute; the chat tells them.
                 line.goodbye_was_unheard()
             case Broke():
-                line.put(Failed(event.error.sentence))
+                line.put(Failed(event.error.sentence, event.error.hint))
 
     async def _kept(self, line: Line, event: Kept) -> None:
         """Store what a session needs to have stored, and pass it on. Raises StoreError."""

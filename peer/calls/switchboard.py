@@ -255,8 +255,8 @@ class Switchboard:
     async def answer(self, line: Line, media: Media | None = None, *, endpoint: str | None = None) -> None:
         """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one.
 
-        A call that goes on after a restart with its microphone and camera off gets them back. Raises CallRefused if
-        it doesn't ring any more, MediaError if a device can't be used.
+        A call that goes on after a restart with its microphone and camera off gets them back; if they can't be opened,
+        the owner learns that as MediaTrouble. Raises CallRefused if it doesn't ring any more.
         """
         if (release := line.take_release()) is not None:
             await release()

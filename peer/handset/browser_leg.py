@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiortc import RTCIceParameters, RTCIceTransport
 
@@ -32,7 +32,9 @@ CONNECT_SECONDS = 15.0
 class BrowserLeg:
     """One media connection to one page. Its maker closes it."""
 
-    def __init__(self, port: LoopbackPort, media: Media, variant: Variant) -> None:
+    def __init__(
+        self, port: LoopbackPort, media: Media, variant: Variant, on_tap_failed: Callable[[Exception], None]
+    ) -> None:
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
 
@@ -42,6 +44,7 @@ class BrowserLeg:
         self._port = port
         self._media = media
         self._variant = variant
+        self._on_tap_failed = on_tap_failed
         self._offers = 0
         self._ice = IceCredentials.of(secrets.token_bytes(ICE_BYTES))
         self._identity = DtlsIdentity.generate()
@@ -49,12 +52,19 @@ class BrowserLeg:
         self._dtls: PinnedDtlsTransport | None = None
 
     @classmethod
-    async def open(cls, media: Media, variant: Variant = USUAL) -> BrowserLeg:
+    async def open(
+        cls,
+        media: Media,
+        variant: Variant = USUAL,
+        *,
+        on_tap_failed: Callable[[Exception], None] = lambda error: None,
+    ) -> BrowserLeg:
         """Bind a port on loopback for a leg that carries `media`, as the call's other side does it.
 
-        Raises OverlayError if there is none.
+        `on_tap_failed` is called with what a tap raises; it gets nothing more then. Raises OverlayError if there is no
+        port.
         """
-        return cls(await LoopbackPort.listen(), media, variant)
+        return cls(await LoopbackPort.listen(), media, variant, on_tap_failed)
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
         """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.
@@ -83,7 +93,8 @@ class BrowserLeg:
         self._dtls = PinnedDtlsTransport(
             self._ice_transport, self._identity, browser.fingerprint, client=not browser.client
         )
-        self._dtls.sinks.append(self.feedback.received)
+        self._dtls.feedback = self.feedback.received
+        self._dtls.on_tap_failed = self._on_tap_failed
         self._dtls.on("statechange", self._state_changed)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -110,12 +121,12 @@ class BrowserLeg:
     def tap(self, sink: RtpSink) -> None:
         """Give `sink` every decrypted RTP and RTCP packet of the browser from now on."""
         if self._dtls is not None:
-            self._dtls.sinks.append(sink)
+            self._dtls.taps.append(sink)
 
     def untap(self, sink: RtpSink) -> None:
         """Give `sink` nothing more."""
-        if self._dtls is not None and sink in self._dtls.sinks:
-            self._dtls.sinks.remove(sink)
+        if self._dtls is not None and sink in self._dtls.taps:
+            self._dtls.taps.remove(sink)
 
     async def send_rtp(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the browser as it is."""

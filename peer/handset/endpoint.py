@@ -153,7 +153,8 @@ class HandsetEndpoint:
 
     async def _serve_leg(self, page: Page) -> None:
         assert self._overlay is not None
-        browser = await BrowserLeg.open(self._media, self._overlay.variant)
+        overlay = self._overlay
+        browser = await BrowserLeg.open(self._media, overlay.variant, on_tap_failed=overlay.tap_failed)
         try:
             self._number = next(_legs)
             self._answer = asyncio.get_running_loop().create_future()

@@ -22,24 +22,31 @@ logger = logging.getLogger(__name__)
 class Host:
     """Runs the endpoint of one call: attaches it to each leg, and notices when anything of it dies.
 
-    An endpoint that can't begin costs the call: nobody would hear anything. One that dies later costs only itself: all
-    its tasks end, it lets go of its devices and files, and the call goes on without it.
+    An endpoint that can't begin costs the call: nobody would hear anything. One that dies later, or whose tap of the
+    leg fails, costs only itself: all its tasks end, it lets go of its devices and files, and the call goes on without
+    it. One that can't even let go costs nothing more.
     """
 
     def __init__(
         self, endpoint: Endpoint, *, refused: Callable[[MediaError], None], tell: Callable[[MediaTrouble], None]
     ) -> None:
-        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of them, once."""
+        """`refused` is called when the endpoint can't begin, `tell` when it fails later; at most one of them, once.
+
+        `tell` is also called when the endpoint can't let go of what it had open.
+        """
         self._endpoint = endpoint
         self._refused = refused
         self._tell = tell
         self._next: tuple[Leg, Media] | None = None
         self._changed = asyncio.Event()
         self._began = False
+        self._tap_error: Exception | None = None
+        "What a tap of the endpoint has raised."
 
     def attach(self, leg: Leg, media: Media) -> None:
         """Let the endpoint send and receive the given kinds on this leg, and no longer on the one before."""
         self._next = leg, media
+        leg.on_tap_failed = self._tap_failed
         self._changed.set()
 
     async def run(self) -> None:
@@ -47,7 +54,23 @@ class Host:
         try:
             await self._run()
         finally:
-            await self._endpoint.detach()
+            try:
+                await self._endpoint.detach()
+            except Exception:
+                name = self._endpoint.name
+                logger.exception("the endpoint %s can't let go", name)
+                # The owner should know: what is still open may be a microphone.
+                self._tell(
+                    MediaTrouble(
+                        f"The endpoint {name} couldn't close everything that it had open.",
+                        "Restart the program if your microphone or camera stays on; its log says what went wrong.",
+                        sends=Media.NONE,
+                    )
+                )
+
+    def _tap_failed(self, error: Exception) -> None:
+        self._tap_error = error
+        self._changed.set()
 
     async def _run(self) -> None:
         failure: BaseExceptionGroup[Exception] | None = None
@@ -56,6 +79,8 @@ class Host:
                 while True:
                     await self._changed.wait()
                     self._changed.clear()
+                    if self._tap_error is not None:
+                        raise self._tap_error
                     assert self._next is not None
                     # A leg that is lost meanwhile is the session's to notice; the next one comes.
                     with contextlib.suppress(LegFailed):
@@ -76,5 +101,5 @@ class Host:
         if not self._began:
             self._refused(error)
             return
-        hint = "The call goes on without it. Hang up and call again to get it back."
-        self._tell(MediaTrouble(error.sentence, hint, stopped=True))
+        hint = f"{error.hint} The call goes on without it. Hang up and call again to get it back.".strip()
+        self._tell(MediaTrouble(error.sentence, hint, sends=Media.NONE))

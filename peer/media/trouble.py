@@ -16,8 +16,5 @@ class MediaTrouble:
     hint: str = ""
     "What to do next; may be empty."
 
-    stopped: bool = False
-    "Whether the endpoint has stopped for good. The call goes on without it: nothing is sent, played or recorded."
-
     sends: Media | None = None
     "What we still send from now on; None: as before."

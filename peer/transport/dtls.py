@@ -77,7 +77,15 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
-        self.sinks: list[RtpSink] = []
+        self.feedback: RtpSink | None = None
+        "Hears every packet before the taps do. If it fails, the picture of the other side gets coarser at most."
+
+        self.taps: list[RtpSink] = []
+        "Get every packet."
+
+        self.on_tap_failed: Callable[[Exception], None] = lambda error: None
+        "Called with what a tap has raised, which has been taken off by then and isn't logged here."
+
         self.on_first_media: Callable[[Kind], None] | None = None
         self.translation: Translation | None = None
         "For a side that speaks another profile than ours."
@@ -217,13 +225,19 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._drop_malformed(error)
 
     async def _pass_on(self, packet: bytes) -> None:
-        for sink in tuple(self.sinks):
+        # The connection is worth more than anyone who listens to it.
+        if self.feedback is not None:
             try:
-                await sink(packet)
+                await self.feedback(packet)
             except Exception:
-                # The call is worth more than who listens to it.
-                logger.exception("a sink of RTP packets failed and was taken off")
-                self.sinks.remove(sink)
+                logger.exception("feedback about packets failed and has ended")
+                self.feedback = None
+        for tap in tuple(self.taps):
+            try:
+                await tap(packet)
+            except Exception as error:
+                self.taps.remove(tap)
+                self.on_tap_failed(error)
 
     def _drop_malformed(self, error: Exception) -> None:
         # aiortc's parsers catch ValueError and leave struct.error, IndexError and others to end the connection. The

@@ -7,6 +7,7 @@ ICE with derived credentials (RFC 8445), DTLS-SRTP with a pinned certificate (RF
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.media import Media
 from shared.secrets.handshake import Handshake, Role
 
+logger = logging.getLogger(__name__)
+
 
 class Leg:
     """One try to reach the other side, and the connection if it succeeds.
@@ -41,6 +44,9 @@ class Leg:
 
         self.on_first_media: Callable[[Media], None] | None = None
         "Called when the first packet of a kind arrives. To be set before anything is awaited after `connect`."
+
+        self.on_tap_failed: Callable[[Exception], None] | None = None
+        "Called with what a tap raises; without it that is only logged."
 
         self.before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] | None = None
         "Puts something before every track of sound that is sent from now on."
@@ -64,7 +70,8 @@ class Leg:
 
         self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
         "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
-        self._dtls.sinks.append(self.feedback.received)
+        self._dtls.feedback = self.feedback.received
+        self._dtls.on_tap_failed = self.tap_failed
 
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
@@ -164,20 +171,30 @@ class Leg:
             await sender.stop()
 
     def tap(self, sink: RtpSink) -> None:
-        """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival."""
-        self._dtls.sinks.append(sink)
+        """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival.
+
+        One that raises gets nothing more, and `on_tap_failed` learns why.
+        """
+        self._dtls.taps.append(sink)
 
     def untap(self, sink: RtpSink) -> None:
         """Give `sink` nothing more. Does nothing if it gets nothing."""
-        if sink in self._dtls.sinks:
-            self._dtls.sinks.remove(sink)
+        if sink in self._dtls.taps:
+            self._dtls.taps.remove(sink)
+
+    def tap_failed(self, error: Exception) -> None:
+        """What taps this leg has failed, here or where the packets go on to."""
+        if self.on_tap_failed is not None:
+            self.on_tap_failed(error)
+        else:
+            logger.error("what tapped a leg has failed", exc_info=error)
 
     async def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
         await self._dtls.send_rtp(packet)
 
     async def request_keyframe(self) -> None:
-        """Ask the other side for a whole picture (RFC 4585), for who starts to watch or record in the middle."""
+        """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""
         await self._dtls.request_keyframe()
 
     async def close(self) -> None:

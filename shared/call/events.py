@@ -69,6 +69,9 @@ class Failed:
     detail: str = field(default="", compare=False)
     "A sentence for the owner."
 
+    hint: str = field(default="", compare=False)
+    "What the owner can do about it; may be empty."
+
 
 # What links in the chat say.
 
@@ -126,6 +129,9 @@ class LegFailed:
 
     detail: str = field(default="", compare=False)
     "A sentence for the owner."
+
+    hint: str = field(default="", compare=False)
+    "What the owner can do about it; may be empty."
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,9 @@ class Call:
     detail: str = ""
     "More about an end that our side caused, as a sentence for the owner."
 
+    hint: str = ""
+    "What the owner can do about that."
+
     @property
     def ended(self) -> bool:
         """Whether nothing can happen to it any more."""
@@ -337,11 +340,11 @@ def _precedence(link: bytes) -> tuple[bool, bytes]:
 
 
 def _apply(rule: Rule, event: Event, role: Role, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    detail = event.detail if rule.reason is not None and isinstance(event, Failed | LegFailed) else ""
+    why = event if rule.reason is not None and isinstance(event, Failed | LegFailed) else Failed()
     effects = []
     for effect in rule.effects:
         if not isinstance(effect, Only):
             effects.append(effect)
         elif effect.paired == paired:
             effects.append(effect.effect)
-    return Call(role, paired, rule.state, rule.reason, detail), tuple(effects)
+    return Call(role, paired, rule.state, rule.reason, why.detail, why.hint), tuple(effects)

@@ -15,6 +15,7 @@ from peer.media.endpoints.file import FilePlayer
 from peer.media.endpoints.recorder import Recorder
 from peer.media.rtp.sending import Sending
 from peer.media.sound.tones import Tone, ToneFirst, tone
+from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config
 from shared.errors import CopybaraError, LegFailed, MediaError
 from shared.media import Media
@@ -41,17 +42,20 @@ class AnsweringMachine:
         limits: tuple[int, int, int],
         longest: float,
         finished: Callable[[], None],
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
         """`greeting` is a sound or video file, shown within `limits` (width, height, pictures a second).
 
-        A message lasts `longest` seconds; then `finished` is called, which is to end the call.
+        A message lasts `longest` seconds; then `finished` is called, which is to end the call. `tell` is called when
+        the greeting can't be played, or no message be taken.
         """
         self._recorder = recorder
-        self._greeting = FilePlayer(greeting, *limits, turns=1) if greeting else None
+        self._greeting = FilePlayer(greeting, *limits, turns=1, tell=tell) if greeting else None
         self._beep = Tone(tone(BEEP))
         self._sending = Sending()
         self._left = longest
         self._finished = finished
+        self._tell = tell
         self._task: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
@@ -89,6 +93,7 @@ class AnsweringMachine:
             return
         except CopybaraError as error:
             logger.warning("the answering machine has stopped: %s", error.sentence)
+            self._tell(MediaTrouble(f"The answering machine can't take a message. {error.sentence}", error.hint))
         self._finished()
 
     async def _greet(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
@@ -101,6 +106,7 @@ class AnsweringMachine:
             except MediaError as error:
                 # A message without a greeting is better than none.
                 logger.warning("the greeting can't be played: %s", error.sentence)
+                self._tell(MediaTrouble(f"The greeting can't be played. {error.sentence}", error.hint))
             await greeting.detach()
             self._greeting = None
         if Media.AUDIO in media and not self._beep.over:
@@ -119,4 +125,5 @@ def make(config: Config, recordings: Path, context: CallContext) -> AnsweringMac
         (settings.width, settings.height, settings.fps),
         config.machine.longest,
         context.finished,
+        context.trouble,
     )

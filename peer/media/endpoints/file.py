@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from peer.media.rtp.encoded import Encoded, VP8Pictures, goes_as_it_is
 from peer.media.rtp.incoming import key_frame_asked
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from peer.media.trouble import MediaTrouble
 from peer.transport.profile import Kind
 from shared.config.schema import Config
 from shared.errors import ConfigError, MediaError
@@ -322,15 +323,26 @@ class FilePlayer:
     name = "file"
 
     def __init__(
-        self, path: Path, width: int = 640, height: int = 480, rate: int = 15, *, turns: int | None = None
+        self,
+        path: Path,
+        width: int = 640,
+        height: int = 480,
+        rate: int = 15,
+        *,
+        turns: int | None = None,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
     ) -> None:
-        """Limits of the pictures: pixels, and frames a second. `turns`: how often the file is played; None: always."""
+        """Limits of the pictures: pixels, and frames a second. `turns`: how often the file is played; None: always.
+
+        `tell` is called when the rest of the file can't be played.
+        """
         self.ended = asyncio.Event()
-        "Set when it has been played as often as it is to be."
+        "Set when it has been played the configured number of times."
 
         self._path = path
         self._limits = width, height, rate
         self._turns = turns
+        self._tell = tell
         self._leg: Leg | None = None
         self._tracks: dict[Kind, FileTrack] = {}
         self._file: MediaFile | None = None
@@ -373,7 +385,7 @@ class FilePlayer:
             asyncio.get_running_loop().call_soon(self._tracks["video"].want_key_frame)
 
     def _open(self, media: Media) -> None:
-        """The file is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile."""
+        """The file is kept at once, so that `detach` finds it if the attaching task is cancelled."""
         self._media, self._file = media, MediaFile(self._path, media, *self._limits, turns=self._turns)
 
     async def _close(self) -> None:
@@ -390,6 +402,7 @@ class FilePlayer:
         except MediaError as error:
             if not file.ended:
                 logger.warning("playing has stopped: %s", error)
+                self._tell(MediaTrouble(f"The file isn't played any more. {error.sentence}", error.hint, Media.NONE))
             for track in tracks.values():
                 await track.put(None)
             for track in tracks.values():
@@ -408,4 +421,4 @@ def make(config: Config, recordings: Path, context: CallContext) -> FilePlayer:
     settings = config.media
     if not settings.file:
         raise ConfigError("No file to play is configured.", "Set `file` under [media].", key="media.file")
-    return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps)
+    return FilePlayer(Path(settings.file), settings.width, settings.height, settings.fps, tell=context.trouble)

@@ -28,6 +28,7 @@ from peer.media.picture.black import BLACK_SECONDS, black
 from peer.media.picture.size import Fitting
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from peer.media.trouble import MediaTrouble
 from peer.transport.profile import MEDIA, Kind
 from shared.config.schema import Config
 from shared.errors import ConfigError, MediaError
@@ -137,8 +138,12 @@ class CameraReader:
         media: Media,
         limits: tuple[int, int, int],
         put: Callable[[Kind, AudioFrame | VideoFrame], None],
+        away: Callable[[MediaError | None], None],
     ) -> None:
-        """`limits` are width, height and pictures a second. `put` is called in the event loop with every frame."""
+        """`limits` are width, height and pictures a second. `put` is called in the event loop with every frame.
+
+        `away` is called there too, with why the camera has gone, and with None once it is back.
+        """
         self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
         "What the camera has, of what was wanted, once it is connected; else the MediaError that stands in the way."
 
@@ -156,6 +161,7 @@ class CameraReader:
         "The width of a pixel divided by its height."
 
         self._put = put
+        self._tell_away = away
         self._stopping = threading.Event()
         self._begin = time.monotonic()
         self._next_picture = 0.0
@@ -217,6 +223,7 @@ class CameraReader:
         if self._away:
             self._away = False
             logger.info("the IP camera is back")
+            self._tell(self._tell_away, None)
         try:
             for packet in container.demux(*streams):
                 if self._stopping.is_set():
@@ -258,6 +265,7 @@ class CameraReader:
                 if not self._away:
                     self._away = True
                     logger.warning("%s", error.sentence)
+                    self._tell(self._tell_away, error)
                 if self._size is not None:
                     self._show(black(*self._size), self._now)
             if self._now >= until:
@@ -309,15 +317,28 @@ class Sound:
 class IpCamera:
     """Sends what an IP camera sees and hears; what arrives is not decoded.
 
-    The camera stays connected from leg to leg of a call. When it goes the picture turns black until it comes back.
+    The camera stays connected from leg to leg of a call. When it goes the picture turns black until it comes back, and
+    the owner learns both.
     """
 
     name = "camera"
 
-    def __init__(self, address: str, width: int = 640, height: int = 480, rate: int = 15) -> None:
-        """`address` may hold a password. Limits of the pictures: pixels, and frames a second."""
+    def __init__(
+        self,
+        address: str,
+        width: int = 640,
+        height: int = 480,
+        rate: int = 15,
+        *,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+    ) -> None:
+        """`address` may hold a password. Limits of the pictures: pixels, and frames a second.
+
+        `tell` is called when the camera goes or comes back.
+        """
         self._connect = lambda: open_camera(address)
         self._limits = width, height, rate
+        self._tell = tell
         self._media = Media.NONE
         self._reader: CameraReader | None = None
         self._tracks: dict[Kind, LiveTrack] = {}
@@ -330,7 +351,8 @@ class IpCamera:
         if media & ~self._media:
             await self._close()
         if self._reader is None:
-            self._media, self._reader = media, CameraReader(self._connect, media, self._limits, self._on_frame)
+            self._media = media
+            self._reader = CameraReader(self._connect, media, self._limits, self._on_frame, self._on_away)
             self._watching = tasks.create_task(_notice_end(self._reader))
         kinds = await asyncio.shield(self._reader.kinds)
         self._tracks = {kind: LiveTrack(kind) for kind in sorted(kinds) if MEDIA[kind] in media}
@@ -352,6 +374,16 @@ class IpCamera:
         if kind in self._tracks:
             self._tracks[kind].put(frame)
 
+    def _on_away(self, why: MediaError | None) -> None:
+        if why is None:
+            sends = Media.NONE
+            for kind in self._tracks:
+                sends |= MEDIA[kind]
+            self._tell(MediaTrouble("Your IP camera is back.", sends=sends))
+        else:
+            hint = "It is tried again until it is back; check that it is on."
+            self._tell(MediaTrouble(f"{why.sentence} They can't see or hear it.", hint, sends=Media.NONE))
+
 
 async def _notice_end(reader: CameraReader) -> None:
     """Fail when the thread does."""
@@ -363,4 +395,4 @@ def make(config: Config, recordings: Path, context: CallContext) -> IpCamera:
     settings = config.media
     if not config.camera.address:
         raise ConfigError("No IP camera is configured.", "Set `address` under [camera].", key="camera.address")
-    return IpCamera(config.camera.address, settings.width, settings.height, settings.fps)
+    return IpCamera(config.camera.address, settings.width, settings.height, settings.fps, tell=context.trouble)

@@ -64,7 +64,7 @@ class Recorder:
         call does.
         """
         self.ended = asyncio.Event()
-        "Set when it has reached a limit or the disk takes no more. The call is none the worse."
+        "Set when it has reached a limit or the disk takes no more. The call isn't affected."
 
         self.path: Path | None = None
         "The file of this call, once it is open."
@@ -106,6 +106,9 @@ class Recorder:
                 path.unlink()
         except OSError as error:
             logger.warning("the recording could not be finished: %s", error.strerror)
+            self._tell(
+                MediaTrouble(f"The end of the recording is missing. {path}: {error.strerror}.", "Check the disk.")
+            )
         finally:
             if not recording.empty:
                 self._recorded(path)
@@ -147,7 +150,7 @@ class Recorder:
     def _create(self, media: Media) -> None:
         """Make a file that only its owner can read, named after the time and the label.
 
-        It is kept at once, so that `detach` finds it if who attaches is cancelled meanwhile.
+        It is kept at once, so that `detach` finds it if the attaching task is cancelled.
         """
         label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
         stem = "_".join(filter(None, (f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}", label)))

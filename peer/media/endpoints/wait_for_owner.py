@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from peer.media.ending import end
+from shared.errors import LegFailed
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -41,8 +43,10 @@ class WaitForOwner:
 
     async def _begin(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         await self._released.wait()
-        if leg.connected:
-            await self._endpoint.attach(leg, media, tasks)
+        # A leg that is lost meanwhile is the session's to notice; the next one comes.
+        with contextlib.suppress(LegFailed):
+            if leg.connected:
+                await self._endpoint.attach(leg, media, tasks)
 
     async def _stop(self) -> None:
         waiting, self._waiting = self._waiting, None

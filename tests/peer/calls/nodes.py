@@ -57,6 +57,12 @@ class Node:
         self.endpoints: list[str] = []
         "The names of those that were made."
 
+        self.endpoint: type[NoMedia] = NoMedia
+        "What is made."
+
+        self.breaks: type[News] | None = None
+        "At such news this listener fails, with an error that nobody expects."
+
         self._usual = usual
         self.happened = asyncio.Event()
         "Set whenever the switchboard tells something."
@@ -82,13 +88,15 @@ class Node:
 
     def make(self, name: str, _occasion: CallContext) -> NoMedia:
         self.endpoints.append(name)
-        return NoMedia()
+        return self.endpoint()
 
     def told(self, line: Line, news: News) -> None:
         self.heard.append((line, news))
         if isinstance(news, Posted):
             self.posts.append(news.token)
         self.happened.set()
+        if self.breaks is not None and isinstance(news, self.breaks):
+            raise ZeroDivisionError
 
     @property
     def lines(self) -> list[Line]:

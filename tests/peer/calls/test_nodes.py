@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from bot.texts import chat as chat_texts
 from peer.calls.budget import LIMITS, WINDOW_SECONDS, Caller, Dropped
 from peer.calls.line import Line
-from peer.calls.news import NotKept, Paired, PhraseKnown, Posted
+from peer.calls.line_records import report
+from peer.calls.news import Changed, NotKept, Paired, PhraseKnown, Posted
 from peer.media import ANSWERING_MACHINE
+from peer.media.endpoints.none import NoMedia
+from peer.transport.leg import Leg
 from shared.call.table import EndReason, State
 from shared.config.schema import Answering, Calls
 from shared.contacts import Trust
-from shared.errors import CallRefused, StoreError
+from shared.errors import CallRefused, MediaError, StoreError
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
@@ -337,6 +341,39 @@ async def test_a_disk_that_cannot_be_written_costs_no_other_call_and_what_was_to
         assert [record.peer for record in ben.store.call_log(2)] == [anna.id]
         assert [call.peer for call in ben.store.running_calls()] == [carol.id]
         assert others.call.state is State.ACTIVE
+
+
+class NoFile(NoMedia):
+    """An endpoint that can't begin."""
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        raise MediaError("There is no file x.wav.", "Set `file` under [media].")
+
+
+async def test_what_to_do_about_a_call_that_failed_reaches_its_owner(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        ben.endpoint = NoFile
+        _, theirs = await called(anna, ben)
+        await ben.switchboard.answer(theirs)
+        await over(theirs)
+        assert theirs.call.reason is EndReason.FAILED
+        said = chat_texts.ended(theirs)
+        assert "There is no file x.wav." in said.sentence
+        assert said.hint == report(theirs)["hint"] == "Set `file` under [media]."
+
+
+async def test_a_listener_that_fails_in_any_way_costs_the_call_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with two(tmp_path) as (anna, ben):
+        ben.breaks = Changed
+        ours, theirs = await answered(anna, ben)
+        assert theirs.call.state is State.ACTIVE
+        told = sum(isinstance(news, Changed) for _, news in ben.heard)
+        assert caplog.text.count("Changed couldn't be told") == told
+        anna.switchboard.hang_up(ours)
+        await over(ours, theirs)
+        assert theirs.call.reason is EndReason.REMOTE_HUNG_UP
 
 
 @pytest.mark.parametrize("task", ["line 1", "session 1", "upkeep of calls"])

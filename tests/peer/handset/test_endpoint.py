@@ -32,6 +32,7 @@ from peer.handset.protocol import Offer, Problem, ToPage
 from peer.media.endpoints.answer_chime import CHIME_SECONDS
 from peer.media.endpoints.pattern import Pattern
 from peer.transport.profile import MEDIA
+from peer.transport.relay import Relay
 from shared.errors import HandsetError
 from shared.media import Media
 from tests.peer.pair import PATIENCE, connected
@@ -322,6 +323,21 @@ async def test_a_browser_that_sends_nothing_to_loopback_joins_by_another_own_add
         offer = await browser.join()
         assert f" {_lan_address()} " in offer.sdp
         await browser.sees("audio", "video")
+
+
+async def test_a_relay_that_fails_is_the_endpoint_s_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(relay: Relay, packet: bytes) -> None:
+        raise ZeroDivisionError
+
+    failed: asyncio.Queue[Exception] = asyncio.Queue()
+    async with call(Media.AUDIO) as (endpoint, pages, _), at(endpoint, pages) as browser:
+        assert endpoint._overlay is not None
+        endpoint._overlay.on_tap_failed = failed.put_nowait
+        monkeypatch.setattr(Relay, "_outward", breaks)
+        await browser.join()
+        async with asyncio.timeout(PATIENCE):
+            assert isinstance(await failed.get(), ZeroDivisionError)
+        await browser.sees("audio")
 
 
 async def test_a_check_is_answered_from_where_it_was_sent_to_and_says_where_it_came_from() -> None:

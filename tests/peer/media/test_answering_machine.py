@@ -15,6 +15,7 @@ from peer.media import CallContext, make
 from peer.media.endpoints.answering_machine import BEEP, AnsweringMachine
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
+from peer.media.trouble import MediaTrouble
 from peer.transport.leg import Leg
 from shared.config.schema import Config, Machine, MediaSettings
 from shared.media import Media
@@ -35,10 +36,11 @@ class Machines:
         self.folder = folder / "messages"
         self.recorded: list[Path] = []
         self.finished = asyncio.Event()
+        self.told: list[MediaTrouble] = []
 
     def machine(self, greeting: Path | None = None, longest: float = 60.0) -> AnsweringMachine:
         recorder = Recorder(self.folder, "anna", self.recorded.append)
-        return AnsweringMachine(recorder, greeting, (640, 480, 15), longest, self.finished.set)
+        return AnsweringMachine(recorder, greeting, (640, 480, 15), longest, self.finished.set, self.told.append)
 
 
 @pytest.fixture
@@ -156,6 +158,7 @@ async def test_a_greeting_that_cannot_be_played_costs_no_message(
         await machine.detach()
     assert machines.recorded == [path]
     assert "the greeting can't be played: There is no file" in caplog.text
+    assert [trouble.sentence[:42] for trouble in machines.told] == ["The greeting can't be played. There is no "]
 
 
 async def test_a_new_leg_goes_on_where_the_old_one_was_lost(tmp_path: Path, machines: Machines) -> None:
@@ -194,6 +197,9 @@ async def test_a_disk_that_takes_nothing_ends_the_call(tmp_path: Path, machines:
             await machines.finished.wait()
         await machine.detach()
     assert machines.recorded == []
+    (trouble,) = machines.told
+    assert trouble.sentence.startswith("The answering machine can't take a message.")
+    assert trouble.hint
 
 
 async def test_a_machine_is_made_from_the_configuration(tmp_path: Path) -> None:

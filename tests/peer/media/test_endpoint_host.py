@@ -17,13 +17,15 @@ from peer.media.endpoints.answering_machine import AnsweringMachine
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.echo import Echo
 from peer.media.endpoints.file import FilePlayer
+from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
 from peer.media.endpoints.send_and_receive import SendAndReceive
 from peer.media.endpoints.wait_for_owner import WaitForOwner
 from peer.media.trouble import MediaTrouble
+from peer.transport.leg import Leg
 from shared.config.schema import Devices
-from shared.errors import MediaError
+from shared.errors import LegFailed, MediaError
 from shared.media import Media
 from tests.peer.media.pulse_server import PulseServer, need_pulseaudio
 from tests.peer.media.test_file import make_wave
@@ -99,7 +101,7 @@ async def test_each_task_of_an_endpoint_may_die_and_the_call_goes_on_without_the
             call.host.attach(legs.callee, Media.AUDIO)
             await _kill(coroutine, before)
             trouble = await call.trouble()
-            assert trouble.stopped
+            assert trouble.sends is Media.NONE
             assert "call again" in trouble.hint
             # Nothing of it is left but what notices, and it is told once.
             call.host.attach(legs.callee, Media.AUDIO)
@@ -133,7 +135,7 @@ async def test_each_task_of_the_devices_may_die_and_they_are_let_go_of(
             call.host.attach(legs.callee, Media.AUDIO)
             await _until("_notice_end", before)  # the last task that they begin
             await _kill(coroutine, before)
-            assert (await call.trouble()).stopped
+            assert (await call.trouble()).sends is Media.NONE
             await server.until_no_streams()
             assert legs.callee.connected
         await legs.caller.stop_sending("audio")
@@ -178,6 +180,126 @@ async def test_a_leg_that_is_lost_while_the_endpoint_begins_costs_nothing() -> N
             call.host.attach(legs.callee, Media.AUDIO)
             async with asyncio.timeout(PATIENCE):
                 await heard.recv()
+        assert call.said.empty()
+        assert call.refused.empty()
+
+
+class Stops(NoMedia):
+    """Begins, and stops with an error that says what to do."""
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        async def stop() -> None:
+            raise MediaError("The device has gone.", "Plug it in.")
+
+        tasks.create_task(stop())
+
+
+class CannotLetGo(NoMedia):
+    """Can't close what it has opened."""
+
+    def __init__(self) -> None:
+        self.attached = asyncio.Event()
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        self.attached.set()
+
+    async def detach(self) -> None:
+        raise Broken
+
+
+class TapBreaks(NoMedia):
+    """Hears every packet, and fails at the first."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        leg.tap(self._packet)
+
+    async def _packet(self, packet: bytes) -> None:
+        self.packets += 1
+        raise Broken
+
+
+class LostWhileItBegins(NoMedia):
+    """Finds its leg gone."""
+
+    def __init__(self) -> None:
+        self.tried = asyncio.Event()
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        self.tried.set()
+        raise LegFailed
+
+
+async def test_what_to_do_about_an_endpoint_that_has_stopped_is_told_with_it() -> None:
+    async with connected() as legs, hosted(Stops()) as call:
+        call.host.attach(legs.callee, Media.AUDIO)
+        trouble = await call.trouble()
+        assert trouble.sentence == "The device has gone."
+        assert trouble.hint.startswith("Plug it in. ")
+        assert "call again" in trouble.hint
+
+
+@pytest.mark.parametrize("stops", [False, True], ids=["at the end of the call", "when the endpoint stops"])
+async def test_an_endpoint_that_cannot_let_go_costs_nothing_more_and_is_told(
+    caplog: pytest.LogCaptureFixture, stops: bool
+) -> None:
+    class Both(Stops, CannotLetGo):
+        """Does neither well."""
+
+    async with connected() as legs:
+        endpoint = Both() if stops else CannotLetGo()
+        async with hosted(endpoint) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            if not stops:
+                async with asyncio.timeout(PATIENCE):
+                    await endpoint.attached.wait()
+            else:
+                assert (await call.trouble()).sentence == "The device has gone."
+                assert "couldn't close" in (await call.trouble()).sentence
+        if not stops:
+            assert "couldn't close" in (await call.trouble()).sentence
+        assert call.said.empty()
+        assert legs.callee.connected
+    assert caplog.text.count("can't let go") == 1
+
+
+async def test_a_tap_of_the_leg_that_fails_ends_the_endpoint_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    endpoint = TapBreaks()
+    async with connected() as legs:
+        await legs.caller.send(SineTrack(600))
+        async with hosted(endpoint) as call:
+            call.host.attach(legs.callee, Media.AUDIO)
+            trouble = await call.trouble()
+            assert trouble.sends is Media.NONE
+            assert endpoint.packets == 1
+            more: asyncio.Queue[bytes] = asyncio.Queue()
+            legs.callee.tap(more.put)
+            async with asyncio.timeout(PATIENCE):
+                for _ in range(5):
+                    await more.get()
+            assert legs.callee.connected
+            assert endpoint.packets == 1
+            assert call.said.empty()
+        await legs.caller.stop_sending("audio")
+    assert caplog.text.count("Traceback") == 1
+
+
+async def test_a_leg_that_is_lost_while_a_released_endpoint_begins_costs_nothing() -> None:
+    endpoint = LostWhileItBegins()
+    waiting = WaitForOwner(endpoint)
+    async with connected() as legs, hosted(waiting) as call:
+        call.host.attach(legs.callee, Media.AUDIO)
+        await waiting.release()
+        async with asyncio.timeout(PATIENCE):
+            await endpoint.tried.wait()
+        endpoint.tried.clear()
+        call.host.attach(legs.callee, Media.AUDIO)
+        async with asyncio.timeout(PATIENCE):
+            await endpoint.tried.wait()
         assert call.said.empty()
         assert call.refused.empty()
 

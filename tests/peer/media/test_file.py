@@ -13,6 +13,7 @@ from av import AudioFrame, VideoFrame
 
 from peer.media.endpoints.file import FilePlayer, MediaFile
 from peer.media.endpoints.pattern import Bars
+from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media
 from tests.peer.media.tone import SAMPLE_RATE, hertz, left_channel, sine, time_of
@@ -142,7 +143,8 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
     path = make_wave(tmp_path / "tone.wav", sine(TONE, 60_000))
     async with connected() as legs:
         sound = await legs.callee.receive("audio")
-        player = FilePlayer(path)
+        told: list[MediaTrouble] = []
+        player = FilePlayer(path, tell=told.append)
         await player.attach(legs.caller, Media.AUDIO, legs.tasks)
         await sound.recv()
         path.unlink()
@@ -152,6 +154,10 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
         await player.detach()
         assert legs.caller.connected
     assert "playing has stopped: There is no file" in caplog.text
+    (trouble,) = told
+    assert "The file isn't played any more. There is no file" in trouble.sentence
+    assert trouble.hint
+    assert trouble.sends is Media.NONE
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

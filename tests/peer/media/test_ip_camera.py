@@ -16,6 +16,7 @@ from av import AudioFrame, VideoFrame
 
 from peer.media.ending import end
 from peer.media.endpoints.ip_camera import IpCamera, open_camera
+from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media
 from tests.peer.media.ip_camera import GREY, PASSWORD, SIZE, TONE, IpCameraForTests, film
@@ -68,7 +69,8 @@ async def test_a_camera_that_goes_and_comes_back_is_survived(
     caplog.set_level(logging.DEBUG, "peer")
     async with connected() as legs:
         pictures = await legs.callee.receive("video")
-        endpoint = IpCamera(camera.address, rate=5)
+        told: list[MediaTrouble] = []
+        endpoint = IpCamera(camera.address, rate=5, tell=told.append)
         async with asyncio.timeout(60):
             async with camera.on():
                 await endpoint.attach(legs.caller, Media.BOTH, legs.tasks)
@@ -83,6 +85,12 @@ async def test_a_camera_that_goes_and_comes_back_is_survived(
     assert "the IP camera is back" in caplog.text
     assert PASSWORD not in caplog.text
     assert f":{camera.port}" not in caplog.text
+    gone, back = told
+    assert gone.sentence.endswith("They can't see or hear it.")
+    assert gone.hint
+    assert (gone.sends, back.sends) == (Media.NONE, Media.BOTH)
+    assert PASSWORD not in f"{told}"
+    assert f":{camera.port}" not in f"{told}"
 
 
 async def test_a_camera_that_falls_silent_is_taken_to_be_gone_until_it_speaks_again(camera: IpCameraForTests) -> None:

@@ -125,7 +125,7 @@ async def test_a_tap_that_fails_is_taken_off_and_the_call_goes_on(caplog: pytest
         await legs.caller.send_rtp(rtp(2))
         await tap.done()
         assert legs.callee.connected
-    assert [record.levelname for record in caplog.records if record.name == "peer.transport.dtls"] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if record.name == "peer.transport.leg"] == ["ERROR"]
 
 
 @pytest.mark.parametrize("packet", [b"", b"\x80", b"\x80\x6f", bytes(100), b"\x80\xc8\x00"])
