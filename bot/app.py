@@ -1,4 +1,4 @@
-"""`copybara run`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C.
+"""`copybara run` and `copybara start`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C.
 
 The composition root: everything is made in `_run` and given what it needs, those that listen first, then the
 switchboard that tells them, then those that command it.
@@ -26,6 +26,7 @@ from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
+from bot.messengers.screen import Screen
 from bot.name_systems import system_names
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
@@ -35,6 +36,7 @@ from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
 from peer.handset.page import Pages
+from peer.media import AUTO
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -46,19 +48,36 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 
-def run(home: Home, *, console: bool, as_json: bool, overlay: str | None, new_node: bool = False) -> int:
+def run(
+    home: Home,
+    *,
+    console: bool = False,
+    starts: bool = False,
+    opens: bool = False,
+    as_json: bool = False,
+    overlay: str | None = None,
+    new_node: bool = False,
+) -> int:
     """Run until the chat ends, or SIGINT, SIGTERM or SIGHUP. Raises CopybaraError when it can't start or go on.
 
-    With `new_node` the home's overlay and node id may be others than at its last start.
+    With `console` the chat is stdin and stdout. `starts`: somebody sits there who wants to see what happens; `opens`:
+    and the page in their browser. With `new_node` the home's overlay and node id may be others than at its last start.
     """
     config = settings(home, overlay)
-    if not (console or configured(config)):
-        raise InputError("No messenger is configured.", "Use `copybara run --console`: the chat is stdin and stdout.")
+    if not (console or config.handset.enabled or configured(config)):
+        raise InputError(
+            "There is no way to talk to this program: it has no page, no messenger and no console.",
+            "Set `enabled = true` under [handset], or use `copybara run --console`: the chat is stdin and stdout.",
+        )
     home.prepare()
     with HomeLock(home), Store(home.database) as store:
         thread = StoreThread(store)
-        messengers: list[Messenger] = [Console(as_json=as_json)] if console else []
-        messengers += [entry.open(home, config, thread) for entry in configured(config)]
+        messengers = [entry.open(home, config, thread) for entry in configured(config)]
+        if console:
+            page_is_first = config.answer.endpoint == AUTO
+            messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
+        else:
+            messengers.append(Screen(as_json=as_json, starts=starts, opens=opens))
         try:
             asyncio.run(_run(home, config, thread, Chats(messengers), new_node=new_node))
         except BaseExceptionGroup as group:

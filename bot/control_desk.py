@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bot.assistant.assistant import Assistant
-from bot.control_socket import AskStatus, Question, Reply, Say
+from bot.control_socket import AskPage, AskStatus, Question, Reply, Say
 from bot.conversation import Post
 from bot.messengers.console import CHAT
 from bot.page.service import Handset
@@ -14,6 +14,9 @@ from peer.calls.line_records import report as line_report
 from peer.overlay import Overlay
 from shared.errors import OverlayError
 from shared.node_id import NodeId
+
+PLACE = "command line"
+"Whom an address of the page is for that is asked for here."
 
 
 class ControlDesk:
@@ -37,6 +40,8 @@ class ControlDesk:
                 return Reply(posts=[self._as_dict(post) for post in posts])
             case AskStatus():
                 return Reply(status=await self._status())
+            case AskPage():
+                return Reply(page=self._handset.address_for(PLACE, lambda: None) if self._handset else "")
 
     async def _status(self) -> dict[str, object]:
         address, error = None, None

@@ -33,18 +33,25 @@ class AskStatus(msgspec.Struct, frozen=True, tag="status"):
     """Tell what is going on."""
 
 
+class AskPage(msgspec.Struct, frozen=True, tag="page"):
+    """Give an address of the handset page that works once and holds no key."""
+
+
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the running copybara answers."""
 
     posts: list[dict[str, object]] = []
     status: dict[str, object] | None = None
+    page: str = ""
+    "Empty: there is no page."
+
     error: str = ""
     hint: str = ""
     kind: str = ""
     "The error's."
 
 
-Question = Say | AskStatus
+Question = Say | AskStatus | AskPage
 _questions = msgspec.json.Decoder(Question)
 _replies = msgspec.json.Decoder(Reply)
 

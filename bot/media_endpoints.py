@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 
 from bot.page.presenter import Presenter
-from peer.media import AUTO, HANDSET, CallContext, Endpoint, make
+from peer.media import AUTO, HANDSET, PATTERN, CallContext, Endpoint, make
 from shared.config.schema import Config
 
 
@@ -29,7 +29,7 @@ class MediaEndpoints:
         if self._config.answer.endpoint != AUTO:
             return self._config.answer.endpoint
         page = self._presenter is not None and (self._presenter.attended() or not self._in_console)
-        return HANDSET if page else "pattern"
+        return HANDSET if page else PATTERN
 
     def make(self, name: str, context: CallContext) -> Endpoint:
         """The endpoint of that name for one call. Raises ConfigError for one that lacks its setting."""

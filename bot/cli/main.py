@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Run = Callable[[argparse.Namespace], int]
 
+SETUP = ("overlay", "name", "telegram")
+"The parts of `copybara setup`, as in bot/cli/setup/parts.py."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -145,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="copybara",
         description="Private calls between overlay nodes, set up by links in a chat you already have.",
         parents=[everywhere],
-        epilog="New here? `copybara demo` shows everything on this machine in 20 seconds.",
+        epilog="New here? `copybara demo` shows everything on this machine in 20 seconds; `copybara setup` is next.",
     )
     parser.add_argument("--version", action="version", version=f"copybara {version('copybara-relay')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -168,12 +171,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
 
-    command("init", "ask what is needed, write the configuration and make the home", _init)
+    for name in ("setup", "init"):
+        set_up = command(name, "from nothing to a first call: ask what is needed, and write the configuration", _setup)
+        set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
+        set_up.add_argument("--name", help="the name on your contact card")
+        set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
+        set_up.add_argument("--print", action="store_true", dest="only_prints", help="only print what would be done")
+        which(set_up)
 
-    run = command("run", "the bot and the peer; runs until Ctrl-C", _run, json=True)
+    start = command("start", "start, and open the page where you talk; runs until Ctrl-C", _start, json=True)
+    start.add_argument("--no-open", action="store_true", help="print the page's address only")
+    run = command("run", "the same for services and scripts: opens nothing", _run, json=True)
     run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
-    run.add_argument("--new-node", action="store_true", help="this home's overlay or node id has changed, as intended")
-    which(run)
+    for runs in (start, run):
+        runs.add_argument(
+            "--new-node", action="store_true", help="this home's overlay or node id has changed, as intended"
+        )
+        which(runs)
 
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
     command("status", "what the running copybara is doing", _status, json=True)
@@ -268,16 +282,31 @@ def _demo(options: argparse.Namespace) -> int:
     if options.handset:
         from bot.demo.handset import demo_handset
 
-        return demo_handset(as_json=options.json, open_page=not options.no_open)
+        return demo_handset(as_json=options.json, opens=not options.no_open)
     from bot.demo.run import demo
 
     return demo(as_json=options.json)
 
 
-def _init(options: argparse.Namespace) -> int:
-    from bot.cli.init import init
+def _setup(options: argparse.Namespace) -> int:
+    from bot.asking import Answers
+    from bot.cli.setup import setup
 
-    return init(_home(options))
+    given = {name: value for name in ("name", "overlay") if (value := getattr(options, name)) is not None}
+    answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
+    return setup(_home(options), answers, part=options.part)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from bot.cli.start import start
+
+    return start(
+        _home(options),
+        opens=not options.no_open,
+        as_json=options.json,
+        overlay=options.overlay,
+        new_node=options.new_node,
+    )
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -14,10 +14,11 @@ import signal
 import sys
 import tempfile
 import time
-import webbrowser
 from pathlib import Path
 from typing import Any
 
+from bot.browser import open_page
+from bot.control_socket import AskPage, ask
 from bot.demo.node import DemoNode, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
@@ -34,14 +35,14 @@ CONTACTS = ("echo", "pattern")
 OWN_CONFIG = '[answer]\nendpoint = "handset"\n'
 
 
-def demo_handset(*, as_json: bool, open_page: bool) -> int:
+def demo_handset(*, as_json: bool, opens: bool) -> int:
     """Run until Ctrl-C. Raises DemoFailed when a program doesn't start, or ends before that."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_demo(as_json=as_json, open_page=open_page))
+        asyncio.run(_demo(as_json=as_json, opens=opens))
     return 0
 
 
-async def _demo(*, as_json: bool, open_page: bool) -> None:
+async def _demo(*, as_json: bool, opens: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="copybara-demo-") as folder:
         chat = _Chat(Path(folder), quiet=as_json)
         await chat.befriend()
@@ -51,9 +52,10 @@ async def _demo(*, as_json: bool, open_page: bool) -> None:
             if address is None:
                 raise DemoFailed("The handset page isn't there.")
             _say(address, as_json)
-            if open_page:
-                # A browser may take its time, and may write to our terminal.
-                await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, address)
+            if opens:
+                # Others may see what a browser is started with: this address works once, and holds no key.
+                once = await asyncio.to_thread(ask, Home(chat.owner.home).control_socket, AskPage())
+                await asyncio.to_thread(open_page, once.page)
             await _until_stopped(chat)
         finally:
             for person in chat.people:

@@ -17,8 +17,11 @@ from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listene
 from bot.kinds import STATES, Kind
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
+from bot.texts.terminal import where_to_talk
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
+from peer.media import PATTERN
+from shared.call.table import State
 from shared.errors import InputError, kind_of
 
 OWNER = "owner"
@@ -54,8 +57,20 @@ class Console:
 
     capabilities = Capabilities(at_terminal=True)
 
-    def __init__(self, *, as_json: bool, source: int | None = None, sink: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        says_where_to_talk: bool = False,
+        source: int | None = None,
+        sink: int | None = None,
+    ) -> None:
+        """`says_where_to_talk`: calls are answered by a test picture as long as no page is open; the first one says so.
+
+        `source` and `sink` are descriptors instead of stdin and stdout.
+        """
         self._as_json = as_json
+        self._says_where_to_talk = says_where_to_talk
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
         self._sink = sys.stdout.fileno() if sink is None else sink
@@ -130,6 +145,10 @@ class Console:
         """Write the state of a call; people read it in the posts already."""
         if self._as_json:
             self._put({"type": "call", "kind": STATES[line.call.state], **line_report(line)})
+        up = line.call.state is State.ACTIVE and line.endpoint == PATTERN
+        if up and self._says_where_to_talk and self._page is not None:
+            self._says_where_to_talk = False
+            self.post(Post("owner", where_to_talk(self._page.address)))
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():

@@ -5,10 +5,11 @@ The console isn't in it: `copybara run --console` asks for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.asking import Asking
 from bot.conversation import Messenger
 from bot.home import Home
 from bot.messengers import telegram
@@ -18,16 +19,13 @@ from shared.store import StoreThread
 
 
 class Setup(Protocol):
-    """What `copybara init` asks about a messenger, and what `copybara doctor` looks at: a module of its folder."""
+    """What `copybara setup` asks about a messenger, and what `copybara doctor` looks at: a module of its folder."""
 
-    QUESTION: str
-    "What `init` asks; an empty answer leaves the messenger out."
+    def set_up(self, home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
+        """Ask what the messenger needs, check it, and keep secrets in files of the home.
 
-    SECTION: str
-    "What the configuration gets otherwise."
-
-    def keep(self, home: Home, answer: str) -> None:
-        """Keep the answer, which may be a secret. Raises InputError if it is of no use."""
+        Returns what its section of the configuration gets; None: nothing changes. Raises CopybaraError.
+        """
 
     def next_step(self, home: Home) -> str:
         """What the owner does after that, in a sentence."""

@@ -29,6 +29,8 @@ HANDSET = "handset"
 
 DEVICES = "devices"
 
+PATTERN = "pattern"
+
 AUTO = "auto"
 "In the configuration only: the handset, or the pattern in a console without a page."
 

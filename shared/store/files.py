@@ -1,7 +1,7 @@
 """Files that only their owner can read, and the folder they lie in.
 
 POSIX promises that a rename is all or nothing, so a file that must be whole is written under another name
-first. Nothing in here ever replaces a file that is already there.
+first. Nothing in here but `replace_file` ever replaces a file that is already there.
 """
 
 from __future__ import annotations
@@ -61,6 +61,20 @@ def write_new_file(path: Path, content: bytes) -> None:
 
     Call it inside `locked_folder`. Raises StoreError, also when the file already exists.
     """
+    _write(path, content, replaces=False)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """The same, for a file that may be there: it has its old content or the new one, at every moment.
+
+    What a symbolic link leads to is replaced, and the link stays. Call it inside `locked_folder`. Raises StoreError.
+    """
+    with known_errors(path):
+        target = path.resolve()
+    _write(target, content, replaces=True)
+
+
+def _write(path: Path, content: bytes, *, replaces: bool) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     with known_errors(path):
         unfinished.unlink(missing_ok=True)  # left by a dead process that had our number
@@ -70,7 +84,7 @@ def write_new_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)
-            if path.exists():
+            if not replaces and path.exists():
                 raise FileExistsError(None, "It is already there", str(path))
             unfinished.rename(path)
         finally:

@@ -29,6 +29,7 @@ NODE = "zw18y5z3bv3vk7vwwey011s7rnn8sgbjef3vknjadhvmv4gdvv8g"
 
 COMMANDS = [
     ["init"],
+    ["setup", "name"],
     ["run", "--console", "--overlay", "loopback"],
     ["run", "--console", "--json", "--overlay", "loopback"],
     ["doctor", "--overlay", "loopback"],

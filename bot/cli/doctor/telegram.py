@@ -60,7 +60,7 @@ def bot(home: Home, config: Config) -> list[Check]:
 
 def _owner(home: Home, config: Config) -> Check:
     if not home.database.exists():
-        hint = "Start `copybara run`: it shows the code to send to the bot."
+        hint = "Run `copybara start`: it shows the code to send to the bot."
         return Check("telegram", ok=False, detail="Nobody is the owner of the bot yet.", hint=hint)
     try:
         return Check("telegram", ok=True, detail=look(home, config))

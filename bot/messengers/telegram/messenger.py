@@ -169,9 +169,6 @@ class Telegram:
         self._calls.page_is(handset)
         self._page_known.set()
         self._notices = notices
-        if handset is not None:
-            # The address holds the key, and what isn't a terminal may be read by others: the service's journal.
-            _say(texts.page_at(handset.address) if sys.stderr.isatty() else texts.WHERE_THE_PAGE_IS)
 
     def handles(self, chat: str) -> bool:
         """Whether that conversation is in Telegram."""

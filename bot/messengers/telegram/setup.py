@@ -1,7 +1,10 @@
-"""What `copybara init` asks about Telegram, and what `copybara doctor` looks at. Neither talks to Telegram."""
+"""What `copybara setup telegram` asks and tries, and what `copybara doctor` looks at."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.owner_code import code_of, owner_of
 from bot.messengers.telegram import NAME
@@ -9,24 +12,24 @@ from bot.messengers.telegram.token import FORMAT, read_token
 from shared.config.schema import Config
 from shared.errors import InputError
 from shared.store import Store
-from shared.store.files import locked_folder, write_new_file
+from shared.store.files import locked_folder, replace_file
 from shared.store.journal import Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 
-SECTION = """
-[telegram]
-token = "file"
-"""
-"What the configuration gets when there is a token."
 
-
-def keep(home: Home, answer: str) -> None:
-    """Write the token to its file in the home, mode 0600. Raises InputError for what is no token."""
+def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
+    """Ask for the bot's token and keep it in its file in the home, mode 0600. Raises InputError for what is none."""
+    if config.telegram.token:
+        return None
+    answer = asking.secret(QUESTION, what="telegram_token")
+    if not answer:
+        return None
     if not FORMAT.fullmatch(answer):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
     with locked_folder(home.folder):
-        write_new_file(home.folder / "telegram.token", f"{answer}\n".encode())
+        replace_file(home.folder / "telegram.token", f"{answer}\n".encode())
+    return {"token": "file"}
 
 
 def next_step(home: Home) -> str:
@@ -46,6 +49,6 @@ def look(home: Home, config: Config) -> str:
     name = f"@{bot.decode()}" if bot else "the bot"
     if owner is None:
         raise InputError(
-            f"Nobody is the owner of {name} yet.", "Start `copybara run`: it shows the code to send to it."
+            f"Nobody is the owner of {name} yet.", "Run `copybara start`: it shows the code to send to it."
         )
     return f"{name} listens to user {owner}"

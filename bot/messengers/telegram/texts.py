@@ -34,14 +34,6 @@ CONNECTED_SILENTLY = Sentence(
 
 DISCONNECTED = Sentence(Kind.BOT_DISCONNECTED, "I'm no longer connected to your account.")
 
-WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page: copybara status")
-
-
-def page_at(address: str) -> Sentence:
-    """On a terminal, which only its user reads: the address holds the key."""
-    return Sentence(Kind.HANDSET_PAGE, f"Handset: {address}")
-
-
 ABOUT_HANDSET = "The button works once, within an hour, and only on that computer."
 "Under the sentence about the handset page."
 

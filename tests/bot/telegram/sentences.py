@@ -194,10 +194,6 @@ def handset_page() -> str:
     return chat.HANDSET_PAGE.text
 
 
-def where_the_page_is() -> str:
-    return telegram.WHERE_THE_PAGE_IS.text
-
-
 def about_handset() -> str:
     return telegram.ABOUT_HANDSET
 

@@ -21,11 +21,11 @@ from tests.bot.telegram.people import friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 
 
-async def init(home: Path, *answers: str) -> str:
-    """`copybara init` in a terminal; returns what stood on it."""
+async def set_up(home: Path, **answers: str) -> str:
+    """`copybara setup` in a terminal, where questions with such a word get an answer; returns what stood on it."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.cli", "--home", str(home), "init"),
+        *(sys.executable, "-m", "bot.cli", "--home", str(home), "setup"),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -34,31 +34,31 @@ async def init(home: Path, *answers: str) -> str:
     )
     os.close(theirs)
     loop = asyncio.get_running_loop()
-    screen, waiting = "", list(answers)
+    screen, asked = "", 0
     while True:
         try:
             screen += (await loop.run_in_executor(None, os.read, ours, 4096)).decode()
         except OSError:  # the other end is closed
             break
         # One answer a question, when it is asked.
-        if waiting and re.search(r"(\)|\]|\?) ?$", screen):
-            os.write(ours, f"{waiting.pop(0)}\n".encode())
-            screen += "\n"
+        if re.search(r"(\)|\]|\?) $", screen):
+            question, asked = screen[asked:], len(screen)
+            os.write(ours, f"{next((text for word, text in answers.items() if word in question), '')}\n".encode())
     os.close(ours)
     assert await process.wait() == 0, screen
     return screen
 
 
-async def test_the_code_that_init_prints_makes_the_owner(tmp_path: Path) -> None:
+async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> None:
     async with two_people(tmp_path, claimed=False) as (anna, bob, world, server):
-        screen = await init(tmp_path / "new", "yes", "Bob", bob.bot.token)
+        bob.home = tmp_path / "new"
+        bob.home.mkdir(mode=0o700)
+        (bob.home / "copybara.toml").write_text(f'[handset]\nenabled = false\n[telegram]\nbase_url = "{server.url}"\n')
+        screen = await set_up(bob.home, machine="yes", card="Bob", Telegram=bob.bot.token)
         assert bob.bot.token not in screen
         file = tmp_path / "new" / "telegram.token"
         assert (file.stat().st_mode & 0o777, file.read_text().strip()) == (0o600, bob.bot.token)
         (code,) = re.findall(r"/start ([A-Z0-9]+)", screen)
-        bob.home = tmp_path / "new"
-        with (bob.home / "copybara.toml").open("a") as config:
-            config.write(f'base_url = "{server.url}"\n')
         await bob.begin("--overlay", "loopback")
         await bob.complains(f"/start {code}")  # shown again, as long as nobody has used it
         anna.human.tells(bob.bot, "/start AAAAAAAAAAAAAAAA")

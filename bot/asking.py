@@ -1,0 +1,107 @@
+"""Questions to the person at the terminal. Without one, each gets what was answered beforehand, or its default."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bot.streams import print_text
+from shared.errors import InputError
+
+YES = ("y", "yes")
+
+PREFIX = "COPYBARA_"
+"Of the environment variables that answer questions: COPYBARA_NAME, COPYBARA_OVERLAY …"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of one run of `copybara setup`."""
+
+    given: dict[str, str] = field(default_factory=dict)
+    "By what is asked for: `name`, `overlay`, `peers`, `telegram_token` …"
+
+    yes: bool = False
+    "Whether all other questions get their default, and what changes the system is done without asking."
+
+    only_prints: bool = False
+    "Whether what would be done is only shown."
+
+    def get(self, what: str) -> str | None:
+        """The answer, from the command line or else the environment; None: nobody has said."""
+        return self.given.get(what) or os.environ.get(f"{PREFIX}{what.upper()}") or None
+
+
+class Asking:
+    """One conversation."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not answers.yes
+        "Whether somebody is there to be asked."
+
+    def say(self, *lines: str) -> None:
+        """Print lines."""
+        for line in lines:
+            print_text(line)
+        sys.stdout.flush()
+
+    def text(self, question: str, *, what: str = "", default: str = "") -> str:
+        """A line of text. `what` is its name in the answers given beforehand. Raises InputError if the person stops."""
+        if (given := self._given(what)) is not None:
+            return given
+        if not self.at_terminal:
+            return default
+        self._put(question, f"[{default}]" if default else "")
+        with _answered():
+            answer = sys.stdin.readline()
+            if not answer:
+                raise EOFError
+            return answer.strip() or default
+
+    def secret(self, question: str, *, what: str = "") -> str:
+        """The same, without the answer on the screen."""
+        if (given := self._given(what)) is not None:
+            return given
+        if not self.at_terminal:
+            return ""
+        with _answered():
+            return getpass.getpass(f"{question} ").strip()
+
+    def yes(self, question: str, *, default: bool, what: str = "") -> bool:
+        """Whether the person wants that."""
+        answer = self.text(f"{question} (yes/no)", what=what, default="yes" if default else "no")
+        return answer.lower() in YES
+
+    def choose(self, question: str, choices: Sequence[str], *, what: str = "", default: int = 1) -> int:
+        """Which of the choices, counted from 1. Raises InputError for what is none of them."""
+        if self.at_terminal and self._given(what) is None:
+            self.say("", question, *(f"  {number}  {choice}" for number, choice in enumerate(choices, 1)))
+        answer = self.text("Which one?", what=what, default=str(default))
+        if not answer.isdecimal() or not 1 <= int(answer) <= len(choices):
+            raise InputError(f"{answer} is none of these.", f"Give a number from 1 to {len(choices)}.")
+        return int(answer)
+
+    def _given(self, what: str) -> str | None:
+        return self.answers.get(what) if what else None
+
+    def _put(self, question: str, default: str) -> None:
+        sys.stdout.write(f"{question} {default}{' ' if default else ''}")
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text."""
+    again = "Run `copybara setup` again."
+    try:
+        yield
+    except (EOFError, KeyboardInterrupt):
+        sys.stdout.write("\n")
+        raise InputError("You stopped. The configuration was left as it is.", again) from None
+    except UnicodeError:
+        raise InputError("That isn't text in your terminal's encoding.", again) from None

@@ -1,0 +1,56 @@
+"""Opening the page in the person's browser, if there is one to open it in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import webbrowser
+
+VARIABLE = "BROWSER"
+"The environment variable that names a browser: see the module webbrowser."
+
+_OPENERS = ("xdg-open", "gio open")
+"What opens an address on a Linux desktop. Both return at once."
+
+
+def has_browser() -> bool:
+    """Whether a page can be opened here. A browser that would take over the terminal doesn't count."""
+    if os.environ.get(VARIABLE) or sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_page(address: str) -> bool:
+    """Open the address; False if nothing could. May take a second: not for the event loop."""
+    if not has_browser():
+        return False
+    if sys.platform == "linux" and not os.environ.get(VARIABLE):
+        # These keep the browser's own messages out of our terminal.
+        for opener in _OPENERS:
+            words = [*opener.split(), address]
+            if shutil.which(words[0]) and _ran(words):
+                return True
+    try:
+        return webbrowser.open(address)
+    except (OSError, webbrowser.Error):
+        return False
+
+
+def _ran(words: list[str]) -> bool:
+    try:
+        subprocess.run(  # noqa: S603 - no shell, and the address is our own
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            check=True,
+            timeout=10,
+        )
+    except subprocess.TimeoutExpired:
+        return True  # it waits for the browser
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""`copybara setup`, whose old name is `init`: from nothing to a first call, a part after the other.
+
+Start at parts.py, the table of the parts. asking.py puts questions, or answers them where nobody sits at a terminal;
+draft.py holds what is to be written into the configuration. Doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from bot.asking import Answers, Asking
+from bot.cli.setup.draft import Draft
+from bot.cli.setup.parts import PARTS
+from bot.home import Home
+
+
+def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
+    """Go through all parts, or only one, and write what has changed. Raises CopybaraError."""
+    asking = Asking(answers)
+    if not answers.only_prints:
+        home.prepare()
+    draft = Draft.of(home)
+    chosen = [each for each in PARTS if part in (None, each.name)]
+    for each in chosen:
+        if not each.tries:
+            each.set_up(home, draft, asking)
+    if answers.only_prints:
+        return 0
+    wrote = draft.write()
+    home.load_sealing_key()
+    asking.say(f"Wrote {draft.path}" if wrote else f"Nothing has changed in {draft.path}")
+    for each in chosen:
+        if each.tries:
+            each.set_up(home, draft, asking)
+    if part is None:
+        asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))
+    return 0

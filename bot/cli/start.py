@@ -1,0 +1,39 @@
+"""`copybara start`: the program for every day, with the page open in the browser.
+
+Started a second time it only opens the page.
+"""
+
+from __future__ import annotations
+
+from bot.browser import has_browser, open_page
+from bot.control_socket import AskPage, AskStatus, ask
+from bot.home import Home
+from bot.streams import print_json, print_text
+from bot.texts import terminal as texts
+from shared.errors import HomeInUse
+
+
+def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_node: bool) -> int:
+    """Run until Ctrl-C, or open the page of the program that runs with this home. Raises CopybaraError."""
+    from bot.app import run
+
+    try:
+        return run(home, starts=True, opens=opens, as_json=as_json, overlay=overlay, new_node=new_node)
+    except HomeInUse:
+        return _open_again(home, opens=opens and has_browser(), as_json=as_json)
+
+
+def _open_again(home: Home, *, opens: bool, as_json: bool) -> int:
+    status = ask(home.control_socket, AskStatus()).status or {}
+    address = str(status.get("handset") or "")
+    if as_json:
+        kind = texts.RUNS_ALREADY.kind
+        print_json({"type": "ready", "kind": kind, "node": status["node"], "handset": address or None})
+    elif address:
+        print_text(texts.RUNS_ALREADY.text)
+        print_text(f"{texts.page_at(address).text}\n{texts.OPENING if opens else texts.OPEN_IT}")
+    else:
+        print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
+    if opens and (once := ask(home.control_socket, AskPage()).page):
+        open_page(once)
+    return 0

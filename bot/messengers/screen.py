@@ -1,0 +1,82 @@
+"""The terminal of a program that isn't commanded there: it shows where the page is, and reads nothing.
+
+`copybara start` also shows there what happens. A service shows only how it stands when it starts: its journal is no
+place for who calls whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+from bot.browser import has_browser, open_page
+from bot.conversation import Capabilities, HandsetPage, Listener, Post
+from bot.kinds import Kind
+from bot.streams import print_json, print_text
+from bot.texts import terminal as texts
+from peer.calls.line import Line
+
+PLACE = "start"
+"Whom the page's address is for, when it is opened from here."
+
+
+class Screen:
+    """What the owner sees of a program without a console."""
+
+    capabilities = Capabilities(at_terminal=False)
+
+    def __init__(self, *, as_json: bool, starts: bool, opens: bool) -> None:
+        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser."""
+        self._as_json = as_json
+        self._starts = starts
+        self._opens = starts and opens and has_browser()
+        self._opening: asyncio.Queue[str] = asyncio.Queue()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Nothing has to be done besides `run`."""
+        yield
+
+    async def run(self, listener: Listener) -> None:
+        """Open the page when there is one; then nothing, as long as the program runs."""
+        while True:
+            await asyncio.to_thread(open_page, await self._opening.get())
+
+    def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
+        """Say where the page is, and open it."""
+        address = handset.address if handset else None
+        if self._as_json:
+            print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
+        elif not self._starts:
+            # The address holds the key, and what isn't a terminal may be read by others: the service's journal.
+            page = texts.page_at(address) if address and sys.stdout.isatty() else texts.WHERE_THE_PAGE_IS
+            self._print(*notices, f"Your node: {node}", *([page.text] if address else []))
+        elif address:
+            self._print(*notices, texts.page_at(address).text, texts.how_to_open(address, opens=self._opens))
+            self._print(texts.STAYS, "")
+        else:
+            self._print(*notices, texts.NO_PAGE, texts.STAYS, "")
+        sys.stdout.flush()
+        if self._opens and handset is not None:
+            # Others may see what a browser is started with: this address works once, and holds no key.
+            self._opening.put_nowait(handset.address_for(PLACE, lambda: None))
+
+    def handles(self, chat: str) -> bool:
+        """No conversation is here."""
+        return False
+
+    def post(self, post: Post) -> None:
+        """Show what everybody is to see, and what has no other place."""
+        if self._starts and not self._as_json and post.to == "owner":
+            self._print(*post.text.splitlines())
+            sys.stdout.flush()
+
+    def call_changed(self, line: Line) -> None:
+        """The posts say it."""
+
+    def _print(self, *lines: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads there any more; calls go on
+            for line in lines:
+                print_text(line)

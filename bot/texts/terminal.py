@@ -1,0 +1,39 @@
+"""What stands in the terminal of a program that doesn't read there: `copybara start`, and `run` as a service."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+
+OPENING = "It opens in your browser."
+
+OPEN_IT = "Open it in the browser of this computer."
+
+BOOKMARK = "This browser finds it again at {place}: keep that as a bookmark. It works while Copybara runs."
+
+NO_PAGE = "There is no page: `enabled` under [handset] is false."
+
+STAYS = "Leave this window open. Ctrl-C ends Copybara."
+
+RUNS_ALREADY = Sentence(Kind.READY, "Copybara is running already.")
+
+WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page: copybara status")
+"Where others may read along: the journal of a service."
+
+
+def page_at(address: str) -> Sentence:
+    """On a terminal, which only its user reads: the address holds the key."""
+    return Sentence(Kind.HANDSET_PAGE, f"Your page: {address}")
+
+
+def how_to_open(address: str, *, opens: bool) -> str:
+    """What happens to the page now, and how to find it later."""
+    return f"{OPENING if opens else OPEN_IT} {BOOKMARK.format(place=address.partition('#')[0])}"
+
+
+def where_to_talk(address: str) -> Sentence:
+    """The first call that is answered by a test picture because no page is open."""
+    return Sentence(
+        Kind.HANDSET_PAGE,
+        "The other side sees a test picture now, because your page isn't open. To talk, open it in the browser of this "
+        f"computer, and call again:\n{address}",
+    )

@@ -1,0 +1,105 @@
+"""`copybara setup`: what it writes, that twice is as good as once, and what automation answers for it."""
+
+from __future__ import annotations
+
+import argparse
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot.asking import Answers
+from bot.cli import main
+from bot.cli.setup import setup
+from bot.cli.setup.parts import PARTS
+from bot.home import Home
+from bot.messengers.registry import MESSENGERS
+from shared.config.file import load
+from shared.errors import ConfigError, InputError
+from tests.bot.console import cli
+
+TOKEN = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "new")
+
+
+def config_of(home: Home) -> str:
+    return home.own_config.read_text()
+
+
+async def test_twice_is_as_good_as_once(home: Home) -> None:
+    for changed in (True, False):
+        code, out, err = await cli("--home", str(home.folder), "setup", "--name", "Anna Maria", "--overlay", "loopback")
+        assert (code, err) == (0, "")
+        assert (f"Wrote {home.own_config}" in out) is changed
+        assert load(home.own_config).name == "Anna Maria"
+        assert load(home.own_config).overlay == "loopback"
+    assert stat.S_IMODE(home.own_config.stat().st_mode) == 0o600
+
+
+def test_the_environment_and_the_command_line_answer_questions(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPYBARA_NAME", "Anna")
+    monkeypatch.setenv("COPYBARA_OVERLAY", "loopback")
+    setup(home, Answers(yes=True))
+    assert (load(home.own_config).name, load(home.own_config).overlay) == ("Anna", "loopback")
+    setup(home, Answers({"name": "Ben"}, yes=True))
+    assert load(home.own_config).name == "Ben"
+
+
+def test_what_somebody_wrote_stays_with_its_comments(home: Home) -> None:
+    home.prepare()
+    home.own_config.write_text(
+        '# mine\noverlay = "loopback"  # for trying\n\n[calls]\nlifetime = 60 # short\n[handset]\nport = 9000\n'
+    )
+    setup(home, Answers({"name": "Anna"}, yes=True))
+    text = config_of(home)
+    for kept in ("# mine", "# for trying", "lifetime = 60 # short", "port = 9000"):
+        assert kept in text
+    config = load(home.own_config)
+    assert (config.name, config.calls.lifetime, config.handset.port) == ("Anna", 60, 9000)
+
+
+def test_a_link_to_the_configuration_stays_a_link(home: Home, tmp_path: Path) -> None:
+    home.prepare()
+    elsewhere = tmp_path / "dotfiles.toml"
+    elsewhere.write_text('overlay = "loopback"\n')
+    home.own_config.symlink_to(elsewhere)
+    setup(home, Answers({"name": "Anna"}, yes=True))
+    assert home.own_config.is_symlink()
+    assert load(elsewhere).name == "Anna"
+
+
+@pytest.mark.parametrize("given", [{"overlay": "internet"}, {"name": "x" * 400, "overlay": "loopback"}])
+def test_an_answer_that_is_of_no_use_changes_nothing(home: Home, given: dict[str, str]) -> None:
+    with pytest.raises(InputError):
+        setup(home, Answers(given, yes=True))
+    assert not home.own_config.exists()
+
+
+def test_a_configuration_that_is_wrong_is_left_alone(home: Home) -> None:
+    home.prepare()
+    home.own_config.write_text("name = 3\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        setup(home, Answers({"name": "Anna"}, yes=True))
+    assert config_of(home) == "name = 3\n"
+
+
+def test_print_makes_nothing(home: Home) -> None:
+    setup(home, Answers({"overlay": "loopback"}, yes=True, only_prints=True))
+    assert not home.folder.exists()
+
+
+def test_every_part_can_be_asked_for_by_name() -> None:
+    assert tuple(part.name for part in PARTS) == main.SETUP
+    assert {messenger.name for messenger in MESSENGERS} <= set(main.SETUP)
+    with pytest.raises((SystemExit, argparse.ArgumentError)):
+        main._parser().parse_args(["setup", "nonsense"])
+
+
+def test_only_one_part_is_set_up_where_one_is_named(home: Home) -> None:
+    setup(home, Answers({"name": "Anna", "overlay": "loopback"}, yes=True), part="name")
+    assert config_of(home).count("=") == 1
+    assert load(home.own_config).name == "Anna"

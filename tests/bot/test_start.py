@@ -1,0 +1,195 @@
+"""`copybara start`: the page in the browser, no messenger, no console; and what `run` says without a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bot.kinds import Kind
+from bot.texts import terminal as says
+from shared.node_id import NodeId
+from tests.bot.console import cli, connect, environment_of_a_person, people
+from tests.peer.handset.wire import page_at
+
+SECONDS = 60.0
+
+
+def home_in(folder: Path, config: str = "") -> Path:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    (home / "copybara.toml").write_text(f'name = "Anna"\noverlay = "loopback"\n{config}')
+    return home
+
+
+class Browser:
+    """A browser that only says what it is to open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pipe = folder / "opened"
+        os.mkfifo(self._pipe)
+        program = folder / "browser"
+        program.write_text(f'#!/bin/sh\necho "$1" > {self._pipe}\n')
+        program.chmod(0o755)
+        self.variable = f"{program} %s"
+        "What BROWSER is."
+
+    async def opened(self) -> str:
+        """The address that it is given next."""
+        reader = asyncio.StreamReader()
+        pipe = os.fdopen(os.open(self._pipe, os.O_RDWR), "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            async with asyncio.timeout(SECONDS):
+                return (await reader.readline()).decode().strip()
+        finally:
+            transport.close()
+
+
+@contextlib.asynccontextmanager
+async def running(home: Path, *arguments: str, browser: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    """`copybara` with that home until the end of the block; Ctrl-C then ends it with 0."""
+    environment = {key: value for key, value in environment_of_a_person().items() if "DISPLAY" not in key}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "--home", str(home), *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**environment, **({"BROWSER": browser} if browser else {})},
+    )
+    try:
+        yield process
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(SECONDS):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def until(process: asyncio.subprocess.Process, wanted: str) -> list[str]:
+    """The lines that it writes, up to the one that contains that."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    async with asyncio.timeout(SECONDS):
+        while not lines or wanted not in lines[-1]:
+            line = (await process.stdout.readline()).decode()
+            assert line, f"It ended: {lines}"
+            lines.append(line.rstrip())
+    return lines
+
+
+async def test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_key(tmp_path: Path) -> None:
+    browser = Browser(tmp_path)
+    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start", browser=browser.variable) as process:
+        lines = await until(process, says.STAYS)
+        (shown,) = (line for line in lines if "#key=" in line)
+        address = await browser.opened()
+        assert "#ticket=" in address
+        assert address.partition("#")[0] in shown
+        async with page_at(address) as (_, hello):
+            assert hello["name"] == "Anna"
+
+
+async def test_a_second_start_opens_the_page_of_the_first(tmp_path: Path) -> None:
+    browser = Browser(tmp_path)
+    home = home_in(tmp_path, "[handset]\nport = 0\n")
+    async with running(home, "start", browser=browser.variable) as process:
+        await until(process, says.STAYS)
+        await browser.opened()
+        async with asyncio.timeout(SECONDS):
+            second = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot.cli", "--home", str(home), "start"),
+                stdout=asyncio.subprocess.PIPE,
+                env={**environment_of_a_person(), "BROWSER": browser.variable},
+            )
+            (out, _), address = await asyncio.gather(second.communicate(), browser.opened())
+        assert second.returncode == 0
+        assert says.RUNS_ALREADY.text in out.decode()
+        async with page_at(address) as (_, hello):
+            assert hello["name"] == "Anna"
+
+
+async def test_without_a_browser_start_says_where_to_open_the_page(tmp_path: Path) -> None:
+    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start") as process:
+        lines = await until(process, says.STAYS)
+        assert any(line.startswith(says.OPEN_IT) for line in lines)
+        code, out, _ = await cli("--home", str(tmp_path / "home"), "start", "--no-open", "--json")
+        assert code == 0
+        assert json.loads(out)["handset"] in "\n".join(lines)
+
+
+async def test_start_shows_what_happens_and_a_services_journal_doesnt(tmp_path: Path) -> None:
+    anna = str(NodeId(b"anna".ljust(32)))
+    for command, ready in (("start", says.STAYS), ("run", says.WHERE_THE_PAGE_IS.text)):
+        folder = tmp_path / command
+        folder.mkdir()
+        home = home_in(folder, '[answer]\nendpoint = "pattern"\n[handset]\nport = 0\n')
+        async with running(home, command) as process:
+            lines = await until(process, ready)
+            code, out, err = await cli("--home", str(home), "call", anna, "--json")
+            assert code == 0, err
+            (placed,) = (post["text"] for post in json.loads(out)["posts"] if post["to"] == "owner")
+            await cli("--home", str(home), "hangup")
+        assert process.stdout is not None
+        lines += (await process.stdout.read()).decode().splitlines()
+        assert any(placed.splitlines()[0] in line for line in lines) is (command == "start")
+        assert any("#key=" in line for line in lines) is (command == "start")
+
+
+async def test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page(tmp_path: Path) -> None:
+    home = home_in(tmp_path, "[handset]\nport = 0\n")
+    async with running(home, "run", "--json") as process:
+        (line,) = await until(process, "ready")
+        assert json.loads(line)["handset"].startswith("http://127.0.0.1:")
+    (home / "copybara.toml").write_text('overlay = "loopback"\n[handset]\nenabled = false\n')
+    code, _, err = await cli("--home", str(home), "run")
+    assert code == 1
+    assert err.startswith("error: There is no way to talk to this program")
+
+
+async def test_on_a_terminal_run_says_the_pages_address_without_a_console(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "--home", str(home_in(tmp_path, "[handset]\nport = 0\n")), "run"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env=environment_of_a_person(),
+    )
+    os.close(theirs)
+    try:
+        shown = b""
+        async with asyncio.timeout(SECONDS):
+            while b"#key=" not in shown:
+                shown += await asyncio.to_thread(os.read, ours, 4096)
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        os.close(ours)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_the_first_call_in_a_console_without_a_page_says_where_to_talk(tmp_path: Path, friends: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, config='[answer]\nendpoint = "auto"\n') as (anna, bob):
+        await connect(anna, bob)
+        for person in (anna, bob):
+            said = await person.told(kind=Kind.HANDSET_PAGE)
+            assert person.handset is not None
+            assert person.handset in said
+            await person.calm()
+        await connect(anna, bob)
+        await anna.calm()
+        assert [said["kind"] for said in anna.said].count(Kind.HANDSET_PAGE) == 1
