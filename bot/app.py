@@ -16,7 +16,7 @@ from bot.assistant.call_news import CallNews
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Outbox
+from bot.assistant.posting import Posting
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
 from bot.conversation import Messenger
@@ -97,13 +97,13 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     watch = OverlayWatch(overlay)
     reader = LinkReader(own, store, home.load_sealing_key())
     card = functools.partial(own_card, home, config, own, store)
-    lines, pages, origins, outbox = Lines(), Pages(), Origins(), Outbox(chats.post)
+    lines, pages, origins, posting = Lines(), Pages(), Origins(), Posting(chats.post)
     learning = Learning(thread, origins)
 
     # Those that listen.
     news = CallNews(
         store=store,
-        outbox=outbox,
+        posting=posting,
         origins=origins,
         learning=learning,
         call_changed=chats.call_changed,
@@ -149,7 +149,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         switchboard=switchboard,
         lookups=lookups,
         own_card=card,
-        outbox=outbox,
+        posting=posting,
         origins=origins,
         news=news,
         learning=learning,

@@ -16,7 +16,7 @@ from bot.assistant.calling import Calling, meant
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Outbox
+from bot.assistant.posting import Posting
 from bot.assistant.reading import MessageReader
 from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
@@ -49,7 +49,7 @@ class Assistant:
         switchboard: Switchboard,
         lookups: Lookups,
         own_card: Callable[[], Card],
-        outbox: Outbox,
+        posting: Posting,
         origins: Origins,
         news: CallNews,
         learning: Learning,
@@ -66,14 +66,14 @@ class Assistant:
         self._has_page = has_page
         self._call_changed = call_changed
         self._overlay_was_down = False
-        self._outbox = outbox
+        self._posting = posting
         self._origins = origins
-        self._turns = Turns(outbox)
+        self._turns = Turns(posting)
         self._calling = calling = Calling(
             store=self._store,
             switchboard=switchboard,
             lookups=lookups,
-            outbox=outbox,
+            posting=posting,
             turns=self._turns,
             origins=origins,
             news=news,
@@ -155,7 +155,7 @@ class Assistant:
         """Tell the owner what a crash has ended, and go on with what it has not."""
         for call in self.switchboard.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
-            self._outbox.everywhere(said, call=call.reference.hex(), live=True)
+            self._posting.everywhere(said, call=call.reference.hex(), live=True)
         await self.switchboard.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
@@ -166,9 +166,9 @@ class Assistant:
         """Tell the owner everywhere when calls can't be made any more, and when they can again."""
         self.switchboard.overlay_changed()
         if state.error is not None:
-            self._outbox.everywhere(texts.overlay_down(self._overlay, state.error))
+            self._posting.everywhere(texts.overlay_down(self._overlay, state.error))
         elif self._overlay_was_down:
-            self._outbox.everywhere(texts.overlay_back(self._overlay))
+            self._posting.everywhere(texts.overlay_back(self._overlay))
         self._overlay_was_down = state.error is not None
 
     # Commands.

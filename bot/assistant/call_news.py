@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Outbox
+from bot.assistant.posting import Posting
 from bot.conversation import RINGING, Act, Post
 from bot.texts import chat as texts
 from peer.calls.line import Line
@@ -39,7 +39,7 @@ class CallNews:
         self,
         *,
         store: Store,
-        outbox: Outbox,
+        posting: Posting,
         origins: Origins,
         learning: Learning,
         call_changed: Callable[[Line], None],
@@ -47,7 +47,7 @@ class CallNews:
     ) -> None:
         """`call_changed` shows a call's new state; it may not block."""
         self._store = store
-        self._outbox = outbox
+        self._posting = posting
         self._origins = origins
         self._learning = learning
         self._call_changed = call_changed
@@ -64,32 +64,32 @@ class CallNews:
             case Posted():
                 self._post_link(line, news.token)
             case Rings():
-                self._outbox.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
+                self._posting.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
             case AnsweredAlone():
-                self._outbox.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
             case TakesMessage():
-                self._outbox.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, texts.takes_message(line), actions=(Act.HANG_UP,), live=True)
             case Recorded():
                 file = news.path if self._send_recordings else None
-                self._outbox.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
+                self._posting.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
             case NotKept():
-                self._outbox.about(line, texts.not_kept(line, news.error))
+                self._posting.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
                 if not line.proven:
                     actions = (Act.CONFIRM,) if line.quarantined else () if line.contact else (Act.SAVE,)
-                    self._outbox.about(line, texts.phrase(line), actions=actions)
+                    self._posting.about(line, texts.phrase(line), actions=actions)
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
-                self._outbox.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
+                self._posting.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
             case Text():
                 for said in texts.wrote(line, news.text):
-                    self._outbox.about(line, said)
+                    self._posting.about(line, said)
             case MediaTrouble():
-                self._outbox.about(line, texts.media_trouble(line, news))
+                self._posting.about(line, texts.media_trouble(line, news))
             case Changed():
                 self.changed(line)
             case RemoteAnsweredAlone():
-                self._outbox.about(line, texts.remote_answered_alone(line))
+                self._posting.about(line, texts.remote_answered_alone(line))
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
                 self._agreed(line)
             case FirstMedia() | MediaAgreed() | Paired():
@@ -101,7 +101,7 @@ class CallNews:
     def _agreed(self, line: Line) -> None:
         """They answered with less than they were called for."""
         up = line.call.state is State.ACTIVE
-        self._outbox.about(line, texts.media_agreed(line), actions=(Act.HANG_UP,) if up else (), live=up)
+        self._posting.about(line, texts.media_agreed(line), actions=(Act.HANG_UP,) if up else (), live=up)
         self._call_changed(line)
 
     def changed(self, line: Line) -> None:
@@ -110,13 +110,13 @@ class CallNews:
             case State.ACTIVE:
                 self._learning.later(line.peer)
                 actions = (Act.ANSWER, Act.HANG_UP) if line.held else (Act.HANG_UP,)
-                self._outbox.about(line, texts.connected(line), actions=actions, live=True)
+                self._posting.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:
-                self._outbox.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
             case State.ENDED:
                 self._why.pop(line.number, None)
                 if not (line.provisional and line.connected is None):
-                    self._outbox.about(line, texts.ended(line), live=True)
+                    self._posting.about(line, texts.ended(line), live=True)
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:
@@ -124,4 +124,4 @@ class CallNews:
         contact = self._store.contact_of(line.peer)
         bot = self._origins.bot_of(line.peer, contact)
         link = None if line.foreign is not None else token
-        self._outbox.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))
+        self._posting.post(Post("chat", said, link, line.chat, line=line, contact=contact, their_bot=bot))

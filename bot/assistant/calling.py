@@ -12,7 +12,7 @@ from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
-from bot.assistant.outbox import Outbox
+from bot.assistant.posting import Posting
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Act
 from bot.texts import chat as texts
@@ -47,7 +47,7 @@ class Calling:
         store: Store,
         switchboard: Switchboard,
         lookups: Lookups,
-        outbox: Outbox,
+        posting: Posting,
         turns: Turns,
         origins: Origins,
         news: CallNews,
@@ -55,7 +55,7 @@ class Calling:
         self._store = store
         self._switchboard = switchboard
         self._lookups = lookups
-        self._outbox = outbox
+        self._posting = posting
         self._turns = turns
         self._origins = origins
         self._news = news
@@ -184,7 +184,7 @@ class Calling:
         """Call somebody, and tell the owner. Raises CopybaraError."""
         line = await self._dial(who, media, turn.chat, program=program)
         if not line.call.ended:
-            turn.outbox.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+            turn.posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     async def place_from_page(self, whom: str, media: Media, *, chat: str, endpoint: str | None) -> Line:
         """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError."""
@@ -217,7 +217,7 @@ class Calling:
         if line.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
-                self._outbox.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+                self._posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     def discard(self, line: Line) -> None:
         """End a call that was prepared and isn't wanted any more."""
@@ -253,7 +253,7 @@ class Calling:
             turn.say(texts.answered_before(line))
         else:
             await self._switchboard.answer(line, media)
-            turn.outbox.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
+            turn.posting.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:
         """Refuse a call, with a few words for the caller. Raises CallRefused."""

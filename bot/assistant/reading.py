@@ -63,7 +63,7 @@ class MessageReader:
                 ahead = clock.ahead + (message.age or 0)
                 turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
             elif reading.missed is not None and message.tell_missed:
-                turn.outbox.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
+                turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
             elif message.from_owner and message.alone:
                 self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:

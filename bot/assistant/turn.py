@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from bot.assistant.outbox import Outbox
+from bot.assistant.posting import Posting
 from bot.conversation import Act, Post
 from bot.kinds import Sentence, of_error
 from bot.texts import names as name_texts
@@ -22,7 +22,7 @@ Outcome = tuple[list[Post], CopybaraError | None]
 class Turn:
     """What is being done: passed to everything that takes part in it."""
 
-    outbox: Outbox
+    posting: Posting
     chat: str
     "Where the owner wrote; answers go there."
 
@@ -44,7 +44,7 @@ class Turn:
     ) -> None:
         """Tell the owner something where they wrote."""
         post = Post("owner", said, token, self.chat, actions=actions, contact=contact, call=call, handset=handset)
-        self.outbox.post(post)
+        self.posting.post(post)
 
     def tell(self, error: CopybaraError) -> None:
         """Tell the owner why something wasn't done."""
@@ -54,13 +54,13 @@ class Turn:
 class Turns:
     """Gives one turn after the other."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, posting: Posting) -> None:
+        self._posting = posting
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def taken(self, chat: str, lookups: list[asyncio.Task[Outcome]] | None = None) -> AsyncIterator[Turn]:
         """Wait for the turn, and hold it for the length of the block."""
         async with self._lock:
-            with self._outbox.collecting() as posts:
-                yield Turn(self._outbox, chat, posts, lookups)
+            with self._posting.collecting() as posts:
+                yield Turn(self._posting, chat, posts, lookups)

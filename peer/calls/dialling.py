@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from peer.calls.acceptances import Acceptances
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket
-from peer.calls.candidates import Candidates
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, LegFailed
 
 MAX_PROVEN = 8
-"Candidates that are tried at once. An honest callee is one; others can only be programs at its own address."
+"Acceptances that are tried at once. An honest callee is one; others can only be programs at its own address."
 
 PROVEN_SECONDS = 15.0
 "How long such a one may take: its other side has just shown that it is there."
@@ -42,9 +42,9 @@ class Dialling:
         "The leg that was tried last."
 
         self._open: list[Leg] = []
-        self._candidates = Candidates()
+        self._acceptances = Acceptances()
         self._expects = False
-        "Whether a candidate has been tried without a proof, which one may be."
+        "Whether a acceptance has been tried without a proof, which one may be."
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Run in that group from now on."""
@@ -52,7 +52,7 @@ class Dialling:
 
     def stop(self) -> None:
         """Cancel all attempts, that of the leg which carries the call as well. `close` is to follow."""
-        self._candidates.clear()
+        self._acceptances.clear()
         for task in self._trying:
             task.cancel()
 
@@ -82,23 +82,23 @@ class Dialling:
         if self.leg is not None:
             return
         if self._expects:
-            self._candidates.add(attempt)
+            self._acceptances.add(attempt)
         else:
             self._expects = True
             self._begin(attempt, patience=None)
 
     def prove(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """Whether a check is of a candidate, whose leg then answers it.
+        """Whether a check belongs to an acceptance, whose leg then answers it.
 
         `username` is the fragment in the check, `made_with` tells whether it was made with a password.
         """
-        candidate = self._candidates.of(username)
-        if candidate is None or len(self._proven) >= MAX_PROVEN:
+        acceptance = self._acceptances.of(username)
+        if acceptance is None or len(self._proven) >= MAX_PROVEN:
             return False
-        if not made_with(candidate.handshake.local_ice.password):
+        if not made_with(acceptance.handshake.local_ice.password):
             return False
-        self._candidates.remove(candidate)
-        task = self._begin(candidate, patience=PROVEN_SECONDS, learn_port=True)
+        self._acceptances.remove(acceptance)
+        task = self._begin(acceptance, patience=PROVEN_SECONDS, learn_port=True)
         self._proven.add(task)
         task.add_done_callback(self._proven.discard)
         return True
@@ -136,7 +136,7 @@ class Dialling:
             await self._close(leg)
             return
         self.leg = leg
-        self._candidates.clear()
+        self._acceptances.clear()
         for other in self._trying:
             if other is not asyncio.current_task():
                 other.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from peer.calls.line import Line
-from peer.calls.news import Listeners, Posted
+from peer.calls.news import CallListeners, Posted
 from shared.links import paired
 from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
@@ -20,7 +20,7 @@ from shared.store import StoreThread
 class LinkWriter:
     """Writes in one node's name."""
 
-    def __init__(self, own: NodeId, writes: StoreThread, listeners: Listeners, clock: Callable[[], float]) -> None:
+    def __init__(self, own: NodeId, writes: StoreThread, listeners: CallListeners, clock: Callable[[], float]) -> None:
         """`listeners` bring links into the chat, `clock` is the time in Unix seconds."""
         self._own = own
         self._writes = writes

@@ -100,17 +100,17 @@ News: TypeAlias = (
 )
 
 
-class Listener(Protocol):
+class CallListener(Protocol):
     """Shows calls to people, or brings their links into a chat."""
 
     def told(self, line: Line, news: News) -> None:
         """Something has happened to a call. Must not block. Raises CopybaraError if the call can't go on without it."""
 
 
-class Listeners:
+class CallListeners:
     """All of them, as one."""
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
+    def __init__(self, listeners: Sequence[CallListener]) -> None:
         self._listeners = tuple(listeners)
 
     def told(self, line: Line, news: News) -> None:

@@ -16,7 +16,7 @@ from peer.calls.line import Line
 from peer.calls.line_records import record
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import AnsweredAlone, Changed, Listeners, NotKept, Rings, Said, TakesMessage
+from peer.calls.news import AnsweredAlone, CallListeners, Changed, NotKept, Rings, Said, TakesMessage
 from peer.calls.session import Session
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
@@ -73,7 +73,7 @@ class LineRunner:
         writes: StoreThread,
         answering: Answering,
         at_once: int,
-        listeners: Listeners,
+        listeners: CallListeners,
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
     ) -> None:

@@ -17,7 +17,7 @@ from peer.calls.line import Line
 from peer.calls.line_records import running
 from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import Listeners, Paired, PhraseKnown, Recorded
+from peer.calls.news import CallListeners, Paired, PhraseKnown, Recorded
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
@@ -92,7 +92,7 @@ class LineSessions:
         watch: OverlayWatch,
         writes: StoreThread,
         endpoints: Endpoints,
-        listeners: Listeners,
+        listeners: CallListeners,
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
         open_socket: OpenSocket,
@@ -218,10 +218,10 @@ class LineSessions:
         self._listeners.told(line, trouble)
 
     async def _run(self, line: Line, session: Session | SdpSession) -> None:
-        line.carried_in(self._tasks.create_task(self._carry(line, session), name=f"session {line.number}"))
+        line.carried_in(self._tasks.create_task(self._run_session(line, session), name=f"session {line.number}"))
         await session.started.wait()
 
-    async def _carry(self, line: Line, session: Session | SdpSession) -> None:
+    async def _run_session(self, line: Line, session: Session | SdpSession) -> None:
         try:
             await session.run()
         except Exception:
@@ -264,7 +264,7 @@ class LineSessions:
         """Store what a session needs to have stored, and pass it on. Raises StoreError."""
         match event:
             case Connected():
-                await self._connected(line, event.secret, event.first_heard)
+                await self._keep_connected(line, event.secret, event.first_heard)
                 line.put(LegUp())
             case MediaAgreed():
                 if line.media != event.media:
@@ -294,7 +294,7 @@ class LineSessions:
                 await self._keep(line, alive=True)
                 line.put(event)
 
-    async def _connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
+    async def _keep_connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connects(redial_secret, first_heard, int(self._clock()))
         self._lines.latest = line
         if (secret := line.link.secret) is not None:

@@ -22,7 +22,7 @@ from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import Listener, Listeners
+from peer.calls.news import CallListener, CallListeners
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.overlay import Overlay
@@ -64,7 +64,7 @@ class Switchboard:
         settings: Calls,
         answering: Answering,
         endpoints: Endpoints,
-        listeners: Sequence[Listener],
+        listeners: Sequence[CallListener],
         waits: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
         open_socket: OpenSocket = OverlaySocket.open,
@@ -80,7 +80,7 @@ class Switchboard:
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        everybody = Listeners(listeners)
+        everybody = CallListeners(listeners)
         writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
             lines=lines,

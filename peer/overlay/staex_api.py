@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from peer.overlay.listener import refuse_foreign_port
+from peer.overlay.port_owner import refuse_foreign_port
 from shared.errors import ConfigError, OverlayDown
 from shared.node_id import NodeId
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from peer.overlay.bounded import read_bounded
-from peer.overlay.listener import refuse_foreign_end, refuse_foreign_port
+from peer.overlay.port_owner import refuse_foreign_end, refuse_foreign_port
 from shared.errors import ConfigError, OverlayDown, OverlayForbidden
 
 MOST_BYTES = 4 * 1024 * 1024

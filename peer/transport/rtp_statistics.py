@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind
-from peer.transport.rtp_numbers import unwrapped
+from peer.transport.sequence_numbers import unwrapped
 
 RTP_HEADER = struct.Struct("!BBHLL")
 "The fixed part of the header (RFC 3550, section 5.1): 12 bytes."

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Awaitable, Callable
 
 from peer.transport.profile import TRANSPORT_CC_EXTENSION
-from peer.transport.rtp_numbers import unwrapped
+from peer.transport.sequence_numbers import unwrapped
 
 FEEDBACK_SECONDS = 0.1
 "Between two reports. A browser sends its own every 50 to 250 ms."

@@ -13,7 +13,7 @@ from dataclasses import replace
 from shared.contacts import name_key
 from shared.errors import ContractGone, CopybaraError, InputError, NameNotFound, NamesUnreachable
 from shared.in_thread import in_thread
-from shared.names import Answer, lookalikes
+from shared.names import Answer, normal_form
 from shared.names.kept import KeptName, moved, weigh
 from shared.names.memory import Memory, contact_for
 from shared.names.records import ANY_NODE
@@ -112,7 +112,7 @@ class SystemNames:
             kept.answer,
             from_memory=from_memory,
             why=why,
-            looks_like=lookalikes.alike(kept.answer.name, sorted(known)) or "",
+            looks_like=normal_form.alike(kept.answer.name, sorted(known)) or "",
             refused=kept.refused,
         )
 
@@ -145,6 +145,6 @@ async def normal(name: str) -> str:
     if len(name) > LONGEST_NAME:
         raise InputError(f"That name is too long: {len(name)} characters.", f"Names have at most {LONGEST_NAME}.")
     lowered = name.lower()
-    if lookalikes.is_plain(lowered):
+    if normal_form.is_plain(lowered):
         return lowered
-    return await in_thread(lambda: lookalikes.normalise(name))
+    return await in_thread(lambda: normal_form.normalise(name))

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 from peer.media.devices.choice import Found, choose
-from peer.media.devices.trouble import DeviceKind, at_the_beginning, changed
+from peer.media.devices.device_words import DeviceKind, at_the_beginning, changed
 from peer.media.ending import end
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError

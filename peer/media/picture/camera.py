@@ -13,8 +13,8 @@ from pathlib import Path
 from av import VideoFrame
 
 from peer.media.devices.choice import Found
+from peer.media.devices.device_words import CAMERA
 from peer.media.devices.follower import FollowedDevice, keep_looking
-from peer.media.devices.trouble import CAMERA
 from peer.media.ending import end, end_process
 from peer.media.live_track import LiveTrack
 from peer.media.picture.black import BLACK_SECONDS, black

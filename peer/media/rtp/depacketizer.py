@@ -31,7 +31,7 @@ from aiortc.rtp import (
 )
 
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind, receive_parameters
-from peer.transport.rtp_numbers import unwrapped
+from peer.transport.sequence_numbers import unwrapped
 
 PATIENCE: dict[Kind, float] = {"audio": 0.1, "video": 0.4}
 "Seconds to wait for a missing packet before going on without it."

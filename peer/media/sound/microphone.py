@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from peer.media.devices.device_words import MICROPHONE
 from peer.media.devices.follower import FollowedDevice
-from peer.media.devices.trouble import MICROPHONE
 from peer.media.ending import end
 from peer.media.live_track import LiveTrack
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES, SoundSource, SoundSystem, on_both_sides, stereo

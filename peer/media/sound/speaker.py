@@ -13,8 +13,8 @@ from av import AudioResampler, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 from av.packet import Packet
 
+from peer.media.devices.device_words import SPEAKER
 from peer.media.devices.follower import FollowedDevice
-from peer.media.devices.trouble import SPEAKER
 from peer.media.ending import end
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from peer.calls.acceptances import KEPT_FIRST, KEPT_LATEST
 from peer.calls.attempts import Ends
-from peer.calls.candidates import KEPT_FIRST, KEPT_LATEST
 from peer.calls.limits import LIMITS, OWN_TEXTS
 from peer.calls.session_events import (
     Broke,

@@ -10,8 +10,8 @@ import pytest
 
 from peer.media.devices import follower
 from peer.media.devices.choice import Found
+from peer.media.devices.device_words import MICROPHONE
 from peer.media.devices.follower import FollowedDevice
-from peer.media.devices.trouble import MICROPHONE
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peer.media.devices.trouble import CAMERA, MICROPHONE, SPEAKER, DeviceKind, at_the_beginning, changed
+from peer.media.devices.device_words import CAMERA, MICROPHONE, SPEAKER, DeviceKind, at_the_beginning, changed
 from shared.errors import MediaError
 
 BUSY = MediaError("The camera gives no picture: busy.", "End the other program.")

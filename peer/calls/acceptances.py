@@ -16,7 +16,7 @@ KEPT_LATEST = 1024
 Somebody who wants to crowd out the true one needs as many messages before it and as many after it."""
 
 
-class Candidates:
+class Acceptances:
     """Attempts, by the username fragment that the other side's checks would carry."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ConfusingName, InputError
-from shared.names.lookalikes import alike, is_plain, normalise
+from shared.names.normal_form import alike, is_plain, normalise
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_known_name_looks_like_no_other() -> None:
 
 def test_the_tables_are_not_loaded_for_a_plain_name() -> None:
     program = (
-        "import sys; from shared.names.lookalikes import normalise; normalise('Anna-2.azero'); "
+        "import sys; from shared.names.normal_form import normalise; normalise('Anna-2.azero'); "
         "sys.exit('ens_normalize' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

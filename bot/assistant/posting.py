@@ -10,7 +10,7 @@ from bot.kinds import Sentence
 from peer.calls.line import Line
 
 
-class Outbox:
+class Posting:
     """Speaks to one owner, and to the other side of their calls."""
 
     def __init__(self, write: Callable[[Post], None]) -> None:

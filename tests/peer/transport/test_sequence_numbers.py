@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.rtp_numbers import unwrapped
+from peer.transport.sequence_numbers import unwrapped
 
 
 @pytest.mark.parametrize(
