@@ -16,7 +16,7 @@ from benchmarks.request_length import (
     original_request_of_firefox,
 )
 from benchmarks.timing import CallTimes, SideTimes
-from peer.calls.foreign import Classic
+from peer.calls.programs.classic import Classic
 from peer.media.endpoints.pattern import Pattern
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import ports_at

@@ -61,7 +61,7 @@ class CallNews:
     def told(self, line: Line, news: News) -> None:
         """Put what happens to calls into words."""
         match news:
-            case Posted():
+            case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
                 self._post_link(line, news.token)
             case Rings():
                 self._posting.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
@@ -95,8 +95,8 @@ class CallNews:
             case FirstMedia() | MediaAgreed() | Paired():
                 if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
-            case MediaState():
-                pass  # seen where the picture is
+            case MediaState() | Posted():
+                pass  # seen where the picture is; sent another way than by this chat
 
     def _agreed(self, line: Line) -> None:
         """They answered with less than they were called for."""

@@ -189,6 +189,8 @@ class Presenter:
         """Tell the page what happens to a call."""
         send, number = self._pages.send, line.number
         match news:
+            case Posted() if line.foreign is not None and not line.foreign.envelope.in_chat:
+                pass  # nothing that a person could pass on
             case Posted():
                 shown = shown_text(news.token) if line.foreign is not None else shown_link(news.token)
                 said = handset_texts.link_to_send(line)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.kinds import Kind, Sentence
-from peer.calls.foreign import Classic, Envelope
 from peer.calls.foreign_reader import Looked
 from peer.calls.line import Line
+from peer.calls.programs.classic import Classic
+from peer.calls.programs.envelope import Envelope
 from shared.contacts import Contact
 from shared.secrets.handshake import Role
 
@@ -23,6 +24,8 @@ def rings(line: Line, envelope: Envelope) -> Sentence:
     """The owner is asked."""
     with_what = f"from {envelope.page}" if isinstance(envelope, Classic) else "with another program"
     unproven = "Nothing proves who it is; packets reach only that node."
+    if line.proven:
+        return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}.")
     if line.contact is None:
         text = f"Somebody new is calling ({line.media.words}) {with_what}: node {line.peer}\n{unproven}"
         return Sentence(Kind.STRANGER_RINGS, f"{text} If you don't know them, decline.")

@@ -1,29 +1,24 @@
 """A call with a program that speaks SDP: what is written to it and read from it, whatever carries the text.
 
-An `Envelope` is all that differs between such programs: how our offers and answers are wrapped, where the
-candidates stand, and which data channel carries lines of text. The one of the original web app is here and the one of
-pasted SDP; another program is one more, and what reads its messages (foreign_reader.py shows both).
+What differs between such programs is their `Envelope` (programs/envelope.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from peer.calls.programs.envelope import Envelope
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp.negotiation import accept_answer, accept_offer, connection_digest
-from peer.transport.sdp.reading import Description, read_description
+from peer.transport.sdp.reading import Description
 from peer.transport.sdp.writing import OwnOffer, OwnSide, write_answer, write_offer
 from peer.transport.sdp_leg import SdpTerms
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import BadDescription, LocalProtocolError, OutsideOverlay
-from shared.links.classic import CHANNEL, Candidate, ClassicRequest, ClassicResponse
 from shared.media import Media
-from shared.node_id import NodeId
 from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import DtlsIdentity, Fingerprint
 
@@ -32,90 +27,6 @@ ICE_BYTES = 24
 
 ANSWERS_REMEMBERED = 256
 "How many answers to one of our offers are remembered, to recognise repeated ones."
-
-
-class Envelope(Protocol):
-    """How one kind of program is written to."""
-
-    @property
-    def name(self) -> str:
-        """What people call such a call, such as `classic`."""
-
-    @property
-    def trickled(self) -> bool:
-        """Whether our candidate is beside our description instead of in it."""
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """The numbers of the data channels that both sides open."""
-
-    @property
-    def text_channel(self) -> int | None:
-        """The one of them that carries lines of text."""
-
-    def offer(self, own: OwnSide, offer: OwnOffer) -> str:
-        """What is posted to call."""
-
-    def answer(self, own: OwnSide, sdp: str) -> str:
-        """What is posted to answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classic:
-    """The original web app: links to its page."""
-
-    page: str
-    "Where the other person has it. Never opened by us."
-
-    source: NodeId
-    "Who calls."
-
-    destination: NodeId
-    name = "classic"
-    trickled = True
-    channels = (CHANNEL,)
-    text_channel = CHANNEL
-
-    def offer(self, own: OwnSide, offer: OwnOffer) -> str:
-        """A request link."""
-        candidates = (_candidate(own, offer.sdp),)
-        return ClassicRequest(self.page, offer.sdp, candidates, self.source, self.destination, own.address).encode()
-
-    def answer(self, own: OwnSide, sdp: str) -> str:
-        """A response link, to the page that the request came from."""
-        return ClassicResponse(self.page, sdp, (_candidate(own, sdp),), own.address).encode()
-
-
-def _candidate(own: OwnSide, sdp: str) -> Candidate:
-    """Our one candidate, as one of the section whose transport all others share."""
-    described = read_description(sdp)
-    mid = described.bundle[0] if described.bundle else described.sections[0].mid
-    index = [section.mid for section in described.sections].index(mid)
-    return Candidate(candidate=own.candidate, sdp_mid=mid, sdp_m_line_index=index, username_fragment=own.ice.username)
-
-
-@dataclass(frozen=True, slots=True)
-class BareSdp:
-    """Any other program: SDP text, or JSON around it, that people copy and paste."""
-
-    as_json: bool = False
-    "In the same form as what was pasted here."
-
-    name = "sdp"
-    trickled = False
-    channels = (CHANNEL,)
-    text_channel = CHANNEL
-
-    def offer(self, own: OwnSide, offer: OwnOffer) -> str:
-        """The offer."""
-        return self._written("offer", offer.sdp)
-
-    def answer(self, own: OwnSide, sdp: str) -> str:
-        """The answer."""
-        return self._written("answer", sdp)
-
-    def _written(self, kind: str, sdp: str) -> str:
-        return json.dumps({"type": kind, "sdp": sdp}) if self.as_json else sdp
 
 
 @dataclass(eq=False)

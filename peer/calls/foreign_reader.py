@@ -1,52 +1,30 @@
-"""Calls of programs that speak SDP, as they are read: links of the original web app, pasted offers and answers.
-
-Nothing in them proves who wrote them; that packets reach one node and no other is all there is. So such a call is never
-proven in the sense of shared/policy.py: it rings, and is answered without asking only for a contact whom the owner has
-marked for that.
-"""
+"""What other programs write, as people bring it: links of the original web app, pasted offers and answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import msgspec
-
-from peer.calls.admission import Reading, dropped
-from peer.calls.budget import Budget, caller_of
-from peer.calls.call_link import CallLink
-from peer.calls.foreign import BareSdp, Classic, Envelope, ForeignCall
-from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
-from peer.calls.lines import Lines
-from peer.calls.runner import LineRunner
-from peer.calls.sdp_session import SdpSession
-from peer.calls.sessions import LineSessions
+from peer.calls.admission import Reading
+from peer.calls.foreign_admission import ForeignAdmission, ForeignOffer
+from peer.calls.programs.bare_sdp import BareSdp
+from peer.calls.programs.classic import Classic
 from peer.overlay import Address, Overlay
 from peer.transport.profile import VideoCodec
-from peer.transport.sdp.candidates import Candidate, parse_candidate, ports_at
-from peer.transport.sdp.negotiation import Agreement, accept_offer
+from peer.transport.sdp.candidates import Candidate, parse_candidate
+from peer.transport.sdp.negotiation import accept_offer
 from peer.transport.sdp.reading import Description, read_description
-from shared.call.events import Answer, Busy, Offered, RemoteAccepted
-from shared.call.table import incoming
-from shared.config.schema import Calls
-from shared.contacts import Contact, Trust
-from shared.errors import InputError, OutsideOverlay, OverlayError
+from shared.contacts import Contact
+from shared.errors import InputError, OverlayError
 from shared.links.classic import ClassicRequest, ClassicResponse, decode_classic, find_classic
 from shared.links.pasted import looks_pasted, read_pasted
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.policy import Action, decide
 from shared.reasons import Reason
-from shared.store import StoreThread
-
-USED_SECONDS = 30 * 24 * 3600
-"How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
+from shared.store import Store
 
 MAX_CONTACTS = 256
 OWNER_SECONDS = 10.0
@@ -80,59 +58,14 @@ class Looked:
     "Whether a response belongs to one of our calls that waits."
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignOffer:
-    """Somebody calls with another program."""
-
-    source: NodeId
-    envelope: Envelope
-    description: Description
-    agreement: Agreement
-    "What of it could be answered with."
-
-    ports: tuple[int, ...]
-
-
 class ForeignReader:
     """Reads what such programs write, for one node."""
 
-    def __init__(
-        self,
-        own: NodeId,
-        *,
-        overlay: Overlay,
-        lines: Lines,
-        runner: LineRunner,
-        sessions: LineSessions,
-        writes: StoreThread,
-        budget: Budget,
-        settings: Calls,
-        turn: asyncio.Lock,
-        waits: Callable[[], bool],
-        clock: Callable[[], float],
-    ) -> None:
-        """`turn` is held while something is read, `waits` and the rest as in Admission."""
+    def __init__(self, own: NodeId, *, overlay: Overlay, store: Store, admission: ForeignAdmission) -> None:
         self._own = own
         self._overlay = overlay
-        self._lines = lines
-        self._runner = runner
-        self._sessions = sessions
-        self._budget = budget
-        self._writes = writes
-        self._store = writes.store
-        self._settings = settings
-        self._turn = turn
-        self._waits = waits
-        self._clock = clock
-
-    def call_to(self, node: NodeId, program: str) -> ForeignCall | None:
-        """A call to somebody who uses that program; None if it is ours."""
-        match program:
-            case "classic":
-                return ForeignCall(Classic(self._settings.classic_page, self._own, node))
-            case "sdp":
-                return ForeignCall(BareSdp())
-        return None
+        self._store = store
+        self._admission = admission
 
     def look(self, text: str) -> Looked | None:
         """What somebody pasted; None if it is nothing of another program. Raises BadDescription if it is damaged."""
@@ -154,28 +87,27 @@ class ForeignReader:
 
     def _looked_offer(self, text: str, description: Description, page: str) -> Looked:
         agreement = accept_offer(description, Media.BOTH, frozenset(VideoCodec))
-        used = self._store.link_seen(agreement.digest) is not None
-        return Looked(text, "call", agreement.media, page, used=used)
+        return Looked(text, "call", agreement.media, page, used=self._admission.used(agreement))
 
     def _looked_answer(self, text: str, answer: Description, page: str) -> Looked:
-        ours = any(line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._lines)
-        return Looked(text, "response", Media.NONE, page, answers_ours=ours)
+        return Looked(text, "response", Media.NONE, page, answers_ours=self._admission.awaits(answer))
 
     async def read_link(self, link: str, *, chat: str) -> Reading:
-        """Read a link of the original web app and act on it. Raises BadDescription, StoreError."""
+        """Read a link of the original web app and act on it.
+
+        Raises BadDescription, OutsideOverlay, StoreError.
+        """
         read = decode_classic(link)
-        async with self._turn:
-            if isinstance(read, ClassicResponse):
-                return self._answered(read_description(read.sdp), _parsed(read), read.destination_address)
-            if self._own in (read.source, read.destination):
-                if read.source == self._own:
-                    return Reading(Reason.OWN_LINK)
-            else:
-                return Reading(Reason.NOT_FOR_THIS_NODE)
-            description = read_description(read.sdp)
-            envelope = Classic(read.page, read.source, self._own)
-            ports = ports_at(_parsed(read), read.source_address)
-            return await self._called(_offer(read.source, envelope, description, ports), chat)
+        if isinstance(read, ClassicResponse):
+            return self._admission.answered(read_description(read.sdp), _parsed(read), read.destination_address)
+        if read.source == self._own:
+            return Reading(Reason.OWN_LINK)
+        if read.destination != self._own:
+            return Reading(Reason.NOT_FOR_THIS_NODE)
+        description = read_description(read.sdp)
+        envelope = Classic(read.page, read.source, self._own)
+        offer = ForeignOffer.of(read.source, envelope, description, _parsed(read), read.source_address)
+        return await self._admission.called(offer, chat=chat)
 
     async def read_pasted(self, text: str, *, chat: str, node: NodeId | None = None) -> Reading:
         """Read SDP that was pasted, and act on it; `node` is whose it is, None: the contact whose address it names.
@@ -185,77 +117,15 @@ class ForeignReader:
         pasted = read_pasted(text)
         description = read_description(pasted.sdp)
         if pasted.type == "answer":
-            async with self._turn:
-                return self._answered(description, description.candidates, None)
+            return self._admission.answered(description, description.candidates, None)
         if node is None:
             node = await self._owner_of(description)
         if node == self._own:
             return Reading(Reason.OWN_LINK)
-        ports = ports_at(description.candidates, await self._overlay.address_of(node))
         envelope = BareSdp(as_json=text.lstrip().startswith("{"))
-        async with self._turn:
-            return await self._called(_offer(node, envelope, description, ports), chat)
-
-    async def _called(self, offer: ForeignOffer, chat: str) -> Reading:
-        contact = self._store.contact_of(offer.source)
-        digest = offer.agreement.digest
-        now = int(self._clock())
-        # The owner has said that for this contact the node is enough, whatever key there is.
-        marked = contact is not None and contact.classic
-        keyed = not marked and self._store.writable_secret(offer.source) is not None
-        decision = decide(
-            contact=_as_unproven(contact),
-            keyed=keyed,
-            opens=self._sessions.opens(contact, proven=False, keyed=keyed),
-            occupied=len(self._lines.occupying(beside=offer.source, proven=False)) >= self._settings.at_once,
-            media=offer.agreement.media,
-            created=now,
-            now=now,
-            local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
-            mine=True,
-            seen=self._store.link_seen(digest),
-            busy=len(self._lines.engaged(beside=offer.source, proven=False)) >= self._settings.at_once,
-            unknown=self._settings.unknown,
-            lifetime=self._settings.lifetime,
-            waits=self._waits(),
-        )
-        if decision.action is Action.IGNORE:
-            return Reading(decision.reason)
-        caller = caller_of(contact is not None, proven=False)
-        if not self._budget.take(caller, offer.source):
-            return dropped(self._budget, Reason.BUSY, caller, offer.source, contact)
-        if not await self._writes.write(lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)):
-            return Reading(Reason.ALREADY_USED)
-        line = Line(
-            self._lines.next_number(),
-            incoming(Offered(), paired=False)[0],
-            CallLink(offer.source, offer.agreement.media, now, raw=digest, reference=digest[:8], keyed=keyed),
-            chat=chat,
-            expires=now + self._settings.lifetime,
-            connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
-            shown=Presented(contact.name if contact else None, automatic=decision.action is Action.AUTO),
-            foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
-        )
-        beginning: Offered | Answer | Busy = Offered()
-        if decision.action is Action.AUTO:
-            beginning = Answer(automatic=True)
-        elif decision.action is Action.BUSY:
-            beginning = Busy()
-        await self._runner.start(line, line.begin(beginning, decision.reason))
-        return Reading(decision.reason, line)
-
-    def _answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
-        """An answer to one of our offers; `address` is where its writer says that it is, None: where our node says."""
-        for line in self._lines:
-            if line.foreign is None or not line.waits or not line.foreign.answers_to(answer):
-                continue
-            if not isinstance(line.session, SdpSession):
-                continue
-            if not line.foreign.take(answer, ports_at(candidates, address or line.session.socket.remote)):
-                return Reading(Reason.ALREADY_USED)
-            line.put(RemoteAccepted())
-            return Reading(line=line)
-        return Reading(Reason.NOT_FOR_THIS_NODE)
+        address = await self._overlay.address_of(node)
+        offer = ForeignOffer.of(node, envelope, description, description.candidates, address)
+        return await self._admission.called(offer, chat=chat)
 
     async def _owner_of(self, description: Description) -> NodeId:
         """The contact at one of the addresses that a description names. Raises InputError."""
@@ -275,23 +145,6 @@ class ForeignReader:
             return await self._overlay.address_of(contact.node) in addresses
         except OverlayError:
             return False
-
-
-def _as_unproven(contact: Contact | None) -> Contact | None:
-    """The contact, as far as a call that proves nothing may have what they may have."""
-    if contact is None or contact.trust is not Trust.AUTO:
-        return contact
-    if contact.classic:
-        return msgspec.structs.replace(contact, unproven=True)
-    return msgspec.structs.replace(contact, trust=Trust.RING)
-
-
-def _offer(source: NodeId, envelope: Envelope, description: Description, ports: tuple[int, ...]) -> ForeignOffer:
-    """Raises BadDescription for an offer that can't be answered, OutsideOverlay for one without a way to its writer."""
-    agreement = accept_offer(description, Media.BOTH, frozenset(VideoCodec))
-    if not ports:
-        raise OutsideOverlay()
-    return ForeignOffer(source, envelope, description, agreement, ports)
 
 
 def _parsed(link: ClassicRequest | ClassicResponse) -> list[Candidate]:

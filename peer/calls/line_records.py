@@ -61,9 +61,9 @@ def connect_ms(line: Line) -> int | None:
 
 
 def running(line: Line) -> RunningCall | None:
-    """What is kept of it while it is up; None for one that can't be taken up again."""
+    """What is kept of it while it is up; None before and after that. Without a secret it can't be taken up again."""
     connection = line.connection
-    if connection.redial_secret is None or connection.connected_at is None or connection.session is None:
+    if line.logged or connection.connected_at is None or connection.session is None:
         return None
     port, remote_port = connection.session.ports
     return RunningCall(
@@ -72,7 +72,7 @@ def running(line: Line) -> RunningCall | None:
         role=str(line.call.role),
         media=line.media,
         started=connection.connected_at,
-        secret=connection.redial_secret,
+        secret=connection.redial_secret or b"",
         agreed=connection.agreed,
         epoch=connection.epoch,
         created=line.link.created,

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from peer.calls.call_socket import CallSocket
+from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.foreign import ForeignCall
 from peer.calls.limits import LIMITS, OWN_TEXTS
@@ -56,6 +56,7 @@ class SdpSession:
         keep: Callable[[Kept], Awaitable[None]],
         overlay_up: Callable[[], Awaitable[object]],
         video: frozenset[VideoCodec],
+        open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """As Session's; `video` is what the endpoint's picture may be in."""
         self.started = asyncio.Event()
@@ -74,7 +75,7 @@ class SdpSession:
         self.call_socket = CallSocket(
             overlay,
             peer,
-            open_socket=OverlaySocket.open,
+            open_socket=open_socket,
             overlay_up=overlay_up,
             stray_check=lambda username, made_with: False,
         )
@@ -83,8 +84,10 @@ class SdpSession:
         self._trying: set[asyncio.Task[None]] = set()
         self._texts = Bucket(LIMITS[Text])
         self._own_texts = Bucket(OWN_TEXTS)
+        self._states = Bucket(LIMITS[MediaState])
         self._traffic = Traffic()
         self._heard_media: set[Media] = set()
+        self._shown: MediaState | None = None
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -135,16 +138,21 @@ class SdpSession:
 
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
-        channel = self._foreign.envelope.text_channel
-        if self.leg is None or channel is None:
+        if self.leg is None:
             raise LocalProtocolError("There is no call to write in.")
         if not self._own_texts.takes(time.monotonic()):
             raise LocalProtocolError("That are too many lines at once.")
-        if not self.leg.write(channel, text):
+        if not self._say(text):
             raise LocalProtocolError("The other program takes no text.")
 
     def show_media(self, state: MediaState) -> None:
-        """Do nothing: such programs have no message for what we send."""
+        """Tell what is sent from now on, if the other program has a message for it; also before the leg is up."""
+        self._shown = state
+        self._say(state)
+
+    def _say(self, said: str | MediaState) -> bool:
+        message = self._foreign.envelope.write(said)
+        return self.leg is not None and message is not None and self.leg.write(*message)
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish. The other program only sees that the connection ends."""
@@ -200,6 +208,8 @@ class SdpSession:
             self._tell(Broke(error))
             return
         self._host.attach(leg, media)
+        if self._shown is not None:
+            self._say(self._shown)
         await self._until_over(leg)
         silent = time.monotonic() - (leg.last_heard or 0.0)
         self._tell(RemoteBye() if leg.closed.is_set() and silent < SILENCE_SECONDS else PathLost())
@@ -214,12 +224,15 @@ class SdpSession:
                 continue
 
     def _message(self, channel: int, message: str | bytes) -> None:
-        if channel != self._foreign.envelope.text_channel or not isinstance(message, str):
-            return
-        # Other programs know no such limit. What is longer comes in several lines, rather than cut.
-        for at in range(0, len(message), MAX_TEXT):
-            if self._texts.takes(time.monotonic()):
-                self._tell(Text(message[at : at + MAX_TEXT]))
+        said = self._foreign.envelope.read(channel, message)
+        if isinstance(said, MediaState):
+            if self._states.takes(time.monotonic()):
+                self._tell(said)
+        elif said is not None:
+            # Other programs know no such limit. What is longer comes in several lines, rather than cut.
+            for at in range(0, len(said), MAX_TEXT):
+                if self._texts.takes(time.monotonic()):
+                    self._tell(Text(said[at : at + MAX_TEXT]))
 
     def _media_arrived(self, kind: Media) -> None:
         if kind not in self._heard_media:

@@ -191,6 +191,7 @@ class LineSessions:
                 keep=lambda event: self._kept(line, event),
                 overlay_up=self._watch.until_up,
                 video=video_codecs(name),
+                open_socket=self._open_socket,
             )
         else:
             session = Session(

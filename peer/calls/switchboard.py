@@ -15,6 +15,8 @@ from peer.calls.admission import Admission
 from peer.calls.budget import Budget
 from peer.calls.call_link import CallLink
 from peer.calls.call_socket import OpenSocket
+from peer.calls.foreign import ForeignCall
+from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
@@ -23,6 +25,9 @@ from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListener, CallListeners
+from peer.calls.programs.bare_sdp import BareSdp
+from peer.calls.programs.classic import Classic
+from peer.calls.programs.envelope import Envelope
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.overlay import Overlay
@@ -122,9 +127,7 @@ class Switchboard:
         )
         "Reads what the chat brings."
 
-        self.foreign = ForeignReader(
-            own,
-            overlay=overlay,
+        self.foreign_admission = ForeignAdmission(
             lines=lines,
             runner=self._runner,
             sessions=self._sessions,
@@ -135,7 +138,16 @@ class Switchboard:
             waits=waits,
             clock=clock,
         )
-        "Reads what programs that speak SDP write."
+        "Lets calls of programs in that speak SDP."
+
+        self.foreign = ForeignReader(own, overlay=overlay, store=writes.store, admission=self.foreign_admission)
+        "Reads what people bring of them."
+
+        self.programs: dict[str, Callable[[NodeId], Envelope]] = {
+            "classic": lambda node: Classic(settings.classic_page, own, node),
+            "sdp": lambda node: BareSdp(),
+        }
+        "What a call to a node is written with, by the program that is used there. Others add themselves."
 
         self.interrupted: list[RunningCall] = []
         "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
@@ -220,7 +232,7 @@ class Switchboard:
     ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
-        `program` is what the callee uses, see foreign.py; empty: ours, None: what the contact is marked with.
+        `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
         is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall beside another
@@ -233,7 +245,8 @@ class Switchboard:
             if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
-        foreign = self.foreign.call_to(node, program or (contact.program if contact and program is None else ""))
+        envelope = self.programs.get(program or (contact.program if contact and program is None else ""))
+        foreign = ForeignCall(envelope(node)) if envelope is not None else None
         secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())
         call, effects = outgoing(paired=secret is not None)
@@ -310,7 +323,9 @@ class Switchboard:
         now = int(self._clock())
         # Of a clock that was set back nothing is known.
         for call in self._store.running_calls():
-            awaited = call.port and call.remote_port and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
+            # A call with another program has no secret: it can't be dialled again.
+            known = call.secret and call.port and call.remote_port
+            awaited = known and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
             (self._left if awaited else self.interrupted).append(call)
         records = [_interrupted(call, now) for call in self.interrupted]
 

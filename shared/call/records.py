@@ -31,7 +31,8 @@ class RunningCall:
     "When it connected first, Unix seconds."
 
     secret: bytes = field(repr=False)
-    "32 bytes: the redial secret, from which each later connection's credentials are derived."
+    """32 bytes: the redial secret, from which each later connection's credentials are derived. Empty for a call with
+    another program, which is over when this one is killed."""
 
     epoch: int = 0
     "The last epoch whose credentials may have been used. It is kept before they are, so that none is used twice."
@@ -79,8 +80,8 @@ class RunningCall:
     "Which media endpoint is attached."
 
     def __post_init__(self) -> None:
-        if len(self.reference) != REFERENCE_BYTES or len(self.secret) != CALL_SECRET_BYTES:
-            raise ValueError("a running call has a reference of 8 bytes and a secret of 32")
+        if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
+            raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

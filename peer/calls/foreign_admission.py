@@ -1,0 +1,200 @@
+"""Calls of programs that speak SDP, let in: the same policy, budget and call table as every call.
+
+What such a program writes proves at most what the way it came proves. Of pasted text and of links of the original web
+app that is nothing, but that packets reach one node and no other: such a call rings, and is answered without asking
+only for a contact whom the owner has marked for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from peer.calls.admission import Reading, dropped
+from peer.calls.budget import Budget, caller_of
+from peer.calls.call_link import CallLink
+from peer.calls.foreign import ForeignCall
+from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
+from peer.calls.lines import Lines
+from peer.calls.programs.envelope import Envelope
+from peer.calls.runner import LineRunner
+from peer.calls.sdp_session import SdpSession
+from peer.calls.sessions import LineSessions
+from peer.overlay import Address
+from peer.transport.profile import VideoCodec
+from peer.transport.sdp.candidates import Candidate, ports_at
+from peer.transport.sdp.negotiation import Agreement, accept_offer
+from peer.transport.sdp.reading import Description
+from shared.call.events import Answer, Busy, Offered, RemoteAccepted
+from shared.call.table import incoming
+from shared.config.schema import Calls
+from shared.contacts import Contact, Trust
+from shared.errors import OutsideOverlay
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.policy import Action, decide
+from shared.reasons import Reason
+from shared.store import StoreThread
+
+USED_SECONDS = 30 * 24 * 3600
+"How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOffer:
+    """Somebody calls with another program."""
+
+    source: NodeId
+    envelope: Envelope
+    description: Description
+    agreement: Agreement
+    "What of it could be answered with."
+
+    ports: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, source: NodeId, envelope: Envelope, description: Description, candidates: list[Candidate], address: Address
+    ) -> ForeignOffer:
+        """An offer of `source`, whose address stands there as `address`.
+
+        Raises BadDescription if it can't be answered, OutsideOverlay if none of the candidates is at that address.
+        """
+        agreement = accept_offer(description, Media.BOTH, frozenset(VideoCodec))
+        ports = ports_at(candidates, address)
+        if not ports:
+            raise OutsideOverlay()
+        return cls(source, envelope, description, agreement, ports)
+
+
+class ForeignAdmission:
+    """Lets calls of other programs in, for one node."""
+
+    def __init__(
+        self,
+        *,
+        lines: Lines,
+        runner: LineRunner,
+        sessions: LineSessions,
+        writes: StoreThread,
+        budget: Budget,
+        settings: Calls,
+        turn: asyncio.Lock,
+        waits: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """`turn` is held while something is let in, `waits` and the rest as in Admission."""
+        self._lines = lines
+        self._runner = runner
+        self._sessions = sessions
+        self._writes = writes
+        self._store = writes.store
+        self._budget = budget
+        self._settings = settings
+        self._turn = turn
+        self._waits = waits
+        self._clock = clock
+
+    async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False) -> Reading:
+        """Act on an offer: the line that it came to, or why it came to none. Raises StoreError.
+
+        `proven`: the way it came shows that the contact with that node wrote it, and the owner has accepted that.
+        """
+        async with self._turn:
+            return await self._called(offer, chat, proven)
+
+    def answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
+        """Act on an answer; `address` is where its writer says that it is, None: where our node says.
+
+        Raises BadDescription if it can't be used, OutsideOverlay if none of the candidates is at that address.
+        """
+        for line in self._lines:
+            if line.foreign is None or not line.waits or not line.foreign.answers_to(answer):
+                continue
+            if not isinstance(line.session, SdpSession):
+                continue
+            if not line.foreign.take(answer, ports_at(candidates, address or line.session.socket.remote)):
+                return Reading(Reason.ALREADY_USED)
+            line.put(RemoteAccepted())
+            return Reading(line=line)
+        return Reading(Reason.NOT_FOR_THIS_NODE)
+
+    def used(self, agreement: Agreement) -> bool:
+        """Whether that offer was used before."""
+        return self._store.link_seen(agreement.digest) is not None
+
+    def awaits(self, answer: Description) -> bool:
+        """Whether a call waits for that answer."""
+        return any(line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._lines)
+
+    async def _called(self, offer: ForeignOffer, chat: str, proven: bool) -> Reading:
+        contact = self._store.contact_of(offer.source)
+        digest = offer.agreement.digest
+        now = int(self._clock())
+        # The owner has said that for this contact the node is enough, whatever key there is.
+        marked = contact is not None and contact.classic
+        keyed = not (proven or marked) and self._store.writable_secret(offer.source) is not None
+        decision = decide(
+            contact=contact if proven else _as_unproven(contact),
+            proven=proven,
+            keyed=keyed,
+            opens=self._sessions.opens(contact, proven=proven, keyed=keyed),
+            occupied=len(self._lines.occupying(beside=offer.source, proven=proven)) >= self._settings.at_once,
+            media=offer.agreement.media,
+            created=now,
+            now=now,
+            local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
+            mine=True,
+            seen=self._store.link_seen(digest),
+            busy=len(self._lines.engaged(beside=offer.source, proven=proven)) >= self._settings.at_once,
+            unknown=self._settings.unknown,
+            lifetime=self._settings.lifetime,
+            waits=self._waits(),
+        )
+        if decision.action is Action.IGNORE:
+            return Reading(decision.reason)
+        caller = caller_of(contact is not None, proven=proven)
+        if not self._budget.take(caller, offer.source):
+            return dropped(self._budget, Reason.BUSY, caller, offer.source, contact)
+        if not await self._writes.write(lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)):
+            return Reading(Reason.ALREADY_USED)
+        line = Line(
+            self._lines.next_number(),
+            incoming(Offered(), paired=False)[0],
+            CallLink(
+                offer.source,
+                offer.agreement.media,
+                now,
+                raw=digest,
+                reference=digest[:8],
+                proven=proven,
+                keyed=keyed,
+            ),
+            chat=chat,
+            expires=now + self._settings.lifetime,
+            connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
+            shown=Presented(contact.name if contact else None, automatic=decision.action is Action.AUTO),
+            foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
+        )
+        beginning: Offered | Answer | Busy = Offered()
+        if decision.action is Action.AUTO:
+            beginning = Answer(automatic=True)
+        elif decision.action is Action.BUSY:
+            beginning = Busy()
+        await self._runner.start(line, line.begin(beginning, decision.reason))
+        return Reading(decision.reason, line)
+
+
+def _as_unproven(contact: Contact | None) -> Contact | None:
+    """The contact, as far as a call that proves nothing may have what they may have."""
+    if contact is None or contact.trust is not Trust.AUTO:
+        return contact
+    if contact.classic:
+        return msgspec.structs.replace(contact, unproven=True)
+    return msgspec.structs.replace(contact, trust=Trust.RING)

@@ -1,0 +1,44 @@
+"""The original Copybara web app: links to its page, shared/links/classic.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peer.calls.programs.text_channel import TextChannel
+from peer.transport.sdp.reading import read_description
+from peer.transport.sdp.writing import OwnOffer, OwnSide
+from shared.links.classic import Candidate, ClassicRequest, ClassicResponse
+from shared.node_id import NodeId
+
+
+@dataclass(frozen=True)
+class Classic(TextChannel):
+    """One call with it."""
+
+    page: str
+    "Where the other person has it. Never opened by us."
+
+    source: NodeId
+    "Who calls."
+
+    destination: NodeId
+    name = "classic"
+    in_chat = True
+    trickled = True
+
+    def offer(self, own: OwnSide, offer: OwnOffer) -> str:
+        """A request link."""
+        candidates = (_candidate(own, offer.sdp),)
+        return ClassicRequest(self.page, offer.sdp, candidates, self.source, self.destination, own.address).encode()
+
+    def answer(self, own: OwnSide, sdp: str) -> str:
+        """A response link, to the page that the request came from."""
+        return ClassicResponse(self.page, sdp, (_candidate(own, sdp),), own.address).encode()
+
+
+def _candidate(own: OwnSide, sdp: str) -> Candidate:
+    """Our one candidate, as one of the section whose transport all others share."""
+    described = read_description(sdp)
+    mid = described.bundle[0] if described.bundle else described.sections[0].mid
+    index = [section.mid for section in described.sections].index(mid)
+    return Candidate(candidate=own.candidate, sdp_mid=mid, sdp_m_line_index=index, username_fragment=own.ice.username)
