@@ -32,6 +32,7 @@ from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import open_handset
 from bot.settings import open_overlay, own_card, settings
+from bot.texts.chat import part_restarted
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -40,6 +41,7 @@ from peer.media import AUTO
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
+from shared.kept_running import Part, kept_running
 from shared.store import Store, StoreThread
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -172,6 +174,15 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     notices += handset.notices if handset else []
     desk = ControlDesk(assistant, own, overlay, handset, notices)
 
+    def failed(what: str) -> None:
+        posting.everywhere(part_restarted(what))
+
+    reading = [
+        Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
+        for messenger in chats.messengers
+    ]
+    watching = Part("Watching the overlay", functools.partial(watch.run, assistant.overlay_changed), failed)
+
     async with (
         thread,
         learning.running(),
@@ -180,17 +191,11 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         lookups.running(),
         listening(home.control_socket, desk.answer),
         handset.running() if handset else contextlib.nullcontext(),
-        asyncio.TaskGroup() as tasks,
     ):
         chats.ready(str(own), notices, handset)
         await assistant.greet()
-        working = [
-            tasks.create_task(watch.run(assistant.overlay_changed)),
-            *(tasks.create_task(_until_over(messenger, assistant, stopping)) for messenger in chats.messengers),
-        ]
-        await stopping.wait()
-        for task in working:
-            task.cancel()
+        async with kept_running(watching, *reading):
+            await stopping.wait()
 
 
 async def _until_over(messenger: Messenger, assistant: Assistant, stopping: asyncio.Event) -> None:

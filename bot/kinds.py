@@ -113,6 +113,7 @@ class Kind(enum.StrEnum):
     OVERLAY_BACK = "overlay.back", "Calls can be made again."
 
     READY = "node.ready", "The program is ready for links and calls."
+    PART_RESTARTED = "node.part-restarted", "A part of the program failed and was started again."
     STATUS = "node.status", "Your node and its calls."
     HELP = "help.commands", "What you can write."
     NOT_UNDERSTOOD = "help.not-understood", "There was no link and no command in your message."

@@ -21,7 +21,7 @@ from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
-from shared.errors import CallOver, CopybaraError, InputError, NameHeld, NameNotFound, NoCall, NothingRings
+from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound, NoCall, NothingRings
 from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
@@ -104,7 +104,12 @@ class Calling:
         async def found(result: Answer | CopybaraError) -> Answer | CopybaraError:
             return result
 
-        result = await self._lookups.begin(name, found)
+        try:
+            result = await self._lookups.begin(name, found)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise LookingUp(*refusals.LOOK_UP_ENDED) from None  # the look-up was ended, not we
         if isinstance(result, NameHeld):
             result.hint = name_texts.decide(result)
         if isinstance(result, CopybaraError):

@@ -10,8 +10,12 @@ from collections.abc import AsyncIterator
 from bot.assistant import contacts as book
 from bot.assistant.origins import Origins
 from shared.errors import StoreError
+from shared.kept_running import Part, kept_running
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
+
+LAST_SECONDS = 1.0
+"How long what is still to be written may take when the program ends."
 
 log = logging.getLogger(__name__)
 
@@ -22,17 +26,18 @@ class Learning:
     def __init__(self, writes: StoreThread, origins: Origins) -> None:
         self._writes = writes
         self._origins = origins
-        self._waiting: asyncio.Queue[NodeId | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[NodeId] = asyncio.Queue()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Learn for the length of the block; what waits at its end is still written."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._work(), name="learning where contacts write from")
+        async with kept_running(Part("Learning where contacts write from", self._work)):
             try:
                 yield
             finally:
-                self._waiting.put_nowait(None)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SECONDS):
+                        await self._waiting.join()
 
     def later(self, node: NodeId) -> None:
         """Learn about a node soon. Never waits."""
@@ -51,8 +56,11 @@ class Learning:
         await self._writes.write(learn)
 
     async def _work(self) -> None:
-        while (node := await self._waiting.get()) is not None:
+        while True:
+            node = await self._waiting.get()
             try:
                 await self.now(node)
             except StoreError as error:  # the next call teaches the same
                 log.warning("where a contact writes from wasn't kept: %s", error.sentence)
+            finally:
+                self._waiting.task_done()

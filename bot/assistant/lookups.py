@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from shared.errors import CopybaraError, LookingUp
+from shared.errors import CopybaraError, Fault, LookingUp
 from shared.names import Answer
 from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
 "Names that are looked up at the same time."
+
+logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
@@ -60,9 +63,17 @@ class Lookups:
                 found = answer
             except CopybaraError as error:
                 found = error
+            except Exception:
+                logger.exception("a look-up broke")
+                found = Fault(f"Looking up {name} failed: the program met a fault of its own.")
             finally:
                 del self._tasks[name]
-            return await then(found)
+            try:
+                return await then(found)
+            except Exception as error:
+                # Who waits for it sees a look-up that has ended; the group would end everything.
+                logger.exception("what a look-up was for broke")
+                raise asyncio.CancelledError from error
 
         task = self._group.create_task(look_up(), name=f"look up {name}")
         self._tasks[name] = task

@@ -78,12 +78,17 @@ class Console:
         self._encoding = "utf-8" if as_json else sys.stdout.encoding or "utf-8"
         self._page: HandsetPage | None = None
         self._unwritten = Unwritten(self._lost)
+        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._room = threading.Semaphore(LINES_WAITING)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write in a thread: calls must not wait for our reader."""
+        """Read and write in threads: calls must not wait for our reader, and stdin may be a file."""
         writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
         writer.start()
+        # Not the loop's executor: the end would wait for this thread.
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read_all, args=(loop,), name="stdin", daemon=True).start()
         try:
             yield
         finally:
@@ -92,21 +97,8 @@ class Console:
 
     async def run(self, listener: Listener) -> None:
         """Let every line of input be heard, one after the other, until the input ends."""
-        loop = asyncio.get_running_loop()
-        lines: asyncio.Queue[bytes | None] = asyncio.Queue()
-        room = threading.Semaphore(LINES_WAITING)
-
-        def read() -> None:
-            # Not the loop's own reader: stdin may be a file. Not its executor: the end would wait for this thread.
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                for line in _lines(self._source):
-                    room.acquire()
-                    loop.call_soon_threadsafe(lines.put_nowait, line)
-                loop.call_soon_threadsafe(lines.put_nowait, None)
-
-        threading.Thread(target=read, name="stdin", daemon=True).start()
-        while (line := await lines.get()) is not None:
-            room.release()
+        while (line := await self._lines.get()) is not None:
+            self._room.release()
             message = self._message(line.decode(self._encoding, "replace"))
             if message is not None:
                 await listener.hear(message)
@@ -180,6 +172,13 @@ class Console:
         if self._as_json:
             return msgspec.json.encode({"type": "error", "kind": Kind.OUTPUT_LOST, "text": text}) + b"\n"
         return f"{text}\n".encode()
+
+    def _read_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            for line in _lines(self._source):
+                self._room.acquire()
+                loop.call_soon_threadsafe(self._lines.put_nowait, line)
+            loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def _write_all(self) -> None:
         # Our reader may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.

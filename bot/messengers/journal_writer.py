@@ -45,6 +45,9 @@ class JournalWriter:
         self._write = write
         self._troubled = troubled
         self._waiting: deque[tuple[Change, asyncio.Future[None] | None, Callable[[], None] | None]] = deque()
+        self._under_way: asyncio.Future[Any] | None = None
+        "The write of the first that waits. It goes on when `run` is ended, and must not be done twice."
+
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -70,15 +73,20 @@ class JournalWriter:
                 await self._idle.wait()
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled; go on where it ended if it is run again."""
         failures = 0
         while True:
             while self._waiting:
                 change, done, then = self._waiting[0]
                 error: Exception | None = None
                 try:
-                    await self._write(functools.partial(self._in_journal, change))
+                    if self._under_way is None:
+                        self._under_way = asyncio.ensure_future(
+                            self._write(functools.partial(self._in_journal, change))
+                        )
+                    await asyncio.shield(self._under_way)
                 except StoreError as refused:
+                    self._under_way = None
                     if not failures:
                         logger.warning("The %s journal can't be written: %s", self._name, refused.sentence)
                         self._troubled(refused)
@@ -88,6 +96,7 @@ class JournalWriter:
                 except Exception as bad:
                     error = bad
                 self._waiting.popleft()
+                self._under_way = None
                 if failures:
                     failures = 0
                     self._troubled(None)

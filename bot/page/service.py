@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -15,8 +13,7 @@ from bot.texts import page as texts
 from peer.handset.page import Pages
 from peer.handset.server import HandsetServer, listening_socket
 from peer.handset.systemd_socket import handed_over
-
-logger = logging.getLogger(__name__)
+from shared.kept_running import Part, kept_running
 
 
 class Handset:
@@ -44,20 +41,8 @@ class Handset:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
-        async with self._server.running(), asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._keep_telling(), name="what the page is told")
-            try:
-                yield
-            finally:
-                telling.cancel()
-
-    async def _keep_telling(self) -> None:
-        """Tell the page what changes, whatever goes wrong with it once."""
-        while True:
-            try:
-                await self._presenter.run()
-            except Exception:
-                logger.exception("what the page is told was interrupted, and is begun again")
+        async with self._server.running(), kept_running(Part("Telling the page", self._presenter.run)):
+            yield
 
 
 def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes) -> Handset:

@@ -624,6 +624,11 @@ def overlay_back(overlay: str) -> Sentence:
     return Sentence(Kind.OVERLAY_BACK, f"{overlay.capitalize()} is back. Calls can be made again.")
 
 
+def part_restarted(what: str) -> Sentence:
+    """A task of the program ended and begins again; `what` it does begins with a capital letter."""
+    return Sentence(Kind.PART_RESTARTED, f"{what} failed and was started again. To see more, run copybara with -v.")
+
+
 def status(node: str, overlay: str, lines: list[Line]) -> Sentence:
     """What is going on."""
     first = f"Node {node} on {overlay}."

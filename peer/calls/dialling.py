@@ -55,6 +55,7 @@ class Dialling:
         self._acceptances.clear()
         for task in self._trying:
             task.cancel()
+        self._trying.clear()
 
     async def lose(self) -> None:
         """Give up the leg that carried the call."""
@@ -115,7 +116,7 @@ class Dialling:
         port = None if learn_port else attempt.remote_port
         leg = self._newest = Leg(self._socket.socket, attempt.handshake, remote_port=port)
         self._open.append(leg)
-        task = self._group.create_task(self._try(leg, attempt, patience))
+        task = self._group.create_task(self._try(leg, attempt, patience), name="a leg")
         self._trying.add(task)
         task.add_done_callback(self._trying.discard)
         return task
@@ -131,6 +132,8 @@ class Dialling:
             return
         except asyncio.CancelledError:
             await self._close(leg)
+            if self.leg is None and asyncio.current_task() in self._trying:
+                self._failed(LegFailed())  # we didn't end it
             raise
         if self.leg is not None:
             await self._close(leg)

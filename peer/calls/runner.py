@@ -146,7 +146,7 @@ class LineRunner:
             line.step(Failed("Something in the program broke this call; see its log."))
         line.stop_timer()
         if line.session is not None:
-            line.session.end(None)
+            line.session.end("hung up")
 
     async def _step(self, line: Line, event: Event) -> None:
         before = line.call.state

@@ -38,6 +38,7 @@ from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import PathLost, PathRestored, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import (
+    Fault,
     LocalProtocolError,
     PortTaken,
     RemoteFlood,
@@ -180,8 +181,11 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
-                media = group.create_task(self._host.run())
-                always = [group.create_task(each) for each in (self._redialling.run(), self._follows_overlay())]
+                media = group.create_task(self._lasting(self._host.run()), name="media")
+                always = [
+                    group.create_task(self._lasting(self._redialling.run()), name="redialling"),
+                    group.create_task(self._lasting(self._follows_overlay()), name="following the overlay"),
+                ]
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
@@ -203,7 +207,19 @@ class Session:
         round_trip = self._conversation.round_trip if self._conversation else None
         return self._traffic.report(self.call_socket.socket, round_trip)
 
+    async def _lasting(self, work: Awaitable[None]) -> None:
+        """Run what the call can't do without; if something ends it before `end`, the call ends with a reason."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._ending.done():
+                self._tell(Broke(Fault("Something in the program broke this call; see its log.")))
+            raise
+
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
+        await self._lasting(self._converse(leg, attempt))
+
+    async def _converse(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost."""
         broke: SessionEvent | None = None
         try:
@@ -220,8 +236,8 @@ class Session:
                     keep=self._keep_and_note,
                     agree=lambda theirs: self._agree(leg, theirs),
                 )
-                group.create_task(_lost_after(conversation.ping_until_silence()))
-                group.create_task(_lost_after(self._redialling.overtaken.wait()))
+                group.create_task(_lost_after(conversation.ping_until_silence()), name="pings")
+                group.create_task(_lost_after(self._redialling.overtaken.wait()), name="being overtaken")
                 # Before any sound: whether somebody was asked decides what the other side does with the first of it.
                 leg.control.send(Hello(VERSION, int(self._media), self._automatic))
                 self._host.attach(leg, self._media)
@@ -287,6 +303,8 @@ class Session:
 
 
 async def _lost_after(end: Awaitable[object]) -> None:
-    """Await the end of a leg. Raises _Lost."""
-    await end
-    raise _Lost
+    """Await the end of a leg. Raises _Lost, also when something has ended this task."""
+    try:
+        await end
+    finally:
+        raise _Lost

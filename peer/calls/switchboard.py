@@ -38,6 +38,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.call.table import EndReason, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
 from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode
+from shared.kept_running import Part, kept_running
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
 from shared.messages import MediaState
@@ -163,19 +164,11 @@ class Switchboard:
         """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
         await self._find_what_crashed()
         async with self._tasks:
-            upkeep = self._tasks.create_task(self._see_to_upkeep())
             try:
-                yield
+                async with kept_running(Part("The upkeep of calls", self._keep_up)):
+                    yield
             finally:
-                upkeep.cancel()
                 await self._stop()
-
-    async def _see_to_upkeep(self) -> None:
-        """Own the upkeep until cancelled, and begin it again if something ends it."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await asyncio.wait([group.create_task(self._keep_up(), name="upkeep of calls")])
-                logger.error("the upkeep of calls has ended, and is begun again")
 
     async def _keep_up(self) -> None:
         while True:
@@ -184,8 +177,6 @@ class Switchboard:
                 await self.upkeep()
             except CopybaraError as error:
                 logger.warning("calls: %s", error.sentence)
-            except Exception:
-                logger.exception("the upkeep of calls broke")
 
     async def upkeep(self) -> None:
         """Do what has to be done now and then while calls run.

@@ -143,9 +143,13 @@ class StoreThread:
                     if time.monotonic() >= due:
                         due = time.monotonic() + self._upkeep_seconds
                         self._tidy(store)
-        except Exception:  # closing; every write has been answered
+        except Exception:  # closing
             log.exception("the database didn't close")
         finally:
+            self._open = False
+            while (write := self._next_at_once()) is not None:
+                if write is not _CLOSE:
+                    write.refuse(StoreError("The database is closed.", "Start the program again."))
             self._tell(self._ended, None, None)
 
     def _next(self, store: Store, due: float) -> _Write[Any] | _Close | None:
@@ -155,6 +159,9 @@ class StoreThread:
                 return self._waiting.get(timeout=min(left, ERASE_AGAIN_SECONDS) if store.log_to_erase else left)
             if store.log_to_erase:
                 store.try_to_erase_log()
+        return self._next_at_once()
+
+    def _next_at_once(self) -> _Write[Any] | _Close | None:
         with contextlib.suppress(queue.Empty):
             return self._waiting.get_nowait()
         return None
@@ -162,7 +169,7 @@ class StoreThread:
     def _tidy(self, store: Store) -> None:
         try:
             tidy(store, int(self._clock()))
-        except StoreError as error:
+        except Exception as error:
             log.warning("the database wasn't tidied: %s", error)
 
     def _tell(self, future: asyncio.Future[None], result: None, error: BaseException | None) -> None:
@@ -176,6 +183,9 @@ class _Write(Generic[_Result]):
         self._work = work
         self._loop = loop
         self.done: asyncio.Future[_Result] = loop.create_future()
+
+    def refuse(self, error: StoreError) -> None:
+        _settle(self._loop, self.done, None, error)
 
     def do(self, store: Store) -> None:
         try:

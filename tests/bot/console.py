@@ -219,14 +219,15 @@ async def people(
     configs: Mapping[str, str] | None = None,
     chat: Chat | None = None,
     options: Sequence[str] = (),
+    kind: type[Person] | None = None,
 ) -> AsyncIterator[list[Person]]:
     """Running programs that share a chat, with the homes of that name in `homes` if there are such.
 
-    `config` is everybody's, `configs` by name goes before it; `options` are added to the command lines. However the
-    block ends, the programs end too, and what they wrote is checked.
+    `config` is everybody's, `configs` by name goes before it; `options` are added to the command lines; `kind` is the
+    class of the people. However the block ends, the programs end too, and what they wrote is checked.
     """
     chat = chat or Chat()
-    everybody = [Person(name, folder, chat, config=(configs or {}).get(name, config)) for name in names]
+    everybody = [(kind or Person)(name, folder, chat, config=(configs or {}).get(name, config)) for name in names]
     for person in everybody:
         if homes is not None and (homes / person.name).exists() and not person.home.exists():
             shutil.copytree(homes / person.name, person.home)

@@ -12,7 +12,7 @@ import functools
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
@@ -41,10 +41,10 @@ from bot.messengers.plain.resume import ShownCalls
 from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
 from bot.messengers.plain.wire import Wire
 from bot.messengers.rate_limit import RateLimit
-from bot.messengers.supervised import supervised
 from bot.messengers.unfinished import Unfinished, taken_up
 from peer.calls.line import Line
 from shared.errors import CopybaraError, StoreError
+from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
 
 NOTICES, CHOICES, WRITES = "notices", "choices", "writes:"
@@ -116,12 +116,11 @@ class PlainMessenger:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write what is posted for the length of the block, and a little longer if something is left."""
-        async with self._wire.running(), asyncio.TaskGroup() as group:
-            parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-                (f"{self._wire.title}'s journal", self._writer.run),
-                (f"{self._wire.title}'s outbox", self._outbox.run),
-            )
-            tasks = [group.create_task(supervised(what, run, self._say_of_failure)) for what, run in parts]
+        parts = (
+            Part(f"{self._wire.title}'s journal", self._writer.run, self._say_of_failure),
+            Part(f"{self._wire.title}'s outbox", self._outbox.run, self._say_of_failure),
+        )
+        async with self._wire.running(), kept_running(*parts):
             try:
                 yield
             finally:
@@ -130,13 +129,11 @@ class PlainMessenger:
                 await self._writer.flush(FLUSH_SECONDS)
                 await self._outbox.flush(FLUSH_SECONDS)
                 await self._writer.flush(FLUSH_SECONDS)
-                for task in tasks:
-                    task.cancel()
 
     async def run(self, listener: Listener) -> None:
-        """Let every message be heard, as long as the program runs."""
+        """Let every message be heard, as long as the program runs; begin where it ended if it is run again."""
         self._listener = listener
-        await supervised(f"Reading {self._wire.title}", functools.partial(self._run, listener), self._tell_of_failure)
+        await self._run(listener)
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Calls can be made. The owner hears of a notice once, until there are others."""
@@ -340,10 +337,6 @@ class PlainMessenger:
     def _disk_troubled(self, error: StoreError | None) -> None:
         # Nothing that is stored first would leave: the terminal hears of it.
         self.say(texts.can_store() if error is None else texts.cannot_store(error.sentence))
-
-    def _tell_of_failure(self, what: str) -> None:
-        self.say(texts.began_again(what))
-        self.tell(texts.began_again(what))
 
     def _say_of_failure(self, what: str) -> None:
         self.say(texts.began_again(what))

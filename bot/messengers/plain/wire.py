@@ -44,7 +44,7 @@ class Wire(Protocol):
         """Own what it starts for the length of the block."""
 
     async def begin(self, desk: Desk, listener: Listener) -> None:
-        """Connect; returns when entries can be fetched and messages be sent. Raises what `supervised` tries again."""
+        """Connect; returns when entries can be fetched and messages be sent. What it raises is tried again."""
 
     async def fetch(self) -> list[tuple[int, Entry]]:
         """Wait for entries, each with the messenger's own number for it: the same as long as it isn't confirmed."""

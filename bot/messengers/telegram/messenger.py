@@ -25,7 +25,6 @@ from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.outbox import NotNow, Outbox, Pace, Refused
 from bot.messengers.rate_limit import RateLimit
-from bot.messengers.supervised import supervised
 from bot.messengers.telegram import outgoing, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.business import BusinessConnections
@@ -66,6 +65,7 @@ from bot.messengers.telegram.update_reader import UpdateReader
 from bot.messengers.unfinished import Unfinished
 from peer.calls.line import Line
 from shared.errors import CopybaraError, StoreError
+from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
 
 NOTICES = "notices"
@@ -142,26 +142,22 @@ class Telegram:
     async def running(self) -> AsyncIterator[None]:
         """Write what is posted for the length of the block, and a little longer if something is left."""
         async with self._api.open(), asyncio.TaskGroup() as self._group:
-            parts: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-                ("Telegram's journal", self._writer.run),
-                ("Telegram's outbox", self._outbox.run),
-                ("Bringing messages up to date", self._calls.refresh),
+            parts = (
+                Part("Telegram's journal", self._writer.run, _say_of_failure),
+                Part("Telegram's outbox", self._outbox.run, _say_of_failure),
+                Part("Bringing messages up to date", self._calls.refresh, _say_of_failure),
             )
-            tasks = [self._group.create_task(supervised(what, run, _say_of_failure)) for what, run in parts]
-            try:
-                yield
-            finally:
-                self._page_known.set()
-                self._calls.no_later()
-                await self._writer.flush(FLUSH_SECONDS)
-                await self._outbox.flush(FLUSH_SECONDS)
-                await self._writer.flush(FLUSH_SECONDS)
-                for task in (*tasks, *self._aside):
-                    task.cancel()
-
-    async def run(self, listener: Listener) -> None:
-        """Let every message be heard, as long as the program runs."""
-        await supervised("Reading Telegram", functools.partial(self._run, listener), self._tell_of_failure)
+            async with kept_running(*parts):
+                try:
+                    yield
+                finally:
+                    self._page_known.set()
+                    self._calls.no_later()
+                    await self._writer.flush(FLUSH_SECONDS)
+                    await self._outbox.flush(FLUSH_SECONDS)
+                    await self._writer.flush(FLUSH_SECONDS)
+                    for task in self._aside:
+                        task.cancel()
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Calls can be made. The owner hears of a notice once, until there are others."""
@@ -202,7 +198,8 @@ class Telegram:
 
     # Reading.
 
-    async def _run(self, listener: Listener) -> None:
+    async def run(self, listener: Listener) -> None:
+        """Let every message be heard, as long as the program runs; begin where it ended if it is run again."""
         self._listener = listener
         own = await self._until_answered(self._api.me)
         self._reader = UpdateReader(own, self._ownership.owner)
@@ -354,9 +351,6 @@ class Telegram:
         owner = self._ownership.owner
         if owner is not None:
             self._beside(lambda: self._api.send(Outgoing(render.as_html(said.text)), owner))
-
-    def _tell_of_failure(self, what: str) -> None:
-        self._tell(common.began_again(what))
 
     def _tell(self, said: Sentence | None) -> None:
         """Say something to the owner."""

@@ -10,6 +10,7 @@ from peer.calls.acceptances import KEPT_FIRST, KEPT_LATEST
 from peer.calls.attempts import Ends
 from peer.calls.limits import LIMITS, OWN_TEXTS
 from peer.calls.session_events import (
+    AttemptFailed,
     Broke,
     ByeUnheard,
     Committed,
@@ -241,6 +242,48 @@ async def test_what_cannot_be_kept_breaks_the_call_and_nothing_else() -> None:
         contact.callee_dials()
         broke = await ends.caller.tells(Broke)
         assert broke.error.sentence == "The disk is full."
+
+
+@pytest.mark.parametrize("name", ["media", "redialling", "following the overlay", "a leg"])
+async def test_what_ends_a_task_that_a_call_cannot_do_without_ends_that_call_with_a_reason(name: str) -> None:
+    async with paired_call_up() as other:
+        before = asyncio.all_tasks()
+        async with paired_call_up() as call:
+            await asyncio.gather(*(end.tells(Committed) for end in (call.caller, call.callee)))
+            victim, *_ = (task for task in asyncio.all_tasks() - before if task.get_name() == name)
+            victim.cancel()
+            while not any(end.has_told(Broke) for end in (call.caller, call.callee)):
+                await asyncio.wait([victim])
+            await asyncio.sleep(0)
+            assert sum(end.has_told(Broke) for end in (call.caller, call.callee)) == 1
+        other.caller.session.write("Still here")
+        assert await other.callee.tells(Text) == Text("Still here")
+
+
+@pytest.mark.parametrize("name", ["pings", "being overtaken"])
+async def test_what_ends_a_task_that_looks_after_a_leg_ends_that_leg_and_the_call_is_dialled_again(name: str) -> None:
+    async with paired_call_up() as call:
+        await asyncio.gather(*(end.tells(Committed) for end in (call.caller, call.callee)))
+        for victim in asyncio.all_tasks():
+            if victim.get_name() == name:
+                victim.cancel()
+        for end in (call.caller, call.callee):
+            await end.tells(PathLost)
+            end.session.redial()
+        for end in (call.caller, call.callee):
+            await end.tells(PathRestored)
+            assert not end.has_told(Broke)
+
+
+async def test_an_attempt_that_something_ends_counts_as_one_that_failed() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        before = asyncio.all_tasks()
+        contact.caller_reads(contact.response)
+        (attempt,) = (task for task in asyncio.all_tasks() - before if task.get_name() == "a leg")
+        await asyncio.sleep(0)
+        attempt.cancel()
+        await ends.caller.tells(AttemptFailed)
 
 
 async def cut(call: TwoEnds) -> None:

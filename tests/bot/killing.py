@@ -1,0 +1,69 @@
+"""`copybara` as it is, with a way in for tests: a socket that lists the tasks of the running program and ends one.
+
+The socket's address is in KILLING. A question is the name of a task, or nothing; the answer is a JSON list of the names
+of all tasks that ran, after one task of that name was cancelled. Those that have no name go by their coroutine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import bot.app
+from bot.cli.main import main
+from tests.bot.console import Person
+
+KILLING = "COPYBARA_TEST_KILLING"
+
+
+class Mortal(Person):
+    """A person whose program's tasks can be ended one by one."""
+
+    def command(self, *arguments: str) -> list[str]:
+        os.environ[KILLING] = str(self._killing)
+        self._killing.unlink(missing_ok=True)
+        return [sys.executable, "-m", "tests.bot.killing", "--home", str(self.home), *arguments]
+
+    async def tasks(self, kill: str = "") -> list[str]:
+        """End one task of a name, if one is given; returns the names of those that ran before that."""
+        reader, writer = await asyncio.open_unix_connection(str(self._killing))
+        writer.write(f"{kill}\n".encode())
+        names: list[str] = json.loads(await reader.readline())
+        writer.close()
+        return names
+
+    @property
+    def _killing(self) -> Path:
+        return self.home.with_suffix(".killing")
+
+
+def _with_a_way_in(run: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        name = (await reader.readline()).decode().strip()
+        tasks = [(_name(task), task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in [task for each, task in tasks if each == name][:1]:
+            task.cancel()
+        writer.write(json.dumps(sorted(each for each, _ in tasks)).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    async def run_with_it(*arguments: Any, **options: Any) -> None:
+        async with await asyncio.start_unix_server(serve, os.environ[KILLING]):
+            await run(*arguments, **options)
+
+    return run_with_it
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    name = task.get_name()
+    return getattr(task.get_coro(), "__qualname__", name) if name.startswith("Task-") else name
+
+
+if __name__ == "__main__":
+    bot.app._run = _with_a_way_in(bot.app._run)  # type: ignore[assignment]
+    sys.exit(main(sys.argv[1:]))
