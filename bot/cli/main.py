@@ -69,6 +69,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     run: Run = options.run
+    if arguments is None and run in ASK_THE_NODE:
+        from bot.cli.setup.yggdrasil.group import join
+
+        join()
     try:
         return run(options)
     except BrokenPipeError:
@@ -175,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
         set_up = command(name, "from nothing to a first call: ask what is needed, and write the configuration", _setup)
         set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
         set_up.add_argument("--name", help="the name on your contact card")
+        set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
         set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
         set_up.add_argument("--print", action="store_true", dest="only_prints", help="only print what would be done")
         which(set_up)
@@ -292,7 +297,7 @@ def _setup(options: argparse.Namespace) -> int:
     from bot.asking import Answers
     from bot.cli.setup import setup
 
-    given = {name: value for name in ("name", "overlay") if (value := getattr(options, name)) is not None}
+    given = {name: value for name in ("name", "overlay", "peers") if (value := getattr(options, name)) is not None}
     answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
     return setup(_home(options), answers, part=options.part)
 
@@ -394,3 +399,7 @@ def _explain(options: argparse.Namespace) -> int:
     from bot.cli.explain import explain
 
     return explain(_home(options), options.link, as_json=options.json)
+
+
+ASK_THE_NODE = (_start, _run, _doctor, _card, _setup)
+"Commands that ask the overlay's node, which only members of its group may."

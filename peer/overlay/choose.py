@@ -29,7 +29,7 @@ AUTOMATIC = ("staex", "yggdrasil")
 "The overlays that `auto` may take, the preferred one first."
 
 NO_OVERLAY_HINT = (
-    "Start your Staex node, or install Yggdrasil as docs/overlays.md says. "
+    "`copybara setup` finds your overlay's node, or installs Yggdrasil. "
     "To try the program on one machine: --overlay loopback."
 )
 

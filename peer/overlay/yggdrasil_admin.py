@@ -28,8 +28,11 @@ MOST_BYTES = 4 * 1024 * 1024
 
 ADMIN_PORT = 9001
 
-OPEN_HINT = "Add yourself to the group that owns it (`sudo adduser $USER yggdrasil`), then log in again."
-START_HINT = "Install and start Yggdrasil; docs/overlays.md says how."
+OPEN_HINT = (
+    "`copybara setup overlay` adds you to the group that owns it. "
+    "By hand: `sudo adduser $USER yggdrasil`, then log in again."
+)
+START_HINT = "`copybara setup overlay` installs and starts Yggdrasil; docs/overlays.md says how to do it by hand."
 
 
 @dataclass(frozen=True, slots=True)

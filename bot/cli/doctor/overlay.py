@@ -22,7 +22,7 @@ from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace
 
-NONE_HINT = "Start the overlay's node, see docs/overlays.md. To try on one machine: --overlay loopback"
+NONE_HINT = "Run `copybara setup overlay`, or start your overlay's node. To try on one machine: --overlay loopback"
 
 
 async def overlays(home: Home, config: Config) -> list[Check]:
@@ -88,7 +88,7 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     up = [peer for peer in peers if peer.up]
     if up:
         return [Check("peers", ok=True, detail=f"Yggdrasil has {len(up)} peer{'' if len(up) == 1 else 's'}")]
-    hint = "Write one under Peers in Yggdrasil's configuration, and restart it; docs/overlays.md says how."
+    hint = "Run `copybara setup overlay`: it adds peers, public ones or one of your own."
     if peers:
         detail = "None of Yggdrasil's peers can be reached, so nobody can be called"
         return [Check("peers", ok=False, detail=detail, hint="Check this machine's network, or choose other peers.")]

@@ -1,36 +1,99 @@
-"""The network that calls go through: what runs on this machine, and what the configuration says about it."""
+"""The network that calls go through: what runs on this machine, and what has to be done so that something does."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 
 from bot.asking import Asking
 from bot.cli.setup.draft import Draft
+from bot.cli.setup.yggdrasil import group
+from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
 from bot.home import Home
-from peer.overlay.choose import configured, examine
-from shared.errors import InputError
+from peer.overlay.choose import Report, configured, examine
+from peer.overlay.yggdrasil_admin import YggdrasilAdmin
+from shared.config.schema import Config
+from shared.errors import InputError, OverlayError, OverlayForbidden
 
 OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
 
+INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs your password for sudo"
+BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (docs/overlays.md)"
+TRY = "Only try it on this machine, without privacy"
+
 
 def set_up(home: Home, draft: Draft, asking: Asking) -> None:
-    """Find the overlay's node. Raises InputError for an overlay that there isn't."""
+    """Find the overlay's node, or install one. Raises InputError for an overlay that there isn't, OverlayError."""
     given = asking.answers.get("overlay")
     if given is not None and given not in OVERLAYS:
         raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAYS)}.")
-    if not draft.is_new and given is None and draft.config.overlay == "loopback":
+    if given == "loopback" or (given is None and not draft.is_new and draft.config.overlay == "loopback"):
+        draft.set("overlay", "loopback")
         asking.say("overlay    loopback: this machine only, without privacy")
         return
-    draft.set("overlay", given or _chosen(home, draft, asking))
+    wanted = given or draft.config.overlay
+    draft.set("overlay", wanted)
+    report = _look(home, draft.config, asking)
+    if report.taken is not None and report.taken.overlay != "yggdrasil":
+        return
+    if report.taken is not None or _is_there(report):
+        _complete(draft.config, asking, answers=report.taken is not None)
+    elif wanted != "staex":
+        _none(draft, asking)
 
 
-def _chosen(home: Home, draft: Draft, asking: Asking) -> str:
-    config = draft.config
+def _look(home: Home, config: Config, asking: Asking) -> Report:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     report = asyncio.run(examine(config.overlay, overlays))
     for finding in report.findings:
         asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
-    if report.taken is not None:
-        return config.overlay
-    question = "No overlay node was found. Try on this machine only, without privacy?"
-    return "loopback" if asking.yes(question, default=False) else config.overlay
+    return report
+
+
+def _is_there(report: Report) -> bool:
+    """Whether a Yggdrasil node runs here that this user may not ask."""
+    return any(isinstance(finding.error, OverlayForbidden) for finding in report.findings)
+
+
+def _none(draft: Draft, asking: Asking) -> None:
+    """No node runs here."""
+    if asking.answers.only_prints:
+        only_shown(asking)
+        return
+    if not _can_install():
+        if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
+            draft.set("overlay", "loopback")
+        return
+    if asking.at_terminal:
+        chosen = asking.choose("No overlay node was found. What do you want?", (INSTALL, BY_HAND, TRY))
+    else:
+        chosen = 1 if asking.answers.yes else 2
+    if chosen == 1:
+        install(asking)
+    elif chosen == 3:
+        draft.set("overlay", "loopback")
+
+
+def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
+    """A node of Yggdrasil's runs here: let this user ask it, and give it a peer if it has none."""
+    if answers:
+        try:
+            peers = asyncio.run(YggdrasilAdmin(config.yggdrasil.admin).peers())
+        except OverlayError as error:
+            asking.say(f"peers      {error.sentence}")
+            return
+        up = sum(peer.up for peer in peers)
+        asking.say(f"peers      {up} connected" if up else "peers      none connected, so nobody can be called yet")
+        if up and not peers_wanted(asking):
+            return
+    else:
+        group.join()
+    if asking.answers.only_prints:
+        only_shown(asking)
+    elif _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):
+        install(asking)
+
+
+def _can_install() -> bool:
+    return sys.platform == "linux" and all(map(shutil.which, ("apt-get", "systemctl")))

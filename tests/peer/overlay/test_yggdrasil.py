@@ -325,6 +325,7 @@ async def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_
     monkeypatch.setattr(yggdrasil_admin, "USUAL_PLACES", places)
     with pytest.raises(OverlayDown, match="No Yggdrasil node runs here") as nothing:
         await overlay("").node_id()
+    assert "copybara setup overlay" in nothing.value.hint
     assert "docs/overlays.md" in nothing.value.hint
     async with pretending(tmp_path / "stale", b""):
         pass

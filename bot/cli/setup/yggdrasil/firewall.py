@@ -1,0 +1,70 @@
+"""The firewall's rules for the overlay's device: calls come in, everything else doesn't.
+
+They are a table and a unit of their own, so that no other rules of this machine are touched. Docker's, ufw's and
+firewalld's stay; what any of them drops stays dropped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = "/etc/copybara"
+RULES = f"{FOLDER}/overlay.nft"
+UNIT_NAME = "copybara-overlay-firewall.service"
+UNIT = f"/etc/systemd/system/{UNIT_NAME}"
+
+TABLE = "copybara_overlay"
+
+PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+USUAL_PORTS = "32768-60999"
+
+
+def local_ports(source: Path = PORTS) -> str:
+    """The ports that the system chooses from, as nftables writes them: calls take one of them."""
+    try:
+        first, last = map(int, source.read_text().split())
+    except (OSError, ValueError):
+        return USUAL_PORTS
+    return f"{first}-{last}"
+
+
+def rules(device: str, ports: str) -> str:
+    """What nft loads: the table is made again each time, so loading it twice is as good as once."""
+    return f"""\
+# Written by `copybara setup overlay`. Anyone in the overlay can send packets to {device}; only calls are let in.
+add table inet {TABLE}
+delete table inet {TABLE}
+table inet {TABLE} {{
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        iifname != "{device}" accept
+        ct state established,related accept
+        meta l4proto ipv6-icmp accept
+        udp dport {ports} accept
+        drop
+    }}
+}}
+"""
+
+
+def unit() -> str:
+    """The unit that loads the rules at each start, and again after nftables' own rules were loaded."""
+    return f"""\
+# Written by `copybara setup overlay`: loads {RULES}.
+[Unit]
+Description=Firewall of the overlay's device, for Copybara
+After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+Before=yggdrasil.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f {RULES}
+ExecReload=/usr/sbin/nft -f {RULES}
+ExecStop=/usr/sbin/nft delete table inet {TABLE}
+
+[Install]
+WantedBy=multi-user.target
+"""

@@ -1,0 +1,69 @@
+"""A group membership that counts at once: this session began before it, so the program starts itself again within it.
+
+sg(1) is there for that, and asks no member for a password. A service that may gain no rights (NoNewPrivileges) can't
+use it; its user's next log-in helps there.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from peer.overlay.yggdrasil_admin import USUAL_PLACES
+
+VARIABLE = "COPYBARA_JOINED"
+"Set for the program that was started within the group, so that it isn't tried twice."
+
+_AGAIN = "import sys; from bot.cli.main import main; sys.exit(main())"
+
+
+def missing_group(places: Sequence[str] | None = None) -> str | None:
+    """The group that lets the user open an admin socket, and that only this session doesn't know of; else None."""
+    for place in places if places is not None else [each.path for each in USUAL_PLACES if each.path]:
+        try:
+            status = os.stat(place)
+            if not stat.S_ISSOCK(status.st_mode) or os.access(place, os.R_OK | os.W_OK):
+                continue
+            group, user = grp.getgrgid(status.st_gid), pwd.getpwuid(os.geteuid()).pw_name
+        except (OSError, KeyError):
+            continue
+        if user in group.gr_mem and group.gr_gid not in os.getgroups():
+            return group.gr_name
+    return None
+
+
+def join() -> None:
+    """Go on within the group that this session doesn't know of yet, if there is one."""
+    if (group := missing_group()) is not None:
+        start_within(group, sys.argv[1:])
+
+
+def start_within(group: str, arguments: Sequence[str]) -> None:
+    """Replace this process by the same command within the group; return if that can't be done."""
+    if os.environ.get(VARIABLE) or shutil.which("sg") is None or _gains_nothing():
+        return
+    command = shlex.join([sys.executable, "-P", "-c", _AGAIN, *arguments])
+    sys.stdout.flush()
+    os.execvpe("sg", ["sg", group, "-c", f"exec {command}"], {**os.environ, VARIABLE: group})  # noqa: S606, S607
+
+
+def in_database(group: str) -> bool:
+    """Whether the user is a member, whatever this session knows."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name in grp.getgrnam(group).gr_mem
+    except KeyError:
+        return False
+
+
+def _gains_nothing(status: Path = Path("/proc/self/status")) -> bool:
+    try:
+        return any(line.split() == ["NoNewPrivs:", "1"] for line in status.read_text().splitlines())
+    except OSError:
+        return True

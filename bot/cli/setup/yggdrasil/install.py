@@ -1,0 +1,121 @@
+"""Doing it: peers are chosen, every step is shown, and after one yes the steps run one after the other."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+
+from bot.asking import Asking
+from bot.cli.setup.yggdrasil import firewall, group, node_config, plan, public_peers
+from bot.cli.setup.yggdrasil.peers import peers_in
+from bot.cli.setup.yggdrasil.root import Step, can_become_root, run, show
+from shared.errors import InputError, OverlayError
+
+PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
+PRIVATE = "A private peer: I paste the line that its owner gave me"
+LATER = "Nobody yet: I'll do this later. Until then nobody can be called"
+
+
+def peers_wanted(asking: Asking) -> list[str]:
+    """The peers that were given beforehand. Raises InputError for what is none."""
+    return peers_in(asking.answers.get("peers") or "")
+
+
+def only_shown(asking: Asking) -> None:
+    """Print what would be done, and do nothing."""
+    peers = peers_wanted(asking)
+    changes = [
+        f"Peers: {' '.join(peers) or 'as you choose'}",
+        "MulticastInterfaces: []",
+        f"IfName: {node_config.DEVICE}",
+    ]
+    show(asking, [*_first(_machine()), plan.read_config(), plan.write_config("", changes), *_usual_last(_machine())])
+
+
+def install(asking: Asking) -> None:
+    """Install, configure and start the node, and let the user ask it. Raises OverlayError, InputError."""
+    machine = _machine()
+    given = peers_wanted(asking)
+    first, reading = _first(machine), plan.read_config()
+    if not can_become_root():
+        only_shown(asking)
+        raise OverlayError("This needs root, and there is no sudo here.", "Run the commands above as root.")
+    asking.say("", "This is what will be done, as root:")
+    planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine)]
+    asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
+    if not asking.yes("Go on? Each command is shown before it runs.", default=True):
+        raise InputError("Nothing was changed.", "`copybara setup overlay --print` prints the commands.")
+    for step in first:
+        run(asking, step)
+    before = node_config.parsed(run(asking, reading))
+    peers = given
+    if not peers and not before.get("Peers") and asking.at_terminal:
+        peers = _chosen(asking, minor=5 if node_config.is_of_05(before) else 4)
+    after = node_config.changed(before, peers)
+    if changes := node_config.differences(before, after):
+        run(asking, plan.write_config(node_config.as_text(after), changes))
+    for step in _last(machine, node_config.device_of(after)):
+        run(asking, step)
+    asking.say("", "Yggdrasil runs.")
+    if not after["Peers"]:
+        asking.say("It has no peer yet, so nobody can be called: copybara setup overlay")
+    # This session began before the membership. What follows is done within the group.
+    group.join()
+
+
+def _usual_last(machine: plan.Machine) -> list[Step]:
+    return _last(machine, node_config.DEVICE)
+
+
+def _first(machine: plan.Machine) -> list[Step]:
+    return [*plan.install(machine), plan.make_config()]
+
+
+def _last(machine: plan.Machine, device: str) -> list[Step]:
+    rules = plan.load_rules(device, firewall.local_ports()) if device else []
+    return [*rules, plan.start_node(), *plan.join_group(machine)]
+
+
+def _machine() -> plan.Machine:
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return plan.Machine(
+        installed=shutil.which("yggdrasil", path=path) is not None,
+        has_nft=shutil.which("nft", path=path) is not None,
+        user=getpass.getuser(),
+        in_group=group.in_database(plan.GROUP),
+    )
+
+
+def _chosen(asking: Asking, *, minor: int) -> list[str]:
+    choice = asking.choose("Who carries your packets?", (PUBLIC, PRIVATE, LATER))
+    if choice == 1:
+        return _public(asking, minor=minor)
+    if choice == 2:
+        return peers_in(asking.text("The line, such as tls://HOST:PORT?key=KEY:"))
+    return []
+
+
+def _public(asking: Asking, *, minor: int) -> list[str]:
+    asking.say(f"The list comes from {public_peers.ADDRESS}, which learns your internet address.")
+    try:
+        countries = public_peers.by_country(public_peers.fetch(), minor=minor)
+    except OverlayError as error:
+        asking.say(f"{error.sentence} {error.hint}")
+        return peers_in(asking.text("Peers, if you know some (may be empty):"))
+    if not countries:
+        asking.say("No public peer is reachable now.")
+        return []
+    asking.say(f"There are peers in: {', '.join(countries)}")
+    wanted = asking.text("Your country, or one near you:").lower()
+    country = next((name for name in countries if wanted and name.lower().startswith(wanted)), None)
+    if country is None:
+        raise InputError("There is no public peer in that country.", "Choose one of the list.")
+    found = countries[country]
+    for number, peer in enumerate(found, 1):
+        asking.say(f"  {number}  {peer.uri}")
+    usual = " ".join(map(str, range(1, min(3, len(found)) + 1)))
+    answer = asking.text("Which ones? Two or three are enough:", default=usual)
+    numbers = answer.replace(",", " ").split()
+    if not all(each.isdecimal() and 1 <= int(each) <= len(found) for each in numbers):
+        raise InputError(f"{answer} is none of these.", f"Give numbers from 1 to {len(found)}.")
+    return [found[int(each) - 1].uri for each in numbers]

@@ -1,0 +1,40 @@
+"""What may be written as a peer: a URI that a Yggdrasil node dials, with the peer's key if it is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from shared.errors import InputError
+
+MOST = 16
+"Peers that are taken at once; two or three are enough."
+
+MAX_LENGTH = 512
+
+_PEER = re.compile(
+    r"(?:tcp|tls|quic|ws|wss)://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}(?:/[A-Za-z0-9._/-]*)?"
+    r"(?:\?[A-Za-z0-9=&.,_%-]+)?"
+)
+_KEY = re.compile(r"[?&]key=([^&]*)")
+
+
+def peers_in(text: str) -> list[str]:
+    """The peers in a pasted line, separated by blanks or commas. Raises InputError for what is none."""
+    found = [peer for each in re.split(r"[\s,]+", text.strip()) if (peer := each.strip("\"'"))]
+    check(found)
+    return found
+
+
+def check(peers: Sequence[str]) -> None:
+    """Raise InputError if one of them can't be a peer."""
+    if len(peers) > MOST:
+        raise InputError(f"{len(peers)} peers are too many.", f"Give up to {MOST}; two or three are enough.")
+    for peer in peers:
+        keys = _KEY.findall(peer)
+        bad_key = any(re.fullmatch("[0-9a-f]{64}", key) is None for key in keys)
+        port = re.search(r":([0-9]{1,5})(?:[/?]|$)", peer.partition("://")[2].rpartition("]")[2])
+        if len(peer) > MAX_LENGTH or not _PEER.fullmatch(peer) or bad_key or not port or not 0 < int(port[1]) < 65536:
+            raise InputError(
+                f"That isn't a Yggdrasil peer: {peer[:80]}", "It looks like tls://HOST:PORT or tls://HOST:PORT?key=KEY."
+            )

@@ -1,0 +1,109 @@
+"""What has to be done so that a Yggdrasil node runs here and may be asked: values in, steps out. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from bot.cli.setup.yggdrasil import firewall
+from bot.cli.setup.yggdrasil.root import Step
+
+CONFIG = "/etc/yggdrasil/yggdrasil.conf"
+OLD_CONFIG = "/etc/yggdrasil.conf"
+"Where packages of the project, and older ones, have it."
+
+GROUP = "yggdrasil"
+UNIT = "yggdrasil"
+
+ANSWERS_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is known of this machine."""
+
+    installed: bool
+    "Whether there is a program yggdrasil."
+
+    has_nft: bool
+    user: str
+    in_group: bool
+    "Whether the user database has the user in the group, whatever this session knows of it."
+
+
+def install(machine: Machine) -> list[Step]:
+    """Install what is missing."""
+    missing = [name for name, there in (("yggdrasil", machine.installed), ("nftables", machine.has_nft)) if not there]
+    if not missing:
+        return []
+    return [
+        Step(
+            f"Install {' and '.join(missing)} from your distribution (under a minute).",
+            f"apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(missing)}",
+        )
+    ]
+
+
+def make_config(config: str = CONFIG) -> Step:
+    """A configuration with a new key, if there is none. The key is the node id, and stays where it is."""
+    path = shlex.quote(config)
+    return Step(
+        "Give the node its key, unless it has one. Only root and the node can read it.",
+        f"test -s {path} || {{ umask 027; mkdir -p {shlex.quote(config.rpartition('/')[0])};"
+        f" yggdrasil -genconf -json > {path}; chgrp {GROUP} {path}; }}",
+    )
+
+
+def read_config(config: str = CONFIG) -> Step:
+    """The node reads its own HJSON, with whatever somebody has written there, and gives us JSON."""
+    return Step(
+        "Read the node's configuration.",
+        f"yggdrasil -useconffile {shlex.quote(config)} -normaliseconf -json",
+        reads=True,
+    )
+
+
+def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
+    """Write the changed configuration; what was there before stays beside it."""
+    path, new = shlex.quote(config), shlex.quote(f"{config}.new")
+    return Step(
+        f"Write the node's configuration: {'; '.join(changes)}. The old one stays as {config}.before-copybara.",
+        f"umask 027; cat > {new}; yggdrasil -useconffile {new} -normaliseconf > /dev/null; chgrp {GROUP} {new};"
+        f" test -e {path}.before-copybara || cp -p {path} {path}.before-copybara; mv {new} {path}",
+        content=text,
+        secret=True,
+    )
+
+
+def load_rules(device: str, ports: str) -> list[Step]:
+    """The firewall's rules, now and at each start."""
+    return [
+        Step(
+            f"Write the firewall's rules for {device}.",
+            f"mkdir -p {firewall.FOLDER}; cat > {firewall.RULES}",
+            content=firewall.rules(device, ports),
+        ),
+        Step("Write the unit that loads them.", f"cat > {firewall.UNIT}", content=firewall.unit()),
+        Step(
+            "Load them, now and at each start.",
+            f"systemctl daemon-reload; systemctl enable {firewall.UNIT_NAME}; systemctl restart {firewall.UNIT_NAME}",
+        ),
+    ]
+
+
+def start_node() -> Step:
+    """Start it, also with a configuration that has changed."""
+    return Step(
+        "Start the node, now and at each start, and wait until it answers (a few seconds).",
+        f"systemctl enable {UNIT}; systemctl restart {UNIT};"
+        f" for second in $(seq {ANSWERS_SECONDS}); do yggdrasilctl getSelf > /dev/null 2>&1 && exit 0; sleep 1; done;"
+        f" echo 'The node does not answer: journalctl -u {UNIT}' >&2; exit 1",
+    )
+
+
+def join_group(machine: Machine) -> list[Step]:
+    """Let the user ask the node."""
+    if machine.in_group or machine.user == "root":
+        return []
+    user = shlex.quote(machine.user)
+    return [Step(f"Let {machine.user} ask the node about calls.", f"usermod --append --groups {GROUP} {user}")]

@@ -1,0 +1,88 @@
+"""The list of public peers: machines of volunteers that any node may connect to. Only asked for if the owner wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+import msgspec
+
+from bot.cli.setup.yggdrasil.peers import check
+from shared.errors import InputError, OverlayError
+
+ADDRESS = "https://publicpeers.neilalexander.dev/publicnodes.json"
+"Kept by the Yggdrasil project's people; a file a country, an entry a peer."
+
+SECONDS = 15.0
+MOST_BYTES = 4 * 1024 * 1024
+SHOWN = 8
+"Peers of a country that are offered, the quickest first."
+
+
+class _Entry(msgspec.Struct):
+    up: bool = False
+    response_ms: float | None = None
+    proto_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPeer:
+    """One of them."""
+
+    uri: str
+    milliseconds: float
+    "How long it took to answer the list's own machine, wherever that is."
+
+
+def fetch(address: str = ADDRESS) -> bytes:
+    """Ask for the list. The one who keeps it learns this machine's internet address. Raises OverlayError."""
+    try:
+        with httpx.stream("GET", address, timeout=SECONDS, follow_redirects=True) as answer:
+            answer.raise_for_status()
+            read = bytearray()
+            for chunk in answer.iter_bytes():
+                read += chunk
+                if len(read) > MOST_BYTES:
+                    break
+    except (httpx.HTTPError, ValueError) as error:
+        raise OverlayError(
+            f"The list of public peers can't be read: {type(error).__name__}.",
+            "Paste peers instead, or try again later: copybara setup overlay",
+        ) from error
+    return bytes(read)
+
+
+def by_country(raw: bytes, *, minor: int) -> dict[str, list[PublicPeer]]:
+    """The peers that were up and are of protocol version 0.`minor`, by country, the quickest first.
+
+    Raises OverlayError if that isn't such a list.
+    """
+    if len(raw) > MOST_BYTES:
+        raise OverlayError("The list of public peers is too long.", "Paste peers instead.")
+    try:
+        files = msgspec.json.decode(raw, type=dict[str, dict[str, _Entry]])
+    except msgspec.MsgspecError as error:
+        raise OverlayError("What answered is no list of public peers.", "Paste peers instead.") from error
+    found: dict[str, list[PublicPeer]] = {}
+    for name, entries in files.items():
+        country = name.removesuffix(".md").replace("-", " ").strip()
+        peers = sorted(
+            (
+                PublicPeer(uri, entry.response_ms or 0.0)
+                for uri, entry in entries.items()
+                if entry.up and entry.proto_minor in (None, minor) and _usable(uri)
+            ),
+            key=lambda peer: peer.milliseconds,
+        )
+        if peers and country.isprintable():
+            found[country] = peers[:SHOWN]
+    return dict(sorted(found.items()))
+
+
+def _usable(uri: str) -> bool:
+    try:
+        check([uri])
+    except InputError:
+        return False
+    # What is carried in the clear names both nodes to anybody on the way.
+    return uri.startswith(("tls://", "quic://", "wss://"))

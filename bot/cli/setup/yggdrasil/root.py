@@ -1,0 +1,74 @@
+"""What only root may do: a shell command, why it is needed, and running it through sudo after it was shown."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from bot.asking import Asking
+from shared.errors import OverlayError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of them."""
+
+    why: str
+    "A sentence."
+
+    script: str
+    "For `sh -ec`, as root."
+
+    content: str = ""
+    "What it reads from standard input."
+
+    secret: bool = False
+    "Whether the content isn't shown."
+
+    reads: bool = False
+    "Whether its output is what we want, and isn't shown."
+
+    def shown(self) -> str:
+        """The command as the person could type it."""
+        command = f"sudo sh -ec {shlex.quote(self.script)}"
+        if self.content and not self.secret:
+            return f"{command} <<'END'\n{self.content.rstrip()}\nEND"
+        return command
+
+
+def can_become_root() -> bool:
+    """Whether steps can be run from here."""
+    return os.geteuid() == 0 or shutil.which("sudo") is not None
+
+
+def show(asking: Asking, steps: list[Step]) -> None:
+    """Print all of them."""
+    for step in steps:
+        asking.say("", f"# {step.why}", step.shown())
+
+
+def run(asking: Asking, step: Step) -> str:
+    """Run one, and return what it wrote if it reads something. Raises OverlayError if it fails."""
+    asking.say("", step.why, *(f"  {line}" for line in step.shown().splitlines()))
+    command = ["sh", "-ec", step.script]
+    if os.geteuid() != 0:
+        command = ["sudo", *command]
+    try:
+        ended = subprocess.run(  # noqa: S603 - what was shown and agreed to
+            command,
+            input=step.content.encode() if step.content else None,
+            stdin=None if step.content else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if step.reads else None,
+            check=False,
+        )
+    except OSError as error:
+        raise OverlayError(f"sudo can't be started: {error.strerror}.", "Run the commands above as root.") from error
+    if ended.returncode:
+        raise OverlayError(
+            f"That didn't work (it ended with {ended.returncode}). Nothing after it was done.",
+            "See what it says above. When that is mended, run `copybara setup overlay` again: it goes on from there.",
+        )
+    return ended.stdout.decode(errors="replace") if step.reads else ""

@@ -1,0 +1,86 @@
+"""A user who has just become a member of the overlay's group, in a session that began before that.
+
+It runs in a mount namespace with user databases of its own; sg(1) and the kernel's groups are the real ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.peer.own_namespace import need
+from tests.shared.store.ordinary_user import reachable_folder
+
+SCRIPT = """
+import os, sys
+from bot.cli.setup.yggdrasil import group
+place = {socket!r}
+group._AGAIN = (
+    "import os, sys; print('within', sys.argv[1:], "
+    f"os.access({{place!r}}, os.W_OK), os.environ['COPYBARA_JOINED'])"
+)
+name = group.missing_group([place])
+print("missing", name, flush=True)
+if name:
+    group.start_within(name, ["status", "a b"])
+    print("as before")
+"""
+
+INSIDE = """
+set -eu
+cd {folder}
+for each in passwd group gshadow; do cp -p /etc/$each $each; done
+echo 'copytester:x:4242:4242::/tmp:/bin/sh' >> passwd
+printf 'copytester:x:4242:\\ncopyoverlay:x:4243:{members}\\n' >> group
+echo 'copyoverlay:!::{members}' >> gshadow
+for each in passwd group gshadow; do mount --bind $each /etc/$each; done
+chown root:4243 socket; chmod 660 socket
+case {base} in /root/*)
+    # Only root may go there; here everybody may.
+    mkdir -p root{base_in_root}; chmod -R 755 root
+    mount --bind {base} root{base_in_root}; mount --rbind root /root ;;
+esac
+exec setpriv --reuid=4242 --regid=4242 --clear-groups {more} {python} script.py
+"""
+
+
+def said(*, member: bool, more: str = "") -> list[str]:
+    """The lines of the program, run by a user whose session knows no groups. `more` is added to setpriv's options."""
+    need("unshare", "setpriv", "sg", "mount")
+    with reachable_folder() as folder, contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
+        listening.bind(str(folder / "socket"))
+        (folder / "script.py").write_text(SCRIPT.format(socket=str(folder / "socket")))
+        base = Path(sys.base_prefix)
+        inside = INSIDE.format(
+            folder=folder,
+            base=base,
+            base_in_root=str(base).removeprefix("/root"),
+            python=sys.executable,
+            members="copytester" if member else "",
+            more=more,
+        )
+        ended = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", inside],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def test_a_new_member_goes_on_within_the_group_without_a_log_in() -> None:
+    assert said(member=True) == ["missing copyoverlay", "within ['status', 'a b'] True copyoverlay"]
+
+
+def test_nobody_else_gets_into_the_group() -> None:
+    assert said(member=False) == ["missing None"]
+
+
+def test_a_service_that_may_gain_no_rights_goes_on_as_it_is() -> None:
+    assert said(member=True, more="--no-new-privs") == ["missing copyoverlay", "as before"]

@@ -1,0 +1,92 @@
+"""`copybara setup overlay` from a machine without a configured node to one with a peer: the real node, nft and files.
+
+It runs as root in namespaces of its own, with empty folders over /etc/yggdrasil, /etc/copybara and /etc/systemd/system.
+Only systemctl isn't real: there is no systemd in a container, so a script starts what the units would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.peer.own_namespace import need
+
+SYSTEMCTL = """#!/bin/sh
+echo "systemctl $*" >> {folder}/systemctl.log
+case "$*" in
+    "restart yggdrasil")
+        [ ! -e {folder}/pid ] || kill $(cat {folder}/pid)
+        yggdrasil -useconffile /etc/yggdrasil/yggdrasil.conf > {folder}/node.log 2>&1 &
+        echo $! > {folder}/pid ;;
+    "restart copybara-overlay-firewall.service") nft -f /etc/copybara/overlay.nft ;;
+esac
+"""
+
+INSIDE = """
+set -eu
+ip link set lo up
+mount -t tmpfs none /etc/yggdrasil
+mount -t tmpfs none /etc/systemd/system
+mkdir -p /etc/copybara; mount -t tmpfs none /etc/copybara
+mount -t tmpfs none /run
+mkdir /run/yggdrasil
+yggdrasil -useconffile {folder}/peer.json > {folder}/peer.log 2>&1 & peer=$!
+trap 'kill $peer $(cat {folder}/pid) 2>/dev/null || true' EXIT
+export PATH={folder}:$PATH HOME={folder}
+copybara() {{ {python} -m bot.cli --home {folder}/home "$@"; }}
+copybara setup overlay --yes --peers tls://127.0.0.1:12345 > {folder}/first 2>&1
+cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.first
+stat -c '%a %U %G' /etc/yggdrasil/yggdrasil.conf > {folder}/mode
+for second in $(seq 120); do
+    yggdrasilctl -json getPeers > {folder}/peers
+    grep -q '"key": "[0-9a-f]' {folder}/peers && break
+    sleep 0.5
+done
+copybara setup overlay --yes > {folder}/second 2>&1
+cmp /etc/yggdrasil/yggdrasil.conf {folder}/conf.first
+nft list ruleset > {folder}/rules
+copybara doctor --json > {folder}/doctor || true
+copybara setup overlay --yes --peers tls://127.0.0.1:12346 > {folder}/third 2>&1
+cp /etc/yggdrasil/yggdrasil.conf {folder}/conf.third
+"""
+
+
+@pytest.mark.timeout(300)
+def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None:
+    need("unshare", "yggdrasil", "yggdrasilctl", "nft", "apt-get", "ip")
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(SYSTEMCTL.format(folder=tmp_path))
+    systemctl.chmod(0o755)
+    new = json.loads(subprocess.run(["yggdrasil", "-genconf", "-json"], capture_output=True, check=True).stdout)
+    peer = new | {"Listen": ["tls://127.0.0.1:12345"], "IfName": "none", "MulticastInterfaces": []}
+    (tmp_path / "peer.json").write_text(json.dumps(peer | {"AdminListen": f"unix://{tmp_path}/peer.sock"}))
+    ended = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-c", INSIDE.format(folder=tmp_path, python=sys.executable)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    written = {path.name: path.read_text(errors="replace") for path in tmp_path.iterdir() if path.is_file()}
+    shown = "\n".join(written.get(name, "") for name in ("first", "second", "third", "node.log"))
+    assert ended.returncode == 0, ended.stderr.decode() + shown
+
+    settings = json.loads(written["conf.first"])
+    assert settings["Peers"] == ["tls://127.0.0.1:12345"]
+    assert (settings["MulticastInterfaces"], settings["IfName"]) == ([], "ygg0")
+    assert written["mode"].strip() == "640 root yggdrasil"
+    assert settings["PrivateKey"] not in written["first"], "what is written isn't shown"
+    assert peer["PublicKey"] in written["peers"], "the node has reached its peer"
+    assert 'iifname != "ygg0" accept' in written["rules"]
+    assert "restart" not in written["second"], "the second time nothing is done"
+    checks = {check["name"]: check for check in json.loads(written["doctor"])["checks"]}
+    assert checks["peers"]["ok"]
+    assert not checks["peers"]["note"]
+    assert checks["self call"]["ok"], checks["self call"]
+    third = json.loads(written["conf.third"])
+    assert third == settings | {"Peers": ["tls://127.0.0.1:12345", "tls://127.0.0.1:12346"]}, "one more, the same key"

@@ -1,0 +1,178 @@
+"""What a Yggdrasil node's configuration becomes, what may stand in it as a peer, and which public peers are offered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.cli.setup.yggdrasil import firewall, node_config, peers, plan, public_peers
+from shared.errors import InputError, OverlayError
+from tests.programs import need
+
+KEY = "0123456789abcdef" * 4
+PEER = f"tls://peer.example:12345?key={KEY}"
+
+NEW_05: dict[str, Any] = {
+    "PrivateKey": KEY * 2,
+    "Peers": [],
+    "InterfacePeers": {},
+    "Listen": [],
+    "AdminListen": "unix:///var/run/yggdrasil/yggdrasil.sock",
+    "MulticastInterfaces": [
+        {"Regex": ".*", "Beacon": True, "Listen": True, "Port": 0, "Priority": 0, "Password": ""},
+    ],
+    "AllowedPublicKeys": [],
+    "IfName": "auto",
+    "IfMTU": 65535,
+    "NodeInfoPrivacy": False,
+    "NodeInfo": {},
+}
+"What 0.5.12 writes with -genconf -json."
+
+NEW_04 = {**NEW_05, "PublicKey": KEY, "NodeInfo": None}
+
+
+@pytest.mark.parametrize("new", [NEW_04, NEW_05], ids=["0.4", "0.5"])
+def test_a_new_node_is_silent_has_a_named_device_and_the_peers(new: dict[str, Any]) -> None:
+    after = node_config.changed(node_config.parsed(json.dumps(new)), [PEER])
+    assert after["Peers"] == [PEER]
+    assert after["MulticastInterfaces"] == []
+    assert (after["IfName"], after["NodeInfoPrivacy"]) == ("ygg0", True)
+    assert after["PrivateKey"] == new["PrivateKey"]
+    assert node_config.changed(after, [PEER]) == after, "twice is as good as once"
+    assert node_config.is_of_05(after) == (new is NEW_05)
+
+
+def test_what_somebody_has_set_up_stays() -> None:
+    own = {**NEW_05, "Peers": ["tcp://mine.example:1"], "IfName": "mine"}
+    after = node_config.changed(own, [PEER])
+    assert after == {**own, "Peers": ["tcp://mine.example:1", PEER]}
+    listens = {**NEW_05, "Listen": ["tls://[::]:1"], "IfName": "none"}
+    assert node_config.changed(listens, []) == {**listens, "IfName": "ygg0"}, "without a device there are no calls"
+
+
+def test_the_changes_that_are_shown_hold_no_key() -> None:
+    lines = node_config.differences(NEW_05, {**node_config.changed(NEW_05, [PEER]), "PrivateKey": "other"})
+    assert any(line.startswith("Peers: ") for line in lines)
+    assert "PrivateKey" not in "".join(lines)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '{"Peers": []}', "[" * 100_000, "1" * 5000])
+def test_what_is_no_configuration_is_refused(text: str) -> None:
+    with pytest.raises(OverlayError):
+        node_config.parsed(text)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists), st.lists(st.just(PEER)))
+def test_odd_settings_are_no_reason_to_fail(odd: object, more: list[str]) -> None:
+    settings = {**NEW_05, "Peers": odd, "Listen": odd, "IfName": odd}
+    after = node_config.changed(settings, more)
+    assert node_config.changed(after, more)["Peers"] == after["Peers"]
+    node_config.device_of(after)
+
+
+def test_the_real_node_reads_what_we_write() -> None:
+    need("yggdrasil", packages="yggdrasil")
+    new = subprocess.run(["yggdrasil", "-genconf"], capture_output=True, check=True, text=True).stdout
+    assert "#" in new, "HJSON with comments"
+    command = ["yggdrasil", "-useconf", "-normaliseconf", "-json"]
+    read = subprocess.run(command, input=new, capture_output=True, check=True, text=True).stdout
+    after = node_config.changed(node_config.parsed(read), [PEER])
+    again = subprocess.run(command, input=node_config.as_text(after), capture_output=True, check=True, text=True).stdout
+    assert json.loads(again) == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [PEER, "tcp://1.2.3.4:1", "tls://[2001:db8::1]:65535", "quic://a-b.example:443", "wss://a.example:443/path?sni=b"],
+)
+def test_a_peer_is_a_uri_that_the_node_can_dial(text: str) -> None:
+    assert peers.peers_in(f' "{text}",\n') == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("peer.example:1", "http://a.example:1", "tls://a.example", "tls://a.example:0", "tls://a.example:65536"),
+        *(f"tls://a.example:1?key={KEY[:-1]}", f"tls://a.example:1?key={KEY.upper()}x", "tls://a'b.example:1"),
+        *('tls://a.example:1"]', "tls://$(id):1", "unix:///run/x", "tls://a.example:1 " * 17, "tls://ä.example:1"),
+    ],
+)
+def test_what_is_no_peer_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        peers.peers_in(text)
+
+
+@given(st.text())
+def test_any_text_is_peers_or_one_error(text: str) -> None:
+    try:
+        found = peers.peers_in(text)
+    except InputError:
+        return
+    assert all("://" in peer for peer in found)
+
+
+def test_public_peers_are_those_that_are_up_of_our_version_and_encrypted() -> None:
+    raw = {
+        "germany.md": {
+            "tls://slow.example:1": {"up": True, "response_ms": 90, "proto_minor": 5, "key": KEY, "more": [1]},
+            "tls://quick.example:1": {"up": True, "response_ms": 9.5, "proto_minor": 5},
+            "tls://down.example:1": {"up": False, "response_ms": 1, "proto_minor": 5},
+            "tls://old.example:1": {"up": True, "response_ms": 1, "proto_minor": 4},
+            "tcp://clear.example:1": {"up": True, "response_ms": 1, "proto_minor": 5},
+            "tls://bad.example:1; reboot": {"up": True, "response_ms": 1, "proto_minor": 5},
+        },
+        "new-zealand.md": {"tls://old.example:1": {"up": True, "proto_minor": 4}},
+        "empty.md": {},
+    }
+    found = public_peers.by_country(json.dumps(raw).encode(), minor=5)
+    assert {name: [peer.uri for peer in each] for name, each in found.items()} == {
+        "germany": ["tls://quick.example:1", "tls://slow.example:1"]
+    }
+    assert list(public_peers.by_country(json.dumps(raw).encode(), minor=4)) == ["germany", "new zealand"]
+
+
+@given(st.binary() | st.recursive(st.none() | st.text(), lambda x: st.dictionaries(st.text(), x)).map(json.dumps))
+def test_any_answer_is_a_list_of_peers_or_one_error(raw: bytes | str) -> None:
+    try:
+        public_peers.by_country(raw.encode() if isinstance(raw, str) else raw, minor=5)
+    except OverlayError:
+        return
+
+
+def test_nothing_is_done_that_is_done_already() -> None:
+    done = plan.Machine(installed=True, has_nft=True, user="anna", in_group=True)
+    assert plan.install(done) == []
+    assert plan.join_group(done) == []
+    new = plan.Machine(installed=False, has_nft=True, user="anna; reboot", in_group=False)
+    (step,) = plan.install(new)
+    assert step.script.endswith(" yggdrasil")
+    (step,) = plan.join_group(new)
+    assert step.script.endswith("'anna; reboot'")
+
+
+def test_the_configuration_that_is_written_isnt_shown() -> None:
+    step = plan.write_config(node_config.as_text(NEW_05), ["Peers: []"])
+    assert KEY not in step.shown()
+    assert KEY in step.content
+
+
+def test_nft_accepts_the_rules() -> None:
+    need("nft", packages="nftables")
+    rules = firewall.rules("ygg0", firewall.local_ports())
+    checked = subprocess.run([shutil.which("nft") or "", "--check", "-f", "-"], input=rules, text=True, check=False)
+    assert checked.returncode == 0
+
+
+def test_the_ports_of_calls_are_the_systems(tmp_path: Path) -> None:
+    source = tmp_path / "range"
+    source.write_text("10000\t20000\n")
+    assert firewall.local_ports(source) == "10000-20000"
+    assert firewall.local_ports(tmp_path / "none") == "32768-60999"
