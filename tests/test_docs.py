@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.test_wording import explanations_of
 
 TESTS = Path(__file__).parent
 PAGES = TESTS.parent / "docs"
@@ -83,3 +86,71 @@ def test_every_name_in_the_architecture_exists() -> None:
     assert len(flow) == 18
     not_ours = {"TaskGroup", "GitHub"}
     assert sorted({*flow, *text, *inline} - known - not_ours) == []
+
+
+FILE = re.compile(r"(?<![\w.*<~/-])((?:\.\./)*(?:[\w-]+/)*[\w-]+\.(?:py|js|css|html|md|service|socket))(?![\w(])")
+"A file's name in a text."
+
+ROOT = TESTS.parent
+ROOMS = [ROOT / room for room in ("bot", "peer", "shared", "benchmarks")]
+
+
+@functools.cache
+def files() -> frozenset[str]:
+    """The paths of everything that a text may name, from the root of the repository."""
+    found = [file for folder in (*ROOMS, PAGES, ROOT / "config", TESTS) for file in folder.rglob("*.*")]
+    return frozenset(str(file.relative_to(ROOT)) for file in (*found, *ROOT.glob("*")))
+
+
+def missing_files(texts: list[tuple[int, str]], folder: Path, *, anywhere: bool = False) -> list[str]:
+    """The names in texts to which no file belongs.
+
+    A bare name is of a file in `folder` or beneath it, or with `anywhere` of one in any folder. A path begins in
+    `folder` or one above it; the pages name tests from `tests/` on.
+    """
+    missing = []
+    above = [ROOT, TESTS, folder, *(each for each in folder.parents if ROOT in each.parents)]
+    for line, text in texts:
+        for name in FILE.findall(text):
+            if "/" in name:
+                there = any(str((each / name).resolve()).removeprefix(f"{ROOT}/") in files() for each in above)
+            else:
+                start = "" if anywhere else f"{folder.relative_to(ROOT)}/"
+                there = any(file.startswith(start) and f"/{file}".endswith(f"/{name}") for file in files())
+            if not there:
+                missing.append(f"{line}: {name}")
+    return missing
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_every_file_that_a_docstring_or_a_comment_names_exists(room: Path) -> None:
+    missing = {
+        str(path.relative_to(ROOT)): found
+        for path in sorted(room.rglob("*.py"))
+        if (found := missing_files(explanations_of(path), path.parent))
+    }
+    missing |= {
+        str(path.relative_to(ROOT)): found
+        for path in sorted(room.rglob("*.js"))
+        if (found := missing_files(comments_of(path), path.parent))
+    }
+    assert missing == {}
+
+
+def comments_of(script: Path) -> list[tuple[int, str]]:
+    """The comments of a script, with their lines."""
+    lines = enumerate(script.read_text(encoding="utf-8").splitlines(), 1)
+    return [(number, line.partition("//")[2]) for number, line in lines if "//" in line]
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*PAGES.glob("*.md"), *ROOT.glob("*.md"), ROOT / "pyproject.toml"]), ids=lambda page: page.name
+)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    lines = list(enumerate(text_of(page).splitlines(), 1))
+    assert missing_files(lines, page.parent, anywhere=True) == []
+
+
+@pytest.mark.parametrize("text", ["see gone.py", "(gone.py)", "`peer/gone.py`", "../gone.md"])
+def test_a_name_without_a_file_is_found(text: str) -> None:
+    assert missing_files([(1, text)], PAGES)

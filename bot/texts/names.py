@@ -1,4 +1,4 @@
-"""What the bot says about names of name systems. Pure, like texts.py."""
+"""What the bot says about names of name systems. Pure, like chat.py."""
 
 from __future__ import annotations
 

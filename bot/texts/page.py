@@ -1,4 +1,4 @@
-"""What the handset page says about calls and links, beside the sentences of texts.py that it shares with the chat."""
+"""What the handset page says about calls and links, beside the sentences of chat.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effects: what a call asks of the program around it. call.py says when."""
+"""Effects: what a call asks of the program around it. table.py says when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.call.events import RemoteBusy, RemoteDeclined, RemoteRinging
 
 
 class Timer(enum.StrEnum):
-    """What a call may be waiting for. call.RUNS_OUT names the event that each becomes."""
+    """What a call may be waiting for. table.RUNS_OUT names the event that each becomes."""
 
     RING = "ring"
     "Until the link expires."

@@ -1,4 +1,4 @@
-"""Events: what may happen to a call. call.py says what becomes of it."""
+"""Events: what may happen to a call. table.py says what becomes of it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Every link begins with a byte of version (high nibble) and kind (low nibble), and is written into a chat as base64url
 without padding. All integers are big-endian. Nothing here knows the time, the node or what was read before:
-that a link can be decoded says nothing about whether it may be used (see policy.py).
+that a link can be decoded says nothing about whether it may be used (see shared/policy.py).
 """
 
 from __future__ import annotations

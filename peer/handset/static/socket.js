@@ -1,4 +1,4 @@
-// The WebSocket to this machine's own program. protocol.py lists the messages. Until the program has proven that it knows
+// The WebSocket to this machine's own program. ../protocol.py lists the messages. Until the program has proven that it knows
 // the key, nothing that comes is acted on.
 
 import { keepKey, keptKey } from "./key_store.js";

@@ -82,7 +82,7 @@ export const waitingTone = repeating([[523, 0, 0.14, 0.04], [523, 0.24, 0.14, 0.
 // It rings at the other side. The European tone (ITU-T E.180), quiet.
 export const ringback = repeating([[425, 0, 1, 0.04]], 5000);
 
-// A call was answered automatically, here or there: the notes of peer/media/endpoints/notice.py.
+// A call was answered automatically, here or there: the notes of peer/media/endpoints/answer_chime.py.
 export function chime() {
   played([[660, 0, 0.2, 0.15], [880, 0.2, 0.2, 0.15], [660, 0.4, 0.2, 0.15]]);
 }

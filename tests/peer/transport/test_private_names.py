@@ -1,19 +1,22 @@
-"""Names of aioice and aiortc that they promise nothing about and that we use all the same.
+"""Names of libraries that they promise nothing about and that we use all the same.
 
-Their next release may drop any of them. This test then says which, and in which of our files it is used, before a
-call fails in a stranger way. Each file has a list, and only the file in whose list a name is may use it.
+Their next release may drop any of them. These tests then say which, and in which of our files it is used, before a
+call fails in a stranger way. Each file has a list, and only the file in whose list a name is may use it. PRIVATE
+are the inner workings of objects, INNER what is imported from modules that the documentation doesn't mention.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import aioice.ice
-import aioice.stun
-import aiortc.rtcsctptransport
+import aioice
+import aiortc
 import pytest
+import sounddevice
 from aioice import Connection
 from aioice.ice import CandidatePair, StunProtocol
 from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport, RTCRtpSender
@@ -32,11 +35,44 @@ SCTP = PEER / "transport" / "sctp.py"
 DECODING_LEG = Path(__file__).parents[1] / "decoding_leg.py"
 SENDER = PEER / "transport" / "sender.py"
 
-MODULES = {
-    aioice.ice: ["ICE_COMPLETED", "ICE_FAILED", "CandidatePair", "ConnectionEvent", "StunProtocol"],
-    aioice.stun: ["parse_message", "Transaction"],
-    aiortc.rtcsctptransport: ["SCTP_RTO_MIN", "Chunk", "DataChunk", "InitChunk", "SackChunk", "serialize_packet"],
+ROOT = PEER.parent
+PRODUCT = [path for room in ("bot", "peer", "shared") for path in sorted((ROOT / room).rglob("*.py"))]
+
+INNER: dict[str, dict[str, str]] = {
+    "peer/media/rtp/depacketizer.py": {
+        "aiortc.codecs.vpx": "VpxPayloadDescriptor",
+        "aiortc.rate": "RemoteBitrateEstimator",
+        "aiortc.rtcrtpreceiver": "StreamStatistics",
+        "aiortc.rtp": (
+            "HeaderExtensionsMap RTCP_PSFB_APP RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpReceiverInfo "
+            "RtcpRrPacket RtcpRtpfbPacket RtcpSrPacket RtpPacket pack_remb_fci"
+        ),
+    },
+    "peer/media/rtp/incoming.py": {
+        "aiortc.rtp": ("AnyRtcpPacket RTCP_PSFB_FIR RTCP_PSFB_PLI RtcpPacket RtcpPsfbPacket RtcpSrPacket is_rtcp"),
+    },
+    "peer/media/sound/portaudio.py": {"sounddevice": "_initialize _terminate"},
+    "peer/transport/dtls.py": {
+        "aiortc.rtcdtlstransport": "State",
+        "aiortc.rtp": "RTCP_PSFB_PLI RtcpPsfbPacket",
+    },
+    "peer/transport/ice.py": {
+        "aioice.candidate": "candidate_priority",
+        "aioice.ice": "CandidatePair ConnectionEvent ICE_COMPLETED ICE_FAILED StunProtocol",
+        "aioice.stun": "Message Method",
+    },
+    "peer/transport/profile.py": {
+        "aiortc.rtcrtpparameters": "RTCRtcpFeedback RTCRtpReceiveParameters RTCRtpSendParameters",
+    },
+    "peer/transport/sctp.py": {
+        "aiortc.rtcsctptransport": "Chunk DataChunk InitChunk SCTP_RTO_MIN SackChunk serialize_packet",
+    },
+    "peer/transport/sender.py": {
+        "aiortc.rtp": ("AnyRtcpPacket RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"),
+    },
+    "peer/transport/udp_socket.py": {"aioice.stun": "Class Message Transaction parse_message"},
 }
+"By file, by module: the names."
 
 PRIVATE: dict[Path, dict[type, list[str]]] = {
     ICE: {
@@ -159,9 +195,22 @@ async def test_every_private_name_is_still_there() -> None:
         if not hasattr(made[kind], name)
     ]
     gone += [
-        f"{module.__name__}.{name}" for module, names in MODULES.items() for name in names if not hasattr(module, name)
+        f"{module}.{name}, used in {path}"
+        for path, modules in INNER.items()
+        for module, names in modules.items()
+        for name in names.split()
+        if not hasattr(importlib.import_module(module), name)
     ]
     assert not gone
+
+
+def test_the_list_of_what_is_imported_from_inner_modules_is_complete_and_nothing_in_it_is_needless() -> None:
+    used: dict[str, dict[str, set[str]]] = {}
+    for path in PRODUCT:
+        for module, name in inner_names(ast.parse(path.read_text())):
+            used.setdefault(str(path.relative_to(ROOT)), {}).setdefault(module, set()).add(name)
+    listed = {path: {module: set(names.split()) for module, names in each.items()} for path, each in INNER.items()}
+    assert used == listed
 
 
 @pytest.mark.parametrize("path", PRIVATE, ids=lambda path: path.stem)
@@ -173,8 +222,8 @@ async def test_the_list_of_a_file_is_complete_and_nothing_in_it_is_needless(path
 
 async def test_no_other_file_uses_one() -> None:
     elsewhere = {
-        f"{path.relative_to(PEER)}: {name}"
-        for path in PEER.rglob("*.py")
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in PRODUCT
         for name in foreign_private_names(path) & all_of_theirs()
         if path not in PRIVATE or name not in listed(path)
     }
@@ -204,6 +253,21 @@ def private_names(path: Path) -> set[str]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and is_private(node.name):
             found.add(node.name)
     return found
+
+
+def inner_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What a file uses of modules inside the libraries, unless it is exported at their top; and sounddevice's own."""
+    at_the_top = {"aioice": set(aioice.__all__), "aiortc": set(aiortc.__all__)}
+    modules = {"stun": "aioice.stun", "sounddevice": sounddevice.__name__}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            library, _, inner = node.module.partition(".")
+            if inner and library in ("aioice", "aiortc"):
+                yield from ((node.module, each.name) for each in node.names if each.name not in at_the_top[library])
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = modules.get(node.value.id, "")
+            if module == "aioice.stun" or (module and is_private(node.attr)):
+                yield module, node.attr
 
 
 def foreign_private_names(path: Path) -> set[str]:
