@@ -59,6 +59,7 @@ class Kind(enum.StrEnum):
     TEXT_SENT = "call.text-sent", "Your line of text was sent beside the call."
     ENDED = "call.ended", "The call is over; the `call` line has the reason."
     INTERRUPTED = "call.interrupted", "The call ended because the program was interrupted."
+    LOG = "call.log", "The calls that ended last, a line each."
     MISSED = "call.missed", "Somebody called while the program didn't run."
     DROPPED = "call.dropped", "So many calls came that some weren't shown."
     NOT_KEPT = "call.not-kept", "Something about a call couldn't be written to the disk."

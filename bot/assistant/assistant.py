@@ -22,9 +22,9 @@ from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Action, IncomingMessage, Post, readable
+from bot.texts import call_log, refusals
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
-from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from peer.overlay.watch import OverlayState
@@ -204,6 +204,8 @@ class Assistant:
                 turn.say(texts.text_sent(line))
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))
+            case commands.ShowLog():
+                turn.say(call_log.calls(self._store.call_log(call_log.SHOWN)))
             case commands.AddContact():
                 await self._add_contact(turn, command.name, command.whom)
             case commands.ShowContact():

@@ -97,6 +97,11 @@ class ListContacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowLog:
+    """`/log`: the calls that ended last."""
+
+
+@dataclass(frozen=True, slots=True)
 class AddContact:
     """`/contact add NAME [NODE ID | CARD]`; nobody named means the other side of the latest call."""
 
@@ -222,6 +227,7 @@ Command = (
     | HangUp
     | Say
     | ListContacts
+    | ShowLog
     | AddContact
     | ShowContact
     | SetTrust
@@ -390,6 +396,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "hangup": _alone(HangUp()),
     "say": _say,
     "contacts": _contacts,
+    "log": _alone(ShowLog()),
     "contact": _contact,
     "name": _name,
     "card": _alone(ShowCard()),

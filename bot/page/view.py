@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bot.texts import call_log
 from bot.texts import page as texts
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
@@ -86,7 +87,7 @@ def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
         started=record.started,
         seconds=None if record.connected is None else max(0, record.ended - record.connected),
         reason=record.reason,
-        sentence=texts.log_sentence(record).sentence,
+        sentence=call_log.ending(record).sentence,
         automatic=record.automatic,
     )
 

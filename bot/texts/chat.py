@@ -49,6 +49,7 @@ HELP = f"""\
 /decline [why]              refuse it
 /hangup                     end or cancel the call
 /say TEXT                   write a line to the other side of the call
+/log                        your latest calls
 /contacts [PAGE]            your contacts
 /contact add NAME [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME

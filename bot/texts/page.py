@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
 
 from bot.kinds import Kind, Sentence
@@ -10,8 +11,7 @@ from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
-from shared.call.records import CallRecord
-from shared.call.table import EndReason, State
+from shared.call.table import State
 from shared.contacts import Contact, Trust
 from shared.errors import (
     CallRefused,
@@ -39,6 +39,9 @@ OWN_LINK = "That is your own link. It is for the other person: send it to them."
 NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
 
 LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, "The loopback overlay is for trying on one machine: it gives no privacy.")
+
+_COMMAND = re.compile(r"(^|\s)/[a-z]")
+"Something to type in a chat."
 
 _HINTS: dict[type[CopybaraError], str] = {
     InputError: "Use a contact's name, a node id or a contact card.",
@@ -108,7 +111,7 @@ def call_sentence(line: Line) -> Sentence:
         case State.ENDED:
             said = texts.ended(line)
             # What can be typed in a chat is of no use here; what can be done about a device is.
-            return said if "/" in said.hint else Sentence(said.kind, said.text)
+            return said if _COMMAND.search(said.hint) else Sentence(said.kind, said.text)
 
 
 def trust_words(line: Line, contact: Contact | None) -> str:
@@ -163,16 +166,6 @@ def link_to_send(line: Line) -> Sentence:
         Kind.LINK_TO_SEND,
         f"Send this to {line.name}, and open the answer that they send back. It is good until {until}.",
     )
-
-
-def log_sentence(record: CallRecord) -> Sentence:
-    """How a logged call ended."""
-    name = record.name or f"node {record.peer.short}…"
-    try:
-        reason = EndReason(record.reason)
-    except ValueError:  # written by another version
-        return Sentence(Kind.ENDED, f"The call with {name} ended.")
-    return texts.ending(reason, name, known=bool(record.name), proven=record.proven)
 
 
 def explained_call(link: CallLink, contact: Contact | None) -> str:

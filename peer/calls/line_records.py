@@ -8,7 +8,8 @@ from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
 from shared.call.records import CallRecord, RunningCall
-from shared.call.table import Call
+from shared.call.table import Call, EndReason, State
+from shared.secrets.handshake import Role
 
 NOTHING_ARRIVED: dict[str, object] = {
     "audio_packets_received": 0,
@@ -101,7 +102,7 @@ def rejoined(
     return Line(
         number,
         call,
-        CallLink(kept.peer, kept.media, kept.created, reference=kept.reference, proven=kept.proven),
+        CallLink(kept.peer, kept.media, kept.created or kept.started, reference=kept.reference, proven=kept.proven),
         chat=kept.chat,
         expires=kept.created + lifetime,
         connection=Connection(
@@ -141,6 +142,12 @@ def record(line: Line, ended: int) -> CallRecord:
         proven=line.proven,
         name=line.contact or "",
     )
+
+
+def interrupted(kept: RunningCall, ended: int) -> CallRecord:
+    """The entry of a call that was up when the program was killed, and that nobody can be waiting in any more."""
+    call = Call(Role(kept.role), kept.paired, State.ENDED, EndReason.STOPPED)
+    return record(rejoined(0, call, kept, kept.name or None, lifetime=0, awaited_until=0), ended)
 
 
 def _milliseconds(start: float | None, end: float | None) -> int | None:

@@ -20,6 +20,7 @@ from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
+from peer.calls.line_records import interrupted
 from peer.calls.line_records import rejoined as rejoined_line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
@@ -34,8 +35,8 @@ from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
-from shared.call.records import CallRecord, RunningCall
-from shared.call.table import EndReason, State, outgoing, rejoined
+from shared.call.records import RunningCall
+from shared.call.table import State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
 from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode
 from shared.kept_running import Part, kept_running
@@ -318,7 +319,7 @@ class Switchboard:
             known = call.secret and call.port and call.remote_port
             awaited = known and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
             (self._left if awaited else self.interrupted).append(call)
-        records = [_interrupted(call, now) for call in self.interrupted]
+        records = [interrupted(call, now) for call in self.interrupted]
 
         def tidy(store: Store) -> None:
             for record in records:
@@ -339,20 +340,3 @@ class Switchboard:
             for task in (line.life, line.connection.carrier):
                 if task is not None:
                     task.cancel()
-
-
-def _interrupted(call: RunningCall, now: int) -> CallRecord:
-    """The log's entry for a call that a crash has ended."""
-    return CallRecord(
-        reference=call.reference,
-        peer=call.peer,
-        role=call.role,
-        media=call.media,
-        started=call.created or call.started,
-        connected=call.started,
-        ended=now,
-        reason=str(EndReason.STOPPED),
-        automatic=call.automatic,
-        proven=call.proven,
-        name=call.name,
-    )

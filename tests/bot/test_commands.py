@@ -24,6 +24,7 @@ from bot.assistant.commands import (
     SetTrust,
     ShowCard,
     ShowContact,
+    ShowLog,
     Status,
 )
 from shared.contacts import Hours, Trust
@@ -50,6 +51,7 @@ MEANT = {
     "/hangup": HangUp(),
     "/say  hello,\n  you ": Say("hello,\n  you"),
     f"/say {'x' * 4000}": Say("x" * 4000),
+    "/log": ShowLog(),
     "/contacts": ListContacts(),
     "/contacts 2": ListContacts(2),
     "\u200b/call anna": Call("anna", Media.BOTH),
@@ -87,6 +89,7 @@ WRONG = [
     "/answer audio video",
     "/hangup now",
     "/contacts all",
+    "/log 2",
     "/contact",
     "/contact anna",
     "/contact add",

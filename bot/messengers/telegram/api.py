@@ -50,6 +50,7 @@ COMMANDS = (
     ("hangup", "end the call"),
     ("say", "write a line to the other side of the call"),
     ("name", "what a name like anna.azero stands for"),
+    ("log", "your latest calls"),
     ("contacts", "your contacts"),
     ("card", "your own contact card"),
     ("handset", "the page to talk at, on the computer"),

@@ -9,27 +9,36 @@ PREFIX = "telegram:"
 
 
 class Way(enum.StrEnum):
-    """The ways in which a link gets from one bot to the other."""
+    """The ways in which a link gets from one bot to the other, each with how many values its conversations have."""
 
-    OWNER = "owner"
+    def __new__(cls, word: str, values: int) -> Way:
+        """`word` begins the conversation's name."""
+        way = str.__new__(cls, word)
+        way._value_ = word
+        way.values = values
+        return way
+
+    values: int
+
+    OWNER = "owner", 0
     "The owner's private chat with the bot."
 
-    PERSON = "person"
+    PERSON = "person", 1
     "Somebody else's private chat with the bot, by deep link or pasted. Value: their id."
 
-    BOT = "bot"
+    BOT = "bot", 1
     "Another bot, directly. Value: its user name."
 
-    BUSINESS = "business"
+    BUSINESS = "business", 3
     "A chat of the owner's, by the connection to their personal account. Values: connection, chat, the other's name."
 
-    GROUP = "group"
+    GROUP = "group", 2
     "A group. Values: chat, message that is answered."
 
-    GUEST = "guest"
+    GUEST = "guest", 1
     "Any chat in which the bot was called as a guest. Value: the query."
 
-    INLINE = "inline"
+    INLINE = "inline", 1
     "Any chat, written by the owner with the bot's help. Value: the query."
 
 
@@ -53,21 +62,13 @@ class Conversation:
 
 OWNER = Conversation(Way.OWNER)
 
-_VALUES: dict[str, int] = {
-    Way.OWNER: 0,
-    Way.PERSON: 1,
-    Way.BOT: 1,
-    Way.BUSINESS: 3,
-    Way.GROUP: 2,
-    Way.GUEST: 1,
-    Way.INLINE: 1,
-}
-"How many values each has."
-
 
 def conversation_of(chat: str) -> Conversation:
     """The conversation of that name; the owner's for every other name."""
-    way, *values = chat.removeprefix(PREFIX).split(":") if chat.startswith(PREFIX) else [Way.OWNER]
-    if len(values) != _VALUES.get(way):
+    if not chat.startswith(PREFIX):
+        return OWNER
+    word, *values = chat.removeprefix(PREFIX).split(":")
+    way = next((way for way in Way if way == word), None)
+    if way is None or len(values) != way.values:
         return OWNER  # written by another version
-    return Conversation(Way(way), tuple(values))
+    return Conversation(way, tuple(values))

@@ -249,5 +249,5 @@ def test_the_token_shows_itself_to_no_log(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_without_a_configured_bot_the_library_isnt_loaded() -> None:
-    code = "import sys, bot.app, bot.cli.init, bot.cli.doctor; sys.exit('telegram' in sys.modules)"
+    code = "import sys, bot.app, bot.cli.setup, bot.cli.doctor; sys.exit('telegram' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

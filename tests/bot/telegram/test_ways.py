@@ -1,4 +1,4 @@
-"""The six ways: `/call copybara.azero` by one human, and in the end media flows between the two programs.
+"""The ways: `/call copybara.azero` by one human, and in the end media flows between the two programs.
 
 Each test counts the taps that the way costs, and writes down what the two people see for docs/telegram.md.
 """

@@ -1,0 +1,42 @@
+"""The call log, as the chat and the handset page show it. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from bot.kinds import Kind, Sentence
+from bot.texts import chat
+from shared.call.records import CallRecord
+from shared.call.table import EndReason
+
+SHOWN = 15
+"Calls in one message: as many as always fit into it."
+
+
+def calls(records: Sequence[CallRecord]) -> Sentence:
+    """The calls that ended last, newest first, a line each."""
+    if not records:
+        return Sentence(Kind.LOG, "No call has ended yet.")
+    return Sentence(Kind.LOG, "\n".join(map(_line, records)))
+
+
+def ending(record: CallRecord) -> Sentence:
+    """How a logged call ended."""
+    name = record.name or f"node {record.peer.short}…"
+    try:
+        reason = EndReason(record.reason)
+    except ValueError:  # written by another version
+        return Sentence(Kind.ENDED, f"The call with {name} ended.")
+    return chat.ending(reason, name, known=bool(record.name), proven=record.proven)
+
+
+def _line(record: CallRecord) -> str:
+    began = f"{datetime.datetime.fromtimestamp(record.started):%Y-%m-%d %H:%M}"
+    about = ["you called" if record.role == "caller" else "they called", record.media.words]
+    if record.automatic:
+        about.append("answered automatically")
+    if record.connected is not None:
+        minutes, seconds = divmod(max(0, record.ended - record.connected), 60)
+        about.append(f"{minutes}:{seconds:02}")
+    return f"{began}  {ending(record).sentence} ({', '.join(about)})"
