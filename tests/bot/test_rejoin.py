@@ -241,7 +241,8 @@ async def test_if_another_program_has_taken_the_port_the_call_is_over_and_says_w
             other.bind((str(loopback_address(bob.id)), kept.port))
             await bob.begin()
             assert await bob.told(kind=Kind.ENDED) == (
-                f"The call with anna failed: Another program has the UDP port {kept.port} by now."
+                f"The call with anna failed: Another program has the UDP port {kept.port} by now. "
+                "Call again: a new call takes another port."
             )
         assert (await bob.call("ended"))["reason"] == "failed"
         assert running(bob) == []
