@@ -421,7 +421,7 @@ async def browser(
 ) -> AsyncIterator[Browser]:
     """A Chromium of its own, with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
-    `allowed` is what the person has allowed the page.
+    `allowed` is what the person has allowed the page. With `screen` they pick one when the browser asks.
 
     `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
     `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
@@ -439,6 +439,8 @@ async def browser(
         path = str(script)
     async with async_playwright() as playwright:
         flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
+        if "screen" in allowed:
+            flags.append("--use-fake-ui-for-media-stream")
         if camera is not None:
             flags.append(f"--use-file-for-fake-video-capture={camera}")
         if speaker is not None:
@@ -451,7 +453,7 @@ async def browser(
             env={**os.environ, **(speaker or {})},
         )
         try:
-            context = await chromium.new_context(permissions=list(allowed))
+            context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"])
             context.set_default_timeout(PATIENCE * 1000)
             yield Browser(context)
         finally:

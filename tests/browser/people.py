@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,10 @@ async def somebody(
     on: Callable[..., list[str]] | None = None,
     camera: Path | None = None,
     speaker: Mapping[str, str] | None = None,
+    allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[Somebody]:
     """A browser for a running program, `on` its host. What went wrong in its pages fails the test."""
-    async with browser(node.home, on, camera, speaker) as chromium:
+    async with browser(node.home, on, camera, speaker, allowed) as chromium:
         person = Somebody(node, chromium, PageView(None))
         if open_page:
             await person.open()
@@ -58,13 +59,17 @@ async def somebody(
 
 @contextlib.asynccontextmanager
 async def two_people(
-    folder: Path, homes: Path | None = None, *, cameras: tuple[Path | None, Path | None] = (None, None)
+    folder: Path,
+    homes: Path | None = None,
+    *,
+    cameras: tuple[Path | None, Path | None] = (None, None),
+    allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[tuple[Somebody, Somebody]]:
     """Anna and Bob, each at their page; with `homes` they are contacts."""
     async with (
         people(folder, "anna", "bob", homes=homes, config=AT_THE_PAGE) as (anna, bob),
-        somebody(anna, camera=cameras[0]) as first,
-        somebody(bob, camera=cameras[1]) as second,
+        somebody(anna, camera=cameras[0], allowed=allowed) as first,
+        somebody(bob, camera=cameras[1], allowed=allowed) as second,
     ):
         yield first, second
 

@@ -42,10 +42,11 @@ HELD = 5
 class Desk:
     """What is heard where somebody sits, and the notes of the chime in it."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, name: str, ears: Ears) -> None:
         self.notes: list[float] = []
         "In their order; one that is broken is one all the same."
 
+        self._name = name
         self._ears = ears
         self._at = 0
         self._held = (0.0, 0)
@@ -61,9 +62,12 @@ class Desk:
 
     async def until_the_chime(self) -> None:
         """Listen until as many notes as it has were heard, and a while longer."""
-        async with asyncio.timeout(PATIENCE):
-            while len(self.notes) < len(ONCE):
-                await self.listen(0.1)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while len(self.notes) < len(ONCE):
+                    await self.listen(0.1)
+        except TimeoutError:
+            raise AssertionError(f"At {self._name}'s desk only {self.notes} of {ONCE} was heard.") from None
         await self.listen(AFTER_SECONDS)
 
     def _take(self, part: array.array[int]) -> None:
@@ -116,7 +120,7 @@ async def at_the_page(node: Person, sound: PulseServer) -> AsyncIterator[Somebod
 async def heard_once(sound: PulseServer) -> AsyncIterator[None]:
     """Listen at both desks, and go on a while after the block. Then the chime must have been heard once at each."""
     async with sound.heard("anna") as at_annas, sound.heard("bob") as at_bobs:
-        desks = Desk(at_annas), Desk(at_bobs)
+        desks = Desk("anna", at_annas), Desk("bob", at_bobs)
         async with asyncio.TaskGroup() as listening:
             for desk in desks:
                 listening.create_task(desk.until_the_chime())
@@ -222,7 +226,7 @@ async def test_without_any_speaker_the_first_page_that_can_be_heard_gives_it(
         await bob_node.call("active")
         async with sound.heard("bob") as ears, at_the_page(bob_node, sound) as bob:
             await bob.page.heard("answered-alone", chime=True)
-            desk = Desk(ears)
+            desk = Desk("bob", ears)
             await desk.until_the_chime()
             assert desk.notes == ONCE
             await bob.page.page.reload()

@@ -196,7 +196,8 @@ async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:
         for _ in range(12):
             await play.page.keyboard.press("Tab")
             # Beyond the last one the focus is in the browser's own bar for a moment, never in the page behind.
-            assert await play.page.evaluate(inside) in ("contact", "BODY")
+            where = await play.page.evaluate(inside)
+            assert where in ("contact", "BODY"), await play.page.evaluate("document.activeElement.outerHTML")
         await play.page.keyboard.press("Escape")
         assert await play.page.evaluate("document.activeElement.dataset.hold") == "who anna"
 
@@ -595,6 +596,7 @@ async def test_a_camera_that_nobody_looks_through_is_off() -> None:
 @pytest.mark.parametrize("by", ["us", "them"])
 async def test_an_automatic_answer_is_heard_and_seen(by: str) -> None:
     async with theatre() as play:
+        await play.page.mouse.click(1, 1)
         await play.wants(Audible, on=True)  # the program has no other page sound it
         await play.page.evaluate(TONES)
         mine = {"automatic": by == "us", "remote_automatic": by == "them"}
@@ -629,6 +631,7 @@ async def test_the_notice_stays_for_as_long_as_the_call() -> None:
 
 async def test_the_program_is_told_whether_the_page_can_be_heard() -> None:
     async with theatre() as play:
+        await play.page.mouse.click(1, 1)
         await play.wants(Audible, on=True)
 
 

@@ -119,7 +119,7 @@ async def test_a_microphone_or_camera_that_is_pulled_out_is_told_to_the_other(tm
 
 
 async def test_a_shared_screen_takes_the_cameras_place_and_gives_it_back(tmp_path: Path) -> None:
-    async with two_people(tmp_path) as (anna, bob):
+    async with two_people(tmp_path, allowed=("camera", "microphone", "screen")) as (anna, bob):
         await connect(anna, bob)
         await both_ways(anna, bob)
         camera = (await bob.page.stats())["in_video"]

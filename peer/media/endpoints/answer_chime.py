@@ -28,8 +28,8 @@ CHIME = ((660.0, 0.2), (880.0, 0.2), (660.0, 0.2))
 
 CHIME_SECONDS = sum(seconds for _, seconds in CHIME)
 
-OPEN_SECONDS = 2.0
-"How long the chime waits for the control channel, which takes two round trips."
+READY_SECONDS = 2.0
+"How long the chime waits for the other side's control channel, which takes two round trips, and its first packet."
 
 
 class Announced:
@@ -67,10 +67,13 @@ class Announced:
             self._given = True
             if not self._chime():
                 self._bell = tasks.create_task(self._ring())
-            # Not before the other side knows of the automatic answer: it may give the notice itself.
+            # Not before the other side knows of the automatic answer, for it may give the notice itself, nor before it
+            # has something to hear the notice with, which is when it sends sound of its own.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OPEN_SECONDS):
+                async with asyncio.timeout(READY_SECONDS):
                     await leg.control.opened.wait()
+                    if Media.AUDIO in media:
+                        await _first_packet(leg)
         await end(self._saying)
         leg.before_sound = self._tone.before
         leg.sound_free.clear()
@@ -114,3 +117,17 @@ class Announced:
         except MediaError as error:
             logger.info("the chime isn't heard here: %s", error.sentence)
             self._unheard()
+
+
+async def _first_packet(leg: Leg) -> None:
+    """Wait until the other side has sent RTP or RTCP."""
+    arrived = asyncio.Event()
+
+    async def note(packet: bytes) -> None:
+        arrived.set()
+
+    leg.tap(note)
+    try:
+        await arrived.wait()
+    finally:
+        leg.untap(note)
