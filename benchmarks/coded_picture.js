@@ -2,13 +2,16 @@
 // the page's own scripts.
 //
 // The code is 32 blocks of 40x40 pixels, black or white, above a picture that moves: 26 bits of the time in tenths of a
-// millisecond, and its remainder by 61 in 6 bits, so that no picture with a wrong block counts.
+// millisecond, and its remainder by 61, plus one, in 6 bits, so that no picture with a wrong block counts, nor the black
+// one that a <video> may show first.
 (() => {
   const WIDTH = 640, HEIGHT = 480;
   // Not a part of the screen's 60, so that pictures are drawn at all moments between two of its own.
   const RATE = 29;
   const COLUMNS = 16, ROWS = 2, BLOCK = 40, READ = 5;
   const TURN = 2 ** 26, CHECKS = 64, PRIME = 61;
+
+  const checkOf = (value) => (value % PRIME) + 1;
 
   // All pages of one machine have this clock.
   const tenths = () => Math.floor((performance.timeOrigin + performance.now()) * 10);
@@ -17,7 +20,7 @@
 
   function draw(picture) {
     const value = tenths() % TURN;
-    const code = value * CHECKS + (value % PRIME);
+    const code = value * CHECKS + checkOf(value);
     picture.fillStyle = "#c4d6d0";
     picture.fillRect(0, 0, WIDTH, HEIGHT);
     for (let number = 0; number < 24; number++) {
@@ -42,7 +45,7 @@
       code = code * 2 + (pixels[4 * (y * COLUMNS * READ + x) + 1] > 127 ? 1 : 0);
     }
     const value = Math.floor(code / CHECKS);
-    return code % CHECKS === value % PRIME ? value : null;
+    return code % CHECKS === checkOf(value) ? value : null;
   }
 
   let stream = null;
@@ -83,7 +86,7 @@
       function shown(_, { width, height }) {
         const at = tenths();
         const value = read(video);
-        if (value === null) seen.unreadable += 1;
+        if (value === null) seen.unreadable += seen.ages.length ? 1 : 0;
         else if (value !== last) seen.ages.push((((at - value) % TURN) + TURN) % TURN / 10);
         last = value;
         if (!seen.sizes.includes(`${width}x${height}`)) seen.sizes.push(`${width}x${height}`);
