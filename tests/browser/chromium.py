@@ -17,7 +17,7 @@ import wave
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import ifaddr
 import pytest
@@ -312,8 +312,10 @@ class PageView:
         """
         began = time.monotonic()
         first: dict[str, tuple[object, float]] = {}
+        now: dict[str, Any] = {}
 
         async def rises() -> bool:
+            nonlocal now
             now = await self.stats()
             risen = []
             for kind in kinds:
@@ -324,7 +326,7 @@ class PageView:
                 risen.append(decoded - first[kind][1] >= ENOUGH[kind])
             return all(risen)
 
-        await until(rises, f"decoded {' and '.join(kinds)}", seconds=seconds)
+        await until(rises, f"decoded {' and '.join(kinds)}", lambda: str(now), seconds=seconds)
         return time.monotonic() - began
 
     async def in_step(self) -> None:
@@ -411,6 +413,51 @@ async def until(
         await asyncio.sleep(LOOK_SECONDS)
 
 
+class Chromiums:
+    """The Chromiums of somebody, one for each command line; starting one takes as long as many a test."""
+
+    shared: ClassVar[Chromiums | None] = None
+    "Those that the tests of a file share, in that file; see ONE_CHROMIUM."
+
+    def __init__(self, playwright: Any) -> None:
+        self._playwright = playwright
+        self._started: dict[tuple[str, ...], Any] = {}
+
+    async def started(self, path: str, flags: list[str], speaker: Mapping[str, str] | None = None) -> Any:
+        """A Chromium with these flags; `speaker` as in `browser`."""
+        known = self._started.get(key := (path, *flags))
+        if known is None or not known.is_connected():
+            known = self._started[key] = await self._playwright.chromium.launch(
+                executable_path=path,
+                args=flags,
+                ignore_default_args=["--mute-audio"] if speaker else None,
+                env={**os.environ, **(speaker or {})},
+            )
+        return known
+
+    async def close(self) -> None:
+        """End them all."""
+        for each in self._started.values():
+            await each.close()
+
+
+@contextlib.asynccontextmanager
+async def chromiums() -> AsyncIterator[Chromiums]:
+    """None yet, and none any more afterwards."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        there = Chromiums(playwright)
+        try:
+            yield there
+        finally:
+            await there.close()
+
+
+ONE_CHROMIUM = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("shared_chromiums")]
+"For `pytestmark`: the tests of a file share a Chromium, each with cookies, permissions and pages of its own."
+
+
 @contextlib.asynccontextmanager
 async def browser(
     folder: Path | None = None,
@@ -419,7 +466,7 @@ async def browser(
     speaker: Mapping[str, str] | None = None,
     allowed: Sequence[str] = ("camera", "microphone"),
 ) -> AsyncIterator[Browser]:
-    """A Chromium of its own, with a camera and a microphone that aren't real, and its own rules for what may be heard.
+    """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
     `allowed` is what the person has allowed the page. With `screen` they pick one when the browser asks.
 
@@ -429,35 +476,32 @@ async def browser(
     beeps would pass for any note.
     """
     path = require_chromium()
-    from playwright.async_api import async_playwright
-
     if on is not None:
         assert folder is not None
         script = folder / "chromium-there"
         script.write_text(f'#!/bin/sh\nexec {shlex.join(on(path))} "$@"\n')
         script.chmod(0o755)
         path = str(script)
-    async with async_playwright() as playwright:
-        flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
-        if "screen" in allowed:
-            flags.append("--use-fake-ui-for-media-stream")
-        if camera is not None:
-            flags.append(f"--use-file-for-fake-video-capture={camera}")
-        if speaker is not None:
-            assert folder is not None
-            flags.append(f"--use-file-for-fake-audio-capture={_silence(folder)}")
-        chromium = await playwright.chromium.launch(
-            executable_path=path,
-            args=flags,
-            ignore_default_args=["--mute-audio"] if speaker else None,
-            env={**os.environ, **(speaker or {})},
-        )
+    flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
+    if "screen" in allowed:
+        flags.append("--use-fake-ui-for-media-stream")
+    if camera is not None:
+        flags.append(f"--use-file-for-fake-video-capture={camera}")
+    async with contextlib.AsyncExitStack() as alone:
+        if speaker is None and on is None and (shared := Chromiums.shared) is not None:
+            chromium = await shared.started(path, flags)
+        else:
+            own = await alone.enter_async_context(chromiums())
+            if speaker is not None:
+                assert folder is not None
+                flags.append(f"--use-file-for-fake-audio-capture={_silence(folder)}")
+            chromium = await own.started(path, flags, speaker)
+        context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"])
         try:
-            context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"])
             context.set_default_timeout(PATIENCE * 1000)
             yield Browser(context)
         finally:
-            await chromium.close()
+            await context.close()
 
 
 def _silence(folder: Path) -> Path:

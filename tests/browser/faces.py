@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,14 +45,19 @@ ANNA = Face(colour(196, 214, 208), colour(74, 44, 32), colour(232, 190, 165), co
 BOB = Face(colour(222, 208, 190), colour(38, 36, 40), colour(176, 124, 92), colour(62, 82, 128))
 
 
-def camera(folder: Path, face: Face) -> Path:
-    """Write a file that `--use-file-for-fake-video-capture` takes."""
-    path = folder / "camera.y4m"
+@functools.cache
+def camera(face: Face) -> Path:
+    """A file that `--use-file-for-fake-video-capture` takes, there until the tests are over."""
+    path = Path(_folder().name) / f"{len(list(Path(_folder().name).iterdir()))}.y4m"
     path.write_bytes(_film(face))
     return path
 
 
 @functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="faces-", ignore_cleanup_errors=True)
+
+
 def _film(face: Face) -> bytes:
     rows = [[_at(face, x, y) for x in range(WIDTH)] for y in range(HEIGHT)]
     luma = b"".join(bytes(pixel.y for pixel in row) for row in rows)

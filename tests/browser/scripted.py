@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -313,10 +312,7 @@ async def theatre(
     server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
     async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
         await running.enter_async_context(server.running())
-        folder = there.enter_context(tempfile.TemporaryDirectory())
-        chromium = await there.enter_async_context(
-            browser(camera=faces.camera(Path(folder), faces.BOB), allowed=allowed)
-        )
+        chromium = await there.enter_async_context(browser(camera=faces.camera(faces.BOB), allowed=allowed))
         requests: list[str] = []
         chromium.context.on("request", lambda request: requests.append(request.url))
         view = await chromium.open(server.session.address + fragment.replace("#", "&"), *untouched)

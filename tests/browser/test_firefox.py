@@ -74,7 +74,7 @@ async def two(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     folder = tmp_path_factory.mktemp("two")
     async with (
         people(folder, "anna", "bob", config=AT_THE_PAGE) as (anna, bob),
-        somebody(bob, open_page=False, camera=faces.camera(folder, faces.BOB)) as at_chromium,
+        somebody(bob, open_page=False, camera=faces.camera(faces.BOB)) as at_chromium,
     ):
         yield Somebody(anna, desk.browser, PageView(None)), at_chromium
 

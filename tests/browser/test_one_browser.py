@@ -13,9 +13,11 @@ from typing import Any
 
 from bot.kinds import Kind
 from tests.browser import faces
-from tests.browser.chromium import PageView, browser, looked_at, until_seen
+from tests.browser.chromium import ONE_CHROMIUM, PageView, browser, looked_at, until_seen
 from tests.browser.people import running_demo
 from tests.browser.pictures import figures, look_like, taken
+
+pytestmark = ONE_CHROMIUM
 
 PATTERN_HERTZ = 440.0
 
@@ -82,7 +84,7 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
 
 
 async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_it_is(tmp_path: Path) -> None:
-    async with demo(faces.camera(tmp_path, faces.ANNA)) as page:
+    async with demo(faces.camera(faces.ANNA)) as page:
         await look_like(page.page, "light")
         await call(page, "pattern")
         await page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tests.browser.chromium import looked_at, until_seen
+from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
 from tests.browser.scripted import Theatre, call, theatre
 from tests.browser.unplugging import DEVICES
+
+pytestmark = ONE_CHROMIUM
 
 
 async def in_call(play: Theatre) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
+from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
+
+pytestmark = ONE_CHROMIUM
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
 

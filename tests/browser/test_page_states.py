@@ -12,9 +12,12 @@ import pytest
 
 from bot.kinds import Kind
 from tests.browser import faces
+from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.people import Somebody, both_ways, two_people
 from tests.browser.pictures import LOOKS, figures, look_like
 from tests.browser.pictures import taken as picture_taken
+
+pytestmark = ONE_CHROMIUM
 
 
 async def taken(person: Somebody, name: str) -> None:
@@ -37,11 +40,7 @@ async def fits(person: Somebody) -> None:
 
 @pytest.mark.parametrize("look", LOOKS)
 async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look: str) -> None:
-    cameras = []
-    for name, face in (("a", faces.ANNA), ("b", faces.BOB)):
-        (tmp_path / name).mkdir()
-        cameras.append(faces.camera(tmp_path / name, face))
-    async with two_people(tmp_path, cameras=(cameras[0], cameras[1])) as (anna, bob):
+    async with two_people(tmp_path, cameras=(faces.camera(faces.ANNA), faces.camera(faces.BOB))) as (anna, bob):
         for person in (anna, bob):
             await look_like(person.page.page, look)
         await fits(anna)

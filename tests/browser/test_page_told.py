@@ -36,6 +36,7 @@ from peer.handset.protocol import (
     Write,
 )
 from peer.media.endpoints.answer_chime import CHIME
+from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import (
     ANNA,
@@ -55,6 +56,8 @@ from tests.browser.scripted import (
     sends,
     theatre,
 )
+
+pytestmark = ONE_CHROMIUM
 
 TONES = """
 (() => {
@@ -121,7 +124,7 @@ async def everywhere(play: Theatre, name: str) -> None:
     await look_like(play.page, "light")
 
 
-def test_axe_is_there_to_look_at_every_state() -> None:
+async def test_axe_is_there_to_look_at_every_state() -> None:
     if not AXE.exists():
         pytest.skip("axe-core isn't installed (tests/node-packages)")
 
@@ -864,6 +867,6 @@ async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:
         await play.can_be_used()
 
 
-def test_the_script_speaks_the_protocol() -> None:
+async def test_the_script_speaks_the_protocol() -> None:
     for message in (greeting(), call(1, "active"), LOG[0]):
         assert msgspec.json.decode(msgspec.json.encode(message))

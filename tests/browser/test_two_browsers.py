@@ -9,9 +9,11 @@ from bot.kinds import Kind
 from peer.media.endpoints.answer_chime import CHIME
 from peer.overlay.interfaces import ThisMachine
 from tests.bot.console import befriend, people
-from tests.browser.chromium import PageView, until
+from tests.browser.chromium import ONE_CHROMIUM, PageView, until
 from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody, two_people
 from tests.browser.unplugging import DEVICES
+
+pytestmark = ONE_CHROMIUM
 
 
 async def test_two_people_hear_and_see_each_other_as_sent(tmp_path: Path) -> None:

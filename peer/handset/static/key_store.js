@@ -14,17 +14,22 @@ function asked(request) {
   });
 }
 
-async function store(mode) {
+// Ask the store for something. The database is closed again at once: while a page holds it open, the browser can't forget it.
+async function fromStore(mode, request) {
   const opening = indexedDB.open(NAME, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
   const database = await asked(opening);
-  return database.transaction(STORE, mode).objectStore(STORE);
+  try {
+    return await asked(request(database.transaction(STORE, mode).objectStore(STORE)));
+  } finally {
+    database.close();
+  }
 }
 
 // The key, or null: this browser has none, or keeps nothing.
 export async function keptKey() {
   try {
-    return (await asked((await store("readonly")).get(HOME))) ?? null;
+    return (await fromStore("readonly", (keys) => keys.get(HOME))) ?? null;
   } catch {
     return null;
   }
@@ -32,7 +37,7 @@ export async function keptKey() {
 
 export async function keepKey(key) {
   try {
-    await asked((await store("readwrite")).put(key, HOME));
+    await fromStore("readwrite", (keys) => keys.put(key, HOME));
     channel.postMessage("kept");
   } catch {
     // A browser that keeps nothing still has the key until the page is closed.
