@@ -36,7 +36,7 @@ from peer.handset.protocol import (
     Write,
 )
 from peer.media.endpoints.answer_chime import CHIME
-from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import (
     ANNA,
@@ -58,6 +58,8 @@ from tests.browser.scripted import (
 )
 
 pytestmark = ONE_CHROMIUM
+
+MIDDLE = "box => [box.x + box.width / 2, box.y + box.height / 2]"
 
 TONES = """
 (() => {
@@ -636,6 +638,21 @@ async def test_the_program_is_told_whether_the_page_can_be_heard() -> None:
     async with theatre() as play:
         await play.page.mouse.click(1, 1)
         await play.wants(Audible, on=True)
+
+
+async def test_the_first_press_on_a_page_that_could_not_be_heard_is_not_lost() -> None:
+    async with theatre(untouched=["window.nothing = true"]) as play:
+        await until_seen(play.page, "!document.getElementById('sound-notice').hidden")
+        await until_seen(play.page, "document.getElementById('home').checkVisibility()")
+        middle = f"({MIDDLE})(document.getElementById('open-add').getBoundingClientRect())"
+        x, y = await looked_at(play.page, middle)
+        await play.page.mouse.move(x, y)
+        await play.page.mouse.down()
+        await play.wants(Audible, on=True)
+        assert await looked_at(play.page, middle) == [x, y], "nothing moves under the pointer"
+        await play.page.mouse.up()
+        await until_seen(play.page, "document.getElementById('add').open")
+        await until_seen(play.page, "document.getElementById('sound-notice').hidden")
 
 
 async def test_a_lost_path_is_said_over_the_last_picture() -> None:

@@ -4,6 +4,7 @@ import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, t
 import { chosen, troubleInWords, why } from "./devices.js";
 import { OwnPicture } from "./own_picture.js";
 import { attachPicture } from "./picture.js";
+import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
 import { drawWords, SidePanel } from "./side_panel.js";
 
@@ -24,7 +25,7 @@ export class CallView {
     this.#calls = calls;
     this.#world = world;
     this.panel = new SidePanel(program, calls);
-    this.panel.addEventListener("changed", () => this.draw(this.#call));
+    this.panel.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));
     const press = (id, act) => $(id).addEventListener("click", act);
     const more = (id, act) => press(id, () => { $("more").close(); act(); });
     press("c-mic", () => this.mute());
@@ -42,7 +43,7 @@ export class CallView {
     new ResizeObserver(() => this.#fit()).observe($("pictures"));
     $("remote-video").addEventListener("resize", () => this.#fit());
     for (const id of ["c-screen", "m-screen"]) show($(id), Boolean(navigator.mediaDevices?.getDisplayMedia));
-    this.#playback.addEventListener("changed", () => this.draw(this.#call));
+    this.#playback.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));
     setInterval(() => this.#everySecond(), 1000);
   }
 

@@ -6,6 +6,7 @@ import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
+import { whenReleased } from "./gestures.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
 import { whenKept } from "./key_store.js";
@@ -221,7 +222,7 @@ addEventListener("hashchange", readAddress);
 keys({ calls, incoming, outgoing, view, dialogs });
 whenAudible((on) => {
   program.send("audible", { on });
-  draw();
+  whenReleased(draw);
 });
 // What earlier versions kept.
 localStorage.removeItem("key");

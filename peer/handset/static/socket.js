@@ -112,7 +112,8 @@ export class Program extends EventTarget {
     if (message.type === "home-key") {
       this.#home = await meeting.homeKey(message);
       this.#given = null;
-      await keepKey(this.#home);
+      // Nothing waits for it: a browser may take long to store something.
+      keepKey(this.#home);
       return;
     }
     if (message.type === "hello") this.#pause = FIRST_PAUSE;
