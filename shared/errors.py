@@ -48,6 +48,7 @@
     │   ├── NothingToConfirm    no new key of a contact to confirm
     │   ├── OnlyForTrusted
     │   └── LookingUp           … or a name that can't be looked up right now
+    ├── MessengerError          a messenger's server that doesn't answer as it should
     ├── HandsetError            a handset page that isn't ours, or isn't of this version
     ├── NotRunning              nobody to talk to on the control socket
     ├── DemoFailed              the demo didn't show what it promises
@@ -439,6 +440,13 @@ class LookingUp(CallRefused):
     """That name is being looked up already.
 
     /hangup gives it up.
+    """
+
+
+class MessengerError(CopybaraError):
+    """The messenger's server doesn't answer as it should.
+
+    Try again later.
     """
 
 

@@ -178,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("setup", "init"):
         set_up = command(name, "from nothing to a first call: ask what is needed, and write the configuration", _setup)
         set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
+        set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
         set_up.add_argument("--name", help="the name on your contact card")
         set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
         set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
@@ -298,6 +299,8 @@ def _setup(options: argparse.Namespace) -> int:
     from bot.cli.setup import setup
 
     given = {name: value for name in ("name", "overlay", "peers") if (value := getattr(options, name)) is not None}
+    if options.answer is not None:
+        given[options.part] = options.answer
     answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
     return setup(_home(options), answers, part=options.part)
 

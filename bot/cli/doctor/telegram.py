@@ -1,4 +1,4 @@
-"""What `copybara doctor` checks of the Telegram bot: its token, and how Telegram's clock and ours differ."""
+"""What `copybara doctor` checks of the Telegram bot: its token, its ways, and how Telegram's clock and ours differ."""
 
 from __future__ import annotations
 
@@ -10,21 +10,14 @@ import httpx
 
 from bot.cli.doctor.check import Check
 from bot.home import Home
+from bot.messengers.telegram import switches
 from bot.messengers.telegram.setup import look
 from bot.messengers.telegram.token import VARIABLE, read_token, silence
 from shared.config.schema import Config
-from shared.errors import CopybaraError
-
-SECONDS = 10.0
-"How long Telegram may take to answer."
+from shared.errors import CopybaraError, MessengerError
 
 CLOCKS_DIFFER_SECONDS = 60
 "From here on a link may be refused, for the other side's clock may be wrong as well."
-
-REFUSED = (401, 404)
-"What Telegram says to a token that was revoked, and to one that was never given out."
-
-MOST_BYTES = 64 * 1024
 
 
 def bot(home: Home, config: Config) -> list[Check]:
@@ -34,28 +27,29 @@ def bot(home: Home, config: Config) -> list[Check]:
         return [Check("telegram", ok=True, note=True, detail=detail, hint="`copybara run` needs it.")]
     try:
         token = read_token(home, config.telegram)
+        silence(token)
+        answer = switches.asked(token.reveal(), config.telegram.base_url, "getMe")
+        me = switches.result_of(answer)
+    except MessengerError as error:
+        hint = error.hint if "says" in error.sentence else "Calls of the console and the page need no Telegram."
+        return [Check("telegram", ok=False, detail=error.sentence, hint=hint)]
     except CopybaraError as error:
         return [Check.failed("telegram", error)]
-    silence(token)
-    address = f"{config.telegram.base_url.rstrip('/')}/bot{token.reveal()}/getMe"
-    try:
-        answer = httpx.get(address, timeout=SECONDS, trust_env=False)
-    except (httpx.HTTPError, ValueError) as error:
-        detail = f"Telegram can't be reached: {type(error).__name__}."
-        return [Check("telegram", ok=False, detail=detail, hint="Calls of the console and the page need no Telegram.")]
-    if answer.status_code in REFUSED:
-        return [
-            Check(
-                "telegram",
-                ok=False,
-                detail="Telegram doesn't know the bot's token: it was revoked or mistyped.",
-                hint="Get a new one from @BotFather, and replace the old one with it.",
-            )
-        ]
-    if answer.status_code != httpx.codes.OK or len(answer.content) > MOST_BYTES:
-        detail = f"What answers for Telegram says {answer.status_code}."
-        return [Check("telegram", ok=False, detail=detail, hint="Check `base_url` under [telegram].")]
-    return [_owner(home, config), *_clock(answer)]
+    return [_owner(home, config), *_clock(answer), *(_ways(me) if isinstance(me, dict) else [])]
+
+
+def _ways(me: dict[str, object]) -> list[Check]:
+    """Each way into Telegram. None is needed, for the links can always be pasted."""
+    return [
+        Check(
+            "way",
+            ok=True,
+            note=way.state is not switches.State.ON,
+            detail=f"{way.name}: {way.state}",
+            hint=f"{switches.MENU} {way.missing}. Or: copybara setup telegram" if way.missing else "",
+        )
+        for way in switches.ways(me)
+    ]
 
 
 def _owner(home: Home, config: Config) -> Check:

@@ -7,35 +7,79 @@ from collections.abc import Mapping
 from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.owner_code import code_of, owner_of
-from bot.messengers.telegram import NAME
-from bot.messengers.telegram.token import FORMAT, read_token
+from bot.messengers.telegram import NAME, switches
+from bot.messengers.telegram.token import FORMAT, Token, read_token, silence
 from shared.config.schema import Config
-from shared.errors import InputError
+from shared.errors import CopybaraError, InputError, MessengerError
 from shared.store import Store
 from shared.store.files import locked_folder, replace_file
 from shared.store.journal import Journal
 
 QUESTION = "The token of your own Telegram bot, from @BotFather? (empty: no Telegram)"
 
+FILE = "telegram.token"
+
 
 def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
-    """Ask for the bot's token and keep it in its file in the home, mode 0600. Raises InputError for what is none."""
-    if config.telegram.token:
+    """Ask for the bot's token, try it (getMe), keep it in its file in the home, and open the ways into Telegram.
+
+    A token that is kept already is tried again. Raises InputError for a token that is none, or that Telegram refuses.
+    """
+    base_url = config.telegram.base_url
+    if asking.answers.only_prints:
+        asking.say("telegram   asks for the bot's token, tries it and keeps it; switches the bot's ways on")
         return None
-    answer = asking.secret(QUESTION, what="telegram_token")
+    if config.telegram.token:
+        if config.telegram.token != "environment" or asking.answers.get("telegram_token"):  # noqa: S105 - a place
+            _try_kept(home, config, asking)
+        return None
+    answer = asking.secret(QUESTION, what="telegram_token").strip()
     if not answer:
         return None
     if not FORMAT.fullmatch(answer):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
+    silence(Token(answer))
+    asking.say("Asking Telegram about the bot …")
+    try:
+        _open_ways(answer, base_url, asking)
+    except MessengerError as error:
+        asking.say(f"{error.sentence} The token is kept as it is; `copybara doctor` tries it later.")
     with locked_folder(home.folder):
-        replace_file(home.folder / "telegram.token", f"{answer}\n".encode())
+        replace_file(home.folder / FILE, f"{answer}\n".encode())
     return {"token": "file"}
+
+
+def _try_kept(home: Home, config: Config, asking: Asking) -> None:
+    token = read_token(home, config.telegram)
+    silence(token)
+    try:
+        _open_ways(token.reveal(), config.telegram.base_url, asking)
+    except CopybaraError as error:
+        asking.say(f"telegram   {error.sentence} {error.hint}")
+
+
+def _open_ways(token: str, base_url: str, asking: Asking) -> None:
+    """Say whose token it is, switch the ways on, and say how each stands. Raises InputError, MessengerError."""
+    before = switches.me(token, base_url)
+    asking.say(f"telegram   the token is @{before['username']}'s")
+    told = all(way.state is switches.State.ON for way in switches.ways(before))
+    if not told and asking.yes("Switch on all ways in which links can reach your bot?", default=True):
+        told = switches.switch_on(token, base_url)
+        if not told:
+            asking.say("Telegram doesn't let a program do that here. By hand, then:", f"{switches.MENU} see below.")
+    found = switches.ways(switches.me(token, base_url), told=told)
+    asking.say(*(f"  {way.name:22} {way.state}{f': {way.missing}' if way.missing else ''}" for way in found))
+    if any(way.missing for way in found):
+        asking.say(f"To switch on what is missing: {switches.MENU} then the name after the colon.")
 
 
 def next_step(home: Home) -> str:
     """The code by which the owner makes the bot theirs."""
     with Store(home.database) as store:
-        code = code_of(Journal(store, NAME))
+        journal = Journal(store, NAME)
+        if (owner := owner_of(journal)) is not None:
+            return f"Your Telegram bot listens to user {owner}."
+        code = code_of(journal)
     return f"Then send your bot this, which makes you its owner:  /start {code}"
 
 

@@ -27,6 +27,9 @@ class Server:
     """Serves one world."""
 
     def __init__(self, world: World) -> None:
+        self.sets_settings = True
+        "Whether it is of Bot API 10.5 or newer."
+
         self.world = world
         self.requests: list[tuple[str, str, Answer]] = []
         "Every request: the bot's user name, the method, the parameters."
@@ -131,11 +134,31 @@ class Server:
 
     async def _on_getme(self, bot: BotAccount, _: Answer) -> Any:
         return bot.as_user() | {
-            "can_join_groups": True,
+            "can_join_groups": bot.groups,
             "can_read_all_group_messages": not bot.privacy,
             "supports_inline_queries": bot.inline,
             "supports_guest_queries": bot.guest,
+            "can_connect_to_business": bot.business,
         }
+
+    async def _on_setmysettings(self, bot: BotAccount, what: Answer) -> Any:
+        """Bot API 10.5. Settings that aren't named stay as they are."""
+        if not self.sets_settings:
+            raise BadRequest("method not found")
+        names = {
+            "supports_inline_queries": "inline",
+            "can_join_groups": "groups",
+            "can_connect_to_business": "business",
+            "supports_guest_queries": "guest",
+            "can_communicate_with_bots": "bot_to_bot",
+        }
+        for name, value in what.items():
+            if name == "inline_feedback_share_denominator":
+                assert value in (0, 1, 10, 100, 1000)
+                bot.inline_feedback = value == 1
+            else:
+                setattr(bot, names[name], value)
+        return True
 
     async def _on_getupdates(self, bot: BotAccount, what: Answer) -> Any:
         if "allowed_updates" in what:

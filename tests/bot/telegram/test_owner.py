@@ -42,7 +42,7 @@ async def set_up(home: Path, **answers: str) -> str:
             break
         # One answer a question, when it is asked.
         if re.search(r"(\)|\]|\?) $", screen):
-            question, asked = screen[asked:], len(screen)
+            question, asked = screen[asked:].splitlines()[-1], len(screen)
             os.write(ours, f"{next((text for word, text in answers.items() if word in question), '')}\n".encode())
     os.close(ours)
     assert await process.wait() == 0, screen

@@ -128,6 +128,8 @@ class BotAccount(Account):
         self.inline = False
         self.inline_feedback = False
         self.guest = False
+        self.groups = True
+        self.business = True
         self.updates: list[dict[str, Any]] = []
         self.allowed: list[str] | None = None
         self.started_by: set[int] = set()

@@ -1,0 +1,136 @@
+"""What the owner has switched on for their bot, which ways into Telegram that opens, and switching them on.
+
+Bot API: getMe shows some of the switches, setMySettings (10.5, November 2026) sets them. With a server that doesn't
+know it yet, the owner does it by hand with @BotFather.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+
+from shared.errors import InputError, MessengerError
+
+SECONDS = 15.0
+"How long Telegram may take to answer."
+
+MOST_BYTES = 64 * 1024
+
+REFUSED = (401, 404)
+"What Telegram says to a token that was revoked, and to one that was never given out."
+
+SETTINGS = {
+    "supports_inline_queries": True,
+    "inline_feedback_share_denominator": 1,
+    "can_join_groups": True,
+    "can_connect_to_business": True,
+    "supports_guest_queries": True,
+    "can_communicate_with_bots": True,
+}
+"All six ways. Reading all messages of groups (privacy mode off) isn't needed and stays as it is."
+
+MENU = "In @BotFather: /mybots, your bot, Bot Settings:"
+
+
+class State(enum.StrEnum):
+    """Of one way."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "not shown by Telegram"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the six ways, as docs/telegram.md has them."""
+
+    name: str
+    state: State
+    missing: str = ""
+    "What to switch on."
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    switch: str
+    "What getMe says of it; empty: nothing has to be on."
+
+    missing: str
+
+
+_RULES = (
+    _Rule("your chat with the bot", "", ""),
+    _Rule("deep links", "", ""),
+    _Rule("bot to bot", "can_communicate_with_bots", "Bot-to-Bot Communication Mode"),
+    _Rule("your account", "can_connect_to_business", "Business Mode"),
+    _Rule("groups", "can_join_groups", "Allow Groups"),
+    _Rule("guest", "supports_guest_queries", "Guest Mode"),
+    _Rule("inline", "supports_inline_queries", "Inline Mode, and Inline Feedback 100 %"),
+)
+"The sixth way of the documentation, guest and inline, has a switch each."
+
+
+def ways(me: Mapping[str, Any], *, told: bool = False) -> list[Way]:
+    """The ways that getMe's answer shows. With `told` Telegram has just taken all SETTINGS."""
+    found = []
+    for rule in _RULES:
+        value = True if not rule.switch else me.get(rule.switch)
+        if value is None and told:
+            value = True
+        state = State.UNKNOWN if not isinstance(value, bool) else State.ON if value else State.OFF
+        found.append(Way(rule.name, state, "" if state is State.ON else rule.missing))
+    return found
+
+
+def asked(token: str, base_url: str, method: str, parameters: Mapping[str, Any] | None = None) -> httpx.Response:
+    """One request to the Bot API. Raises MessengerError if nothing answers, InputError for a token that it refuses."""
+    address = f"{base_url.rstrip('/')}/bot{token}/{method}"
+    try:
+        form = {name: msgspec.json.encode(value).decode() for name, value in (parameters or {}).items()}
+        answer = httpx.post(address, data=form, timeout=SECONDS, trust_env=False)
+    except (httpx.HTTPError, ValueError) as error:
+        raise MessengerError(f"Telegram can't be reached: {type(error).__name__}.", "Try again later.") from None
+    if answer.status_code in REFUSED and method == "getMe":
+        raise InputError(
+            "Telegram doesn't know the bot's token: it was revoked or mistyped.",
+            "Get a new one from @BotFather: /token, and replace the old one with it.",
+        )
+    return answer
+
+
+def result_of(answer: httpx.Response) -> Any:
+    """What Telegram answered. Raises MessengerError for a refusal, and for what is no answer of the Bot API."""
+    body: Any = None
+    if len(answer.content) <= MOST_BYTES:
+        try:
+            body = msgspec.json.decode(answer.content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            body = None
+    if answer.status_code != httpx.codes.OK or not isinstance(body, dict) or body.get("ok") is not True:
+        raise MessengerError(
+            f"What answers for Telegram says {answer.status_code}.", "Check `base_url` under [telegram]."
+        )
+    return body.get("result")
+
+
+def me(token: str, base_url: str) -> dict[str, Any]:
+    """The bot's account, with the switches that Telegram shows. Raises InputError, MessengerError."""
+    found = result_of(asked(token, base_url, "getMe"))
+    if not isinstance(found, dict) or not isinstance(found.get("username"), str):
+        raise MessengerError("What answers for Telegram knows no bot.", "Check `base_url` under [telegram].")
+    return found
+
+
+def switch_on(token: str, base_url: str) -> bool:
+    """Ask Telegram to open all ways; False if this server can't, or won't. Raises MessengerError if nothing answers."""
+    answer = asked(token, base_url, "setMySettings", SETTINGS)
+    try:
+        return result_of(answer) is True
+    except MessengerError:
+        return False

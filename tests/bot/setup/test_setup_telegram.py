@@ -1,0 +1,123 @@
+"""`copybara setup telegram`: a token is tried before it is kept, and the ways into Telegram are opened and told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.messengers.telegram import switches
+from shared.config.file import load
+from tests.bot.console import cli
+from tests.bot.telegram.server import Server
+from tests.bot.telegram.world import BotAccount, World
+
+TOKEN = "2001:" + "A" * 35
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with Server(World()).running() as running:
+        yield running
+
+
+@pytest.fixture
+def bot(server: Server) -> BotAccount:
+    account = server.world.bot(2001, "Anna's bot", "anna_bot", TOKEN)
+    account.groups = account.business = False
+    return account
+
+
+def home_of(folder: Path, server: Server) -> Path:
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    (home / "copybara.toml").write_text(f'overlay = "loopback"\n[telegram]\nbase_url = "{server.url}"\n')
+    return home
+
+
+async def set_up(home: Path, monkeypatch: pytest.MonkeyPatch, token: str = TOKEN) -> tuple[int, str, str]:
+    monkeypatch.setenv("COPYBARA_TELEGRAM_TOKEN", token)
+    return await cli("--home", str(home), "setup", "telegram", "--yes")
+
+
+async def test_a_token_is_tried_kept_and_all_ways_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, bot: BotAccount
+) -> None:
+    home = home_of(tmp_path, server)
+    code, out, err = await set_up(home, monkeypatch)
+    assert (code, err) == (0, "")
+    assert TOKEN not in out
+    assert "@anna_bot" in out
+    assert (home / "telegram.token").read_text().strip() == TOKEN
+    assert (home / "telegram.token").stat().st_mode & 0o777 == 0o600
+    config = load(home / "copybara.toml")
+    assert (config.telegram.token, config.telegram.base_url) == ("file", server.url)
+    assert all((bot.inline, bot.inline_feedback, bot.groups, bot.guest, bot.business, bot.bot_to_bot))
+    assert bot.privacy, "nobody asked for more than is needed"
+    assert " off" not in out
+    before = (home / "copybara.toml").read_bytes()
+    code, again, _ = await set_up(home, monkeypatch)
+    assert code == 0
+    assert "@anna_bot" in again
+    assert (home / "copybara.toml").read_bytes() == before
+
+
+async def test_a_token_that_telegram_refuses_isnt_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    home = home_of(tmp_path, server)
+    before = (home / "copybara.toml").read_bytes()
+    for wrong in ("2002:" + "B" * 35, "nonsense"):
+        code, out, err = await set_up(home, monkeypatch, wrong)
+        assert code == 1
+        assert err.startswith("error: ")
+        assert wrong not in out + err
+    assert not (home / "telegram.token").exists()
+    assert (home / "copybara.toml").read_bytes() == before
+
+
+async def test_an_older_server_leaves_the_steps_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, bot: BotAccount
+) -> None:
+    server.sets_settings = False
+    code, out, _ = await set_up(home_of(tmp_path, server), monkeypatch)
+    assert code == 0
+    assert not bot.inline
+    for line in ("inline                 off: Inline Mode", "groups                 off: Allow Groups"):
+        assert line in out
+    assert switches.MENU in out
+
+
+async def test_without_a_network_the_token_is_kept_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(World())
+    async with server.running():
+        pass
+    home = home_of(tmp_path, server)
+    code, out, _ = await set_up(home, monkeypatch)
+    assert code == 0
+    assert "can't be reached" in out
+    assert (home / "telegram.token").exists()
+
+
+async def test_the_doctor_shows_each_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, bot: BotAccount
+) -> None:
+    home = home_of(tmp_path, server)
+    await set_up(home, monkeypatch)
+    bot.inline = False
+    monkeypatch.delenv("COPYBARA_TELEGRAM_TOKEN")
+    _, out, _ = await cli("--home", str(home), "doctor")
+    assert "inline: off" in out
+    assert "groups: on" in out
+
+
+@pytest.mark.parametrize("me", [{}, {"can_join_groups": None}, {"can_join_groups": "yes"}, {"can_join_groups": [1]}])
+def test_what_getme_doesnt_say_is_said_to_be_unknown(me: dict[str, Any]) -> None:
+    found = {way.name: way for way in switches.ways(me)}
+    assert found["groups"].state is switches.State.UNKNOWN
+    assert found["groups"].missing
+    assert found["deep links"].state is switches.State.ON
