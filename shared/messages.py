@@ -51,6 +51,9 @@ class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
     automatic: bool = False
     "The sender's program answered the call without asking: the caller is to know that perhaps nobody is there yet."
 
+    unpaired: bool = False
+    "On a leg that was dialled again: the sender has no new pair secret of this call yet, and wants to pair."
+
 
 class PairKey(_Message, frozen=True, tag="pair-key"):
     """Step 1 of pairing: what to seal to, and a promise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakSet
 
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
@@ -53,6 +54,8 @@ class CallNews:
         self._call_changed = call_changed
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
+        self._not_kept: WeakSet[Line] = WeakSet()
+        "Calls whose owner knows that something of them isn't written down yet."
 
     def because(self, line: Line, why: str) -> None:
         """What the link that declines a call says beside it."""
@@ -72,7 +75,8 @@ class CallNews:
             case Recorded():
                 file = news.path if self._send_recordings else None
                 self._posting.post(Post("owner", texts.recorded(line, news.path), chat=line.chat, line=line, file=file))
-            case NotKept():
+            case NotKept() if line not in self._not_kept:  # once a call: it is tried again
+                self._not_kept.add(line)
                 self._posting.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
                 if not line.proven:
@@ -95,8 +99,8 @@ class CallNews:
             case FirstMedia() | MediaAgreed() | Paired():
                 if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
-            case MediaState() | Posted():
-                pass  # seen where the picture is; sent another way than by this chat
+            case MediaState() | Posted() | NotKept():
+                pass  # seen where the picture is; sent another way than by this chat; told before
 
     def _agreed(self, line: Line) -> None:
         """They answered with less than they were called for."""

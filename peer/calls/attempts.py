@@ -23,8 +23,8 @@ class Attempt:
     media: Media
     "What the call carries if this leg connects; a forged response may want less than the true one."
 
-    transcript: bytes | None
-    "32 bytes that pairing is bound to; None when the call is paired already (dialled again)."
+    transcript: bytes
+    "32 bytes that pairing on this leg is bound to."
 
     @property
     def username(self) -> str:

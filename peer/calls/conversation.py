@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
@@ -14,7 +15,7 @@ from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredA
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
 from shared.call.events import RemoteBye
-from shared.errors import RemoteFlood, RemoteProtocolError
+from shared.errors import RemoteFlood, RemoteProtocolError, StoreError
 from shared.media import Media
 from shared.messages import (
     Bye,
@@ -32,6 +33,8 @@ from shared.messages import (
 )
 from shared.secrets.handshake import Role
 from shared.secrets.pairing import Commit, PairEffect, Pairing, Propose, kept
+
+logger = logging.getLogger(__name__)
 
 PING_SECONDS = 1.0
 
@@ -52,16 +55,19 @@ class Conversation:
         self,
         leg: Leg,
         role: Role,
-        pairing: Pairing | None,
+        transcript: bytes,
         *,
+        again: bool,
         agreed: bytes | None,
         limiter: Limiter,
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
         agree: Callable[[Media], Awaitable[None]],
     ) -> None:
-        """`pairing` is None when the call is dialled again; `agreed` is then the pair secret (32 bytes) that was
-        proposed in it, if one was. `limiter` counts for the whole call.
+        """`transcript` is what pairing on this leg is bound to, 32 bytes.
+
+        `again`: the call was dialled again; `agreed` is then the pair secret (32 bytes) that was proposed in it, if one
+        was. `limiter` counts for the whole call.
 
         `tell` and `keep` are the session's. `agree` takes the media that the other side wants.
         """
@@ -70,7 +76,11 @@ class Conversation:
 
         self._leg = leg
         self._role = role
-        self._pairing = pairing
+        self._transcript = transcript
+        self._again = again
+        self._pairing: Pairing | None = None
+        "Once it has begun: at once on the first leg, on a later one if either side lacks a secret."
+
         self._agreed = agreed
         self._limiter = limiter
         self._tell = tell
@@ -82,14 +92,19 @@ class Conversation:
 
         self._acted = asyncio.Event()
 
+    @property
+    def unpaired(self) -> bool:
+        """Whether this is a leg that was dialled again, and the call has brought no new pair secret yet."""
+        return self._again and self._agreed is None
+
     async def run(self) -> None:
         """Answer messages until the channel ends; after a goodbye, until cancelled.
 
         Raises RemoteProtocolError, RemoteFlood if there are more of them than peer/calls/limits.py allows, and what
         `keep` raises.
         """
-        if self._pairing is not None:
-            await self._pair(self._pairing.start())
+        if not self._again:
+            await self._begin_pairing()
         elif self._agreed is not None:
             # The path may have been lost between our storing it and the other side's hearing of that.
             self._leg.control.send(PairKept(kept(self._role, self._agreed, self._leg.exported)))
@@ -107,12 +122,15 @@ class Conversation:
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
                 await self._agree(Media(message.media) & Media.BOTH)
-            case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None:
-                await self._pair(self._pairing.receive(message))
+                if message.unpaired:
+                    await self._begin_pairing()
+            case PairKey() | PairSeal() | PairConfirm() if self._pairing is not None or self.unpaired:
+                pairing = await self._begin_pairing()
+                await self._pair(pairing, pairing.receive(message))
             case PairKept():
                 agreed, theirs = self._agreed, self._role.other
                 if agreed is not None and compare_digest(kept(theirs, agreed, self._leg.exported), message.mac):
-                    await self._keep(Committed(agreed))
+                    await self._store(Committed(agreed))
             case MediaState() | Text():
                 self._tell(message)
             case Ping():
@@ -128,16 +146,34 @@ class Conversation:
             case _:
                 raise RemoteProtocolError("The other side sent a message that has no place in this call.")
 
-    async def _pair(self, effects: Sequence[PairEffect]) -> None:
-        assert self._pairing is not None
+    async def _begin_pairing(self) -> Pairing:
+        """The pairing on this leg, which begins if it hasn't."""
+        if self._pairing is None:
+            self._pairing = Pairing(self._role, self._transcript)
+            await self._pair(self._pairing, self._pairing.start())
+        return self._pairing
+
+    async def _pair(self, pairing: Pairing, effects: Sequence[PairEffect]) -> None:
         for effect in effects:
             match effect:
                 case Propose():
-                    await self._keep(Proposed(effect.secret, self._pairing.phrase or ""))
+                    if not await self._store(Proposed(effect.secret, pairing.phrase or "")):
+                        return  # the other side must not write with it
+                    self._agreed = effect.secret
                 case Commit():
-                    await self._keep(Committed(effect.secret))
+                    if self._agreed == effect.secret:
+                        await self._store(Committed(effect.secret))
                 case _:
                     self._leg.control.send(effect)
+
+    async def _store(self, event: Proposed | Committed) -> bool:
+        """Keep a secret. If the disk doesn't take it the call goes on without, and the next one brings another."""
+        try:
+            await self._keep(event)
+        except StoreError as error:
+            logger.warning("a new pair secret can't be kept: %s", error.sentence)
+            return False
+        return True
 
     async def _catch_up(self) -> None:
         """Act on all that came before the end, above all a goodbye: a slow disk may have held it up."""

@@ -14,6 +14,7 @@ from shared.call.records import RunningCall
 from shared.errors import CopybaraError
 from shared.media import Media
 from shared.secrets.handshake import Role
+from shared.secrets.pairing import transcript_again
 
 
 class Redialling:
@@ -94,7 +95,9 @@ class Redialling:
         self._dialling.stop()
         number = epochs.next
         await self._keep(Dials(number))
-        self._dialling.attempt(Attempt(epochs.take(number), self.remote_port or None, self._media(), None))
+        handshake = epochs.take(number)
+        bound_to = transcript_again(handshake.pins)
+        self._dialling.attempt(Attempt(handshake, self.remote_port or None, self._media(), bound_to))
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> bool:
         """Whether a check that is for no leg is of one of the call's epochs, as OverlaySocket.stray asks it."""

@@ -52,7 +52,6 @@ from shared.messages import Hello, MediaState, Text
 from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
-from shared.secrets.pairing import Pairing
 
 logger = logging.getLogger(__name__)
 
@@ -222,14 +221,15 @@ class Session:
     async def _converse(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost."""
         broke: SessionEvent | None = None
+        again = self._redialling.begun
         try:
             await self._connected(leg, attempt)
             async with asyncio.TaskGroup() as group:
-                pairing = Pairing(self._role, attempt.transcript) if attempt.transcript is not None else None
                 self._conversation = conversation = Conversation(
                     leg,
                     self._role,
-                    pairing,
+                    attempt.transcript,
+                    again=again,
                     agreed=self._agreed,
                     limiter=self._limiter,
                     tell=self._tell,
@@ -239,7 +239,7 @@ class Session:
                 group.create_task(_lost_after(conversation.ping_until_silence()), name="pings")
                 group.create_task(_lost_after(self._redialling.overtaken.wait()), name="being overtaken")
                 # Before any sound: whether somebody was asked decides what the other side does with the first of it.
-                leg.control.send(Hello(VERSION, int(self._media), self._automatic))
+                leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
                 self._host.attach(leg, self._media)
                 if self._sends is not None:
                     leg.control.send(self._sends)

@@ -17,7 +17,7 @@ from peer.calls.line import Line
 from peer.calls.line_records import running
 from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import CallListeners, Paired, PhraseKnown, Recorded
+from peer.calls.news import CallListeners, NotKept, Paired, PhraseKnown, Recorded
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
@@ -52,7 +52,7 @@ from shared.call.events import (
 from shared.call.records import RunningCall
 from shared.call.table import State
 from shared.contacts import Contact, Trust
-from shared.errors import CopybaraError, OnlyForTrusted
+from shared.errors import CopybaraError, OnlyForTrusted, StoreError
 from shared.links.paired import Operation
 from shared.media import Media
 from shared.messages import MediaState, Text
@@ -263,6 +263,21 @@ class LineSessions:
 
     async def _kept(self, line: Line, event: Kept) -> None:
         """Store what a session needs to have stored, and pass it on. Raises StoreError."""
+        try:
+            await self._keep_event(line, event)
+        except StoreError as error:
+            match event:
+                case MediaAgreed() | RemoteAnsweredAlone():
+                    # Only a restarted program needs it, and it is kept with the next sign of life.
+                    logger.warning("line %d: %s", line.number, error.sentence)
+                    self._listeners.told(line, event)
+                case Proposed() | Committed():
+                    self._listeners.told(line, NotKept(error))
+                    raise
+                case _:
+                    raise
+
+    async def _keep_event(self, line: Line, event: Kept) -> None:
         match event:
             case Connected():
                 await self._keep_connected(line, event.secret, event.first_heard)

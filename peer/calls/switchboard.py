@@ -172,12 +172,16 @@ class Switchboard:
                 await self._stop()
 
     async def _keep_up(self) -> None:
+        said = ""
         while True:
             await asyncio.sleep(LIFE_SECONDS)
             try:
                 await self.upkeep()
+                said = ""
             except CopybaraError as error:
-                logger.warning("calls: %s", error.sentence)
+                if error.sentence != said:
+                    logger.warning("calls: %s", error.sentence)
+                said = error.sentence
 
     async def upkeep(self) -> None:
         """Do what has to be done now and then while calls run.

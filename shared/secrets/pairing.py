@@ -99,6 +99,14 @@ def transcript(
     ).digest()
 
 
+def transcript_again(pins: tuple[bytes, bytes]) -> bytes:
+    """32 bytes that stand for a call that was dialled again, by the `Handshake.pins` of that epoch.
+
+    They come from what DTLS agreed on in the call's first leg, so only its two ends can have them.
+    """
+    return hashlib.sha256(b"copybara/1 transcript again" + b"".join(pins)).digest()
+
+
 def commitment(role: Role, random: bytes) -> bytes:
     """What the side in `role` promises in its PairKey: the hash of its 32 random bytes."""
     return hashlib.sha256(f"copybara/1 pair commitment {role}".encode() + random).digest()
@@ -156,7 +164,7 @@ def kept(role: Role, secret: bytes, exported: bytes) -> bytes:
 
 
 class Pairing:
-    """One side of one agreement; each connected call has one, and never a second.
+    """One side of one agreement; each leg has one at most.
 
     Call `start` before anything is received. A message out of order, a second time, or that doesn't verify raises
     RemoteProtocolError and changes nothing.

@@ -76,6 +76,30 @@ async def test_a_request_in_a_trusted_contacts_name_rings_as_unproven(friends: P
         await bob.call("ended", reason="declined")
 
 
+async def test_a_sealed_request_in_a_trusted_contacts_name_proves_no_more_than_an_open_one(
+    friends: Path, tmp_path: Path
+) -> None:
+    """Anyone who has the callee's card can seal; HPKE's base mode authenticates no sender (RFC 9180, section 5.1.1)."""
+    async with with_impostor(friends, tmp_path) as (bob, impostor):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        before = keys_of_anna(bob)
+        bob.write("/card")
+        card = await bob.posted("owner", kind="card.own")
+        impostor.write(f"/call {card['token']}")
+        assert len((await impostor.posted("chat"))["token"]) not in (64, 128)  # neither paired nor open
+        warning = await bob.told(kind="call.unproven-rings")
+        assert "says it is anna, but doesn't have the key you share" in warning
+        (call,) = (await bob.status())["calls"]
+        assert (call["state"], call["with"], call["proven"], call["automatic"]) == ("ringing", "anna", False, False)
+        bob.write("/answer")
+        assert "/contact confirm anna" in await bob.told(kind="call.words")
+        await asyncio.gather(bob.media(), impostor.media())
+        await hang_up(impostor, bob)
+        writes, reads = keys_of_anna(bob)
+        assert writes == before[0]
+        assert set(before[1]) <= set(reads)
+
+
 async def test_what_is_agreed_with_an_impostor_leaves_the_contacts_key_alone(friends: Path, tmp_path: Path) -> None:
     async with with_impostor(friends, tmp_path) as (bob, impostor):
         await bob.asked("/contact trust anna", kind="contact.trusted")

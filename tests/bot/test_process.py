@@ -337,6 +337,27 @@ async def test_a_kill_while_two_contacts_agree_on_their_first_secret_leaves_them
         assert len((await connect(dora, emil))["token"]) == 64
 
 
+@pytest.mark.parametrize("victim", ["dora", "emil"])
+async def test_a_kill_at_the_moment_of_connecting_skips_no_pairing_once_the_call_is_up_again(
+    tmp_path: Path, victim: str
+) -> None:
+    async with people(tmp_path, "dora", "emil") as (dora, emil):
+        await dora.asked(f"/contact add emil {emil.node}", kind=Kind.CONTACT_SAVED)
+        await emil.asked(f"/contact add dora {dora.node}", kind=Kind.CONTACT_SAVED)
+        await ring(dora, emil)
+        emil.write("/answer")
+        person = dora if victim == "dora" else emil
+        await person.call("active")
+        await killed(person)
+        await person.begin()
+        await person.told(kind=Kind.REJOINING)
+        with dora.store() as doras, emil.store() as emils:
+            await until(lambda: None not in (doras.writable_secret(emil.id), emils.writable_secret(dora.id)))
+            assert doras.writable_secret(emil.id) == emils.writable_secret(dora.id)
+        await hang_up(person, emil if person is dora else dora)
+        assert len((await connect(emil, dora))["token"]) == 64
+
+
 async def test_a_killed_program_leaves_nothing_that_keeps_the_next_one_from_starting(pair: list[Person]) -> None:
     anna, _ = pair
     for _ in range(2):

@@ -231,6 +231,11 @@ def transcript(caller_pin: bytes, callee_pin: bytes, request: bytes, response: b
     return sha256(b"copybara/1 transcript" + b"".join(struct.pack(">H", len(part)) + part for part in parts))
 
 
+def transcript_again(epoch: Vectors) -> bytes:
+    pins = [bytes.fromhex(epoch[role]["public_key_pin"]) for role in ("caller", "callee")]
+    return sha256(b"copybara/1 transcript again" + b"".join(pins))
+
+
 def mlkem_key(role: str) -> MLKEM768PrivateKey:
     return MLKEM768PrivateKey.from_seed_bytes(fixed(f"{role}'s ML-KEM seed", 64))
 
@@ -456,6 +461,7 @@ def vectors() -> Vectors:
             "exported": exported.hex(),
             "redial_secret": redial_secret.hex(),
             **epoch_of(redial_secret, 1),
+            "transcript": transcript_again(epoch_of(redial_secret, 1)).hex(),
         },
         "one_link_transcript": transcript(one_link_pins[0], one_link_pins[1], call_bytes, b"").hex(),
         "pairing": pairing(transcript(caller_fingerprint, callee_fingerprint, request, accept)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -244,6 +246,72 @@ async def test_what_cannot_be_kept_breaks_the_call_and_nothing_else() -> None:
         assert broke.error.sentence == "The disk is full."
 
 
+@pytest.mark.parametrize(("anna", "ben"), [(None, None), (b"p" * 32, None), (None, b"p" * 32)])
+async def test_a_side_that_was_killed_before_it_had_paired_pairs_when_the_call_is_taken_up_again(
+    anna: bytes | None, ben: bytes | None
+) -> None:
+    async with taken_up(anna, ben) as call:
+        proposed = [await end.tells(Proposed) for end in (call.caller, call.callee)]
+        assert proposed[0] == proposed[1]
+        assert [(await end.tells(Committed)).secret for end in (call.caller, call.callee)] == [proposed[0].secret] * 2
+
+
+async def test_two_that_had_paired_do_not_pair_again_when_the_call_is_taken_up() -> None:
+    async with taken_up(b"p" * 32, b"p" * 32) as call:
+        call.caller.session.write("Are you there?")
+        await call.callee.tells(Text)
+        call.callee.session.write("I am")
+        await call.caller.tells(Text)
+        assert not any(end.has_told(Proposed) for end in (call.caller, call.callee))
+
+
+async def test_a_pair_secret_that_the_disk_does_not_take_costs_the_secret_and_not_the_call() -> None:
+    async with two_ends() as ends:
+        contact = Contacting.between(ends)
+        stored = ends.caller.session._keep
+
+        async def keep(event: Kept) -> None:
+            if isinstance(event, Proposed):
+                raise StoreError("The disk is full.")
+            await stored(event)
+
+        ends.caller.session._keep = keep
+        contact.caller_reads(contact.response)
+        contact.callee_dials()
+        await ends.connected()
+        await ends.callee.tells(Proposed)
+        for one, other in ((ends.caller, ends.callee), (ends.callee, ends.caller)):
+            one.session.write("Hello")
+            await other.tells(Text)
+        assert not any(end.has_told(kind) for end in (ends.caller, ends.callee) for kind in (Broke, Committed))
+        # There is room again when the path is lost and dialled again.
+        ends.caller.session._keep = stored
+        await cut(ends)
+        for end in (ends.caller, ends.callee):
+            end.session.redial()
+        for end in (ends.caller, ends.callee):
+            await end.tells(PathRestored)
+        secrets = [(await end.tells(Committed)).secret for end in (ends.caller, ends.callee)]
+        assert secrets[0] == secrets[1]
+
+
+@asynccontextmanager
+async def taken_up(annas: bytes | None, bens: bytes | None) -> AsyncIterator[TwoEnds]:
+    """A call in which both programs were killed, dialled again; who had paired has kept the secret."""
+    network = MemoryNetwork()
+    call = TwoEnds(
+        network,
+        End(network, Ends(Role.CALLER, ANNA, BEN), rejoined=kept(b"x" * 32, (41_000, 42_000), annas)),
+        End(network, Ends(Role.CALLEE, BEN, ANNA), rejoined=kept(b"x" * 32, (42_000, 41_000), bens)),
+    )
+    async with running(call.caller, call.callee):
+        for end in (call.caller, call.callee):
+            end.session.redial()
+        for end in (call.caller, call.callee):
+            await end.tells(PathRestored)
+        yield call
+
+
 @pytest.mark.parametrize("name", ["media", "redialling", "following the overlay", "a leg"])
 async def test_what_ends_a_task_that_a_call_cannot_do_without_ends_that_call_with_a_reason(name: str) -> None:
     async with paired_call_up() as other:
@@ -296,7 +364,7 @@ async def cut(call: TwoEnds) -> None:
         await end.tells(PathLost)
 
 
-def kept(secret: bytes, ports: tuple[int, int]) -> RunningCall:
+def kept(secret: bytes, ports: tuple[int, int], agreed: bytes | None = None) -> RunningCall:
     """What the disk has of Anna's call to Ben."""
     return RunningCall(
         reference=b"r" * 8,
@@ -318,4 +386,5 @@ def kept(secret: bytes, ports: tuple[int, int]) -> RunningCall:
         machine=False,
         name="",
         endpoint="none",
+        agreed=agreed,
     )

@@ -242,6 +242,8 @@ def test_transcripts() -> None:
         assert first == raw("pairing.transcript")
         later = pairing.transcript(*nodes, *one_link_handshake(role).pins, raw("paired.call.bytes"), b"")
         assert later == raw("one_link_transcript")
+        again = pairing.transcript_again(epoch(raw("epoch_1.redial_secret"), 1, role).pins)
+        assert again == raw("epoch_1.transcript")
 
 
 def test_the_pair_secret_and_its_phrase() -> None:

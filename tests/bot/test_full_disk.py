@@ -1,0 +1,142 @@
+"""A disk that is full while the program runs: it says so once, costs no other call, and all is well with room again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from bot.kinds import Kind
+from shared.store import Store
+from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
+from tests.peer.own_namespace import need
+
+FULL = "the disk is full"
+
+
+class Disk:
+    """A small disk with a home on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        """Leave no room, also none in the database's log."""
+        with contextlib.closing(sqlite3.connect(Home(self.folder).database)) as database:
+            assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        with open(self.folder / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+
+    def make_room(self) -> None:
+        """Let things be written again."""
+        (self.folder / "filler").unlink()
+
+
+@pytest.fixture
+def disk(friends: Path, tmp_path: Path) -> Iterator[Disk]:
+    """Bob's home on a disk of 4 MiB."""
+    need("mount")
+    folder = tmp_path / "bob"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder)], check=True, timeout=30)
+    try:
+        shutil.copytree(friends / "bob", folder, dirs_exist_ok=True)
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
+
+
+@contextlib.asynccontextmanager
+async def everybody(friends: Path, disk: Disk) -> AsyncIterator[list[Person]]:
+    """Anna, bob and carol; bob's disk may be full."""
+    config = {"bob": "[calls]\nat_once = 2\n"}
+    async with people(disk.folder.parent, "anna", "bob", "carol", homes=friends, configs=config) as three:
+        yield three
+
+
+async def hears_more(person: Person) -> None:
+    """Wait until more sound arrives in the one call of somebody."""
+
+    async def packets() -> int:
+        (call,) = (await person.status())["calls"]
+        assert call["state"] == "active"
+        return int(call["audio_packets_received"])
+
+    before = await packets()
+    async with asyncio.timeout(SECONDS):
+        while await packets() <= before:  # noqa: ASYNC110 -- nobody tells of packets
+            await asyncio.sleep(0.05)
+
+
+async def logged(store: Store, peer: Person) -> None:
+    """Wait until the end of a call is in the log."""
+    async with asyncio.timeout(SECONDS):
+        while peer.id not in [record.peer for record in store.call_log(1)]:  # noqa: ASYNC110 -- it isn't told
+            await asyncio.sleep(0.05)
+
+
+def told(person: Person, kind: Kind) -> list[str]:
+    return [line["text"] for line in person.said if line.get("kind") == kind]
+
+
+async def test_a_call_that_ends_while_the_disk_is_full_is_told_once_costs_no_other_and_is_logged_later(
+    friends: Path, disk: Disk
+) -> None:
+    async with everybody(friends, disk) as (anna, bob, carol):
+        for caller in (anna, carol):
+            await connect(caller, bob)
+            await caller.media()
+        with bob.store() as store:
+            disk.fill()
+            anna.write("/hangup")
+            sentence = await bob.told("anna", kind=Kind.NOT_KEPT)
+            assert FULL in sentence
+            await bob.call("ended", reason="remote-hung-up")
+            await hears_more(carol)
+            await bob.asked("/status", kind=Kind.STATUS)
+            assert anna.id not in [record.peer for record in store.call_log(1)]
+            disk.make_room()
+            await logged(store, anna)
+            await hang_up(carol, bob)
+            await logged(store, carol)
+        assert [text for text in told(bob, Kind.NOT_KEPT) if "anna" in text] == [sentence]
+
+
+async def test_what_the_owner_wants_while_the_disk_is_full_gets_a_sentence_and_works_later(
+    friends: Path, disk: Disk
+) -> None:
+    async with everybody(friends, disk) as (anna, bob, _):
+        disk.fill()
+        for command in ("/call anna", "/contact trust anna"):
+            assert FULL in await bob.asked(command), command
+            await bob.in_order()
+        assert not (await bob.status())["calls"]
+        disk.make_room()
+        await connect(bob, anna)
+        await hang_up(bob, anna)
+
+
+async def test_a_call_that_comes_while_the_disk_is_full_gets_a_sentence_and_comes_later(
+    friends: Path, disk: Disk
+) -> None:
+    async with everybody(friends, disk) as (anna, bob, _):
+        disk.fill()
+        anna.write("/call bob")
+        await anna.posted("chat")
+        assert FULL in await bob.told()
+        assert not (await bob.status())["calls"]
+        disk.make_room()
+        anna.write("/hangup")
+        await anna.call("ended")
+        await ring(anna, bob)
+        bob.write("/answer")
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(anna, bob)
