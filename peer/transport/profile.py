@@ -9,6 +9,7 @@ What another program can't is a `Variant` of it: the numbers stay, see peer/tran
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,33 @@ VIDEO_PAYLOAD_TYPE = 96
 KINDS: dict[int, Kind] = {AUDIO_PAYLOAD_TYPE: "audio", VIDEO_PAYLOAD_TYPE: "video"}
 "Which kind a payload type carries."
 
-CLOCK_RATES: dict[Kind, int] = {"audio": 48000, "video": 90000}
+
+@dataclass(frozen=True, slots=True)
+class AudioCodec:
+    """What sound is in."""
+
+    name: str
+    "In SDP, small letters."
+
+    clock_rate: int
+    "Samples a second, and units of RTP timestamps."
+
+    channels: int
+
+    block: int
+    "Samples of each channel that we put into a packet."
+
+    library: str
+    "FFmpeg's encoder and decoder."
+
+    parameters: Mapping[str, int | str | None]
+    "Of its format, for an encoder at the other side."
+
+
+OPUS = AudioCodec("opus", 48_000, 2, 960, "libopus", {"minptime": 10, "useinbandfec": 1})
+"RFC 7587, in packets of 20 ms."
+
+CLOCK_RATES: dict[Kind, int] = {"audio": OPUS.clock_rate, "video": 90000}
 "Units of RTP timestamps per second (RFC 7587, section 4.1; RFC 7741, section 4.1)."
 
 MEDIA: dict[Kind, Media] = {"audio": Media.AUDIO, "video": Media.VIDEO}
@@ -83,11 +110,11 @@ def codec(kind: Kind, video: VideoCodec = VideoCodec.VP8) -> RTCRtpCodecParamete
     """Opus (RFC 7587), VP8 (RFC 7741) or H.264 (RFC 6184)."""
     if kind == "audio":
         return RTCRtpCodecParameters(
-            mimeType="audio/opus",
-            clockRate=CLOCK_RATES[kind],
-            channels=2,
+            mimeType=f"audio/{OPUS.name}",
+            clockRate=OPUS.clock_rate,
+            channels=OPUS.channels,
             payloadType=AUDIO_PAYLOAD_TYPE,
-            parameters={"minptime": 10, "useinbandfec": 1},
+            parameters=dict(OPUS.parameters),
         )
     return RTCRtpCodecParameters(
         mimeType=f"video/{video}",

@@ -53,7 +53,7 @@ async def test_an_overlay_that_goes_away_is_told_and_comes_back_by_itself(
                 assert name in reason_in(await anna.told(name, kind=Kind.OVERLAY_DOWN))
                 reason = reason_in(await anna.asked(f"/call {bob.node}", kind=Kind.ENDED))
                 assert re.search(r"nothing listens there|No Yggdrasil node", reason)
-                assert (await anna.status())["overlay"]["error"] == reason
+                assert reason.startswith((await anna.status())["overlay"]["error"])
                 assert anna.chat.posts == []
                 assert await anna.udp() == []
             finally:

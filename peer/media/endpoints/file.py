@@ -21,9 +21,9 @@ from av.video import VideoStream
 
 from peer.media.decoding import SoundBlocks, decode
 from peer.media.ending import end
-from peer.media.endpoints.recorder import opus_milliseconds
 from peer.media.picture.size import Fitting
 from peer.media.realtime import Pace
+from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, VP8Pictures, goes_as_it_is
 from peer.media.rtp.incoming import key_frame_asked
@@ -169,7 +169,7 @@ class MediaFile:
             return
         position = self._turn + max(0.0, float(packet.pts * packet.time_base) - self._first)
         if kind == "audio":
-            self._samples = max(self._samples, round((position + opus_milliseconds(data) / 1000) * SAMPLE_RATE))
+            self._samples = max(self._samples, round((position + opus.milliseconds(data) / 1000) * SAMPLE_RATE))
             yield Encoded(kind, data, position)
             return
         key = key_frame_size(data) is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from peer.media.ending import end
 from peer.media.recording_limits import MEGABYTE, Rate, RecordingLimits
+from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.rtp.timeline import Timeline
@@ -234,7 +235,7 @@ class Recording:
         timeline = self._timelines.setdefault(frame.kind, Timeline(frame.kind, self._start))
         at = round(timeline.place(frame) * 1000 / CLOCK_RATES[frame.kind])
         if frame.kind == "audio":
-            self._writer.add(AUDIO_TRACK, at, opus_milliseconds(frame.data), frame.data, key=True)
+            self._writer.add(AUDIO_TRACK, at, opus.milliseconds(frame.data), frame.data, key=True)
             return
         if frame.size is not None:
             self._writer.set_picture_size(*frame.size)
@@ -262,19 +263,6 @@ class Recording:
         if self._failed:
             # A part of a cluster at the end would be taken for damage.
             os.truncate(path, self._writer.position)
-
-
-def opus_milliseconds(packet: bytes) -> int:
-    """How long the sound in an Opus packet lasts, rounded up (RFC 6716, 3.1)."""
-    configuration, code = packet[0] >> 3, packet[0] & 3
-    if configuration < 12:
-        tenths = (100, 200, 400, 600)[configuration % 4]
-    elif configuration < 16:
-        tenths = (100, 200)[configuration % 2]
-    else:
-        tenths = (25, 50, 100, 200)[configuration % 4]
-    frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[code]
-    return (tenths * frames + 9) // 10
 
 
 def make(config: Config, recordings: Path, context: CallContext) -> Recorder:

@@ -15,7 +15,8 @@ from av.video import VideoStream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from peer.transport.profile import CLOCK_RATES, Kind
+from peer.media.rtp import opus
+from peer.transport.profile import CLOCK_RATES, OPUS, Kind
 from shared.in_thread import in_thread_to_its_end
 
 MAX_BITS_PER_SECOND = 1_500_000
@@ -26,8 +27,6 @@ MAX_GROUP_BYTES = 8 * 1024 * 1024
 
 PATIENCE = 0.5
 "Seconds after a whole picture in which no other one is made: it may be on its way."
-
-OPUS_HEAD_BYTES = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,7 @@ def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits
     """
     if isinstance(stream, AudioStream):
         head = stream.codec_context.extradata or b""
-        # Version 1, at most two channels in the common order, and no gain that a decoder would have to apply.
-        plain = len(head) == OPUS_HEAD_BYTES and head[16:19] == b"\0\0\0" and head[9] in (1, 2)
-        return stream.codec_context.name in ("opus", "libopus") and plain
+        return stream.codec_context.name in (OPUS.name, OPUS.library) and opus.plain(head)
     context = stream.codec_context
     # A player would draw the pictures wider or narrower; a browser in a call doesn't.
     square = stream.sample_aspect_ratio in (None, 0, 1)

@@ -11,6 +11,9 @@ import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from peer.media.rtp import opus
+from peer.transport.profile import OPUS
+
 AUDIO_TRACK, VIDEO_TRACK = 1, 2
 
 CLUSTER_MS = 250
@@ -42,12 +45,6 @@ UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 
 SEEK_SPACE = 96
 "Bytes kept free at the start of the segment for the table of its parts."
-
-OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48_000, 0, 0)
-"Version 1, two channels, no samples to skip, 48 kHz, no gain, mapping family 0 (RFC 7845, 5.1)."
-
-SEEK_PRE_ROLL_NS = 80_000_000
-"80 ms that a decoder of Opus needs before the place it jumped to (RFC 7845, 4.6)."
 
 
 @dataclass(slots=True)
@@ -193,9 +190,9 @@ def _audio_track() -> bytes:
     return _element(
         0xAE,
         *_track(AUDIO_TRACK, 2, b"A_OPUS"),
-        _element(0x63A2, OPUS_HEAD),
-        _number(0x56BB, SEEK_PRE_ROLL_NS),
-        _element(0xE1, _element(0xB5, struct.pack(">d", 48_000.0)), _number(0x9F, 2)),
+        _element(0x63A2, opus.HEAD),
+        _number(0x56BB, opus.PRE_ROLL_NS),
+        _element(0xE1, _element(0xB5, struct.pack(">d", float(OPUS.clock_rate))), _number(0x9F, OPUS.channels)),
     )
 
 

@@ -20,6 +20,7 @@ from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.sound.types import SAMPLE_RATE, SoundSink, SoundSystem
 from peer.media.trouble import MediaTrouble
+from peer.transport.profile import OPUS
 from shared.errors import MediaError
 from shared.media import Media
 
@@ -43,7 +44,7 @@ class Sound:
     """Opus packets in, samples for a speaker out. Not aiortc's decoder, whose jitter buffer holds back 80 ms."""
 
     def __init__(self) -> None:
-        codec = CodecContext.create("libopus", "r")
+        codec = CodecContext.create(OPUS.library, "r")
         assert isinstance(codec, AudioCodecContext)
         self._codec = codec
         self._codec.sample_rate = SAMPLE_RATE

@@ -10,14 +10,15 @@ from typing import Literal, Protocol
 from av import AudioFrame
 
 from peer.media.devices.choice import Found
+from peer.transport.profile import OPUS
 from shared.errors import MediaError
 
 SoundKind = Literal["microphone", "speaker"]
 
-SAMPLE_RATE = 48_000
+SAMPLE_RATE = OPUS.clock_rate
 
-SAMPLES = 960
-"Samples of a block: 20 ms."
+SAMPLES = OPUS.block
+"Of a block: 20 ms, a packet's worth."
 
 BLOCK_SECONDS = SAMPLES / SAMPLE_RATE
 

@@ -14,6 +14,7 @@ from peer.transport.profile import (
     CLOCK_RATES,
     MEDIA,
     MID_EXTENSION,
+    OPUS,
     TRANSPORT_CC,
     TRANSPORT_CC_EXTENSION,
     Kind,
@@ -46,7 +47,7 @@ EXTENSIONS = {
 TRANSPORT_CC_FEEDBACK = "transport-cc"
 
 FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", TRANSPORT_CC_FEEDBACK)
-"What of RTCP we answer to (RFC 4585, RFC 5104), in the order in which it is written."
+"The RTCP feedback that we answer (RFC 4585, RFC 5104), in the order in which it is written."
 
 BASELINE = ("42e0", "42c0", "4200")
 "Beginnings of H.264's profile-level-id that every decoder knows (RFC 6184, section 8.1)."
@@ -197,7 +198,9 @@ def _preferred(section: Section, kind: Kind, video: frozenset[VideoCodec]) -> Co
         return None
     codecs = [codec for codec in section.codecs.values() if codec.clock_rate == CLOCK_RATES[kind]]
     if kind == "audio":
-        return next((codec for codec in codecs if codec.name == "OPUS" and codec.channels == 2), None)
+        return next(
+            (codec for codec in codecs if codec.name == OPUS.name.upper() and codec.channels == OPUS.channels), None
+        )
     for name in VideoCodec:
         for codec in codecs:
             if name in video and codec.name == name and (name is VideoCodec.VP8 or _plain_h264(codec)):

@@ -16,6 +16,7 @@ from peer.transport.profile import (
     CLOCK_RATES,
     H264_PARAMETERS,
     MEDIA,
+    OPUS,
     VIDEO_PAYLOAD_TYPE,
     Kind,
     VideoCodec,
@@ -181,7 +182,7 @@ def _channel_lines(own: OwnSide, sctp_port: int) -> Iterator[str]:
 def _offered(kind: Kind, video: frozenset[VideoCodec]) -> list[tuple[int, str, str]]:
     """Payload type, what `a=rtpmap` says of it, and its parameters; the preferred one first."""
     if kind == "audio":
-        return [(AUDIO_PAYLOAD_TYPE, f"opus/{CLOCK_RATES[kind]}/2", _joined(codec(kind).parameters))]
+        return [(AUDIO_PAYLOAD_TYPE, f"{OPUS.name}/{OPUS.clock_rate}/{OPUS.channels}", _joined(codec(kind).parameters))]
     numbers = {VideoCodec.VP8: VIDEO_PAYLOAD_TYPE, VideoCodec.H264: H264_PAYLOAD_TYPE}
     return [
         (number, f"{each}/{CLOCK_RATES[kind]}", _joined(codec(kind, each).parameters))

@@ -14,8 +14,9 @@ from av import AudioFrame, VideoFrame
 
 from peer.media.endpoints.echo import Echo
 from peer.media.endpoints.pattern import Pattern
-from peer.media.endpoints.recorder import Recorder, opus_milliseconds
+from peer.media.endpoints.recorder import Recorder
 from peer.media.endpoints.send_and_receive import SendAndReceive
+from peer.media.rtp.opus import milliseconds as opus_milliseconds
 from peer.transport.leg import Leg
 from shared.errors import MediaError
 from shared.media import Media
