@@ -25,6 +25,7 @@ from bot.conversation import Action, IncomingMessage, Post, readable
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
+from bot.texts.invitation import installed_from, invitation
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from peer.overlay.watch import OverlayState
@@ -230,6 +231,8 @@ class Assistant:
             case commands.ShowCard():
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)
+            case commands.Invite():
+                turn.say(invitation(self._own_card(), self._overlay, installed_from()))
             case commands.OpenHandset() if self._has_page:
                 turn.say(texts.HANDSET_PAGE, handset=True)
             case commands.OpenHandset():
@@ -254,7 +257,7 @@ class Assistant:
             return
         else:
             raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
-        self._saving.tell(turn, await self._saving.add(name, who))
+        self._saving.tell(turn, await self._saving.add(name or book.name_on_card(self._store, who), who))
 
     async def _show_name(self, turn: Turn, answer: Answer) -> None:
         turn.say(name_texts.details(answer, int(time.time())))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.texts import refusals
-from shared.contacts import Hours, Trust
+from shared.contacts import MAX_NAME, Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.media import Media
 from shared.messages import MAX_TEXT
@@ -103,9 +103,14 @@ class ShowLog:
 
 @dataclass(frozen=True, slots=True)
 class AddContact:
-    """`/contact add NAME [NODE ID | CARD]`; nobody named means the other side of the latest call."""
+    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the other side of the latest call.
+
+    Blanks in a name become dashes.
+    """
 
     name: str
+    "Empty: the name on the card."
+
     whom: str | None = None
 
 
@@ -204,6 +209,11 @@ class ShowCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Invite:
+    """`/invite`"""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenHandset:
     """`/handset`"""
 
@@ -240,6 +250,7 @@ Command = (
     | FollowName
     | KeepName
     | ShowCard
+    | Invite
     | OpenHandset
     | Status
     | Help
@@ -312,10 +323,13 @@ def _contacts(words: list[str], _text: str) -> Command:
 
 def _contact(words: list[str], _text: str) -> Command:
     match [words[0].lower(), *words[1:]] if words else []:
+        case ["add", card] if len(card) > MAX_NAME:
+            return AddContact("", card)
         case ["add", name]:
             return AddContact(name)
-        case ["add", name, whom]:
-            return AddContact(name, whom)
+        case ["add", *name, whom] if len(name) == 1 or len(whom) > MAX_NAME:
+            # A name is one word, and people have more.
+            return AddContact("-".join(name), whom)
         case ["show", name]:
             return ShowContact(name)
         case ["confirm", name, *four] if len(four) in (0, 4):
@@ -400,6 +414,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "contact": _contact,
     "name": _name,
     "card": _alone(ShowCard()),
+    "invite": _alone(Invite()),
     "handset": _alone(OpenHandset()),
     "status": _alone(Status()),
     "help": _alone(Help()),

@@ -118,6 +118,12 @@ def free_name(store: Store, wanted: str, node: NodeId) -> str:
     raise InputError(*refusals.NO_NAME_LEFT)
 
 
+def name_on_card(store: Store, who: Whom) -> str:
+    """What somebody is saved as when the owner gives no name: as they are saved, or by the name on their card."""
+    known = store.contact_of(who.node)
+    return known.name if known else free_name(store, who.card.name if who.card else "", who.node)
+
+
 def set_trust(
     store: Store,
     name: str,

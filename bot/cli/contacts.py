@@ -12,7 +12,7 @@ from bot.name_systems import system_names
 from bot.settings import settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
-from shared.contacts import Contact, Trust
+from shared.contacts import MAX_NAME, Contact, Trust
 from shared.errors import InputError
 from shared.media import Media
 from shared.store import Store
@@ -21,6 +21,8 @@ from shared.store import Store
 def contacts(home: Home, options: argparse.Namespace) -> int:
     """Carry out one of the contacts commands. Raises InputError, StoreError."""
     home.prepare()
+    if options.action == "add" and options.whom is None and len(options.name) > MAX_NAME:
+        options.name, options.whom = "", options.name  # only the card
     if options.action == "add" and options.whom is None:
         # Only the running copybara knows whom it talked to last.
         return say(home, f"/contact add {options.name}", as_json=False)
@@ -47,7 +49,8 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
                 raise InputError(
                     "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
                 )
-            contact = book.add(store, options.name, who, own=None)
+            name = "-".join(options.name.split()) or book.name_on_card(store, who)
+            contact = book.add(store, name, who, own=None)
             return texts.contact_saved(contact, book.is_paired(store, contact)).text
         case "trust":
             media = Media.parse(options.media) if options.media else None

@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     entry("list", "all contacts", json=True)
-    add = entry("add", "save somebody", "name")
+    add = entry("add", "save somebody; without a name, under the one on their card", "name")
     add.add_argument("whom", nargs="?", help="node id or contact card; without it, the other side of the latest call")
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")
@@ -239,6 +239,10 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
     card.add_argument("--records", action="store_true", help="what to write into the records of your name")
     which(card)
+
+    invite = command("invite", "a text for a friend who doesn't have the program yet", _invite, json=True)
+    invite.add_argument("--from", dest="source", metavar="URL", help="where they get it: a git address")
+    which(invite)
 
     resolve = command("resolve", "name to node id, and where the answer came from", _resolve, json=True)
     resolve.add_argument(
@@ -377,6 +381,12 @@ def _card(options: argparse.Namespace) -> int:
     )
 
 
+def _invite(options: argparse.Namespace) -> int:
+    from bot.cli.invite import invite
+
+    return invite(_home(options), source=options.source, overlay=options.overlay, as_json=options.json)
+
+
 def _resolve(options: argparse.Namespace) -> int:
     from bot.cli.resolve import resolve
 
@@ -404,5 +414,5 @@ def _explain(options: argparse.Namespace) -> int:
     return explain(_home(options), options.link, as_json=options.json)
 
 
-ASK_THE_NODE = (_start, _run, _doctor, _card, _setup)
+ASK_THE_NODE = (_start, _run, _doctor, _card, _invite, _setup)
 "Commands that ask the overlay's node, which only members of its group may."

@@ -16,6 +16,7 @@ from bot.page import view
 from bot.page.chime import Chime
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
+from bot.texts.invitation import installed_from, invitation
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import (
@@ -172,17 +173,19 @@ class Presenter:
     async def hello(self) -> Hello:
         """Everything that there is."""
         self._contacts = self._book()
+        card = self._own_card()
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
             name=self._name,
             overlay=self._overlay_state(),
-            card=shown_link(self._own_card().token),
+            card=shown_link(card.token),
             contacts=self._contacts,
             calls=[self._call(line) for line in self._lines],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[self._links[line.number] for line in self._lines if line.number in self._links],
+            invitation=invitation(card, self._overlay, installed_from()).text,
         )
 
     def told(self, line: Line, news: News) -> None:

@@ -216,7 +216,9 @@ class PageRequests:
             raise CallRefused(
                 "That is neither a node id nor a contact card.", "Ask the other person for theirs; it is on their page."
             )
-        name = message.name.strip() or (who.card.name if who.card else "")
+        name = "-".join(message.name.split())
+        if not name and who.card is not None and who.card.name:
+            name = book.name_on_card(self._store, who)
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
         return await self._save(name, who)

@@ -51,13 +51,14 @@ HELP = f"""\
 /say TEXT                   write a line to the other side of the call
 /log                        your latest calls
 /contacts [PAGE]            your contacts
-/contact add NAME [NODE ID or CARD]
+/contact add [NAME] [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact confirm NAME [WORDS]    the four words of a call were the same on both sides
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
 /card                       your contact card, to send to others
+/invite                     a text for a friend who doesn't have the program yet
 {_HANDSET_HELP}\
 /status                     your node and your calls
 

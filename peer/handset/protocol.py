@@ -258,6 +258,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     links: list[ShowLink]
     "Those of the calls above that are to be sent to the other person still."
 
+    invitation: str = ""
+    "A text for a friend who doesn't have the program yet."
+
 
 class OverlayState(_ToPage, frozen=True, tag="overlay"):
     """The overlay is gone, or back."""

@@ -53,6 +53,7 @@ COMMANDS = (
     ("log", "your latest calls"),
     ("contacts", "your contacts"),
     ("card", "your own contact card"),
+    ("invite", "a text for a friend who has no Copybara yet"),
     ("handset", "the page to talk at, on the computer"),
     ("status", "what is going on"),
     ("help", "all commands"),

@@ -21,6 +21,7 @@ export class Dialogs {
       button.addEventListener("click", () => button.closest("dialog").close());
     }
     $("card-copy").addEventListener("click", () => copy($("card-copy"), this.#world.hello.card.text));
+    $("invitation-copy").addEventListener("click", () => copy($("invitation-copy"), this.#world.hello.invitation));
     $("node-copy").addEventListener("click", () => copy($("node-copy"), this.#world.hello.node));
     onSubmit("add-form", "add-problem", () => this.#add());
     onSubmit("explain-save", "explain-problem", () => this.#saveCard());

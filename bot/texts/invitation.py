@@ -1,0 +1,52 @@
+"""One text for a friend who doesn't have the program yet: what it is, what they need, what to do, and the card."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, distribution
+
+from bot.kinds import Kind, Sentence
+from shared.links.card import Card
+from shared.links.kinds import as_copybara
+
+_NODE = {
+    "staex": "a Staex node on that computer (https://docs.staex.io)",
+    "yggdrasil": "Yggdrasil, which the set-up installs if you like",
+}
+
+
+def invitation(card: Card, overlay: str, source: str) -> Sentence:
+    """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known."""
+    who = card.name or "A friend"
+    node = _NODE.get(overlay, "the same overlay network as mine")
+    get = f"pipx install git+{source}" if source else "pipx install .   (in the program's folder: ask me for it)"
+    lines = [
+        f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
+        "encrypted, with no server in between and no address shown to anybody.",
+        "",
+        f"You need a computer with Linux (Debian or Ubuntu are tested), and {node}. In a terminal:",
+        "",
+        "  sudo apt install pipx && pipx ensurepath",
+        f"  {get}",
+        "",
+        "and in a new terminal:",
+        "",
+        "  copybara setup",
+        "  copybara start",
+        "",
+        "A page opens in your browser. Paste my card there and call me; send me the link that it shows, in this chat:",
+        "",
+        as_copybara(card.token),
+    ]
+    return Sentence(Kind.INVITATION, "\n".join(lines))
+
+
+def installed_from() -> str:
+    """The public address that this program was installed from (PEP 610), without a password; empty if there is none."""
+    try:
+        told = distribution("copybara-relay").read_text("direct_url.json")
+        url = json.loads(told or "{}").get("url", "")
+    except (PackageNotFoundError, ValueError, AttributeError):
+        return ""
+    usable = isinstance(url, str) and url.startswith("https://") and "@" not in url and url.isprintable()
+    return url if usable and not set(url) & set(" '\"$`\\;&|<>") else ""

@@ -1,0 +1,62 @@
+"""An invitation is one text, the same everywhere; what it says to do is there; its card is saved by the name on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.cli.main import _parser
+from bot.kinds import Kind
+from bot.texts.invitation import invitation
+from shared.links.card import Card
+from shared.links.kinds import as_copybara, decode, find
+from shared.node_id import NodeId
+from tests.bot.console import cli, people
+from tests.peer.handset.wire import page_at
+
+CARD = Card(node=NodeId(b"anna".ljust(32)), sealing_key=bytes(range(32)), name="Anna Maria")
+
+
+async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(tmp_path: Path) -> None:
+    async with people(tmp_path, "bob", config="[handset]\nport = 0\n") as (bob,):
+        chat = await bob.asked("/invite", kind=Kind.INVITATION)
+        code, out, err = await bob.cli("invite", "--json")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["text"] == chat
+        assert bob.handset is not None
+        async with page_at(bob.handset) as (_, hello):
+            assert hello["invitation"] == chat
+        code, out, _ = await bob.cli("invite", "--from", "https://example.org/copybara.git")
+        assert "pipx install git+https://example.org/copybara.git" in out
+        assert isinstance(decode(find(chat)[0].token), Card)
+
+
+@pytest.mark.parametrize("overlay", ["yggdrasil", "staex", "loopback", "another"])
+def test_every_command_of_an_invitation_exists(overlay: str) -> None:
+    text = invitation(CARD, overlay, "").text
+    commands = re.findall(r"^  copybara (.+)$", text, flags=re.MULTILINE)
+    assert commands == ["setup", "start"]
+    for command in commands:
+        assert isinstance(_parser().parse_args(command.split(), argparse.Namespace(home=None)), argparse.Namespace)
+    assert text.startswith("Anna Maria invites you")
+    assert [found.token for found in find(text)] == [CARD.token]
+
+
+async def test_a_card_is_saved_by_the_name_on_it_and_blanks_become_dashes(tmp_path: Path) -> None:
+    card = as_copybara(CARD.token)
+    other = Card(node=NodeId(b"ben".ljust(32)), sealing_key=bytes(32), name="Ben")
+    async with people(tmp_path, "bob") as (bob,):
+        assert "Anna" in await bob.asked(f"/contact add {card}", kind=Kind.CONTACT_SAVED)
+        assert "Ben-of-the-Hill" in await bob.asked(
+            f"/contact add Ben of the Hill {as_copybara(other.token)}", kind=Kind.CONTACT_SAVED
+        )
+        await bob.asked(f"/contact add {card}", "Anna")  # as they are saved
+    home = str(tmp_path / "carol")
+    for arguments, name in (([card], "Anna"), (["Ben of the Hill", as_copybara(other.token)], "Ben-of-the-Hill")):
+        code, out, err = await cli("--home", home, "contacts", "add", *arguments)
+        assert (code, err) == (0, "")
+        assert f"Saved {name}," in out
