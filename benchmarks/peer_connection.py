@@ -75,7 +75,7 @@ class Side:
         return self.connection.localDescription.sdp
 
     async def accept(self, answer: str) -> None:
-        """Connect to who answered."""
+        """Connect to the one that answered."""
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def times(self) -> SideTimes:

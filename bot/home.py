@@ -142,7 +142,7 @@ class Home:
 
     @property
     def others_may_look_in(self) -> bool:
-        """Whether other users see the names of the files in the home. What is in the files they never see."""
+        """Whether other users see the names of the files in the home. They never see what is in them."""
         with known_errors(self.folder):
             return bool(self.folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 

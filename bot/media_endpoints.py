@@ -1,4 +1,4 @@
-"""Which media endpoint a call gets, and making it: by what is configured, and whether there is a handset page."""
+"""Chooses and makes the media endpoint of a call, by what is configured and whether there is a handset page."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _Result = TypeVar("_Result")
 
 
 async def in_thread(function: Callable[[], _Result]) -> _Result:
-    """Return what `function` returns, or raise what it raises. A caller who is cancelled goes on at once.
+    """Return what `function` returns, or raise what it raises. A cancelled caller continues at once.
 
     For what may hang and holds nothing that the caller will use again, as a resolver of host names. Its thread is its
     own, not the event loop's executor's, for the end of the program waits for those.
@@ -42,7 +42,7 @@ async def in_thread(function: Callable[[], _Result]) -> _Result:
 
 
 async def in_thread_to_its_end(function: Callable[[], _Result]) -> _Result:
-    """Return what `function` returns, or raise what it raises. A caller who is cancelled goes on when it has ended.
+    """Return what `function` returns, or raise what it raises. A cancelled caller continues when it has ended.
 
     For what uses files and devices that the caller closes next.
     """

@@ -40,7 +40,7 @@ class Decision:
     "What the caller gets if the call is answered: at most what it wants; nothing if it isn't to be answered."
 
     machine: bool = False
-    "Whether the answering machine takes the call when it has rung long enough."
+    "Whether the answering machine takes the call once it has rung long enough."
 
 
 def decide(

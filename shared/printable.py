@@ -71,7 +71,7 @@ def is_line(text: str) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nobody sees anything of it: no letter, digit, sign or picture."""
+    """Whether nothing of it can be seen: no letter, digit, sign or picture."""
     return not _SEEN.search(text)
 
 

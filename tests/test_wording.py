@@ -28,6 +28,13 @@ IDIOMS = {
     r"\b(can|may) be had\b": "you can get",
     r"\bwas never met\b": "not tested with",
     r"\bwhoever\b": "anyone who, the one who",
+    r"\b(?:for|to|of|than|from) who (?!is\b|are\b|the\b|calls whom)": "for someone who",
+    r"(?:^|[.;:!] )who (?:needs|sees|waits|comes|wants|hears)\b[^?]*(?:[.]|$)": "anyone who, the one that",
+    r"(?:^|[.!] )that are\b": "those are",
+    r"\bas often as it is to\b": "the configured number of times",
+    r"\bso it doesn't\.": "and that doesn't happen",
+    r"\bis none the worse\b": "isn't affected",
+    r"\bcan't be had\b": "is taken, doesn't exist",
 }
 "What isn't written, and what is written instead."
 
@@ -123,6 +130,8 @@ def test_no_page_that_people_read_has_them(path: Path) -> None:
         "A link of ours.",
         "You aren't told.",
         "It is made anew.",
+        "A whole picture, for who starts to watch.",
+        "That is logged. Who needs it asks for it.",
     ],
 )
 def test_they_are_found_across_lines_and_in_either_case(text: str) -> None:

@@ -86,7 +86,7 @@ class Assistant:
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on one message, and return everything that was posted meanwhile.
 
-        Never raises for what a message holds. Only the owner commands; links are read from everybody.
+        Never raises for what a message holds. Only the owner may give commands; links are read from everybody.
         """
         text = readable(message.text)
         async with self._turns.taken(message.chat) as turn:
@@ -121,9 +121,8 @@ class Assistant:
         return posts
 
     async def act(self, action: Action, chat: str) -> str:
-        """Do what the owner has tapped; returns a word about it.
-
-        Raises CallRefused when that call is over or stands elsewhere by now, and other CopybaraErrors.
+        """Do what the owner has tapped; returns a short answer. Raises CallRefused when that call is over or in another
+        state by now, and other CopybaraErrors.
         """
         async with self._turns.taken(chat) as turn:
             return await self._taps.act(turn, action)
@@ -153,14 +152,14 @@ class Assistant:
         return await self._taps.block(line)
 
     async def greet(self) -> None:
-        """Tell the owner what a crash has ended, and go on with what it has not."""
+        """Tell the owner which calls a crash has ended, and take up the others."""
         for call in self.switchboard.interrupted:
             said = texts.interrupted(call.name or call.peer.short)
             self._posting.everywhere(said, call=call.reference.hex(), live=True)
         await self.switchboard.rejoin()
 
     def unfinished(self) -> frozenset[asyncio.Task[Any]]:
-        """What goes on after a message was heard: names that are looked up."""
+        """What continues after a message was heard: looking names up."""
         return self.lookups.tasks
 
     async def overlay_changed(self, state: OverlayState) -> None:

@@ -55,7 +55,7 @@ class CallNews:
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
         self._not_kept: WeakSet[Line] = WeakSet()
-        "Calls whose owner knows that something of them isn't written down yet."
+        "Calls about which the owner knows already that something isn't written down yet."
 
     def because(self, line: Line, why: str) -> None:
         """What the link that declines a call says beside it."""

@@ -1,4 +1,4 @@
-"""Whom the owner means, by which call, and what places, answers and ends it."""
+"""Finds out which person and which call the owner means, and places, answers and ends calls."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Then = Callable[[Turn, Answer], Awaitable[None]]
 
 
 class Calling:
-    """The owner's calls, as far as they are the owner's to make."""
+    """What the owner does with calls."""
 
     def __init__(
         self,
@@ -239,7 +239,7 @@ class Calling:
         provisional: bool = False,
         program: str | None = None,
     ) -> Line:
-        """Place a call; a card that they are called by seals the first link, and says which bot it is for."""
+        """Place a call; if it is by a card, the card seals the first link and says which bot it is for."""
         if who.card is not None:
             self._origins.called_by(who.node, who.card)
         key = who.card.sealing_key if who.card else None

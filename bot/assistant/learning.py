@@ -1,4 +1,4 @@
-"""Where contacts write from is learned from calls that have connected, and kept in the book. Never trust."""
+"""Learns from connected calls where contacts write from, and keeps that in the book. It never adds trust."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 
 LAST_SECONDS = 1.0
-"How long what is still to be written may take when the program ends."
+"How long the rest may take to be written when the program ends."
 
 log = logging.getLogger(__name__)
 
 
 class Learning:
-    """Writes it down: at once for who can wait, else from a queue of its own."""
+    """Writes it down: at once if the caller can wait, otherwise from a queue of its own."""
 
     def __init__(self, writes: StoreThread, origins: Origins) -> None:
         self._writes = writes
@@ -44,7 +44,7 @@ class Learning:
         self._waiting.put_nowait(node)
 
     async def now(self, node: NodeId) -> None:
-        """Keep where the links of a node came from whose call has connected. Raises StoreError."""
+        """Keep where the links of a node came from, once its call has connected. Raises StoreError."""
         identity = self._origins.identity_of(node)
         if identity is None:
             return

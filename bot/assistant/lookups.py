@@ -71,7 +71,7 @@ class Lookups:
             try:
                 return await then(found)
             except Exception as error:
-                # Who waits for it sees a look-up that has ended; the group would end everything.
+                # The code that waits sees that the look-up has ended; an error in the group would end everything.
                 logger.exception("what a look-up was for broke")
                 raise asyncio.CancelledError from error
 

@@ -12,7 +12,7 @@ from shared.links.card import Card
 from shared.node_id import NodeId
 
 REMEMBERED = 100
-"Nodes of which either is kept, so that it can be saved with the contact."
+"How many nodes are remembered, so that it can be saved with the contact."
 
 _Kept = TypeVar("_Kept")
 
@@ -51,9 +51,8 @@ class Origins:
         return identity.shown if identity else card.name if card else ""
 
     def bot_of(self, node: NodeId, contact: Contact | None) -> str | None:
-        """The Telegram bot that a link for the node goes to, as far as anything is known of it.
-
-        Who has come to the owner may have come from elsewhere than the card says, so where they wrote from goes first.
+        """The Telegram bot that a link for the node goes to, if it is known. Somebody may write from elsewhere than
+        their card says, so where they wrote from comes first.
         """
         identity, card = self._identities.get(node), self._cards.get(node)
         return (

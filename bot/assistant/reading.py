@@ -73,7 +73,7 @@ class MessageReader:
             self._explain_card(turn, cards[0], others=len(cards) - 1)
 
     async def answer(self, turn: Turn, text: str, whom: str | None) -> None:
-        """Take what another program has written, and answer an offer at once. Whose it is may be said."""
+        """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""
         node = (await self._calling.whom(whom)).node if whom is not None else None
         line = await self._take(turn, text, node)
         if line is not None and line.foreign is not None and line.call.state is State.RINGING:
@@ -99,7 +99,7 @@ class MessageReader:
             self._explain(turn, reading, surely_a_link=True)
 
     def _explain(self, turn: Turn, reading: Reading, *, surely_a_link: bool, token: str = "") -> None:
-        """In the owner's own chat every link gets a word; in a chat with others none that isn't for us does."""
+        """In the owner's own chat every link gets an answer; in a chat with others only those for us do."""
         if (card := reading.card) is not None:
             if card.node == self._own:
                 turn.say(texts.own_card_seen())

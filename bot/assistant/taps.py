@@ -25,7 +25,7 @@ class Taps:
         self._saving = saving
 
     async def act(self, turn: Turn, action: Action) -> str:
-        """Do it; returns a word about it. Raises CallOver when that call is over, and other CopybaraErrors."""
+        """Do it; returns a short answer. Raises CallOver when that call is over, and other CopybaraErrors."""
         calling, saving = self._calling, self._saving
         match action.act:
             case Act.ANSWER:

@@ -249,7 +249,7 @@ class Presenter:
             self._pages.send(page_protocol.Log(log=self._log()))
 
     def _page_changed(self) -> None:
-        """A page that has just come sends nothing yet, and one that has left nothing any more."""
+        """A page that has just come sends nothing yet, and one that has left sends nothing any more."""
         for line in self._lines:
             self._show_media(line)
             self._answered_alone(line)

@@ -1,4 +1,4 @@
-"""What the page asks for is done, or refused with a sentence."""
+"""Does what the page asks for, or refuses it with a sentence."""
 
 from __future__ import annotations
 

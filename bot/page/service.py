@@ -57,7 +57,8 @@ def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:
     """Where the page is served, and what the owner has to know of it.
 
-    A port that can't be had doesn't end the start: another user could end the program so. Raises OSError if none can.
+    A port that is taken doesn't stop the start: another user could stop the program that way. Raises OSError if none
+    can.
     """
     held = handed_over()
     if held is not None:

@@ -1,6 +1,7 @@
-"""Every sentence that the program says in a chat or on the page, as pure functions: values in, a Sentence out.
+"""What the program says in a chat or on the page, as pure functions: values in, a Sentence out.
 
-chat.py is what the bot says, names.py what it says about name systems, page.py what only the page says, foreign.py what
-is said about other programs. A sentence carries its kind (bot/kinds.py), which scripts and tests rely on; its English
-may change. Plain words, the actor first, then what to do. Errors bring their own sentence, see shared/errors.py.
+chat.py is what the bot says, names.py what it says about name systems, page.py what only the page says, call_log.py the
+log, foreign.py what is said about other programs. A sentence carries its kind (bot/kinds.py), which scripts and tests
+rely on; its English may change. Plain words, the actor first, then what to do. Errors bring their own sentence, see
+shared/errors.py.
 """

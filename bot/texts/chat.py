@@ -1,4 +1,4 @@
-"""Every sentence that the bot says. Pure: values in, text out, so that tone and wording can be read in one place.
+"""What the bot says. Pure: values in, text out, so that tone and wording can be read in one place.
 
 Sentences are short, say what happened first and what to do next second, and hold no secrets. What strangers may have
 written (names, texts) goes through `shown` before it stands in one.
@@ -65,7 +65,7 @@ HELP = f"""\
 Paste a link that someone sent you, and I'll read it."""
 
 HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
-"Before the way there, which each messenger shows in its own manner."
+"Before the link to it, which each messenger shows in its own way."
 
 _REFUSALS = {
     Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy all of it."),
@@ -150,7 +150,7 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def help_with(*, page: bool) -> Sentence:
-    """What there is to be said to the bot; `page`: whether there is a handset page."""
+    """The commands; `page`: whether there is a handset page."""
     return Sentence(Kind.HELP, HELP if page else HELP.replace(_HANDSET_HELP, ""))
 
 

@@ -28,7 +28,7 @@ class Acceptances:
         return len(self._first) + len(self._latest)
 
     def add(self, attempt: Attempt) -> None:
-        """Keep one; beyond KEPT_FIRST + KEPT_LATEST one of the latest, the oldest of those, gives way."""
+        """Keep one. Beyond KEPT_FIRST + KEPT_LATEST it replaces the oldest of the latest."""
         kept = self._first if len(self._first) < KEPT_FIRST else self._latest
         kept[attempt.username] = attempt
         if len(self._latest) > KEPT_LATEST:

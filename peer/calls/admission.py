@@ -44,10 +44,10 @@ from shared.reasons import Reason
 from shared.store import Store, StoreThread
 
 LOG_SEARCHED = 9
-"Calls of the log among which one is looked for that a killed program may have begun."
+"How many calls of the log are searched for one that a killed program may have begun."
 
 FUTURE_REMEMBERED = 256
-"Links from the future that were told; each contact has few, see budget.py."
+"How many reported links from the future are remembered; each contact has few, see budget.py."
 
 MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
@@ -68,11 +68,11 @@ class MissedCall:
 
 @dataclass(frozen=True, slots=True)
 class OtherClock:
-    """A contact has called, by a link of their own that is from another time than ours."""
+    """A contact has called with a link from another time: their clock and ours differ."""
 
     contact: str
     ahead: int
-    "Seconds that it was written after our now; negative: before."
+    "How far ahead of our clock it was written, in seconds; negative: behind."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Reading:
     card: Card | None = None
 
     missed: MissedCall | None = None
-    "With a link that has expired: whom the owner may want to call back. The owner hears of each link once."
+    "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."
 
     other_clock: OtherClock | None = None
     "With a link that a contact's key proves: whose clock may differ from ours. The owner hears of each link once."
@@ -138,7 +138,7 @@ class Admission:
         self._waits = waits
         self._clock = clock
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
-        "SHA-256 of links from the future that the owner was told of."
+        "SHA-256 of links from the future that the owner has heard of."
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
         """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
@@ -227,7 +227,7 @@ class Admission:
         return Reading(decision.reason, line)
 
     async def _use(self, link: CallLink, until: int, *, again: bool) -> bool:
-        """Mark a link as used, and its secret as known to the other side; False if it was used before."""
+        """Mark a link as used, and its secret as known to the other side. Returns False if it was used before."""
 
         def use(store: Store) -> bool:
             if not (store.use_link(link.raw, ours=False, expires=until) or again):
@@ -251,8 +251,8 @@ class Admission:
     def _crossed(self, link: CallLink) -> Line | None:
         """The call that is up with the link's writer, if the link is older: both had called, and this one comes late.
 
-        A newer one, also to be told by the new secret, is from somebody who has lost that call, say in a crash, while
-        nothing of it shows here yet.
+        A newer one, which may also show in the new secret, is from somebody who has lost that call, perhaps in a crash
+        that we haven't noticed yet.
         """
         for line in self._lines:
             same_key = link.secret == line.link.secret if link.proven else not line.proven
@@ -290,7 +290,7 @@ class Admission:
         return Reading(reason, missed=missed, other_clock=clock)
 
     def _from_the_future(self, link: CallLink, contact: Contact | None, caller: Caller, now: int) -> OtherClock | None:
-        """Whose link it is, the first time. It stays unused, for its time may come."""
+        """The first time, whose link it is. The link stays unused: its time may come."""
         if contact is None or not link.proven or contact.trust is Trust.BLOCK:
             return None
         digest = hashlib.sha256(link.raw).digest()
@@ -301,7 +301,7 @@ class Admission:
 
     async def _said(self, link: SaidLink) -> Reading:
         line = next((line for line in self._lines if line.reference == link.said.reference), None)
-        # What proves nothing has no say in a call that a key has proved.
+        # A link that proves nothing can't change a call that a key has proved.
         if line is None or line.peer != link.source or (line.proven and not link.proven):
             return Reading(Reason.EXPIRED)
         until = line.expires + MAX_CLOCK_AHEAD

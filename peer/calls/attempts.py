@@ -34,7 +34,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Who calls whom, seen from one of them."""
+    """The two nodes of a call, seen from one of them."""
 
     role: Role
     own: NodeId
@@ -57,7 +57,7 @@ def by_one_link(ends: Ends, token: PairedToken, secret: bytes, remote_port: int 
 def by_first_contact(
     ends: Ends, request: Request, response: Response, identity: DtlsIdentity, remote_port: int | None, media: Media
 ) -> Attempt:
-    """By request and response, with the media that both want; `media` is what the request wants, or we do.
+    """By request and response, with the media that both want; `media` is what the request asks for, or what we ask for.
 
     `identity` is our own. Raises LocalProtocolError for a response that doesn't accept the request.
     """

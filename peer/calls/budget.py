@@ -16,7 +16,7 @@ from shared.call.table import State
 from shared.node_id import NodeId
 
 WINDOW_SECONDS = 600.0
-"For how long a call counts: as long as a link lives unless that is configured."
+"How long a call counts: the default lifetime of a link."
 
 
 class Caller(enum.Enum):
@@ -53,7 +53,7 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A call that wasn't shown, because its kind of caller has used up what it may have. Told once in a window."""
+    """A call that wasn't shown because its kind of caller has used up its share. Reported once in a window."""
 
     caller: Caller
     name: str = ""

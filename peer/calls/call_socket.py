@@ -78,7 +78,7 @@ class CallSocket:
             return self.port
 
     async def bind_in_time(self) -> None:
-        """Have the socket where the overlay is, and wait for the overlay if it has none. Raises PortTaken."""
+        """Move the socket to where the overlay is, and wait for the overlay if it has none. Raises PortTaken."""
         while True:
             try:
                 await self.bind()
@@ -90,12 +90,12 @@ class CallSocket:
                 if bound is not None and bound.stands(bound.local, bound.remote, self._overlay.interface):
                     return  # packets may pass, although the node doesn't answer us
                 logger.info("the port can't be bound yet: %s", error.sentence)
-            # Of a device that comes up the address may come later than the node's word.
+            # A new device may get its address after the node answers.
             await asyncio.sleep(PACE_SECONDS)
             await self._overlay_up()
 
     def path_lost(self, lost: bool) -> None:
-        """Note whether a leg was lost: the other side may go on to send on it, which is no attack."""
+        """Note whether a leg was lost: the other side may still send on it, and that isn't an attack."""
         self._after_loss = lost
         if self.socket is not None:
             self.socket.after_loss = lost

@@ -39,10 +39,10 @@ logger = logging.getLogger(__name__)
 PING_SECONDS = 1.0
 
 SILENCE_SECONDS = 6.0
-"Without anything authenticated from the other side for so long, the path is taken as lost."
+"If nothing authenticated comes from the other side for this long, the path counts as lost."
 
 CATCH_UP_SECONDS = 10.0
-"How long messages are still acted on that came before the leg was closed."
+"How long messages that came before the leg was closed are still acted on."
 
 BYE_SECONDS = 3.0
 "How long a goodbye may take before the leg is closed anyway: a busy machine on the other side takes its time."
@@ -106,7 +106,7 @@ class Conversation:
         if not self._again:
             await self._begin_pairing()
         elif self._agreed is not None:
-            # The path may have been lost between our storing it and the other side's hearing of that.
+            # The path may have been lost after we stored it and before the other side heard of that.
             self._leg.control.send(PairKept(kept(self._role, self._agreed, self._leg.exported)))
         async for message in self._leg.control:
             if not self._limiter.takes(message, time.monotonic()):
@@ -167,7 +167,7 @@ class Conversation:
                     self._leg.control.send(effect)
 
     async def _store(self, event: Proposed | Committed) -> bool:
-        """Keep a secret. If the disk doesn't take it the call goes on without, and the next one brings another."""
+        """Keep a secret. Without disk space the call continues without one, and the next call brings another."""
         try:
             await self._keep(event)
         except StoreError as error:

@@ -12,10 +12,10 @@ from peer.transport.leg import Leg
 from shared.errors import CopybaraError, LegFailed
 
 MAX_PROVEN = 8
-"Acceptances that are tried at once. An honest callee is one; others can only be programs at its own address."
+"How many acceptances are tried at once. One is the honest callee's; others can only come from its own address."
 
 PROVEN_SECONDS = 15.0
-"How long such a one may take: its other side has just shown that it is there."
+"How long such an attempt may take: its other side has just shown that it is there."
 
 
 class Dialling:
@@ -44,7 +44,7 @@ class Dialling:
         self._open: list[Leg] = []
         self._acceptances = Acceptances()
         self._expects = False
-        "Whether a acceptance has been tried without a proof, which one may be."
+        "Whether an acceptance has been tried without a proof, as only one may be."
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Run in that group from now on."""
@@ -105,7 +105,7 @@ class Dialling:
         return True
 
     def check_again(self) -> None:
-        """Send the newest leg's check again now: there is word that the other side can take it."""
+        """Send the newest leg's check again now: something says that the other side can take it."""
         if self._newest is not None:
             self._newest.check_again()
 

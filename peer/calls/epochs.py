@@ -24,7 +24,7 @@ class Heard(enum.Enum):
     "At an epoch that was never used here."
 
     BEHIND = enum.auto()
-    "At one that was, or is: it will follow as soon as it hears where we are."
+    "At an earlier one, or the same: it will follow as soon as it hears where we are."
 
 
 class Epochs:
@@ -53,7 +53,7 @@ class Epochs:
         return handshake
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> Heard | None:
-        """Note a check that is of none of our connections; None if it isn't of this call.
+        """Note a check that belongs to none of our connections; None if it isn't this call's.
 
         `username` is the fragment in it, `made_with` tells whether it was made with a password.
         """
@@ -67,7 +67,7 @@ class Epochs:
         return Heard.AHEAD
 
     def of(self, username: str) -> tuple[int, IceCredentials] | None:
-        """The epoch, not far from the last, in which the other side's checks to us carry that username fragment."""
+        """The epoch near the last one in which the other side's checks carry that username fragment."""
         if self._known_at != self.last:
             self._known_at = self.last
             self._known = {

@@ -1,7 +1,7 @@
 """How many messages of each type one call takes from the other side. Pure.
 
 What a person or a program does in a call stays far below these; more of it is a flood, which would fill chats, pages
-and disks on this side. What was held up by a lost path comes at once, so that each has room for some in a row.
+and disks on this side. Messages that a lost path has held up come all at once, so each type may have a burst.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from shared.messages import Bye, Hello, MediaState, PairConfirm, PairKept, PairK
 from shared.rate import Bucket, Limit
 
 PER_LEG: Final = Limit(at_once=4, per_second=0.5)
-"For messages that each leg has one of: a path that is lost again and again is dialled every half second at most."
+"For messages that each leg sends once: a path that keeps getting lost is dialled every half second at most."
 
 LIMITS: Final[Mapping[type, Limit]] = {
     Hello: PER_LEG,
@@ -31,7 +31,7 @@ LIMITS: Final[Mapping[type, Limit]] = {
 "Every type of message has a line here. A side pings once a second."
 
 OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
-"What the owner may write: less than the other side takes, so that nobody's own lines end a call as a flood."
+"What the owner may write: less than the other side accepts, so that their own lines never end a call as a flood."
 
 
 class Limiter:

@@ -78,7 +78,7 @@ class Line:
 
     @property
     def link(self) -> CallLink:
-        """What the link said that began it, or will say, as far as it is known."""
+        """What the link that begins it says, as far as it is known."""
         return self._link
 
     @property
@@ -138,7 +138,7 @@ class Line:
 
     @property
     def proven(self) -> bool:
-        """Whether a pair secret that proves who the other side is set the call up."""
+        """Whether the call was set up with a pair secret, which proves who the other side is."""
         return self._link.proven
 
     @property
@@ -260,7 +260,7 @@ class Line:
 
     @property
     def id(self) -> str:
-        """Names the call on both sides and in every run of the program: 16 hexadecimal digits, once its link exists."""
+        """Names the call on both sides, also after a restart: 16 hexadecimal digits, once its link exists."""
         return self.reference.hex()
 
     @property
@@ -390,7 +390,7 @@ class Line:
     # What people see.
 
     def rename(self, contact: str | None) -> None:
-        """The owner calls the other side that from now on; None: they are no contact any more."""
+        """The owner has given the other side that name; None: they are no longer a contact."""
         self._shown = replace(self._shown, contact=contact)
 
     def confirm(self) -> None:

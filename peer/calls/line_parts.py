@@ -16,7 +16,7 @@ from shared.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the connection stands. Moments are monotonic seconds, where nothing else is said."""
+    """How the connection stands. Times are monotonic seconds unless it says otherwise."""
 
     media: Media
     "What the caller wants; once answered, what the callee agreed to."
@@ -35,7 +35,7 @@ class Connection:
     "The same in Unix seconds."
 
     alive: int = 0
-    "When it was known last that the other side is there, Unix seconds."
+    "When we last knew that the other side was there, Unix seconds."
 
     redial_secret: bytes | None = field(default=None, repr=False)
     "What later epochs are derived from, once the leg was up."
@@ -53,7 +53,7 @@ class Connection:
     "What the other side has said that it sends."
 
     taken_up: RunningCall | None = None
-    "What was kept of the call, until it is up again: the program was killed in it."
+    "What was kept of a call in which the program was killed, until it is up again."
 
     awaited_until: float | None = None
     "Unix seconds: how long the other side of such a call can be waiting."

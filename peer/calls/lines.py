@@ -28,7 +28,7 @@ class Lines(list[Line]):
             line.session.show_media(state)
 
     def engaged(self, *, beside: NodeId, proven: bool) -> list[Line]:
-        """The lines that are connected and take the owner's time, but for those that such a call may end.
+        """The lines that are connected and take the owner's time, except those that such a call may end.
 
         `beside` is the node that calls again. If nothing proves that (`proven`), it doesn't end a call that a key has
         proved.

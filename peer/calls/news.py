@@ -1,4 +1,4 @@
-"""What calls tell those who show them to people: the chat and the handset page."""
+"""What calls report to the chat and the handset page, which show them to people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rings:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAlone:
-    """The call was answered automatically; the owner has to notice."""
+    """The call was answered automatically; the owner must notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class CallListeners:
         self._listeners = tuple(listeners)
 
     def told(self, line: Line, news: News) -> None:
-        """Let each hear it; one that fails, however it does, is logged and costs the call nothing."""
+        """Tell each listener. One that fails in any way is logged and costs the call nothing."""
         for listener in self._listeners:
             try:
                 listener.told(line, news)
@@ -124,7 +124,7 @@ class CallListeners:
                 logger.exception("line %d: %s couldn't be told", line.number, type(news).__name__)
 
     def need(self, line: Line, news: News) -> None:
-        """Let each hear it, whatever becomes of the others. Raises the first one's error afterwards."""
+        """Tell each listener, even if another fails. Raises the first error afterwards."""
         failed: Exception | None = None
         for listener in self._listeners:
             try:

@@ -31,7 +31,7 @@ class Redialling:
         failed: Callable[[CopybaraError], None],
         rejoined: RunningCall | None,
     ) -> None:
-        """`media` is what the call is for by now. `keep` is awaited before an epoch is used.
+        """`media` returns what the call carries now. `keep` is awaited before an epoch is used.
 
         `failed` hears why the call can't be dialled again. `rejoined` is what was kept of a call that is taken up.
         """
@@ -77,7 +77,7 @@ class Redialling:
             self._now.set()
 
     async def run(self) -> None:
-        """Dial an epoch each time that is wanted, by the call or by the other side's being ahead."""
+        """Dial an epoch whenever the call asks for it, or the other side is ahead."""
         while True:
             await self._now.wait()
             self._now.clear()

@@ -1,4 +1,5 @@
-"""How a line lives: whatever happens to its call goes through one inbox, and what that wants is carried out in order.
+"""How a line lives: everything that happens to its call goes through one inbox, and the effects are carried out in
+order.
 
 shared/call/table.py says what has to happen to a call; here it is done.
 """
@@ -122,7 +123,7 @@ class LineRunner:
             if not line.logged:
                 await self._log(line)
         finally:
-            # Also when something has ended this task: then nothing of the call may stay behind.
+            # Also when something has ended this task: nothing of the call may remain.
             self._abandon(line)
             if not line.logged:
                 self._unlogged.append(record(line, int(self._clock())))
@@ -201,7 +202,7 @@ class LineRunner:
                 if not line.call.ended:
                     await self._step(line, Failed(error.sentence, error.hint))
                     return
-                # A call that ends lets go of everything, whatever of it can't be said or written.
+                # A call that ends releases everything, even if some of it can't be posted or written.
                 logger.warning("line %d: %s", line.number, error.sentence)
 
     async def _do(self, line: Line, effect: Effect) -> None:
@@ -252,7 +253,7 @@ class LineRunner:
             case StopTimer():
                 line.stop_timer()
             case StopRinging() | Listen():
-                pass  # those who show the ringing see the new state; it is listened for already
+                pass  # what shows the ringing sees the new state; the socket listens already
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         expires = max(0.0, line.expires - self._clock())

@@ -238,7 +238,7 @@ class Session:
                 )
                 group.create_task(_lost_after(conversation.ping_until_silence()), name="pings")
                 group.create_task(_lost_after(self._redialling.overtaken.wait()), name="being overtaken")
-                # Before any sound: whether somebody was asked decides what the other side does with the first of it.
+                # Before any sound: what the other side does with it depends on whether we were asked.
                 leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
                 self._host.attach(leg, self._media)
                 if self._sends is not None:
@@ -283,7 +283,7 @@ class Session:
             self._agreed = event.secret
 
     async def _agree(self, leg: Leg, theirs: Media) -> None:
-        """Send no more than the other side wants: a call for video may be answered with audio only."""
+        """Send no more than the other side wants: a video call may be answered with audio only."""
         agreed = self._media & theirs
         if agreed and agreed != self._media:
             self._media = agreed

@@ -1,4 +1,4 @@
-"""The sessions of lines: made with the media endpoint that a call is for, and heard for as long as they run.
+"""The sessions of lines: makes them with the call's media endpoint, and listens to them while they run.
 
 What a restarted program needs to take a call up again is kept here, before anything rests on it.
 """
@@ -64,10 +64,10 @@ REDIAL_SECONDS = 60.0
 "How long a lost path is dialled again."
 
 LIFE_SECONDS = 10.0
-"How often it is kept on the disk that a call is up, so that a restarted program knows whether it may be waited for."
+"How often we store that a call is up, so that a restarted program knows whether the other side may be waiting."
 
 AWAITED_SECONDS = LIFE_SECONDS + SILENCE_SECONDS + REDIAL_SECONDS
-"How long after what was kept last the other side can be waiting: it notices the silence, and then dials."
+"How long after the last stored sign of life the other side may be waiting: it notices the silence, and then dials."
 
 
 class Endpoints(Protocol):
@@ -156,19 +156,19 @@ class LineSessions:
         return name
 
     def opens(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
-        """Whether what would answer such a call lets its caller see or hear the room."""
+        """Whether the endpoint that would answer such a call lets the caller see or hear the room."""
         name = self.endpoint_for(contact, proven=proven, keyed=keyed)
         return opens_the_room(name) or only_for_trusted(name)
 
     async def keep_signs_of_life(self) -> None:
-        """Keep that the calls which are up still are. Raises StoreError."""
+        """Store that the calls that are up still are. Raises StoreError."""
         for line in tuple(self._lines):
             if line.call.state is State.ACTIVE:
                 await self._keep(line, alive=True)
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         name = self.endpoint_of(line)
-        # Nobody may be there any more who knows that the call goes on.
+        # The owner may have left and not know that the call continues.
         hold = kept is not None and not line.automatic and opens_the_room(name)
         context = CallContext(
             number=line.number,
@@ -212,7 +212,7 @@ class LineSessions:
         return session
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:
-        """Something about our sound or picture has changed: for the owner, and for the other side what it gets."""
+        """Tell the owner that something about our sound or picture has changed, and the other side what we send now."""
         if trouble.sends is not None:
             sends = MediaState(audio=Media.AUDIO in trouble.sends, video=Media.VIDEO in trouble.sends)
             self._lines.show_media(line, sends)

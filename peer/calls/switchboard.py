@@ -50,7 +50,7 @@ from shared.store import Store, StoreThread
 logger = logging.getLogger(__name__)
 
 FORGET_SECONDS = 600.0
-"How often links are forgotten that are too old to be used."
+"How often links that are too old to be used are forgotten."
 
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."
@@ -184,7 +184,7 @@ class Switchboard:
                 said = error.sentence
 
     async def upkeep(self) -> None:
-        """Do what has to be done now and then while calls run.
+        """Do the regular upkeep while calls run.
 
         Raises StoreError; what couldn't be written then is written the next time.
         """
@@ -297,7 +297,7 @@ class Switchboard:
         line.put(HangUp())
 
     def rename(self, node: NodeId, name: str | None) -> None:
-        """The owner calls that node's person `name` from now on; None: they are no contact any more."""
+        """The owner has given that node's person another name; None: they are no longer a contact."""
         for line in self.lines:
             if line.peer == node:
                 line.rename(name)
@@ -339,7 +339,7 @@ class Switchboard:
             async with asyncio.timeout(STOP_SECONDS):
                 for line in tuple(self.lines):
                     await line.over.wait()
-        # An overlay that doesn't answer, or a device that doesn't let go, must not hold up the end.
+        # An overlay that doesn't answer, or a device that can't be closed, must not delay the end.
         for line in self.lines:
             for task in (line.life, line.connection.carrier):
                 if task is not None:

@@ -7,7 +7,8 @@ from peer.transport.udp_socket import HONEST, OverlaySocket
 
 
 class Traffic:
-    """Counts through all legs of a call; those before the latest are sums, for the other side may cause any number."""
+    """Counts over all legs of a call. Earlier legs are kept as sums, because the other side may cause any number of
+    them."""
 
     def __init__(self) -> None:
         self.legs = 0

@@ -75,7 +75,7 @@ class Door:
         for each in [each for each in (*self._limits, *self._lasting) if each.is_closing()]:
             self._forget(each)
         if len(self._limits) + len(self._lasting) >= self._most:
-            # The oldest that is no page gives way: who waits longest has the least to say.
+            # The oldest that isn't a page gives way: the one that has waited longest is the least likely to become one.
             if not self._limits:
                 transport.abort()
                 return

@@ -109,7 +109,7 @@ class HandsetEndpoint:
         if not self._answer.done():
             self._answer.set_result(sdp)
         elif self._relay is not None and Media.VIDEO in self._media and self._overlay is not None:
-            # Told which streams there are, the browser starts the picture again.
+            # Once it knows which streams there are, the browser starts the picture again.
             self._start(self._overlay.request_keyframe())
 
     def offer_again(self) -> None:

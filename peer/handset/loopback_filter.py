@@ -29,8 +29,8 @@ NOTHING = 0
 def only_through_loopback(sock: socket.socket) -> None:
     """Have the kernel drop whatever comes to a socket by another device than loopback. Any user may.
 
-    Raises OSError where that can't be had, as on systems other than Linux. What came before it is still there: attach
-    it before the socket is bound.
+    Raises OSError where the system has no such filter, as on systems other than Linux. What came before it is still
+    there: attach it before the socket is bound.
     """
     if sys.platform != "linux":
         raise OSError("Only Linux has socket filters of this kind.")

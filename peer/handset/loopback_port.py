@@ -36,8 +36,8 @@ class LoopbackPort(OverlaySocket):
     Chromium sends to 127.0.0.1 from the address of its network card. Where an answer goes is kept here, by the
     browser's port number.
 
-    Firefox neither sends to 127.0.0.1 nor takes anything from there. For it there are doors: ports on the machine's
-    other addresses, with a filter that keeps out what doesn't come through the loopback device.
+    Firefox neither sends to 127.0.0.1 nor takes anything from there. It gets ports on the machine's other addresses,
+    with a filter that keeps out what doesn't come through the loopback device.
     """
 
     def __init__(self, local: Address, remote: Address) -> None:
@@ -83,7 +83,7 @@ class LoopbackPort(OverlaySocket):
         super().claim(remote_port, share, chosen=chosen)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
-        """Send to the browser by the way that its datagrams came. To a port that has shown nothing there is no way."""
+        """Send to the browser by the way that its datagrams came. Nothing is sent to a port that has shown nothing."""
         way = self._way_to(remote_port)
         if way is None or self.closed:
             return

@@ -142,7 +142,7 @@ def read_answer(sdp: str, media: Media, variant: Variant = USUAL) -> BrowserAnsw
     for kind in wanted:
         section = by_mid.get(MIDS[kind])
         if section is None or section.kind != kind:
-            raise HandsetError("The browser's answer lacks a part of what was offered.")
+            raise HandsetError("The browser's answer is missing part of our offer.")
         if section.rejected or str(codec(kind).payloadType) not in section.formats:
             verb, name = "hear" if kind == "audio" else "show", codec(kind, variant.video).name
             raise HandsetError(f"The browser can't {verb} the call: it has no {name}.")

@@ -9,7 +9,7 @@ from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Problem, Tak
 from shared.errors import CopybaraError
 
 MAX_WAITING = 1_000
-"Messages that may wait for a page. One that takes none is as good as gone."
+"Messages that may wait for a page. One that reads none is as good as gone."
 
 CLOSE_OVERRUN = 1008
 "WebSocket close code: policy violation (RFC 6455, section 7.4.1)."
@@ -23,7 +23,7 @@ class Page:
         "Set when the page has left, or has to."
 
         self.close_code: int | None = None
-        "With which code its socket is to be closed; None when the page itself has closed it."
+        "The code to close its socket with; None when the page itself has closed it."
 
         self._messages: asyncio.Queue[ToPage | None] = asyncio.Queue()
 

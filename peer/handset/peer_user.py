@@ -69,7 +69,7 @@ def user_of(client: Address, server: Address) -> int | None:
 
 
 def _asked(client: Address, server: Address) -> int | None:
-    """Ask sock_diag. Raises OSError or struct.error where that can't be had."""
+    """Ask sock_diag. Raises OSError or struct.error where the kernel has no such service."""
     ports_and_addresses = SOCKET_ID.pack(client[1], server[1], _packed(client[0]), _packed(server[0]))
     body = REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, ALL_STATES) + ports_and_addresses
     body += REST_OF_ID.pack(0, 0xFFFFFFFF, 0xFFFFFFFF)
@@ -86,7 +86,7 @@ def _asked(client: Address, server: Address) -> int | None:
     _, state, _, _ = MESSAGE.unpack_from(answer, HEADER.size)
     at = HEADER.size + MESSAGE.size + SOCKET_ID.size + REST_OF_ID.size
     _, _, _, uid, _ = COUNTERS.unpack_from(answer, at)
-    # What is closed already belongs to nobody, and to the kernel nobody is root.
+    # A socket that is closed already has no owner, which the kernel reports as root.
     return int(uid) if state in (TCP_ESTABLISHED, TCP_CLOSE_WAIT) else None
 
 

@@ -319,7 +319,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "The other side's program has said that it rings there."
 
     remote_automatic: bool
-    "The other side's program did, so that perhaps nobody is there yet."
+    "The other side's program did, so nobody may be there yet."
 
     handset: bool
     "Sound and picture come to the page. If not, they go to `endpoint`."
@@ -342,13 +342,13 @@ class Call(_ToPage, frozen=True, tag="call"):
     "Where the packets go, as a whole sentence for people; empty before it is connected."
 
     remote: Sends | None
-    "What the other side says that it sends; None until it has."
+    "What the other side has told us that it sends; None until then."
 
     report: Report
 
 
 class Ring(_ToPage, frozen=True, tag="ring"):
-    """The owner is to be called to the page: sound and title. It is over when the call's state isn't `ringing`."""
+    """Call the owner to the page, by sound and title. It is over when the call's state isn't `ringing`."""
 
     call: int
     kind: str
@@ -368,7 +368,7 @@ class AnsweredAlone(_ToPage, frozen=True, tag="answered-alone"):
     sentence: str
 
     chime: bool
-    "Sound the notice now, for nothing else on this side does: docs/endpoints.md."
+    "Play the notice now, because nothing else on this side does: docs/endpoints.md."
 
 
 class ShowLink(_ToPage, frozen=True, tag="link"):

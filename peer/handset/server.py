@@ -1,7 +1,7 @@
 """The handset's server: files and one WebSocket, on loopback and for the owner's browser only.
 
-door.py decides about each connection, access.py about each request, proof.py whether a page knows our key. Nothing is
-changed by anything but a message of a page that has proven it.
+door.py decides about each connection, access.py about each request, proof.py whether a page knows our key. Only the
+messages of a page that has proven that can change anything.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class HandsetServer:
         self._pages.take(page)
         try:
             async with asyncio.TaskGroup() as group:
-                # It ends with the socket. What was begun is brought to its end, also when the page has gone.
+                # It ends with the socket. Work that has begun is finished, also when the page has gone.
                 group.create_task(self._read_from(sock, page))
                 await self._write_to(sock, page)
                 self._pages.leave(page)
@@ -286,7 +286,7 @@ class _Rate:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it can't be had."""
+    """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it is taken."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         # We can take a port that only waits for old connections to end, but not one that a program listens on.

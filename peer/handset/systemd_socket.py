@@ -24,7 +24,7 @@ _VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 def handed_over(environment: MutableMapping[str, str] = os.environ) -> socket.socket | None:
     """The TCP socket on 127.0.0.1 that systemd has passed on to this process, if there is one; it listens already.
 
-    The variables that tell of it are taken out of the environment, so that no child believes that they are for it.
+    Its variables are removed from the environment, so that no child believes that they are for it.
     """
     told = {name: environment.pop(name, "") for name in _VARIABLES}
     if told["LISTEN_PID"] != str(os.getpid()) or re.fullmatch("[0-9]{1,4}", told["LISTEN_FDS"]) is None:

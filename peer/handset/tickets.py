@@ -1,6 +1,6 @@
 """Tickets: the secret in a page's address that others can read, such as a button in a chat.
 
-A ticket lets one page in, once and within an hour. It is proven and never sent (see proof.py), and what passes through
+A ticket lets one page in, once and within an hour. It is proven and never sent (see proof.py), so what passes through
 a messenger's servers or stays in its history is of no use afterwards.
 """
 
@@ -22,7 +22,7 @@ TICKET_SECONDS = 3600.0
 "How long a ticket can be used."
 
 MAX_TICKETS = 64
-"How many there are at most; the oldest goes first. More than calls that can ring and run at a time."
+"The most there are; the oldest is dropped first. There can't be as many calls at a time."
 
 
 @dataclass(frozen=True, slots=True)

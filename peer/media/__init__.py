@@ -52,7 +52,7 @@ NAMES = tuple(name for name in get_args(EndpointName) if name != AUTO)
 ANSWERING_MACHINE = "answering-machine"
 
 ONLY_FOR_TRUSTED = frozenset({"camera"})
-"Endpoints that show what nobody but a trusted contact may see, not even when the owner answers by hand."
+"Endpoints that show what only a trusted contact may see, even when the owner answers by hand."
 
 ANY_PICTURE = frozenset({"handset", "pattern", "none"})
 "Endpoints that can do H.264 as well: a browser, aiortc's own encoder. All others know VP8 alone."
@@ -93,7 +93,7 @@ class CallContext:
     "Called in the event loop when the endpoint wants the call to end."
 
     hold: Callable[[Callable[[], Awaitable[None]]], None] | None = None
-    "Called with what lets the endpoint begin, which waits for that; None: it begins at once."
+    "Called with a function that lets the waiting endpoint begin; None: it begins at once."
 
 
 class Endpoint(Protocol):

@@ -1,4 +1,4 @@
-"""Who owns an endpoint's tasks: one host a call, in the task group of the call's session."""
+"""The owner of an endpoint's tasks: one host a call, in the task group of the call's session."""
 
 from __future__ import annotations
 

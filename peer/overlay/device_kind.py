@@ -34,7 +34,7 @@ LOCAL_NETWORKS = {
     "openvswitch": "a bridge",
     "vxlan": "a network of containers",
 }
-"What leads into a network of machines or containers, and is no overlay's device; with words for people."
+"Kinds that lead into a network of machines or containers and are never an overlay's device; with words for people."
 
 
 def device_kind(index: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose program listens where an overlay's node is asked: anybody on this machine could listen there instead.
+"""Finds out whose program listens on the overlay node's port: any user of this machine could listen there instead.
 
 Trusted are root, ourselves and the node's own system user. Where the kernel doesn't tell (other systems than Linux,
 services on other machines) nothing is refused.

@@ -19,7 +19,7 @@ from shared.errors import NodeIdError, NodeUnreachable, OverlayDown
 from shared.node_id import NodeId
 
 SYSTEM_USERS = ("staex", "mcc")
-"As which a node's service may run, besides root and ourselves."
+"Users a node may run as, besides root and ourselves."
 
 
 class StaexOverlay:

@@ -16,7 +16,7 @@ from shared.errors import BadAddress, OverlayDown
 from shared.node_id import NodeId
 
 SYSTEM_USERS = ("yggdrasil", "_yggdrasil")
-"As which a node may run, besides root and ourselves."
+"Users a node may run as, besides root and ourselves."
 
 
 class YggdrasilOverlay:

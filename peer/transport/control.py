@@ -17,10 +17,10 @@ from shared.errors import RemoteFlood, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, Message, Unknown, decode, encode
 
 MAX_ARRIVED = 256
-"Messages that may wait to be read. A call is read all the time; so many waiting are a flood."
+"Messages that may wait to be read. A call is read all the time, so this many waiting are a flood."
 
 MAX_UNSENT = 16 * MAX_MESSAGE
-"Bytes that may wait to be sent. Nobody writes so much to a side that takes it; so it doesn't."
+"Bytes that may wait to be sent. More than this means the other side isn't reading."
 
 HURRY_SECONDS = 0.1
 "Between two copies of what somebody waits for."

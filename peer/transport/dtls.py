@@ -38,8 +38,7 @@ FLIGHT_SECONDS = 0.25
 """Between copies of a handshake's last flight, while nothing shows that it has arrived.
 
 RFC 6347, section 4.2.4.1, waits a second, then two, four and so on, which on a path that loses a third of its packets
-is longer than a caller waits. It lets those wait less who know better, and the media that follows is a hundred times as
-much."""
+is longer than a caller waits. It allows shorter waits, and the media that follows is a hundred times as much."""
 
 MAX_FLIGHT = 1500
 "Bytes of a datagram of the handshake. With our certificates no flight is more than half of it."
@@ -149,8 +148,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     async def _repeat_flight(self) -> None:
         """Send copies of the last flight for as long as this task lives.
 
-        They are the same to the bit: who has the first takes them for what a network doubled (RFC 6347, section
-        4.1.2.6). OpenSSL's own timers run beside.
+        They are bit-identical: a receiver that has the first treats them as network duplicates (RFC 6347, section
+        4.1.2.6). OpenSSL's own timers run as well.
         """
         before = b""
         with contextlib.suppress(ConnectionError):
@@ -161,7 +160,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 before = self._flight
 
     async def _say_goodbye(self) -> None:
-        # The other side may have seen a complete handshake. It shouldn't wait for a connection that isn't one.
+        # The other side may have seen a complete handshake. It shouldn't wait for a connection that will never come.
         assert self._ssl is not None
         try:
             self._ssl.shutdown()

@@ -20,7 +20,7 @@ from peer.overlay import Address
 from peer.transport.udp_socket import OverlaySocket, Refusal
 from shared.secrets.handshake import IceCredentials
 
-# aioice writes addresses into its log at INFO. Who needs them asks for this logger by name.
+# aioice writes addresses into its log at INFO. Anyone who needs them can ask for this logger by name.
 logging.getLogger("aioice").setLevel(logging.WARNING)
 
 FOUNDATION = "overlay"
@@ -223,7 +223,7 @@ class OverlayConnection(Connection):
         self._query_consent_task = asyncio.create_task(self.query_consent())
 
     def check_again(self) -> None:
-        """Send the checks that wait for an answer once more: there is word that the other side can take them now."""
+        """Send the checks that wait for an answer once more: something says that the other side can take them now."""
         for pair in self._check_list:
             if pair.state is CandidatePair.State.IN_PROGRESS:
                 self._share.check_again(pair.remote_addr[1])

@@ -207,7 +207,7 @@ class Leg:
             await self._dtls.stop()
             await self._ice.stop()
 
-    # What another kind of leg does its own way, see sdp_leg.py.
+    # Another kind of leg does these its own way, see sdp_leg.py.
 
     def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
         """The DTLS transport."""

@@ -3,7 +3,7 @@
 Nothing is negotiated: payload types, header extension ids and MIDs are the numbers below, for our own encoders, for
 the other node and for a browser. No RTX: what NACK asks for again is sent again as it was (RFC 4585).
 
-What another program can't is a `Variant` of it: the numbers stay, see peer/transport/sdp.
+Where another program can't do all of it, a `Variant` says so: the numbers stay, see peer/transport/sdp.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Variant:
     "What pictures are in, both ways."
 
     transport_cc: frozenset[Kind] = frozenset(MEDIA)
-    "Of which kinds packets may be numbered for the whole transport, and somebody there reports how these arrive."
+    "The kinds whose packets may be numbered across the transport, with the other side reporting how they arrive."
 
 
 USUAL = Variant()

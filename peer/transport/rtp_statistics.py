@@ -25,7 +25,7 @@ MAX_STREAMS = 32
 "Streams of one kind that are told apart. The other side chooses the SSRCs, so their number has to end somewhere."
 
 IDLE_SECONDS = 10.0
-"A stream that nothing came of for so long gives way to a new one: a page that is reloaded sends with new SSRCs."
+"A stream from which nothing came for this long gives way to a new one: a reloaded page sends with new SSRCs."
 
 
 class StreamCounter:
@@ -151,7 +151,7 @@ class MediaCounters:
         "RTCP datagrams."
 
         self.malformed = 0
-        "Datagrams that were decrypted and are still no RTP or RTCP of our profile."
+        "Datagrams that were decrypted but aren't RTP or RTCP of our profile."
 
         self.on_stream: Callable[[], None] | None = None
         "Called when a stream has begun: at most MAX_STREAMS times in IDLE_SECONDS for each kind."

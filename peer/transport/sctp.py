@@ -58,7 +58,7 @@ class ControlTransport(RTCSctpTransport):
         await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), remote_port or self.port)
 
     def hurry(self) -> None:
-        """Send what isn't acknowledged again now, and not when its timer runs out, which takes a second and more."""
+        """Send again what isn't acknowledged now, not when its timer runs out after a second or more."""
         if self._t3_handle is not None:
             self._t3_cancel()
             self._t3_expired()
@@ -93,7 +93,7 @@ class ControlTransport(RTCSctpTransport):
             self.delivered.set()
 
     async def _send_chunk(self, chunk: Chunk) -> None:
-        # Called by timers and tasks that nobody waits for. That the path is gone is noticed elsewhere.
+        # Called by timers and tasks that nobody waits for. Something else notices that the path is gone.
         try:
             if isinstance(chunk, InitChunk):
                 # aiortc puts the other side's tag on an INIT that it sends again, if it knows it by then. It has to be
@@ -119,7 +119,7 @@ class ChannelTransport(ControlTransport):
         self._streams = streams
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
-        # The other program may open channels of its own. That nobody reads them is no reason to end the call.
+        # The other program may open channels of its own. Nobody reads them, but that is no reason to end the call.
         if chunk.stream_id in self._streams:
             await self._take_data_chunk(chunk)
         else:

@@ -21,7 +21,7 @@ WHOLE_PICTURES = Limit(at_once=3, per_second=4.0)
 
 
 class EncodingSender(RTCRtpSender):
-    """Does what the other side's RTCP asks for, within the limits above; what is more is ignored."""
+    """Does what the other side's RTCP asks for, within the limits above, and ignores the rest."""
 
     def __init__(self, track: MediaStreamTrack, transport: RTCDtlsTransport) -> None:
         super().__init__(track, transport)

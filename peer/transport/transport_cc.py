@@ -68,7 +68,7 @@ class TransportFeedback:
         self._due = 0.0
 
     async def received(self, packet: bytes) -> None:
-        """Take a decrypted packet. Those without a number, and RTCP, are none of our business."""
+        """Take a decrypted packet. Those without a number, and RTCP, are ignored."""
         if not self.enabled:
             self._next = 0
             self._arrivals.clear()

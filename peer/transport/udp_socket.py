@@ -30,7 +30,7 @@ from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 logger = logging.getLogger(__name__)
 
 MAX_DATAGRAM = 1500
-"Bytes. Nothing that belongs to a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
+"Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
 
 RECEIVE_BUFFER = 256 * 1024
 "Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
@@ -68,7 +68,7 @@ class Refusal(enum.StrEnum):
 
 
 HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
-"What an honest other side causes as well: nothing to tell people about."
+"An honest other side causes these as well, so there is nothing to tell people."
 
 
 @dataclass(slots=True)
@@ -252,7 +252,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
         return str(self.remote), remote_port
 
     def refuse(self, refusal: Refusal) -> None:
-        """Count a datagram that is dropped. Nobody is ever told: silence shows that nobody is here."""
+        """Count a datagram that is dropped. The sender gets no answer, as if nobody were here."""
         self.counters.refused[refusal] += 1
 
     # What asyncio calls.

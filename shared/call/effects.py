@@ -87,7 +87,7 @@ class AnnounceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TakeMessage:
-    """Let the answering machine have the call that nobody has taken, and tell the owner."""
+    """Give the call that nobody has taken to the answering machine, and tell the owner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The owner wants no more of the call that rings, and its caller to learn nothing."""
+    """The owner wants the call to stop ringing, and its caller to learn nothing."""
 
 
 @dataclass(frozen=True, slots=True)

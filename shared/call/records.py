@@ -41,7 +41,7 @@ class RunningCall:
     "When its first link was written, Unix seconds."
 
     alive: int = 0
-    "When it was known last that the other side is there, Unix seconds."
+    "When we last knew that the other side was there, Unix seconds."
 
     port: int = 0
     "Our UDP port; 0 if it isn't known."
@@ -56,7 +56,7 @@ class RunningCall:
     "The four words of its first connection, once both sides had agreed."
 
     agreed: bytes | None = field(default=None, repr=False)
-    "32 bytes: the pair secret that was proposed in it, which the other side may not know yet to be stored here."
+    "32 bytes: the pair secret that was proposed in it. The other side may not know yet that we have stored it."
 
     paired: bool = False
     "Whether it was set up by a paired link."

@@ -216,7 +216,7 @@ LINKS: Final[tuple[Event, ...]] = (
 "All that a link in the chat can say about a call that is there."
 
 TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
-    # A link changes nothing where no line below says otherwise.
+    # A link changes nothing unless a line below says so.
     **{(state, link): _to(state) for state in State if state is not State.ENDED for link in LINKS},
     #
     # Beginnings
@@ -260,7 +260,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.RINGING, Stop()): _end(EndReason.STOPPED, StopRinging(), PostBusy(), StopTimer()),
     (State.RINGING, Failed()): _end(EndReason.FAILED, StopRinging(), PostBusy(), StopTimer()),
     #
-    # The callee dials. If that comes to nothing the chat says so, for the caller still waits.
+    # The callee dials. If that fails the chat says so, because the caller still waits.
     (State.CONNECTING, LegUp()): _to(State.ACTIVE, StopTimer()),
     (State.CONNECTING, LegFailed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
     (State.CONNECTING, ConnectTimeout()): _end(EndReason.UNREACHABLE, PostBusy(), CloseLeg(), StopTimer()),

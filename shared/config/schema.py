@@ -1,4 +1,4 @@
-"""The configuration: what the owner may write in copybara.toml, and what holds where nothing is written.
+"""The configuration: what the owner may write in copybara.toml, and the defaults.
 
 A setting's `description` says what is expected, and is what an error shows; a choice needs none. The same settings with
 the same defaults are explained in config/copybara.toml. file.py reads it, problems.py finds what is wrong in it.
@@ -67,10 +67,10 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     "Where the endpoint `recorder` writes; empty is the folder `recordings` in the home. `load` makes it absolute."
 
     recording_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 2_000
-    "How large one recording may become; then it ends, and the call goes on."
+    "How large one recording may become; then it ends, and the call continues."
 
     recordings_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 10_000
-    "What the folder may hold, strangers' messages and all, before another recording begins."
+    "What the folder may hold, including strangers' messages, when another recording begins."
 
     recordings_leave_mb: Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number of megabytes from 0")] = (
         500
@@ -166,7 +166,7 @@ class Staex(msgspec.Struct, frozen=True, kw_only=True):
     "Whether the service may be on another machine."
 
     user: Annotated[str, Meta(description="the name of a system user, or empty", extra=_accepts(checks.plain))] = ""
-    "Whom the node runs as, if not root, you or the user that its package makes; others' answers are refused."
+    "The user that the node runs as, if not root, you or its package's own; others' answers are refused."
 
     range: Annotated[
         tuple[str, ...],
@@ -198,7 +198,7 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
         Literal["", "file", "environment", "keyring"],
         Meta(description='"file", "environment", "keyring", or empty for no Telegram'),
     ] = ""
-    "Where the bot's token is kept; empty: Telegram isn't used. The token itself never stands in the configuration."
+    "Where the bot's token is kept; empty: Telegram isn't used. The token itself is never in the configuration."
 
     token_file: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(checks.path))] = ""
     "The file with the token; empty is `telegram.token` in the home. `load` makes it absolute."

@@ -1,4 +1,4 @@
-"""JSON from strangers: one object, no key twice, brackets in brackets only so deep."""
+"""JSON from strangers: one object, no key twice, and a limit on nested brackets."""
 
 from __future__ import annotations
 

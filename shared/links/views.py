@@ -1,4 +1,5 @@
-"""What became of a text on its way, undone: the same message as a person reads it, each character with its place. Pure.
+"""Undoes what happened to a text on its way: the same message as a person reads it, each character with its place.
+Pure.
 
 Redirectors and share buttons percent-encode links, mail programs wrap lines (quoted-printable, RFC 2045, 6.7) and put
 scanners' addresses around links, chats put invisible marks into them.

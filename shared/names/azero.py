@@ -166,7 +166,7 @@ def _messages(label: str, records: Sequence[str]) -> list[bytes]:
 
 
 def _answer(result: object) -> bytes | ServerFault:
-    """One that can't be read is no harm as long as nobody needs it."""
+    """One that can't be read does no harm while nobody needs it."""
     try:
         return ink.answer(from_hex(result))
     except ServerFault as fault:
@@ -180,7 +180,7 @@ def _or_raise(answer: bytes | ServerFault) -> bytes:
 
 
 def _read_or_none(read: Callable[[bytes], _Value], answer: bytes | ServerFault) -> _Value | None:
-    """What isn't needed, whatever is wrong with it: not every version of the contracts has every message."""
+    """Ignore faults in what isn't needed: not every version of the contracts has every message."""
     try:
         return read(_or_raise(answer))
     except NameSystemError:

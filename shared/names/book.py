@@ -14,7 +14,7 @@ class ContactBook:
     source = "contacts"
 
     def __init__(self, known: Acquaintances, *, but: Callable[[str], bool] = lambda _: False) -> None:
-        """`but` tells which names are for somebody else, who asks the book as well."""
+        """`but` tells which names are for another resolver, which asks the book as well."""
         self._known = known
         self._but = but
 

@@ -17,7 +17,7 @@ class ResolverChain:
     async def resolve(self, name: str) -> Answer | None:
         """The first member's answer that knows the name; None if all say that they don't.
 
-        A member that can't tell is passed over, and its error is raised only if nobody after it knows the name
+        A member that can't tell is skipped, and its error is raised only if nobody after it knows the name
         either. An InputError of a member (the name has two meanings) ends the search: no later member may
         decide what the owner has left open.
         """

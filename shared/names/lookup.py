@@ -117,7 +117,7 @@ class SystemNames:
         )
 
     def _remembered(self, name: str, failure: CopybaraError) -> Answer:
-        """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if it is nothing."""
+        """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if nothing is known."""
         kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if kept is not None and kept.held is not None:
             raise moved(kept) from failure

@@ -48,7 +48,7 @@ class Servers:
     ) -> Asked[_Result]:
         """What `ask` returns for two of the servers, both asked at once; they must say the same.
 
-        A server for which it raises ServerFault gives its place to the next in order. With one server, or when only
+        A server for which it raises ServerFault is replaced by the next in order. With one server, or when only
         one answers, that one is believed; the result says who was silent. What is the same is decided by `show`, which
         makes text of a result. `name` is for people.
 

@@ -25,7 +25,7 @@ def compose(
 ) -> Outgoing:
     """The message for a post.
 
-    `known`: the messenger's id for who writes the links of the contact that it concerns, if that was learned.
+    `known`: the messenger's id of the one who writes the links of the contact that it concerns, if that was learned.
     `choices`: what the owner can reply. `answers`: whether the owner waits for it. `source`: whose message caused it,
     if not the owner's. `now` is in Unix seconds.
     """
@@ -70,7 +70,7 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoin
         case Way.OWNER:
             return theirs or by_hand
         case Way.PERSON if post.contact is not None and known is not None and known != place.value:
-            # Somebody else than the link's writer brought it: the answer goes to who writes the contact's links.
+            # Not the link's writer brought it: the answer goes to the one who writes the contact's links.
             return theirs or by_hand
         case Way.PERSON if post.contact is not None and known is None and _unproven(post):
             return by_hand

@@ -291,7 +291,7 @@ class PlainMessenger:
             self.tell(Sentence(error.kind, error.sentence, error.hint))
 
     def _learn(self, entry: Heard, posts: list[Post], outcome: Outcome) -> None:
-        """Who has written a proven link gets the contact's next ones: where they go, never what they may do."""
+        """The writer of a proven link gets the contact's next ones: where they go, never what they may do."""
         place = place_of(self._name, entry.chat)
         if entry.from_owner or place.way is not Way.PERSON:
             return

@@ -17,7 +17,7 @@ from shared.errors import MediaError
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"Between two tries to open a device while none can be used, and the least time for which one is used."
+"Between two tries to open a device while none works, and the shortest time for which one is used."
 
 MAX_QUICK = 3
 "How many times in a row a device may end within RETRY_SECONDS before it is left alone until something changes."
@@ -36,7 +36,7 @@ _Opened = TypeVar("_Opened", bound=Opened)
 class FollowedDevice(Generic[_Opened]):
     """Opens a device, changes over when another one is to be used, and says so.
 
-    One task opens and closes; who reads or writes asks for what is open, and says when it has ended.
+    One task opens and closes; readers and writers ask for the open device, and say when it has ended.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class FollowedDevice(Generic[_Opened]):
 
     @property
     def missing(self) -> bool:
-        """Whether there is no such device, as far as that is known yet."""
+        """Whether there is no such device, as far as we know."""
         return self._looked and self._used is None
 
     async def open(self, tasks: asyncio.TaskGroup) -> None:
@@ -134,7 +134,7 @@ class FollowedDevice(Generic[_Opened]):
             self._last = now if now is not None else self._last
 
     async def _ended(self, after: float) -> None:
-        """What was open has ended so many seconds after it was opened."""
+        """The open device has ended, so many seconds after it was opened."""
         logger.warning("the %s has ended: %s", self.kind.word, self._used)
         self._quick = self._quick + 1 if after < RETRY_SECONDS else 0
         await self._let_go()

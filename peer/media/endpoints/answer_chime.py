@@ -1,4 +1,4 @@
-"""The notice of a call that was answered automatically: a tone on both sides, whatever endpoint answers."""
+"""The notice of an automatic answer: a tone on both sides, with every endpoint."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ READY_SECONDS = 2.0
 class Announced:
     """An endpoint whose sound begins with the chime, while the chime is also heard where it stands.
 
-    The other side hears it in what is sent, and so with any program; who is near this machine hears it from the
-    handset page or the speaker, if there is one. docs/endpoints.md says who gives it in which case.
+    The other side hears it in what is sent, and so with any program; anyone near this machine hears it from the handset
+    page or the speaker, if there is one. docs/endpoints.md says who gives it in which case.
     """
 
     def __init__(

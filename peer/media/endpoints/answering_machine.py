@@ -82,7 +82,7 @@ class AnsweringMachine:
             await self._recorder.attach(leg, media, tasks)
             begin = clock()
             try:
-                # A disk that takes no more ends the message, and so the call.
+                # A full disk ends the message, and with it the call.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._left):
                         await self._recorder.ended.wait()

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class LocalDevices:
     """Sends what the microphone hears and the camera sees, and plays what arrives. Pictures are not shown.
 
-    The devices stay open from leg to leg of a call. The microphone is on only while a call is. One that isn't there is
-    no reason to refuse a call: another one is used, and what that means is said.
+    The devices stay open from leg to leg of a call. The microphone is on only while a call is. A missing device is no
+    reason to refuse a call: another one is used, and the owner hears what that means.
     """
 
     name = "devices"

@@ -110,7 +110,7 @@ class MediaFile:
 
     @property
     def ended(self) -> bool:
-        """Whether it has been played as often as it is to be."""
+        """Whether it has been played the configured number of times."""
         return self._turns == 0
 
     def read(self) -> Played:
@@ -307,7 +307,7 @@ class FileTrack(MediaStreamTrack):
         self._pictures.want_key_frame()
 
     def stop(self) -> None:
-        """End the track, also for those who wait to put or to get a frame."""
+        """End the track, also for tasks that wait to put or to get a frame."""
         super().stop()
         while not self._frames.empty():
             self._frames.get_nowait()

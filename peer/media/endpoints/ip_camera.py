@@ -1,6 +1,6 @@
 """An IP camera: what it shows and hears is sent to the other side (RTSP, or pictures over HTTP).
 
-The camera's address may hold a password. It stands in no message, no log and no exception that leaves this file.
+The camera's address may hold a password. It appears in no message, no log and no exception that leaves this file.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ OPEN_SECONDS = 6.0
 "What a camera may take until it is connected."
 
 SILENCE_SECONDS = 3.0
-"A camera that sends nothing for so long has gone. Also how long a thread may outlive its endpoint."
+"A camera that sends nothing for this long has gone. A thread may outlive its endpoint by as much."
 
 RETRY_SECONDS = (0.5, 8.0)
 "The first pause before a camera that has gone is tried again, and the longest: each is twice the one before."
 
 AWAY_SECONDS = 2.0
-"Without a picture or sound for so long, the camera is taken to have gone."
+"Without a picture or sound for this long, the camera counts as gone."
 
 LEAVE_SECONDS = 0.5
 "How long the end of a call waits for the thread."
@@ -59,7 +59,7 @@ LEAVE_SECONDS = 0.5
 CLOCK = 90_000
 
 GAP_SECONDS = 0.2
-"How far sound may be from when it arrives before its place is taken from that."
+"How far the position of sound may drift from its arrival before arrival decides."
 
 HTTP_FORMATS = "mpjpeg,mjpeg,jpeg_pipe,image2pipe"
 
@@ -92,7 +92,7 @@ def open_camera(address: str) -> InputContainer:
         "format_whitelist": FORMATS.get(scheme, "none"),
         "codec_whitelist": ",".join(CODECS),
         "max_pixels": str(MAX_PIXELS),
-        # A camera has no business to lead anywhere else, this machine's own services least of all.
+        # A camera may not lead anywhere else, least of all to this machine's own services.
         "max_redirects": "0",
         "fpsprobesize": "0",  # else it watches for seconds to find the frame rate, which nobody needs here
         # Over UDP a camera's packets would come to a port of their own.
@@ -127,7 +127,7 @@ def _why(error: Exception) -> str:
 
 
 class CameraReader:
-    """A thread that reads a camera, and goes on when it has gone and comes back.
+    """A thread that reads a camera, and continues when it comes back.
 
     FFmpeg can't be interrupted, so the thread may end some seconds after it was asked to stop.
     """

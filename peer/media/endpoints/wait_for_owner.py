@@ -1,4 +1,4 @@
-"""An endpoint that waits for its owner's word, in a call that goes on although nobody may be there any more."""
+"""An endpoint that waits for its owner's permission, in a call that continues although the owner may have left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WaitForOwner:
-    """Until it is released nothing is sent, and what arrives is counted and not taken in."""
+    """Until it is released it sends nothing, and only counts what arrives."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.name = endpoint.name

@@ -41,7 +41,7 @@ HINTS = {
     "Device or resource busy": "Another program uses it: end that one, or set `camera` under [devices] to none.",
     "Inappropriate ioctl for device": "That isn't a camera. Check `camera` under [devices].",
 }
-"What to do about what ffmpeg says last, in the words of the C library."
+"What to do, by the last thing that ffmpeg says, in the words of the C library."
 
 
 def cameras(folder: Path = DEVICES) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class CameraProgram:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: asyncio.Future[str] | None = None
-        "What reads ffmpeg's stderr, which would stop it if nobody did, and gives the last line."
+        "Reads ffmpeg's stderr, which would block it otherwise, and gives the last line."
 
         self._size = (0, 0)
 

@@ -157,7 +157,7 @@ class Reception:
             arrival_time_ms=int(now * 1000),
             abs_send_time=packet.extensions.abs_send_time,
             payload_size=len(packet.payload) + packet.padding_size,
-            # The estimator remembers each one that it was ever told, and the other side chooses how many there are.
+            # The estimator remembers every SSRC that it has seen, and the other side chooses how many there are.
             ssrc=0,
         )
         if estimate is not None:
@@ -266,7 +266,7 @@ class _Source:
             self._lose()
             return
         if descriptor.partition_start and descriptor.partition_id == 0:
-            # A frame before it whose last packet carried no marker is complete all the same: none is missing.
+            # The frame before it is complete even though its last packet carried no marker: no packet is missing.
             if self._picture is not None:
                 yield from self._complete(now)
             self._picture, self._picture_timestamp = bytearray(), self._timestamp

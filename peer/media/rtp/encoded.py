@@ -67,7 +67,7 @@ def goes_as_it_is(stream: AudioStream | VideoStream, size: tuple[int, int], bits
 class VP8Pictures:
     """The pictures of a file on their way to a sender.
 
-    Who sees them from the middle on, or has lost one, needs a whole one. If the file has none at that place, pictures
+    Anyone who starts watching midway, or has lost one, needs a whole one. If the file has none at that place, pictures
     are decoded and given to the sender's encoder until it has.
     """
 

@@ -31,7 +31,8 @@ WAITING_FRAMES = 5
 "Frames that may wait for the speaker after a burst; then the oldest is dropped."
 
 WATCHED_FRAMES = 25
-"Half a second. If in all of it some frames waited they would for ever, and everything be heard that much later."
+"""Half a second. If in all of it some frames were always waiting, the backlog would never drain and all sound would lag
+by it."""
 
 PATIENCE = 0.015
 "Seconds that a missing packet is waited for: until the one after the next has come."
