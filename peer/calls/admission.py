@@ -17,7 +17,7 @@ from peer.calls.budget import Budget, Caller, Dropped, caller_of
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import LineSessions
@@ -241,10 +241,12 @@ class Admission:
     def _crossing(self, link: CallLink) -> Line | None:
         """Our call that waits for the link's writer, who calls too: one of the two becomes the call.
 
-        A request that proves nothing doesn't take the place of a call that only the contact can answer: it rings.
+        A request that proves nothing takes the place of no call that only the contact can answer: it rings. Nor does a
+        request answer a call that we make by another program.
         """
         for line in self._lines:
-            if line.peer == link.peer and line.waits and not line.provisional and (link.proven or not line.proven):
+            waits = line.waits and not line.provisional and line.foreign is None
+            if line.peer == link.peer and waits and gives_way(line, link.proven):
                 return line
         return None
 
@@ -255,8 +257,9 @@ class Admission:
         that we haven't noticed yet.
         """
         for line in self._lines:
-            same_key = link.secret == line.link.secret if link.proven else not line.proven
-            if line.peer == link.peer and line.call.state is State.ACTIVE and same_key:
+            same_key = link.secret == line.link.secret if link.proven else gives_way(line, proven=False)
+            up = line.call.state is State.ACTIVE and line.foreign is None
+            if line.peer == link.peer and up and same_key:
                 return line if link.created <= (line.connection.connected_at or 0) else None
         return None
 

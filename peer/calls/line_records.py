@@ -84,6 +84,9 @@ def running(line: Line) -> RunningCall | None:
         phrase=line.phrase,
         paired=line.call.paired,
         proven=line.proven,
+        keyed=line.keyed,
+        sealed=line.link.sealed,
+        quarantined=line.quarantined,
         automatic=line.automatic,
         remote_automatic=line.remote_automatic,
         machine=line.machine,
@@ -102,7 +105,15 @@ def rejoined(
     return Line(
         number,
         call,
-        CallLink(kept.peer, kept.media, kept.created or kept.started, reference=kept.reference, proven=kept.proven),
+        CallLink(
+            kept.peer,
+            kept.media,
+            kept.created or kept.started,
+            reference=kept.reference,
+            sealed=kept.sealed,
+            proven=kept.proven,
+            keyed=kept.keyed,
+        ),
         chat=kept.chat,
         expires=kept.created + lifetime,
         connection=Connection(
@@ -123,6 +134,7 @@ def rejoined(
             machine=kept.machine,
             remote_automatic=kept.remote_automatic,
             phrase=kept.phrase,
+            quarantined=kept.quarantined,
         ),
     )
 

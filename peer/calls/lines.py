@@ -5,6 +5,7 @@ from __future__ import annotations
 from peer.calls.line import Line
 from shared.messages import MediaState
 from shared.node_id import NodeId
+from shared.secrets.handshake import Role
 
 
 class Lines(list[Line]):
@@ -42,4 +43,14 @@ class Lines(list[Line]):
 
 def may_be_ended(line: Line, peer: NodeId, proven: bool) -> bool:
     """Whether a call with `peer` that connects takes the place of that line."""
-    return line.peer == peer and (proven or not line.proven or line.connected is None)
+    return line.peer == peer and gives_way(line, proven)
+
+
+def gives_way(line: Line, proven: bool) -> bool:
+    """Whether a call by the line's node may stand for the line itself.
+
+    One that proves nothing may not where a key could have proven it (`keyed`), nor where ours can be answered only by
+    the holder of a key: it is paired, or sealed to the key on a card.
+    """
+    sealed_by_us = line.link.sealed and line.call.role is Role.CALLER
+    return proven or not (line.proven or line.keyed or sealed_by_us)

@@ -64,6 +64,16 @@ class RunningCall:
     proven: bool = False
     "Whether that link proved who the other side is."
 
+    keyed: bool = True
+    """Whether we shared a key that it would have been proven with. True for a call that an earlier version kept: the
+    warning is better given once too often."""
+
+    sealed: bool = False
+    "Whether its request was sealed."
+
+    quarantined: bool = False
+    "Whether the key that was agreed in it waits until the owner confirms the words."
+
     automatic: bool = False
     "Whether it was answered without asking the owner."
 

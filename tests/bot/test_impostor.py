@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
 from tests.bot.console import Person, hang_up, people, ring
+from tests.peer.handset.wire import wire_page
 
 
 @contextlib.asynccontextmanager
@@ -161,6 +163,48 @@ async def test_a_contact_who_lost_their_home_gets_back_in_by_comparing_the_words
         await anna.told(kind="call.rings")
         anna.write("/decline")
         await bob.call("ended", reason="remote-declined")
+
+
+@pytest.mark.parametrize("begin", ["/sdp offer anna", "/call anna"])
+async def test_while_a_call_by_another_program_waits_a_request_in_that_name_still_only_rings(
+    friends: Path, tmp_path: Path, begin: str
+) -> None:
+    async with with_impostor(friends, tmp_path) as (bob, impostor):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        if begin == "/call anna":
+            await bob.asked("/contact program anna classic", kind="contact.program")
+        bob.chat.held = True  # nobody reads what it offers
+        bob.write(begin)
+        await bob.call("calling")
+        bob.chat.held = False
+        impostor.write(f"/call {bob.node}")
+        await bob.told(kind="call.unproven-rings")
+        states = {call["state"]: call["proven"] for call in (await bob.status())["calls"]}
+        assert states == {"calling": False, "ringing": False}
+        bob.write("/decline")
+        await bob.call("ended", reason="declined")
+        bob.write("/hangup")
+
+
+async def test_a_killed_program_still_warns_about_the_call_that_it_takes_up_again(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with with_impostor(friends, tmp_path, config="[handset]\nport = 0\n") as (bob, impostor):
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+        impostor.write(f"/call {bob.node}")
+        await bob.told(kind="call.unproven-rings")
+        bob.write("/answer")
+        await bob.told(kind="call.words")
+        await asyncio.gather(bob.media(), impostor.media())
+        async with wire_page(bob) as (_, hello):
+            (before,) = hello["calls"]
+        await bob.signalled(signal.SIGKILL)
+        await bob.begin()
+        await bob.call("active")
+        async with wire_page(bob) as (_, hello):
+            (after,) = hello["calls"]
+        assert (after["trust"], after["trust_words"]) == (before["trust"], before["trust_words"])
+        assert after["trust"] == "unproven"
 
 
 @pytest.mark.parametrize("answered", [False, True])

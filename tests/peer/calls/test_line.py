@@ -12,7 +12,8 @@ import pytest
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
-from peer.calls.line_records import report
+from peer.calls.line_records import rejoined, report
+from shared.call.records import RunningCall
 from shared.call.table import Call, State
 from shared.media import Media
 from shared.messages import MediaState
@@ -96,3 +97,17 @@ def test_only_the_calls_themselves_change_a_line() -> None:
     assert len(outside) > 50
     found = [f"{path}:{line}" for path in outside for line in changes(ast.parse(path.read_text()))]
     assert found == []
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(RunningCall) if field.type == "bool"])
+def test_what_is_kept_of_a_call_comes_back_with_it(name: str) -> None:
+    kept = RunningCall(
+        reference=bytes(8), peer=NodeId(bytes(32)), role="callee", media=Media.BOTH, started=1, secret=bytes(32)
+    )
+    values = []
+    for value in (False, True):
+        call = Call(Role.CALLEE, paired=value if name == "paired" else False, state=State.RECONNECTING)
+        line = rejoined(1, call, dataclasses.replace(kept, **{name: value}), None, lifetime=600, awaited_until=0)
+        values.append([getattr(part, name) for part in (line.link, line.shown, line.call) if hasattr(part, name)])
+    assert values[0] != values[1]
+    assert [not value for value in values[0]] == values[1]
