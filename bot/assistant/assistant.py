@@ -181,7 +181,7 @@ class Assistant:
             case commands.OfferSdp():
                 await calling.place(turn, await calling.whom(command.whom), command.media, "sdp")
             case commands.TakeSdp():
-                await self._reader.answer(turn, command.text, command.whom)
+                await self._reader.answer(turn, command.kind, command.text, command.whom)
             case commands.LookUp():
                 calling.look_up(turn, command.name, self._show_name)
             case commands.FollowName():

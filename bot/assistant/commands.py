@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bot.texts import refusals
 from shared.contacts import MAX_NAME, Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
+from shared.links.pasted import DescriptionType
 from shared.media import Media
 from shared.messages import MAX_TEXT
 from shared.printable import without_invisible_edges
@@ -59,6 +60,7 @@ class OfferSdp:
 class TakeSdp:
     """`/sdp answer [NAME] OFFER`, `/sdp take ANSWER`: what another program wrote, and whose it is."""
 
+    kind: DescriptionType
     text: str
     whom: str | None = None
 
@@ -385,10 +387,12 @@ def _sdp(words: list[str], text: str) -> Command:
             return OfferSdp(whom, Media.BOTH)
         case ["offer", whom, media]:
             return OfferSdp(whom, Media.parse(media))
-        case ["answer" | "take", first, *_] if first.startswith(_DESCRIPTION):
-            return TakeSdp(text.split(maxsplit=2)[2])
+        case ["answer", first, *_] if first.startswith(_DESCRIPTION):
+            return TakeSdp("offer", text.split(maxsplit=2)[2])
         case ["answer", whom, second, *_] if second.startswith(_DESCRIPTION):
-            return TakeSdp(text.split(maxsplit=3)[3], whom)
+            return TakeSdp("offer", text.split(maxsplit=3)[3], whom)
+        case ["take", first, *_] if first.startswith(_DESCRIPTION):
+            return TakeSdp("answer", text.split(maxsplit=2)[2])
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 

@@ -18,7 +18,7 @@ from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
 from shared.links.kinds import MAX_CLOCK_AHEAD, find
-from shared.links.pasted import looks_pasted
+from shared.links.pasted import DescriptionType, looks_pasted
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
@@ -72,17 +72,19 @@ class MessageReader:
             # One post a message, however many cards anybody puts into it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
 
-    async def answer(self, turn: Turn, text: str, whom: str | None) -> None:
+    async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
         """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""
         node = (await self._calling.whom(whom)).node if whom is not None else None
-        line = await self._take(turn, text, node)
+        line = await self._take(turn, text, node, kind)
         if line is not None and line.foreign is not None and line.call.state is State.RINGING:
             await self._calling.answer(turn, line, None)
             await _first_of(line.foreign.posted, line.over)
 
-    async def _take(self, turn: Turn, text: str, node: NodeId | None = None) -> Line | None:
+    async def _take(
+        self, turn: Turn, text: str, node: NodeId | None = None, kind: DescriptionType | None = None
+    ) -> Line | None:
         """What another program wrote, that the owner has pasted: an offer rings, an answer connects."""
-        reading = await self._switchboard.foreign.read_pasted(text, chat=turn.chat, node=node)
+        reading = await self._switchboard.foreign.read_pasted(text, chat=turn.chat, node=node, meant=kind)
         self._explain(turn, reading, surely_a_link=True)
         return reading.line
 

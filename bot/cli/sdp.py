@@ -18,7 +18,11 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     """
     text = ""
     if words[0] != "offer":
-        text = sys.stdin.read(MAX_PASTED + 1)
+        try:
+            # Some editors begin a file with a mark.
+            text = sys.stdin.buffer.read(4 * MAX_PASTED).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = ""
         if len(text) > MAX_PASTED or not text.strip():
             raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
     posts = ask(home.control_socket, Say(f"/sdp {' '.join(words)} {text}")).posts

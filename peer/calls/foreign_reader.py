@@ -20,7 +20,7 @@ from peer.transport.sdp.reading import Description, read_description
 from shared.contacts import Contact
 from shared.errors import InputError, OverlayError
 from shared.links.classic import ClassicRequest, ClassicResponse, decode_classic, find_classic
-from shared.links.pasted import looks_pasted, read_pasted
+from shared.links.pasted import DescriptionType, looks_pasted, read_pasted
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -109,12 +109,16 @@ class ForeignReader:
         offer = ForeignOffer.of(read.source, envelope, description, _parsed(read), read.source_address)
         return await self._admission.called(offer, chat=chat)
 
-    async def read_pasted(self, text: str, *, chat: str, node: NodeId | None = None) -> Reading:
-        """Read SDP that was pasted, and act on it; `node` is whose it is, None: the contact whose address it names.
+    async def read_pasted(
+        self, text: str, *, chat: str, node: NodeId | None = None, meant: DescriptionType | None = None
+    ) -> Reading:
+        """Read SDP that was pasted, and act on it, as what it is meant if the owner has said that.
+
+        `node` is whose it is, None: the contact whose address it names.
 
         Raises BadDescription, InputError if nobody knows whose it is, OverlayError, StoreError.
         """
-        pasted = read_pasted(text)
+        pasted = read_pasted(text, meant)
         description = read_description(pasted.sdp)
         if pasted.type == "answer":
             return self._admission.answered(description, description.candidates, None)

@@ -48,7 +48,7 @@ GZIP_AS_BASE64 = "H4sI"
 "What every gzip member of the deflate method without flags begins with (RFC 1952, section 2.3), written in base64."
 
 _PAGE = r"(?:https?|file)://[^\s?#<>\"'`\\^{|}]{0,512}"
-_LINK = re.compile(rf"(?P<page>{_PAGE})\?(?P<query>[A-Za-z0-9%+/=_.~-]+)", re.ASCII | re.IGNORECASE)
+_LINK = re.compile(rf"(?P<page>{_PAGE})\?(?P<query>[A-Za-z0-9%+/=]+)", re.ASCII | re.IGNORECASE)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Address: TypeAlias = IPv4Address | IPv6Address

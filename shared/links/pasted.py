@@ -17,8 +17,10 @@ MAX_PASTED = 128 * 1024
 
 DescriptionType: TypeAlias = Literal["offer", "answer"]
 
-_SETUP = re.compile(r"^a=setup:(actpass|active|passive)\s*$", re.MULTILINE)
+_SETUP = re.compile(r"(?:^|[\r\n])\s*a=setup:(actpass|active|passive)(?=\s|$)")
 _JSON_START = re.compile(r"\{\s*\"(?:type|sdp)\"")
+_AROUND = " \t\r\n\ufeff"
+"What may stand around it: also the mark with which some editors begin a file."
 
 
 class _Json(msgspec.Struct, frozen=True):
@@ -38,19 +40,19 @@ class Pasted:
 
 def looks_pasted(text: str) -> bool:
     """Whether a message is meant as an offer or an answer: it begins like one."""
-    text = text[:256].lstrip()
+    text = text[:256].lstrip(_AROUND)
     return text.startswith(("v=0\n", "v=0\r")) or _JSON_START.match(text) is not None
 
 
-def read_pasted(text: str) -> Pasted:
+def read_pasted(text: str, meant: DescriptionType | None = None) -> Pasted:
     """Read SDP text or `{"type": …, "sdp": …}`. Raises BadDescription.
 
-    Bare SDP doesn't say which of the two it is. An offer leaves open who begins the handshake; an answer must not
-    (RFC 8842, section 5).
+    Bare SDP doesn't say which of the two it is: it is what it is `meant` as. If nobody has said that, it is an offer
+    if it leaves open who begins the handshake, which an answer may not (RFC 8842, section 5).
     """
     if len(text) > MAX_PASTED:
         raise BadDescription("That is too long for an offer or an answer.")
-    text = text.strip()
+    text = text.strip(_AROUND)
     if text.startswith("{"):
         try:
             values = msgspec.convert(read_object(text.encode()), _Json)
@@ -59,8 +61,10 @@ def read_pasted(text: str) -> Pasted:
             raise BadDescription(
                 'That isn\'t {"type": "offer", "sdp": …}, or a part of it has the wrong form.'
             ) from None
+        if meant not in (None, values.type):
+            raise BadDescription(f"That is an {values.type}, where an {meant} is needed.")
         return Pasted(values.type, values.sdp)
     setups = set(_SETUP.findall(text))
     if not setups:
         raise BadDescription("That isn't an SDP offer or answer.", "It begins with the line v=0. Copy it as a whole.")
-    return Pasted("offer" if setups == {"actpass"} else "answer", text)
+    return Pasted(meant or ("offer" if setups == {"actpass"} else "answer"), text)

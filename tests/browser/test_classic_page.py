@@ -60,6 +60,8 @@ async def talk(anna: Caller, page: PageView) -> dict[str, Any]:
     await page.receives("audio", "video")
     await page.page.evaluate("classic.state.channel.send('hello from the page')")
     await anna.told("hello from the page")
+    await anna.asked("/say hello to the page", kind="call.text-sent")
+    await written_there(page, "hello to the page")
     return report
 
 
@@ -79,6 +81,7 @@ def nothing_else(made: StaexNetwork, seen: Captures, report: dict[str, Any], *, 
     """
     ours, theirs = endpoint(report["local"]), endpoint(report["remote"])
     assert theirs[0] == made.a.address_of(made.b)
+    assert made.a.address_of(made.b) != made.b.address, "the same node has another address at each"
     assert (seen.wire_a.leaks(made.a.peering) if firefox else seen.leaks) == []
     for flow in seen.overlay_a.flows:
         assert {flow.source, flow.destination} == {ours[0], theirs[0]}, str(flow)
@@ -207,5 +210,35 @@ async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_
             second = await page_answers(anna, page, made)
             await page.page.evaluate("classic.state.connection.close()")
             assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+        for report in (first, second):
+            nothing_else(made, seen, report, firefox=True)
+
+
+async def test_the_original_in_firefox_calls_and_is_called_at_the_handset(tmp_path: Path) -> None:
+    need_pulseaudio()
+    require_firefox()
+    sound = PulseServer(tmp_path)
+    async with network(tmp_path) as (made, seen), sound.running("room"):
+        config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
+        await made.b.host.run("ip", "route", "replace", "default", "dev", made.b.device)
+        async with (
+            anna_on(made, tmp_path, config) as anna,
+            firefox(tmp_path, sound, made.b.host, allowed=True) as there,
+            somebody(anna, on=made.a.host.command) as at_handset,
+        ):
+            page = await there.open(PAGE)
+
+            async def answer() -> None:
+                await at_handset.page.call("ringing")
+                await at_handset.page.answer()
+
+            first = await page_calls(anna, page, made, answer)
+            await at_handset.page.receives("audio", "video")
+            await at_handset.page.write("hello from the handset")
+            await written_there(page, "hello from the handset")
+            await at_handset.page.press("Hang up")
+            await anna.call("ended")
+            second = await page_answers(anna, page, made)
+            await at_handset.page.receives("audio", "video")
         for report in (first, second):
             nothing_else(made, seen, report, firefox=True)

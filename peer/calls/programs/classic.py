@@ -39,6 +39,13 @@ class Classic(TextChannel):
 def _candidate(own: OwnSide, sdp: str) -> Candidate:
     """Our one candidate, as one of the section whose transport all others share."""
     described = read_description(sdp)
-    mid = described.bundle[0] if described.bundle else described.sections[0].mid
-    index = [section.mid for section in described.sections].index(mid)
-    return Candidate(candidate=own.candidate, sdp_mid=mid, sdp_m_line_index=index, username_fragment=own.ice.username)
+    first = min(
+        (section for section in described.sections if not section.rejected),
+        key=lambda section: described.place_in_bundle(section.mid),
+    )
+    return Candidate(
+        candidate=own.candidate,
+        sdp_mid=first.mid if first.named else None,
+        sdp_m_line_index=described.sections.index(first),
+        username_fragment=own.ice.username,
+    )

@@ -20,7 +20,7 @@ RTP_COMPONENT = 1
 
 _CANDIDATE = re.compile(
     r"(?:a=)?candidate:\S{1,64} (?P<component>[0-9]{1,3}) (?P<transport>\S{1,16}) [0-9]{1,10} "
-    r"(?P<address>[0-9A-Fa-f.:]{1,64}) (?P<port>[0-9]{1,5}) typ (?P<type>[a-z]{1,16})(?: .*)?",
+    r"(?P<address>[0-9A-Fa-f.:]{1,64}) (?P<port>[0-9]{1,5}) typ (?P<type>[a-z]{1,16})(?:\s.*)?",
     re.ASCII | re.IGNORECASE,
 )
 # RFC 8839, section 5.1. A name, such as a browser's random one in .local, matches no address.
@@ -42,7 +42,7 @@ class Candidate:
 
 def parse_candidate(text: str) -> Candidate | None:
     """Read a candidate line, with or without `a=`. None if it isn't one, or holds a name instead of an address."""
-    match = _CANDIDATE.fullmatch(text)
+    match = _CANDIDATE.fullmatch(text.strip())
     if match is None:
         return None
     try:

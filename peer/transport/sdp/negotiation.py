@@ -28,7 +28,14 @@ from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import Fingerprint
 
 RTP_PROTOCOL = "UDP/TLS/RTP/SAVPF"
-CHANNEL_PROTOCOLS = frozenset({"UDP/DTLS/SCTP", "DTLS/SCTP"})
+RTP_PROTOCOLS = frozenset(
+    f"{beneath}RTP/{profile}" for beneath in ("", "UDP/TLS/", "TCP/TLS/") for profile in ("SAVP", "SAVPF")
+)
+"""All mean the same (RFC 8829, section 5.1.2): what is agreed on is DTLS-SRTP with feedback, over the pair of
+candidates that connects."""
+
+CHANNEL_PROTOCOL = "UDP/DTLS/SCTP"
+CHANNEL_PROTOCOLS = frozenset({CHANNEL_PROTOCOL, "TCP/DTLS/SCTP", "DTLS/SCTP"})
 CHANNEL_FORMAT = "webrtc-datachannel"
 DEFAULT_SCTP_PORT = 5000
 "RFC 8841, section 5.1; browsers say 5000 as well."
@@ -43,6 +50,9 @@ EXTENSIONS = {
     TRANSPORT_CC_EXTENSION: TRANSPORT_CC,
 }
 "Header extensions of our profile."
+
+LIKE_RTCP = range(64, 96)
+"Payload types that can't be told from RTCP on the same port (RFC 5761, section 4)."
 
 TRANSPORT_CC_FEEDBACK = "transport-cc"
 
@@ -59,6 +69,8 @@ class Stream:
 
     kind: Kind
     mid: str
+    "Of its section."
+
     codec: Codec
     "As the other side describes it."
 
@@ -143,12 +155,12 @@ def accept_offer(offer: Description, media: Media, video: frozenset[VideoCodec])
         if channel is None and _is_channel(section):
             channel = section
         for kind, flag in MEDIA.items():
-            taken = any(stream.kind == kind for stream in streams.values())
-            if section.kind == kind and flag in media and not taken:
-                codec = _preferred(section, kind, video)
-                if codec is not None:
+            there = any(stream.kind == kind for stream in streams.values())
+            if section.kind == kind and flag in media and not there:
+                codec = _preferred(section, kind, video, streams)
+                if codec is not None and (offer.bundle or not streams):
                     streams[section.mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
-    return _agreement(offer, streams, channel, answering=True)
+    return _agreement(offer, streams, channel if offer.bundle else None, answering=True)
 
 
 def accept_answer(answer: Description, asked: dict[Kind, tuple[str, frozenset[VideoCodec]]], channel: str) -> Agreement:
@@ -165,22 +177,25 @@ def accept_answer(answer: Description, asked: dict[Kind, tuple[str, frozenset[Vi
     shared = _sharing_one_transport(answer)
     for kind, (mid, video) in asked.items():
         for section in shared:
-            if section.mid == mid and section.kind == kind and (codec := _preferred(section, kind, video)):
+            if section.mid != mid or section.kind != kind or (streams and not answer.bundle):
+                continue
+            if codec := _preferred(section, kind, video, streams):
                 streams[mid] = _stream(section, kind, codec, frozenset({codec.payload_type}))
-    data = [section for section in shared if section.mid == channel and _is_channel(section)]
+    data = [section for section in shared if section.mid == channel and _is_channel(section) and answer.bundle]
     return _agreement(answer, streams, data[0] if data else None, answering=False)
 
 
 def _sharing_one_transport(description: Description) -> list[Section]:
-    """The sections that share one transport, in order; without BUNDLE the first one that can be used."""
-    sections = [
+    """The sections that may share one transport, in order. Without BUNDLE there is one for each, and one is taken."""
+    bundle = description.bundle
+    bundled = [section for section in description.sections if not bundle or section.mid in bundle]
+    # In a bundle the attributes of the transport may stand in the section alone that is named first (RFC 9143, 7.1.3).
+    muxed = any(section.rtcp_mux and section.mid == bundle[0] for section in bundled) if bundle else False
+    return [
         section
-        for section in description.sections
-        if not section.rejected and (section.kind == "application" or section.rtcp_mux)
+        for section in bundled
+        if not section.rejected and (section.kind == "application" or section.rtcp_mux or muxed)
     ]
-    if not description.bundle:
-        return sections[:1]
-    return [section for section in sections if section.mid in description.bundle]
 
 
 def _is_channel(section: Section) -> bool:
@@ -192,11 +207,16 @@ def _is_channel(section: Section) -> bool:
     )
 
 
-def _preferred(section: Section, kind: Kind, video: frozenset[VideoCodec]) -> Codec | None:
-    """Opus, VP8, and H.264 in this order."""
-    if section.protocol != RTP_PROTOCOL:
+def _preferred(section: Section, kind: Kind, video: frozenset[VideoCodec], beside: dict[str, Stream]) -> Codec | None:
+    """Opus, VP8, and H.264 in this order, under a number that no stream `beside` it has."""
+    if section.protocol not in RTP_PROTOCOLS:
         return None
-    codecs = [codec for codec in section.codecs.values() if codec.clock_rate == CLOCK_RATES[kind]]
+    taken = {stream.codec.payload_type for stream in beside.values()}
+    codecs = [
+        codec
+        for number, codec in section.codecs.items()
+        if codec.clock_rate == CLOCK_RATES[kind] and number not in LIKE_RTCP and number not in taken
+    ]
     if kind == "audio":
         return next(
             (codec for codec in codecs if codec.name == OPUS.name.upper() and codec.channels == OPUS.channels), None
@@ -219,7 +239,7 @@ def _stream(section: Section, kind: Kind, codec: Codec, received_as: frozenset[i
         for ours, uri in EXTENSIONS.items()
         if 0 < section.extensions.get(uri, 0) <= MAX_EXTENSION_ID
     }
-    if len(section.mid) > MAX_EXTENSION_VALUE:
+    if len(section.mid) > MAX_EXTENSION_VALUE or not section.named:
         extensions.pop(MID_EXTENSION, None)
     return Stream(
         kind=kind,
@@ -242,7 +262,8 @@ def _agreement(
             "It needs Opus or VP8, with BUNDLE, rtcp-mux and DTLS-SRTP, as every browser offers.",
         )
     used = [section for section in description.sections if section.mid in streams or section is channel]
-    transport = used[0]
+    # The first of the bundle that is used says what the transport is (RFC 9143, section 7.3).
+    transport = min(used, key=lambda section: description.place_in_bundle(section.mid))
     if transport.ice is None or transport.fingerprint is None:
         raise BadDescription("That offer or answer has no ICE credentials or no SHA-256 fingerprint.")
     setup = transport.setup

@@ -31,15 +31,19 @@ MAX_CANDIDATES = 256
 
 MAX_EXTENSIONS = 64
 
+UNNAMED = "/"
+"What we call sections without a name begins with this, which no name has."
+
 Setup: TypeAlias = Literal["actpass", "active", "passive"]
 "Who begins the DTLS handshake (RFC 8842)."
 
 Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"([a-z])=(.*)", re.ASCII)
 _MEDIA = re.compile(
-    r"(?P<kind>[a-z]{1,32}) (?P<port>[0-9]{1,5})(?:/[0-9]{1,5})? (?P<protocol>[A-Za-z/]{1,32})"
-    r"(?P<formats>( [A-Za-z0-9-]{1,32})+)",
+    r"(?P<kind>[A-Za-z0-9-]{1,32}) +(?P<port>[0-9]{1,5})(?:/[0-9]{1,5})? +(?P<protocol>[A-Za-z0-9/]{1,32})"
+    r"(?P<formats>( +[!-~]{1,32})+)",
     re.ASCII,
 )
 _MID = re.compile(r"[A-Za-z0-9_+-]{1,32}", re.ASCII)
@@ -85,6 +89,11 @@ class Section:
 
     formats: tuple[str, ...]
     mid: str = ""
+    "What it is called (RFC 5888); of one that has no name, one that no other has."
+
+    named: bool = False
+    "Whether it has that name in the description too."
+
     direction: Direction = "sendrecv"
     rtcp_mux: bool = False
     ice: IceCredentials | None = None
@@ -111,6 +120,10 @@ class Description:
     candidates: list[Candidate]
     "Of all sections; they share one transport, or are of no use."
 
+    def place_in_bundle(self, mid: str) -> int:
+        """Which of the bundle it is, from 0; one that isn't in it comes after all."""
+        return self.bundle.index(mid) if mid in self.bundle else len(self.bundle)
+
 
 def read_description(sdp: str) -> Description:
     """Read an offer or an answer. Raises BadDescription for what isn't one, or is larger than any needs to be."""
@@ -130,17 +143,22 @@ def read_description(sdp: str) -> Description:
                 candidate = parse_candidate(f"candidate:{value}")
                 if candidate is not None:
                     candidates.append(candidate)
-    mids = [section.mid for section in sections]
-    if len(set(mids)) != len(mids) or not all(mids):
-        raise BadDescription("The parts of that offer or answer aren't named, or two have the same name.")
+    for number, section in enumerate(sections):
+        if not section.named:
+            section.mid = f"{UNNAMED}{number}"
+    if len({section.mid for section in sections}) != len(sections):
+        raise BadDescription("Two parts of that offer or answer have the same name.")
     return Description(sections, bundle, ("ice-lite", "") in inherited, candidates)
 
 
 def _cut(sdp: str) -> list[list[str]]:
     """The lines of the whole, and of each section."""
-    if len(sdp) > MAX_SDP or sdp.count("\n") > MAX_LINES:
+    if len(sdp) > MAX_SDP or sdp.count("\n") + sdp.count("\r") > 2 * MAX_LINES:
         raise BadDescription("That is too long for an offer or an answer.")
-    lines = [line.strip(" \t\r") for line in sdp.strip().split("\n")]
+    # RFC 8866, section 5: CRLF; a parser should take LF as well, and texts that were pasted have lone CRs.
+    lines = [line.strip(" \t") for line in _LINE_END.split(sdp.strip())]
+    if len(lines) > MAX_LINES:
+        raise BadDescription("That is too long for an offer or an answer.")
     if not lines or lines[0] != "v=0":
         raise BadDescription("That isn't an SDP offer or answer.", "It begins with the line v=0. Copy it as a whole.")
     parts: list[list[str]] = [[]]
@@ -179,10 +197,10 @@ def _section(media: str, inherited: list[tuple[str, str]], own: list[tuple[str, 
     _transport(section, inherited)
     _transport(section, own)
     for name, value in own:
-        if name == "mid" and not section.mid:
+        if name == "mid" and not section.named:
             if not _MID.fullmatch(value):
                 raise BadDescription("A part of that offer or answer has a name that can't be used.")
-            section.mid = value
+            section.mid, section.named = value, True
         elif name == "rtcp-mux":
             section.rtcp_mux = True
         elif name == "sctp-port" and _SCTP_PORT.fullmatch(value):

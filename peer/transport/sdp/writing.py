@@ -5,6 +5,7 @@ With `trickled` the candidate isn't in the text but beside it, as browsers write
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,14 +25,16 @@ from peer.transport.profile import (
 )
 from peer.transport.sdp.negotiation import (
     CHANNEL_FORMAT,
+    CHANNEL_PROTOCOL,
     DEFAULT_SCTP_PORT,
     EXTENSIONS,
     FEEDBACK,
+    LIKE_RTCP,
     RTP_PROTOCOL,
     Agreement,
     Stream,
 )
-from peer.transport.sdp.reading import Description
+from peer.transport.sdp.reading import Description, Section
 from shared.media import Media
 from shared.messages import MAX_MESSAGE
 from shared.secrets.handshake import IceCredentials
@@ -51,6 +54,9 @@ NO_ADDRESS = "IN IP4 0.0.0.0"
 
 _NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _NAME_LENGTH = 8
+
+_REPEATED = re.compile(r"[A-Za-z0-9*-]{1,32}", re.ASCII)
+# What of a section's formats is repeated when it is refused: nothing of which an address could be made.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +120,38 @@ def write_offer(own: OwnSide, media: Media, video: frozenset[VideoCodec]) -> Own
 def write_answer(own: OwnSide, offer: Description, agreement: Agreement) -> str:
     """Answer an offer: every section of it, those that weren't agreed on with port 0 (RFC 3264, section 6)."""
     used = [s.mid for s in offer.sections if s.mid in agreement.streams or s.mid == agreement.channel]
-    lines = _beginning(own, used if offer.bundle else [])
+    lines = _beginning(own, sorted(used, key=offer.place_in_bundle) if offer.bundle else [])
     setup = "active" if agreement.client else "passive"
     for section in offer.sections:
         if (stream := agreement.streams.get(section.mid)) is not None:
             lines += [
-                _media_line(own, stream.kind, RTP_PROTOCOL, str(stream.sent_as)),
-                *_transport_lines(own, stream.mid, setup),
+                _media_line(own, stream.kind, section.protocol, str(stream.sent_as)),
+                *_transport_lines(own, _name(section), setup),
                 f"a={_direction(stream)}",
                 "a=rtcp-mux",
                 *_stream_lines(stream),
                 *(_source_lines(own, stream.kind) if stream.sends else []),
             ]
         elif section.mid == agreement.channel:
-            lines += [*_channel_lines(own, agreement.sctp_port), *_transport_lines(own, section.mid, setup)]
+            channel = _channel_lines(own, agreement.sctp_port, section.protocol)
+            lines += [*channel, *_transport_lines(own, _name(section), setup)]
         else:
+            repeated = next((each for each in section.formats if _may_be_repeated(each)), "0")
             lines += [
-                f"m={section.kind} 0 {section.protocol} {section.formats[0]}",
+                f"m={section.kind} 0 {section.protocol} {repeated}",
                 f"c={NO_ADDRESS}",
-                f"a=mid:{section.mid}",
+                *([f"a=mid:{section.mid}"] if section.named else []),
                 "a=inactive",
             ]
     return _text(lines)
+
+
+def _may_be_repeated(format_: str) -> bool:
+    return _REPEATED.fullmatch(format_) is not None and format_ not in map(str, LIKE_RTCP)
+
+
+def _name(section: Section) -> str | None:
+    return section.mid if section.named else None
 
 
 def _beginning(own: OwnSide, bundled: list[str]) -> list[str]:
@@ -155,10 +171,11 @@ def _media_line(own: OwnSide, kind: str, protocol: str, formats: str) -> str:
     return f"m={kind} {9 if own.trickled else own.port} {protocol} {formats}"
 
 
-def _transport_lines(own: OwnSide, mid: str, setup: str) -> Iterator[str]:
+def _transport_lines(own: OwnSide, mid: str | None, setup: str) -> Iterator[str]:
     """In every section, for programs that read only one of them, whichever."""
     yield f"c={_shown_address(own)}"
-    yield f"a=mid:{mid}"
+    if mid is not None:
+        yield f"a=mid:{mid}"
     if not own.trickled:
         yield f"a={own.candidate}"
         yield "a=end-of-candidates"
@@ -172,9 +189,9 @@ def _shown_address(own: OwnSide) -> str:
     return NO_ADDRESS if own.trickled else f"IN IP{own.address.version} {own.address}"
 
 
-def _channel_lines(own: OwnSide, sctp_port: int) -> Iterator[str]:
+def _channel_lines(own: OwnSide, sctp_port: int, protocol: str = CHANNEL_PROTOCOL) -> Iterator[str]:
     """RFC 8841."""
-    yield _media_line(own, "application", "UDP/DTLS/SCTP", CHANNEL_FORMAT)
+    yield _media_line(own, "application", protocol, CHANNEL_FORMAT)
     yield f"a=sctp-port:{sctp_port}"
     yield f"a=max-message-size:{MAX_MESSAGE}"
 

@@ -119,6 +119,16 @@ def test_base64_may_stand_there_with_and_without_escapes() -> None:
         assert find_classic(f"{PAGE}?{query}") == [f"{PAGE}?{query}"]
 
 
+@pytest.mark.parametrize("around", [
+    "{}", "{}.", "({})", "<{}>", "{}!", "{},", "**{}**", "_{}_", "`{}`", "{}#part", "{}&more", "see:{}", "{}\n{}",
+    "«{}»",
+])  # fmt: skip
+@pytest.mark.parametrize("page", [PAGE, "https://copybara.example/"])
+def test_a_link_is_found_whatever_stands_around_it(around: str, page: str) -> None:
+    made = link(REQUEST, page)
+    assert [decode_classic(found).page for found in find_classic(around.replace("{}", made))] == [page]
+
+
 def _without(key: str) -> dict[str, Any]:
     return {name: value for name, value in REQUEST.items() if name != key}
 
@@ -150,6 +160,27 @@ def _without(key: str) -> dict[str, Any]:
     {**REQUEST, "sourceIp": "fe80::1%eth0"},
     {**REQUEST, "sourceIp": 10},
     {**RESPONSE, "destinationIp": None},
+    {**REQUEST, "sourceIp": "::ffff:10.83.0.1/96"},
+    {**REQUEST, "sourceIp": "010.83.0.1"},
+    {**REQUEST, "sourceIp": "\ud800"},
+    {**REQUEST, "sourceIp": "1" * 2_000},
+    {**REQUEST, "sourceNodeId": "\udfff" * 52},
+    {**REQUEST, "sourceNodeId": str(ANNA)[:-1]},
+    {**REQUEST, "sourceNodeId": [str(ANNA)]},
+    {**REQUEST, "offer": None},
+    {**REQUEST, "offer": True},
+    {**REQUEST, "offer": {"type": "Offer", "sdp": OFFER}},
+    {**REQUEST, "offer": {"type": ["offer"], "sdp": OFFER}},
+    {**REQUEST, "offer": {"type": "rollback", "sdp": ""}},
+    {**REQUEST, "candidates": None},
+    {**REQUEST, "candidates": [None]},
+    {**REQUEST, "candidates": [[]]},
+    {**REQUEST, "candidates": [{"candidate": None}]},
+    {**REQUEST, "candidates": [{"candidate": "", "sdpMid": 0}]},
+    {**REQUEST, "candidates": [{"candidate": "", "sdpMLineIndex": True}]},
+    {**REQUEST, "candidates": [{"candidate": "", "sdpMLineIndex": 2**64}]},
+    {**REQUEST, "candidates": [{"candidate": "", "sdpMLineIndex": 10**400}]},
+    {**REQUEST, "candidates": [{"candidate": "", "usernameFragment": ["x"]}]},
     {},
 ])  # fmt: skip
 def test_a_wrong_part_is_refused(values: dict[str, Any]) -> None:
@@ -161,6 +192,10 @@ def test_a_wrong_part_is_refused(values: dict[str, Any]) -> None:
     b"", b"null", b"[]", b'"offer"', b"{", b"7", b"NaN", b'{"offer": NaN}', b"\xff\xfe", b"\xef\xbb\xbf{}", b"{}{}",
     b"[" * 100_000, b'{"a":' * 100_000, b'{"candidates":' + b"[" * 9 + b"]" * 9 + b"}",
     b'{"sourceIp":' + b"9" * 50_000 + b"}",
+    b'{"offer": Infinity}', b'{"offer": -Infinity}', b'{"offer": 1e999}', b'{"offer": -1E400}',
+    b'{"offer": 1' + b"0" * 4_000 + b"}",
+    b'{"offer": "\\ud800"}', b'{"\\udfff": 1}', b'{"offer": "\xed\xa0\x80"}', b'{"offer": "\x00"}', b"{'offer': 1}",
+    b'{"offer": {},}', b'{"offer": undefined}', b"/**/{}", b"\x00{}", b"{}\x00", b'{"__proto__": {}}', b'{"a"}',
 ])  # fmt: skip
 def test_what_is_no_object_or_nested_deep_is_refused(text: bytes) -> None:
     with pytest.raises(BadDescription):
@@ -264,8 +299,24 @@ def test_sdp_is_read_bare_and_as_json() -> None:
     assert (read_pasted(OFFER).type, read_pasted(answer).type) == ("offer", "answer")
     assert read_pasted(f"\n  {OFFER}\n").sdp.startswith("v=0")
     assert read_pasted(json.dumps({"type": "answer", "sdp": answer}, indent=2)).sdp == answer
-    for text in (OFFER, json.dumps({"sdp": OFFER, "type": "offer"}), f"  {OFFER}"):
+    for text in (OFFER, json.dumps({"sdp": OFFER, "type": "offer"}), f"  {OFFER}", f"\ufeff{OFFER}"):
         assert looks_pasted(text)
+        assert read_pasted(text).type == "offer"
+    for end in ("\n", "\r", "\r\n  "):
+        assert read_pasted(answer.replace("\r\n", end)).type == "answer"
+        assert read_pasted(OFFER.replace("\r\n", end)).type == "offer"
+
+
+def test_what_bare_sdp_is_may_be_said() -> None:
+    begins = OFFER.replace("actpass", "active")
+    assert read_pasted(begins, "offer").type == "offer"
+    assert read_pasted(begins, "answer").type == "answer"
+    assert read_pasted(json.dumps({"type": "offer", "sdp": begins}), "offer").type == "offer"
+    with pytest.raises(BadDescription, match="an answer is needed"):
+        read_pasted(json.dumps({"type": "offer", "sdp": begins}), "answer")
+
+
+def test_what_is_something_else_is_not_taken_for_a_description() -> None:
     assert not any(map(looks_pasted, ("hello", "{}", "v=0", 'see {"type"', "/call v=0\n")))
 
 

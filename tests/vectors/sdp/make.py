@@ -1,7 +1,8 @@
 """Records offers of the installed Chromium: `python -m tests.vectors.sdp.make`.
 
 firefox-offer.sdp is the one printed in the article about the original Copybara, deltachat-offer.sdp one of Delta Chat's
-call page with documentation addresses in it; neither is made here.
+call page and aiortc-offer.sdp one of aiortc 1.16's RTCPeerConnection, with documentation addresses in them; none of
+these is made here.
 """
 
 from __future__ import annotations

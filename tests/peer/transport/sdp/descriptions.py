@@ -12,7 +12,7 @@ from shared.secrets.identity import Fingerprint
 
 FOLDER = Path(__file__).parents[3] / "vectors" / "sdp"
 
-NAMES = ("firefox-offer", "deltachat-offer", "chromium-audio-video-channel", "chromium-audio")
+NAMES = ("firefox-offer", "aiortc-offer", "deltachat-offer", "chromium-audio-video-channel", "chromium-audio")
 
 OVERLAY = IPv4Address("10.83.0.1")
 "The other node's address, as our own node has it."

@@ -28,6 +28,7 @@ from tests.peer.transport.sdp.descriptions import (
     sixty_candidates,
     with_candidates,
 )
+from tests.peer.transport.sdp.mutations import mutated
 
 BOTH_CODECS = frozenset(VideoCodec)
 
@@ -119,7 +120,6 @@ def test_bounds_are_checked_before_anything_is_parsed() -> None:
         ("a=setup:actpass", "a=setup:holdconn"),
         ("a=mid:1", "a=mid:0"),
         ("a=mid:1", "a=mid:203.0.113.1"),
-        ("a=mid:1", "a=nothing"),
         ("a=rtcp-mux", "a=nothing"),
         ("UDP/TLS/RTP/SAVPF", "RTP/AVP"),
         ("v=0", "v=1"),
@@ -135,52 +135,15 @@ def test_an_offer_with_a_fault_is_refused_in_one_sentence(before: str, after: st
     assert "203" not in refused.value.sentence
 
 
-def _mutated(text: str, chance: random.Random) -> str:
-    lines = text.split("\r\n")
-    for _ in range(chance.randint(1, 6)):
-        at = chance.randrange(len(lines))
-        line = lines[at]
-        match chance.randrange(8):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, lines[chance.randrange(len(lines))])
-            case 2:
-                lines[at] = line[: chance.randrange(len(line) + 1)]
-            case 3:
-                where = chance.randrange(len(line) + 1)
-                lines[at] = (
-                    line[:where] + chr(chance.choice((0, 10, 32, 45, 58, 0x661, 0xD800, 0x10FFFF))) + line[where:]
-                )
-            case 4:
-                lines[at] = "".join(
-                    chance.choice(("-1", "99999999999", "4294967296", "", "0", "½", c))
-                    if c.isdigit() and chance.random() < 0.2
-                    else c
-                    for c in line
-                )
-            case 5:
-                words = line.split(" ")
-                chance.shuffle(words)
-                lines[at] = " ".join(words)
-            case 6:
-                lines[at] = line * chance.randint(2, 40)
-            case _:
-                other = chance.randrange(len(lines))
-                lines[at], lines[other] = lines[other], line
-        lines = lines or [""]
-    return "\r\n".join(lines)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_thousands_of_mutated_offers_end_in_an_answer_or_in_the_one_error(name: str) -> None:
     chance = random.Random(name)
     original = with_candidates(offer(name), sixty_candidates())
     answered = refused = 0
     for _ in range(MUTATIONS):
-        mutated = _mutated(original, chance)
+        changed = mutated(original, chance)
         try:
-            description = read_description(mutated)
+            description = read_description(changed)
             answer = write_answer(own_side(), description, accept_offer(description, Media.BOTH, BOTH_CODECS))
         except BadDescription:
             refused += 1
