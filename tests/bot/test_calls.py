@@ -284,7 +284,9 @@ async def test_a_stranger_is_told_of_a_refusal_that_anybody_could_have_written(s
     dora, emil = strangers
     await request_of(dora, emil)
     emil.write("/decline")
-    await dora.told(kind=Kind.UNPROVEN_REFUSAL)
+    said = await dora.told(kind=Kind.UNPROVEN_REFUSAL)
+    assert "I'll keep waiting" in said
+    assert "/hangup" in said
     assert "calling" in await dora.asked("/status", kind=Kind.STATUS)
     dora.write("/hangup")
     assert (await dora.call("ended"))["reason"] == "cancelled"
@@ -599,7 +601,15 @@ async def test_as_many_calls_run_at_once_as_are_configured(friends: Path, tmp_pa
         for caller in (anna, carol):
             await connect(caller, bob, "audio")
         dora.write(f"/call {bob.node}")
-        await bob.told("dora", kind=Kind.ENDED)  # and nobody who proves nothing learns that bob is busy
+        await dora.told(kind=Kind.CALLING)
+        posted = len(bob.chat.posts)
+        await bob.told("dora", kind=Kind.ENDED)
+        # Nobody who proves nothing learns that bob is busy, or that he is there.
+        await bob.in_order()
+        await dora.in_order()
+        assert bob.chat.posts[posted:] == []
+        assert [call["state"] for call in (await dora.status())["calls"]] == ["calling"]
+        assert {line.get("kind") for line in dora.said}.isdisjoint({Kind.UNPROVEN_REFUSAL, Kind.ENDED})
         calls = (await bob.status())["calls"]
         assert [(call["with"], call["state"]) for call in calls] == [("anna", "active"), ("carol", "active")]
         for caller in (anna, carol):

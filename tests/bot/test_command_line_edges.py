@@ -61,6 +61,10 @@ COMMANDS = [
 ]
 
 
+SPEAK = ("init", "setup", "run", "doctor")
+"Commands that look at their streams, or at the machine."
+
+
 @dataclass
 class Ended:
     """How a command ended."""
@@ -184,6 +188,10 @@ def _closed_stdout(folder: Path) -> Place:
     return Place(streams=">&-", kept="1", home=str(filled(folder / "home")))
 
 
+def _closed_stderr(folder: Path) -> Place:
+    return Place(streams="2>&-", kept="2", home=str(filled(folder / "home")))
+
+
 def _everything_closed(folder: Path) -> Place:
     return Place(streams="<&- >&- 2>&-", kept="12", home=str(filled(folder / "home")))
 
@@ -224,6 +232,7 @@ PLACES: list[Callable[[Path], Place]] = [
     _ascii_terminal,
     _latin_terminal,
     _closed_stdout,
+    _closed_stderr,
     _everything_closed,
     _full_stdout,
     _home_is_a_file,
@@ -245,8 +254,28 @@ async def test_every_command_ends_in_a_word_wherever_it_is_run(place: Callable[[
         scratch = folder / "scratch"
         scratch.mkdir()
         scratch.chmod(0o777)  # another user may write the results
-        for ended in await where.run_all(COMMANDS, scratch):
-            ended.check()
+        ended = await where.run_all(COMMANDS, scratch)
+        for each in ended:
+            each.check()
+        if "2" in where.kept:
+            # Nobody hears it, but it does the same, and what it would have said gets into no file instead.
+            other = Place(
+                streams=where.streams.replace("2>&-", ""),
+                kept=where.kept.replace("2", ""),
+                home=str(filled(folder / "other")),
+            )
+            heard = await other.run_all(COMMANDS, scratch)
+            assert [(each.arguments[:2], each.code) for each in ended if each.arguments[0] not in SPEAK] == [
+                (each.arguments[:2], each.code) for each in heard if each.arguments[0] not in SPEAK
+            ]
+            assert nothing_was_said_into(Path(where.home))
+            with Store(Home(Path(where.home)).database) as store, Store(Home(Path(other.home)).database) as others:
+                assert {each.name for each in store.contacts()} == {each.name for each in others.contacts()}
+
+
+def nothing_was_said_into(home: Path) -> bool:
+    """Whether no error went into a file that was opened where stderr should be."""
+    return not [path for path in home.iterdir() if path.is_file() and b"error: " in path.read_bytes()]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])

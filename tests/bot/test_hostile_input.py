@@ -301,6 +301,19 @@ async def test_a_name_that_shows_something_else_than_it_is_becomes_nobodys(bob: 
         assert all(character.isprintable() or character == "\n" for character in line["text"])
 
 
+@pytest.mark.parametrize("mark", ["\u2066", "\u00ad", "\u200b", "\ufeff"], ids=ascii)
+async def test_an_invisible_mark_at_the_end_of_a_command_is_no_part_of_the_name(bob: Person, mark: str) -> None:
+    """It came along when somebody copied the line; within a line it is refused, as above."""
+    assert "anna" in await bob.asked(f"/contact rename friend-2 anna{mark}", kind=Kind.CONTACT_RENAMED)
+    with bob.store() as store:
+        named = store.contact_named("anna")
+    assert named is not None
+    assert named.name == "anna"
+    await bob.asked(f"{mark}/contact rename anna friend-2", kind=Kind.CONTACT_RENAMED)
+    (said,) = await bob.after(f"/contact add anna{mark} {NodeId(b'anna'.ljust(32))}")
+    assert said["kind"] not in (Kind.CONTACT_SAVED, Kind.CONTACT_KNOWN)
+
+
 async def test_a_card_with_a_name_that_shows_something_else_is_damaged(bob: Person) -> None:
     card = bytearray(Card(NodeId(b"anna".ljust(32)), bytes(32), "an_na").encode())
     at = card.index(b"an_na") + 2
