@@ -24,7 +24,7 @@ from peer.calls.sessions import AWAITED_SECONDS
 from peer.overlay.loopback import loopback_address
 from shared.call.records import CallRecord, RunningCall
 from shared.errors import NotRunning
-from tests.bot.console import Person, connect, hang_up, people, ring
+from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
 from tests.network.capture import ETH_P_ALL, ETH_P_IP, QUEUE_BYTES, SO_RCVBUFFORCE
 
 SOON = 8.0
@@ -157,6 +157,34 @@ async def test_a_first_contact_goes_on_too_and_can_be_saved_afterwards(tmp_path:
         await hang_up(emil, dora)
         assert len((await connect(dora, emil))["token"]) == 64
         await hang_up(dora, emil)
+
+
+@pytest.mark.parametrize("who", ["the caller", "the callee", "both"])
+async def test_a_first_contact_that_was_killed_as_it_connected_and_saved_is_written_to_as_a_contact(
+    tmp_path: Path, who: str
+) -> None:
+    async with people(tmp_path, "dora", "emil") as (dora, emil):
+        dora.write(f"/call {emil.node}")
+        await emil.told(kind=Kind.STRANGER_RINGS)
+        emil.write("/answer")
+        victims = {"the caller": [dora], "the callee": [emil], "both": [dora, emil]}[who]
+        await asyncio.gather(*(victim.call("active") for victim in victims))
+        await killed(*victims)
+        await asyncio.gather(*(victim.begin() for victim in victims))
+        await asyncio.gather(*(victim.told(kind=Kind.REJOINING) for victim in victims))
+        # Saved at once, perhaps before the call is up again.
+        for person, other in ((dora, emil), (emil, dora)):
+            await person.asked(f"/contact add {other.name}", kind=Kind.CONTACT_SAVED)
+        async with asyncio.timeout(SECONDS):
+            for person, other in ((dora, emil), (emil, dora)):
+                while "one is enough" not in await person.asked(
+                    f"/contact show {other.name}", kind=Kind.CONTACT_DETAILS
+                ):
+                    pass
+        await hang_up(dora, emil)
+        for caller, callee in ((dora, emil), (emil, dora)):
+            assert len((await connect(caller, callee))["token"]) == 64
+            await hang_up(callee, caller)
 
 
 async def test_a_side_that_was_killed_again_and_again_is_met_at_the_epoch_where_it_is(
