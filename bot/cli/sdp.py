@@ -18,13 +18,7 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     """
     text = ""
     if words[0] != "offer":
-        try:
-            # Some editors begin a file with a mark.
-            text = sys.stdin.buffer.read(4 * MAX_PASTED).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = ""
-        if len(text) > MAX_PASTED or not text.strip():
-            raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
+        text = _read()
     posts = ask(home.control_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
     if as_json:
         print_json({"posts": posts})
@@ -33,3 +27,18 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
         stream = sys.stdout if post["to"] == "chat" else sys.stderr
         stream.write(f"{str(post['text']).strip()}\n")
     return 0
+
+
+def _read() -> str:
+    """What is on standard input, MAX_PASTED characters at most. Raises InputError."""
+    raw = sys.stdin.buffer.read(4 * MAX_PASTED + 1)
+    try:
+        # Some editors begin a file with a mark.
+        text = raw[: 4 * MAX_PASTED].decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("What is on standard input isn't text in UTF-8.", "copybara sdp answer < offer.sdp") from None
+    if len(raw) > 4 * MAX_PASTED or len(text) > MAX_PASTED:
+        raise InputError("That is too long for an offer or an answer.", "A browser's has about 9,000 characters.")
+    if not text.strip():
+        raise InputError("There is no offer or answer on standard input.", "copybara sdp answer < offer.sdp")
+    return text

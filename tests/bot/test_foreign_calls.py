@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -159,6 +160,26 @@ async def test_a_pasted_offer_rings_and_the_command_line_answers_it(anna: Person
     await anna.calm()
 
 
+@pytest.mark.parametrize(("given", "sentence"), [
+    (b"", "no offer or answer"),
+    (b" \r\n", "no offer or answer"),
+    (b"\xff\xfev\x00=\x000\x00", "isn't text"),
+    (b"x" * 10_000_000, "too long"),
+    (b"x" * 200_000, "too long"),
+    (b"hello", "write an offer or to take one"),
+    (b"\xef\xbb\xbfv=0\r\n", "isn't an SDP offer"),
+    (b"v=0\r\na=setup:actpass\r\n", "no part for sound or picture"),
+    (b'{"type": "answer", "sdp": "v=0"}', "an offer is needed"),
+    (b'{"type": "offer", "sdp": NaN}', "can't be read"),
+])  # fmt: skip
+async def test_what_is_no_offer_on_standard_input_is_refused_in_one_sentence(
+    anna: Person, given: bytes, sentence: str
+) -> None:
+    code, out, err = await anna.cli("sdp", "answer", "bob", stdin=given)
+    assert (code, out, "Traceback" in err) == (1, "", False)
+    assert sentence in err
+
+
 async def test_the_command_line_writes_an_offer_and_takes_its_answer(anna: Person) -> None:
     code, out, _ = await anna.cli("sdp", "offer", "bob", "audio")
     assert code == 0
@@ -201,3 +222,20 @@ async def test_link_explain_says_what_it_is_and_uses_nothing(anna: Person) -> No
     assert (await anna.status())["calls"] == []
     await anna.asked(made, kind="call.rings")
     await declined(anna)
+
+
+async def test_links_of_the_original_that_others_write_in_the_chat_are_taken(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=f'[calls]\nclassic_page = "{PAGE}"\n') as [anna, bob]:
+        await anna.asked(f"/contact add bob {bob.node}", kind="contact.saved")
+        await bob.asked(f"/contact add anna {anna.node}", kind="contact.saved")
+        anna.write("/call bob classic")
+        rings = await bob.told(kind="call.rings")
+        assert f"anna is calling (video) from {PAGE}" in rings
+        bob.write("/answer")
+        for person in (anna, bob):
+            report = await person.media()
+            assert (report["state"], report["program"]) == ("active", "classic")
+        await anna.asked("/say hello", kind="call.text-sent")
+        await bob.told("hello", kind="call.text")
+        bob.write("/hangup")
+        await anna.call("ended")
