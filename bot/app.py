@@ -32,7 +32,7 @@ from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import open_handset
 from bot.settings import open_overlay, own_card, settings
-from bot.texts.chat import part_restarted
+from bot.texts.chat import overlay_notice, part_restarted
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -46,8 +46,6 @@ from shared.store import Store, StoreThread
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 "Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a word to the other side."
-
-LOOPBACK_NOTICE = "The loopback overlay is for trying on one machine: it gives no privacy."
 
 
 def run(
@@ -170,7 +168,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
             settings=config.calls,
         )
         handset = open_handset(pages, presenter, requests, port=config.handset.port, key=home.load_handset_key())
-    notices = [LOOPBACK_NOTICE] if overlay.name == "loopback" else [f"Calls go over {overlay.name.capitalize()}."]
+    notices = [overlay_notice(overlay.name)]
     notices += handset.notices if handset else []
     desk = ControlDesk(assistant, own, overlay, handset, notices)
 

@@ -140,12 +140,6 @@ class Home:
                 f"If it is yours alone, run: chmod 700 {self.folder}. Else give another one with --home.",
             )
 
-    @property
-    def others_may_look_in(self) -> bool:
-        """Whether other users see the names of the files in the home. They never see what is in them."""
-        with known_errors(self.folder):
-            return bool(self.folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-
     def _refuse_replaceable(self) -> None:
         """Raise StoreError if a folder above the home lets others rename what is in it."""
         with known_errors(self.folder):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from peer.overlay import AUTOMATIC, overlay_name
 from shared.config.schema import Config
 from shared.errors import NodeChanged
 from shared.node_id import NodeId
@@ -26,7 +27,7 @@ def remembered_overlay(store: Store) -> str | None:
 def as_before(config: Config, store: Store) -> Config:
     """The configuration, in which `auto` has become the overlay that the home was started with last."""
     overlay = remembered_overlay(store)
-    if config.overlay != "auto" or overlay not in ("staex", "yggdrasil"):
+    if config.overlay != "auto" or overlay not in AUTOMATIC:
         return config
     return msgspec.structs.replace(config, overlay=overlay)
 
@@ -36,7 +37,7 @@ def refuse_change(store: Store, overlay: str, node: NodeId) -> None:
     before = store.home_fact(_node_fact(overlay))
     if before is not None and before != node.key:
         raise NodeChanged(
-            f"This home has always been node {NodeId(before).short}… on {overlay.capitalize()}. "
+            f"This home has always been node {NodeId(before).short}… on {overlay_name(overlay)}. "
             f"Now what answers there says {node.short}…."
         )
 

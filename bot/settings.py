@@ -11,7 +11,7 @@ import msgspec
 from bot.control_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
-from peer.overlay import Overlay
+from peer.overlay import Overlay, overlay_name
 from shared.config.file import load
 from shared.config.schema import Config
 from shared.errors import NotRunning, OverlayError
@@ -65,7 +65,7 @@ async def open_overlay(
     except OverlayError as error:
         if as_chosen is not config:
             used = as_chosen.overlay
-            error.hint = f"{error.hint} This home uses {used.capitalize()}; to use another: copybara run --new-node"
+            error.hint = f"{error.hint} This home uses {overlay_name(used)}; to use another: copybara run --new-node"
         raise
     assert choice.report.taken is not None
     node = choice.report.taken.node

@@ -8,6 +8,7 @@ from typing import Literal
 
 from bot.page.foreign import explained
 from bot.texts import chat as texts
+from bot.texts import foreign as foreign_texts
 from bot.texts import page as handset_texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
@@ -54,7 +55,7 @@ class Explainer:
             return _explained(token, "unusable", refusal(bad.reason, found[0]))
         match link:
             case OwnLink():
-                return _explained(token, "own", handset_texts.OWN_LINK)
+                return _explained(token, "own", foreign_texts.OWN_LINK)
             case Card():
                 known = self._store.contact_of(link.node)
                 return Explained(

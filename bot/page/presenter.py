@@ -45,6 +45,7 @@ from peer.handset.quality import quality
 from peer.handset.shown_link import shown_link, shown_text
 from peer.media import DEVICES
 from peer.media.trouble import MediaTrouble
+from peer.overlay import overlay_name
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
 from shared.call.table import State
@@ -330,7 +331,7 @@ class Presenter:
         elif self._overlay == "loopback":
             said = handset_texts.LOOPBACK
         return page_protocol.Overlay(
-            name=handset_texts.overlay_name(self._overlay),
+            name=overlay_name(self._overlay),
             address=str(state.address) if state.address else None,
             notice=said.sentence,
             kind=said.kind,

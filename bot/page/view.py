@@ -12,6 +12,7 @@ from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.handset import protocol as page_protocol
 from peer.handset.protocol import LogEntry, Sends
+from peer.overlay import overlay_name
 from shared.call.records import CallRecord
 from shared.contacts import Contact, Trust
 from shared.media import Media
@@ -43,7 +44,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         paired=line.call.paired,
         connected_at=line.connection.connected_at,
         expires=line.expires,
-        path=texts.path(texts.overlay_name(overlay), report.local, report.remote),
+        path=texts.path(overlay_name(overlay), report.local, report.remote),
         remote=sends(line.remote_media),
         report=report,
     )

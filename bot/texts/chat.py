@@ -19,6 +19,7 @@ from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
+from peer.overlay import overlay_name
 from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, OverlayError
@@ -67,6 +68,8 @@ Paste a link that someone sent you, and I'll read it."""
 HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
 "Before the link to it, which each messenger shows in its own way."
 
+LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
+
 _REFUSALS = {
     Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy all of it."),
     Reason.WRONG_VERSION: Sentence(
@@ -98,7 +101,7 @@ _REFUSALS = {
     Reason.UNPROVEN: Sentence(
         Kind.UNPROVEN_RINGS, "That link names one of your contacts, but lacks the key you share with them."
     ),
-    Reason.OWN_LINK: Sentence(Kind.LINK_OWN, "That is your own link. It is for the other person: send it to them."),
+    Reason.OWN_LINK: Sentence(Kind.LINK_OWN, foreign.OWN_LINK),
 }
 
 _ENDINGS = {
@@ -615,15 +618,20 @@ def removed(contact: Contact) -> Sentence:
     return Sentence(Kind.CONTACT_REMOVED, f"Removed {contact.name} and the keys you shared. They are now a stranger.")
 
 
+def overlay_notice(overlay: str) -> str:
+    """What the owner should know of the overlay at the start."""
+    return LOOPBACK if overlay == "loopback" else f"Calls go over {overlay_name(overlay)}."
+
+
 def overlay_down(overlay: str, error: OverlayError) -> Sentence:
     """No call can be made for now."""
-    text = f"{overlay.capitalize()} can't be used: {error.sentence} New calls fail until it is back. {error.hint}"
+    text = f"{overlay_name(overlay)} can't be used: {error.sentence} New calls fail until it is back. {error.hint}"
     return Sentence(Kind.OVERLAY_DOWN, text.strip())
 
 
 def overlay_back(overlay: str) -> Sentence:
     """Calls can be made again."""
-    return Sentence(Kind.OVERLAY_BACK, f"{overlay.capitalize()} is back. Calls can be made again.")
+    return Sentence(Kind.OVERLAY_BACK, f"{overlay_name(overlay)} is back. Calls can be made again.")
 
 
 def part_restarted(what: str) -> Sentence:

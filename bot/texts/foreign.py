@@ -10,6 +10,9 @@ from peer.calls.programs.envelope import Envelope
 from shared.contacts import Contact
 from shared.secrets.handshake import Role
 
+OWN_LINK = "That is your own link. It is for the other person: send it to them."
+"Of any kind, ours or another program's."
+
 
 def posted(line: Line, text: str) -> str:
     """The message in the chat with our link or description. SDP is alone in it, so that people can copy all of it."""
@@ -52,7 +55,7 @@ def looked(looked: Looked, contact: Contact | None) -> str:
     """What a link or a description is, before anything is done with it."""
     where = f" from {looked.page}" if looked.page else " with another program"
     if looked.kind == "own":
-        return "That is your own link. It is for the other person: send it to them."
+        return OWN_LINK
     if looked.kind == "response":
         if not looked.answers_ours:
             return "That answers no call of yours that is waiting. Ask for a new one."

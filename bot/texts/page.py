@@ -34,11 +34,9 @@ from shared.secrets.handshake import Role
 
 NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or more."
 
-OWN_LINK = "That is your own link. It is for the other person: send it to them."
-
 NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
 
-LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, "The loopback overlay is for trying on one machine: it gives no privacy.")
+LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, texts.LOOPBACK)
 
 _COMMAND = re.compile(r"(^|\s)/[a-z]")
 "Something to type in a chat."
@@ -134,11 +132,6 @@ def path(overlay: str, local: str | None, remote: str | None) -> str:
     if not (local and remote):
         return ""
     return f"Over {overlay}, from {local} to {remote}. No other address is used."
-
-
-def overlay_name(overlay: str) -> str:
-    """For people."""
-    return overlay.capitalize()
 
 
 def trust_in_words(contact: Contact, paired: bool) -> str:

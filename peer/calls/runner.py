@@ -19,6 +19,7 @@ from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import AnsweredAlone, CallListeners, Changed, NotKept, Rings, Said, TakesMessage
 from peer.calls.session import Session
+from peer.calls.session_parts import BROKEN
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
 from shared.call.effects import (
     AnnounceAnswer,
@@ -144,7 +145,7 @@ class LineRunner:
     def _abandon(self, line: Line) -> None:
         """End a call whose effects can't be carried out: close everything, whatever its table says."""
         if not line.call.ended:
-            line.step(Failed("Something in the program broke this call; see its log."))
+            line.step(Failed(BROKEN))
         line.stop_timer()
         if line.session is not None:
             line.session.end("hung up")

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.foreign import ForeignCall
-from peer.calls.limits import LIMITS, OWN_TEXTS
-from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedia, Kept, MediaAgreed, SessionEvent
+from peer.calls.limits import LIMITS
+from peer.calls.session_events import AttemptFailed, Broke, Connected, Kept, MediaAgreed, SessionEvent
+from peer.calls.session_parts import FirstArrivals, OwnTexts, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
@@ -25,7 +26,7 @@ from peer.transport.profile import VideoCodec
 from peer.transport.sdp_leg import SdpLeg, SdpTerms
 from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import PathLost, RemoteBye
-from shared.errors import CopybaraError, LocalProtocolError, PortTaken, StoreError
+from shared.errors import CopybaraError, LocalProtocolError, StoreError
 from shared.media import Media
 from shared.messages import MAX_TEXT, MediaState, Text
 from shared.node_id import NodeId
@@ -83,10 +84,10 @@ class SdpSession:
         self._legs: list[SdpLeg] = []
         self._trying: set[asyncio.Task[None]] = set()
         self._texts = Bucket(LIMITS[Text])
-        self._own_texts = Bucket(OWN_TEXTS)
+        self._own_texts = OwnTexts()
+        self._first_media = FirstArrivals(tell)
         self._states = Bucket(LIMITS[MediaState])
         self._traffic = Traffic()
-        self._heard_media: set[Media] = set()
         self._shown: MediaState | None = None
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -138,10 +139,7 @@ class SdpSession:
 
     def write(self, text: str) -> None:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
-        if self.leg is None:
-            raise LocalProtocolError("There is no call to write in.")
-        if not self._own_texts.takes(time.monotonic()):
-            raise LocalProtocolError("That are too many lines at once.")
+        self._own_texts.take(connected=self.leg is not None)
         if not self._say(text):
             raise LocalProtocolError("The other program takes no text.")
 
@@ -163,7 +161,8 @@ class SdpSession:
         """Own every task of the call until `end` is called; then close everything."""
         try:
             async with asyncio.TaskGroup() as self._group:
-                always = [self._group.create_task(each) for each in (self._host.run(), self._follow_overlay())]
+                following = follow_overlay(self.call_socket, lambda: None, self._tell)
+                always = [self._group.create_task(each) for each in (self._host.run(), following)]
                 self.started.set()
                 await self._ending
                 for task in (*always, *self._trying):
@@ -199,7 +198,7 @@ class SdpSession:
     async def _carry(self, leg: SdpLeg, media: Media) -> None:
         """Carry the call over a connected leg until it is over."""
         self._traffic.begin_leg(leg.counters, leg.remote_address)
-        leg.on_first_media = self._media_arrived
+        leg.on_first_media = self._first_media
         leg.on_message = self._message
         try:
             await self._keep(MediaAgreed(media))
@@ -233,14 +232,3 @@ class SdpSession:
             for at in range(0, len(said), MAX_TEXT):
                 if self._texts.takes(time.monotonic()):
                     self._tell(Text(said[at : at + MAX_TEXT]))
-
-    def _media_arrived(self, kind: Media) -> None:
-        if kind not in self._heard_media:
-            self._heard_media.add(kind)
-            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
-
-    async def _follow_overlay(self) -> None:
-        try:
-            await self.call_socket.follow(lambda: None)
-        except PortTaken as error:
-            self._tell(Broke(error))

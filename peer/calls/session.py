@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
-from peer.calls.limits import OWN_TEXTS, Limiter
+from peer.calls.limits import Limiter
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
     AttemptFailed,
     Broke,
     ByeUnheard,
     Connected,
-    FirstMedia,
     Kept,
     MediaAgreed,
     Proposed,
     SessionEvent,
 )
+from peer.calls.session_parts import BROKEN, FirstArrivals, OwnTexts, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
@@ -39,8 +38,6 @@ from shared.call.events import PathLost, PathRestored, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import (
     Fault,
-    LocalProtocolError,
-    PortTaken,
     RemoteFlood,
     RemoteProtocolError,
     StoreError,
@@ -50,7 +47,6 @@ from shared.links.tokens import VERSION
 from shared.media import Media
 from shared.messages import Hello, MediaState, Text
 from shared.node_id import NodeId
-from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
 
 logger = logging.getLogger(__name__)
@@ -121,12 +117,12 @@ class Session:
             rejoined=rejoined,
         )
         self._limiter = Limiter()
-        self._own_texts = Bucket(OWN_TEXTS)
+        self._own_texts = OwnTexts()
+        self._first_media = FirstArrivals(tell)
         self._conversation: Conversation | None = None
         "The latest."
 
         self._traffic = Traffic()
-        self._heard_media: set[Media] = set()
         self._ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -156,10 +152,8 @@ class Session:
 
         Raises LocalProtocolError when there is no leg, and for more lines than the other side would take.
         """
-        if self.leg is None:
-            raise LocalProtocolError("There is no call to write in.")
-        if not self._own_texts.takes(time.monotonic()):
-            raise LocalProtocolError("Those are too many lines at once.")
+        self._own_texts.take(connected=self.leg is not None)
+        assert self.leg is not None
         self.leg.control.send(Text(text))
 
     def show_media(self, state: MediaState) -> None:
@@ -181,9 +175,10 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
                 media = group.create_task(self._lasting(self._host.run()), name="media")
+                following = follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
                 always = [
                     group.create_task(self._lasting(self._redialling.run()), name="redialling"),
-                    group.create_task(self._lasting(self._follows_overlay()), name="following the overlay"),
+                    group.create_task(self._lasting(following), name="following the overlay"),
                 ]
                 self.started.set()
                 goodbye = await self._ending
@@ -212,7 +207,7 @@ class Session:
             await work
         except asyncio.CancelledError:
             if not self._ending.done():
-                self._tell(Broke(Fault("Something in the program broke this call; see its log.")))
+                self._tell(Broke(Fault(BROKEN)))
             raise
 
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
@@ -268,7 +263,7 @@ class Session:
         self._media = attempt.media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
-        leg.on_first_media = self._media_arrived
+        leg.on_first_media = self._first_media
         if self._redialling.begun:
             await self._keep(PathRestored())
         else:
@@ -289,17 +284,6 @@ class Session:
             self._media = agreed
             await self._keep(MediaAgreed(agreed))
             self._host.attach(leg, agreed)
-
-    def _media_arrived(self, kind: Media) -> None:
-        if kind not in self._heard_media:
-            self._heard_media.add(kind)
-            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
-
-    async def _follows_overlay(self) -> None:
-        try:
-            await self.call_socket.follow(self._dialling.check_again)
-        except PortTaken as error:
-            self._tell(Broke(error))
 
 
 async def _lost_after(end: Awaitable[object]) -> None:

@@ -34,6 +34,7 @@ from peer.calls.session_events import (
     RemoteAnsweredAlone,
     SessionEvent,
 )
+from peer.calls.session_parts import BROKEN
 from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
@@ -227,7 +228,7 @@ class LineSessions:
             await session.run()
         except Exception:
             logger.exception("the session of line %d broke", line.number)
-            line.put(Failed("Something in the program broke this call; see its log."))
+            line.put(Failed(BROKEN))
             return
         except asyncio.CancelledError:
             line.put(Failed("What carried this call was ended."))

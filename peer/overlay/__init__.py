@@ -11,6 +11,15 @@ Address = IPv4Address | IPv6Address
 "Node-local: the same node may have another address on every other node, so no address goes into a link."
 
 
+AUTOMATIC = ("staex", "yggdrasil")
+"The overlays that `auto` may take, the preferred one first."
+
+
+def overlay_name(overlay: str) -> str:
+    """An overlay, for people: `Staex`."""
+    return overlay.capitalize()
+
+
 class Overlay(Protocol):
     """What a call asks of an overlay. Every method may ask the node again and raise OverlayError."""
 

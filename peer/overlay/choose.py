@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from peer.overlay import Address, Overlay
+from peer.overlay import AUTOMATIC, Address, Overlay, overlay_name
 from peer.overlay.device_kind import LOCAL_NETWORKS
 from peer.overlay.interfaces import Machine, ThisMachine
 from peer.overlay.loopback import LoopbackOverlay
@@ -24,9 +24,6 @@ from shared.node_id import NodeId
 
 Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
 "What the configuration or `--overlay` may say."
-
-AUTOMATIC = ("staex", "yggdrasil")
-"The overlays that `auto` may take, the preferred one first."
 
 NO_OVERLAY_HINT = (
     "`copybara setup` finds your overlay's node, or installs Yggdrasil. "
@@ -169,7 +166,7 @@ def _may_take(wanted: Wanted, overlay: Overlay) -> bool:
 
 def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
     if wanted == "auto":
-        return f"{overlay.name.capitalize()} is never chosen automatically: it gives no privacy."
+        return f"{overlay_name(overlay.name)} is never chosen automatically: it gives no privacy."
     return f"The configuration wants {wanted}."
 
 

@@ -12,12 +12,9 @@ from typing import Protocol
 
 from peer.transport.dtls import RtpSink
 from peer.transport.profile import KINDS, MEDIA
+from peer.transport.rtp_packets import is_rtp
 from peer.transport.transport_cc import TransportFeedback
 from shared.media import Media
-
-FIRST_RTCP_TYPE = 192
-LAST_RTCP_TYPE = 223
-"Second bytes of a packet that mean RTCP (RFC 5761, section 4)."
 
 
 class RelayedLeg(Protocol):
@@ -117,8 +114,3 @@ class Relay:
             forwarded.dropped += 1
             return False
         return True
-
-
-def is_rtp(packet: bytes) -> bool:
-    """Whether a packet of two bytes and more is RTP and not RTCP."""
-    return not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE

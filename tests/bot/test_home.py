@@ -306,14 +306,6 @@ def test_a_home_below_another_users_folder_is_refused() -> None:
             Home(folder / "theirs" / "home").prepare()
 
 
-def test_a_home_whose_files_others_can_list_says_so(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    (tmp_path / "other").touch()
-    assert Home(tmp_path).others_may_look_in
-    tmp_path.chmod(0o700)
-    assert not Home(tmp_path).others_may_look_in
-
-
 def test_without_a_home_folder_and_a_password_entry_it_says_what_to_set() -> None:
     need("unshare")
     unset = {"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", VARIABLE}

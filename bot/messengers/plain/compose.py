@@ -70,7 +70,7 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoin
         case Way.OWNER:
             return theirs or by_hand
         case Way.PERSON if post.contact is not None and known is not None and known != place.value:
-            # Not the link's writer brought it: the answer goes to the one who writes the contact's links.
+            # Somebody else brought the link: the answer goes to the one who writes the contact's links.
             return theirs or by_hand
         case Way.PERSON if post.contact is not None and known is None and _unproven(post):
             return by_hand

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from peer.transport.profile import Kind
-from peer.transport.relay import is_rtp
+from peer.transport.rtp_packets import is_rtp
 from peer.transport.sdp.negotiation import Agreement
 from peer.transport.sdp.rtp_numbers import RtpNumbers
 from peer.transport.sdp.sources import AnnouncedSources

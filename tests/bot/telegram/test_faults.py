@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.app import LOOPBACK_NOTICE
 from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Heard, Tapped, to_bytes
 from bot.messengers.telegram.limits import ANSWER_BYTES
+from bot.texts.chat import LOOPBACK as LOOPBACK_NOTICE
 from shared.contacts import Trust
 from shared.store import Store
 from shared.store.journal import ASIDE_IN, ASIDE_KEPT, ASIDE_OUT, Journal

@@ -26,7 +26,7 @@ from aiortc.rtp import (
 from peer.media.endpoints.pattern import Pattern
 from peer.overlay import Address
 from peer.transport.profile import VIDEO_PAYLOAD_TYPE
-from peer.transport.relay import is_rtp
+from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import RTP_HEADER
 from peer.transport.udp_socket import OverlaySocket
 from shared.media import Media

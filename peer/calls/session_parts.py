@@ -1,0 +1,53 @@
+"""What a session does alike with our own programs (session.py) and with others (sdp_session.py)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from peer.calls.call_socket import CallSocket
+from peer.calls.limits import OWN_TEXTS
+from peer.calls.session_events import Broke, FirstMedia, SessionEvent
+from shared.errors import LocalProtocolError, PortTaken
+from shared.media import Media
+from shared.rate import Bucket
+
+BROKEN = "Something in the program broke this call; see its log."
+
+
+class OwnTexts:
+    """Limits the owner's lines of text to what the other side accepts."""
+
+    def __init__(self) -> None:
+        self._bucket = Bucket(OWN_TEXTS)
+
+    def take(self, *, connected: bool) -> None:
+        """Count one more line. Raises LocalProtocolError without a connection, and for too many lines."""
+        if not connected:
+            raise LocalProtocolError("There is no call to write in.")
+        if not self._bucket.takes(time.monotonic()):
+            raise LocalProtocolError("Those are too many lines at once.")
+
+
+class FirstArrivals:
+    """Tells of the first packet of each kind in a call, whichever leg it comes on."""
+
+    def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
+        self._tell = tell
+        self._heard: set[Media] = set()
+
+    def __call__(self, kind: Media) -> None:
+        """The first packet of a kind has come on a leg."""
+        if kind not in self._heard:
+            self._heard.add(kind)
+            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
+
+
+async def follow_overlay(
+    call_socket: CallSocket, moved: Callable[[], None], tell: Callable[[SessionEvent], None]
+) -> None:
+    """Keep the call's socket where the overlay is, until cancelled; a port that is taken meanwhile ends the call."""
+    try:
+        await call_socket.follow(moved)
+    except PortTaken as error:
+        tell(Broke(error))
