@@ -32,7 +32,7 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md
 	$(BIN)/python -m bot.kinds docs/console.md
-	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_firefox.py
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/bot/deltachat/test_calls.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_firefox.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .

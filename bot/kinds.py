@@ -142,6 +142,8 @@ class Kind(enum.StrEnum):
     BOT_CONFLICT = "bot.conflict", "Another program reads the messages of the same bot."
     BOT_TOKEN_REFUSED = "bot.token-refused", "The messenger refuses the bot's token."
     BOT_TOKEN_ACCEPTED = "bot.token-accepted", "It accepts the token again."
+    BOT_NOT_ENCRYPTED = "bot.not-encrypted", "A message that wasn't encrypted was not read."
+    BOT_APP_CALL = "bot.app-call", "Somebody pressed the call button of their app, which the bot doesn't answer."
     BOT_RESTARTED = "bot.restarted", "A part of the messenger failed and was started again."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bot.cli import qr_code
+from bot import qr_code
 from bot.home import Home
 from bot.settings import own_card, own_name, own_overlay, settings
 from bot.streams import print_json, print_text

@@ -12,7 +12,8 @@ from typing import Protocol
 from bot.asking import Asking
 from bot.conversation import Messenger
 from bot.home import Home
-from bot.messengers import telegram
+from bot.messengers import deltachat, telegram
+from bot.messengers.deltachat import setup as deltachat_setup
 from bot.messengers.telegram import setup as telegram_setup
 from shared.config.schema import Config
 from shared.store import StoreThread
@@ -48,7 +49,10 @@ class Entry:
     setup: Setup
 
 
-MESSENGERS = (Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup),)
+MESSENGERS = (
+    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup),
+    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, deltachat_setup),
+)
 
 
 def configured(config: Config) -> list[Entry]:

@@ -210,6 +210,13 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     "Whom the bot talks to: Telegram, or a Bot API server of one's own."
 
 
+class DeltaChat(msgspec.Struct, frozen=True, kw_only=True):
+    """[deltachat]: the bot's own Delta Chat account."""
+
+    enabled: bool = False
+    "Whether the account is used that `copybara setup deltachat` has made."
+
+
 Addresses = Annotated[
     tuple[str, ...],
     Meta(
@@ -312,4 +319,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     staex: Staex = Staex()
     yggdrasil: Yggdrasil = Yggdrasil()
     telegram: Telegram = Telegram()
+    deltachat: DeltaChat = DeltaChat()
     names: Names = Names()

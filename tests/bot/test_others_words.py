@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import main
-from bot.cli.qr_code import in_terminal, made
 from bot.cli.remote import status
 from bot.control_socket import Question, Reply, listening
 from bot.home import Home
+from bot.qr_code import in_terminal, made
 from bot.streams import print_text
 
 HOSTILE = "[red]anna[/red][bold]\N{ESCAPE}[31m\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe:smile:"

@@ -36,13 +36,14 @@ from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
 from bot.messengers.outbox import Outbox
 from bot.messengers.plain import values
 from bot.messengers.plain.compose import compose, numbered
-from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.places import Place, Way
 from bot.messengers.plain.resume import ShownCalls
 from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
 from bot.messengers.plain.wire import Wire
 from bot.messengers.rate_limit import RateLimit
 from bot.messengers.unfinished import Unfinished, taken_up
 from peer.calls.line import Line
+from shared.call.table import State
 from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
@@ -98,6 +99,8 @@ class PlainMessenger:
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._choices = NumberedChoices(journal.fact(CHOICES))
         self._writers = {name: raw.decode() for name, raw in journal.facts(WRITES).items()}
+        self._brought: dict[str, str] = {}
+        "Who has brought the link of a call that isn't up yet, by Line.id."
         self._unfinished = Unfinished(self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
         self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
@@ -150,7 +153,7 @@ class PlainMessenger:
         line = post.line
         call = line.id if line is not None else post.call or ""
         with self._inbox.collecting() as outcome:
-            if line is not None and self._calls.show(line):
+            if line is not None and self.handles(line.chat) and self._calls.show(line):
                 outcome.shown.add(call)
             if post.missed is not None:
                 outcome.missed.append(post.text.encode())
@@ -165,6 +168,7 @@ class PlainMessenger:
             with self._inbox.collecting() as outcome:
                 if self._calls.show(line):
                     outcome.shown.add(line.id)
+                self._learn(line, outcome)
                 if line.call.ended:
                     self._choices.close(line.id)
         self._wire.call_changed(line)
@@ -273,7 +277,7 @@ class PlainMessenger:
             )
         finally:
             self._hearing = None
-        self._learn(entry, posts, outcome)
+        self._note_writer(entry, posts)
         for task in listener.unfinished() - before:
             self._unfinished.note(values.to_bytes(entry), task, outcome.facts)
 
@@ -290,18 +294,25 @@ class PlainMessenger:
         except CopybaraError as error:
             self.tell(Sentence(error.kind, error.sentence, error.hint))
 
-    def _learn(self, entry: Heard, posts: list[Post], outcome: Outcome) -> None:
-        """The writer of a proven link gets the contact's next ones: where they go, never what they may do."""
-        place = place_of(self._name, entry.chat)
-        if entry.from_owner or place.way is not Way.PERSON:
+    def _note_writer(self, entry: Heard, posts: list[Post]) -> None:
+        """Who has brought a contact's proven link gets their next ones, once that call is up.
+
+        That says where links go, never what they may do.
+        """
+        if entry.from_owner or entry.passed_on or not entry.writer:
             return
         for post in posts:
-            line = post.line
-            if line is not None and line.proven:
-                name = f"{WRITES}{line.peer}"
-                if self._writers.get(name) != place.value:
-                    self._writers[name] = place.value
-                    outcome.facts[name] = place.value.encode()
+            if post.line is not None and post.line.proven:
+                self._brought[post.line.id] = entry.writer
+
+    def _learn(self, line: Line, outcome: Outcome) -> None:
+        if line.call.ended:
+            self._brought.pop(line.id, None)
+        elif line.call.state is State.ACTIVE and (writer := self._brought.pop(line.id, "")):
+            name = f"{WRITES}{line.peer}"
+            if self._writers.get(name) != writer:
+                self._writers[name] = writer
+                outcome.facts[name] = writer.encode()
 
     # What the owner gets without a command.
 

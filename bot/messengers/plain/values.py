@@ -34,8 +34,11 @@ class Heard(msgspec.Struct, frozen=True, omit_defaults=True, tag="heard"):
     shown: str = ""
     "What the messenger calls them; anybody can choose anything."
 
+    writer: str = ""
+    "The messenger's id for its writer, if they can be written to alone; empty for the owner."
+
     passed_on: bool = False
-    "Whether the owner sent on what others have written: it is read for links, and commands nothing."
+    "Whether somebody else may have written it: it is read for links, commands nothing, and says nothing of its sender."
 
 
 class Own(msgspec.Struct, frozen=True, tag="own"):

@@ -1,0 +1,34 @@
+"""Delta Chat: an account of its own, a full member of end-to-end encrypted chats.
+
+Start at wire.py, which fetches, sends, and knows the owner; plain/ in the room above does everything else. rpc.py
+speaks with the child process `deltachat-rpc-server`, account.py says what we ask of it, reader.py what is kept of a
+message. setup.py makes the account. May import what bot.messengers offers, bot.texts, peer.calls' values and shared.
+The program is started only when the account is configured; of Delta Chat's Python packages nothing is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.home import Home
+from shared.config.schema import Config
+from shared.store import StoreThread
+from shared.store.journal import Journal
+
+if TYPE_CHECKING:
+    from bot.messengers.plain.messenger import PlainMessenger
+
+NAME = "deltachat"
+"Of the journal, and before the names of its conversations."
+
+
+def deltachat(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
+    """The configured account. Raises InputError when it was never set up, or the program for it isn't installed."""
+    from bot.messengers.deltachat.rpc import Rpc
+    from bot.messengers.deltachat.setup import accounts_folder, check_made
+    from bot.messengers.deltachat.wire import DeltaChatWire
+    from bot.messengers.plain.messenger import PlainMessenger
+
+    check_made(home)
+    wire = DeltaChatWire(Rpc(accounts_folder(home) / "accounts"), NAME)
+    return PlainMessenger(wire, NAME, Journal(thread.store, NAME), thread.write, lifetime=config.calls.lifetime)

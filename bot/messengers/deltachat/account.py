@@ -1,0 +1,138 @@
+"""One account of Delta Chat's core, as far as we ask it for something. Methods raise RpcError and RpcDown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bot.messengers.deltachat.rpc import Rpc, RpcError
+
+LAST_SPECIAL_CONTACT = 9
+"Contacts up to this number are the core's own: 1 is the account itself, 2 notes in a chat, 5 the device."
+
+JOINED = 1000
+"The progress of a contact who has added us by QR, and has proven to know what it says."
+
+LAST_MESSAGE = "last_msg_id"
+"The setting that says up to where messages were processed (get_next_msgs)."
+
+_IN_INVITE = re.compile(r"https://i\.delta\.chat/#([0-9A-Fa-f]{40})(?:&|$)", re.ASCII)
+_FINGERPRINT = re.compile(r"(?:[0-9A-F]{4}[ \n]*){10}")
+
+
+class ChatInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """What get_basic_chat_info says."""
+
+    chat_type: str = ""
+    is_encrypted: bool = False
+    is_contact_request: bool = False
+
+
+class Sender(msgspec.Struct, frozen=True, rename="camel"):
+    """Who has sent a message."""
+
+    id: int = 0
+    display_name: str = ""
+    is_key_contact: bool = False
+    is_bot: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """A message, as far as it is read."""
+
+    id: int
+    chat_id: int
+    from_id: int
+    text: str = ""
+    timestamp: int = 0
+    show_padlock: bool = False
+    "Whether it came encrypted and signed."
+
+    is_bot: bool = False
+    is_forwarded: bool = False
+    is_info: bool = False
+    view_type: str = "Text"
+    download_state: str = "Done"
+    override_sender_name: str | None = None
+    sender: Sender = Sender()
+
+
+class Account:
+    """The account with that number."""
+
+    def __init__(self, rpc: Rpc, number: int) -> None:
+        self._rpc = rpc
+        self.number = number
+
+    async def start(self) -> None:
+        """Begin to receive and to send."""
+        await self._rpc.call("start_io", self.number)
+
+    async def config(self, key: str) -> str | None:
+        """A setting."""
+        return await self._rpc.call("get_config", self.number, key)  # type: ignore[no-any-return]
+
+    async def set_config(self, key: str, value: str | None) -> None:
+        """Change one."""
+        await self._rpc.call("set_config", self.number, key, value)
+
+    async def new_messages(self) -> list[int]:
+        """The numbers of messages above LAST_MESSAGE, in their order."""
+        return sorted(await self._rpc.call("get_next_msgs", self.number))
+
+    async def message(self, number: int) -> Message | None:
+        """One message; None if it was deleted meanwhile."""
+        try:
+            raw = await self._rpc.call("get_message", self.number, number)
+        except RpcError:
+            return None
+        return msgspec.convert(raw, Message, strict=False)
+
+    async def chat(self, number: int) -> ChatInfo:
+        """A chat."""
+        return msgspec.convert(await self._rpc.call("get_basic_chat_info", self.number, number), ChatInfo, strict=False)
+
+    async def chat_with(self, contact: int) -> int:
+        """The chat with one contact, made if there is none."""
+        return int(await self._rpc.call("create_chat_by_contact_id", self.number, contact))
+
+    async def fingerprint_of(self, contact: int) -> str:
+        """The fingerprint of a contact's key, 40 hexadecimal digits; empty if there is none.
+
+        It stands only in a text for people: theirs comes before ours where the core sorts by address, so ours is taken
+        out by what it is.
+        """
+        text = str(await self._rpc.call("get_contact_encryption_info", self.number, contact))
+        own = await self._own_fingerprint()
+        found = ["".join(each.split()) for each in _FINGERPRINT.findall(text)]
+        theirs = [each for each in found if each != own]
+        return theirs[0] if len(theirs) == 1 else ""
+
+    async def _own_fingerprint(self) -> str:
+        # An invite begins with it; no other call says it for the account itself.
+        found = _IN_INVITE.match(await self.invite())
+        return found[1].upper() if found else ""
+
+    async def invite(self) -> str:
+        """What the QR says with which an app adds this account."""
+        return str(await self._rpc.call("get_chat_securejoin_qr_code", self.number, None))
+
+    async def withdraw(self, invite: str) -> None:
+        """Let nobody be added by that any more."""
+        await self._rpc.call("set_config_from_qr", self.number, invite)
+
+    async def send(self, chat: int, text: str, file: str = "") -> int:
+        """Write a message; its number."""
+        data: dict[str, object] = {"text": text}
+        if file:
+            data["file"] = file
+        return int(await self._rpc.call("send_msg", self.number, chat, data))
+
+
+async def next_events(rpc: Rpc) -> Sequence[tuple[int, dict[str, Any]]]:
+    """Wait for events; each with the account that it is about."""
+    batch = await rpc.call("get_next_event_batch", seconds=None)
+    return [(int(each["contextId"]), dict(each["event"])) for each in batch]

@@ -1,0 +1,30 @@
+"""Who the owner is: the key that was the first to add the bot by the QR code, which only the owner's terminal shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+OWNER, ADDRESS = "owner", "address"
+"The facts that hold the owner's key and the bot's address."
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner's key."""
+
+    contact: int
+    "Its number in the bot's account. A contact's key never changes: another key is another contact."
+
+    fingerprint: str
+    "40 hexadecimal digits; empty is nobody's."
+
+    def kept(self) -> bytes:
+        """For the journal."""
+        return f"{self.contact} {self.fingerprint}".encode()
+
+    @classmethod
+    def read(cls, kept: bytes | None) -> Self | None:
+        """Back from there; None if nobody has claimed the bot."""
+        number, _, fingerprint = (kept or b"").decode("ascii", "replace").partition(" ")
+        return cls(int(number), fingerprint) if number.isdigit() and fingerprint else None

@@ -1,0 +1,74 @@
+"""From a message to what is kept of it, or to nothing. Pure.
+
+Only what came encrypted is read. The owner commands by what they typed in their own app: what was forwarded, or written
+by a program, is read for links like anybody's. Of other people's messages only the links are kept, and nothing of a
+message without one.
+"""
+
+from __future__ import annotations
+
+from bot.conversation import readable
+from bot.messengers.deltachat.account import LAST_SPECIAL_CONTACT, ChatInfo, Message
+from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
+from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.values import Heard
+
+SINGLE, GROUP, CALL = "Single", "Group", "Call"
+
+
+def is_from_somebody(message: Message) -> bool:
+    """Whether a person or program has written it, whole, and not the core itself."""
+    return message.from_id > LAST_SPECIAL_CONTACT and not message.is_info and message.download_state == "Done"
+
+
+def is_app_call(message: Message) -> bool:
+    """Whether somebody has pressed their app's call button."""
+    return is_from_somebody(message) and message.show_padlock and message.view_type == CALL
+
+
+def is_in_clear(message: Message) -> bool:
+    """Whether it concerns us and wasn't encrypted, which the owner hears once."""
+    text = readable(message.text)
+    return is_from_somebody(message) and not message.show_padlock and bool(links_in(text) or is_about_a_call(text))
+
+
+def heard(message: Message, chat: ChatInfo, owner: int | None, messenger: str) -> Heard | None:
+    """What is kept of a message; `owner` is the contact with the owner's key."""
+    if not is_from_somebody(message) or not message.show_padlock or not chat.is_encrypted:
+        return None
+    if message.view_type == CALL or chat.chat_type not in (SINGLE, GROUP):
+        return None
+    text = readable(message.text)
+    if message.from_id == owner:
+        return _from_owner(message, chat, text, messenger)
+    links = links_in(text)
+    if not links:
+        return None
+    way, value = (Way.PERSON, message.from_id) if chat.chat_type == SINGLE else (Way.GROUP, message.chat_id)
+    passed_on = message.is_forwarded or message.override_sender_name is not None
+    return Heard(
+        links,
+        Place(messenger, way, str(value)).chat,
+        date=message.timestamp,
+        sender=f"contact {message.from_id}",
+        shown="" if passed_on else message.sender.display_name,
+        writer=str(message.from_id),
+        passed_on=passed_on,
+    )
+
+
+def _from_owner(message: Message, chat: ChatInfo, text: str, messenger: str) -> Heard | None:
+    alone = chat.chat_type == SINGLE
+    place = Place(messenger, Way.OWNER) if alone else Place(messenger, Way.GROUP, str(message.chat_id))
+    if message.is_forwarded or message.is_bot or message.override_sender_name is not None:
+        links = links_in(text)
+        if alone or links:
+            return Heard(links, place.chat, from_owner=True, alone=alone, date=message.timestamp, passed_on=True)
+        return None
+    if alone:
+        return Heard(text, place.chat, from_owner=True, alone=True, date=message.timestamp)
+    if links := links_in(text):
+        return Heard(links, place.chat, from_owner=True, date=message.timestamp)
+    if is_about_a_call(text) and (command := ADDRESSED.match(text)) and not command["bot"]:
+        return Heard(text, place.chat, from_owner=True, date=message.timestamp)
+    return None

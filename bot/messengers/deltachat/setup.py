@@ -1,0 +1,218 @@
+"""Making the bot's Delta Chat account, and finding its owner: `copybara setup deltachat`, `init` and `doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot import qr_code
+from bot.asking import Asking
+from bot.home import Home
+from bot.messengers.deltachat import NAME
+from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
+from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
+from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError, program
+from shared.config.schema import Config
+from shared.errors import InputError, first_error
+from shared.store import Store
+from shared.store.files import make_folder
+from shared.store.journal import Journal
+
+QUESTION = "The bot's Delta Chat account: an invite (dcaccount:…) or an address? (empty: no Delta Chat)"
+
+PASSWORD = "The password of that account?"  # noqa: S105 - a question
+
+SCAN = "Scan this with your own Delta Chat, or open it there. It makes you the bot's owner:"
+
+_Result = TypeVar("_Result")
+
+INVITES = ("dcaccount:", "dclogin:", "https://i.delta.chat/")
+"What an invite begins with; anything else is an address."
+
+NOT_MADE = "The bot has no Delta Chat account yet.", "Run `copybara setup deltachat`."
+
+CLAIM_SECONDS = 600.0
+"How long the QR code waits for the owner."
+
+CONFIGURE_SECONDS = 180.0
+"How long finding and asking the mail servers may take."
+
+ONLINE_SECONDS = 60.0
+"How long the first look into the inbox may take."
+
+_SETTINGS = {
+    "bot": "1",  # others see that a program writes; every chat is accepted, and reader.py decides what counts
+    "displayname": "Copybara",
+    # Else the owner wouldn't hear of what came in clear. wire.py writes to encrypted chats only.
+    "force_encryption": "0",
+    LAST_MESSAGE: "0",  # without a value only the newest message would be handed out
+    "mdns_enabled": "0",  # nobody learns from a receipt whether the program runs
+    "who_can_call_me": "1",  # contacts; calls themselves are ours to answer or not
+}
+
+
+def accounts_folder(home: Home) -> Path:
+    """Where Delta Chat's core keeps the account, its password and its keys: mode 0700."""
+    return home.folder / "deltachat"
+
+
+def check_made(home: Home) -> None:
+    """Raise InputError if there is no account, or the program for it isn't installed."""
+    program()
+    if not (accounts_folder(home) / "accounts" / "accounts.toml").exists():
+        raise InputError(*NOT_MADE)
+
+
+def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
+    """Make the account, or take the one that is there, and let the owner scan its QR code, if somebody is there to.
+
+    Raises InputError, StoreError.
+    """
+    if asking.answers.only_prints:
+        asking.say("deltachat  makes an account for the bot, and shows the QR code that makes you its owner")
+        return None
+    if config.deltachat.enabled and _owner(home) is not None:
+        return None
+    given = "" if config.deltachat.enabled else asking.text(QUESTION, what="deltachat_account")
+    if not given and not config.deltachat.enabled:
+        return None
+    password = ""
+    if given and not given.lower().startswith(INVITES):
+        password = asking.secret(PASSWORD, what="deltachat_password")
+    asking.say(f"The bot's account: {make(home, given, password)}")
+
+    def show(invite: str) -> None:
+        picture = qr_code.in_terminal(qr_code.made(invite)) if asking.at_terminal else None
+        if picture:
+            sys.stdout.write(f"{picture}\n")
+        asking.say(SCAN, "", invite, "")
+
+    if asking.at_terminal and claim(home, show, CLAIM_SECONDS):
+        asking.say("The bot has its owner.")
+    return {"enabled": True}
+
+
+def next_step(home: Home) -> str:
+    """How the owner claims the bot."""
+    if _owner(home) is not None:
+        return "  Delta Chat: write to your bot once it runs; /help lists what it can do"
+    return "  copybara setup deltachat   shows the QR code with which your Delta Chat becomes the bot's owner"
+
+
+def look(home: Home, config: Config) -> str:
+    """How it stands with the configured account. Raises InputError, StoreError."""
+    check_made(home)
+    with Store(home.database) as store:
+        journal = Journal(store, NAME)
+        address, owner = journal.fact(ADDRESS), Owner.read(journal.fact(OWNER))
+    name = address.decode() if address else "the bot"
+    if owner is None:
+        raise InputError(f"Nobody is the owner of {name} yet.", "`copybara setup deltachat` shows a QR code to scan.")
+    return f"{name} listens to the key {owner.fingerprint[:16]}…"
+
+
+def make(home: Home, account: str, password: str) -> str:
+    """Make the account by an invite, or by an address and its password; its address. One that is there stays.
+
+    Raises InputError, StoreError.
+    """
+    return _run(_make(home, account, password))
+
+
+def claim(home: Home, show: Callable[[str], None], seconds: float) -> bool:
+    """Wait until somebody adds the bot by its QR, which `show` gets, and make them its owner; False: nobody did.
+
+    True at once if there is an owner. Raises InputError, StoreError.
+    """
+    with Store(home.database) as store:
+        journal = Journal(store, NAME)
+        if Owner.read(journal.fact(OWNER)) is not None:
+            return True
+        owner = _run(_claimed(home, show, seconds))
+        if owner is not None:
+            journal.set_facts({OWNER: owner.kept()})
+    return owner is not None
+
+
+def _owner(home: Home) -> Owner | None:
+    with Store(home.database) as store:
+        return Owner.read(Journal(store, NAME).fact(OWNER))
+
+
+async def _make(home: Home, given: str, password: str) -> str:
+    folder = accounts_folder(home)
+    make_folder(folder)
+    rpc = Rpc(folder / "accounts")
+    async with rpc.running():
+        for number in await rpc.call("get_all_account_ids"):
+            if await rpc.call("is_configured", number):
+                return await _address(home, Account(rpc, number))
+            await rpc.call("remove_account", number)
+        if not given:
+            raise InputError("There is nothing to make an account from.", "Give an invite, or the bot's address.")
+        number = await rpc.call("add_account")
+        await rpc.call("batch_set_config", number, _SETTINGS)
+        try:
+            if given.lower().startswith(INVITES):
+                await rpc.call("add_transport_from_qr", number, given, seconds=CONFIGURE_SECONDS)
+            else:
+                login: dict[str, Any] = {"addr": given, "password": password}
+                await rpc.call("add_or_update_transport", number, login, seconds=CONFIGURE_SECONDS)
+        except RpcError as error:
+            await rpc.call("remove_account", number)
+            raise InputError(f"Delta Chat can't use that account: {error}", "Check it, and try again.") from error
+        await _seen_its_inbox(rpc, Account(rpc, number))
+        return await _address(home, Account(rpc, number))
+
+
+async def _seen_its_inbox(rpc: Rpc, account: Account) -> None:
+    """Be online once: what came before the first look into the inbox would never be read (the core's imap.rs)."""
+    await account.start()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ONLINE_SECONDS):
+            while not any(event["kind"] == "ImapInboxIdle" for _, event in await next_events(rpc)):
+                pass
+
+
+async def _address(home: Home, account: Account) -> str:
+    address = await account.config("configured_addr") or await account.config("addr") or ""
+    with Store(home.database) as store:
+        Journal(store, NAME).set_facts({ADDRESS: address.encode()})
+    return address
+
+
+async def _claimed(home: Home, show: Callable[[str], None], seconds: float) -> Owner | None:
+    rpc = Rpc(accounts_folder(home) / "accounts")
+    async with rpc.running():
+        account = Account(rpc, int((await rpc.call("get_all_account_ids"))[0]))
+        await account.start()
+        invite = await account.invite()
+        show(invite)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    for _, event in await next_events(rpc):
+                        if event["kind"] == "SecurejoinInviterProgress" and event["progress"] == JOINED:
+                            contact = int(event["contactId"])
+                            if fingerprint := await account.fingerprint_of(contact):
+                                await account.withdraw(invite)
+                                return Owner(contact, fingerprint)
+        except TimeoutError:
+            return None
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run what talks with the core. Raises InputError for what goes wrong there."""
+    try:
+        return asyncio.run(work)
+    except (RpcDown, RpcError) as error:
+        raise InputError(f"Delta Chat's core failed: {error}.") from error
+    except BaseExceptionGroup as group:
+        first = first_error(group)
+        if isinstance(first, RpcDown | RpcError):
+            raise InputError(f"Delta Chat's core failed: {first}.") from group
+        raise first from group

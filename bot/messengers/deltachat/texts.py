@@ -1,0 +1,49 @@
+"""What the bot says that has to do with Delta Chat itself."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+from bot.texts.chat import shown
+
+CLAIMED = Sentence(
+    Kind.BOT_CLAIMED,
+    "Hello! You are my owner now, and I take commands only from you. /help lists what I can do. Where I offer you "
+    "something with a number, reply with that number.",
+)
+
+NOT_CLAIMED = Sentence(
+    Kind.BOT_UNCLAIMED,
+    "I'm not set up yet. If you are my owner, scan the QR code that copybara shows.",
+)
+
+
+def listening(address: str) -> Sentence:
+    """On the terminal."""
+    return Sentence(Kind.BOT_LISTENING, f"Delta Chat: {shown(address)} is reading its messages.")
+
+
+def unclaimed(invite: str) -> Sentence:
+    """On the terminal, as long as nobody owns the bot."""
+    return Sentence(
+        Kind.BOT_UNCLAIMED,
+        f"To become the bot's owner, open this in your Delta Chat, or scan it as a QR code "
+        f"(copybara setup deltachat shows it): {invite}",
+    )
+
+
+def app_call(name: str) -> Sentence:
+    """Somebody has used Delta Chat's own call button."""
+    return Sentence(
+        Kind.BOT_APP_CALL,
+        f"{shown(name, 60)} called me with Delta Chat's own call button. I can't take such calls yet. Call them back "
+        "with /call NAME, or ask them to send a call link.",
+    )
+
+
+def in_clear(name: str) -> Sentence:
+    """To the owner, once a sender."""
+    return Sentence(
+        Kind.BOT_NOT_ENCRYPTED,
+        f"A message from {shown(name, 60)} wasn't encrypted, so I didn't read it. Links and commands only count in "
+        "encrypted chats. Ask them to add me by QR code or in a group.",
+    )

@@ -1,0 +1,248 @@
+"""Delta Chat's connection: it fetches what is new, sends, and knows the owner by their key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bot.conversation import Listener
+from bot.messengers.deltachat import texts
+from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, Message, next_events
+from bot.messengers.deltachat.owner import OWNER, Owner
+from bot.messengers.deltachat.reader import heard, is_app_call, is_in_clear
+from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
+from bot.messengers.outbox import NotNow, Pace, Refused
+from bot.messengers.plain.places import Way, place_of
+from bot.messengers.plain.values import Entry, Outgoing, Own
+from bot.messengers.plain.wire import Desk
+from bot.messengers.rate_limit import RateLimit
+from peer.calls.line import Line
+from shared.errors import InputError, first_error
+
+BURST, SECONDS_EACH, PER_SECOND = 3, 1.0, 10
+"The core sends three messages at once and then one a second; what waited there couldn't be overtaken by a link."
+
+MOST_AT_ONCE = 100
+"Messages that are read before they are acted on."
+
+CALLS_TOLD, CALLS_SECONDS = 3, 600.0
+"How many calls of one person's app the owner hears of in so many seconds."
+
+CLEAR_REMEMBERED = 1000
+"Senders about whose messages in clear the owner has heard."
+
+NEWS = frozenset({"IncomingMsg", "IncomingCall", "MsgsChanged"})
+"Events after which there may be new messages."
+
+logger = logging.getLogger(__name__)
+
+
+class DeltaChatWire:
+    """One account, and its owner."""
+
+    title = "Delta Chat"
+
+    def __init__(self, rpc: Rpc, messenger: str) -> None:
+        self._rpc = rpc
+        self._messenger = messenger
+        self._account: Account | None = None
+        self._desk: Desk | None = None
+        self._owner: int | None = None
+        self._invite = ""
+        self._fetched = 0
+        "The last message that `fetch` has returned."
+        self._clear_told: set[int] = set()
+        self._calls_told = RateLimit(CALLS_TOLD, seconds=CALLS_SECONDS)
+        self._news = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._up = asyncio.Event()
+        self._down: BaseException | None = None
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether somebody has added the bot by its QR."""
+        return self._owner is not None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Own the child process for the length of the block; it is started when `begin` wants it."""
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self._keep_running())
+            try:
+                yield
+            finally:
+                keeping.cancel()
+
+    async def begin(self, desk: Desk, listener: Listener) -> None:
+        """Start the core, and find the owner. Raises RpcDown, RpcError."""
+        self._desk = desk
+        if self._down is not None or not self._up.is_set():
+            self._down = None
+            self._up.clear()
+            self._wanted.set()
+        await self._up.wait()
+        self._check_up()
+        numbers = await self._rpc.call("get_all_account_ids")
+        self._account = account = Account(self._rpc, int(numbers[0]))
+        await self._find_owner(account, desk)
+        await account.start()
+        desk.say(texts.listening(await account.config("configured_addr") or await account.config("addr") or "?"))
+        if self._owner is None:
+            self._invite = await account.invite()
+            desk.say(texts.unclaimed(self._invite))
+        self._news.set()
+
+    async def fetch(self) -> list[tuple[int, Entry]]:
+        """Wait for messages that are of use. Raises RpcDown."""
+        account = self._own_account
+        while True:
+            await self._news.wait()
+            self._check_up()
+            self._news.clear()
+            numbers = (await account.new_messages())[:MOST_AT_ONCE]
+            if not numbers:
+                continue
+            entries = []
+            for number in numbers:
+                message = await account.message(number)
+                entry = await self._read(account, message) if message is not None else None
+                if entry is not None:
+                    entries.append((number, entry))
+            self._fetched = numbers[-1]
+            self._news.set()  # there may be more than fitted
+            return entries
+
+    async def confirm(self) -> None:
+        """Tell the core up to where messages are kept here."""
+        await self._own_account.set_config(LAST_MESSAGE, str(self._fetched))
+
+    async def act(self, value: bytes, again: bool) -> None:
+        """Somebody of that name has pressed their call button: the owner hears of it."""
+        self._own_desk.tell(texts.app_call(value.decode()))
+
+    async def choose(self, what: str, about: str) -> None:
+        """Nothing of its own is asked."""
+
+    async def send(self, message: Outgoing, number: int) -> None:
+        """Write one message, in encrypted chats only. Raises Refused, NotNow."""
+        try:
+            account = self._own_account
+            chat = await self._chat_of(account, message.chat)
+            if not (await account.chat(chat)).is_encrypted:
+                raise Refused("the chat isn't encrypted")
+            await account.send(chat, message.text, message.file)
+        except RpcError as refused:
+            raise Refused(str(refused)) from refused
+        except RpcDown:
+            raise NotNow from None
+
+    def pace(self, chat: str) -> Pace:
+        """As fast as the core sends, so that what is urgent is never behind news there."""
+        return Pace(PER_SECOND, BURST, SECONDS_EACH, urgent_too=False)
+
+    def call_changed(self, line: Line) -> None:
+        """The owner reads of it in the posts."""
+
+    # Reading.
+
+    async def _read(self, account: Account, message: Message) -> Entry | None:
+        if is_in_clear(message):
+            self._tell_in_clear(message)
+            return None
+        if is_app_call(message) and self._calls_told.allows(str(message.from_id), time.monotonic()):
+            return Own(message.sender.display_name.encode())
+        if message.is_info:
+            return None
+        return heard(message, await account.chat(message.chat_id), self._owner, self._messenger)
+
+    def _tell_in_clear(self, message: Message) -> None:
+        known = self._owner is None or message.from_id in self._clear_told
+        if not known and len(self._clear_told) < CLEAR_REMEMBERED:
+            self._clear_told.add(message.from_id)
+            self._own_desk.tell(texts.in_clear(message.sender.display_name))
+
+    # The owner.
+
+    async def _find_owner(self, account: Account, desk: Desk) -> None:
+        """The contact that has the owner's key; a contact's key never changes, another key is another contact."""
+        owner = Owner.read(desk.fact(OWNER))
+        if owner is not None and await account.fingerprint_of(owner.contact) == owner.fingerprint:
+            self._owner = owner.contact
+
+    async def _joined(self, contact: int) -> None:
+        """Somebody has added the bot by its QR: the first is its owner, for only the owner's terminal showed it."""
+        account, desk = self._own_account, self._own_desk
+        if self._owner is not None:
+            return
+        fingerprint = await account.fingerprint_of(contact)
+        if not fingerprint:
+            logger.warning("Somebody has joined whose key can't be read.")
+            return
+        await desk.keep({OWNER: Owner(contact, fingerprint).kept()})
+        self._owner = contact
+        if self._invite:
+            await account.withdraw(self._invite)
+            self._invite = ""
+        desk.tell(texts.CLAIMED)
+        desk.say(texts.CLAIMED)
+
+    # The child process.
+
+    async def _keep_running(self) -> None:
+        """Run the server whenever `begin` wants it, until it ends."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                async with self._rpc.running():
+                    self._up.set()
+                    await self._follow()
+            except* (RpcDown, RpcError, InputError) as group:
+                self._down = first_error(group)
+                logger.warning("Delta Chat's core has ended: %s", self._down)
+            self._up.set()
+            self._news.set()  # so that `fetch` finds out
+
+    async def _follow(self) -> None:
+        while True:
+            for number, event in await next_events(self._rpc):
+                if self._account is None or number != self._account.number:
+                    continue
+                await self._event(event)
+
+    async def _event(self, event: dict[str, Any]) -> None:
+        match event["kind"]:
+            case kind if kind in NEWS:
+                self._news.set()
+            case "SecurejoinInviterProgress" if event["progress"] == JOINED:
+                await self._joined(int(event["contactId"]))
+
+    def _check_up(self) -> None:
+        if self._down is not None:
+            raise RpcDown(str(self._down))
+
+    @property
+    def _own_account(self) -> Account:
+        if self._account is None:
+            raise RpcDown("the account isn't open yet")
+        return self._account
+
+    @property
+    def _own_desk(self) -> Desk:
+        assert self._desk is not None
+        return self._desk
+
+    async def _chat_of(self, account: Account, chat: str) -> int:
+        place = place_of(self._messenger, chat)
+        match place.way:
+            case Way.GROUP:
+                return int(place.value)
+            case Way.PERSON:
+                return await account.chat_with(int(place.value))
+        if self._owner is None:
+            raise NotNow(5.0)  # it waits for an owner
+        return await account.chat_with(self._owner)

@@ -1,0 +1,194 @@
+"""A mail server on loopback: SMTP by aiosmtpd, IMAP by Debian's dovecot. Every address exists, every password is right.
+
+What passes SMTP is kept, so that a test can read what a mail server sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email
+import getpass
+import imaplib
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from tests.shared.names.chain import free_port
+
+DOMAIN = "mail.test"
+
+_CONFIG = """\
+base_dir = {run}
+state_dir = {run}
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_location = maildir:~/Maildir
+mailbox_idle_check_interval = 1 secs
+namespace inbox {{
+  inbox = yes
+  mailbox DeltaChat {{
+    auto = create
+  }}
+}}
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/home/%u allow_all_users=yes
+}}
+service anvil {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  process_min_avail = 1
+  service_count = 0
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service stats {{
+  unix_listener stats-writer {{
+    mode = 0666
+  }}
+}}
+"""
+
+
+class MailServer:
+    """Both servers."""
+
+    def __init__(self) -> None:
+        # Not in a test's own folder: if root starts it, dovecot runs as another user, who can't look into that.
+        self.folder = Path(tempfile.mkdtemp(prefix="mail-"))
+        self.imap_port = free_port()
+        self.smtp_port = free_port()
+        self.passed: list[bytes] = []
+        "Everything that was sent, as the server saw it."
+        self._smtp: Controller | None = None
+        self._boxes: dict[str, imaplib.IMAP4] = {}
+        self._delivering = threading.Lock()
+        self._uid, self._gid = (8, 8) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve for the length of the block."""
+        user, group = ("mail", "mail") if os.geteuid() == 0 else (getpass.getuser(), str(os.getegid()))
+        self.folder.chmod(0o755)
+        home, run = self.folder / "home", self.folder / "run"
+        for each in (home, run):
+            each.mkdir()
+            os.chown(each, self._uid, self._gid)
+        config = self.folder / "dovecot.conf"
+        config.write_text(_CONFIG.format(run=run, folder=self.folder, user=user, group=group, port=self.imap_port))
+        # As root its daemon switches to its own users.
+        dovecot = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
+        assert dovecot is not None, "dovecot is missing: tests/system-packages installs it"
+        process = subprocess.Popen([dovecot, "-F", "-c", str(config)])
+        self.begin_smtp()
+        try:
+            yield
+        finally:
+            self.end_smtp()
+            for box in self._boxes.values():
+                box.logout()
+            process.terminate()
+            process.wait(30)
+            shutil.rmtree(self.folder)
+
+    def begin_smtp(self) -> None:
+        """Take messages."""
+        self._smtp = _Controller(self, hostname="127.0.0.1", port=self.smtp_port)
+        self._smtp.start()
+
+    def end_smtp(self) -> None:
+        """Take none, as if the network was gone."""
+        if self._smtp is not None:
+            self._smtp.stop()
+            self._smtp = None
+
+    def login(self, name: str) -> dict[str, Any]:
+        """What an account of that name enters."""
+        address = f"{name}@{DOMAIN}"
+        return {
+            "addr": address,
+            "password": "secret",
+            "imapServer": "127.0.0.1",
+            "imapPort": self.imap_port,
+            "imapSecurity": "plain",
+            "imapUser": address,
+            "smtpServer": "127.0.0.1",
+            "smtpPort": self.smtp_port,
+            "smtpSecurity": "plain",
+            "smtpUser": address,
+            "smtpPassword": "secret",
+            "certificateChecks": "automatic",
+        }
+
+    def deliver(self, address: str, content: bytes) -> None:
+        """Put a message into somebody's inbox: by IMAP, so that dovecot tells everyone who waits for it."""
+        with self._delivering:
+            if address not in self._boxes:
+                box = imaplib.IMAP4("127.0.0.1", self.imap_port)
+                box.login(address, "secret")
+                self._boxes[address] = box
+            answer, _ = self._boxes[address].append("INBOX", "", "", content)
+            assert answer == "OK"
+
+    def messages(self) -> list[Message]:
+        """What has passed, read."""
+        return [email.message_from_bytes(content) for content in self.passed]
+
+
+class _Controller(Controller):
+    def __init__(self, server: MailServer, **options: Any) -> None:
+        super().__init__(_Handler(server), **options)
+
+    def factory(self) -> SMTP:
+        def accept(*_: object) -> AuthResult:
+            return AuthResult(success=True)
+
+        return SMTP(
+            self.handler,
+            authenticator=accept,
+            auth_require_tls=False,
+            auth_required=False,
+            data_size_limit=50 * 2**20,
+            enable_SMTPUTF8=True,
+            loop=self.loop,
+        )
+
+
+class _Handler:
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        content = envelope.original_content or b""
+        self._server.passed.append(content)
+        for address in envelope.rcpt_tos:
+            await asyncio.to_thread(self._server.deliver, address, content)
+        return "250 OK"

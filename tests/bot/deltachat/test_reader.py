@@ -1,0 +1,92 @@
+"""What is kept of a message: pure values in, pure values out."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bot.messengers.deltachat.account import ChatInfo, Message, Sender
+from bot.messengers.deltachat.owner import Owner
+from bot.messengers.deltachat.reader import heard, is_in_clear
+from shared.links.card import Card
+from shared.links.kinds import as_copybara
+from shared.node_id import NodeId
+
+OWNER, FRIEND = 12, 13
+ALONE, GROUP = ChatInfo("Single", True), ChatInfo("Group", True)
+LINK = as_copybara(Card(node=NodeId(bytes(31) + b"\1"), sealing_key=bytes(32), name="anna").token)
+
+
+def message(text: str, sender: int = OWNER, **changes: object) -> Message:
+    said = Message(1, 20, sender, text, 1000, show_padlock=True, sender=Sender(sender, "Somebody", True))
+    return msgspec.structs.replace(said, **changes)
+
+
+def test_the_owner_alone_commands_everything() -> None:
+    entry = heard(message("/contacts"), ALONE, OWNER, "deltachat")
+    assert entry is not None
+    assert (entry.text, entry.chat, entry.from_owner, entry.alone) == ("/contacts", "deltachat:owner", True, True)
+
+
+def test_in_a_group_the_owner_commands_calls_only() -> None:
+    entry = heard(message("/call bob"), GROUP, OWNER, "deltachat")
+    assert entry is not None
+    assert (entry.text, entry.chat, entry.from_owner, entry.alone) == ("/call bob", "deltachat:group:20", True, False)
+    for text in ("/contacts", "Hello!", "1", "/call@other_bot bob"):
+        assert heard(message(text), GROUP, OWNER, "deltachat") is None
+
+
+def test_of_others_only_the_links_are_kept() -> None:
+    entry = heard(message(f"Here you are: {LINK} See you!", FRIEND), ALONE, OWNER, "deltachat")
+    assert entry is not None
+    assert (entry.text, entry.chat, entry.from_owner, entry.writer) == (LINK, "deltachat:person:13", False, "13")
+    for text in ("/contact trust eve", "1", "Hello!"):
+        assert heard(message(text, FRIEND), ALONE, OWNER, "deltachat") is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"is_forwarded": True}, {"is_bot": True}, {"override_sender_name": "Anna"}],
+    ids=["forwarded", "written by a program", "under another name"],
+)
+def test_what_the_owner_did_not_type_commands_nothing(changes: dict[str, object]) -> None:
+    entry = heard(message("/contact trust eve", **changes), ALONE, OWNER, "deltachat")
+    assert entry is not None
+    assert (entry.text, entry.passed_on) == ("", True)
+    assert heard(message("/call eve", **changes), GROUP, OWNER, "deltachat") is None
+    with_link = heard(message(f"/call eve {LINK}", **changes), GROUP, OWNER, "deltachat")
+    assert with_link is not None
+    assert (with_link.text, with_link.passed_on) == (LINK, True)
+
+
+def test_what_was_not_encrypted_counts_for_nothing() -> None:
+    for text in ("/call bob", LINK):
+        clear = message(text, show_padlock=False)
+        assert heard(clear, ALONE, OWNER, "deltachat") is None
+        assert heard(message(text), ChatInfo("Single", False), OWNER, "deltachat") is None
+        assert is_in_clear(clear)
+    assert not is_in_clear(message("Hello!", show_padlock=False))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"is_info": True}, {"from_id": 1}, {"from_id": 5}, {"download_state": "Available"}, {"view_type": "Call"}],
+)
+def test_the_cores_own_messages_and_what_is_not_whole_are_not_read(changes: dict[str, object]) -> None:
+    assert heard(message("/call bob", **changes), ALONE, OWNER, "deltachat") is None
+
+
+def test_channels_and_mailing_lists_are_not_read() -> None:
+    for kind in ("InBroadcast", "OutBroadcast", "Mailinglist", ""):
+        assert heard(message(LINK, FRIEND), ChatInfo(kind, True), OWNER, "deltachat") is None
+
+
+def test_without_an_owner_nobody_commands() -> None:
+    assert heard(message("/contacts"), ALONE, None, "deltachat") is None
+
+
+def test_the_owner_is_kept_as_a_key() -> None:
+    owner = Owner(12, "AB" * 20)
+    assert Owner.read(owner.kept()) == owner
+    for kept in (None, b"", b"12", b"anna AB", b"\xff"):
+        assert Owner.read(kept) is None
