@@ -31,6 +31,7 @@ from bot.name_systems import system_names
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import open_handset
+from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import open_overlay, own_card, settings
 from bot.texts.chat import overlay_notice, part_restarted
 from peer.calls.lines import Lines
@@ -179,6 +180,8 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
         for messenger in chats.messengers
     ]
+    manager = ServiceManager()
+    living = Part("Telling systemd that the program lives", manager.keep_telling, failed)
     watching = Part("Watching the overlay", functools.partial(watch.run, assistant.overlay_changed), failed)
 
     async with (
@@ -191,9 +194,11 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         handset.running() if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(own), notices, handset)
+        manager.tell(READY)
         await assistant.greet()
-        async with kept_running(watching, *reading):
+        async with kept_running(watching, living, *reading):
             await stopping.wait()
+        manager.tell(STOPPING)
 
 
 async def _until_over(messenger: Messenger, assistant: Assistant, stopping: asyncio.Event) -> None:

@@ -195,6 +195,16 @@ def _parser() -> argparse.ArgumentParser:
         )
         which(runs)
 
+    service = commands.add_parser("service", help="run in the background", description="run in the background")
+    does = service.add_subparsers(metavar="COMMAND", required=True)
+    for name, about in (
+        ("install", "start it now and at each log-in, as a systemd user service"),
+        ("status", "whether it runs"),
+        ("remove", "stop it, and take the service away; your home stays"),
+    ):
+        sub = does.add_parser(name, help=about, description=about, parents=[everywhere])
+        sub.set_defaults(run=_service, action=name)
+
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
     command("status", "what the running copybara is doing", _status, json=True)
 
@@ -331,6 +341,14 @@ def _run(options: argparse.Namespace) -> int:
         overlay=options.overlay,
         new_node=options.new_node,
     )
+
+
+def _service(options: argparse.Namespace) -> int:
+    from bot.cli import service
+
+    if options.action == "install":
+        return service.install(_home(options))
+    return service.status() if options.action == "status" else service.remove()
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,45 @@
+"""What a program that systemd has started tells it: that it is ready, and again and again that it lives.
+
+The protocol is sd_notify(3)'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import MutableMapping
+
+READY = "READY=1"
+STOPPING = "STOPPING=1"
+ALIVE = "WATCHDOG=1"
+
+MICROSECONDS = 1_000_000
+
+
+class ServiceManager:
+    """Speaks to what has started us, if that wants to hear anything."""
+
+    def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """The variables are taken out of the environment, so that no child believes that they are for it."""
+        self._address = environment.pop("NOTIFY_SOCKET", "")
+        every, process = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
+        mine = process in ("", str(os.getpid()))
+        self.seconds = int(every) / MICROSECONDS / 2 if mine and every.isdecimal() and int(every) else None
+        "How often it wants to hear that we live; None: never."
+
+    def tell(self, what: str) -> None:
+        """Say one thing; nobody there is no error."""
+        if self._address[:1] not in ("/", "@"):
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(what.encode(), address)
+
+    async def keep_telling(self) -> None:
+        """Say that we live, as often as is wanted, and never end. An event loop that hangs says nothing."""
+        while self.seconds is not None:
+            self.tell(ALIVE)
+            await asyncio.sleep(self.seconds)
+        await asyncio.Event().wait()

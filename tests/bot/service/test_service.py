@@ -1,0 +1,148 @@
+"""`copybara service`: the units that it writes, what it asks systemd for, and what a running service tells systemd.
+
+There is no systemd in a container: a script stands where systemctl is, and writes down what it is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.cli import service
+from bot.cli.service import units
+from bot.home import Home
+from bot.service_manager import READY, ServiceManager
+from shared.errors import InputError, StoreError
+from tests.bot.console import environment_of_a_person
+from tests.programs import need
+
+CONFIG = Path(__file__).parents[3] / "config"
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the calls of systemctl are written; a file `refuses` beside it makes it fail."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    log = tmp_path / "log"
+    for name, code in (("systemctl", f"[ ! -e {tmp_path}/refuses ]"), ("loginctl", "false")):
+        (programs / name).write_text(f'#!/bin/sh\necho "$0 $*" | sed "s/.*\\///" >> {log}\n{code}\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return log
+
+
+def home_of(folder: Path, config: str = "") -> Home:
+    home = Home(folder / 'a "home" of 100 % $USER')
+    home.prepare()
+    home.own_config.write_text(f'overlay = "loopback"\n{config}')
+    return home
+
+
+def test_the_units_of_the_repository_are_the_ones_that_are_installed() -> None:
+    assert (CONFIG / units.SERVICE).read_text() == units.service()
+    assert (CONFIG / units.SOCKET).read_text() == units.socket()
+
+
+def test_install_writes_valid_units_for_that_home_and_remove_takes_them_away(
+    tmp_path: Path, systemctl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = home_of(tmp_path, "[handset]\nport = 9123\n")
+    assert service.install(home) == 0
+    assert service.folder() == tmp_path / "config" / "systemd" / "user"
+    text = (service.folder() / units.SERVICE).read_text()
+    assert "ListenStream=127.0.0.1:9123" in (service.folder() / units.SOCKET).read_text()
+    assert 'COPYBARA_HOME="' in text
+    assert '\\"home\\" of 100 %% $$USER' in text
+    calls = systemctl.read_text().splitlines()
+    assert calls.index("systemctl --user enable copybara.socket") < calls.index(
+        "systemctl --user restart copybara.service"
+    )
+    assert "enable-linger" in capsys.readouterr().out
+    if shutil.which("systemd-analyze"):
+        verified = subprocess.run(
+            ["systemd-analyze", "--user", "verify", *map(str, service.folder().iterdir())],
+            env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (verified.returncode, verified.stderr) == (0, "")
+    assert service.remove() == 0
+    assert list(service.folder().iterdir()) == []
+    assert home.own_config.exists()
+
+
+def test_without_a_page_no_port_is_held(tmp_path: Path, systemctl: Path) -> None:
+    service.install(home_of(tmp_path, "[handset]\nenabled = false\n"))
+    assert [path.name for path in service.folder().iterdir()] == [units.SERVICE]
+
+
+def test_a_refusal_of_systemd_is_a_sentence(tmp_path: Path, systemctl: Path) -> None:
+    (tmp_path / "refuses").touch()
+    with pytest.raises(StoreError, match="systemd refuses"):
+        service.install(home_of(tmp_path))
+
+
+def test_without_systemd_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no systemd"):
+        service.status()
+
+
+def test_the_service_may_do_little(tmp_path: Path) -> None:
+    need("systemd-analyze", packages="systemd")
+    unit = tmp_path / units.SERVICE
+    unit.write_text(units.service(program=sys.executable))
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout[-300:] + judged.stderr
+
+
+async def test_a_running_program_tells_systemd_that_it_is_ready_and_lives(tmp_path: Path) -> None:
+    home = home_of(tmp_path, "[handset]\nenabled = false\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.cli", "--home", str(home.folder), "run", "--console"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            env={
+                **environment_of_a_person(),
+                "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                "WATCHDOG_USEC": "200000",
+            },
+        )
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60):
+            told = [(await loop.sock_recv(manager, 100)).decode() for _ in range(4)]
+            process.terminate()
+            assert await process.wait() == 0
+            while told[-1] != "STOPPING=1":
+                told.append((await loop.sock_recv(manager, 100)).decode())
+    assert told[:4] == [READY, "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]
+
+
+@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": "nonsense"}, {"NOTIFY_SOCKET": "/none/there"}])
+def test_where_nobody_listens_nothing_happens(environment: dict[str, str]) -> None:
+    ServiceManager(environment).tell(READY)
+    assert environment == {}
+
+
+def test_another_processs_watchdog_is_not_ours() -> None:
+    assert ServiceManager({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}).seconds == 1.0
+    assert ServiceManager({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid() + 1)}).seconds is None
+    assert ServiceManager({"WATCHDOG_USEC": "nonsense"}).seconds is None
