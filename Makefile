@@ -16,6 +16,7 @@ demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 s
 test: $(VENV)/dev.stamp lint ## all tests, lint included, in about 10 minutes on two cores
 	@tests/system-packages
 	@tests/node-packages
+	@tests/synapse
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
@@ -27,12 +28,13 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks/README.md
 	@tests/system-packages
 	@tests/node-packages
+	@tests/synapse
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md
 	$(BIN)/python -m bot.kinds docs/console.md
-	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/bot/deltachat/test_calls.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_firefox.py
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/bot/deltachat/test_calls.py tests/bot/matrix/test_scenes.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_firefox.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Run = Callable[[argparse.Namespace], int]
 
-SETUP = ("overlay", "name", "telegram", "deltachat")
+SETUP = ("overlay", "name", "telegram", "deltachat", "matrix")
 "The parts of `copybara setup`, as in bot/cli/setup/parts.py."
 
 

@@ -12,8 +12,9 @@ from typing import Protocol
 from bot.asking import Asking
 from bot.conversation import Messenger
 from bot.home import Home
-from bot.messengers import deltachat, telegram
+from bot.messengers import deltachat, matrix, telegram
 from bot.messengers.deltachat import setup as deltachat_setup
+from bot.messengers.matrix import setup as matrix_setup
 from bot.messengers.telegram import setup as telegram_setup
 from shared.config.schema import Config
 from shared.store import StoreThread
@@ -52,6 +53,7 @@ class Entry:
 MESSENGERS = (
     Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup),
     Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, deltachat_setup),
+    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, matrix_setup),
 )
 
 

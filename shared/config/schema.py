@@ -217,6 +217,17 @@ class DeltaChat(msgspec.Struct, frozen=True, kw_only=True):
     "Whether the account is used that `copybara setup deltachat` has made."
 
 
+class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+    """[matrix]: the owner's bot in encrypted rooms, logged in by `copybara setup matrix`."""
+
+    enabled: bool = False
+    "Whether the bot reads and writes there."
+
+    unverified: bool = False
+    """Whether call links are also read in messages that weren't encrypted or come from unverified devices, and such
+    devices may read ours. They are never the owner's."""
+
+
 Addresses = Annotated[
     tuple[str, ...],
     Meta(
@@ -320,4 +331,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     yggdrasil: Yggdrasil = Yggdrasil()
     telegram: Telegram = Telegram()
     deltachat: DeltaChat = DeltaChat()
+    matrix: Matrix = Matrix()
     names: Names = Names()

@@ -1,0 +1,195 @@
+"""Requests to the homeserver: the few of the client-server API that we need, each bounded in size and time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from bot.messengers.matrix.canonical import Json, number, text
+
+ANSWER_BYTES = 32 * 1024 * 1024
+"Of one answer; a first sync of a large account is some megabytes."
+
+ANSWER_SECONDS = 30.0
+SYNC_SECONDS = 25.0
+"How long the server waits for something new before it answers a sync."
+
+ROOM_EVENTS = 100
+"Events of one room in one sync, and in one page of what a sync left out."
+
+TYPES = [
+    "m.room.encrypted",
+    "m.room.message",
+    "m.room.member",
+    "m.room.encryption",
+    "m.room.tombstone",
+    "m.key.verification.*",
+]
+"The events of a room that we look at: reactions, receipts and typing never come here."
+
+FILTER = {
+    "presence": {"types": []},
+    "account_data": {"types": []},
+    "room": {
+        "account_data": {"types": []},
+        "ephemeral": {"types": []},
+        "state": {"types": ["m.room.encryption", "m.room.tombstone"]},
+        "timeline": {
+            "limit": ROOM_EVENTS,
+            "types": TYPES,
+        },
+    },
+}
+"What a sync is about."
+
+
+class Unreachable(Exception):
+    """Nobody answers, or what answers isn't a homeserver."""
+
+
+class Refusal(Exception):
+    """The server says no. `code` is its `errcode`, `seconds` when to try again if it says so."""
+
+    def __init__(self, status: int, body: Json, after: float | None = None) -> None:
+        self.status = status
+        self.code = text(body, "errcode", most=100) or f"HTTP {status}"
+        self.words = text(body, "error", most=400)
+        self.body = body
+        self.seconds = after if after is not None else number(body, "retry_after_ms") / 1000 or None
+        super().__init__(self.code)
+
+    @property
+    def for_now(self) -> bool:
+        """Whether the same may be accepted later."""
+        return self.status >= 500 or self.status == httpx.codes.TOO_MANY_REQUESTS
+
+
+class Api:
+    """One account's requests."""
+
+    def __init__(self, server: str, token: str = "") -> None:
+        """`server` is the address of the homeserver, `token` what it gave this device at its log-in."""
+        self.server = server.rstrip("/")
+        self.token = token
+        self._client: httpx.AsyncClient | None = None
+        # The library writes addresses, with rooms and people in them, to the log.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold the connections for the length of the block."""
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as self._client:
+            try:
+                yield
+            finally:
+                self._client = None
+
+    async def get(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS) -> Json:
+        """Raises Unreachable, Refusal."""
+        return await self._request("GET", path, None, seconds, query)
+
+    async def post(self, path: str, body: Json) -> Json:
+        """Raises Unreachable, Refusal."""
+        return await self._request("POST", path, body, ANSWER_SECONDS, {})
+
+    async def put(self, path: str, body: Json) -> Json:
+        """Raises Unreachable, Refusal."""
+        return await self._request("PUT", path, body, ANSWER_SECONDS, {})
+
+    # What is asked for in more than one place.
+
+    async def sync(self, since: str, *, wait: bool) -> Json:
+        """What is new. Raises Unreachable, Refusal."""
+        query = {"timeout": str(int(SYNC_SECONDS * 1000) if wait else 0), "filter": _FILTER}
+        if since:
+            query["since"] = since
+        return await self.get("/sync", query, ANSWER_SECONDS + SYNC_SECONDS)
+
+    async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:
+        """Write an event, once for each `transaction`; returns its id. Raises Unreachable, Refusal."""
+        answer = await self.put(f"/rooms/{_part(room)}/send/{_part(type_)}/{_part(transaction)}", content)
+        return text(answer, "event_id")
+
+    async def to_device(self, type_: str, transaction: str, messages: dict[str, dict[str, Json]]) -> None:
+        """Write to devices: by person and device. Raises Unreachable, Refusal."""
+        await self.put(f"/sendToDevice/{_part(type_)}/{_part(transaction)}", {"messages": messages})
+
+    async def messages(self, room: str, before: str, after: str, limit: int) -> Json:
+        """A page of a room's events between two places, the newest first. Raises Unreachable, Refusal."""
+        query = {"dir": "b", "from": before, "to": after, "limit": str(limit), "filter": _TIMELINE}
+        return await self.get(f"/rooms/{_part(room)}/messages", query)
+
+    async def members(self, room: str) -> list[str]:
+        """Who is in a room or invited to it. Raises Unreachable, Refusal."""
+        found = []
+        for membership in ("join", "invite"):
+            answer = await self.get(f"/rooms/{_part(room)}/members", {"membership": membership})
+            chunk = answer.get("chunk")
+            found += [text(each, "state_key") for each in chunk] if isinstance(chunk, list) else []
+        return [user for user in found if user]
+
+    async def join(self, room: str, via: str = "") -> None:
+        """Accept an invitation, or follow an upgraded room. Raises Unreachable, Refusal."""
+        query = {"via": via} if via else {}
+        await self._request("POST", f"/join/{_part(room)}", {}, ANSWER_SECONDS, query)
+
+    async def _request(self, method: str, path: str, body: Json | None, seconds: float, query: dict[str, str]) -> Json:
+        assert self._client is not None
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        address = f"{self.server}/_matrix/client/v3{path}"
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._client.stream(
+                    method, address, params=query, headers=headers, json=body, timeout=seconds, follow_redirects=False
+                ) as response,
+            ):
+                raw = await _read(response)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            # Its class says enough, and its text may hold the address.
+            raise Unreachable(type(error).__name__) from None
+        answer = _decoded(raw)
+        if response.status_code == httpx.codes.OK and answer is not None:
+            return answer
+        if answer is None or not (answer.get("errcode") or answer.get("flows")):
+            raise Unreachable(f"an answer that isn't a homeserver's: status {response.status_code}")
+        raise Refusal(response.status_code, answer, _seconds(response.headers.get("retry-after", "")))
+
+
+_FILTER = msgspec.json.encode(FILTER).decode()
+_TIMELINE = msgspec.json.encode({"types": TYPES}).decode()
+
+
+def _part(value: str) -> str:
+    """One part of a path."""
+    return quote(value, safe="")
+
+
+async def _read(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for each in response.aiter_bytes():
+        size += len(each)
+        if size > ANSWER_BYTES:
+            raise Unreachable(f"an answer of more than {ANSWER_BYTES} bytes")
+        parts.append(each)
+    return b"".join(parts)
+
+
+def _decoded(raw: bytes) -> dict[str, Any] | None:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _seconds(header: str) -> float | None:
+    return float(header) if header.isascii() and header.isdigit() and len(header) < 6 else None

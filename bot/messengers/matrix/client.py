@@ -1,0 +1,175 @@
+"""One device of one account: its parts are made and wired here. Reads what the server has, writes to rooms, verifies.
+
+server ─▶ api.sync ─▶ reading (olm, megolm, people) ─▶ messages, judged
+server ◀─ api.send ◀─ writing (megolm, keys) ◀─ text
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.api import ROOM_EVENTS, Api, Refusal
+from bot.messengers.matrix.canonical import Json, items, part, text
+from bot.messengers.matrix.keys import Keys, Save
+from bot.messengers.matrix.megolm import Megolm
+from bot.messengers.matrix.olm import Olm
+from bot.messengers.matrix.own_device import OwnDevice
+from bot.messengers.matrix.people import People
+from bot.messengers.matrix.reading import Reader, Sync
+from bot.messengers.matrix.rooms import Room, Rooms
+from bot.messengers.matrix.vault import Vault
+from bot.messengers.matrix.writing import Writer
+
+SINCE = "since"
+"Of the vault: where reading goes on."
+
+PAGES = 10
+"Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
+
+FEW_KEYS = 25
+"One-time keys on the server below which new ones are published."
+
+logger = logging.getLogger(__name__)
+
+
+class Client:
+    """This device."""
+
+    def __init__(self, account: Account, vault: Vault, save: Save, *, unverified: bool = False) -> None:
+        """`save` writes what the vault holds to the disk. `unverified`: see [matrix] in the configuration."""
+        self.account = account
+        self.api = Api(account.server, account.token)
+        self.own = OwnDevice(vault, account.user, account.device)
+        self.people = People(vault)
+        self.rooms = Rooms(vault)
+        self.save = save
+        self._vault = vault
+        self._olm = Olm(vault, self.own)
+        self._megolm = Megolm(vault, self.own)
+        self.keys = Keys(self.api, vault, self.own, self.people, self._olm, save)
+        self._reader = Reader(vault, self.people, self.rooms, self._olm, self._megolm, account.user, account.device)
+        self.writer = Writer(
+            self.api, self.own, self.people, self.rooms, self.keys, self._megolm, save, unverified=unverified
+        )
+        self._answer: Json | None = None
+        "The answer that is being read: it is read on after a failure, for its keys can be taken only once."
+        self._taken: Sync | None = None
+        self._next = ""
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold the connections for the length of the block."""
+        async with self.api.open():
+            yield
+
+    async def begin(self) -> None:
+        """Publish our keys if the server hasn't got them, and learn who we and the owner are.
+
+        Raises Unreachable, Refusal.
+        """
+        await self.save()
+        await self.keys.publish()
+        people = {self.account.user, self.account.owner} - {""}
+        await self.keys.query(people)
+        await self.save()
+        if self._vault.get(SINCE, str) is None:
+            await self.sync(wait=False)
+            await self.confirm()
+
+    # Reading.
+
+    async def sync(self, *, wait: bool) -> Sync:
+        """What is new; the same again until it is confirmed. Raises Unreachable, Refusal."""
+        since = self._vault.get(SINCE, str) or ""
+        if self._answer is None:
+            self._answer = await self.api.sync(since, wait=wait and bool(since))
+        if self._taken is None:
+            self._taken = Sync()
+            self._reader.take_devices(self._answer, self._taken)
+        answer = self._answer
+        # Those parts that may fail come with nothing done that can't be done again.
+        earlier = await self._left_out(answer, since) if since else {}
+        sync = Sync(
+            verifications=self._taken.verifications,
+            wedged=self._taken.wedged,
+            withheld=self._taken.withheld,
+            one_time_keys=self._taken.one_time_keys,
+        )
+        events = self._reader.take_rooms(answer, sync, earlier)
+        # A first sync shows what was said before this device was there: it has no keys for it, and wasn't asked.
+        events = [*self._reader.waiting(), *(events if since else [])]
+        await self.keys.query(self._reader.wants(events))
+        if unknown := self._reader.read(events, sync):
+            await self.keys.query(unknown)
+            sync.messages = [self._reader.judged_again(message) for message in sync.messages]
+        if sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS:
+            await self.keys.publish(sync.one_time_keys)
+        await self.keys.unwedge(sync.wedged)
+        self._next = text(answer, "next_batch", most=4096)
+        return sync
+
+    async def confirm(self) -> None:
+        """What was read last is stored, and won't be asked for again."""
+        if self._answer is not None and self._next:
+            self._vault.put(SINCE, self._next)
+            self._reader.confirmed()
+            await self.save()
+        self._answer = self._taken = None
+
+    async def _left_out(self, answer: Json, since: str) -> dict[str, list[Json]]:
+        """What a sync has left out of rooms that we know, in its order."""
+        found: dict[str, list[Json]] = {}
+        for room, value in part(answer, "rooms", "join").items():
+            timeline = part(value, "timeline")
+            if timeline.get("limited") is not True or not self.rooms.is_known(room):
+                continue
+            place, events = text(timeline, "prev_batch", most=4096), list[Json]()
+            for _ in range(PAGES):
+                if not place:
+                    break
+                try:
+                    page = await self.api.messages(room, place, since, ROOM_EVENTS)
+                except Refusal as refusal:
+                    if refusal.for_now:
+                        raise
+                    break
+                events += items(page, "chunk")
+                place = text(page, "end", most=4096) if page.get("chunk") else ""
+            else:
+                logger.warning("A room had more than %d messages while nobody read it.", PAGES * ROOM_EVENTS)
+            found[room] = events[::-1]
+        return found
+
+    # Writing.
+
+    async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
+        """Write a message in a room, encrypted. Raises NotEncrypted, Unreachable, Refusal."""
+        async with self._locks[room]:
+            return await self.writer.write(room, transaction, content, type_)
+
+    async def members(self, room: str) -> set[str]:
+        """Who is in a room or invited. Raises Unreachable, Refusal."""
+        return set(await self.writer.members(room))
+
+    async def make_room(self, others: list[str], name: str) -> str:
+        """A new encrypted room with people; returns its id. Raises Unreachable, Refusal."""
+        body: dict[str, Any] = {
+            "preset": "trusted_private_chat",
+            "is_direct": bool(others),
+            "invite": others,
+            "name": name,
+            "initial_state": [
+                {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+            ],
+        }
+        room = text(await self.api.post("/createRoom", body), "room_id")
+        self.rooms.put(room, Room(encrypted=True))
+        await self.save()
+        return room

@@ -1,0 +1,87 @@
+"""From a judged message to what is kept of it, or to nothing. Pure.
+
+Only encrypted messages of verified devices count. The owner commands by what they typed, in the room with the bot
+everything, in a room with others what is about a call. Of everybody else's messages only the links are kept. Edits are
+not read: a message that was acted on once says nothing new later. Reactions never come here.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from bot.conversation import readable
+from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
+from bot.messengers.matrix import NAME
+from bot.messengers.matrix.canonical import part, text
+from bot.messengers.matrix.people import Standing
+from bot.messengers.matrix.reading import Message
+from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.values import Heard
+
+MOST_CHARACTERS = 64 * 1024
+"Of a text in an event (specification, Size limits)."
+
+
+class Room(enum.Enum):
+    """Who else reads a room."""
+
+    OWNERS = "owner's"
+    "Only the owner and the bot."
+
+    TWO = "two"
+    "One other person or bot."
+
+    SEVERAL = "several"
+
+
+def said(message: Message) -> str:
+    """The text of a message that somebody wrote; empty for edits, and for what isn't text."""
+    content = message.content
+    if message.type != "m.room.message" or text(content, "msgtype") not in ("m.text", "m.notice"):
+        return ""
+    if text(content, "m.relates_to", "rel_type") == "m.replace" or part(content, "m.new_content"):
+        return ""
+    return readable(_without_quote(text(content, "body", most=MOST_CHARACTERS)))
+
+
+def would_count(message: Message, owner: str) -> bool:
+    """Whether a message would have done something if it came from a verified device; `owner` is their address."""
+    words = said(message)
+    return bool(links_in(words) or (message.sender == owner and ADDRESSED.match(words)))
+
+
+def heard(message: Message, room: Room, *, unverified: bool) -> Heard | None:
+    """What is kept of a message. `unverified`: whether links of unverified devices are read as well."""
+    words = said(message)
+    if not words:
+        return None
+    if message.standing is Standing.OWNER:
+        return _from_owner(message, words, room)
+    if message.standing is not Standing.VERIFIED and not unverified:
+        return None
+    links = links_in(words)
+    if not links:
+        return None
+    place = Place(NAME, Way.PERSON, message.sender) if room is Room.TWO else Place(NAME, Way.GROUP, message.room)
+    return Heard(links, place.chat, date=message.date, sender=message.sender, shown=message.sender)
+
+
+def _from_owner(message: Message, words: str, room: Room) -> Heard | None:
+    is_notice = text(message.content, "msgtype") != "m.text"
+    if room is Room.OWNERS and not is_notice:
+        return Heard(words, Place(NAME, Way.OWNER).chat, from_owner=True, alone=True, date=message.date)
+    chat = Place(NAME, Way.GROUP, message.room).chat
+    if links := links_in(words):
+        return Heard(links, chat, from_owner=True, date=message.date)
+    if is_about_a_call(words) and not is_notice:
+        return Heard(words, chat, from_owner=True, date=message.date)
+    return None
+
+
+def _without_quote(body: str) -> str:
+    """A reply without the lines that it quotes (specification, Rich replies, fallbacks)."""
+    lines = body.split("\n")
+    if not lines[0].startswith("> "):
+        return body
+    start = next((number for number, line in enumerate(lines) if not line.startswith(">")), len(lines))
+    return "\n".join(lines[start:]).lstrip("\n")

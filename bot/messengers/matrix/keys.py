@@ -1,0 +1,122 @@
+"""What keys need of the server: publishing ours, asking for others', and messages from device to device."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from bot.messengers.matrix.api import Api, Refusal
+from bot.messengers.matrix.canonical import Json, part
+from bot.messengers.matrix.olm import Olm
+from bot.messengers.matrix.own_device import OwnDevice
+from bot.messengers.matrix.people import Device, People
+from bot.messengers.matrix.vault import Vault
+
+QUERY_AT_ONCE = 100
+"People in one question."
+
+DEVICES_AT_ONCE = 20
+"Devices that get a message in one request: each message is a kilobyte or two."
+
+UNWEDGE_SECONDS = 3600
+"""How often a new session is begun with a device whose messages can't be read (specification, Recovering from
+undecryptable messages)."""
+
+PUBLISHED = "published"
+"Of the vault: that the server has the device's keys."
+
+logger = logging.getLogger(__name__)
+
+Save = Callable[[], Awaitable[None]]
+"Writes what the vault holds to the disk."
+
+
+class Keys:
+    """One device's dealings with the server's key store."""
+
+    def __init__(self, api: Api, vault: Vault, own: OwnDevice, people: People, olm: Olm, save: Save) -> None:
+        self._api = api
+        self._vault = vault
+        self._own = own
+        self._people = people
+        self._olm = olm
+        self._save = save
+
+    async def publish(self, on_server: int | None = None) -> None:
+        """Publish our device's keys, and as many one-time keys as the server lacks. Raises Unreachable, Refusal."""
+        first = self._vault.get(PUBLISHED, str) != self._own.ed25519
+        one_time = self._own.one_time_keys(0 if first else on_server)
+        if not (first or one_time):
+            return
+        await self._save()  # before anybody can use them
+        body: Json = {"one_time_keys": one_time}
+        if first:
+            body["device_keys"] = self._own.device_keys()
+        await self._api.post("/keys/upload", body)
+        self._own.published()
+        self._vault.put(PUBLISHED, self._own.ed25519)
+        await self._save()
+
+    async def query(self, users: Iterable[str]) -> None:
+        """Ask for the keys of people. Raises Unreachable, Refusal."""
+        waiting = sorted(set(users))
+        while waiting:
+            now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
+            answer = await self._api.post("/keys/query", {"device_keys": {user: [] for user in now}})
+            for user in now:
+                # A server that can't be reached now says nothing of its people: what is known of them stays.
+                if user in part(answer, "device_keys"):
+                    self._people.answered(user, answer)
+
+    async def reach(self, devices: dict[str, dict[str, Device]]) -> dict[str, dict[str, Device]]:
+        """Begin sessions with the devices that we have none with; returns those that can be written to.
+
+        Raises Unreachable, Refusal.
+        """
+        lacking = {
+            user: {name: device for name, device in named.items() if not self._olm.has_session(device)}
+            for user, named in devices.items()
+        }
+        lacking = {user: named for user, named in lacking.items() if named}
+        if lacking:
+            wanted = {user: dict.fromkeys(named, "signed_curve25519") for user, named in lacking.items()}
+            answer = await self._api.post("/keys/claim", {"one_time_keys": wanted})
+            for user, named in lacking.items():
+                for name, device in named.items():
+                    for key in part(answer, "one_time_keys", user, name).values():
+                        if isinstance(key, dict):
+                            self._olm.begin(user, name, device, key)
+        return {
+            user: {name: device for name, device in named.items() if self._olm.has_session(device)}
+            for user, named in devices.items()
+        }
+
+    async def send(self, devices: dict[str, dict[str, Device]], type_: str, content: Json) -> None:
+        """Write to devices, encrypted for each. Raises Unreachable, Refusal."""
+        flat = [(user, name, device) for user, named in devices.items() for name, device in named.items()]
+        for start in range(0, len(flat), DEVICES_AT_ONCE):
+            messages: dict[str, dict[str, Json]] = {}
+            for user, name, device in flat[start : start + DEVICES_AT_ONCE]:
+                messages.setdefault(user, {})[name] = self._olm.encrypt(user, device, type_, content)
+            await self._save()  # a key that was used is never used again, whatever happens now
+            await self._api.to_device("m.room.encrypted", secrets.token_hex(16), messages)
+
+    async def unwedge(self, wedged: Iterable[tuple[str, str]]) -> None:
+        """Begin new sessions with devices whose messages we can't read. Raises Unreachable."""
+        for user, curve25519 in wedged:
+            name = f"unwedged:{curve25519}"
+            device = next(
+                ((n, d) for n, d in self._people.of(user).devices.items() if d.curve25519 == curve25519), None
+            )
+            if device is None or (self._vault.get(name, int) or 0) + UNWEDGE_SECONDS > time.time():
+                continue
+            self._vault.put(name, int(time.time()))
+            logger.info("A device's messages can't be read; a new session begins.")
+            try:
+                self._olm.forget(device[1])
+                reached = await self.reach({user: {device[0]: device[1]}})
+                await self.send({user: reached[user]}, "m.dummy", {})
+            except Refusal as refusal:
+                logger.info("The new session was refused: %s", refusal.code)

@@ -1,0 +1,228 @@
+"""Setting the bot up: log in, publish its keys, vouch for its device, let the owner verify it. No terminal in here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import msgspec
+
+from bot.home import Home, HomeLock
+from bot.messengers.matrix import NAME
+from bot.messengers.matrix.account_file import Account, check_user, logged_in_account, write_account
+from bot.messengers.matrix.api import Api, Refusal, Unreachable
+from bot.messengers.matrix.canonical import Json, text
+from bot.messengers.matrix.client import Client
+from bot.messengers.matrix.own_room import OwnRoom
+from bot.messengers.matrix.people import OWNER
+from bot.messengers.matrix.vault import PREFIX, Vault
+from bot.messengers.matrix.verification import Step
+from bot.messengers.matrix.verifying import Verifier
+from shared.errors import InputError
+from shared.store import Store
+from shared.store.journal import Journal
+
+DEVICE_NAME = "Copybara Relay"
+"What other apps call this device."
+
+WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES = 10.0, 64 * 1024
+
+KEPT = (f"{PREFIX}{OWNER}", f"{PREFIX}person:", f"{PREFIX}identity")
+"What the names of the facts begin with that outlive a log-in: who people are. Everything else belongs to one device."
+
+
+@contextlib.asynccontextmanager
+async def client_of(home: Home, store: Store, account: Account) -> AsyncIterator[tuple[Client, Vault]]:
+    """The account's device, for a command that has the home to itself."""
+    journal = Journal(store, NAME)
+    vault = Vault(journal)
+
+    async def save() -> None:
+        journal.set_facts(vault.take_changes())
+
+    client = Client(account, vault, save)
+    async with client.open():
+        yield client, vault
+
+
+async def log_in(home: Home, account: Account, password: str, *, reset: bool = False) -> Account:
+    """Log in as a new device, and make it one that every app gives its keys to.
+
+    `account` has the user and the owner, and the server unless it is to be looked up. Returns the account as it is
+    kept now. Raises InputError, StoreError; HomeInUse while copybara runs.
+    """
+    home.prepare()
+    server = account.server or await find_server(account.user)
+    with HomeLock(home), Store(home.database) as store, _told():
+        api = Api(server)
+        async with api.open():
+            answer = await api.post(
+                "/login",
+                {
+                    "type": "m.login.password",
+                    "identifier": {"type": "m.id.user", "user": account.user},
+                    "password": password,
+                    "initial_device_display_name": DEVICE_NAME,
+                },
+            )
+        account = Account(
+            check_user(text(answer, "user_id")),
+            server,
+            text(answer, "device_id", most=255),
+            text(answer, "access_token", most=4096),
+            account.owner or account.user,
+        )
+        journal = Journal(store, NAME)
+        journal.set_facts({name: None for name in journal.facts(PREFIX) if not name.startswith(KEPT)})
+        write_account(home, account)
+        async with client_of(home, store, account) as (client, _):
+            await client.begin()
+            await _vouch(client, password, reset=reset)
+            await client.save()
+    return account
+
+
+async def _vouch(client: Client, password: str, *, reset: bool) -> None:
+    """Have the account's identity sign this device; make the identity if the account has none."""
+    own, shown = client.own, client.people.of(client.account.user).offered
+    if client.account.owner == client.account.user and shown and own.master != shown:
+        return  # the owner's own account: their app vouches for us when they verify us
+    if shown and own.master != shown and not reset:
+        raise InputError(
+            f"{client.account.user} has an identity already, and its keys aren't in this home.",
+            "Give the bot an account of its own, or replace that identity: copybara setup matrix --reset",
+        )
+    if not shown or own.master != shown:
+        own.make_identity()
+        await client.save()
+        await _publish_identity(client, password)
+    await client.api.post("/keys/signatures/upload", {own.user: {own.device: own.device_keys()}})
+    await client.keys.query([own.user])
+    client.people.accept(own.user)
+
+
+async def _publish_identity(client: Client, password: str) -> None:
+    body: Json = client.own.identity_keys()
+    try:
+        await client.api.post("/keys/device_signing/upload", body)
+    except Refusal as refusal:
+        session = text(refusal.body, "session")
+        if not session:
+            raise
+        identifier = {"type": "m.id.user", "user": client.account.user}
+        auth = {"type": "m.login.password", "identifier": identifier, "password": password, "session": session}
+        await client.api.post("/keys/device_signing/upload", {**body, "auth": auth})
+
+
+class Ceremony:
+    """The owner verifies the bot: what the terminal shows, and what it answers."""
+
+    def __init__(self, client: Client, vault: Vault) -> None:
+        self._client = client
+        self._own_room = OwnRoom(client, vault)
+        self._verifier = Verifier(client, client.account.owner)
+
+    async def begin(self) -> None:
+        """Be where the owner finds us. Raises Unreachable, Refusal."""
+        client = self._client
+        await client.begin()
+        if not (client.people.of(client.account.owner).offered):
+            raise InputError(
+                f"{client.account.owner} has no identity that could be verified.",
+                "Set up encryption in the owner's app first: in Element, Settings > Encryption.",
+            )
+        client.people.compare_again(client.account.owner)
+        if client.account.owner != client.account.user:
+            await self._own_room.get()
+        await client.save()
+
+    async def until_emoji(self) -> tuple[tuple[str, str], ...]:
+        """Wait until the owner's app shows emoji, and return the same. Raises InputError, Unreachable, Refusal."""
+        await self._until(Step.COMPARING)
+        assert self._verifier.current is not None
+        return self._verifier.current.emoji
+
+    async def same(self) -> None:
+        """They are the same: the owner's key is theirs from now on. Raises InputError, Unreachable, Refusal."""
+        await self._verifier.same()
+        await self._until(Step.DONE)
+        current, client = self._verifier.current, self._client
+        assert current is not None
+        client.people.verified_owner(client.account.owner, current.master)
+        await client.save()
+        while client.account.owner == client.account.user and not self._vouched_for:
+            await self._step()  # their app signs our device now
+            await client.keys.query([client.account.user])
+
+    async def differ(self) -> None:
+        """They are not the same. Raises Unreachable, Refusal."""
+        await self._verifier.cancel()
+
+    @property
+    def _vouched_for(self) -> bool:
+        own = self._client.own
+        return own.device in self._client.people.devices_for(own.user)
+
+    async def _until(self, step: Step) -> None:
+        while self._verifier.current is None or self._verifier.current.step < step:
+            await self._step()
+        if self._verifier.current.step is not step:
+            why = self._verifier.current.why.removeprefix("m.").replace("_", " ")
+            raise InputError(f"The verification was ended: {why}.", "Start again: copybara setup matrix")
+
+    async def _step(self) -> None:
+        try:
+            sync = await self._client.sync(wait=True)
+            for room, user in sync.invitations:
+                if user == self._client.account.owner != self._client.account.user:
+                    await self._client.api.join(room)
+            await self._verifier.take(sync)
+            await self._client.confirm()
+        except Unreachable:
+            await asyncio.sleep(1.0)
+
+
+@contextlib.asynccontextmanager
+async def verifying(home: Home) -> AsyncIterator[Ceremony]:
+    """The verification of a home's device. Raises InputError, StoreError; HomeInUse while copybara runs."""
+    account = logged_in_account(home)
+    with HomeLock(home), Store(home.database) as store, _told():
+        async with client_of(home, store, account) as (client, vault):
+            ceremony = Ceremony(client, vault)
+            await ceremony.begin()
+            yield ceremony
+
+
+async def find_server(user: str) -> str:
+    """The address of a user's homeserver (specification, Server discovery); the domain itself if it doesn't say."""
+    domain = user.partition(":")[2]
+    address = f"https://{domain}/.well-known/matrix/client"
+    try:
+        async with (
+            httpx.AsyncClient(timeout=WELL_KNOWN_SECONDS, trust_env=False) as http,
+            http.stream("GET", address, follow_redirects=True) as response,
+        ):
+            raw = b""
+            async for part in response.aiter_bytes():
+                raw += part
+                if len(raw) > WELL_KNOWN_BYTES:
+                    break
+        found = text(msgspec.json.decode(raw), "m.homeserver", "base_url") if response.status_code == 200 else ""
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, RecursionError):
+        found = ""
+    return found or f"https://{domain}"
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn what the server says into an error that a person reads."""
+    try:
+        yield
+    except Unreachable as error:
+        raise InputError(f"The homeserver can't be reached: {error}.", "Check its address: --server") from None
+    except Refusal as refusal:
+        raise InputError(
+            f"The homeserver refused: {refusal.words or refusal.code}", "Check the user, the password and the server."
+        ) from None

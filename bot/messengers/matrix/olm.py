@@ -1,0 +1,154 @@
+"""Messages between two devices, in which room keys travel (specification, m.olm.v1.curve25519-aes-sha2)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import msgspec
+import vodozemac
+
+from bot.messengers.matrix.canonical import Json, canonical, is_signed, part, text
+from bot.messengers.matrix.own_device import OLM, PICKLE_KEY, OwnDevice, unpadded
+from bot.messengers.matrix.people import Device
+from bot.messengers.matrix.vault import Vault
+
+MOST_SESSIONS = 5
+"Sessions with one device that are kept; the one that was used last is used next."
+
+MOST_BYTES = 64 * 1024
+"Of one message, decrypted (specification, Size limits)."
+
+
+class CantDecrypt(Exception):
+    """A message that we have no key for, or that isn't what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromDevice:
+    """A message from another device, decrypted."""
+
+    sender: str
+    curve25519: str
+    ed25519: str
+    "As the message says; it counts if the sender's device with that curve25519 key has it."
+
+    type: str
+    content: Json
+
+
+class Olm:
+    """The sessions of our device with others."""
+
+    def __init__(self, vault: Vault, own: OwnDevice) -> None:
+        self._vault = vault
+        self._own = own
+
+    def has_session(self, device: Device) -> bool:
+        """Whether a message can be written to a device without one of its one-time keys."""
+        renew = self._vault.get(f"renew:{device.curve25519}", bool)
+        return not renew and bool(self._sessions(device.curve25519))
+
+    def begin(self, user: str, name: str, device: Device, claimed: Json) -> bool:
+        """Begin a session with a one-time key of the device (keys/claim). False if the key isn't the device's."""
+        key = text(claimed, "key", most=64)
+        if not key or not is_signed(claimed, user, f"ed25519:{name}", device.ed25519):
+            return False
+        try:
+            session = self._own.account.create_outbound_session(
+                vodozemac.Curve25519PublicKey.from_base64(device.curve25519),
+                vodozemac.Curve25519PublicKey.from_base64(key),
+            )
+        except ValueError:
+            return False
+        self._keep(device.curve25519, [session, *self._sessions(device.curve25519)])
+        self._vault.drop(f"renew:{device.curve25519}")
+        return True
+
+    def forget(self, device: Device) -> None:
+        """Begin another session with a device before the next message to it; what it writes in the old ones is read."""
+        self._vault.put(f"renew:{device.curve25519}", True)
+
+    def encrypt(self, user: str, device: Device, type_: str, content: Json) -> Json:
+        """The content of an m.room.encrypted event for one device. Must be on the disk before it is sent."""
+        session, *others = self._sessions(device.curve25519)
+        payload = {
+            "sender": self._own.user,
+            "sender_device": self._own.device,
+            "keys": {"ed25519": self._own.ed25519},
+            "recipient": user,
+            "recipient_keys": {"ed25519": device.ed25519},
+            "type": type_,
+            "content": content,
+            # So that a client that hasn't met this device yet can check it (MSC4147).
+            "sender_device_keys": self._own.device_keys(),
+        }
+        kind, body = session.encrypt(canonical(payload)).to_parts()
+        self._keep(device.curve25519, [session, *others])
+        return {
+            "algorithm": OLM,
+            "sender_key": self._own.curve25519,
+            "ciphertext": {device.curve25519: {"type": kind, "body": unpadded(body)}},
+        }
+
+    def decrypt(self, event: Json) -> FromDevice:
+        """A to-device event of the type m.room.encrypted. Raises CantDecrypt."""
+        sender, sender_key = text(event, "sender"), text(event, "content", "sender_key", most=64)
+        message = part(event, "content", "ciphertext", self._own.curve25519)
+        if text(event, "content", "algorithm") != OLM or not (sender and sender_key and message):
+            raise CantDecrypt("not for this device")
+        kind, body = message.get("type"), text(message, "body", most=2 * MOST_BYTES)
+        plain = self._decrypt(sender_key, kind, body)
+        try:
+            said = msgspec.json.decode(plain)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise CantDecrypt("not JSON") from error
+        if (
+            text(said, "sender") != sender
+            or text(said, "recipient") != self._own.user
+            or text(said, "recipient_keys", "ed25519") != self._own.ed25519
+            or not text(said, "keys", "ed25519", most=64)
+        ):
+            raise CantDecrypt("meant for somebody else")
+        return FromDevice(
+            sender, sender_key, text(said, "keys", "ed25519", most=64), text(said, "type"), part(said, "content")
+        )
+
+    def _decrypt(self, sender_key: str, kind: object, body: str) -> bytes:
+        sessions = self._sessions(sender_key)
+        try:
+            if kind == 0:
+                first = vodozemac.PreKeyMessage.from_base64(body)
+                for session in sessions:
+                    if session.session_id == first.session_id():
+                        plain = session.decrypt(first.to_any())
+                        break
+                else:
+                    session, plain = self._own.account.create_inbound_session(
+                        vodozemac.Curve25519PublicKey.from_base64(sender_key), first
+                    )
+                    self._own.keep()
+                self._keep(sender_key, [session, *(each for each in sessions if each is not session)])
+                return bytes(plain)
+            message = vodozemac.AnyOlmMessage.from_parts(1, _decoded(body))
+        except (ValueError, OverflowError) as error:
+            raise CantDecrypt(type(error).__name__) from error
+        for session in sessions:
+            try:
+                plain = session.decrypt(message)
+            except ValueError:
+                continue
+            self._keep(sender_key, [session, *(each for each in sessions if each is not session)])
+            return bytes(plain)
+        raise CantDecrypt("no session")
+
+    def _sessions(self, curve25519: str) -> list[vodozemac.Session]:
+        kept = self._vault.get(f"olm:{curve25519}", list[str]) or []
+        return [vodozemac.Session.from_pickle(pickle, PICKLE_KEY) for pickle in kept]
+
+    def _keep(self, curve25519: str, sessions: list[vodozemac.Session]) -> None:
+        self._vault.put(f"olm:{curve25519}", [each.pickle(PICKLE_KEY) for each in sessions[:MOST_SESSIONS]])
+
+
+def _decoded(body: str) -> bytes:
+    return base64.b64decode(body + "=" * (-len(body) % 4))

@@ -1,0 +1,190 @@
+"""Whose devices are whose: what the server says of people's keys, checked. Pure but for the vault.
+
+A person is their master key, which signs a self-signing key, which signs their devices (specification, Cross-signing).
+The first master key that we see of somebody is kept; the owner's is the one whose emoji they compared. The server
+can't replace either unnoticed: from then on messages from the other key's devices count as unverified.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import msgspec
+
+from bot.messengers.matrix.canonical import Json, is_signed, part, text
+from bot.messengers.matrix.vault import Vault
+
+MOST_DEVICES = 200
+"Of one person; more are not looked at."
+
+OWNER = "owner"
+"Of the vault: who the owner is."
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device whose keys it has signed itself."""
+
+    ed25519: str
+    curve25519: str
+    signed: str = ""
+    "The master key of the identity that vouches for it; empty: nobody does."
+
+
+class Person(msgspec.Struct, frozen=True):
+    """What is known of somebody's keys."""
+
+    master: str = ""
+    "The one that counts; empty: none was ever seen."
+
+    offered: str = ""
+    "The one that the server shows now."
+
+    devices: dict[str, Device] = {}
+    outdated: bool = True
+    "Whether the server has said that there is something new."
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who commands: not an address, but the key that was verified."""
+
+    user: str
+    master: str
+
+
+class Standing(enum.Enum):
+    """What a message's sender is worth."""
+
+    OWNER = "owner"
+    VERIFIED = "verified"
+    "A device that its person's identity vouches for, and the identity is the one we know."
+
+    UNSIGNED = "unsigned"
+    "A device that its person never verified."
+
+    CHANGED = "changed"
+    "A device of an identity that isn't the one we know of that person."
+
+    UNKNOWN = "unknown"
+    "A device that isn't in the person's list."
+
+
+class People:
+    """Everybody with whom we share a room."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.owner = vault.get(OWNER, Owner)
+
+    def of(self, user: str) -> Person:
+        """What is known of somebody."""
+        return self._vault.get(f"person:{user}", Person) or Person()
+
+    def is_outdated(self, user: str) -> bool:
+        """Whether the server has to be asked before anything is sent to them."""
+        return self.of(user).outdated
+
+    def changed(self, users: Iterable[object]) -> None:
+        """The server has something new about those of them that we know."""
+        for user in users:
+            if isinstance(user, str) and (known := self._vault.get(f"person:{user}", Person)) is not None:
+                self._put(user, msgspec.structs.replace(known, outdated=True))
+
+    def answered(self, user: str, answer: Json) -> None:
+        """What the server says about one person (keys/query, the whole answer)."""
+        before = self.of(user)
+        master, self_signing = _identity(user, answer)
+        devices: dict[str, Device] = {}
+        for name, keys in list(part(answer, "device_keys", user).items())[:MOST_DEVICES]:
+            device = _device(user, name, keys)
+            known = before.devices.get(name)
+            if device is None or (known is not None and known.ed25519 != device.ed25519):
+                continue  # not theirs, or another device under a known device's name
+            if self_signing and is_signed(keys, user, f"ed25519:{self_signing}", self_signing):
+                device = msgspec.structs.replace(device, signed=master)
+            devices[name] = device
+        self._put(user, Person(before.master or master, master, devices, outdated=False))
+
+    def accept(self, user: str) -> bool:
+        """Believe from now on the identity that the server shows. False if it shows none, and for the owner."""
+        person = self.of(user)
+        if not person.offered or (self.owner is not None and self.owner.user == user):
+            return False
+        self._put(user, msgspec.structs.replace(person, master=person.offered))
+        return True
+
+    def compare_again(self, user: str) -> None:
+        """The owner is about to compare emoji: until then nobody commands, and the identity shown now is asked."""
+        self.owner = None
+        person = self.of(user)
+        self._put(user, msgspec.structs.replace(person, master=person.offered or person.master))
+
+    def keys_of(self, user: str) -> dict[str, str]:
+        """What can be verified of somebody: devices and master key, by their key ids."""
+        person = self.of(user)
+        keys = {f"ed25519:{name}": device.ed25519 for name, device in person.devices.items()}
+        return keys | ({f"ed25519:{person.offered}": person.offered} if person.offered else {})
+
+    def verified_owner(self, user: str, master: str) -> None:
+        """The owner has compared the emoji with the device that showed this master key."""
+        self.owner = Owner(user, master)
+        self._vault.put(OWNER, self.owner)
+        self._put(user, msgspec.structs.replace(self.of(user), master=master))
+
+    def standing(self, user: str, curve25519: str, ed25519: str) -> Standing:
+        """What the device with those keys is worth, whose message says that it is from that person."""
+        person = self.of(user)
+        for device in person.devices.values():
+            if (device.curve25519, device.ed25519) == (curve25519, ed25519):
+                return self._standing(user, person, device)
+        return Standing.UNKNOWN
+
+    def devices_for(self, user: str, *, unverified: bool = False) -> dict[str, Device]:
+        """The devices of somebody that may read what we write: those their identity vouches for."""
+        person = self.of(user)
+        good = (Standing.OWNER, Standing.VERIFIED)
+        return {
+            name: device
+            for name, device in person.devices.items()
+            if unverified or self._standing(user, person, device) in good
+        }
+
+    def _standing(self, user: str, person: Person, device: Device) -> Standing:
+        if not device.signed:
+            return Standing.UNSIGNED
+        owner = self.owner
+        if owner is not None and owner.user == user:
+            return Standing.OWNER if device.signed == owner.master else Standing.CHANGED
+        return Standing.VERIFIED if device.signed == person.master else Standing.CHANGED
+
+    def _put(self, user: str, person: Person) -> None:
+        self._vault.put(f"person:{user}", person)
+
+
+def _identity(user: str, answer: Json) -> tuple[str, str]:
+    """The public master and self-signing keys, if the first has signed the second; else empty."""
+    master = _only_key(part(answer, "master_keys", user), user, "master")
+    keys = part(answer, "self_signing_keys", user)
+    self_signing = _only_key(keys, user, "self_signing")
+    if not (master and self_signing and is_signed(keys, user, f"ed25519:{master}", master)):
+        return master, ""
+    return master, self_signing
+
+
+def _only_key(keys: Json, user: str, usage: str) -> str:
+    listed = keys.get("usage")
+    names = list(part(keys, "keys").items())
+    if text(keys, "user_id") != user or not isinstance(listed, list) or usage not in listed or len(names) != 1:
+        return ""
+    name, public = names[0]
+    return public if isinstance(public, str) and name == f"ed25519:{public}" and len(public) <= 64 else ""
+
+
+def _device(user: str, name: str, keys: object) -> Device | None:
+    ed25519 = text(keys, "keys", f"ed25519:{name}", most=64)
+    curve25519 = text(keys, "keys", f"curve25519:{name}", most=64)
+    if not (isinstance(keys, dict) and ed25519 and curve25519 and len(name) <= 255):
+        return None
+    if text(keys, "user_id") != user or text(keys, "device_id") != name:
+        return None
+    return Device(ed25519, curve25519) if is_signed(keys, user, f"ed25519:{name}", ed25519) else None

@@ -1,0 +1,244 @@
+"""From the answer to a sync to the messages in it: decrypted, judged, each once. What it asks the server is in keys.py.
+
+Nothing is written to the disk here: the vault holds the changes until what was read is stored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bot.messengers.matrix.canonical import Json, items, number, part, text
+from bot.messengers.matrix.megolm import Decrypted, Megolm
+from bot.messengers.matrix.olm import CantDecrypt, FromDevice, Olm
+from bot.messengers.matrix.people import People, Standing
+from bot.messengers.matrix.rooms import Rooms
+from bot.messengers.matrix.vault import Vault
+from bot.messengers.matrix.verification import PREFIX as VERIFICATION
+
+WAITING_SECONDS = 24 * 3600
+MOST_WAITING = 300
+"Messages that wait for their key, and for how long; keys travel apart from messages, and may come later."
+
+TIMESTAMP_BITS, HASH_BITS = 42, 21
+"Of an event's number in the journal: by time, then by what it is."
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that was said in a room."""
+
+    number: int
+    "For the journal: the same for the same event, and in the order of the server's times."
+
+    room: str
+    sender: str
+    standing: Standing | None
+    "What the device that wrote it is worth; None: it wasn't encrypted."
+
+    curve25519: str
+    ed25519: str
+    "Which one; both empty if it wasn't encrypted."
+
+    content: Json
+    type: str
+    date: int
+    "By the server's clock, Unix seconds."
+
+    event: str
+    "Its id."
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A message whose key hasn't come yet, as the server sent it."""
+
+    room: str
+    event: Json
+    since: int
+
+
+@dataclass
+class Sync:
+    """What came of one answer."""
+
+    messages: list[Message] = field(default_factory=list)
+    verifications: list[tuple[str, str, Json]] = field(default_factory=list)
+    "To-device messages of verifications: sender, type without the prefix, content."
+
+    invitations: list[tuple[str, str]] = field(default_factory=list)
+    "Rooms that somebody invites us to, with who says so."
+
+    upgraded: list[str] = field(default_factory=list)
+    wedged: set[tuple[str, str]] = field(default_factory=set)
+    "Devices (person, curve25519 key) whose messages we can't read any more."
+
+    withheld: set[str] = field(default_factory=set)
+    "People whose client keeps its room keys from us, for we aren't verified."
+
+    one_time_keys: int | None = None
+    "How many the server has left; None: it doesn't say."
+
+
+class Reader:
+    """Reads what the server sends."""
+
+    def __init__(
+        self, vault: Vault, people: People, rooms: Rooms, olm: Olm, megolm: Megolm, user: str, device: str
+    ) -> None:
+        """`user` and `device` are ours."""
+        self._vault = vault
+        self._people = people
+        self._rooms = rooms
+        self._olm = olm
+        self._megolm = megolm
+        self._own_user = user
+        self._own_device = device
+        self._no_longer_wait: list[str] = []
+
+    def take_devices(self, answer: Json, sync: Sync) -> None:
+        """What came to this device: keys first, for the messages need them."""
+        for event in items(answer, "to_device", "events"):
+            type_, sender = text(event, "type"), text(event, "sender")
+            if type_ == "m.room.encrypted":
+                try:
+                    self._take(self._olm.decrypt(event), sync)
+                except CantDecrypt:
+                    sync.wedged.add((sender, text(event, "content", "sender_key", most=64)))
+            elif type_.startswith(VERIFICATION):
+                sync.verifications.append((sender, type_.removeprefix(VERIFICATION), part(event, "content")))
+            elif type_ == "m.room_key.withheld" and text(event, "content", "code") == "m.unverified":
+                sync.withheld.add(sender)
+        changed = part(answer, "device_lists").get("changed")
+        self._people.changed(changed if isinstance(changed, list) else [])
+        counts = part(answer, "device_one_time_keys_count")
+        if counts:
+            sync.one_time_keys = number(counts, "signed_curve25519")
+
+    def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
+        """What changed in rooms; returns the events that may be messages, in their order.
+
+        `earlier`: what a sync has left out, by room.
+        """
+        found: list[tuple[str, Json]] = []
+        for room, value in part(answer, "rooms", "join").items():
+            for event in items(value, "state", "events"):
+                self._seen(room, event, sync)
+            for event in [*earlier.get(room, []), *items(value, "timeline", "events")]:
+                self._seen(room, event, sync)
+                type_ = text(event, "type")
+                if type_ in ("m.room.encrypted", "m.room.message") or type_.startswith(VERIFICATION):
+                    found.append((room, event))
+        for room, value in part(answer, "rooms", "invite").items():
+            for event in items(value, "invite_state", "events"):
+                mine = text(event, "state_key") == self._own_user and text(event, "type") == "m.room.member"
+                if mine and text(event, "content", "membership") == "invite":
+                    sync.invitations.append((room, text(event, "sender")))
+        for room in part(answer, "rooms", "leave"):
+            self._rooms.left(room)
+        return found
+
+    def wants(self, events: Iterable[tuple[str, Json]]) -> set[str]:
+        """The people of whom the server has to be asked before these events can be judged."""
+        senders = {text(event, "sender") for _, event in events if text(event, "type") == "m.room.encrypted"}
+        return {user for user in senders if user and self._people.is_outdated(user)}
+
+    def read(self, events: Iterable[tuple[str, Json]], sync: Sync) -> set[str]:
+        """Decrypt and judge; what has no key yet waits for it. Returns people whose devices we should ask for again."""
+        unknown = set()
+        for room, event in events:
+            message = self._message(room, event)
+            if message is None:
+                continue
+            if message.standing is Standing.UNKNOWN:
+                unknown.add(message.sender)
+            sync.messages.append(message)
+        return unknown
+
+    def waiting(self) -> list[tuple[str, Json]]:
+        """Messages that wait for a key; those that have waited too long are forgotten."""
+        found = []
+        names = list(self._vault.names("waiting:"))
+        for place, name in enumerate(sorted(names, reverse=True)):
+            kept = self._vault.get(name, Waiting)
+            if kept is None or place >= MOST_WAITING or kept.since + WAITING_SECONDS < time.time():
+                self._vault.drop(name)
+            else:
+                found.append((kept.room, kept.event))
+        return found[::-1]
+
+    def confirmed(self) -> None:
+        """What was read is stored: of that nothing waits for its key any more."""
+        for name in self._no_longer_wait:
+            self._vault.drop(name)
+        self._no_longer_wait.clear()
+
+    def judged_again(self, message: Message) -> Message:
+        """The same message, when more is known of its sender's devices."""
+        if message.standing is None:
+            return message
+        standing = self._people.standing(message.sender, message.curve25519, message.ed25519)
+        return dataclasses.replace(message, standing=standing)
+
+    def _take(self, message: FromDevice, sync: Sync) -> None:
+        if message.type == "m.room_key":
+            self._megolm.take_key(message)
+        elif message.type.startswith(VERIFICATION):
+            sync.verifications.append((message.sender, message.type.removeprefix(VERIFICATION), message.content))
+        elif message.type == "m.room_key.withheld" and text(message.content, "code") == "m.unverified":
+            sync.withheld.add(message.sender)
+
+    def _seen(self, room: str, event: Json, sync: Sync) -> None:
+        self._rooms.seen(room, event)
+        if text(event, "type") == "m.room.tombstone" and self._rooms.of(room).replaced_by:
+            sync.upgraded.append(room)
+        user = text(event, "state_key")
+        if text(event, "type") == "m.room.member" and user:
+            self._people.changed([user])
+
+    def _message(self, room: str, event: Json) -> Message | None:
+        event_number = number_of(room, event)
+        sender, name = text(event, "sender"), text(event, "event_id")
+        date = number(event, "origin_server_ts") // 1000
+        if (type_ := text(event, "type")) != "m.room.encrypted":
+            # Not encrypted. Verifications may come so: what they prove rests on the emoji alone.
+            content = part(event, "content")
+            if not content:  # redacted
+                return None
+            return Message(event_number, room, sender, None, "", "", content, type_, date, name)
+        ours = sender == self._own_user and text(event, "content", "device_id") == self._own_device
+        if ours or not part(event, "content"):  # redacted
+            return None
+        waits = f"waiting:{event_number:019}"
+        try:
+            said = self._megolm.decrypt(room, event, event_number)
+        except CantDecrypt as error:
+            if str(error) == "no key":
+                kept = self._vault.get(waits, Waiting)
+                self._vault.put(waits, kept or Waiting(room, _lean(event), int(time.time())))
+            return None
+        self._no_longer_wait.append(waits)
+        return self._judged(room, event_number, name, date, said) if said is not None else None
+
+    def _judged(self, room: str, event_number: int, name: str, date: int, said: Decrypted) -> Message:
+        standing = self._people.standing(said.sender, said.curve25519, said.ed25519)
+        keys = said.curve25519, said.ed25519
+        return Message(event_number, room, said.sender, standing, *keys, said.content, said.type, date, name)
+
+
+def number_of(room: str, event: Json) -> int:
+    """The number of an event for the journal: 63 bits, the same whenever it comes again."""
+    stamp = min(max(number(event, "origin_server_ts"), 0), (1 << TIMESTAMP_BITS) - 1)
+    digest = hashlib.sha256(f"{room} {text(event, 'event_id')}".encode("utf-8", "replace")).digest()
+    return stamp << HASH_BITS | int.from_bytes(digest[:4], "big") >> (32 - HASH_BITS)
+
+
+def _lean(event: Json) -> Json:
+    """What of an event is needed to read it later."""
+    return {
+        name: event[name] for name in ("type", "sender", "event_id", "origin_server_ts", "content") if name in event
+    }

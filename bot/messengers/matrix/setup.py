@@ -1,0 +1,111 @@
+"""What `copybara setup matrix` does, and what `copybara doctor` looks at: log in, and let the owner verify the bot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from bot.asking import YES, Asking
+from bot.home import Home
+from bot.messengers.matrix import NAME, check_installed
+from bot.messengers.matrix.account_file import Account, check_user, logged_in_account, read_account
+from shared.config.schema import Config
+from shared.errors import InputError
+from shared.store import Store
+from shared.store.journal import Journal
+
+QUESTION = "The Matrix user of your bot, such as @copybara-anna:example.org? (empty: no Matrix)"
+
+AGAIN = "Matrix is set up. Do a part of it again? (no, verify, login, reset)"
+"`reset` is for an account whose keys were lost with another home."
+
+OWNER_FACT = "e2e:owner"
+"Of the journal: who has verified the bot, see people.py."
+
+IN_ROOM = """
+Now verify the bot. In Element, accept the invitation of {user}, open its profile there, and choose Verify by emoji.
+"""
+
+OWN_DEVICE = """
+Now verify the bot. In Element, open Settings > Sessions, choose “Copybara Relay”, and verify it by emoji.
+"""
+
+
+def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
+    """Ask for the bot's account, log in, and wait until the owner has compared the emoji. Raises CopybaraError."""
+    account = read_account(home)
+    again = ""
+    if account is not None and account.logged_in and _is_verified(home):
+        again = asking.text(AGAIN, what="matrix_again", default="no").lower()
+        if again not in ("verify", "login", "reset"):
+            return None if config.matrix.enabled else {"enabled": True}
+    user = asking.text(QUESTION, what="matrix_user", default=account.user if account else "")
+    if not user:
+        return None
+    check_installed()
+    if asking.answers.only_prints:
+        asking.say(f"Would log in as {user}, and wait until you have verified it.")
+        return None
+    if account is None or not account.logged_in or account.user != user or again in ("login", "reset"):
+        account = _logged_in(home, account, check_user(user), asking, reset=again == "reset")
+        asking.say(f"Logged in as {account.user}.")
+    if asking.at_terminal:
+        asyncio.run(_verify(home, account, asking))
+    return None if config.matrix.enabled else {"enabled": True}
+
+
+def next_step(home: Home) -> str:
+    """The owner verifies the bot, unless that is done."""
+    if _is_verified(home):
+        return "  Write /help to your bot in Matrix"
+    return "  copybara setup matrix   verifies your Matrix bot, at a terminal"
+
+
+def look(home: Home, config: Config) -> str:
+    """How it stands with the configured bot. Raises InputError, StoreError."""
+    del config
+    account = logged_in_account(home)
+    if not _is_verified(home):
+        raise InputError(f"Nobody has verified {account.user} yet.", "Run: copybara setup matrix")
+    return f"{account.user} listens to {account.owner}"
+
+
+def _is_verified(home: Home) -> bool:
+    with Store(home.database) as store:
+        return Journal(store, NAME).fact(OWNER_FACT) is not None
+
+
+def _logged_in(home: Home, known: Account | None, user: str, asking: Asking, *, reset: bool) -> Account:
+    from bot.messengers.matrix.login import log_in
+
+    owner = asking.text(
+        "Your own Matrix user? (empty: the bot becomes a device of that account)",
+        what="matrix_owner",
+        default=known.owner if known else "",
+    )
+    server = asking.text(
+        "The address of its homeserver? (empty: it is looked up)",
+        what="matrix_server",
+        default=known.server if known else "",
+    )
+    password = asking.secret(f"The password of {user}?", what="matrix_password")
+    return asyncio.run(log_in(home, Account(user, server, owner=check_user(owner or user)), password, reset=reset))
+
+
+async def _verify(home: Home, account: Account, asking: Asking) -> None:
+    from bot.messengers.matrix.login import verifying
+
+    async with verifying(home) as ceremony:
+        asking.say(OWN_DEVICE if account.owner == account.user else IN_ROOM.format(user=account.user))
+        emoji = await ceremony.until_emoji()
+        asking.say("   ".join(f"{picture} {name}" for picture, name in emoji), "")
+        # The other side waits for an answer of a person, and so may everything else.
+        same = asking.text("Does your app show the same, in the same order? (yes/no)", default="no")
+        if same.lower() not in YES:
+            await ceremony.differ()
+            raise InputError(
+                "The emoji differ, so nobody was verified.",
+                "Somebody may be in between: the server, or the network. Try again: copybara setup matrix",
+            )
+        await ceremony.same()
+    asking.say(f"Verified. The bot takes commands from {account.owner}.")

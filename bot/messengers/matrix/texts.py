@@ -1,0 +1,88 @@
+"""What the bot says that has to do with Matrix itself."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+from bot.messengers.matrix.people import Standing
+from bot.texts.chat import shown
+
+UNCLAIMED = Sentence(
+    Kind.BOT_UNCLAIMED, "Nobody is the Matrix bot's owner yet. Stop copybara and run: copybara setup matrix"
+)
+
+UNREACHABLE = Sentence(
+    Kind.BOT_UNREACHABLE, "The Matrix server can't be reached. I'll keep trying. Running calls are not affected."
+)
+
+REACHABLE = Sentence(Kind.BOT_REACHABLE, "The Matrix server can be reached again.")
+
+TOKEN_REFUSED = Sentence(
+    Kind.BOT_TOKEN_REFUSED,
+    "The Matrix server doesn't know this device any more: it was logged out. Stop copybara and run: "
+    "copybara setup matrix. Running calls are not affected.",
+)
+
+TOKEN_ACCEPTED = Sentence(Kind.BOT_TOKEN_ACCEPTED, "The Matrix server accepts this device again.")
+
+ACCEPT_KEY = "accept"
+"The choice under `changed`, for the wire."
+
+ACCEPT_KEY_WORDS = "It is them, use their new key"
+"The same for people."
+
+_WHY = {
+    None: "wasn't encrypted",
+    Standing.UNSIGNED: "came from a device that they haven't verified. They can verify it in its app",
+    Standing.UNKNOWN: "came from a device that isn't in their list",
+}
+
+
+def listening(user: str) -> Sentence:
+    """On the terminal."""
+    return Sentence(Kind.BOT_LISTENING, f"Matrix: {shown(user, 80)} is reading its messages.")
+
+
+def not_read(user: str, standing: Standing | None) -> Sentence:
+    """To the owner, once a device: why a link or a command in a message did nothing."""
+    return Sentence(
+        Kind.BOT_NOT_ENCRYPTED,
+        f"I didn't act on a message from {shown(user, 80)}: it {_WHY[standing]}. Links and commands count only in "
+        "encrypted messages from verified devices.",
+    )
+
+
+def changed(user: str) -> Sentence:
+    """To the owner, once an identity: somebody has another key than before."""
+    return Sentence(
+        Kind.BOT_KEY_CHANGED,
+        f"{shown(user, 80)} has a new key, or somebody pretends to be them. I don't read their links until you say "
+        "that it is them. Ask them in another way first.",
+    )
+
+
+def owners_key_changed(user: str) -> Sentence:
+    """To the terminal and to the owner, once: the key that commands is another."""
+    return Sentence(
+        Kind.BOT_KEY_CHANGED,
+        f"{shown(user, 80)} has a new key, and I take commands only from the one you verified. If you reset it, stop "
+        "copybara and verify it again: copybara setup matrix",
+    )
+
+
+def accepted(user: str) -> Sentence:
+    """After that."""
+    return Sentence(Kind.BOT_KEY_ACCEPTED, f"I use {shown(user, 80)}'s new key from now on.")
+
+
+def nothing_to_accept(user: str) -> str:
+    """There is no other key."""
+    return f"{shown(user, 80)} shows no new key."
+
+
+def withheld(user: str) -> Sentence:
+    """On the terminal and to the owner, once a person: their app doesn't let us read."""
+    return Sentence(
+        Kind.BOT_KEY_WITHHELD,
+        f"{shown(user, 80)}'s app keeps its messages from me, because it hasn't verified me. In Element they can "
+        "verify me from my profile.",
+    )

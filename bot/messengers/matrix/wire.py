@@ -1,0 +1,276 @@
+"""Matrix as bot.messengers.plain wants it: connects, fetches, sends. What is read and written is decided elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from bot.conversation import Listener
+from bot.kinds import Sentence
+from bot.messengers.matrix import NAME, texts
+from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.api import Refusal, Unreachable
+from bot.messengers.matrix.client import Client
+from bot.messengers.matrix.heard import Room, heard, would_count
+from bot.messengers.matrix.own_room import OwnRoom
+from bot.messengers.matrix.people import Standing
+from bot.messengers.matrix.reading import Message, Sync
+from bot.messengers.matrix.vault import Vault
+from bot.messengers.matrix.writing import NotEncrypted
+from bot.messengers.outbox import NotNow, Pace, Refused
+from bot.messengers.plain.places import Way, place_of
+from bot.messengers.plain.values import Entry, Outgoing
+from bot.messengers.plain.wire import Desk
+from bot.messengers.rate_limit import RateLimit
+from peer.calls.line import Line
+from shared.errors import InputError
+
+PACE = Pace(per_second=10, burst=5, seconds_each=1.0, urgent_too=False)
+"Synapse lets an account write ten messages at once and then one in five seconds, unless its owner says otherwise."
+
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+TOKEN_SECONDS = 60.0
+"How often a server is asked again that doesn't know this device."
+
+INVITATIONS_PER_HOUR = 30
+
+MOST_TOLD = 500
+"Devices of which the owner hears that their messages don't count."
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+class MatrixWire:
+    """One device of one account, and its owner."""
+
+    title = "Matrix"
+
+    def __init__(self, account: Account, vault: Vault, *, unverified: bool) -> None:
+        """`unverified`: see [matrix] in the configuration."""
+        self._account = account
+        self._vault = vault
+        self._unverified = unverified
+        self._client = Client(account, vault, self._save, unverified=unverified)
+        self._own_room = OwnRoom(self._client, vault)
+        self._invitations = RateLimit(INVITATIONS_PER_HOUR, seconds=3600.0)
+        self._desk: Desk | None = None
+        self._failures = 0
+        self._token_refused = False
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hold the connections to the server."""
+        async with self._client.open():
+            yield
+
+    async def begin(self, desk: Desk, listener: Listener) -> None:
+        """Have our keys published, and say who listens."""
+        del listener
+        self._desk = desk
+        await self._until_answered(self._client.begin)
+        desk.say(texts.listening(self._account.user))
+        if not self.has_owner:
+            desk.say(texts.UNCLAIMED)
+
+    async def fetch(self) -> list[tuple[int, Entry]]:
+        """Wait for messages; returns what is kept of them, with their numbers."""
+        return await self._until_answered(self._fetch)
+
+    async def confirm(self) -> None:
+        """What was fetched is stored."""
+        await self._client.confirm()
+
+    async def act(self, value: bytes, again: bool) -> None:
+        """There are no entries of its own."""
+        del value, again
+
+    async def choose(self, what: str, about: str) -> None:
+        """The owner says that a new key is really somebody's. Raises InputError if there is none."""
+        assert self._desk is not None
+        if what != texts.ACCEPT_KEY or not self._client.people.accept(about):
+            raise InputError(texts.nothing_to_accept(about))
+        await self._save()
+        self._desk.tell(texts.accepted(about))
+
+    async def send(self, message: Outgoing, number: int) -> None:
+        """Write one message. Raises Refused, NotNow."""
+        if message.file:
+            raise Refused("files aren't sent in Matrix")
+        try:
+            room = await self._room_for(message.chat)
+            if room:
+                # The number makes it the same message for the server, however often it is sent.
+                await self._client.write(room, f"copybara-{number}", {"msgtype": "m.text", "body": message.text})
+        except NotEncrypted:
+            raise Refused("the room isn't encrypted") from None
+        except Unreachable as error:
+            self._not_answered(error)
+            raise NotNow from None
+        except Refusal as refusal:
+            if refusal.for_now or refusal.code == "M_UNKNOWN_TOKEN":
+                raise NotNow(refusal.seconds) from None
+            logger.info("The Matrix server refuses a message: %s", refusal.code)
+            raise Refused(refusal.code) from None
+
+    def pace(self, chat: str) -> Pace:
+        """The same for all rooms."""
+        del chat
+        return PACE
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether the owner has verified us, and we them."""
+        owner = self._client.people.owner
+        return owner is not None and owner.user == self._account.owner
+
+    def call_changed(self, line: Line) -> None:
+        """Posts say it."""
+        del line
+
+    # Reading.
+
+    async def _fetch(self) -> list[tuple[int, Entry]]:
+        sync = await self._client.sync(wait=True)
+        await self._follow(sync)
+        entries: list[tuple[int, Entry]] = []
+        for message in sync.messages:
+            if message.standing is not Standing.OWNER and would_count(message, self._account.owner):
+                self._tell_unless_it_counts(message)
+            if message.standing is None and not self._unverified:
+                continue
+            entry = heard(message, await self._kind(message.room), unverified=self._unverified)
+            if entry is not None:
+                entries.append((message.number, entry))
+                if entry.alone:
+                    await self._own_room.spoken_in(message.room)
+        for user in sync.withheld:
+            self._tell_once(f"withheld {user}", texts.withheld(user))
+        return entries
+
+    async def _kind(self, room: str) -> Room:
+        members = await self._client.members(room)
+        if await self._own_room.is_alone(room):
+            return Room.OWNERS
+        return Room.TWO if len(members) <= 2 else Room.SEVERAL
+
+    async def _follow(self, sync: Sync) -> None:
+        """Accept the owner's invitations, and go where rooms were moved to."""
+        own_account = self._account.owner == self._account.user  # there the owner's own app accepts them
+        for room, user in sync.invitations:
+            if own_account or user != self._account.owner or not self._invitations.allows(user, time.monotonic()):
+                continue
+            await self._join(room)
+        for room in sync.upgraded:
+            await self._join(self._client.rooms.newest(room))
+
+    async def _join(self, room: str) -> None:
+        try:
+            await self._client.api.join(room, self._account.user.partition(":")[2])
+        except Refusal as refusal:
+            if refusal.for_now:
+                raise
+            logger.info("A room can't be joined: %s", refusal.code)
+
+    def _tell_unless_it_counts(self, message: Message) -> None:
+        user, standing = message.sender, message.standing
+        if standing is Standing.VERIFIED:
+            return
+        if standing is Standing.CHANGED:
+            key = f"changed {user} {self._client.people.of(user).offered}"
+            if user == self._account.owner:
+                self._tell_once(key, texts.owners_key_changed(user))
+            elif self._is_new(key):
+                assert self._desk is not None
+                choices = [(texts.ACCEPT_KEY, texts.ACCEPT_KEY_WORDS)]
+                self._desk.tell(texts.changed(user), choices=choices, about=user)
+        elif not self._unverified or user == self._account.owner:
+            self._tell_once(f"{standing} {user} {message.ed25519}", texts.not_read(user, standing))
+
+    def _tell_once(self, key: str, said: Sentence) -> None:
+        if self._is_new(key):
+            assert self._desk is not None
+            self._desk.say(said)
+            self._desk.tell(said)
+
+    def _is_new(self, key: str) -> bool:
+        name = f"told:{key}"
+        if self._vault.get(name, int) is not None or sum(1 for _ in self._vault.names("told:")) >= MOST_TOLD:
+            return False
+        self._vault.put(name, int(time.time()))
+        return True
+
+    # Writing.
+
+    async def _room_for(self, chat: str) -> str:
+        """The room of a conversation; empty if there is nobody to write to. Raises Refused, Unreachable, Refusal."""
+        place = place_of(NAME, chat)
+        match place.way:
+            case Way.OWNER:
+                return await self._own_room.get() if self.has_owner else ""
+            case Way.GROUP:
+                return self._client.rooms.newest(place.value)
+        for room in self._client.rooms.names():
+            known = self._client.rooms.of(room)
+            if not (known.left or known.replaced_by) and await self._client.members(room) == {
+                self._account.user,
+                place.value,
+            }:
+                return room
+        raise Refused("there is no room with only them")
+
+    async def _save(self) -> None:
+        assert self._desk is not None
+        if changes := self._vault.take_changes():
+            await self._desk.keep(changes)
+
+    # The server.
+
+    async def _until_answered(self, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        while True:
+            try:
+                result = await request()
+            except Unreachable as error:
+                self._not_answered(error)
+                await asyncio.sleep(min(FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10), LAST_RETRY_SECONDS))
+            except Refusal as refusal:
+                if refusal.code == "M_UNKNOWN_TOKEN":
+                    self._say_of_token()
+                    await asyncio.sleep(TOKEN_SECONDS)
+                elif refusal.for_now:
+                    self._failures += 1
+                    await asyncio.sleep(refusal.seconds or min(2.0**self._failures, LAST_RETRY_SECONDS))
+                else:
+                    raise
+            else:
+                self._answered()
+                return result
+
+    def _not_answered(self, error: Unreachable) -> None:
+        assert self._desk is not None
+        logger.info("The Matrix server can't be reached: %s", error)
+        self._failures += 1
+        if self._failures == 2:
+            self._desk.say(texts.UNREACHABLE)
+
+    def _answered(self) -> None:
+        assert self._desk is not None
+        if self._token_refused:
+            self._token_refused = False
+            self._desk.say(texts.TOKEN_ACCEPTED)
+        if self._failures:
+            if self._failures >= 2:
+                self._desk.say(texts.REACHABLE)
+            self._failures = 0
+            self._desk.back()
+
+    def _say_of_token(self) -> None:
+        assert self._desk is not None
+        if not self._token_refused:
+            self._token_refused = True
+            self._desk.say(texts.TOKEN_REFUSED)

@@ -1,0 +1,82 @@
+"""Writing to a room: encrypted, for the devices that may read it, once for each message however often it is tried."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.messengers.matrix.api import Api
+from bot.messengers.matrix.canonical import Json
+from bot.messengers.matrix.keys import Keys, Save
+from bot.messengers.matrix.megolm import Megolm
+from bot.messengers.matrix.own_device import OwnDevice
+from bot.messengers.matrix.people import Device, People
+from bot.messengers.matrix.rooms import Rooms
+
+
+class NotEncrypted(Exception):
+    """The room isn't encrypted: nothing is written there."""
+
+
+class Writer:
+    """Writes messages as this device."""
+
+    def __init__(
+        self,
+        api: Api,
+        own: OwnDevice,
+        people: People,
+        rooms: Rooms,
+        keys: Keys,
+        megolm: Megolm,
+        save: Save,
+        *,
+        unverified: bool,
+    ) -> None:
+        """`unverified`: whether devices may read what we write that their people haven't verified."""
+        self._api = api
+        self._own = own
+        self._people = people
+        self._rooms = rooms
+        self._keys = keys
+        self._megolm = megolm
+        self._save = save
+        self._unverified = unverified
+
+    async def members(self, room: str) -> list[str]:
+        """Who may read what is written in a room, by the server. Raises Unreachable, Refusal."""
+        known = self._rooms.of(room)
+        if known.members is None:
+            known = msgspec.structs.replace(known, members=await self._api.members(room))
+            self._rooms.put(room, known)
+        return known.members or []
+
+    async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
+        """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, Refusal."""
+        if not self._rooms.of(room).encrypted:
+            raise NotEncrypted(room)
+        members = await self.members(room)
+        outdated = [user for user in members if self._people.is_outdated(user)]
+        if outdated:
+            await self._keys.query(outdated)
+        readers = {user: self._readers(user) for user in members}
+        everyone = {device.curve25519: user for user, named in readers.items() for device in named.values()}
+        key, lacking = self._megolm.outbound(room, everyone)
+        if lacking:
+            reached = await self._keys.reach(
+                {
+                    user: {name: device for name, device in named.items() if device.curve25519 in lacking}
+                    for user, named in readers.items()
+                }
+            )
+            await self._keys.send(reached, "m.room_key", key)
+            # Devices that couldn't be reached get the key with a later message.
+            self._megolm.shared(
+                room, {device.curve25519: user for user, named in reached.items() for device in named.values()}
+            )
+        encrypted = self._megolm.encrypt(room, type_, content)
+        await self._save()
+        return await self._api.send(room, "m.room.encrypted", transaction, encrypted)
+
+    def _readers(self, user: str) -> dict[str, Device]:
+        devices = self._people.devices_for(user, unverified=self._unverified)
+        return {name: device for name, device in devices.items() if device.curve25519 != self._own.curve25519}
