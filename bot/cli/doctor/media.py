@@ -46,6 +46,6 @@ async def _sound(config: Config) -> str:
 
 
 def _camera(config: Config) -> None:
-    from peer.media.endpoints.ip_camera import open_camera
+    from peer.media.camera_address import open_camera
 
     open_camera(config.camera.address).close()

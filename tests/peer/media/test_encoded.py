@@ -11,8 +11,9 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
-from peer.media.endpoints.file import FilePlayer, MediaFile
+from peer.media.endpoints.file import FilePlayer
 from peer.media.endpoints.pattern import Bars
+from peer.media.media_file import MediaFile
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.encoded import MAX_BITS_PER_SECOND, Encoded, VP8Pictures
 from peer.media.rtp.incoming import Incoming

@@ -11,8 +11,9 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
-from peer.media.endpoints.file import FilePlayer, MediaFile
+from peer.media.endpoints.file import FilePlayer
 from peer.media.endpoints.pattern import Bars
+from peer.media.media_file import MediaFile
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media

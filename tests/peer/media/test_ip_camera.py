@@ -14,8 +14,9 @@ import av
 import pytest
 from av import AudioFrame, VideoFrame
 
+from peer.media.camera_address import open_camera
 from peer.media.ending import end
-from peer.media.endpoints.ip_camera import IpCamera, open_camera
+from peer.media.endpoints.ip_camera import IpCamera
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media

@@ -9,7 +9,7 @@ import av
 import pytest
 from av import VideoFrame
 
-from peer.media.endpoints.file import MediaFile
+from peer.media.media_file import MediaFile
 from peer.media.picture.size import Fitting
 from shared.media import Media
 

@@ -1,0 +1,232 @@
+"""A thread that reads an IP camera."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av
+from av import AudioFrame, VideoFrame
+from av.container import InputContainer
+
+from peer.media.camera_address import can_be_read, reason_of
+from peer.media.decoding import SoundBlocks, decode
+from peer.media.picture.black import BLACK_SECONDS, black
+from peer.media.picture.size import Fitting
+from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from peer.transport.profile import MEDIA, Kind
+from shared.errors import MediaError
+from shared.in_thread import in_thread_to_its_end
+from shared.media import Media
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = (0.5, 8.0)
+"The first pause before a camera that has gone is tried again, and the longest: each is twice the one before."
+
+AWAY_SECONDS = 2.0
+"Without a picture or sound for this long, the camera counts as gone."
+
+LEAVE_SECONDS = 0.5
+"How long the end of a call waits for the thread."
+
+CLOCK = 90_000
+
+GAP_SECONDS = 0.2
+"How far the position of sound may drift from its arrival before arrival decides."
+
+
+class CameraReader:
+    """A thread that reads a camera, and continues when it comes back.
+
+    FFmpeg can't be interrupted, so the thread may end some seconds after it was asked to stop.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], InputContainer],
+        media: Media,
+        limits: tuple[int, int, int],
+        put: Callable[[Kind, AudioFrame | VideoFrame], None],
+        away: Callable[[MediaError | None], None],
+    ) -> None:
+        """`limits` are width, height and pictures a second. `put` is called in the event loop with every frame.
+
+        `away` is called there too, with why the camera has gone, and with None once it is back.
+        """
+        self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
+        "What the camera has, of what was wanted, once it is connected; else the MediaError that stands in the way."
+
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        "Has a MediaError when the thread has ended for a reason that isn't the camera's."
+
+        # Nobody may be waiting for them any more.
+        for future in (self.kinds, self.broken):
+            future.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._loop = asyncio.get_running_loop()
+        self._connect = connect
+        self._media = media
+        self._fitting, self._step = Fitting(*limits[:2]), 1 / limits[2]
+        self._pixel: Fraction | None = None
+        "The width of a pixel divided by its height."
+
+        self._put = put
+        self._tell_away = away
+        self._stopping = threading.Event()
+        self._begin = time.monotonic()
+        self._next_picture = 0.0
+        "When the next picture may stand; those before are left out."
+
+        self._size: tuple[int, int] | None = None
+        "Of the last picture."
+
+        self._last = 0.0
+        "When the camera gave something."
+
+        self._away = False
+
+        self._sound = Sound()
+        self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Read no more. What the thread holds is let go of when FFmpeg comes back to it."""
+        self._stopping.set()
+        await in_thread_to_its_end(lambda: self._thread.join(LEAVE_SECONDS))
+
+    def _run(self) -> None:
+        try:
+            self._keep_reading()
+        except Exception as error:
+            # The text of an error may hold the address; the lines of code that led there don't.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("the IP camera's thread broke: %s\n%s", type(error).__name__, where)
+            self._tell(self._broke)
+
+    def _keep_reading(self) -> None:
+        pause = RETRY_SECONDS[0]
+        while not self._stopping.is_set():
+            try:
+                with contextlib.closing(self._connect()) as container:
+                    pause = RETRY_SECONDS[0]
+                    self._read(container)
+                error = MediaError("The IP camera has ended its stream.")
+            except MediaError as caught:
+                error = caught
+            if not self._stopping.is_set():
+                self._tell(self._failed, error)
+                self._wait(pause, error)
+            pause = min(pause * 2, RETRY_SECONDS[1])
+
+    def _read(self, container: InputContainer) -> None:
+        """Read until the camera has gone. Raises MediaError if there is nothing that was wanted."""
+        streams = [
+            stream
+            for stream in (*container.streams.video[:1], *container.streams.audio[:1])
+            if MEDIA["video" if stream.type == "video" else "audio"] in self._media and can_be_read(stream)
+        ]
+        if not streams:
+            raise MediaError(f"The IP camera has no {self._media.words}.")
+        self._pixel = next((video.sample_aspect_ratio for video in container.streams.video[:1]), None)
+        kinds: set[Kind] = {"video" if stream.type == "video" else "audio" for stream in streams}
+        self._tell(self._connected, kinds)
+        if self._away:
+            self._away = False
+            logger.info("the IP camera is back")
+            self._tell(self._tell_away, None)
+        try:
+            for packet in container.demux(*streams):
+                if self._stopping.is_set():
+                    return
+                for frame in decode(packet):
+                    self._frame(frame)
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(
+                f"The IP camera has gone{f': {reason}' if (reason := reason_of(error)) else ''}."
+            ) from None
+
+    def _frame(self, frame: AudioFrame | VideoFrame) -> None:
+        self._last = now = self._now
+        if isinstance(frame, AudioFrame):
+            for block in self._sound.blocks(frame, now):
+                self._tell(self._put, "audio", block)
+            return
+        # A tenth earlier will do: they don't come to the millisecond.
+        if now < self._next_picture - self._step / 10:
+            return
+        self._next_picture = max(self._next_picture + self._step, now)
+        fitted = self._fitting.fit(frame, self._pixel)
+        self._size = fitted.width, fitted.height
+        self._show(fitted, now)
+
+    @property
+    def _now(self) -> float:
+        return time.monotonic() - self._begin
+
+    def _show(self, picture: VideoFrame, now: float) -> None:
+        picture.pts, picture.time_base = round(now * CLOCK), Fraction(1, CLOCK)
+        self._tell(self._put, "video", picture)
+
+    def _wait(self, pause: float, error: MediaError) -> None:
+        """Wait before the next try, showing that there is nothing to see. A camera that gives one picture for each
+        connection isn't away meanwhile.
+        """
+        until = self._now + pause
+        while not self._stopping.wait(max(0.0, min(BLACK_SECONDS, until - self._now))):
+            if self._now - self._last > AWAY_SECONDS:
+                if not self._away:
+                    self._away = True
+                    logger.warning("%s", error.sentence)
+                    self._tell(self._tell_away, error)
+                if self._size is not None:
+                    self._show(black(*self._size), self._now)
+            if self._now >= until:
+                break
+
+    def _connected(self, kinds: set[Kind]) -> None:
+        if not self.kinds.done():
+            self.kinds.set_result(kinds)
+
+    def _failed(self, error: MediaError) -> None:
+        """The first time, the code that waits for the camera gets the error; later the camera is only tried again."""
+        if not self.kinds.done():
+            self.kinds.set_exception(error)
+            self._stopping.set()
+
+    def _broke(self) -> None:
+        error = MediaError("Reading the IP camera broke.", "See the program's log.")
+        for future in (self.kinds, self.broken):
+            if not future.done():
+                future.set_exception(error)
+
+    def _tell(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function in the event loop, as long as there is one."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            self._stopping.set()
+
+
+class Sound:
+    """A camera's sound, whatever its form, cut into blocks of 20 ms."""
+
+    def __init__(self) -> None:
+        self._blocks = SoundBlocks()
+        self._position = 0
+
+    def blocks(self, frame: AudioFrame, now: float) -> Iterator[AudioFrame]:
+        """The blocks that are complete with a frame that arrives `now`, in seconds from the start."""
+        self._blocks.put(frame)
+        due = round(now * SAMPLE_RATE) - self._blocks.waiting
+        if abs(due - self._position) > GAP_SECONDS * SAMPLE_RATE:
+            self._position = max(due, self._position)
+        while (block := self._blocks.take()) is not None:
+            block.pts, block.time_base = self._position, Fraction(1, SAMPLE_RATE)
+            self._position += SAMPLES
+            yield block

@@ -1,0 +1,246 @@
+"""A media file as frames: decoded, or as they stand in it where a call carries them so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av import AudioFrame, VideoFrame
+from av.audio import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video import VideoStream
+
+from peer.media.decoding import SoundBlocks, decode
+from peer.media.picture.size import Fitting
+from peer.media.rtp import opus
+from peer.media.rtp.depacketizer import key_frame_size
+from peer.media.rtp.encoded import Encoded, goes_as_it_is
+from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+from peer.transport.profile import Kind
+from shared.errors import MediaError
+from shared.media import Media
+
+AUDIO_TIME = Fraction(1, SAMPLE_RATE)
+VIDEO_TIME = Fraction(1, 90_000)
+
+GAP = 0.04
+"Seconds without sound, by the file's timestamps, that are kept as a gap; shorter ones are rounding."
+
+SHORTEST_PICTURE = 1 / 240
+"Seconds, whatever the file says, so that each turn through it takes some time."
+
+Played = AudioFrame | VideoFrame | Encoded
+
+
+class MediaFile:
+    """A media file, read from the start to the end and from the start again, with timestamps that only grow.
+
+    What a call carries as it stands in the file isn't decoded. Its methods block; one thread at a time may use it.
+    """
+
+    def __init__(
+        self, path: Path, media: Media, width: int, height: int, rate: int, *, turns: int | None = None
+    ) -> None:
+        """Open the file and read its first frame. Raises MediaError with a sentence about what is wrong with it.
+
+        Larger pictures are made smaller to fit `width` and `height`. Of pictures that have to be decoded not more than
+        `rate` a second are given. `turns` is how many times the file is played; None: over and over.
+        """
+        self._path = path
+        self._media = media
+        self._box = width, height
+        self._fitting = Fitting(width, height)
+        self._pixel: Fraction | None = None
+        "The width of a pixel divided by its height."
+
+        self._step = 1 / rate
+        self._turns = turns
+        self._as_they_are: set[Kind] = set()
+        "What isn't decoded."
+        self._turn = 0.0
+        "Where on the timeline this turn through the file began, in seconds."
+        self._picture_end = 0.0
+        "Where on the timeline the last picture ends."
+        self._next_picture = 0.0
+        "When the next picture may stand; those before are left out."
+        self._samples = 0
+        "Where on the timeline the next audio frame stands, in samples."
+        self._blocks = SoundBlocks()
+        self._container: InputContainer | None = None
+        self._streams: list[AudioStream | VideoStream] = []
+        self._first = 0.0
+        "The file's timestamp of its start, in seconds."
+        self._frames = self._play()
+        self._ahead: Played | None = None
+        try:
+            self._ahead = self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """What there is to play, of what was wanted."""
+        return {_kind(stream) for stream in self._streams}
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been played the configured number of times."""
+        return self._turns == 0
+
+    def read(self) -> Played:
+        """The next frame: 20 ms of 48 kHz stereo, a picture, or one of both as it stands in the file.
+
+        Its `time` says when it is due, in seconds from the first start; sound and pictures are each in order. Raises
+        MediaError if a whole turn through the file gave nothing, or it has ended.
+        """
+        ahead, self._ahead = self._ahead, None
+        frame = ahead or next(self._frames, None)
+        if frame is None:
+            raise MediaError(f"Nothing in {self._path} can be played.", "It may be damaged; choose another file.")
+        return frame
+
+    def close(self) -> None:
+        """Close the file."""
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _open(self) -> None:
+        """Open the file, again at each turn: not every kind of file can be wound back to exactly its start."""
+        self.close()
+        self._container = _open(self._path)
+        self._streams = _choose_streams(self._container, self._media)
+        if not self._streams:
+            raise MediaError(f"There is no {self._media.words} to play in {self._path}.", "Choose another file.")
+        videos = [stream for stream in self._streams if isinstance(stream, VideoStream)]
+        self._pixel = videos[0].sample_aspect_ratio if videos else None
+        self._first = (self._container.start_time or 0) / av.time_base
+        seconds = (self._container.duration or 0) / av.time_base
+        rate = self._container.size * 8 / seconds if seconds else None
+        self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
+
+    def _play(self) -> Iterator[Played]:
+        while not self.ended:
+            self._open()
+            for packet in self._packets():
+                if _kind(packet.stream) in self._as_they_are:
+                    yield from self._encoded(packet)
+                    continue
+                for frame in decode(packet):
+                    yield from self._sound(frame) if isinstance(frame, AudioFrame) else self._picture(frame)
+            # The next turn begins where the longer of sound and pictures has ended.
+            end = max(self._picture_end, (self._samples + self._blocks.waiting) / SAMPLE_RATE)
+            if end <= self._turn:
+                return
+            self._turn = end
+            if self._turns is not None:
+                self._turns -= 1
+
+    def _encoded(self, packet: Packet[Stream]) -> Iterator[Encoded]:
+        """A packet as it is. Those that hold nothing, and pictures before the first whole one, are left out."""
+        data, kind = bytes(packet), _kind(packet.stream)
+        if not data or packet.pts is None:
+            return
+        position = self._turn + max(0.0, float(packet.pts * packet.time_base) - self._first)
+        if kind == "audio":
+            self._samples = max(self._samples, round((position + opus.milliseconds(data) / 1000) * SAMPLE_RATE))
+            yield Encoded(kind, data, position)
+            return
+        key = key_frame_size(data) is not None
+        if key or self._picture_end > self._turn:
+            self._picture_end = max(self._picture_end, position + self._picture_length())
+            yield Encoded(kind, data, position, key)
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        """The packets of one turn. A file that is damaged somewhere ends there."""
+        assert self._container is not None
+        with contextlib.suppress(av.FFmpegError):
+            yield from self._container.demux(*self._streams)
+
+    def _sound(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        """Cut sound into frames of 20 ms without a seam, also from turn to turn."""
+        if frame.time is not None:
+            due = round((self._turn + frame.time - self._first) * SAMPLE_RATE)
+            if due - self._samples - self._blocks.waiting > GAP * SAMPLE_RATE:
+                if (rest := self._blocks.rest()) is not None:
+                    yield self._cut(_padded(rest))
+                self._samples = max(self._samples, due)
+        self._blocks.put(frame)
+        while (cut := self._blocks.take()) is not None:
+            yield self._cut(cut)
+
+    def _cut(self, frame: AudioFrame) -> AudioFrame:
+        frame.pts, frame.time_base = self._samples, AUDIO_TIME
+        self._samples += SAMPLES
+        return frame
+
+    def _picture(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+        """Fit a picture to the call, or leave it out where there are more than a call takes."""
+        # Bare streams have no timestamps: their pictures follow each other.
+        if frame.pts is None:
+            position = max(self._turn, self._picture_end)
+        else:
+            position = self._turn + max(0.0, frame.time - self._first)
+        self._picture_end = max(self._picture_end, position + self._picture_length())
+        # A tenth earlier will do: timestamps are rounded.
+        if position < self._next_picture - self._step / 10:
+            return
+        self._next_picture = max(self._next_picture + self._step, position)
+        fitted = self._fitting.fit(frame, self._pixel)
+        fitted.pts, fitted.time_base = round(position / VIDEO_TIME), VIDEO_TIME
+        yield fitted
+
+    def _picture_length(self) -> float:
+        """Seconds that a picture is shown."""
+        rate = next(stream.average_rate for stream in self._streams if isinstance(stream, VideoStream))
+        return max(float(1 / rate), SHORTEST_PICTURE) if rate else self._step
+
+
+def _kind(stream: Stream) -> Kind:
+    return "audio" if isinstance(stream, AudioStream) else "video"
+
+
+def _open(path: Path) -> InputContainer:
+    """Open a file and nothing else: what is in it, a playlist for example, must not reach out to the network."""
+    try:
+        # A pipe or a device would be waited for.
+        if path.exists() and not path.is_file():
+            raise MediaError(f"{path} is not a file.")
+        return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise MediaError(f"There is no file {path}.") from error
+    except PermissionError as error:
+        raise MediaError(f"{path} may not be read.", "Change its permissions.") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{path} can't be played.", "It is damaged, or no sound or video file; choose another one."
+        ) from error
+
+
+def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream | VideoStream]:
+    """The first stream of each wanted kind that can be decoded. The cover of a song is not a video."""
+    chosen: list[AudioStream | VideoStream] = []
+    if Media.AUDIO in media:
+        chosen += [stream for stream in container.streams.audio if stream.codec_context is not None][:1]
+    if Media.VIDEO in media:
+        chosen += [
+            stream
+            for stream in container.streams.video
+            if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
+        ][:1]
+    return chosen
+
+
+def _padded(frame: AudioFrame) -> AudioFrame:
+    """The same sound with silence up to 20 ms."""
+    whole = AudioFrame("s16", "stereo", SAMPLES)
+    whole.sample_rate = SAMPLE_RATE
+    data = bytes(frame.planes[0])[: frame.samples * 4]
+    whole.planes[0].update(data.ljust(SAMPLES * 4, b"\0"))
+    return whole
