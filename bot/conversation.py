@@ -106,6 +106,9 @@ class Action:
     call: str
     "Line.id."
 
+    words: str = ""
+    "With CONFIRM: the four words that the owner was shown with it. Another call has others."
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -154,6 +157,11 @@ class Post:
     def kind(self) -> str:
         """What it says, for scripts: see docs/console.md."""
         return self.said.kind
+
+    @property
+    def words(self) -> str:
+        """The four words that CONFIRM is about, if that is among the actions."""
+        return self.line.phrase if self.line is not None and Act.CONFIRM in self.actions else ""
 
 
 class Listener(Protocol):

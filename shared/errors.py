@@ -423,7 +423,7 @@ class CallOver(CallRefused):
 
 
 class NothingToConfirm(CallRefused):
-    """The contact has no new key to confirm.
+    """The contact has no new key to confirm, or none with those words.
 
     One is there after a call that rang as unproven, and that you answered.
     """

@@ -146,11 +146,11 @@ class SetTrust:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmContact:
-    """`/contact confirm NAME [WORDS]`: the four words of a call in that name were the same on both sides."""
+    """`/contact confirm NAME WORDS`: the four words of a call in that name were the same on both sides."""
 
     name: str
     words: str = ""
-    "Which call, if there was more than one."
+    "Which call. Without them the owner reads which words wait."
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,15 +187,18 @@ def remove(store: Store, name: str) -> Contact:
 def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
     """The four words of a call in a contact's name were compared: take the key that was agreed in it.
 
-    `words` say which call; they may be left out if there was one only. Returns the contact and the words. Raises
-    NameNotFound, NothingToConfirm if no call waits for that, or several do.
+    `words` say which call: without them none is taken, for the only one that waits may not be the one that the owner
+    has compared. Returns the contact and the words. Raises NameNotFound, NothingToConfirm if no call with these words
+    waits for that.
     """
     contact = named(store, name)
     waiting = store.quarantined_secrets(contact.node)
     wanted = " ".join(words.lower().split())
-    found = [secret for secret in waiting if wanted in ("", phrase(secret))]
-    if len(found) > 1:
-        raise NothingToConfirm(*refusals.which_words(contact))
+    if waiting and not wanted:
+        raise NothingToConfirm(*refusals.which_words(contact, [phrase(secret) for secret in waiting]))
+    found = [secret for secret in waiting if phrase(secret) == wanted]
+    if waiting and not found:
+        raise NothingToConfirm(*refusals.other_words(contact))
     if not found or not store.confirm_secret(contact.node, found[0]):
         raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
     return contact, phrase(found[0])

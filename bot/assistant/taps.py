@@ -8,9 +8,11 @@ from bot.assistant.saving import Saving
 from bot.assistant.turn import Turn
 from bot.conversation import Act, Action
 from bot.texts import chat as texts
+from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact, Trust
+from shared.errors import NothingToConfirm
 from shared.media import Media
 from shared.store import Store
 
@@ -50,8 +52,13 @@ class Taps:
                 name = contact.name
                 saving.tell_trust(turn, await saving.write(lambda s: book.set_trust(s, name, Trust.AUTO, None)))
             case Act.CONFIRM:
-                words = next((line.phrase for line in self._switchboard.lines if line.id == action.call), "")
-                name = (await saving.of_node(calling.node_of(action.call))).name
+                # The words of this call alone: a later one in that name may wait as well.
+                phrases = {line.id: line.phrase for line in self._switchboard.lines}
+                words = action.words or phrases.get(action.call, "")
+                contact = await saving.of_node(calling.node_of(action.call))
+                if not words:
+                    raise NothingToConfirm(*refusals.words_not_known(contact))
+                name = contact.name
                 turn.say(texts.confirmed(*await saving.write(lambda s: book.confirm(s, name, words))))
         return texts.TAPPED[action.act]
 

@@ -238,7 +238,7 @@ def _parser() -> argparse.ArgumentParser:
         "--unproven", action="store_true", help="even while nothing but the node id says who calls: no key is shared"
     )
     confirm = entry("confirm", "the four words of a call were the same on both sides: take the new key", "name")
-    confirm.add_argument("words", nargs="*", help="the words, if several calls said that they were this contact")
+    confirm.add_argument("words", nargs="*", help="the four words; without them it says which words wait")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")

@@ -54,7 +54,7 @@ HELP = f"""\
 /contacts [PAGE]            your contacts
 /contact add [NAME] [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
-/contact confirm NAME [WORDS]    the four words of a call were the same on both sides
+/contact confirm NAME WORDS      the four words of a call were the same on both sides
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads

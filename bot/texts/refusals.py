@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.texts.chat import shown
 from shared.contacts import Contact
 from shared.messages import MAX_TEXT
@@ -84,11 +86,32 @@ def taken(known: Contact) -> Refusal:
     )
 
 
-def which_words(contact: Contact) -> Refusal:
-    """Several calls in one contact's name wait to be confirmed."""
+def which_words(contact: Contact, waiting: Sequence[str]) -> Refusal:
+    """The owner didn't say which words they have compared; calls with these wait to be confirmed."""
+    if len(waiting) == 1:
+        return (
+            f"A call that said it was {contact.name} had these four words: {waiting[0]}",
+            f"If {contact.name} read the same four to you: /contact confirm {contact.name} {waiting[0]}",
+        )
     return (
         f"Several calls said they were {contact.name}.",
         f"Write the four words of the right one after it: /contact confirm {contact.name} WORDS",
+    )
+
+
+def other_words(contact: Contact) -> Refusal:
+    """Calls in a contact's name wait to be confirmed, and none has the words that the owner gave."""
+    return (
+        f"No call that said it was {contact.name} and waits to be confirmed has those words.",
+        f"Nothing changed. /contact confirm {contact.name} says what waits.",
+    )
+
+
+def words_not_known(contact: Contact) -> Refusal:
+    """A button from which the words of its call can't be told any more."""
+    return (
+        "I don't know any more which four words this was about.",
+        f"Write them after it: /contact confirm {contact.name} WORDS",
     )
 
 

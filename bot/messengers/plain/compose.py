@@ -8,9 +8,9 @@ from bot.conversation import Post
 from bot.messengers import texts
 from bot.messengers.numbered_choices import Choice
 from bot.messengers.outbox import Priority
+from bot.messengers.plain import replies
 from bot.messengers.plain.places import Place, Way, place_of
 from bot.messengers.plain.values import Outgoing
-from bot.messengers.texts import ACTS
 
 
 def compose(
@@ -56,7 +56,7 @@ def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
     owner = Place(messenger, Way.OWNER).chat
     if post.handset:
         return Outgoing(f"{post.text}\n{texts.ABOUT_HANDSET}", owner, handset=True)
-    text = post.text + numbered(choices, {act.value: words for act, words in ACTS.items()})
+    text = post.text + numbered(choices, {choice.what: replies.words(choice.what) for choice in choices})
     if post.file is not None:
         return Outgoing(text, owner, file=str(post.file), instead=(Outgoing(text, owner),))
     return Outgoing(text, owner)

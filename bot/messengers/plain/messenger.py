@@ -18,8 +18,6 @@ import msgspec
 
 from bot.conversation import (
     EVERYWHERE,
-    Act,
-    Action,
     Capabilities,
     HandsetPage,
     Identity,
@@ -34,7 +32,7 @@ from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
 from bot.messengers.outbox import Outbox
-from bot.messengers.plain import values
+from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose, numbered
 from bot.messengers.plain.places import Place, Way
 from bot.messengers.plain.resume import ShownCalls
@@ -287,8 +285,8 @@ class PlainMessenger:
             self.tell(texts.NO_SUCH_CHOICE)
             return
         try:
-            if choice.what in set(Act):
-                await listener.act(Action(Act(choice.what), choice.about), self._owners_chat)
+            if (action := replies.action(choice.what, choice.about)) is not None:
+                await listener.act(action, self._owners_chat)
             else:
                 await self._wire.choose(choice.what, choice.about)
         except CopybaraError as error:
@@ -366,7 +364,7 @@ class PlainMessenger:
             post,
             self._name,
             known=self._writers.get(f"{WRITES}{post.contact.node}") if post.contact else None,
-            choices=self._offer(post.actions, call, outcome) if call and post.to == "owner" else [],
+            choices=self._offer(replies.offers(post), call, outcome) if call and post.to == "owner" else [],
             answers=hearing is not None and hearing.from_owner,
             source=stranger if about_nobodys_call else "",
             now=int(time.time()),

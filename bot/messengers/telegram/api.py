@@ -181,6 +181,10 @@ class Api:
             if "not modified" not in error.message:
                 raise
 
+    async def without_buttons(self, owner: int, number: int) -> None:
+        """Take the buttons from a message of the owner's chat."""
+        await _call(self._bot, "editmessagereplymarkup", {"chat_id": owner, "message_id": number})
+
     async def user_name(self, user: int) -> str:
         """What a user's name is now, without @; empty if they have none."""
         chat = await _call(self._bot, "getchat", {"chat_id": user})

@@ -34,12 +34,17 @@ _ROWS = (
 )
 
 
-def rows_for(acts: Sequence[Act], call: str) -> Rows:
-    """The buttons of a call, in the order and rows that they always have."""
+ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM)
+"What is done once: the message that offers it offers nothing afterwards."
+
+
+def rows_for(acts: Sequence[Act], call: str, words: str = "") -> Rows:
+    """The buttons of a call, in the order and rows that they always have. `words` are what CONFIRM confirms."""
     if not call:
         return ()
     rows = tuple(
-        tuple(Button(ACTS[act], data=data_for(Action(act, call))) for act in row if act in acts) for row in _ROWS
+        tuple(Button(ACTS[act], data=data_for(_action(act, call, words))) for act in row if act in acts)
+        for row in _ROWS
     )
     return tuple(row for row in rows if row)
 
@@ -51,18 +56,23 @@ def handset_row(address: str) -> Rows:
 
 def data_for(action: Action) -> str:
     """The callback data of a button."""
-    data = f"{action.act}:{action.call}"
+    data = f"{action.act}:{action.call}" + (f":{action.words}" if action.words else "")
     assert len(data.encode()) <= CALLBACK_DATA_BYTES
     return data
 
 
 def action_for(data: str) -> Action | None:
     """What a tapped button means; None for data that none of our buttons has."""
-    act, _, call = data.partition(":")
+    act, _, rest = data.partition(":")
+    call, _, words = rest.partition(":")
     try:
-        return Action(Act(act), call) if call else None
+        return Action(Act(act), call, words) if call else None
     except ValueError:
         return None
+
+
+def _action(act: Act, call: str, words: str) -> Action:
+    return Action(act, call, words if act is Act.CONFIRM else "")
 
 
 def copy_button(text: str) -> tuple[Button, ...]:

@@ -32,6 +32,8 @@ class Tapped(msgspec.Struct, frozen=True, tag="tapped"):
 
     query: str
     data: str
+    message: int = 0
+    "The message that the button is under; 0 if it isn't known."
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):

@@ -28,7 +28,7 @@ from bot.messengers.rate_limit import RateLimit
 from bot.messengers.telegram import outgoing, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.business import BusinessConnections
-from bot.messengers.telegram.buttons import action_for
+from bot.messengers.telegram.buttons import ONCE, action_for
 from bot.messengers.telegram.call_messages import CallMessages
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.compose import compose
@@ -290,6 +290,9 @@ class Telegram:
             except CopybaraError as error:
                 word = error.sentence
         self._beside(lambda: self._api.answer_tap(entry.query, word, alert=alert))
+        owner = self._ownership.owner
+        if action is not None and action.act in ONCE and not alert and owner is not None and entry.message:
+            self._beside(lambda: self._api.without_buttons(owner, entry.message))
 
     async def _claimed(self, entry: Claimed) -> None:
         if not await self._ownership.claim(entry.code, entry.user):

@@ -153,7 +153,7 @@ class UpdateReader:
             message.forward_origin is not None or message.from_user is None or message.from_user.id != self._own.id
         ):
             return None
-        return Tapped(query.id, query.data or "")
+        return Tapped(query.id, query.data or "", message.message_id)
 
     def _links_from(self, message: Message, links: str, chat: str) -> Heard:
         """Links that stand in a chat with others. What the owner writes there says nothing of where links are from."""

@@ -5,17 +5,23 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bot.conversation import Act, Post
+from bot.conversation import Act, Action, Post
 from bot.kinds import Kind, Sentence
 from bot.messengers.kept_text import is_about_a_call, links_in
 from bot.messengers.numbered_choices import NumberedChoices
 from bot.messengers.outbox import Priority
-from bot.messengers.plain import values
+from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose
 from bot.messengers.plain.places import Place, Way, place_of
 from bot.messengers.plain.values import Heard, Outgoing, Own
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
+from shared.call.table import Call, State
 from shared.contacts import Contact
+from shared.media import Media
 from shared.node_id import NodeId
+from shared.secrets.handshake import Role
 
 OWNER = Place("wire", Way.OWNER).chat
 ANNA = Contact(name="anna", node=NodeId(bytes(31) + b"\1"), created=1)
@@ -66,6 +72,34 @@ def test_what_the_owner_can_do_stands_below_as_numbers() -> None:
     message = compose(Post("owner", Sentence(Kind.RINGS, "anna is calling.")), "wire", choices=choices)
     assert message.text == "anna is calling.\nReply 1: Answer, 2: Decline"
     assert message.urgency is Priority.ANSWER
+
+
+def test_the_number_that_confirms_words_carries_them() -> None:
+    line = Line(
+        1,
+        Call(Role.CALLEE, paired=False, state=State.ACTIVE),
+        CallLink(ANNA.node, Media.BOTH, created=0),
+        chat=OWNER,
+        expires=600,
+        connection=Connection(Media.BOTH),
+        shown=Presented("anna", phrase="bar casual negative verify", quarantined=True),
+    )
+    post = Post("owner", Sentence(Kind.WORDS, "Compare these words."), actions=(Act.CONFIRM,), line=line)
+    choices = NumberedChoices().offer(replies.offers(post), "call", 1.0)
+    message = compose(post, "wire", choices=choices)
+    assert message.text == "Compare these words.\nReply 1: The words are the same"
+    (choice,) = choices
+    assert replies.action(choice.what, choice.about) == Action(Act.CONFIRM, "call", "bar casual negative verify")
+
+
+@pytest.mark.parametrize("act", list(Act))
+def test_every_act_comes_back_from_its_number(act: Act) -> None:
+    post = Post("owner", Sentence(Kind.RINGS, "anna is calling."), actions=(act,))
+    assert [replies.action(what, "call") for what in replies.offers(post)] == [Action(act, "call")]
+
+
+def test_a_wires_own_choice_is_no_action() -> None:
+    assert replies.action("claim", "call") is None
 
 
 def test_plain_news_of_one_source_share_a_message_up_to_its_length() -> None:

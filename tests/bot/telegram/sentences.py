@@ -63,6 +63,11 @@ def rings(name: str) -> str:
     return chat.rings(_line(name), Reason.ASK).text
 
 
+def unproven_rings(name: str) -> str:
+    """A call in a contact's name rings without their key."""
+    return chat.rings(_line(name), Reason.UNPROVEN).text
+
+
 def stranger_rings(media: Media = Media.BOTH) -> str:
     return _beginning(*(chat.rings(_line(media=media, node=node), Reason.NEW_CALLER) for node in _NODES))
 

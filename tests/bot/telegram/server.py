@@ -206,6 +206,9 @@ class Server:
     async def _on_editmessagetext(self, bot: BotAccount, what: Answer) -> Any:
         return self.world.as_json(self.world.edits(bot, what), bot)
 
+    async def _on_editmessagereplymarkup(self, bot: BotAccount, what: Answer) -> Any:
+        return self.world.as_json(self.world.edits_buttons(bot, what), bot)
+
     async def _on_answercallbackquery(self, bot: BotAccount, what: Answer) -> Any:
         waiting = self.world.answers(bot, "callback", what["callback_query_id"])
         assert len(what.get("text", "")) <= 200

@@ -9,7 +9,7 @@ from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.media import Media
 from tests.bot.telegram import sentences as says
-from tests.bot.telegram.people import Person, friends, two_people
+from tests.bot.telegram.people import SECRET, Person, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.world import Message
 
@@ -119,3 +119,48 @@ async def test_two_callers_have_their_own_buttons(tmp_path: Path) -> None:
         bob.human.taps_button(first, "Decline")
         await world.until(lambda: says.ended(EndReason.DECLINED, "anna") in first.text)
         assert says.rings("anna") in second.text
+
+
+async def test_the_button_of_one_call_never_confirms_the_words_of_another(tmp_path: Path) -> None:
+    """Anna has lost her home and is confirmed by her words; then somebody else calls in her name."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, paired=False, trust=Trust.RING)
+        with bob.store() as store:
+            store.propose_secret(anna.id, SECRET, 1)
+            store.commit_secret(anna.id, SECRET)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        first = await unproven_call(anna, bob)
+        tapped = [list(row) for row in first.rows]
+        query = bob.human.taps_button(first, "The words are the same")
+        assert (await bob.human.answer_to(query))["show_alert"] is False
+        await bob.human.world.until(lambda: first.rows == [])
+        with bob.store() as store:
+            confirmed = store.writable_secret(anna.id)
+            assert confirmed not in (None, SECRET)
+        await anna.stop()
+        with anna.store() as store:
+            contact = store.remove_contact("bob")
+            store.save_contact(contact)
+        await anna.begin()
+        second = await unproven_call(anna, bob)
+        assert second is not first
+        first.rows = tapped  # an app that hasn't seen the edit, or a tap that Telegram delivers again
+        answer = await bob.human.answer_to(bob.human.taps_button(first, "The words are the same"))
+        assert answer["show_alert"] is True
+        with bob.store() as store:
+            assert store.writable_secret(anna.id) == confirmed
+
+
+async def unproven_call(anna: Person, bob: Person) -> Message:
+    """A call in Anna's name that lacks her key, answered and ended; the message with its words."""
+    since = len(bob.chat.messages)
+    anna.says("/call bob")
+    ringing = await bob.reads(says.unproven_rings("anna"), since=since)
+    bob.human.taps_button(ringing, "Answer")
+    words = await bob.reads(says.words(), since=since)
+    await bob.human.world.until(lambda: words.rows != [])
+    await asyncio.gather(anna.media(), bob.media())
+    bob.says("/hangup")
+    await bob.reads(says.ended(EndReason.HUNG_UP, "anna"), since=since)
+    return words

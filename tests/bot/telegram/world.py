@@ -426,13 +426,23 @@ class World:
     def edits(self, bot: BotAccount, what: dict[str, Any]) -> Message:
         """Bot API, editMessageText."""
         text, marked = checked_text(what)
-        rows = checked_rows(what.get("reply_markup"))
+        return self._edited(bot, self._to_edit(bot, what), text, marked, checked_rows(what.get("reply_markup")))
+
+    def edits_buttons(self, bot: BotAccount, what: dict[str, Any]) -> Message:
+        """Bot API, editMessageReplyMarkup."""
+        message = self._to_edit(bot, what)
+        return self._edited(bot, message, message.text, message.marked, checked_rows(what.get("reply_markup")))
+
+    def _to_edit(self, bot: BotAccount, what: dict[str, Any]) -> Message:
         chat = self._chat_for(bot, what["chat_id"])
         message = next((each for each in chat.messages if each.id == int(what["message_id"])), None)
         if message is None:
             raise BadRequest("message to edit not found")
         if message.sender is not bot:
             raise BadRequest("message can't be edited")
+        return message
+
+    def _edited(self, bot: BotAccount, message: Message, text: str, marked: Any, rows: Any) -> Message:
         if (message.text, message.marked, message.rows) == (text, marked, rows):
             raise BadRequest(
                 "message is not modified: specified new message content and reply markup are exactly the same as a "
