@@ -1,4 +1,4 @@
-"""What a numbered choice about a call stands for: an action, and with CONFIRM the words that it was shown with. Pure."""
+"""What a numbered choice about a call stands for: an action, and for CONFIRM the words that it was shown with. Pure."""
 
 from __future__ import annotations
 
