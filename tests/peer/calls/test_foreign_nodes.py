@@ -15,6 +15,7 @@ from peer.calls.line import Line
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
+from peer.media.trouble import MediaTrouble
 from peer.overlay.loopback import loopback_address
 from peer.transport.sdp.reading import read_description
 from shared.call.events import RemoteDeclined
@@ -28,6 +29,8 @@ from shared.node_id import NodeId
 from shared.reasons import Reason
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import Node, active, node, over
+from tests.peer.transport.sdp.descriptions import offer as recorded_offer
+from tests.peer.transport.sdp.descriptions import with_candidates
 
 KEY = b"k" * 32
 
@@ -179,6 +182,30 @@ async def test_another_program_may_write_long_lines_but_not_too_many(tmp_path: P
         await over(ours, theirs)
         assert {len(news.text) for _, news in anna.heard if isinstance(news, Text)} == {MAX_TEXT}
         assert texts(anna) < 40
+
+
+@pytest.mark.parametrize(("endpoint", "media"), [
+    ("handset", Media.BOTH), ("pattern", Media.BOTH), ("echo", Media.AUDIO), ("pattern+recorder", Media.AUDIO),
+])  # fmt: skip
+async def test_where_the_endpoint_cannot_do_what_is_offered_there_is_sound_alone_and_the_owner_knows(
+    tmp_path: Path, endpoint: str, media: Media
+) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network, usual=endpoint) as ben:
+        ben.knows(anna)
+        candidate = f"candidate:1 1 udp 1 {loopback_address(anna.id)} 41234 typ host"
+        sdp = with_candidates(recorded_offer("firefox-offer"), [candidate]).replace("VP8/90000", "VP9/90000")
+        line = (await ben.switchboard.foreign.read_pasted(sdp, chat="chat", node=anna.id)).line
+        assert line is not None
+        assert line.media is Media.BOTH
+        await ben.switchboard.answer(line)
+        await ben.until(lambda: bool(ben.posts))
+        assert line.media is media
+        assert ("a=rtpmap:126 H264/90000" in ben.posts[0]) is (media is Media.BOTH)
+        told = [news.sentence for _, news in ben.heard if isinstance(news, MediaTrouble)]
+        assert [endpoint in sentence and "sound alone" in sentence for sentence in told] == [True] * (
+            media is Media.AUDIO
+        )
 
 
 def texts(who: Node) -> int:
