@@ -87,6 +87,8 @@ class DeltaChatWire:
         await self._up.wait()
         self._check_up()
         numbers = await self._rpc.call("get_all_account_ids")
+        if not numbers:
+            raise RpcError("There is no account: copybara setup deltachat makes one.")
         self._account = account = Account(self._rpc, int(numbers[0]))
         await self._find_owner(account, desk)
         await account.start()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from deltachat_rpc_client import Rpc
 
-from tests.bot.deltachat.mail import MailServer
+from tests.bot.deltachat.mail import PATH, MailServer
 from tests.bot.deltachat.world import apps
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MailServer]:
     """The mail server."""
+    if shutil.which("dovecot", path=PATH) is None:
+        pytest.skip("needs dovecot (Debian: dovecot-core, dovecot-imapd)")
     server = MailServer()
     with server.running():
         yield server

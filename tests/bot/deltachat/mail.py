@@ -27,6 +27,9 @@ from tests.shared.names.chain import free_port
 
 DOMAIN = "mail.test"
 
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
+"Where programs are, daemons included."
+
 _CONFIG = """\
 base_dir = {run}
 state_dir = {run}
@@ -105,8 +108,8 @@ class MailServer:
         config = self.folder / "dovecot.conf"
         config.write_text(_CONFIG.format(run=run, folder=self.folder, user=user, group=group, port=self.imap_port))
         # As root its daemon switches to its own users.
-        dovecot = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
-        assert dovecot is not None, "dovecot is missing: tests/system-packages installs it"
+        dovecot = shutil.which("dovecot", path=PATH)
+        assert dovecot is not None
         process = subprocess.Popen([dovecot, "-F", "-c", str(config)])
         self.begin_smtp()
         try:
