@@ -286,7 +286,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("write", {"call": 7, "text": "x"}, "That call is over."),
     ("save-contact", {"call": 7, "name": "x"}, "That call is over."),
     ("add-contact", {"name": "x", "whom": "not a node"}, "neither a node id nor a contact card"),
-    ("add-contact", {"name": "two words", "whom": "0" * 52}, ""),
+    ("add-contact", {"name": "a/b", "whom": "0" * 52}, "could be taken for"),
     ("set-trust", {"name": "nobody", "trust": "auto"}, "There is no contact"),
     ("rename-contact", {"name": "nobody", "new_name": "x"}, ""),
     ("remove-contact", {"name": "nobody"}, ""),
