@@ -1,6 +1,6 @@
 """`copybara setup overlay` from a machine without a configured node to one with a peer: the real node, nft and files.
 
-It runs as root in namespaces of its own, with empty folders over /etc/yggdrasil, /etc/copybara and /etc/systemd/system.
+It runs as root in namespaces of its own, with a copy of /etc in its place.
 Only systemctl isn't real: there is no systemd in a container, so a script starts what the units would.
 """
 
@@ -30,9 +30,9 @@ esac
 INSIDE = """
 set -eu
 ip link set lo up
-mount -t tmpfs none /etc/yggdrasil
-mount -t tmpfs none /etc/systemd/system
-mkdir -p /etc/copybara; mount -t tmpfs none /etc/copybara
+cp -a /etc {folder}/etc
+rm -rf {folder}/etc/yggdrasil {folder}/etc/copybara
+mount --bind {folder}/etc /etc
 mount -t tmpfs none /run
 mkdir /run/yggdrasil
 yggdrasil -useconffile {folder}/peer.json > {folder}/peer.log 2>&1 & peer=$!

@@ -54,7 +54,7 @@ async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> Non
         bob.home = tmp_path / "new"
         bob.home.mkdir(mode=0o700)
         (bob.home / "copybara.toml").write_text(f'[handset]\nenabled = false\n[telegram]\nbase_url = "{server.url}"\n')
-        screen = await set_up(bob.home, machine="yes", card="Bob", Telegram=bob.bot.token)
+        screen = await set_up(bob.home, one="3", machine="yes", card="Bob", Telegram=bob.bot.token)
         assert bob.bot.token not in screen
         file = tmp_path / "new" / "telegram.token"
         assert (file.stat().st_mode & 0o777, file.read_text().strip()) == (0o600, bob.bot.token)

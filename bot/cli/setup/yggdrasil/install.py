@@ -43,8 +43,10 @@ def install(asking: Asking) -> None:
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine)]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
-    if not asking.yes("Go on? Each command is shown before it runs.", default=True):
-        raise InputError("Nothing was changed.", "`copybara setup overlay --print` prints the commands.")
+    # What root does takes a typed yes; `--yes` is one.
+    if not asking.yes("Go on? Each command is shown before it runs.", default=asking.answers.yes):
+        asking.say("Nothing was changed. `copybara setup overlay --print` prints the commands.")
+        return
     for step in first:
         run(asking, step)
     before = node_config.parsed(run(asking, reading))
