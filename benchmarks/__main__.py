@@ -14,6 +14,7 @@ from benchmarks import (
     ear_to_ear,
     glass_to_glass,
     idle_memory,
+    matrix_call,
     messages_in_a_call,
     name_lookup,
     other_programs,
@@ -45,6 +46,7 @@ FIGURES = (
     ear_to_ear,
     glass_to_glass,
     messages_in_a_call,
+    matrix_call,
     yggdrasil_setup,
     name_lookup,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -36,13 +37,14 @@ async def _measure(rounds: int) -> Figure:
         async with people(folder / "homes", "anna", "bob", config=CONFIG) as (anna, bob):
             await befriend(anna, bob)
             await bob.asked("/contact trust anna")
+        shutil.copytree(folder / "homes", folder / "friends")
         server = Synapse(folder / "synapse")
         await asyncio.to_thread(server.start)
         try:
             async with (
                 people(folder / "homes", "anna", "bob", config=CONFIG) as (anna, bob),
-                somebody(server, folder / "a", "anna", folder / "homes") as hers,
-                somebody(server, folder / "b", "bob", folder / "homes") as his,
+                somebody(server, folder / "a", "anna", folder / "friends") as hers,
+                somebody(server, folder / "b", "bob", folder / "friends") as his,
             ):
                 room = await shared_room(hers, his)
 

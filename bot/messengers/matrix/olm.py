@@ -72,7 +72,7 @@ class Olm:
     def encrypt(self, user: str, device: Device, type_: str, content: Json) -> Json:
         """The content of an m.room.encrypted event for one device. Must be on the disk before it is sent."""
         session, *others = self._sessions(device.curve25519)
-        payload = {
+        payload: Json = {
             "sender": self._own.user,
             "sender_device": self._own.device,
             "keys": {"ed25519": self._own.ed25519},
@@ -80,9 +80,11 @@ class Olm:
             "recipient_keys": {"ed25519": device.ed25519},
             "type": type_,
             "content": content,
-            # So that a client that hasn't met this device yet can check it (MSC4147).
-            "sender_device_keys": self._own.device_keys(),
         }
+        if self._own.identity is not None:
+            # So that a client that hasn't met this device yet can check it (MSC4147). Where our identity is in another
+            # app, ours would lack its signature, which Element's crypto doesn't survive.
+            payload["sender_device_keys"] = self._own.device_keys()
         kind, body = session.encrypt(canonical(payload)).to_parts()
         self._keep(device.curve25519, [session, *others])
         return {
