@@ -42,6 +42,7 @@
     ├── MediaError              an endpoint that can't play, record or open its device
     ├── CallRefused             a call that can't be placed, answered or ended right now
     │   ├── NothingRings
+    │   ├── WhichCall           several ring, or another one than the owner may mean
     │   ├── NoCall
     │   ├── InCall
     │   ├── CallOver
@@ -401,6 +402,13 @@ class NothingRings(CallRefused):
     """Nobody is calling.
 
     Wait for a call, or make one with /call NAME.
+    """
+
+
+class WhichCall(CallRefused):
+    """More than one call may be meant.
+
+    Write whose after the command: /answer NAME
     """
 
 

@@ -191,9 +191,9 @@ class Assistant:
                 name = command.name
                 turn.say(name_texts.stays(await write(lambda store: name_book.stay(store, name))))
             case commands.Answer():
-                await calling.answer(turn, calling.answerable(), command.media)
+                await calling.answer(turn, calling.answerable(command.whom), command.media)
             case commands.Decline():
-                await calling.decline(calling.ringing(), command.why)
+                await calling.decline(*calling.declinable(command.why))
             case commands.HangUp() if (name_or_none := self.lookups.stop()) is not None:
                 turn.say(name_texts.given_up(name_or_none))
             case commands.HangUp():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import Awaitable, Callable
 
 from bot.assistant import contact_names as name_book
 from bot.assistant import contacts as book
+from bot.assistant import which_call
 from bot.assistant.call_news import CallNews
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
@@ -21,7 +23,7 @@ from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
-from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound, NoCall, NothingRings
+from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound, NoCall
 from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
@@ -31,8 +33,6 @@ from shared.store import Store
 
 CALLS_REMEMBERED = 100
 "Calls of the log that a button may still be about."
-
-UP = (State.CONNECTING, State.ACTIVE, State.RECONNECTING)
 
 Then = Callable[[Turn, Answer], Awaitable[None]]
 "What goes on when a name was found, in a turn of its own."
@@ -118,25 +118,15 @@ class Calling:
 
     # Which call is meant.
 
-    def ringing(self) -> Line:
-        """The call that rings; the latest if several do. Raises NothingRings."""
-        for line in reversed(self._switchboard.lines):
-            if line.call.state is State.RINGING:
-                return line
-        raise NothingRings()
+    def answerable(self, whom: str = "") -> Line:
+        """What /answer means, see which_call. Raises NothingRings, WhichCall."""
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_answer(self._switchboard.lines, log, time.time(), whom)
 
-    def answerable(self) -> Line:
-        """What /answer means: the call that rings, else one that waits for the owner's word, else one that they have
-        answered before. Raises NothingRings.
-        """
-        with contextlib.suppress(NothingRings):
-            return self.ringing()
-        up = [line for line in reversed(self._switchboard.lines) if line.call.state in UP]
-        held = [line for line in up if line.held]
-        answered = [line for line in up if line.call.role is Role.CALLEE]
-        for line in (*held, *answered):
-            return line
-        raise NothingRings()
+    def declinable(self, said: str) -> tuple[Line, str]:
+        """What /decline means, and the words for that caller. Raises NothingRings, WhichCall."""
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_decline(self._switchboard.lines, log, time.time(), said)
 
     def current(self) -> Line:
         """The call that /hangup means: the one that takes the owner's time, else the one that rings. Raises NoCall."""
@@ -254,7 +244,7 @@ class Calling:
         if line.held:
             await self._switchboard.answer(line, media)
             self._news.changed(line)
-        elif line.call.role is Role.CALLEE and line.call.state in UP:
+        elif line.call.role is Role.CALLEE and line.call.state in which_call.UP:
             turn.say(texts.answered_before(line))
         else:
             await self._switchboard.answer(line, media)

@@ -34,6 +34,9 @@ CLASSIC = "classic"
 
 PROGRAMS = (CLASSIC, "copybara")
 
+_MEDIA = ("audio", "voice", "video")
+"After /answer no names."
+
 _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
 
@@ -67,16 +70,19 @@ class TakeSdp:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`/answer [audio|video]`; no media means what the caller asked for."""
+    """`/answer [NAME] [audio|video]`; no media means what the caller asked for."""
 
     media: Media | None = None
+    whom: str = ""
+    "Whose call, if several ring."
 
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """`/decline [why]`"""
+    """`/decline [NAME] [why]`"""
 
     why: str = ""
+    "With the name before it, if there is one: that depends on who calls."
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +301,12 @@ def _answer(words: list[str], _text: str) -> Command:
     match words:
         case []:
             return Answer()
-        case [media]:
+        case [media] if media.lower() in _MEDIA:
             return Answer(Media.parse(media))
+        case [whom]:
+            return Answer(whom=whom)
+        case [whom, media] if whom.lower() not in _MEDIA:
+            return Answer(Media.parse(media), whom)
     raise WrongUse(*refusals.MORE_THAN_ANSWER)
 
 

@@ -212,9 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("name", help="a contact, a node id or a contact card")
     call.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
     answer = command("answer", "answer the ringing call", _answer, json=True)
+    answer.add_argument("name", nargs="?", help="whose call, if several ring; or at once audio or video")
     answer.add_argument("media", nargs="?", choices=["audio", "video"])
     decline = command("decline", "decline the ringing call", _decline, json=True)
-    decline.add_argument("why", nargs="*", help="a few words for the caller")
+    decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
     command("hangup", "end the call", _hangup, json=True)
 
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
@@ -374,7 +375,7 @@ def _call(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace) -> int:
-    return _say(options, f"/answer {options.media or ''}")
+    return _say(options, f"/answer {options.name or ''} {options.media or ''}")
 
 
 def _decline(options: argparse.Namespace) -> int:

@@ -46,8 +46,8 @@ HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
 /call NAME classic          call somebody who uses the original web app
 /sdp offer NAME             call with any other program that speaks SDP
-/answer [audio|video]       answer the call that is ringing
-/decline [why]              refuse it
+/answer [NAME] [audio|video]    answer the call that is ringing
+/decline [NAME] [why]       refuse it
 /hangup                     end or cancel the call
 /say TEXT                   write a line to the other side of the call
 /log                        your latest calls

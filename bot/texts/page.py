@@ -24,6 +24,7 @@ from shared.errors import (
     OnlyForTrusted,
     OwnNode,
     UnknownCommand,
+    WhichCall,
     WrongUse,
     hint_of,
 )
@@ -48,6 +49,7 @@ _HINTS: dict[type[CopybaraError], str] = {
     WrongUse: "",
     CallRefused: "",
     NothingRings: "",
+    WhichCall: "",
     NoCall: "",
     InCall: "End it first.",
     OnlyForTrusted: "To trust them, open their entry in your contacts.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.texts.chat import shown
+from peer.calls.line import Line
+from shared.call.records import CallRecord
 from shared.contacts import Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
@@ -13,6 +15,9 @@ Refusal = tuple[str, str]
 
 LONGEST_NAME = 60
 "Characters of a name that are repeated."
+
+MOST_LISTED = 5
+"Callers that one sentence names."
 
 CONTACT_USAGE = (
     "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
@@ -23,7 +28,7 @@ CONTACT_USAGE = (
 TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has 52 characters, a card at most 400."
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
 WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
-MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, or /answer audio"
+MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, /answer audio, or /answer NAME audio"
 NO_WAY_TO_USE_CONTACT = "That isn't a way to use /contact.", f"Write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
@@ -121,6 +126,47 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
         f"There is no new key of {contact.name} to confirm.",
         "One is there after a call that rang as unproven, and that you answered.",
     )
+
+
+def does_not_ring(whom: str) -> Refusal:
+    """The call that the owner has named."""
+    return f"No call with {shown(whom, LONGEST_NAME)} rings.", "/status shows what is going on."
+
+
+def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
+    """The owner hasn't said which. `whole`: the beginning of a node id isn't enough to tell them apart."""
+    callers = {each: line for line in rings if (each := _handle(line, whole=whole))}
+    said = [f"{each}{'' if line.proven else ' (unproven)'}" for each, line in callers.items()]
+    commands = [f"{command} {each}" for each in callers]
+    return f"Several calls ring: {_listed(said)}.", f"Say which: {_listed(commands, 'or')}"
+
+
+def another_rings(gone: CallRecord, line: Line) -> Refusal:
+    """The call that the owner may mean has just ended, and one rings that proves nothing."""
+    return (
+        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call that rings now is another one: "
+        f"{_handle(line)} (unproven).",
+        f"To take that one: /answer {_handle(line)}",
+    )
+
+
+def rings_no_more(gone: CallRecord, held: Line) -> Refusal:
+    """The call that the owner may mean has just ended, and another one waits to hear and see them."""
+    return (
+        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling.",
+        f"To turn your microphone and camera on in the other call: /answer {_handle(held)}",
+    )
+
+
+def _handle(line: Line, *, whole: bool = False) -> str:
+    """What to write for somebody."""
+    return line.contact or (str(line.peer) if whole else line.peer.short)
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`, of at most as many as a sentence carries."""
+    words = [*words[:MOST_LISTED], "others"] if len(words) > MOST_LISTED else list(words)
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def nothing_held(name: str) -> Refusal:

@@ -1,0 +1,167 @@
+"""Which call /answer and /decline mean while others ring: never one that anybody could have let ring meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from pathlib import Path
+
+import pytest
+
+from bot.assistant.which_call import JUST_NOW_SECONDS, to_answer, to_decline
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
+from shared.call.records import CallRecord
+from shared.call.table import Call, EndReason, State
+from shared.errors import NothingRings, WhichCall
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role
+from tests.bot.console import hang_up, people, ring
+from tests.bot.stranger import stranger
+from tests.bot.test_impostor import forged
+
+NOW = 1_000_000.0
+ANNA, BOB, MALLORY, OTHER = (NodeId(bytes([number]) * 32) for number in (1, 2, 3, 4))
+
+
+def call(
+    node: NodeId, name: str | None = None, *, proven: bool = False, state: State = State.RINGING, held: bool = False
+) -> Line:
+    line = Line(
+        1,
+        Call(Role.CALLEE, paired=proven, state=state),
+        CallLink(node, Media.BOTH, created=0, proven=proven),
+        chat="chat",
+        expires=600,
+        connection=Connection(Media.BOTH),
+        shown=Presented(name),
+    )
+    if held:
+
+        async def release() -> None:
+            pass
+
+        line.hold(release)
+    return line
+
+
+def ended(node: NodeId, name: str = "", *, ago: float = 1, **values: object) -> CallRecord:
+    record = CallRecord(
+        reference=bytes(8),
+        peer=node,
+        role=str(Role.CALLEE),
+        media=Media.BOTH,
+        started=0,
+        connected=None,
+        ended=int(NOW - ago),
+        reason=str(EndReason.REMOTE_CANCELLED),
+        name=name,
+    )
+    return dataclasses.replace(record, **values)  # type: ignore[arg-type]
+
+
+async def test_a_stranger_who_saw_a_contacts_link_takes_nobodys_answer(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob), stranger(tmp_path, bob.id) as mallory:
+        await bob.asked("/contact ring anna", kind="contact.rings")
+        await ring(anna, bob)
+        bob.write(mallory.request.token, sender="mallory")
+        await bob.told(kind="call.stranger-rings")
+        assert "Say which" in await bob.asked("/decline", kind="error.which-call")
+        bob.write("/answer")
+        await anna.call("active")
+        states = {one["with"]: one["state"] for one in (await bob.status())["calls"]}
+        assert states["anna"] in ("connecting", "active")
+        assert "ringing" in states.values()
+        await bob.asked(f"/decline {mallory.node.short} not now")
+        await bob.call("ended", reason="declined")
+        await hang_up(anna, bob)
+
+
+async def test_of_several_that_prove_nothing_none_is_taken_without_its_name(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "bob", homes=friends) as (bob,):
+        nodes = [NodeId(secrets.token_bytes(32)) for _ in range(2)]
+        await bob.after_all([("chat", forged(bob, node)) for node in nodes])
+        for command in ("/answer", "/answer audio", "/decline", "/decline I am busy"):
+            said = await bob.asked(command, kind="error.which-call")
+            assert all(node.short in said for node in nodes)
+        code, _, errors = await bob.cli("answer")
+        assert code == 1
+        assert f"/answer {nodes[0].short}" in errors
+        assert {one["state"] for one in (await bob.status())["calls"]} == {"ringing"}
+        code, _, _ = await bob.cli("answer", nodes[0].short, "audio")
+        assert code == 0
+        states = {one["node"]: one["state"] for one in (await bob.status())["calls"]}
+        assert states == {str(nodes[0]): "connecting", str(nodes[1]): "ringing"}
+        bob.write(f"/decline {nodes[1].short}")
+        await bob.call("ended", reason="declined")
+        bob.write("/hangup")
+        await bob.call("ended")
+
+
+def test_one_call_that_rings_needs_no_name() -> None:
+    line = call(MALLORY)
+    assert to_answer([line], [], NOW) is line
+    assert to_decline([line], [], NOW, "I am busy") == (line, "I am busy")
+    for choose in (lambda: to_answer([], [], NOW), lambda: to_decline([], [], NOW, "")):
+        with pytest.raises(NothingRings):
+            choose()
+
+
+def test_of_several_the_only_one_that_is_proven_is_answered() -> None:
+    anna, mallory = call(ANNA, "anna", proven=True), call(MALLORY)
+    assert to_answer([anna, mallory], [], NOW) is anna
+    assert to_answer([mallory, anna, call(ANNA, "anna")], [], NOW) is anna
+    with pytest.raises(WhichCall):
+        to_answer([anna, call(BOB, "bob", proven=True)], [], NOW)
+    with pytest.raises(WhichCall):
+        to_decline([anna, mallory], [], NOW, "")
+
+
+def test_a_name_says_which() -> None:
+    anna, impostor, bob = call(ANNA, "anna", proven=True), call(ANNA, "anna"), call(BOB, "bob", proven=True)
+    rings = [anna, bob, impostor]
+    assert to_answer(rings, [], NOW, "Anna") is anna
+    assert to_answer(rings, [], NOW, str(BOB)) is bob
+    assert to_decline(rings, [], NOW, "bob I am busy") == (bob, "I am busy")
+    with pytest.raises(NothingRings):
+        to_answer(rings, [], NOW, "carol")
+
+
+def test_two_nodes_that_begin_alike_are_told_apart_by_the_whole_id() -> None:
+    one, other = (call(NodeId(bytes(31) + bytes([number]))) for number in (1, 2))
+    with pytest.raises(WhichCall) as refused:
+        to_answer([one, other], [], NOW, one.peer.short)
+    assert f"/answer {one.peer}" in refused.value.hint
+    assert to_answer([one, other], [], NOW, str(other.peer)) is other
+
+
+def test_an_answer_that_crosses_the_end_of_a_ring_takes_no_other_call() -> None:
+    held = call(BOB, "bob", proven=True, state=State.ACTIVE, held=True)
+    mallory = call(MALLORY)
+    for lines in ([held], [mallory], [held, mallory]):
+        with pytest.raises(WhichCall) as refused:
+            to_answer(lines, [ended(ANNA, "anna")], NOW)
+        assert "anna has just stopped calling" in refused.value.sentence
+        assert to_answer(lines, [ended(ANNA, "anna", ago=JUST_NOW_SECONDS)], NOW) is lines[-1]
+        assert to_answer(lines, [ended(ANNA, "anna", reason=str(EndReason.DECLINED))], NOW) is lines[-1]
+    assert to_answer([held], [ended(ANNA, "anna")], NOW, "bob") is held
+    assert to_answer([mallory], [ended(ANNA, "anna")], NOW, mallory.peer.short) is mallory
+    with pytest.raises(NothingRings):
+        to_decline([mallory], [ended(ANNA, "anna")], NOW, "anna")
+
+
+def test_who_calls_again_is_answered_without_a_name() -> None:
+    assert to_answer([line := call(OTHER)], [ended(OTHER)], NOW) is line
+    impostor = call(ANNA, "anna")
+    with pytest.raises(WhichCall):
+        to_answer([impostor], [ended(ANNA, "anna", proven=True)], NOW)
+
+
+def test_a_call_that_waits_for_the_owner_goes_before_one_that_was_answered() -> None:
+    held = call(BOB, "bob", proven=True, state=State.ACTIVE, held=True)
+    answered = call(ANNA, "anna", proven=True, state=State.ACTIVE)
+    assert to_answer([held, answered], [], NOW) is held
+    assert to_answer([answered], [], NOW) is answered
+    assert to_answer([held, answered], [], NOW, "anna") is answered
