@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Self, cast
 
 from peer.overlay import Address
-from peer.transport.relay import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
+from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.udp_socket import MAX_DATAGRAM, OverlaySocket
 
 SO_TIMESTAMPNS = 35
