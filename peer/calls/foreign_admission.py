@@ -139,7 +139,7 @@ class ForeignAdmission:
         now = int(self._clock())
         # The owner has said that for this contact the node is enough, whatever key there is.
         marked = contact is not None and contact.classic
-        keyed = not (proven or marked) and self._store.writable_secret(offer.source) is not None
+        keyed = not (proven or marked) and self._store.keyed(offer.source)
         decision = decide(
             contact=contact if proven else _as_unproven(contact),
             proven=proven,

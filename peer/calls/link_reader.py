@@ -80,7 +80,7 @@ class LinkReader:
             reference=reference_of(request),
             request=request,
             sealed=sealed,
-            keyed=self._store.writable_secret(request.source) is not None,
+            keyed=self._store.keyed(request.source),
         )
 
     def _paired(self, token: PairedToken) -> Opened:

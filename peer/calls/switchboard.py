@@ -246,7 +246,7 @@ class Switchboard:
         secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())
         call, effects = outgoing(paired=secret is not None)
-        keyed = contact is not None and self._store.writable_secret(node) is not None
+        keyed = contact is not None and self._store.keyed(node)
         line = Line(
             self.lines.next_number(),
             call,

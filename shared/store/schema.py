@@ -96,6 +96,10 @@ STEPS: tuple[Step, ...] = (
         # Agreed in a call that proved nothing, beside a key that the contact had proved to have; see secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1))",
     ),
+    (
+        # The owner has compared the words, perhaps before the other side's confirmation came; see secrets.py.
+        "ALTER TABLE pair_secrets ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1))",
+    ),
 )
 
 

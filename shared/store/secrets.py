@@ -3,9 +3,10 @@
 A proposed one can be read with, a committed one can also be written with. Those that were agreed with a node before
 it became a contact wait here until it is one.
 
-Once a contact has a committed secret, a call that isn't sealed with it proves nothing about its caller. What is agreed
-in such a call is quarantined: links can be read with it but prove nothing, none is written with it, and no other
-secret is erased for it. The owner ends that by confirming that the four words were the same on both sides.
+Once a contact is keyed (a secret of theirs was committed, or confirmed by the owner), a call that isn't sealed with it
+proves nothing about its caller. What is agreed in such a call is quarantined: links can be read with it but prove
+nothing, none is written with it, and no other secret is erased for it. The owner ends that by confirming that the four
+words were the same on both sides.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class PairSecrets(Database):
             raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
         with self.transaction() as database:
             contact = database.execute("SELECT 1 FROM contacts WHERE node = ?", (node.key,)).fetchone()
-            quarantined = not proven and contact is not None and self.writable_secret(node) is not None
+            quarantined = not proven and contact is not None and self.keyed(node)
             database.execute(
                 "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at, quarantined) VALUES (?, ?, ?, ?)",
                 (node.key, secret, now, quarantined),
@@ -45,7 +46,8 @@ class PairSecrets(Database):
                 "DELETE FROM pair_secrets WHERE node = :node AND quarantined = :quarantined AND id NOT IN "
                 "(SELECT id FROM pair_secrets WHERE node = :node AND quarantined = :quarantined "
                 "ORDER BY id DESC LIMIT :kept) AND id IS NOT "
-                "(SELECT max(id) FROM pair_secrets WHERE node = :node AND committed AND NOT quarantined)",
+                "(SELECT max(id) FROM pair_secrets "
+                "WHERE node = :node AND NOT quarantined AND (committed OR confirmed))",
                 {
                     "node": node.key,
                     "quarantined": quarantined,
@@ -83,11 +85,12 @@ class PairSecrets(Database):
     def confirm_secret(self, node: NodeId, secret: bytes) -> bool:
         """The owner says that the call in which this secret was agreed was with the contact: it is the only one now.
 
-        False, and nothing changes, if it isn't quarantined.
+        It may be before the other side has said that it has the secret: none is written with it then, but what proves
+        nothing is quarantined beside it. False, and nothing changes, if it isn't quarantined.
         """
         with self.transaction() as database:
             confirmed = database.execute(
-                "UPDATE pair_secrets SET quarantined = 0 WHERE node = ? AND secret = ? AND quarantined",
+                "UPDATE pair_secrets SET quarantined = 0, confirmed = 1 WHERE node = ? AND secret = ? AND quarantined",
                 (node.key, secret),
             ).rowcount
             if confirmed:
@@ -103,15 +106,27 @@ class PairSecrets(Database):
         ]
 
     def writable_secret(self, node: NodeId) -> bytes | None:
-        """The newest committed secret (32 bytes) of a node: what to seal a link to it with, and what proves its links.
+        """The newest committed secret (32 bytes) of a node: what to seal a link to it with, or None.
 
-        None if there is none: nothing that comes from the node can be proven yet.
+        It doesn't say whether the node has to prove itself: that is `keyed`.
         """
         rows = self.rows(
             "SELECT secret FROM pair_secrets WHERE node = ? AND committed AND NOT quarantined ORDER BY id DESC LIMIT 1",
             node.key,
         )
         return bytes(rows[0][0]) if rows else None
+
+    def keyed(self, node: NodeId) -> bool:
+        """Whether a key tells this node's calls from an impostor's: one that it has, or that the owner confirmed.
+
+        A key that was only proposed doesn't: the other side may never have got it.
+        """
+        return bool(
+            self.rows(
+                "SELECT 1 FROM pair_secrets WHERE node = ? AND (committed OR confirmed) AND NOT quarantined LIMIT 1",
+                node.key,
+            )
+        )
 
     def quarantined_secrets(self, node: NodeId) -> list[bytes]:
         """The secrets (32 bytes) that wait for the owner to confirm the words of their calls, newest first."""

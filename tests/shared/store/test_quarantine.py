@@ -84,3 +84,33 @@ def test_nothing_waits_where_nothing_is_proven_yet(store: Store) -> None:
     store.remove_contact("anna")
     store.save_contact(Contact(name="anna", node=ANNA, created=0))
     assert store.propose_secret(ANNA, secret(5), 0)
+
+
+def test_a_key_that_is_confirmed_before_the_other_side_has_it_still_quarantines_the_next(store: Store) -> None:
+    store.propose_secret(ANNA, secret(2), 0)
+    assert store.confirm_secret(ANNA, secret(2))
+    assert store.writable_secret(ANNA) is None
+    assert store.keyed(ANNA)
+    assert not store.propose_secret(ANNA, secret(3), 0), "an impostor's call"
+    store.commit_secret(ANNA, secret(3))
+    assert store.writable_secret(ANNA) is None
+    assert not store.proves(ANNA, secret(3))
+    store.secret_used(ANNA, secret(2))
+    assert store.writable_secret(ANNA) == secret(2)
+
+
+def test_a_flood_of_proven_calls_keeps_the_key_that_was_confirmed(store: Store) -> None:
+    store.propose_secret(ANNA, secret(2), 0)
+    store.confirm_secret(ANNA, secret(2))
+    for number in range(10, 10 + 2 * SECRETS_KEPT):
+        store.propose_secret(ANNA, secret(number), 0, proven=True)
+    assert store.proves(ANNA, secret(2))
+    assert store.keyed(ANNA)
+
+
+def test_a_key_that_was_only_proposed_quarantines_nothing(store: Store) -> None:
+    bob = NodeId(b"bob".ljust(32))
+    store.save_contact(Contact(name="bob", node=bob, created=0))
+    store.propose_secret(bob, secret(1), 0)
+    assert not store.keyed(bob)
+    assert store.propose_secret(bob, secret(2), 0)
