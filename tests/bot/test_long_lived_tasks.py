@@ -24,6 +24,7 @@ BEGIN_AGAIN = (
     "Telling the page",
     "The upkeep of calls",
     "Learning where contacts write from",
+    "Telling systemd that the program lives",
 )
 "Of the program. Each begins again, and no call notices."
 
