@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from bot.kinds import Sentence
+from bot.shown_contact import ShownContact
 from peer.calls.admission import MissedCall
 from peer.calls.line import Line
 from shared.contacts import Contact
@@ -100,14 +101,17 @@ RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One of them, for one call."""
+    """One of them, for one call or contact."""
 
     act: Act
     call: str
-    "Line.id."
+    "Line.id; empty with TRUST."
 
     words: str = ""
     "With CONFIRM: the four words that the owner was shown with it. Another call has others."
+
+    contact: ShownContact | None = None
+    "With TRUST: the contact that it was shown for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,11 @@ class Post:
     def words(self) -> str:
         """The four words that CONFIRM is about, if that is among the actions."""
         return self.line.phrase if self.line is not None and Act.CONFIRM in self.actions else ""
+
+    @property
+    def trusts(self) -> ShownContact | None:
+        """The contact that TRUST is about, if that is among the actions."""
+        return ShownContact.of(self.contact) if self.contact is not None and Act.TRUST in self.actions else None
 
 
 class Listener(Protocol):

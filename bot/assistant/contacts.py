@@ -9,6 +9,7 @@ import msgspec
 
 from bot.assistant import contact_names as name_book
 from bot.conversation import Identity
+from bot.shown_contact import ShownContact
 from bot.texts import refusals
 from peer.media import check_endpoint
 from shared.contacts import Contact, Hours, Trust, check_name
@@ -172,6 +173,17 @@ def named(store: Store, name: str) -> Contact:
     if contact is None:
         raise NameNotFound(*refusals.no_contact(name))
     return contact
+
+
+def trust_shown(store: Store, shown: ShownContact | None) -> Contact:
+    """Trust the contact that a button was shown for: nobody else, and no stranger.
+
+    Raises NameNotFound if they were removed or renamed since, or if the button doesn't say who they are.
+    """
+    contact = store.contact_of(shown.node) if shown is not None else None
+    if contact is None or ShownContact.of(contact) != shown:
+        raise NameNotFound(*refusals.NOT_THAT_CONTACT)
+    return set_trust(store, contact.name, Trust.AUTO, None)
 
 
 def rename(store: Store, old: str, new: str) -> Contact:

@@ -77,9 +77,8 @@ class Saving:
 
     def tell(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner that somebody was saved."""
-        latest = self._switchboard.lines.latest
         said = texts.contact_saved(contact, book.is_paired(self._store, contact))
-        turn.say(said, actions=(Act.TRUST,), contact=contact, call=latest.id if latest else None)
+        turn.say(said, actions=(Act.TRUST,), contact=contact)
 
     def tell_trust(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner what happens to a contact's calls from now on."""

@@ -11,7 +11,7 @@ from bot.texts import chat as texts
 from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from shared.contacts import Contact, Trust
+from shared.contacts import Contact
 from shared.errors import NothingToConfirm
 from shared.media import Media
 from shared.store import Store
@@ -48,9 +48,8 @@ class Taps:
                     return texts.known_as(known).text
                 await saving.save(turn, node)
             case Act.TRUST:
-                contact = await saving.of_node(calling.node_of(action.call))
-                name = contact.name
-                saving.tell_trust(turn, await saving.write(lambda s: book.set_trust(s, name, Trust.AUTO, None)))
+                shown = action.contact
+                saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown)))
             case Act.CONFIRM:
                 # The words of this call alone: a later one in that name may wait as well.
                 phrases = {line.id: line.phrase for line in self._switchboard.lines}

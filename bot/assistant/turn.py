@@ -39,11 +39,10 @@ class Turn:
         *,
         actions: tuple[Act, ...] = (),
         contact: Contact | None = None,
-        call: str | None = None,
         handset: bool = False,
     ) -> None:
         """Tell the owner something where they wrote."""
-        post = Post("owner", said, token, self.chat, actions=actions, contact=contact, call=call, handset=handset)
+        post = Post("owner", said, token, self.chat, actions=actions, contact=contact, handset=handset)
         self.posting.post(post)
 
     def tell(self, error: CopybaraError) -> None:

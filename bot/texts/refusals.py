@@ -43,6 +43,10 @@ NOBODY_TO_WRITE_TO = "There is no call to write in.", "/call NAME makes one."
 NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
 NEITHER_NODE_NOR_CARD = "That is neither a node id nor a contact card.", "The other person's /card shows both."
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
+NOT_THAT_CONTACT = (
+    "That contact was removed or renamed since.",
+    "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",
+)
 NO_NAME_LEFT = "There is no name left for them.", "Write /contact add NAME NODE-ID."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "The name isn't looked up any more.", ""

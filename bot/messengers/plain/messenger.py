@@ -360,11 +360,12 @@ class PlainMessenger:
             if self._many_cards.allows(stranger, time.monotonic()):
                 self._put(texts.MANY_CARDS.text, outcome, source=stranger)
             return
+        about = replies.subject(post)
         message = compose(
             post,
             self._name,
             known=self._writers.get(f"{WRITES}{post.contact.node}") if post.contact else None,
-            choices=self._offer(replies.offers(post), call, outcome) if call and post.to == "owner" else [],
+            choices=self._offer(replies.offers(post), about, outcome) if about and post.to == "owner" else [],
             answers=hearing is not None and hearing.from_owner,
             source=stranger if about_nobodys_call else "",
             now=int(time.time()),

@@ -1,20 +1,29 @@
-"""What a numbered choice about a call stands for: an action, and for CONFIRM the words that it was shown with. Pure."""
+"""What a numbered choice stands for: an action, with the words or the contact that it was shown for. Pure."""
 
 from __future__ import annotations
 
 from bot.conversation import Act, Action, Post
 from bot.messengers.texts import ACTS
+from bot.shown_contact import ShownContact
 
-_CONFIRM = f"{Act.CONFIRM}:"
+_CONFIRM, _TRUST = f"{Act.CONFIRM}:", f"{Act.TRUST}:"
 
 
 def offers(post: Post) -> list[str]:
     """What can be done about a post's call, as `NumberedChoices` keeps it."""
-    return [f"{_CONFIRM}{post.words}" if act is Act.CONFIRM and post.words else str(act) for act in post.actions]
+    return [_offer(act, post) for act in post.actions]
+
+
+def subject(post: Post) -> str:
+    """What the choices under a post are about: a call by its id, or a contact; empty for neither."""
+    call = post.line.id if post.line is not None else post.call
+    return call or str(post.trusts or "")
 
 
 def action(what: str, about: str) -> Action | None:
     """What such a choice means for the call `about`; None for a choice of the wire's own."""
+    if what.startswith(_TRUST):
+        return Action(Act.TRUST, "", contact=ShownContact.parse(what.removeprefix(_TRUST)))
     if what.startswith(_CONFIRM):
         return Action(Act.CONFIRM, about, what.removeprefix(_CONFIRM))
     return Action(Act(what), about) if what in set(Act) else None
@@ -23,3 +32,11 @@ def action(what: str, about: str) -> Action | None:
 def words(what: str) -> str:
     """What is read beside the number."""
     return ACTS[Act(what.partition(":")[0])]
+
+
+def _offer(act: Act, post: Post) -> str:
+    if act is Act.CONFIRM and post.words:
+        return f"{_CONFIRM}{post.words}"
+    if act is Act.TRUST and post.trusts is not None:
+        return f"{_TRUST}{post.trusts}"
+    return str(act)

@@ -1,4 +1,4 @@
-"""Buttons: what they say, and what comes back when they are tapped. Never a token: the id of the call."""
+"""Buttons: what they say, and what comes back when they are tapped. Never a token: the id of a call, or a contact."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from bot.conversation import Act, Action
 from bot.messengers.telegram.limits import CALLBACK_DATA_BYTES, COPY_CHARACTERS
 from bot.messengers.texts import ACTS
+from bot.shown_contact import ShownContact
 
 
 class Button(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,12 +39,17 @@ ONCE = (Act.SAVE, Act.TRUST, Act.CONFIRM)
 "What is done once: the message that offers it offers nothing afterwards."
 
 
-def rows_for(acts: Sequence[Act], call: str, words: str = "") -> Rows:
-    """The buttons of a call, in the order and rows that they always have. `words` are what CONFIRM confirms."""
-    if not call:
-        return ()
+def rows_for(acts: Sequence[Act], call: str, words: str = "", contact: ShownContact | None = None) -> Rows:
+    """The buttons of a message about a call or contact, in the order and rows that they always have.
+
+    `words` are what CONFIRM confirms, `contact` is whom TRUST trusts. What has nothing to be about has no button.
+    """
     rows = tuple(
-        tuple(Button(ACTS[act], data=data_for(_action(act, call, words))) for act in row if act in acts)
+        tuple(
+            Button(ACTS[act], data=data_for(_action(act, call, words, contact)))
+            for act in row
+            if act in acts and (contact is not None if act is Act.TRUST else call)
+        )
         for row in _ROWS
     )
     return tuple(row for row in rows if row)
@@ -56,7 +62,7 @@ def handset_row(address: str) -> Rows:
 
 def data_for(action: Action) -> str:
     """The callback data of a button."""
-    data = f"{action.act}:{action.call}" + (f":{action.words}" if action.words else "")
+    data = f"{action.act}:{action.contact or action.call}" + (f":{action.words}" if action.words else "")
     assert len(data.encode()) <= CALLBACK_DATA_BYTES
     return data
 
@@ -64,6 +70,9 @@ def data_for(action: Action) -> str:
 def action_for(data: str) -> Action | None:
     """What a tapped button means; None for data that none of our buttons has."""
     act, _, rest = data.partition(":")
+    if act == Act.TRUST:
+        contact = ShownContact.parse(rest)
+        return Action(Act.TRUST, "", contact=contact) if contact is not None else None
     call, _, words = rest.partition(":")
     try:
         return Action(Act(act), call, words) if call else None
@@ -71,7 +80,9 @@ def action_for(data: str) -> Action | None:
         return None
 
 
-def _action(act: Act, call: str, words: str) -> Action:
+def _action(act: Act, call: str, words: str, contact: ShownContact | None) -> Action:
+    if act is Act.TRUST:
+        return Action(act, "", contact=contact)
     return Action(act, call, words if act is Act.CONFIRM else "")
 
 

@@ -101,7 +101,7 @@ def _to_owner(post: Post) -> Outgoing:
     call = post.line.id if post.line is not None else post.call or ""
     if post.handset:
         return Outgoing(render.as_html(f"{post.text}\n{texts.ABOUT_HANDSET}"), handset=True)
-    words = Outgoing(render.as_html(post.text), rows=rows_for(post.actions, call, post.words))
+    words = Outgoing(render.as_html(post.text), rows=rows_for(post.actions, call, post.words, post.trusts))
     if post.file is None or len(post.text) > CAPTION_CHARACTERS:
         return words
     return Outgoing(words.text, file=str(post.file), instead=(words,))

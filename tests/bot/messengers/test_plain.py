@@ -14,6 +14,7 @@ from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose
 from bot.messengers.plain.places import Place, Way, place_of
 from bot.messengers.plain.values import Heard, Outgoing, Own
+from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
@@ -90,6 +91,22 @@ def test_the_number_that_confirms_words_carries_them() -> None:
     assert message.text == "Compare these words.\nReply 1: The words are the same"
     (choice,) = choices
     assert replies.action(choice.what, choice.about) == Action(Act.CONFIRM, "call", "bar casual negative verify")
+
+
+def test_the_number_that_trusts_names_its_contact_also_after_a_restart() -> None:
+    post = Post("owner", Sentence(Kind.CONTACT_SAVED, "Saved anna."), actions=(Act.TRUST,), contact=ANNA)
+    open_now = NumberedChoices()
+    (choice,) = open_now.offer(replies.offers(post), replies.subject(post), 1.0)
+    assert compose(post, "wire", choices=[choice]).text == "Saved anna.\nReply 1: Trust"
+    kept = NumberedChoices(open_now.to_bytes()).meant(choice.number)
+    assert kept is not None
+    assert replies.action(kept.what, kept.about) == Action(Act.TRUST, "", contact=ShownContact.of(ANNA))
+
+
+def test_a_number_of_an_earlier_version_that_named_a_call_trusts_nobody() -> None:
+    action = replies.action("trust", "0123456789abcdef")
+    assert action is not None
+    assert action.contact is None
 
 
 @pytest.mark.parametrize("act", list(Act))

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.media import Media
+from shared.node_id import NodeId
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import SECRET, Person, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
@@ -150,6 +151,78 @@ async def test_the_button_of_one_call_never_confirms_the_words_of_another(tmp_pa
         assert answer["show_alert"] is True
         with bob.store() as store:
             assert store.writable_secret(anna.id) == confirmed
+
+
+async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_who_called(tmp_path: Path) -> None:
+    """Anna has called last. The button under `Saved dora` is tapped after a restart, and again after a rename."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        bob.human.taps_button(ringing, "audio only")
+        await bob.reads(says.connected("anna", Media.AUDIO), "127.", "127.")
+        bob.says("/hangup")
+        await bob.reads(says.ended(EndReason.HUNG_UP, "anna"))
+        bob.says(f"/contact add dora {NodeId(bytes(range(32)))}")
+        saved = await bob.reads("Saved dora")
+        tapped = [list(row) for row in saved.rows]
+        await bob.kill()
+        await bob.begin()
+        query = bob.human.taps_button(saved, "Trust")
+        assert (await bob.human.answer_to(query))["text"] == "Trusted."
+        await bob.human.world.until(lambda: saved.rows == [])
+        with bob.store() as store:
+            assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "dora": Trust.AUTO}
+        bob.says("/contact ring dora")
+        bob.says("/contact rename dora doris")
+        await bob.reads("doris")
+        saved.rows = tapped  # an app that hasn't seen the edit
+        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Trust"))
+        assert (answer["text"], answer["show_alert"]) == ("That contact was removed or renamed since.", True)
+        with bob.store() as store:
+            assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "doris": Trust.RING}
+
+
+async def test_trust_saves_no_stranger(tmp_path: Path) -> None:
+    """The contact is removed before the button under its message is tapped, and a stranger has called meanwhile."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, paired=False)
+        with bob.store() as store:
+            store.remove_contact("anna")
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        bob.says(f"/contact add dora {NodeId(bytes(range(32)))}")
+        saved = await bob.reads("Saved dora")
+        bob.says("/contact remove dora")
+        await bob.reads("Removed dora")
+        anna.says("/call bob")
+        bob.human.taps_button(await bob.reads(says.stranger_rings()), "Answer")
+        await bob.reads(says.words())
+        answer = await bob.human.answer_to(bob.human.taps_button(saved, "Trust"))
+        assert answer["show_alert"] is True
+        with bob.store() as store:
+            assert store.contacts() == []
+
+
+async def test_save_is_for_the_caller_of_the_call_that_it_was_shown_for_also_after_a_restart(tmp_path: Path) -> None:
+    """The stranger has hung up, and the program was killed since."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, paired=False)
+        with bob.store() as store:
+            store.remove_contact("anna")
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        bob.human.taps_button(await bob.reads(says.stranger_rings()), "Answer")
+        words = await bob.reads(says.words())
+        anna.says("/hangup")
+        await anna.reads(says.ended(EndReason.HUNG_UP, "bob"))
+        bob.says("/status")
+        await bob.reads(says.status_of(bob))
+        await bob.kill()
+        await bob.begin()
+        bob.human.taps_button(words, "Save contact")
+        await bob.reads(says.saved())
+        with bob.store() as store:
+            assert [each.node for each in store.contacts()] == [anna.id]
 
 
 async def unproven_call(anna: Person, bob: Person) -> Message:

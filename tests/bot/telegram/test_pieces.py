@@ -24,12 +24,13 @@ from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
 from bot.messengers.telegram.faults import Fault, judge
 from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from shared.call.table import Call, State
 from shared.config.schema import Telegram as Settings
-from shared.contacts import Contact
+from shared.contacts import MAX_NAME, Contact
 from shared.errors import InputError
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
@@ -156,13 +157,26 @@ def test_conversations_come_back_as_they_were() -> None:
 
 
 def test_buttons_carry_ids_and_never_tokens() -> None:
-    for act in Act:
+    for act in set(Act) - {Act.TRUST}:
         data = data_for(Action(act, "0123456789abcdef"))
         assert len(data.encode()) <= limits.CALLBACK_DATA_BYTES
         assert action_for(data) == Action(act, "0123456789abcdef")
     assert action_for("format-disk:1") is None
     assert action_for("") is None
     assert rows_for((Act.ANSWER,), "") == ()
+
+
+@pytest.mark.parametrize("name", ["dora", "d" * MAX_NAME, "\N{SNOWMAN}" * MAX_NAME])
+def test_a_trust_button_names_its_contact_and_no_call(name: str) -> None:
+    contact = Contact(name=name, node=NodeId(bytes(range(32))), created=1)
+    action = Action(Act.TRUST, "", contact=ShownContact.of(contact))
+    assert len(data_for(action).encode()) <= limits.CALLBACK_DATA_BYTES
+    assert action_for(data_for(action)) == action
+    assert rows_for((Act.TRUST,), "0123456789abcdef") == ()
+    ((button,),) = rows_for((Act.TRUST,), "", contact=ShownContact.of(contact))
+    assert button.data == data_for(action)
+    for other in ("trust:0123456789abcdef", "trust:", f"{data_for(action)}0", f"{data_for(action)[:-1]}"):
+        assert action_for(other) is None, other
 
 
 def test_each_fault_has_its_consequence() -> None:
