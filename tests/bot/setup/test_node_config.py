@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli.setup.yggdrasil import firewall, node_config, peers, plan, public_peers
+from bot.cli.setup.yggdrasil.root import Step
 from shared.errors import InputError, OverlayError
 from tests.programs import need
 
@@ -162,6 +165,25 @@ def test_the_configuration_that_is_written_isnt_shown() -> None:
     step = plan.write_config(node_config.as_text(NEW_05), ["Peers: []"])
     assert KEY not in step.shown()
     assert KEY in step.content
+
+
+def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path: Path) -> None:
+    need("yggdrasil", packages="yggdrasil")
+    if os.geteuid():
+        pytest.skip("only root can give a file to the node's user")
+    config, owner = tmp_path / "yggdrasil.conf", pwd.getpwnam(plan.USER).pw_uid
+    carried_out(plan.make_config(str(config)))
+    assert (config.stat().st_mode & 0o777, config.stat().st_uid) == (0o600, owner)
+    config.chmod(0o640)  # as a package leaves it
+    carried_out(plan.write_config(config.read_text(), ["its peers"], str(config)))
+    carried_out(plan.keep_key(str(config)))
+    for file in tmp_path.iterdir():
+        assert (file.stat().st_mode & 0o777, file.stat().st_uid) == (0o600, owner), file
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def carried_out(step: Step) -> None:
+    subprocess.run(["sh", "-ec", step.script], input=step.content, text=True, check=True)
 
 
 def test_nft_accepts_the_rules() -> None:

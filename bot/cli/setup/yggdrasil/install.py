@@ -75,7 +75,7 @@ def _first(machine: plan.Machine) -> list[Step]:
 
 def _last(machine: plan.Machine, device: str) -> list[Step]:
     rules = plan.load_rules(device, firewall.local_ports()) if device else []
-    return [*rules, plan.start_node(), *plan.join_group(machine)]
+    return [*rules, plan.keep_key(), plan.start_node(), *plan.join_group(machine)]
 
 
 def _machine() -> plan.Machine:

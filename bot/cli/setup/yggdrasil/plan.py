@@ -13,6 +13,7 @@ OLD_CONFIG = "/etc/yggdrasil.conf"
 "Where packages of the project, and older ones, have it."
 
 GROUP = "yggdrasil"
+USER = "yggdrasil"
 UNIT = "yggdrasil"
 
 ANSWERS_SECONDS = 30
@@ -48,10 +49,27 @@ def make_config(config: str = CONFIG) -> Step:
     """A configuration with a new key, if there is none. The key is the node id, and stays where it is."""
     path = shlex.quote(config)
     return Step(
-        "Give the node its key, unless it has one. Only root and the node can read it.",
-        f"test -s {path} || {{ umask 027; mkdir -p {shlex.quote(config.rpartition('/')[0])};"
-        f" yggdrasil -genconf -json > {path}; chgrp {GROUP} {path}; }}",
+        "Give the node its key, unless it has one.",
+        f"test -s {path} || {{ mkdir -p {shlex.quote(config.rpartition('/')[0])}; umask 077;"
+        f" yggdrasil -genconf -json > {path}; {_only_the_nodes(path)}; }}",
     )
+
+
+def keep_key(config: str = CONFIG) -> Step:
+    """The node's key is for root and the node alone.
+
+    Packages let the group read the configuration, and whoever asks the node about calls is in that group.
+    """
+    files = " ".join(shlex.quote(each) for each in (config, f"{config}.before-copybara"))
+    return Step(
+        "Let only root and the node read the node's key.",
+        f"for file in {files}; do test ! -e $file || {{ {_only_the_nodes('$file')}; }}; done",
+    )
+
+
+def _only_the_nodes(path: str) -> str:
+    """The commands that give a file to the user the node runs as, or to root where it has none."""
+    return f'chmod 600 {path}; chown "$(id -un {USER} 2> /dev/null || echo root)" {path}'
 
 
 def read_config(config: str = CONFIG) -> Step:
@@ -68,7 +86,7 @@ def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
     path, new = shlex.quote(config), shlex.quote(f"{config}.new")
     return Step(
         f"Write the node's configuration: {'; '.join(changes)}. The old one stays as {config}.before-copybara.",
-        f"umask 027; cat > {new}; yggdrasil -useconffile {new} -normaliseconf > /dev/null; chgrp {GROUP} {new};"
+        f"umask 077; cat > {new}; yggdrasil -useconffile {new} -normaliseconf > /dev/null; {_only_the_nodes(new)};"
         f" test -e {path}.before-copybara || cp -p {path} {path}.before-copybara; mv {new} {path}",
         content=text,
         secret=True,
