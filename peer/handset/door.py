@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 from peer.handset.access import HOST
-from peer.handset.peer_user import CannotTell, user_of
+from shared.connection_user import CannotTell, user_of
 
 logger = logging.getLogger(__name__)
 

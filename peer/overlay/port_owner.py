@@ -1,4 +1,4 @@
-"""Finds out whose program listens on the overlay node's port: any user of this machine could listen there instead.
+"""Finds out whose program answers in the overlay node's place: any user of this machine could listen on its port.
 
 Trusted are root, ourselves and the node's own system user. Where the kernel doesn't tell (other systems than Linux,
 services on other machines) nothing is refused.
@@ -6,30 +6,39 @@ services on other machines) nothing is refused.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import socket
 import struct
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
 
+from shared.connection_user import CannotTell, end_of
 from shared.errors import OverlayDown
 
-TABLES = (Path("/proc/thread-self/net/tcp"), Path("/proc/thread-self/net/tcp6"))
-"The TCP sockets of this thread's network namespace, proc_pid_net(5)."
+LOOK_SECONDS = 0.005
+"Between two looks whether a connection was accepted, of which only the other program learns."
 
-LISTENING = "0A"
-"TCP_LISTEN in those tables (include/net/tcp_states.h)."
+MOST_LOOKS = 400
+"Two seconds: a node that has come to a halt for longer wouldn't answer in time either."
 
 
-def refuse_foreign_port(host: str, port: int, *, users: Iterable[str], where: str) -> None:
-    """Raise OverlayDown if a user who isn't trusted listens on that port of this machine's loopback.
+async def refuse_foreign_server(connection: socket.socket, *, users: Iterable[str], where: str) -> None:
+    """Raise OverlayDown if a user who isn't trusted holds the other end of a TCP connection within this machine.
 
-    `users` are the names that the node's system user may have; `where` is the beginning of the sentence.
+    Ask before anything is written. Who listens may change between a look and a connection; who has accepted this one
+    doesn't. `users` are the names that the node's system user may have; `where` is the beginning of the sentence.
     """
-    for uid in _listeners(host, port):
-        _refuse_foreign(uid, users, where)
+    here, there = connection.getsockname()[:2], connection.getpeername()[:2]
+    for _ in range(MOST_LOOKS):
+        try:
+            end = end_of(there, here)
+        except CannotTell:
+            return None
+        if end is not None and end.held:
+            return _refuse_foreign(end.uid, users, where)
+        await asyncio.sleep(LOOK_SECONDS)
+    raise OverlayDown(f"{where} doesn't accept connections, or isn't a program of this machine. It wasn't asked.")
 
 
 def refuse_foreign_end(connection: socket.socket, *, users: Iterable[str], where: str) -> None:
@@ -57,33 +66,3 @@ def _name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _listeners(host: str, port: int) -> set[int]:
-    """The users who listen on a port of an address, or of all addresses."""
-    address = ip_address(host)
-    places = {f"{_in_table(each)}:{port:04X}" for each in _covering(address)}
-    found: set[int] = set()
-    for table in TABLES:
-        try:
-            lines = table.read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for columns in map(str.split, lines):
-            if len(columns) > 7 and columns[1] in places and columns[3] == LISTENING:
-                found.add(int(columns[7]))
-    return found
-
-
-def _covering(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    """The addresses at which a socket gets what is sent to this one."""
-    if address.version == 6:
-        return [address, IPv6Address("::")]
-    mapped = [IPv6Address(b"\0" * 10 + b"\xff\xff" + each.packed) for each in (address, IPv4Address(0))]
-    return [address, IPv4Address(0), *mapped, IPv6Address("::")]
-
-
-def _in_table(address: IPv4Address | IPv6Address) -> str:
-    """Four bytes at a time, in the byte order of the machine."""
-    words = struct.iter_unpack("=I", address.packed)
-    return "".join(f"{word:08X}" for (word,) in words)

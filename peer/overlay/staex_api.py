@@ -11,12 +11,12 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from peer.overlay.port_owner import refuse_foreign_port
+from peer.overlay.port_owner import refuse_foreign_server
 from shared.errors import ConfigError, OverlayDown
 from shared.node_id import NodeId
 
@@ -64,8 +64,13 @@ class StaexApi:
         """The string that the service answers with. Raises OverlayDown for every other answer, and for none."""
         import httpx
 
-        self._refuse_foreign_service()
-        request = httpx.Request("GET", self._base + path, params=query, headers={"Accept": "application/json"})
+        request = httpx.Request(
+            "GET",
+            self._base + path,
+            params=query,
+            headers={"Accept": "application/json"},
+            extensions={"trace": self._refuse_foreign_service},
+        )
         try:
             # One limit for the whole request: the transport's own limits start again with every byte that drips in.
             async with (
@@ -89,15 +94,11 @@ class StaexApi:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise OverlayDown(f"{self.where} answered with something that isn't a JSON string.") from error
 
-    def _refuse_foreign_service(self) -> None:
-        if _is_loopback(self._base):
-            parts = urlsplit(self._base)
-            refuse_foreign_port(
-                parts.hostname or "",
-                parts.port or (443 if parts.scheme == "https" else 80),
-                users=self._users,
-                where=f"What listens at {self._base}",
-            )
+    async def _refuse_foreign_service(self, event: str, info: dict[str, Any]) -> None:
+        """What httpx calls at each step of a request (its extension `trace`): connected, and nothing written yet."""
+        if event == "connection.connect_tcp.complete" and _is_loopback(self._base):
+            connection = info["return_value"].get_extra_info("socket")
+            await refuse_foreign_server(connection, users=self._users, where=f"What listens at {self._base}")
 
     def _tls(self) -> ssl.SSLContext:
         """Verifies as usual; for plain HTTP an empty one, because loading all authorities takes longer than asking."""

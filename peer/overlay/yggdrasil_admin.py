@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from peer.overlay.bounded import read_bounded
-from peer.overlay.port_owner import refuse_foreign_end, refuse_foreign_port
+from peer.overlay.port_owner import refuse_foreign_end, refuse_foreign_server
 from shared.errors import ConfigError, OverlayDown, OverlayForbidden
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -201,11 +201,13 @@ class YggdrasilAdmin:
         if place.path:
             reader, writer = await asyncio.open_unix_connection(place.path)
         else:
-            refuse_foreign_port(place.host, place.port, users=self._users, where=where)
             reader, writer = await asyncio.open_connection(place.host, place.port)
+        connection = writer.get_extra_info("socket")
         try:
             if place.path:
-                refuse_foreign_end(writer.get_extra_info("socket"), users=self._users, where=where)
+                refuse_foreign_end(connection, users=self._users, where=where)
+            else:
+                await refuse_foreign_server(connection, users=self._users, where=where)
             writer.write(request)
             await writer.drain()
             return await read_bounded(reader, MOST_BYTES)

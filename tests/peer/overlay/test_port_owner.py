@@ -14,6 +14,7 @@ import pytest
 
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.yggdrasil import YggdrasilOverlay
+from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Staex, Yggdrasil
 from shared.errors import OverlayDown
 from tests.peer.media.fixed_machine import MACHINE
@@ -30,18 +31,30 @@ async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIt
     need()
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(accepted: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=accepted)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await respond(reader, writer)
         writer.close()
 
-    start = asyncio.start_unix_server if isinstance(address, Path) else asyncio.start_server
+    def accept(tasks: asyncio.TaskGroup) -> None:
+        with ordinary_user():
+            accepted, _ = theirs.accept()
+        tasks.create_task(serve(accepted))
+
     with ordinary_user():
         theirs = socket.socket(family)
         theirs.bind(str(address) if isinstance(address, Path) else address)
-        server = await start(connected, sock=theirs)
-    async with server:
-        yield theirs
+        theirs.listen()
+    theirs.setblocking(False)
+    loop = asyncio.get_running_loop()
+    with theirs:
+        async with asyncio.TaskGroup() as tasks:
+            loop.add_reader(theirs, accept, tasks)
+            try:
+                yield theirs
+            finally:
+                loop.remove_reader(theirs)
 
 
 async def as_yggdrasil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,3 +104,26 @@ async def test_another_users_admin_socket_is_not_asked(open_folder: Path) -> Non
             await YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE).node_id()
         overlay = YggdrasilOverlay(Yggdrasil(admin=admin, user="nobody"), MACHINE)
         assert await overlay.node_id() == yggdrasil_service.US
+
+
+async def test_who_listens_only_while_nobody_looks_is_not_asked_either() -> None:
+    """The listener is ours until the connection is made: who accepts it is somebody else."""
+    need()
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+
+        async def squat() -> None:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(0.1)
+            with ordinary_user():
+                accepted, _ = server.accept()
+            with accepted, contextlib.suppress(OSError):
+                accepted.setblocking(False)
+                asked.append(await loop.sock_recv(accepted, 100))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(squat())
+            with pytest.raises(OverlayDown, match="belongs to the user nobody"):
+                await YggdrasilAdmin(f"tcp://127.0.0.1:{server.getsockname()[1]}").myself()
+    assert asked == [b""]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.handset import peer_user
-from peer.handset.peer_user import in_tables, user_of
+from shared import connection_user
+from shared.connection_user import End, end_of, in_tables, user_of
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -21,7 +21,7 @@ TCP = """\
    2: 0100007F:C350 0100007F:223D 01 00000000:00000000 00:00000000 00000000  1001        0 13 1 0 20 4 30 10 -1
 """
 TCP6 = """\
-  sl  local_address                         remote_address                        st tx rx tr tm->when retrnsmt uid
+  sl  local_address remote_address st tx_queue rx_queue tr uid timeout inode
    0: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:223D 01 0:0 0:0 0 1002 0 14
 """
 
@@ -29,8 +29,8 @@ TCP6 = """\
 @pytest.mark.skipif(sys.byteorder != "little", reason="the table above is a little-endian machine's")
 def test_the_user_at_the_other_end_is_read_from_the_kernels_tables() -> None:
     server = ("127.0.0.1", 0x223D)
-    assert in_tables([TCP, ""], ("127.0.0.1", 0xC350), server) == 1001
-    assert in_tables([TCP, TCP6], ("127.0.0.1", 0xC351), server) == 1002
+    assert in_tables([TCP, ""], ("127.0.0.1", 0xC350), server) == End(1001, True)
+    assert in_tables([TCP, TCP6], ("127.0.0.1", 0xC351), server) == End(1002, True)
     assert in_tables([TCP, TCP6], ("127.0.0.1", 0xC352), server) is None
     assert in_tables([], ("127.0.0.1", 0xC350), server) is None
 
@@ -57,7 +57,7 @@ def test_the_kernel_tells_whose_connection_it_is(
     pair: tuple[socket.socket, socket.socket], by_tables: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if by_tables:
-        monkeypatch.setattr(peer_user, "NETLINK_SOCK_DIAG", 31)  # no such family
+        monkeypatch.setattr(connection_user, "NETLINK_SOCK_DIAG", 31)  # no such family
     client, accepted = pair
     assert user_of(client.getsockname(), accepted.getsockname()) == os.geteuid()
     assert user_of(("127.0.0.1", 1), accepted.getsockname()) is None
@@ -70,3 +70,23 @@ def test_a_connection_whose_process_has_gone_is_nobodys(pair: tuple[socket.socke
     client.close()
     accepted.recv(1)
     assert user_of(address, accepted.getsockname()) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("by_tables", [False, True])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_connection_that_nobody_has_accepted_is_held_by_nobody_yet(
+    host: str, by_tables: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by_tables:
+        monkeypatch.setattr(connection_user, "NETLINK_SOCK_DIAG", 31)  # no such family
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, 0), family=family) as server,
+        socket.create_connection(server.getsockname()[:2]) as client,
+    ):
+        here, there = server.getsockname()[:2], client.getsockname()[:2]
+        before = end_of(here, there)
+        assert before is None or not before.held
+        with server.accept()[0]:
+            assert end_of(here, there) == End(os.geteuid(), True)

@@ -1,4 +1,4 @@
-"""Which user's process is at the other end of a loopback TCP connection, asked of Linux's kernel.
+"""Which user's process holds an end of a TCP connection within this machine, asked of Linux's kernel.
 
 One netlink message (sock_diag(7)) about one connection, in some microseconds however many there are. Where the kernel
 has no sock_diag, its tables are read instead (/proc/net/tcp and tcp6, proc_pid_net(5)).
@@ -11,7 +11,8 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 Address = tuple[str, int]
@@ -53,25 +54,46 @@ class CannotTell(Exception):
     """The system doesn't say whose connection it is: it isn't Linux, or it refuses to answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a connection, on this machine."""
+
+    uid: int
+    "The user whose process holds it. Says nothing before it is `held`: the kernel then reports root."
+
+    held: bool
+    "Whether a process holds it. One that listens hasn't accepted a new connection yet."
+
+
 def user_of(client: Address, server: Address) -> int | None:
     """The uid of the process that has connected from `client` to `server`; None if there is none (any more).
+
+    Raises CannotTell.
+    """
+    end = end_of(client, server)
+    return None if end is None else end.uid
+
+
+def end_of(here: Address, there: Address) -> End | None:
+    """The end at `here` of the connection with `there`; None if no process of this machine holds it (any more).
 
     Raises CannotTell.
     """
     if sys.platform != "linux":
         raise CannotTell
     with contextlib.suppress(OSError, struct.error):
-        return _asked(client, server)
+        return _asked(here, there)
     try:
-        return in_tables([table.read_text() for table in PROC_TABLES if table.exists()], client, server)
+        return in_tables([table.read_text() for table in PROC_TABLES if table.exists()], here, there)
     except OSError:
         raise CannotTell from None
 
 
-def _asked(client: Address, server: Address) -> int | None:
+def _asked(here: Address, there: Address) -> End | None:
     """Ask sock_diag. Raises OSError or struct.error where the kernel has no such service."""
-    ports_and_addresses = SOCKET_ID.pack(client[1], server[1], _packed(client[0]), _packed(server[0]))
-    body = REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, ALL_STATES) + ports_and_addresses
+    ports_and_addresses = SOCKET_ID.pack(here[1], there[1], _packed(here[0]), _packed(there[0]))
+    family = socket.AF_INET if ip_address(here[0]).version == 4 else socket.AF_INET6
+    body = REQUEST.pack(family, socket.IPPROTO_TCP, 0, ALL_STATES) + ports_and_addresses
     body += REST_OF_ID.pack(0, 0xFFFFFFFF, 0xFFFFFFFF)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
@@ -85,28 +107,29 @@ def _asked(client: Address, server: Address) -> int | None:
         raise OSError(-code, "sock_diag")
     _, state, _, _ = MESSAGE.unpack_from(answer, HEADER.size)
     at = HEADER.size + MESSAGE.size + SOCKET_ID.size + REST_OF_ID.size
-    _, _, _, uid, _ = COUNTERS.unpack_from(answer, at)
+    _, _, _, uid, inode = COUNTERS.unpack_from(answer, at)
     # A socket that is closed already has no owner, which the kernel reports as root.
-    return int(uid) if state in (TCP_ESTABLISHED, TCP_CLOSE_WAIT) else None
+    return End(int(uid), inode != 0) if state in (TCP_ESTABLISHED, TCP_CLOSE_WAIT) else None
 
 
-def in_tables(tables: Iterable[str], client: Address, server: Address) -> int | None:
+def in_tables(tables: Iterable[str], here: Address, there: Address) -> End | None:
     """The same from the text of the tables. The addresses in them are in the byte order of the machine."""
-    wanted = {(_in_table(*client, mapped), _in_table(*server, mapped)) for mapped in (False, True)}
+    wanted = {(_in_table(*here, mapped), _in_table(*there, mapped)) for mapped in (False, True)}
     alive = {f"{TCP_ESTABLISHED:02X}", f"{TCP_CLOSE_WAIT:02X}"}
     for table in tables:
         for line in table.splitlines()[1:]:
             columns = line.split()
-            if len(columns) > 7 and (columns[1], columns[2]) in wanted and columns[7].isdigit():
-                return int(columns[7]) if columns[3] in alive else None
+            if len(columns) > 9 and (columns[1], columns[2]) in wanted and columns[7].isdigit():
+                return End(int(columns[7]), columns[9] != "0") if columns[3] in alive else None
     return None
 
 
 def _packed(host: str) -> bytes:
-    return IPv4Address(host).packed + bytes(12)
+    return ip_address(host).packed.ljust(16, b"\0")
 
 
 def _in_table(host: str, port: int, mapped: bool) -> str:
-    number = int.from_bytes(IPv4Address(host).packed, sys.byteorder)
-    prefix = int.from_bytes(b"\0\0\xff\xff", sys.byteorder)
-    return f"{'0' * 16}{prefix:08X}{number:08X}:{port:04X}" if mapped else f"{number:08X}:{port:04X}"
+    """Four bytes at a time, in the byte order of the machine."""
+    packed = ip_address(host).packed
+    packed = bytes(10) + b"\xff\xff" + packed if mapped and len(packed) == 4 else packed
+    return "".join(f"{word:08X}" for (word,) in struct.iter_unpack("=I", packed)) + f":{port:04X}"
