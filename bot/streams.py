@@ -69,3 +69,11 @@ def _escaped(character: str) -> str:
 
 
 codecs.register_error(READABLE, _readable)
+
+
+def only_the_user_reads() -> bool:
+    """Whether standard output is a terminal. What it writes elsewhere may be kept, and read by others."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):  # it is closed
+        return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bot.browser import has_browser, open_page
 from bot.control_socket import AskPage, AskStatus, ask
 from bot.home import Home
-from bot.streams import print_json, print_text
+from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from shared.errors import HomeInUse
 
@@ -31,7 +31,8 @@ def _open_again(home: Home, *, opens: bool, as_json: bool) -> int:
         print_json({"type": "ready", "kind": kind, "node": status["node"], "handset": address or None})
     elif address:
         print_text(texts.RUNS_ALREADY.text)
-        print_text(f"{texts.page_at(address).text}\n{texts.OPENING if opens else texts.OPEN_IT}")
+        page = texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS
+        print_text(f"{page.text}\n{texts.OPENING if opens else texts.OPEN_IT}")
     else:
         print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
     if opens and (once := ask(home.control_socket, AskPage()).page):

@@ -1,7 +1,7 @@
 """The terminal of a program that isn't commanded there: it shows where the page is, and reads nothing.
 
-`copybara start` also shows there what happens. A service shows only how it stands when it starts: its journal is no
-place for who calls whom.
+`copybara start` also shows there what happens. What isn't a terminal gets only how things stand at the start: a
+file, or a service's journal, is no place for who calls whom, nor for the page's key.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from bot.browser import has_browser, open_page
 from bot.conversation import Capabilities, HandsetPage, Listener, Post
 from bot.kinds import Kind
-from bot.streams import print_json, print_text
+from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from peer.calls.line import Line
 
@@ -50,11 +50,9 @@ class Screen:
         if self._as_json:
             print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
         elif not self._starts:
-            # The address holds the key, and what isn't a terminal may be read by others: the service's journal.
-            page = texts.page_at(address) if address and sys.stdout.isatty() else texts.WHERE_THE_PAGE_IS
-            self._print(*notices, f"Your node: {node}", *([page.text] if address else []))
+            self._print(*notices, f"Your node: {node}", *([self._page(address)] if address else []))
         elif address:
-            self._print(*notices, texts.page_at(address).text, texts.how_to_open(address, opens=self._opens))
+            self._print(*notices, self._page(address), texts.how_to_open(address, opens=self._opens))
             self._print(texts.STAYS, "")
         else:
             self._print(*notices, texts.NO_PAGE, texts.STAYS, "")
@@ -63,13 +61,16 @@ class Screen:
             # Others may see what a browser is started with: this address works once, and holds no key.
             self._opening.put_nowait(handset.address_for(PLACE, lambda: None))
 
+    def _page(self, address: str) -> str:
+        return (texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS).text
+
     def handles(self, chat: str) -> bool:
         """No conversation is here."""
         return False
 
     def post(self, post: Post) -> None:
         """Show what everybody is to see, and what has no other place."""
-        if self._starts and not self._as_json and post.to == "owner":
+        if self._starts and not self._as_json and post.to == "owner" and only_the_user_reads():
             self._print(*post.text.splitlines())
             sys.stdout.flush()
 

@@ -10,7 +10,10 @@ import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from bot.kinds import Kind
 from bot.texts import terminal as says
@@ -54,44 +57,73 @@ class Browser:
             transport.close()
 
 
+@dataclass
+class Running:
+    """A `copybara`, and what it writes."""
+
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    last: list[str] = field(default_factory=list)
+    "What it wrote before its end."
+
+    async def until(self, wanted: str) -> list[str]:
+        """The lines that it writes, up to the one that contains that."""
+        lines: list[str] = []
+        async with asyncio.timeout(SECONDS):
+            while not lines or wanted not in lines[-1]:
+                line = (await self.reader.readline()).decode()
+                assert line, f"It ended: {lines}"
+                lines.append(line.rstrip())
+        return lines
+
+    async def rest(self) -> list[str]:
+        """What it has written until its end."""
+        lines: list[str] = []
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+            while line := await self.reader.readline():
+                lines.append(line.decode().rstrip())
+        return lines
+
+
 @contextlib.asynccontextmanager
-async def running(home: Path, *arguments: str, browser: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
-    """`copybara` with that home until the end of the block; Ctrl-C then ends it with 0."""
+async def running(home: Path, *arguments: str, browser: str = "", terminal: bool = False) -> AsyncIterator[Running]:
+    """`copybara` with that home until the end of the block; Ctrl-C then ends it with 0.
+
+    It writes to a pipe, or to a `terminal`.
+    """
     environment = {key: value for key, value in environment_of_a_person().items() if "DISPLAY" not in key}
+    ours, theirs = pty.openpty() if terminal else os.pipe()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home), *arguments),
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stdout=theirs,
+        stderr=theirs,
         env={**environment, **({"BROWSER": browser} if browser else {})},
     )
+    os.close(theirs)
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", buffering=0)
+    )
     try:
-        yield process
+        yield (program := Running(process, reader))
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(SECONDS):
             assert await process.wait() == 0
+            program.last = await program.rest()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-async def until(process: asyncio.subprocess.Process, wanted: str) -> list[str]:
-    """The lines that it writes, up to the one that contains that."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    async with asyncio.timeout(SECONDS):
-        while not lines or wanted not in lines[-1]:
-            line = (await process.stdout.readline()).decode()
-            assert line, f"It ended: {lines}"
-            lines.append(line.rstrip())
-    return lines
+        transport.close()
 
 
 async def test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_key(tmp_path: Path) -> None:
     browser = Browser(tmp_path)
-    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start", browser=browser.variable) as process:
-        lines = await until(process, says.STAYS)
+    async with running(
+        home_in(tmp_path, "[handset]\nport = 0\n"), "start", browser=browser.variable, terminal=True
+    ) as program:
+        lines = await program.until(says.STAYS)
         (shown,) = (line for line in lines if "#key=" in line)
         address = await browser.opened()
         assert "#ticket=" in address
@@ -103,8 +135,8 @@ async def test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_k
 async def test_a_second_start_opens_the_page_of_the_first(tmp_path: Path) -> None:
     browser = Browser(tmp_path)
     home = home_in(tmp_path, "[handset]\nport = 0\n")
-    async with running(home, "start", browser=browser.variable) as process:
-        await until(process, says.STAYS)
+    async with running(home, "start", browser=browser.variable, terminal=True) as program:
+        await program.until(says.STAYS)
         await browser.opened()
         async with asyncio.timeout(SECONDS):
             second = await asyncio.create_subprocess_exec(
@@ -120,36 +152,38 @@ async def test_a_second_start_opens_the_page_of_the_first(tmp_path: Path) -> Non
 
 
 async def test_without_a_browser_start_says_where_to_open_the_page(tmp_path: Path) -> None:
-    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start") as process:
-        lines = await until(process, says.STAYS)
+    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start", terminal=True) as program:
+        lines = await program.until(says.STAYS)
         assert any(line.startswith(says.OPEN_IT) for line in lines)
         code, out, _ = await cli("--home", str(tmp_path / "home"), "start", "--no-open", "--json")
         assert code == 0
         assert json.loads(out)["handset"] in "\n".join(lines)
 
 
-async def test_start_shows_what_happens_and_a_services_journal_doesnt(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "terminal"), [("start", True), ("start", False), ("run", False)])
+async def test_what_happens_and_the_pages_key_are_shown_on_the_terminal_of_start_alone(
+    tmp_path: Path, command: str, terminal: bool
+) -> None:
     anna = str(NodeId(b"anna".ljust(32)))
-    for command, ready in (("start", says.STAYS), ("run", says.WHERE_THE_PAGE_IS.text)):
-        folder = tmp_path / command
-        folder.mkdir()
-        home = home_in(folder, '[answer]\nendpoint = "pattern"\n[handset]\nport = 0\n')
-        async with running(home, command) as process:
-            lines = await until(process, ready)
-            code, out, err = await cli("--home", str(home), "call", anna, "--json")
-            assert code == 0, err
-            (placed,) = (post["text"] for post in json.loads(out)["posts"] if post["to"] == "owner")
-            await cli("--home", str(home), "hangup")
-        assert process.stdout is not None
-        lines += (await process.stdout.read()).decode().splitlines()
-        assert any(placed.splitlines()[0] in line for line in lines) is (command == "start")
-        assert any("#key=" in line for line in lines) is (command == "start")
+    home = home_in(tmp_path, '[answer]\nendpoint = "pattern"\n[handset]\nport = 0\n')
+    async with running(home, command, terminal=terminal) as program:
+        lines = await program.until(says.STAYS if command == "start" else says.WHERE_THE_PAGE_IS.text)
+        code, out, err = await cli("--home", str(home), "call", anna, "--json")
+        assert code == 0, err
+        (placed,) = (post["text"] for post in json.loads(out)["posts"] if post["to"] == "owner")
+        if terminal:
+            lines += await program.until(placed.splitlines()[0])
+        await cli("--home", str(home), "hangup")
+    lines += program.last
+    assert any(placed.splitlines()[0] in line for line in lines) is terminal
+    assert any("#key=" in line for line in lines) is terminal
+    assert any(says.WHERE_THE_PAGE_IS.text in line for line in lines) is not terminal
 
 
 async def test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page(tmp_path: Path) -> None:
     home = home_in(tmp_path, "[handset]\nport = 0\n")
-    async with running(home, "run", "--json") as process:
-        (line,) = await until(process, "ready")
+    async with running(home, "run", "--json") as program:
+        (line,) = await program.until("ready")
         assert json.loads(line)["handset"].startswith("http://127.0.0.1:")
     (home / "copybara.toml").write_text('overlay = "loopback"\n[handset]\nenabled = false\n')
     code, _, err = await cli("--home", str(home), "run")
