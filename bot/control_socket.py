@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def ask(path: Path, question: Question) -> Reply:
         try:
             with _short(path) as name:
                 connection.connect(name)
+            if _user_of(connection) not in (None, 0, os.geteuid()):
+                raise NotRunning("Another user's program answers in this home.", "Give a home of your own with --home.")
             connection.sendall(msgspec.json.encode(question) + b"\n")
             with connection.makefile("rb") as lines:
                 reply = _replies.decode(lines.readline(MAX_LINE))
@@ -104,6 +107,16 @@ def ask(path: Path, question: Question) -> Reply:
         error.kind = reply.kind or error.kind
         raise error
     return reply
+
+
+def _user_of(connection: socket.socket) -> int | None:
+    """The uid of the program at the other end (SO_PEERCRED, unix(7)); None where the system doesn't tell."""
+    peercred = getattr(socket, "SO_PEERCRED", None)
+    if peercred is None:
+        return None
+    credentials = struct.Struct("=iII")
+    _, uid, _ = credentials.unpack(connection.getsockopt(socket.SOL_SOCKET, peercred, credentials.size))
+    return int(uid)
 
 
 def _bound(path: Path) -> socket.socket:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import secrets
 import stat
 from dataclasses import dataclass
@@ -146,8 +148,11 @@ class Home:
             above = {*self.folder.parents, *self.folder.resolve().parents}
             for folder in sorted(each for each in above if each.is_dir()):
                 status = folder.stat()
-                if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+                sticky = status.st_mode & stat.S_ISVTX
+                if status.st_mode & stat.S_IWOTH and not sticky:
                     who = "Everybody"
+                elif status.st_mode & stat.S_IWGRP and not sticky and _has_others(status.st_gid):
+                    who = "Others in a group"
                 elif status.st_uid not in (0, os.geteuid(), UNMAPPED):
                     who = "Another user"
                 else:
@@ -189,6 +194,18 @@ class Home:
                     write_new_file(self.handset_key, raw)
             make_private(self.handset_key)
         return raw
+
+
+def _has_others(group: int) -> bool:
+    """Whether somebody besides us and root is in a group, or it can't be told. Most users have one of their own."""
+    if group == 0:
+        return False
+    try:
+        here = pwd.getpwuid(os.geteuid()).pw_name
+        members = {*grp.getgrgid(group).gr_mem, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group)}
+    except KeyError:
+        return True
+    return bool(members - {here, "root"})
 
 
 class HomeLock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import stat
 import subprocess
@@ -282,6 +283,26 @@ def test_a_home_that_everybody_could_replace_is_refused(tmp_path: Path) -> None:
         assert not home.exists()
     shared.chmod(0o1777)  # as /tmp: only its owner renames a folder in it
     Home(shared / "home").prepare()
+
+
+@pytest.mark.parametrize(("members", "refused"), [(["anna", "eve"], True), ([], False)])
+def test_a_home_that_others_in_a_group_could_replace_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: list[str], refused: bool
+) -> None:
+    folder = tmp_path / "team"
+    folder.mkdir()
+    folder.chmod(0o775)
+    monkeypatch.setattr("os.geteuid", lambda: folder.stat().st_uid)
+    team = grp.struct_group(("team", "x", folder.stat().st_gid or 1, members))
+    monkeypatch.setattr("grp.getgrgid", lambda gid: team)
+    monkeypatch.setattr("pwd.getpwall", list)
+    if not folder.stat().st_gid:
+        os.chown(folder, -1, 1)
+    if refused:
+        with pytest.raises(StoreError, match="Others in a group could put another folder"):
+            Home(folder / "home").prepare()
+    else:
+        Home(folder / "home").prepare()
 
 
 def test_a_home_behind_a_link_that_everybody_could_replace_is_refused(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def make_config(config: str = CONFIG) -> Step:
 def keep_key(config: str = CONFIG) -> Step:
     """The node's key is for root and the node alone.
 
-    Packages let the group read the configuration, and whoever asks the node about calls is in that group.
+    Packages let the group read the configuration, and users who ask the node about calls are in that group.
     """
     files = " ".join(shlex.quote(each) for each in (config, f"{config}.before-copybara"))
     return Step(
