@@ -11,6 +11,7 @@ from bot.messengers.outbox import Priority
 from bot.messengers.plain import replies
 from bot.messengers.plain.places import Place, Way, place_of
 from bot.messengers.plain.values import Outgoing
+from bot.texts.chat import with_commands
 
 
 def compose(
@@ -56,7 +57,9 @@ def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
     owner = Place(messenger, Way.OWNER).chat
     if post.handset:
         return Outgoing(f"{post.text}\n{texts.ABOUT_HANDSET}", owner, handset=True)
+    # A number may be missing, never the message: then the command is said.
     text = post.text + numbered(choices, {choice.what: replies.words(choice.what) for choice in choices})
+    text = text if choices else with_commands(post, None)
     if post.file is not None:
         return Outgoing(text, owner, file=str(post.file), instead=(Outgoing(text, owner),))
     return Outgoing(text, owner)

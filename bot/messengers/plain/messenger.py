@@ -158,6 +158,7 @@ class PlainMessenger:
                 return
             if post.live and line is None and call:
                 self._calls.over(call)
+                self._close(call, outcome)
             self._put_post(post, call, outcome)
 
     def call_changed(self, line: Line) -> None:
@@ -168,7 +169,7 @@ class PlainMessenger:
                     outcome.shown.add(line.id)
                 self._learn(line, outcome)
                 if line.call.ended:
-                    self._choices.close(line.id)
+                    self._close(line.id, outcome)
         self._wire.call_changed(line)
 
     # What the wire sees.
@@ -177,7 +178,7 @@ class PlainMessenger:
         """Say something to the owner, see Desk."""
         words = dict(choices)
         with self._inbox.collecting() as outcome:
-            offered = self._offer(words, about, outcome)
+            offered = self._offer(words, about, outcome, reserved=True)
             self._put(said.text + numbered(offered, words), outcome)
 
     def say(self, said: Sentence) -> None:
@@ -204,6 +205,7 @@ class PlainMessenger:
         await self._page_known.wait()
         for waited in await self._calls.take_up(self._inbox, self._outbox, listener, self._owners_chat):
             self.tell(texts.OVER if waited else texts.INTERRUPTED)
+        self._close_what_is_over()
         self._outbox.take_up()
         for raw in await taken_up(self._journal, self._writer):
             with contextlib.suppress(msgspec.MsgspecError), self._inbox.collecting(keep=True) as outcome:
@@ -365,7 +367,9 @@ class PlainMessenger:
             post,
             self._name,
             known=self._writers.get(f"{WRITES}{post.contact.node}") if post.contact else None,
-            choices=self._offer(replies.offers(post), about, outcome) if about and post.to == "owner" else [],
+            choices=self._offer(replies.offers(post), about, outcome, reserved=replies.may_take_reserve(post.line))
+            if about and post.to == "owner"
+            else [],
             answers=hearing is not None and hearing.from_owner,
             source=stranger if about_nobodys_call else "",
             now=int(time.time()),
@@ -373,8 +377,20 @@ class PlainMessenger:
         if self._outbox.has_room(message):
             outcome.outgoing.append((call or None, values.to_bytes(message)))
 
-    def _offer(self, what: Iterable[str], about: str, outcome: Outcome) -> list[Choice]:
-        offered = self._choices.offer(what, about, time.time())
+    def _close_what_is_over(self) -> None:
+        """The last run may have been killed before it could."""
+        over = {each.about for each in self._choices.open() if each.what in replies.WHILE_IT_LASTS}
+        with self._inbox.collecting() as outcome:
+            for call in over:
+                if self._calls.kept(call) is None:
+                    self._close(call, outcome)
+
+    def _close(self, call: str, outcome: Outcome) -> None:
+        self._choices.close(call, time.time())
+        outcome.facts[CHOICES] = self._choices.to_bytes()
+
+    def _offer(self, what: Iterable[str], about: str, outcome: Outcome, *, reserved: bool) -> list[Choice]:
+        offered = self._choices.offer(what, about, time.time(), reserved=reserved)
         if offered:
             outcome.facts[CHOICES] = self._choices.to_bytes()
         return offered

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from bot.conversation import Act, Action, Post
+from bot.conversation import RINGING, Act, Action, Post
 from bot.messengers.texts import ACTS
 from bot.shown_contact import ShownContact
+from peer.calls.line import Line
+from shared.call.table import State
+
+WHILE_IT_LASTS = frozenset(map(str, (*RINGING, Act.HANG_UP)))
+"What can be done about a call until it is over."
 
 _CONFIRM, _TRUST = f"{Act.CONFIRM}:", f"{Act.TRUST}:"
+
+
+def may_take_reserve(line: Line | None) -> bool:
+    """Whether the choices about a call are none that anybody could make as many of as they like."""
+    return line is None or line.proven or line.call.state is not State.RINGING
 
 
 def offers(post: Post) -> list[str]:

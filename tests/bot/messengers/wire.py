@@ -1,0 +1,160 @@
+"""A plain messenger in memory: the real one, its journal on the disk, and a wire that a test holds in its hands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from bot.conversation import Action, IncomingMessage, Post
+from bot.messengers.outbox import Pace
+from bot.messengers.plain.messenger import PlainMessenger
+from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.values import Entry, Heard, Outgoing
+from bot.messengers.plain.wire import Desk
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Connection, Presented
+from shared.call.table import Call, State
+from shared.errors import CallOver
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.secrets.handshake import Role
+from shared.store import Store, StoreThread
+from shared.store.journal import Journal
+
+NAME = "wire"
+OWNER = Place(NAME, Way.OWNER).chat
+PATIENCE = 60.0
+
+
+def person(account: str) -> str:
+    """The conversation with an account."""
+    return Place(NAME, Way.PERSON, account).chat
+
+
+def call(
+    number: int,
+    node: NodeId,
+    *,
+    name: str | None = None,
+    proven: bool = False,
+    chat: str = OWNER,
+    state: State = State.RINGING,
+) -> Line:
+    """A call that came in and rings, or stands otherwise; its id is its number."""
+    link = CallLink(node, Media.BOTH, created=0, reference=number.to_bytes(8, "big"), proven=proven)
+    return Line(
+        number,
+        Call(Role.CALLEE, paired=proven, state=state),
+        link,
+        chat=chat,
+        expires=600,
+        connection=Connection(Media.BOTH),
+        shown=Presented(name),
+    )
+
+
+class Wire:
+    """The messenger's network."""
+
+    title = "Wire"
+    has_owner = True
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+        self._coming: asyncio.Queue[tuple[int, Entry]] = asyncio.Queue()
+        self._numbers = iter(range(1, 1_000_000))
+        self._changed = asyncio.Condition()
+
+    def comes(self, text: str, sender: str = "") -> None:
+        """A message arrives: of the owner, or of an account alone with the bot."""
+        chat = person(sender) if sender else OWNER
+        heard = Heard(text, chat, from_owner=not sender, alone=True, date=int(time.time()), sender=sender)
+        self._coming.put_nowait((next(self._numbers), heard))
+
+    async def until_sent(self, words: str, since: int = 0) -> Outgoing:
+        """The first message that holds these words."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            while not (found := [each for each in self.sent[since:] if words in each.text]):
+                await self._changed.wait()
+            return found[0]
+
+    def running(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext()
+
+    async def begin(self, desk: Desk, listener: Any) -> None:
+        pass
+
+    async def fetch(self) -> list[tuple[int, Entry]]:
+        return [await self._coming.get()]
+
+    async def confirm(self) -> None:
+        pass
+
+    async def act(self, value: bytes, again: bool) -> None:
+        raise AssertionError(value)
+
+    async def choose(self, what: str, about: str) -> None:
+        raise CallOver
+
+    async def send(self, message: Outgoing, number: int) -> None:
+        async with self._changed:
+            self.sent.append(message)
+            self._changed.notify_all()
+
+    def pace(self, chat: str) -> Pace:
+        return Pace(per_second=10_000, burst=10_000, seconds_each=0.0001, urgent_too=False)
+
+    def call_changed(self, line: Line) -> None:
+        pass
+
+
+class Ear:
+    """An assistant that posts what the test has put under a text."""
+
+    def __init__(self) -> None:
+        self.posts: dict[str, Post] = {}
+        self.acted: asyncio.Queue[Action] = asyncio.Queue()
+        self.messenger: PlainMessenger | None = None
+
+    async def hear(self, message: IncomingMessage) -> list[Post]:
+        post = self.posts.get(message.text)
+        if post is None or self.messenger is None:
+            return []
+        self.messenger.post(post)
+        return [post]
+
+    def unfinished(self) -> frozenset[asyncio.Task[Any]]:
+        return frozenset()
+
+    async def act(self, action: Action, chat: str) -> str:
+        self.acted.put_nowait(action)
+        return ""
+
+    async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
+        raise CallOver
+
+    def confirm(self, line: Line) -> None:
+        pass
+
+    def discard(self, line: Line) -> None:
+        pass
+
+
+@contextlib.asynccontextmanager
+async def plain_messenger(folder: Path) -> AsyncIterator[tuple[PlainMessenger, Wire, Ear]]:
+    """One that runs."""
+    with Store(folder / "db") as store:
+        async with StoreThread(store) as thread:
+            wire, ear = Wire(), Ear()
+            messenger = PlainMessenger(wire, NAME, Journal(store, NAME), thread.write, lifetime=600)
+            ear.messenger = messenger
+            messenger.ready("", [], None)
+            async with messenger.running(), asyncio.TaskGroup() as group:
+                running = group.create_task(messenger.run(ear))
+                yield messenger, wire, ear
+                running.cancel()
