@@ -304,8 +304,7 @@ class Admission:
 
     async def _said(self, link: SaidLink) -> Reading:
         line = next((line for line in self._lines if line.reference == link.said.reference), None)
-        # A link that proves nothing can't change a call that a key has proved.
-        if line is None or line.peer != link.source or (line.proven and not link.proven):
+        if line is None or not _is_the_other_sides(link, line):
             return Reading(Reason.EXPIRED)
         until = line.expires + MAX_CLOCK_AHEAD
 
@@ -350,3 +349,15 @@ class Admission:
             case Status.BUSY:
                 line.put(RemoteBusy(authenticated=proven))
         return Reading(line=line)
+
+
+def _is_the_other_sides(link: SaidLink, line: Line) -> bool:
+    """Whether only the other side of that call can have written what the link says about it.
+
+    Programs that speak SDP write no such links. What a quarantined key says counts for the calls of its own holder:
+    those that it sealed, or in which it was agreed.
+    """
+    if line.foreign is not None or line.peer != link.source:
+        return False
+    own = link.secret in (line.link.secret, line.connection.agreed)
+    return link.proven or (own and not line.proven)
