@@ -1,15 +1,18 @@
 """The server's door: who may hold a connection, how many there are, and for how long. It comes before any HTTP.
 
-Another user's process is turned away before a byte of it is read. The rest is bounded in number and time, so that
-connections that say nothing cost the program neither its descriptors nor its patience.
+Another user's process is turned away before a byte of it is read, and only so many times a second: this event loop
+carries calls. The rest is bounded in number and time, so that connections that say nothing cost the program neither its
+descriptors nor its patience.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from peer.handset.access import HOST
@@ -26,11 +29,22 @@ REQUEST_SECONDS = 10.0
 CONNECTION_SECONDS = 60.0
 "How long a connection lasts that doesn't become a page's socket. Browsers open another one as they need it."
 
+TURNED_AWAY_AT_ONCE = 20
+"Connections of other users; then the door stays shut for a moment, and new ones wait in the kernel's queue."
+
+SHUT_SECONDS = 0.1
+
+WAITING = 100
+"Connections in that queue, listen(2)."
+
+TOLD_SECONDS = 60.0
+"Between two lines in the log about other users."
+
 Factory = Callable[[], asyncio.BaseProtocol]
 
 
 class Door:
-    """Makes the protocols of a server's connections: what `create_server` is given in place of the server itself."""
+    """Accepts the connections of a server."""
 
     def __init__(self, inside: Factory, *, port: int, most: int = MAX_CONNECTIONS) -> None:
         """`inside` makes the protocol of a connection that is let in; `port` is the server's."""
@@ -43,9 +57,54 @@ class Door:
         self._lasting: set[asyncio.Transport] = set()
         "Sockets of pages."
 
-    def __call__(self) -> asyncio.BaseProtocol:
-        """The protocol of a connection that was just accepted."""
-        return _Doorstep(self._arrived)
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._turned_away = 0
+        "Since the door was shut last."
+
+        self._told = -TOLD_SECONDS
+
+    @contextlib.contextmanager
+    def open(self, listening: socket.socket) -> Iterator[None]:
+        """Accept for the length of the block, then close the socket."""
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        listening.listen(WAITING)
+        reopening: asyncio.TimerHandle | None = None
+
+        def accept() -> None:
+            nonlocal reopening
+            try:
+                accepted, client = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # no descriptor is free: those that have a time limit give some back
+                loop.remove_reader(listening)
+                reopening = loop.call_later(SHUT_SECONDS, reopen)
+                return
+            if self._is_ours(client):
+                arriving = loop.create_task(self._let_in(accepted))
+                self._arriving.add(arriving)
+                arriving.add_done_callback(self._arriving.discard)
+                return
+            accepted.close()
+            self._turned_away += 1
+            self._tell(loop.time())
+            if self._turned_away >= TURNED_AWAY_AT_ONCE:
+                loop.remove_reader(listening)
+                reopening = loop.call_later(SHUT_SECONDS, reopen)
+
+        def reopen() -> None:
+            self._turned_away = 0
+            loop.add_reader(listening, accept)
+
+        reopen()
+        with listening:
+            try:
+                yield
+            finally:
+                loop.remove_reader(listening)
+                if reopening is not None:
+                    reopening.cancel()
 
     def asked(self, transport: asyncio.BaseTransport | None) -> None:
         """A connection's first request is there."""
@@ -59,7 +118,9 @@ class Door:
             self._lasting.add(known)
 
     def close(self) -> None:
-        """End what has a time limit."""
+        """End what has a time limit, and what comes in at this moment."""
+        for task in self._arriving:
+            task.cancel()
         for transport in tuple(self._limits):
             self._turn_out(transport)
 
@@ -67,11 +128,16 @@ class Door:
         known = cast(asyncio.Transport, transport)
         return known if known in self._limits else None
 
+    async def _let_in(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it has gone already
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Doorstep(self._arrived), accepted)
+
+    def _tell(self, now: float) -> None:
+        if now - self._told >= TOLD_SECONDS:
+            self._told = now
+            logger.info("connections of another user of this machine are turned away")
+
     def _arrived(self, transport: asyncio.Transport) -> None:
-        if not self._is_ours(transport):
-            logger.info("another user of this machine was turned away")
-            transport.abort()
-            return
         for each in [each for each in (*self._limits, *self._lasting) if each.is_closing()]:
             self._forget(each)
         if len(self._limits) + len(self._lasting) >= self._most:
@@ -85,12 +151,9 @@ class Door:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 
-    def _is_ours(self, transport: asyncio.Transport) -> bool:
-        client = transport.get_extra_info("peername")
-        if not client:
-            return False  # it has gone already
+    def _is_ours(self, client: tuple[str, int]) -> bool:
         try:
-            return user_of(client[:2], (HOST, self._port)) == os.geteuid()
+            return user_of(client, (HOST, self._port)) == os.geteuid()
         except CannotTell:
             return True
 

@@ -123,14 +123,13 @@ class HandsetServer:
         await runner.setup()
         assert runner.server is not None
         self._door = Door(runner.server, port=self.session.port)
-        listening = await asyncio.get_running_loop().create_server(self._door, sock=self._socket)
-        try:
-            yield
-        finally:
-            listening.close()
-            self._pages.stop()
-            await runner.cleanup()
-            self._door.close()
+        with self._door.open(self._socket):
+            try:
+                yield
+            finally:
+                self._pages.stop()
+                await runner.cleanup()
+                self._door.close()
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import pytest
 
 from peer.handset import door as door_module
 from peer.handset import server as server_module
-from peer.handset.door import MAX_CONNECTIONS
+from peer.handset.door import MAX_CONNECTIONS, SHUT_SECONDS, TURNED_AWAY_AT_ONCE
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE
 from peer.handset.server import MESSAGES_AT_ONCE
@@ -281,6 +282,30 @@ async def test_another_users_process_is_turned_away_before_it_has_said_anything(
 
     assert (await asked()).startswith(b"HTTP/1.1 200 ")
     assert await asked(user=NOBODY, group=NOBODY, extra_groups=[]) == b""
+    await served.works()
+
+
+async def test_another_users_flood_of_connections_is_looked_at_in_small_portions(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    looked: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def theirs(client: tuple[str, int], server: tuple[str, int]) -> int:
+        looked.append(loop.time())
+        return NOBODY
+
+    monkeypatch.setattr(door_module, "user_of", theirs)
+    enough = 5 * TURNED_AWAY_AT_ONCE
+    async with asyncio.timeout(PATIENCE):
+        while len(looked) < enough:
+            _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.close()
+    portions = [looked[at] for at in range(0, enough, TURNED_AWAY_AT_ONCE)]
+    assert all(later - earlier >= SHUT_SECONDS for earlier, later in itertools.pairwise(portions))
+    assert sum("turned away" in record.message for record in caplog.records) == 1
+    monkeypatch.undo()
     await served.works()
 
 
