@@ -140,6 +140,8 @@ class Kind(enum.StrEnum):
     BOT_KEY_CHANGED = "bot.key-changed", "Somebody has another key in the messenger than before."
     BOT_KEY_ACCEPTED = "bot.key-accepted", "You said that it is them."
     BOT_KEY_WITHHELD = "bot.key-withheld", "Somebody's app doesn't let the bot read their messages."
+    BOT_OTHER_ACCOUNT = "bot.other-account", "Another account than before brought a contact's link."
+    BOT_ACCOUNT_ACCEPTED = "bot.account-accepted", "You said that it is the contact's."
     BOT_CLOCK = "bot.clock", "Your computer's clock differs from the messenger's."
     BOT_UNREACHABLE = "bot.unreachable", "The messenger can't be reached."
     BOT_REACHABLE = "bot.reachable", "It can be reached again."

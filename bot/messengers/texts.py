@@ -34,6 +34,8 @@ ACTS = {
 
 NO_SUCH_CHOICE = Sentence(Kind.BOT_OLD_BUTTON, "That number no longer stands for anything.")
 
+FOLLOWED = Sentence(Kind.BOT_ACCOUNT_ACCEPTED, "My next links for them go to that account.")
+
 ABOUT_HANDSET = "The link works once, within an hour, and only on that computer."
 "Under the sentence about the handset page, where a messenger has no buttons."
 
@@ -95,6 +97,20 @@ def missed_calls(sentences: Sequence[str]) -> Sentence:
         return Sentence(Kind.MISSED, sentences[0])
     heading = f"While I was away you missed {len(sentences)} calls:"
     return Sentence(Kind.MISSED, "\n".join([heading, *(f"• {shown(each)}" for each in sentences)]))
+
+
+def other_account(name: str, account: str) -> Sentence:
+    """A contact's link was brought by another account than the one that gets the owner's."""
+    return Sentence(
+        Kind.BOT_OTHER_ACCOUNT,
+        f"Another account than before brought {shown(name)}'s link: {shown(account, 80)}. Anybody can pass a link on, "
+        f"so ask {shown(name)} whether it is theirs. Until you say so, my links for them go to the first account.",
+    )
+
+
+def follow(name: str) -> str:
+    """The choice below it."""
+    return f"It is {shown(name)}'s"
 
 
 def began_again(what: str) -> Sentence:

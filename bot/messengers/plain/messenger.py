@@ -97,8 +97,8 @@ class PlainMessenger:
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._choices = NumberedChoices(journal.fact(CHOICES))
         self._writers = {name: raw.decode() for name, raw in journal.facts(WRITES).items()}
-        self._brought: dict[str, str] = {}
-        "Who has brought the link of a call that isn't up yet, by Line.id."
+        self._brought: dict[str, tuple[str, str]] = {}
+        "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
         self._unfinished = Unfinished(self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
         self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
@@ -287,7 +287,9 @@ class PlainMessenger:
             self.tell(texts.NO_SUCH_CHOICE)
             return
         try:
-            if (action := replies.action(choice.what, choice.about)) is not None:
+            if choice.what.startswith(WRITES):
+                self._follow(choice.about, choice.what.removeprefix(WRITES))
+            elif (action := replies.action(choice.what, choice.about)) is not None:
                 await listener.act(action, self._owners_chat)
             else:
                 await self._wire.choose(choice.what, choice.about)
@@ -295,24 +297,36 @@ class PlainMessenger:
             self.tell(Sentence(error.kind, error.sentence, error.hint))
 
     def _note_writer(self, entry: Heard, posts: list[Post]) -> None:
-        """Who has brought a contact's proven link gets their next ones, once that call is up.
+        """Who has brought a contact's proven link first gets their next ones, once that call is up.
 
-        That says where links go, never what they may do.
+        That says where links go, never what they may do. Anybody can pass a link on, and the call is the contact's all
+        the same: so another account takes the first one's place only if the owner says so.
         """
         if entry.from_owner or entry.passed_on or not entry.writer:
             return
         for post in posts:
             if post.line is not None and post.line.proven:
-                self._brought[post.line.id] = entry.writer
+                self._brought[post.line.id] = entry.writer, entry.shown or entry.sender or entry.writer
 
     def _learn(self, line: Line, outcome: Outcome) -> None:
         if line.call.ended:
             self._brought.pop(line.id, None)
-        elif line.call.state is State.ACTIVE and (writer := self._brought.pop(line.id, "")):
+        elif line.call.state is State.ACTIVE and (brought := self._brought.pop(line.id, None)) is not None:
+            writer, shown = brought
             name = f"{WRITES}{line.peer}"
-            if self._writers.get(name) != writer:
-                self._writers[name] = writer
-                outcome.facts[name] = writer.encode()
+            known = self._writers.setdefault(name, writer)
+            outcome.facts[name] = known.encode()
+            offer = f"{WRITES}{writer}"
+            if known != writer and not any((each.what, each.about) == (offer, name) for each in self._choices.open()):
+                self.tell(texts.other_account(line.name, shown), choices=[(offer, texts.follow(line.name))], about=name)
+
+    def _follow(self, name: str, writer: str) -> None:
+        """A contact's links go to that account from now on; `name` is of the fact."""
+        with self._inbox.collecting() as outcome:
+            self._writers[name] = writer
+            outcome.facts[name] = writer.encode()
+            self._close(name, outcome)
+            self.tell(texts.FOLLOWED)
 
     # What the owner gets without a command.
 

@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 
 from bot.conversation import RINGING, Act, Action, Post
+from bot.kinds import Kind, Sentence
 from bot.messengers.numbered_choices import MOST_KEPT
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from shared.call.table import State
+from shared.contacts import Contact
 from shared.node_id import NodeId
 from shared.reasons import Reason
-from tests.bot.messengers.wire import OWNER, call, plain_messenger
+from tests.bot.messengers.wire import OWNER, call, person, plain_messenger
 
 ANNA = NodeId(bytes(31) + b"\1")
 
@@ -60,3 +62,44 @@ async def test_the_number_of_a_call_that_is_up_is_never_a_strangers(tmp_path: Pa
             messenger.call_changed(call(number, node(number), state=State.ENDED))
         wire.comes("1")
         assert await ear.acted.get() == Action(Act.HANG_UP, anna.id)
+
+
+async def test_who_passes_a_contacts_link_on_gets_none_of_the_next_ones_until_the_owner_says_so(tmp_path: Path) -> None:
+    async with plain_messenger(tmp_path) as (messenger, wire, ear):
+
+        def brings(number: int, account: str, *states: State) -> None:
+            line = call(number, ANNA, name="anna", proven=True, chat=person(account))
+            ear.posts[f"link {number}"] = rings(line)
+            wire.comes(f"link {number}", account)
+            stands.append([call(number, ANNA, name="anna", proven=True, chat=line.chat, state=each) for each in states])
+
+        async def goes_to(token: str) -> str:
+            said = Sentence(Kind.LINK_REQUEST, f"copybara:{token}")
+            messenger.post(Post("chat", said, token, OWNER, contact=Contact(name="anna", node=ANNA, created=1)))
+            return (await wire.until_sent(token)).chat
+
+        stands: list[list[Line]] = []
+        for number, account, states in (
+            (1, "anna", (State.ACTIVE, State.ENDED)),
+            (2, "mallory", (State.ENDED,)),
+            (3, "mallory", (State.ACTIVE, State.ENDED)),
+        ):
+            since = len(wire.sent)
+            brings(number, account, *states)
+            await wire.until_sent("anna is calling", since)
+            for line in stands[-1]:
+                messenger.call_changed(line)
+            assert await goes_to(f"token{number}") == person("anna")
+        asked = await wire.until_sent("Another account than before brought anna's link: mallory")
+        since = len(wire.sent)
+        brings(4, "mallory", State.ACTIVE, State.ENDED)
+        await wire.until_sent("anna is calling", since)
+        for line in stands[-1]:
+            messenger.call_changed(line)
+        assert await goes_to("token4") == person("anna")
+        assert not [each for each in wire.sent[since:] if "Another account" in each.text], "asked once"
+        wire.comes(number_of(asked.text, "It is anna's"))
+        await wire.until_sent("go to that account")
+        assert await goes_to("token5") == person("mallory")
+    async with plain_messenger(tmp_path) as (messenger, wire, ear):
+        assert await goes_to("token6") == person("mallory")

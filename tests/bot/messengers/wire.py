@@ -73,7 +73,9 @@ class Wire:
     def comes(self, text: str, sender: str = "") -> None:
         """A message arrives: of the owner, or of an account alone with the bot."""
         chat = person(sender) if sender else OWNER
-        heard = Heard(text, chat, from_owner=not sender, alone=True, date=int(time.time()), sender=sender)
+        heard = Heard(
+            text, chat, from_owner=not sender, alone=True, date=int(time.time()), sender=sender, writer=sender
+        )
         self._coming.put_nowait((next(self._numbers), heard))
 
     async def until_sent(self, words: str, since: int = 0) -> Outgoing:
