@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import httpx
@@ -14,7 +15,11 @@ ADDRESS = "https://publicpeers.neilalexander.dev/publicnodes.json"
 "Kept by the Yggdrasil project's people; a file a country, an entry a peer."
 
 SECONDS = 15.0
+"Until all of the list is there."
+
 MOST_BYTES = 4 * 1024 * 1024
+PASTE = "Paste peers instead, or try again later: copybara setup overlay"
+
 SHOWN = 8
 "Peers of a country that are offered, the quickest first."
 
@@ -34,22 +39,38 @@ class PublicPeer:
     "How long it took to answer the list's own machine, wherever that is."
 
 
-def fetch(address: str = ADDRESS) -> bytes:
-    """Ask for the list. The one who keeps it learns this machine's internet address. Raises OverlayError."""
+def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
+    """Ask for the list; all of it has to be there after so many seconds.
+
+    The one who keeps it learns this machine's internet address. Redirects aren't followed, and no proxy of the
+    environment is asked. Raises OverlayError.
+    """
     try:
-        with httpx.stream("GET", address, timeout=SECONDS, follow_redirects=True) as answer:
-            answer.raise_for_status()
-            read = bytearray()
-            for chunk in answer.iter_bytes():
-                read += chunk
-                if len(read) > MOST_BYTES:
-                    break
-    except (httpx.HTTPError, ValueError) as error:
+        return asyncio.run(_fetched(address, seconds))
+    except TimeoutError as error:
         raise OverlayError(
-            f"The list of public peers can't be read: {type(error).__name__}.",
-            "Paste peers instead, or try again later: copybara setup overlay",
+            f"The list of public peers wasn't there within {seconds:g} seconds.",
+            PASTE,
         ) from error
-    return bytes(read)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise OverlayError(f"The list of public peers can't be read: {type(error).__name__}.", PASTE) from error
+
+
+async def _fetched(address: str, seconds: float) -> bytes:
+    # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
+    # a little of it unpacks to much.
+    async with (
+        asyncio.timeout(seconds),
+        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+        client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer,
+    ):
+        answer.raise_for_status()
+        read = bytearray()
+        async for chunk in answer.aiter_raw():
+            read += chunk
+            if len(read) > MOST_BYTES:
+                raise OverlayError("The list of public peers is too long.", "Paste peers instead.")
+        return bytes(read)
 
 
 def by_country(raw: bytes, *, minor: int) -> dict[str, list[PublicPeer]]:
