@@ -34,12 +34,15 @@ def to_answer(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom
     rings = [line for line in lines if line.call.state is State.RINGING]
     up = [line for line in lines if line.call.state in UP and (line.held or line.call.role is Role.CALLEE)]
     held = [line for line in up if line.held]
+    gone = _rang_just_now(log, now)
     if whom:
         for found in (named(rings, whom), named(held, whom), named(up, whom)):
             if found:
-                return _one(found, "/answer")
+                line = _one(found, "/answer")
+                if impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]:
+                    raise WhichCall(*refusals.another_rings(impersonated[0], line))
+                return line
         raise NothingRings(*refusals.does_not_ring(whom))
-    gone = _rang_just_now(log, now)
     if rings:
         line = _certain(rings)
         if not line.proven and (other := [each for each in gone if (each.peer, each.proven) != (line.peer, False)]):
@@ -105,6 +108,14 @@ def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
         and record.reason in _BY_ITSELF
         and record.ended > now - JUST_NOW_SECONDS
     ]
+
+
+def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
+    """Whether a call rings without the key of the contact whose own call was meant by that name."""
+    unproven = line.call.state is State.RINGING and not line.proven
+    return (
+        unproven and gone.proven and gone.peer == line.peer and line.contact is not None and _same(line.contact, whom)
+    )
 
 
 def _same(name: str, whom: str) -> bool:

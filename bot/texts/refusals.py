@@ -147,10 +147,12 @@ def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) ->
 
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
+    # By a contact's name the owner means the contact, so the call without the key has its node id for a name.
+    handle = line.peer.short if gone.peer == line.peer else _handle(line)
     return (
         f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call that rings now is another one: "
         f"{_handle(line)} (unproven).",
-        f"To take that one: /answer {_handle(line)}",
+        f"To take that one: /answer {handle}",
     )
 
 

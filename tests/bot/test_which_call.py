@@ -154,9 +154,16 @@ def test_an_answer_that_crosses_the_end_of_a_ring_takes_no_other_call() -> None:
 
 def test_who_calls_again_is_answered_without_a_name() -> None:
     assert to_answer([line := call(OTHER)], [ended(OTHER)], NOW) is line
-    impostor = call(ANNA, "anna")
-    with pytest.raises(WhichCall):
-        to_answer([impostor], [ended(ANNA, "anna", proven=True)], NOW)
+
+
+def test_an_answer_to_a_contact_is_none_to_the_impostor_who_rings_as_the_contact_gives_up() -> None:
+    impostor, gone = call(ANNA, "anna"), ended(ANNA, "anna", proven=True)
+    for whom in ("", "anna"):
+        with pytest.raises(WhichCall) as refused:
+            to_answer([impostor], [gone], NOW, whom)
+        assert refused.value.hint.endswith(f"/answer {ANNA.short}")
+    assert to_answer([impostor], [gone], NOW, ANNA.short) is impostor
+    assert to_answer([impostor, anna := call(ANNA, "anna", proven=True)], [gone], NOW, "anna") is anna
 
 
 def test_a_call_that_waits_for_the_owner_goes_before_one_that_was_answered() -> None:
