@@ -202,6 +202,10 @@ class HandsetPage(Protocol):
     def address(self) -> str:
         """With the key in it: only this machine's user may see it."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the next run is at the same address, so that it may be kept as a bookmark."""
+
     def address_for(self, place: str, used: Callable[[], None]) -> str:
         """An address for a place that others can read, good once and for an hour; `used` is called when it was opened.
 

@@ -51,8 +51,9 @@ class Screen:
             print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
         elif not self._starts:
             self._print(*notices, f"Your node: {node}", *([self._page(address)] if address else []))
-        elif address:
-            self._print(*notices, self._page(address), texts.how_to_open(address, opens=self._opens))
+        elif handset is not None and address:
+            how = texts.how_to_open(address, opens=self._opens, lasts=handset.lasts)
+            self._print(*notices, self._page(address), how)
             self._print(texts.STAYS, "")
         else:
             self._print(*notices, texts.NO_PAGE, texts.STAYS, "")

@@ -19,8 +19,11 @@ from shared.kept_running import Part, kept_running
 class Handset:
     """Everything that there is for the page."""
 
-    def __init__(self, presenter: Presenter, server: HandsetServer, notices: list[str]) -> None:
+    def __init__(self, presenter: Presenter, server: HandsetServer, notices: list[str], *, lasts: bool) -> None:
         self._presenter = presenter
+        self.lasts = lasts
+        "Whether the next run is at the same address."
+
         self.notices = notices
         "What the owner has to know of it."
 
@@ -51,7 +54,9 @@ def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, 
     `key` are the 32 bytes of the home that pages of earlier runs know.
     """
     listening, notices = listening_at(port)
-    return Handset(presenter, HandsetServer(pages, requests, listening, key), notices)
+    # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
+    lasts = port != 0 and not notices
+    return Handset(presenter, HandsetServer(pages, requests, listening, key), notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

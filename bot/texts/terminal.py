@@ -10,6 +10,8 @@ OPEN_IT = "Open it in the browser of this computer."
 
 BOOKMARK = "This browser finds it again at {place}: keep that as a bookmark. It works while Copybara runs."
 
+NO_BOOKMARK = "The address holds for this run alone: don't keep it as a bookmark, another program may get it later."
+
 NO_PAGE = "There is no page: `enabled` under [handset] is false."
 
 STAYS = "Leave this window open. Ctrl-C ends Copybara."
@@ -25,9 +27,10 @@ def page_at(address: str) -> Sentence:
     return Sentence(Kind.HANDSET_PAGE, f"Your page: {address}")
 
 
-def how_to_open(address: str, *, opens: bool) -> str:
-    """What happens to the page now, and how to find it later."""
-    return f"{OPENING if opens else OPEN_IT} {BOOKMARK.format(place=address.partition('#')[0])}"
+def how_to_open(address: str, *, opens: bool, lasts: bool) -> str:
+    """What happens to the page now, and how to find it later; `lasts`: the next run is at the same address."""
+    later = BOOKMARK.format(place=address.partition("#")[0]) if lasts else NO_BOOKMARK
+    return f"{OPENING if opens else OPEN_IT} {later}"
 
 
 def where_to_talk(address: str) -> Sentence:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -158,6 +159,21 @@ async def test_without_a_browser_start_says_where_to_open_the_page(tmp_path: Pat
         code, out, _ = await cli("--home", str(tmp_path / "home"), "start", "--no-open", "--json")
         assert code == 0
         assert json.loads(out)["handset"] in "\n".join(lines)
+
+
+@pytest.mark.parametrize("port", ["configured", "taken", "any"])
+async def test_only_the_port_that_is_configured_is_recommended_as_a_bookmark(tmp_path: Path, port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = other.getsockname()[1]
+        if port != "taken":
+            other.close()
+        config = f"[handset]\nport = {0 if port == 'any' else number}\n"
+        async with running(home_in(tmp_path, config), "start", terminal=True) as program:
+            said = "\n".join(await program.until(says.STAYS))
+    bookmark = says.BOOKMARK.format(place=f"http://127.0.0.1:{number}/")
+    assert (bookmark in said) is (port == "configured")
+    assert ("keep that as a bookmark" in said) is (port == "configured")
+    assert (says.NO_BOOKMARK in said) is (port != "configured")
 
 
 @pytest.mark.parametrize(("command", "terminal"), [("start", True), ("start", False), ("run", False)])
