@@ -68,7 +68,7 @@ def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, sai
         raise NothingRings(*refusals.does_not_ring(whom))
     if not rings:
         raise NothingRings()
-    if len(rings) > 1 and not (all(line.proven for line in rings) and len({line.peer for line in rings}) == 1):
+    if len({line.peer for line in rings}) > 1:
         raise WhichCall(*refusals.several_ring(rings, "/decline"))
     return rings[-1], said
 
@@ -82,9 +82,12 @@ def named(lines: Sequence[Line], whom: str) -> list[Line]:
 
 
 def _certain(rings: list[Line]) -> Line:
-    """The call that rings; of several the one whose caller is proven, if that is one person only."""
-    if len(rings) == 1:
-        return rings[0]
+    """The call that rings; of several the one whose caller is proven, if that is one person only.
+
+    Calls of one node have one name, so asking for it wouldn't tell them apart.
+    """
+    if len({line.peer for line in rings}) == 1:
+        return _one(rings, "/answer")
     proven = [line for line in rings if line.proven]
     if len({line.peer for line in proven}) != 1:
         raise WhichCall(*refusals.several_ring(rings, "/answer"))

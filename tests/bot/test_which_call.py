@@ -90,7 +90,7 @@ async def test_of_several_that_prove_nothing_none_is_taken_without_its_name(frie
         assert code == 1
         assert f"/answer {nodes[0].short}" in errors
         assert {one["state"] for one in (await bob.status())["calls"]} == {"ringing"}
-        code, _, _ = await bob.cli("answer", nodes[0].short, "audio")
+        code, _, _ = await bob.cli("answer", "audio", "--name", nodes[0].short)
         assert code == 0
         states = {one["node"]: one["state"] for one in (await bob.status())["calls"]}
         assert states == {str(nodes[0]): "connecting", str(nodes[1]): "ringing"}
@@ -117,6 +117,14 @@ def test_of_several_the_only_one_that_is_proven_is_answered() -> None:
         to_answer([anna, call(BOB, "bob", proven=True)], [], NOW)
     with pytest.raises(WhichCall):
         to_decline([anna, mallory], [], NOW, "")
+
+
+def test_calls_of_one_node_are_not_asked_about() -> None:
+    one, other = call(OTHER, "friend"), call(OTHER, "friend")
+    assert to_answer([one, other], [], NOW) is other
+    assert to_decline([one, other], [], NOW, "no") == (other, "no")
+    anna = call(ANNA, "anna", proven=True)
+    assert to_answer([anna, call(ANNA, "anna")], [], NOW) is anna
 
 
 def test_a_name_says_which() -> None:
