@@ -17,9 +17,11 @@ test: $(VENV)/dev.stamp lint ## all tests, lint included, in about 10 minutes on
 	@tests/system-packages
 	@tests/node-packages
 	@tests/synapse
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@echo "running the tests, about 10 minutes on two cores; a line for each file that begins"
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
+	@echo "checking the code: ruff, mypy, import-linter, about half a minute"
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -29,7 +31,8 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 	@tests/system-packages
 	@tests/node-packages
 	@tests/synapse
-	$(BIN)/python -m benchmarks
+	@echo "measuring, a quarter of an hour or more; leave the machine alone meanwhile"
+	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md
@@ -55,11 +58,12 @@ clean: ## remove what make made
 $(VENV)/run.stamp: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing what copybara needs, about a minute"
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@./install-locked requirements.lock $(PIP)
+	@echo "installing copybara itself, some seconds"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	@echo "installing what the tests need, about a minute"
-	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@./install-locked requirements-dev.lock $(PIP)
 	@touch $@

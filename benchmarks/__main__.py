@@ -6,7 +6,9 @@ With names of figures only those are measured, and nothing is written.
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 
@@ -70,24 +72,31 @@ def main() -> None:
     if not console.is_terminal:
         console.width = MIN_WIDTH
     measured = []
-    for figure in FIGURES:
-        if not wanted or figure.NAME in wanted:
-            if missing := getattr(figure, "why_not", str)():
-                console.print(f"{figure.NAME} is left out: {missing}\n")
-                continue
-            try:
-                with console.status(f"measuring {figure.NAME} …"):
-                    measured.append(figure.measure())
-            except TooBusy as busy:
-                console.print(f"{figure.NAME} is left out: {busy}\n")
-                continue
-            console.print(table(measured[-1]))
-            console.print()
+    chosen = [figure for figure in FIGURES if not wanted or figure.NAME in wanted]
+    for number, figure in enumerate(chosen, 1):
+        console.print(f"{number} of {len(chosen)}: {figure.NAME}. {_about(figure)}")
+        if missing := getattr(figure, "why_not", str)():
+            console.print(f"It is left out: {missing}\n")
+            continue
+        began = time.monotonic()
+        try:
+            with console.status(f"measuring {figure.NAME} …"):
+                measured.append(figure.measure())
+        except TooBusy as busy:
+            console.print(f"It is left out: {busy}\n")
+            continue
+        console.print(table(measured[-1]))
+        console.print(f"That took {time.monotonic() - began:.0f} s.\n")
     if not wanted:
         write(README, measured, description())
         console.print("Written into benchmarks/README.md.")
     for missed in (f"{each.title}: {row.what}" for each in measured for row in each.rows if row.met is False):
         console.print(f"goal missed: {missed}")
+
+
+def _about(figure: ModuleType) -> str:
+    """What it measures, in a line."""
+    return (figure.__doc__ or "").splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import msgspec
 from bot.control_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
+from bot.slow_steps import said_if_slow
 from peer.overlay import Overlay, overlay_name
 from shared.config.file import load
 from shared.config.schema import Config
@@ -61,7 +62,8 @@ async def open_overlay(
 
     as_chosen = config if store is None or new_node else as_before(config, store)
     try:
-        choice = await choose(as_chosen.overlay, configured(config, home.folder))
+        with said_if_slow("Waiting for the overlay's node"):
+            choice = await choose(as_chosen.overlay, configured(config, home.folder))
     except OverlayError as error:
         if as_chosen is not config:
             used = as_chosen.overlay

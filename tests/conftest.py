@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
 # How long one example takes says how busy the machine is. In CI Hypothesis does so by itself.
@@ -44,3 +46,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} may not be skipped in CI: {report.longrepr}"
     return report
+
+
+class FilesAsTheyBegin:
+    """`make test` says which file runs now. Without workers pytest does so itself."""
+
+    def __init__(self, reporter: TerminalReporter) -> None:
+        self._reporter = reporter
+        self._began = time.monotonic()
+        self._seen: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A line for the first test of each file."""
+        file = nodeid.partition("::")[0]
+        if file not in self._seen:
+            self._seen.add(file)
+            minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+            self._reporter.write_line(f"{minutes:3}:{seconds:02}  {file}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In the process that the workers of pytest-xdist report to."""
+    plugins = session.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    if reporter is not None and plugins.has_plugin("dsession"):
+        plugins.register(FilesAsTheyBegin(reporter))

@@ -6,13 +6,15 @@ from typing import Any
 
 from bot.control_socket import AskStatus, Say, ask
 from bot.home import Home
+from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from shared.printable import visible
 
 
 def say(home: Home, text: str, *, as_json: bool) -> int:
     """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
-    posts = ask(home.control_socket, Say(text)).posts
+    with said_if_slow(f"Waiting for copybara to carry out: {text.strip()}"):
+        posts = ask(home.control_socket, Say(text)).posts
     if as_json:
         print_json({"posts": posts})
         return 0
@@ -23,7 +25,7 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
 
 def status(home: Home, *, as_json: bool) -> int:
     """Print what the running copybara is doing. Raises NotRunning."""
-    answer: dict[str, Any] = ask(home.control_socket, AskStatus()).status or {}
+    answer: dict[str, Any] = _asked(home)
     if as_json:
         print_json(answer)
         return 0
@@ -60,6 +62,11 @@ def status(home: Home, *, as_json: bool) -> int:
         )
     console.print(table)
     return 0
+
+
+def _asked(home: Home) -> dict[str, Any]:
+    with said_if_slow("Waiting for copybara's answer"):
+        return ask(home.control_socket, AskStatus()).status or {}
 
 
 def _or_dash(value: object) -> str:

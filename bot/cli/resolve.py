@@ -9,6 +9,7 @@ from bot.assistant import contact_names as name_book
 from bot.home import Home
 from bot.name_systems import azero_networks, networks, systems
 from bot.settings import settings
+from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import names as name_texts
 from bot.texts.chat import shown
@@ -40,9 +41,11 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
             print_text(_decide(store, name, decision))
             return 0
         if ss58.is_account(name):
-            name = asyncio.run(_primary_name(config, name, trace))
+            with said_if_slow("Looking up the name of that account"):
+                name = asyncio.run(_primary_name(config, name, trace))
         try:
-            answer = asyncio.run(_look_up(config, store, name, fresh=fresh or check, check=check, trace=trace))
+            with said_if_slow(f"Looking up {shown(name, 60)}"):
+                answer = asyncio.run(_look_up(config, store, name, fresh=fresh or check, check=check, trace=trace))
         except CopybaraError as error:
             if as_json:
                 print_json({"name": name, "error": error.sentence, "held": _held(error), "steps": _steps(trace)})

@@ -21,6 +21,7 @@ from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
 from bot.settings import settings
+from bot.slow_steps import said_if_slow
 from bot.streams import print_json
 from shared.errors import CopybaraError, first_error
 from shared.printable import visible
@@ -63,17 +64,23 @@ def _checks(home: Home, overlay: str | None) -> Iterator[Check]:
         yield Check.failed("configuration", error)
         return
     yield Check("configuration", ok=True, detail=str(home.config or "none, so the defaults apply"))
-    yield checked("media", lambda: media_ready(config))
+    with said_if_slow("Trying what calls are answered by"):
+        media = checked("media", lambda: media_ready(config))
+    yield media
     busy = running.detail.startswith("Another")
     if port := system.handset_port(config.handset.port, enabled=config.handset.enabled, running=busy):
         yield port
     for messenger in messengers_of(config):
         if messenger.name == TELEGRAM:
-            yield from bot(home, config)
+            with said_if_slow("Asking Telegram about the bot"):
+                found = bot(home, config)
+            yield from found
         else:
             yield checked(messenger.name, functools.partial(messenger.setup.look, home, config))
     try:
-        yield from asyncio.run(overlays(home, config))
+        with said_if_slow("Asking the overlay nodes of this machine, and calling ourselves"):
+            found = asyncio.run(overlays(home, config))
+        yield from found
     except CopybaraError as error:
         yield Check.failed("overlay", error)
     except BaseExceptionGroup as group:

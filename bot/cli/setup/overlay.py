@@ -11,6 +11,7 @@ from bot.cli.setup.draft import Draft
 from bot.cli.setup.yggdrasil import group
 from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
 from bot.home import Home
+from bot.slow_steps import said_if_slow
 from peer.overlay.choose import Report, configured, examine
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Config
@@ -45,7 +46,8 @@ def set_up(home: Home, draft: Draft, asking: Asking) -> None:
 
 def _look(home: Home, config: Config, asking: Asking) -> Report:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
-    report = asyncio.run(examine(config.overlay, overlays))
+    with said_if_slow("Asking the overlay nodes of this machine"):
+        report = asyncio.run(examine(config.overlay, overlays))
     for finding in report.findings:
         asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
     return report

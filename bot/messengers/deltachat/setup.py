@@ -16,6 +16,7 @@ from bot.messengers.deltachat import NAME
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
 from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError, program
+from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.store import Store
@@ -83,7 +84,9 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     password = ""
     if given and not given.lower().startswith(INVITES):
         password = asking.secret(PASSWORD, what="deltachat_password")
-    asking.say(f"The bot's account: {make(home, given, password)}")
+    with said_if_slow("Finding and asking the mail servers, up to three minutes"):
+        address = make(home, given, password)
+    asking.say(f"The bot's account: {address}")
 
     def show(invite: str) -> None:
         picture = qr_code.in_terminal(qr_code.made(invite)) if asking.at_terminal else None

@@ -9,6 +9,7 @@ from bot.asking import YES, Asking
 from bot.home import Home
 from bot.messengers.matrix import NAME, check_installed
 from bot.messengers.matrix.account_file import Account, check_user, logged_in_account, read_account
+from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError
 from shared.store import Store
@@ -89,7 +90,8 @@ def _logged_in(home: Home, known: Account | None, user: str, asking: Asking, *, 
         default=known.server if known else "",
     )
     password = asking.secret(f"The password of {user}?", what="matrix_password")
-    return asyncio.run(log_in(home, Account(user, server, owner=check_user(owner or user)), password, reset=reset))
+    with said_if_slow(f"Logging in as {user}"):
+        return asyncio.run(log_in(home, Account(user, server, owner=check_user(owner or user)), password, reset=reset))
 
 
 async def _verify(home: Home, account: Account, asking: Asking) -> None:

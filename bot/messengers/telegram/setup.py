@@ -52,6 +52,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
 def _try_kept(home: Home, config: Config, asking: Asking) -> None:
     token = read_token(home, config.telegram)
     silence(token)
+    asking.say("Asking Telegram about the bot …")
     try:
         _open_ways(token.reveal(), config.telegram.base_url, asking)
     except CopybaraError as error:

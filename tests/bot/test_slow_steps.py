@@ -1,0 +1,90 @@
+"""What takes longer than two seconds says what it is, on standard error, and what is quick says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from bot.slow_steps import said_if_slow
+from tests.bot.console import cli, environment_of_a_person
+
+
+@contextlib.contextmanager
+def slow_program(home: Home) -> Iterator[None]:
+    """A running copybara's socket, which answers after four seconds: twice what may pass in silence."""
+    home.prepare()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(home.control_socket))
+        listening.listen()
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rwb") as stream:
+                stream.readline()
+                time.sleep(4)
+                stream.write(json.dumps({"posts": [{"text": "called"}]}).encode() + b"\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+
+async def at_terminal(home: Home, *arguments: str) -> tuple[int | None, str, str]:
+    """Run `copybara` with standard error on a terminal; its exit code, stdout and stderr."""
+    terminal, its_end = os.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as read:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.cli", "--home", str(home.folder), *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=its_end,
+            env=environment_of_a_person(),
+        )
+        async with asyncio.timeout(60):
+            out, _ = await process.communicate()
+        os.close(its_end)
+        err = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while part := read.read(4096):
+                err += part
+    return process.returncode, out.decode(), err.decode().replace("\r\n", "\n")
+
+
+async def test_a_call_that_the_program_takes_long_for_says_what_it_waits_for(tmp_path: Path) -> None:
+    home = Home(tmp_path / "h")
+    with slow_program(home):
+        code, out, err = await at_terminal(home, "call", "anna.azero")
+    assert (code, out) == (0, "called\n")
+    assert err == "Waiting for copybara to carry out: /call anna.azero video …\n"
+
+
+async def test_standard_output_and_what_is_no_terminal_stay_as_they_are(tmp_path: Path) -> None:
+    home = Home(tmp_path / "h")
+    with slow_program(home):
+        code, out, err = await cli("--home", str(home.folder), "call", "anna.azero", "--json")
+    assert (code, json.loads(out), err) == (0, {"posts": [{"text": "called"}]}, "")
+
+
+def test_a_quick_step_says_nothing_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(written, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", written)
+    with said_if_slow("Waiting"):
+        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+    timer.join(60)
+    assert not timer.is_alive()
+    assert written.getvalue() == ""
