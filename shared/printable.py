@@ -6,6 +6,7 @@ characters are needed inside words of some scripts and inside emoji, and stay th
 
 - U+200C and U+200D between letters of the scripts that join or stack them (Persian, Devanagari …; Unicode Standard
   Annex 31, 2.3), and U+200D between pictures (a family),
+- U+200B between the words of scripts that write no spaces (Khmer, Thai, Lao, Burmese), as their keyboards type it,
 - variation selectors behind a picture, a Chinese character or a Mongolian letter, and the tags of a flag.
 
 Everything else is Unicode's own property Default_Ignorable_Code_Point, and a short list of characters that it doesn't
@@ -22,12 +23,15 @@ _JOINING = (
     r"[[\p{Arab}\p{Syrc}\p{Mand}\p{Mong}\p{Phag}\p{Nkoo}\p{Adlm}\p{Rohg}\p{Mani}\p{Deva}\p{Beng}\p{Guru}\p{Gujr}\p{Orya}"
     r"\p{Taml}\p{Telu}\p{Knda}\p{Mlym}\p{Sinh}\p{Khmr}\p{Mymr}\p{Tibt}\p{Lana}\p{Bali}\p{Java}\p{Sund}\p{Cham}]&&\p{L}]"
 )
+_WITHOUT_SPACES = r"[[\p{Khmr}\p{Thai}\p{Laoo}\p{Mymr}]&&[\p{L}\p{M}]]"
 _PICTURE = r"\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?+"
 
 _IN_PLACE = regex.compile(
     rf"""(?V1x)
       (?<={_JOINING}\p{{M}}{{0,8}}) [\u200C\u200D] (?={_JOINING})            # between two letters
     | (?<={_JOINING}\p{{InSC=Virama}}) \u200D (?!\p{{M}})                    # a half letter at the end of a word
+    | (?<={_JOINING}) \u200D (?=\p{{InSC=Virama}}{_JOINING})                # Bengali's and Kannada's ra
+    | (?<={_WITHOUT_SPACES}) \u200B (?={_WITHOUT_SPACES})                    # between two words
     | (?<={_PICTURE}) \u200D (?=\p{{Extended_Pictographic}})                 # a family
     | (?<=\p{{Extended_Pictographic}}) [\uFE0E\uFE0F]
     | (?<=[0-9*\#]) \uFE0F (?=\u20E3)                                        # a keycap

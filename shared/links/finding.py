@@ -24,8 +24,8 @@ _CANDIDATE = re.compile(
     r"""
     (?:_{0,3}(?P<prefix>
         copybara:
-      | http://(?:127\.0\.0\.1|[a-z0-9-]{1,63}\.localhost):[0-9]{1,5}/\#
-      | (?:https?://)?t\.me/[a-z0-9_]{1,32}\?start=
+      | http://(?:127\.0\.0\.1|(?:[a-z0-9-]{1,63}\.)?localhost):[0-9]{1,5}/\#
+      | (?:https?://)?(?:t|telegram)\.(?:me|dog)/[a-z0-9_]{1,32}\?start=
     ))?
     (?P<run>[A-Za-z0-9_-]+)
     """,
@@ -36,13 +36,13 @@ _CANDIDATE = re.compile(
 MAX_LINES = 5
 "Further lines that one link may be wrapped into; mail has at least 64 characters a line (RFC 3676, 4.2)."
 
-MAX_MARKS = 3
+MAX_MARKS = 4
 "Underscores or dashes around a link that aren't its own."
 
 SHORTEST = 64
 "Characters of the shortest link."
 
-_WRAP = re.compile(r"[ \t]{0,8}\r?\n[ \t>]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
+_WRAP = re.compile(r"[ \t]{0,8}(?:\r\n?|\n)[ \t>|]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
 _LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 
@@ -68,9 +68,9 @@ def find(text: str) -> list[Found]:
 
     A token is found in `copybara:TOKEN`, `http://127.0.0.1:PORT/#TOKEN`, `http://NAME.localhost:PORT/#TOKEN` and
     `https://t.me/BOT?start=TOKEN` whatever it is, so that a mistake in it can be explained. One that stands alone is
-    found if its length and first byte fit a kind of link, or if the message is nothing else. A whole one is also found
-    where a person still sees it: percent-encoded in another address, in italics, wrapped by a mail program, with
-    invisible marks in it; its `start` and `end` then are those of what it was made of.
+    found if its length and first byte fit a kind of link, or if the message is nothing else. Each is also found where a
+    person still sees it: percent-encoded in another address, in italics, wrapped by a mail program, escaped as in
+    Markdown, HTML or JSON, with invisible marks in it; its `start` and `end` then are those of what it was made of.
 
     Only the first MAX_TEXT characters are read, only the first MAX_FOUND links are given, and the time is linear in the
     text.
@@ -83,6 +83,10 @@ def find(text: str) -> list[Found]:
             if is_whole:
                 found.setdefault(each.token, each)
             elif view.places is None:
+                broken.append(each)
+            elif each.prefixed and len(broken) < 2 * MAX_FOUND:
+                # What is left once its escapes are undone says better what is missing.
+                broken = [other for other in broken if other.end <= each.start or each.end <= other.start]
                 broken.append(each)
         if len(found) >= MAX_FOUND:
             break

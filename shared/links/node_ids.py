@@ -7,6 +7,7 @@ import re
 from shared.errors import NodeIdError
 from shared.links.views import views
 from shared.node_id import ALPHABET, TEXT_LENGTH, NodeId
+from shared.printable import visible
 
 MAX_TEXT = 400
 "Characters that are looked at."
@@ -14,9 +15,16 @@ MAX_TEXT = 400
 SURELY_ONE = 41
 "Characters of the alphabet that are no name: a contact's has at most 40."
 
-_WORD = re.compile(f"[{ALPHABET}]+", re.ASCII | re.IGNORECASE)
-_WRAPPED = re.compile(r"\s*\n[\s>]*")
-_EDGES = " \t\r\n\"'<>()[]{}«»“”„\u2018\u2019\u201a`*_~.,;:!?"
+_WORD = re.compile(f"[{ALPHABET}]+", re.ASCII)
+_WRAPPED = re.compile(r"\s*[\r\n][\s>|]*")
+_AROUND = r"(?:[\W_]|</?[a-z]{1,8}>)*"
+_EDGES = re.compile(rf"^{_AROUND}(?:copybara:)?{_AROUND}|{_AROUND}$", re.IGNORECASE)
+_GAPS = re.compile(r"[ \t-]")
+_GROUPED = re.compile(r"(?:[^0-9]*[0-9]){4}")
+"Digits enough to tell a node id in groups from a sentence of as many letters."
+
+_TYPED = str.maketrans("iloILO", "110110")
+"What people type for digits, and what it means (Crockford's base32, when reading)."
 
 
 def node_in(text: str) -> NodeId | None:
@@ -24,12 +32,23 @@ def node_in(text: str) -> NodeId | None:
 
     Raises NodeIdError for one that is mistyped, or of which a part is missing.
     """
+    word = ""
     for view in views(text[:MAX_TEXT]):
-        word = _WRAPPED.sub("", view.text.strip(_EDGES)).removeprefix("copybara:").strip(_EDGES)
-        if len(word) == TEXT_LENGTH and word.isalnum():
-            return NodeId.parse(word.lower() if _WORD.fullmatch(word) else word)
-        if SURELY_ONE <= len(word) <= TEXT_LENGTH + 8 and _WORD.fullmatch(word):
-            missing = TEXT_LENGTH - len(word)
-            what = f"{missing} are missing" if missing > 0 else f"{-missing} are too many"
-            raise NodeIdError(f"A node id has {TEXT_LENGTH} characters; this has {len(word)}: {what}.")
+        word = _EDGES.sub("", _WRAPPED.sub("", view.text.strip()))
+        bare = _GAPS.sub("", word)
+        typed = bare.translate(_TYPED).lower()
+        if len(typed) == TEXT_LENGTH and _WORD.fullmatch(typed) and (bare == word or _GROUPED.match(bare)):
+            return NodeId.parse(typed)
+    if len(word) == TEXT_LENGTH and word.isalnum():
+        odd = next(character for character in word if not _WORD.fullmatch(character.translate(_TYPED).lower()))
+        place = word.index(odd) + 1
+        raise NodeIdError(f"That isn't a node id: its character {place}, {visible(odd)}, is one that no node id has.")
+    if SURELY_ONE <= len(word) <= TEXT_LENGTH + 8 and _WORD.fullmatch(word.translate(_TYPED).lower()):
+        missing = TEXT_LENGTH - len(word)
+        what = f"{_are(missing)} missing" if missing > 0 else f"{_are(-missing)} too many"
+        raise NodeIdError(f"A node id has {TEXT_LENGTH} characters; this has {len(word)}: {what}.")
     return None
+
+
+def _are(count: int) -> str:
+    return "1 is" if count == 1 else f"{count} are"

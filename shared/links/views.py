@@ -2,25 +2,56 @@
 Pure.
 
 Redirectors and share buttons percent-encode links, mail programs wrap lines (quoted-printable, RFC 2045, 6.7) and put
-scanners' addresses around links, chats put invisible marks into them.
+scanners' addresses around links, editors escape them as in Markdown, HTML or JSON, chats put invisible marks into them,
+and word processors and keyboards write other dashes and wide letters.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import regex
+
 from shared.printable import ignorable
 
-ROUNDS = 3
-"How often a link may have been percent-encoded: a scanner's address around a redirector's around a share button's."
+_ASCII_BYTE = "[2-7][0-9A-Fa-f]"
 
-_PERCENT = re.compile(r"%([2-7][0-9A-Fa-f])", re.ASCII)
-_QUOTED = re.compile(r"=([2-7][0-9A-F])|=[ \t]*\r?\n", re.ASCII)
-_IS_QUOTED = re.compile(r"=3D|=\r?\n", re.ASCII)
+_QUOTED = re.compile(
+    rf"=(?P<ascii>{_ASCII_BYTE})|(?P<utf8>=C[2-9A-F]=[89AB][0-9A-F]|=E[0-9A-F](?:=[89AB][0-9A-F]){{2}})"
+    r"|=[ \t]{0,8}\r?\n(?:>[> ]{0,16})?",
+    re.ASCII | re.IGNORECASE,
+)
+_IS_QUOTED = re.compile(
+    rf"=3D|=[ \t]{{0,8}}\r?\n|=E[0-9A-F]=[89AB][0-9A-F]|=C2=AD|(?:={_ASCII_BYTE}){{3}}", re.IGNORECASE
+)
+
 _URLDEFENSE_2 = re.compile(r"urldefense(?:\.proofpoint)?\.com/v2/url\?u=([A-Za-z0-9._-]+)", re.ASCII | re.IGNORECASE)
 _ESCAPED = re.compile(r"-([2-7][0-9A-Fa-f])|_", re.ASCII)
+
+_MARKUP = re.compile(
+    r"&(?:\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z]{1,32});"
+    r"|</?(?:wbr|b|i|u|s|em|strong|mark|code|tt)[ ]?/?>|</?(?:span|font)(?:[ ][^<>]{0,200})?>"
+    r"|(?P<line><br[ ]?/?>\r?\n?)",
+    re.ASCII | re.IGNORECASE,
+)
+
+_BACKSLASH = re.compile(r"\\{1,4}(?:u([0-9A-Fa-f]{4})|([!-/:-@\[\]-`{-~]))", re.ASCII)
+
+_PERCENT = re.compile(
+    r"%(?:25){0,8}(?:(?P<ascii>[2-7][0-9A-F])|"
+    r"(?P<utf8>C[2-9A-F]%(?:25){0,8}[89AB][0-9A-F]|E[0-9A-F](?:%(?:25){0,8}[89AB][0-9A-F]){2}))",
+    re.ASCII | re.IGNORECASE,
+)
+# However often it was encoded: a scanner's address around a redirector's around a share button's.
+
+_HEX = re.compile(r"[=%](?:25)*([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
+
+_ODD = regex.compile(
+    rf"{ignorable.pattern}|[\u2010-\u2014\u2212\uFE58\uFE63\uFF01-\uFF5E\x85\p{{Zl}}\p{{Zp}}]|(?! )\p{{Zs}}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +71,11 @@ def views(text: str) -> Iterator[View]:
     """The message as it is, and then as it was before it was encoded: at most seven, each only if it is another."""
     view = View(text, None)
     yield view
-    for undo in (_without_invisible, _unquoted, _without_scanner, *[_percent_decoded] * ROUNDS):
+    for undo in (_unquoted, _without_scanner, _without_markup, _without_backslashes, _percent_decoded, _plain):
         changed = undo(view)
         if changed is not None:
             view = changed
             yield view
-
-
-def _without_invisible(view: View) -> View | None:
-    if view.text.isascii():
-        return None
-    return _replaced(view, ignorable, lambda _: "")
 
 
 def _unquoted(view: View) -> View | None:
@@ -65,21 +90,54 @@ def _without_scanner(view: View) -> View | None:
     if found is None:
         return None
     start, end = found.span(1)
-    return _replaced(view, _ESCAPED, lambda match: _character(match) or "/", start, end)
+    return _replaced(view, _ESCAPED, lambda match: chr(int(match[1], 16)) if match[1] else "/", start, end)
+
+
+def _without_markup(view: View) -> View | None:
+    """HTML's characters and the tags that may stand inside a word; those that hold an address stay."""
+    return _replaced(
+        view, _MARKUP, lambda match: "\n" if match["line"] else html.unescape(match[0]) * (match[0][0] == "&")
+    )
+
+
+def _without_backslashes(view: View) -> View | None:
+    """Those of Markdown (`\\_`) and of JSON (`\\/`, `\\u003d`)."""
+    return _replaced(view, _BACKSLASH, lambda match: chr(int(match[1], 16)) if match[1] else match[2])
 
 
 def _percent_decoded(view: View) -> View | None:
     return _replaced(view, _PERCENT, _character)
 
 
+def _plain(view: View) -> View | None:
+    """Without what nobody sees, in ASCII's own dashes, spaces and letters."""
+    return None if view.text.isascii() else _replaced(view, _ODD, _as_ascii)
+
+
 def _character(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16)) if match[1] else ""
+    if match["ascii"]:
+        return chr(int(match["ascii"], 16))
+    return bytes.fromhex("".join(_HEX.findall(match[0]))).decode(errors="ignore") if match["utf8"] else ""
+
+
+def _as_ascii(match: re.Match[str]) -> str:
+    odd = match[0]
+    if ignorable.match(odd):
+        return ""
+    if "\uff01" <= odd <= "\uff5e":
+        return chr(ord(odd) - 0xFEE0)
+    if odd in "\x85\u2028\u2029":
+        return "\n"
+    if odd.isspace():
+        return " "
+    # A phone writes a long dash for two hyphens.
+    return "--" if odd == "\u2014" else "-"
 
 
 def _replaced(
     view: View, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str], start: int = 0, stop: int | None = None
 ) -> View | None:
-    """The view with each match replaced by one character or none; None if nothing matches."""
+    """The view with each match replaced by a few characters or none; None if nothing matches."""
     parts: list[str] = []
     places: list[int] = []
     end = 0

@@ -21,6 +21,10 @@ NEEDED = [
     "ക്\u200dക",
     "ශ්\u200dරී",  # Sinhala
     "അവന്\u200d",  # a Malayalam word that ends in a joiner
+    "র\u200d্যাব",  # Bengali, where the joiner comes first
+    "ರ\u200d್ಯ",  # Kannada
+    "សុខ\u200bដារា",  # Khmer, whose space bar types it
+    "สม\u200bชาย",
     "\U0001f468\u200d\U0001f469\u200d\U0001f467",  # a family
     "\U0001f469\U0001f3fd\u200d\U0001f680",  # an astronaut with a skin tone
     "\u2764\ufe0f",

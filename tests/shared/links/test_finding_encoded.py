@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 
 from shared.errors import NodeIdError
 from shared.links.damage import damage
-from shared.links.kinds import Link, as_copybara, as_handset, as_telegram, find
+from shared.links.kinds import Link, PairedToken, as_copybara, as_handset, as_telegram, find
 from shared.links.node_ids import node_in
 from shared.node_id import NodeId
 from tests.shared.links.link_values import CARD, LINKS, PAIRED, REQUEST, SEALED
@@ -107,6 +108,60 @@ def test_marks_that_nobody_sees_dont_break_a_link(mark: str) -> None:
     assert tokens(f"so {TOKEN[:20]}{mark}{TOKEN[20:]} ok") == [TOKEN]
 
 
+def split(text: str, by: str) -> str:
+    return f"{text[:30]}{by}{text[30:]}"
+
+
+def wide(text: str) -> str:
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
+
+
+PACKINGS: dict[str, Callable[[str], str]] = {
+    "Markdown": lambda link: link.replace("_", r"\_").replace("-", r"\-"),
+    "JSON": lambda link: link.replace("copybara:", r"https:\/\/t.me\/b?start\u003d"),
+    "HTML by number": lambda link: link.replace(":", "&#58;").replace("_", "&#x5F;").replace("-", "&#45;"),
+    "HTML by name": lambda link: link.replace(":", "&colon;").replace("_", "&lowbar;"),
+    "HTML quotes": lambda link: f"&quot;{link}&quot;",
+    "where HTML may break": lambda link: split(link, "<wbr>"),
+    "HTML's soft hyphen": lambda link: split(link, "&shy;"),
+    "HTML's zero width": lambda link: split(link, "&#8203;"),
+    "HTML's line break": lambda link: split(link, "<br>\r\n"),
+    "half in bold": lambda link: split(link, "<b>") + "</b>",
+    "percent-encoded zero width": lambda link: quote(split(link, "\u200b"), safe=""),
+    "percent-encoded soft hyphen twice": lambda link: encoded(split(link, "\xad"), 2),
+    "percent-encoded five times": lambda link: encoded(link, 5),
+    "quoted-printable in small letters": lambda link: f"start=3d{link}",
+    "quoted-printable with blanks": lambda link: split(link, "= \n"),
+    "quoted quoted-printable": lambda link: split(link, "=\n> "),
+    "quoted-printable zero width": lambda link: split(link, "=E2=80=8B"),
+    "every character quoted-printable": lambda link: "".join(f"={byte:02X}" for byte in link.encode()),
+    "old line break": lambda link: split(link, "\r"),
+    "Unicode's line break": lambda link: split(link, "\u2028"),
+    "indented with a no-break space": lambda link: split(link, "\n\xa0"),
+    "beside a bar": lambda link: split(link, "\n| "),
+    "no-break hyphens": lambda link: link.replace("-", "\u2011"),
+    "a phone's long dashes": lambda link: link.replace("--", "\u2014"),
+    "wide letters": wide,
+    "Arabic punctuation": lambda link: f"{link}؟",
+    "Chinese punctuation": lambda link: f"「{link}」。",
+    "from right to left": lambda link: f"\u2067{link}\u2069",
+}
+DASHES = PairedToken(b"\x13" + b"\xfb\xef\xbe\xfb\xff\xfe" * 7 + b"\xfb\xef\xbe\xff\xfe")
+
+
+@pytest.mark.parametrize("link", [*LINKS, DASHES], ids=[*(type(link).__name__ for link in LINKS), "dashes"])
+@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
+def test_a_link_is_found_whatever_wrote_it_in_another_way(link: Link, pack: Callable[[str], str]) -> None:
+    assert tokens(f"so: {pack(as_copybara(link.token))} ok") == [link.token]
+
+
+@pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
+def test_a_damaged_link_is_found_as_whole_as_it_came(pack: Callable[[str], str]) -> None:
+    damaged = TOKEN[:-1]
+    if "\n" not in (packed := pack(as_copybara(damaged))) and not {"\r", "\u2028"} & {*packed}:
+        assert tokens(f"so: {packed} ok") == [damaged]
+
+
 def test_lines_that_are_one_token_only_by_chance_stay_two() -> None:
     assert tokens(f"see {TOKEN}\n{REQUEST.token}\nthere") == [TOKEN, REQUEST.token]
     assert tokens(f"see {REQUEST.token[:60]}\nand then {REQUEST.token[60:]}") == []
@@ -135,7 +190,22 @@ def test_a_damaged_link_says_which_part_is_missing(token: str, what: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["{}", " {}\n", "<{}>", "`{}`", "_{}_", "“{}”", "{}.", "copybara:{}", "\u200b{}", "%22{}%22"],
+    [
+        *("{}", " {}\n", "<{}>", "`{}`", "_{}_", "“{}”", "{}.", "copybara:{}", "\u200b{}", "%22{}%22"),
+        *(
+            "\xa0{}\xa0",
+            "{}،",
+            "{}؟",
+            "「{}」。",
+            "\uff08{}\uff09",
+            "\u2039{}\u203a",
+            "{}…",
+            "||{}||",
+            "| {} |",
+            "Copybara: {}",
+        ),
+        *("&lt;{}&gt;", "<code>{}</code>", "%253C{}%253E"),
+    ],
 )
 def test_a_node_id_is_read_whatever_stands_around_it(text: str) -> None:
     assert node_in(text.replace("{}", str(NODE))) == NODE
@@ -143,14 +213,25 @@ def test_a_node_id_is_read_whatever_stands_around_it(text: str) -> None:
 
 def test_a_node_id_that_a_phone_has_capitalised_or_mail_has_wrapped_is_read() -> None:
     assert node_in(str(NODE).capitalize()) == NODE
-    assert node_in(f"{str(NODE)[:30]}\n> {str(NODE)[30:]}") == NODE
+    for wrap in ("\n> ", "\r", "=\n", "=\r\n> ", "<wbr>", "\xad", "&shy;", "%E2%80%8B"):
+        assert node_in(f"{str(NODE)[:30]}{wrap}{str(NODE)[30:]}") == NODE
+
+
+def test_a_node_id_is_read_as_people_type_it() -> None:
+    node = NodeId.parse("zw18y5z3bv3vk7vwwey011s7rnn8sgbjef3vknjadhvmv4gdvv8g")
+    text = str(node)
+    typed = [text.replace("0", "o").replace("1", "l"), text.upper().replace("0", "O").replace("1", "I"), wide(text)]
+    groups = [" ".join(text[start : start + 4] for start in range(0, 52, 4)), f"{text[:26]}-{text[26:]}"]
+    assert [node_in(each) for each in typed + groups] == [node] * 5
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
         (str(NODE)[:-3], "3 are missing"),
+        (str(NODE)[:-1], "1 is missing"),
         (str(NODE) + "00", "2 are too many"),
+        (str(NODE)[:4] + "\u0443" + str(NODE)[5:], "its character 5, \u0443, is one that no node id has"),
         (f"{str(NODE)[:-1]}u", "isn't a node id"),
     ],
 )
@@ -159,7 +240,9 @@ def test_a_damaged_node_id_says_what_is_missing(text: str, what: str) -> None:
         node_in(text)
 
 
-@pytest.mark.parametrize("text", ["", "anna", "copybara.azero", "a" * 40, TOKEN, "hello there, " * 10])
+@pytest.mark.parametrize(
+    "text", ["", "anna", "copybara.azero", "a" * 40, TOKEN, "hello there, " * 10, "a sentence " * 5 + "at ten"]
+)
 def test_what_is_no_node_id_is_none(text: str) -> None:
     assert node_in(text) is None
 
@@ -170,6 +253,22 @@ def test_what_is_no_node_id_is_none(text: str) -> None:
         *("%25", "%2525", "E\n", "E" * 63 + "\n", "_E", "=\n", "=3D", "\u200b", "EA" + "E" * 60 + "\n", "%45", "-"),
         *("urldefense.com/v2/url?u=-3A_", "copybara:" + "E" * 200 + "\n", "___" + "E" * 64 + "___\n"),
         CARD.token[:-1] + "\n",
+        *(
+            "\\",
+            "\\\\_",
+            "&",
+            "&#",
+            "&amp;",
+            "<",
+            "<b>",
+            "<span ",
+            "=E2",
+            "=E2=80=8B",
+            "%E2%25",
+            "%25E2%2580%258B",
+            "\u2014",
+        ),
+        *("=20=20=20", "copybara:E\\_ ", "ー", "\uff21"),
     ],
     ids=lambda piece: ascii(piece[:12]),
 )
