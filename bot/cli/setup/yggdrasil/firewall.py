@@ -1,4 +1,8 @@
-"""The firewall's rules for the overlay's device: calls come in, everything else doesn't.
+"""The firewall's rules for the overlay's device: calls come in, what listens on all addresses doesn't.
+
+The socket of a call is bound to the overlay's own address. A service that listens on all addresses is not, even if its
+port is one that the system chose; nor is a container's published port, which is forwarded. A program that binds a UDP
+port of that range to the overlay's address itself, as browsers do for calls of their own, stays reachable there.
 
 They are a table and a unit of their own, so that no other rules of this machine are touched. Docker's, ufw's and
 firewalld's stay; what any of them drops stays dropped.
@@ -40,7 +44,15 @@ table inet {TABLE} {{
         iifname != "{device}" accept
         ct state established,related accept
         meta l4proto ipv6-icmp accept
-        udp dport {ports} accept
+        # A call's socket is bound to the overlay's address; what listens on all addresses isn't.
+        udp dport {ports} socket wildcard 0 accept
+        drop
+    }}
+    chain forward {{
+        # To containers, virtual machines and other networks.
+        type filter hook forward priority filter; policy accept;
+        iifname != "{device}" accept
+        ct state established,related accept
         drop
     }}
 }}
