@@ -194,13 +194,13 @@ class Assistant:
                 await calling.answer(turn, calling.answerable(command.whom), command.media)
             case commands.Decline():
                 await calling.decline(*calling.declinable(command.why))
-            case commands.HangUp() if (name_or_none := self.lookups.stop()) is not None:
+            case commands.HangUp(whom="") if (name_or_none := self.lookups.stop()) is not None:
                 turn.say(name_texts.given_up(name_or_none))
             case commands.HangUp():
-                await calling.hang_up(calling.current())
+                await calling.hang_up(calling.current(command.whom))
             case commands.Say():
-                line = calling.connected()
-                self.switchboard.write(line, command.text)
+                line, text = calling.writable(command.text)
+                self.switchboard.write(line, text)
                 turn.say(texts.text_sent(line))
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))
@@ -245,10 +245,7 @@ class Assistant:
 
     async def _add_contact(self, turn: Turn, name: str, text: str | None) -> None:
         if text is None:
-            line = self.switchboard.lines.latest
-            if line is None:
-                raise InputError(*refusals.NO_CALL_YET)
-            who = self._origins.whom(line.peer)
+            who = self._origins.whom(self._calling.unsaved())
         elif (read := book.whom(text)) is not None:
             who = read
         elif self.lookups.knows(text):

@@ -23,7 +23,7 @@ from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
-from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound, NoCall
+from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound
 from shared.media import Media
 from shared.names import Answer
 from shared.names.book import ContactBook
@@ -128,20 +128,20 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_decline(self._switchboard.lines, log, time.time(), said)
 
-    def current(self) -> Line:
-        """The call that /hangup means: the one that takes the owner's time, else the one that rings. Raises NoCall."""
-        lines = list(self._switchboard.lines)
-        engaged = [line for line in lines if line.occupies]
-        if not lines:
-            raise NoCall()
-        return (engaged or lines)[-1]
+    def current(self, whom: str = "") -> Line:
+        """What /hangup means, see which_call. Raises NoCall, WhichCall."""
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_hang_up(self._switchboard.lines, log, time.time(), whom)
 
-    def connected(self) -> Line:
-        """The call that /say means: the last one that is up. Raises InputError."""
-        active = [line for line in self._switchboard.lines if line.call.state is State.ACTIVE]
-        if not active:
-            raise InputError(*refusals.NOBODY_TO_WRITE_TO)
-        return active[-1]
+    def writable(self, said: str) -> tuple[Line, str]:
+        """What /say means, see which_call, and the text. Raises InputError, WhichCall."""
+        log, names = self._store.call_log(CALLS_REMEMBERED), [each.name for each in self._store.contacts()]
+        return which_call.to_write(self._switchboard.lines, log, time.time(), said, names)
+
+    def unsaved(self) -> NodeId:
+        """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""
+        log, nodes = self._store.call_log(CALLS_REMEMBERED), [each.node for each in self._store.contacts()]
+        return which_call.to_save(self._switchboard.lines, log, time.time(), nodes)
 
     def of_id(self, call: str) -> Line:
         """A call that isn't over, by its Line.id. Raises CallOver."""

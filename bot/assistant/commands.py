@@ -87,14 +87,18 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """`/hangup`"""
+    """`/hangup [NAME]`"""
+
+    whom: str = ""
+    "With whom, if there are several calls."
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """`/say TEXT`: a line of text beside the call."""
+    """`/say [NAME:] TEXT`: a line of text beside the call."""
 
     text: str
+    "With the name before it, if there is one: that depends on who is in a call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class ShowLog:
 
 @dataclass(frozen=True, slots=True)
 class AddContact:
-    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the other side of the latest call.
+    """`/contact add [NAME] [NODE ID | CARD]`; nobody means the only stranger who was in a call.
 
     Blanks in a name become dashes.
     """
@@ -406,6 +410,15 @@ def _sdp(words: list[str], text: str) -> Command:
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
+def _hang_up(words: list[str], _text: str) -> Command:
+    match words:
+        case []:
+            return HangUp()
+        case [whom]:
+            return HangUp(whom)
+    raise WrongUse(*refusals.MORE_THAN_HANG_UP)
+
+
 def _say(words: list[str], text: str) -> Command:
     """What stands behind the word, as it is. It is sent whole or not at all."""
     if not words:
@@ -421,7 +434,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "sdp": _sdp,
     "answer": _answer,
     "decline": _decline,
-    "hangup": _alone(HangUp()),
+    "hangup": _hang_up,
     "say": _say,
     "contacts": _contacts,
     "log": _alone(ShowLog()),

@@ -1,22 +1,28 @@
-"""Which call the owner means by /answer and /decline. Pure: calls in, one of them out.
+"""Which call the owner means by a command that needn't name it. Pure: calls in, one of them out.
 
-Anybody who sees a contact's link in the chat can let another call ring before the owner has typed a word. So what rang
-last means nothing: only a caller who is proven is taken without a name, and only if there is one of them.
+Anybody who sees a contact's link in the chat can let another call ring before the owner has typed a word. So what rang,
+connected or called last means nothing. /answer takes a caller without a name only if they are the only one who is
+proven; the other commands do so only if there is one person whom they can be about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bot.texts import refusals
+from bot.texts.refusals import Refusal
 from peer.calls.line import Line
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
-from shared.errors import NothingRings, WhichCall
+from shared.errors import InputError, NoCall, NothingRings, WhichCall
+from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
 JUST_NOW_SECONDS = 10
-"For how long after its end a ring may be the one that the owner answers: they read, type, and the message travels."
+"For how long after its end a call may be the one that a command is for: they read, type, and the message travels."
+
+LATELY_SECONDS = 3600
+"For how long after its end a stranger's call may be the one after which the owner wants to save somebody."
 
 SHORTEST_NODE = 8
 "Characters of a node id by which a caller without a name can be meant."
@@ -25,6 +31,9 @@ UP = (State.CONNECTING, State.ACTIVE, State.RECONNECTING)
 
 _BY_ITSELF = {EndReason.REMOTE_CANCELLED, EndReason.MISSED}
 "Ends of a ring that the owner needn't know of yet."
+
+_BY_OTHERS = {EndReason.REMOTE_HUNG_UP, EndReason.LOST, EndReason.FLOODED}
+"Ends of a connected call that the owner needn't know of yet."
 
 
 def to_answer(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "") -> Line:
@@ -73,6 +82,67 @@ def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, sai
     return rings[-1], said
 
 
+def to_hang_up(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "") -> Line:
+    """What /hangup means: the call that takes the owner's time, else the only other one. Raises NoCall, WhichCall."""
+    ours = [line for line in lines if line.occupies]
+    others = [line for line in lines if not (line.occupies or line.call.ended)]
+    if whom:
+        for found in (named(ours, whom), named(others, whom)):
+            if found:
+                return _one(found, "/hangup", refusals.several_up)
+        raise NoCall(*refusals.no_call_with(whom))
+    found = ours or [line for line in others if not line.provisional] or others
+    if not found:
+        raise NoCall()
+    line = _one(found, "/hangup", refusals.several_up, whole=False)
+    if line.call.state is State.RINGING and (gone := _ended_just_now(log, now)):
+        raise WhichCall(*refusals.ended_and_rings(gone[0], line))
+    return line
+
+
+def to_write(
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str]
+) -> tuple[Line, str]:
+    """What `/say [NAME:] TEXT` means: a call that the owner is in, and the text. `contacts` are all names in the book.
+
+    The answering machine's calls are none of those. Raises InputError, WhichCall.
+    """
+    up = [line for line in lines if line.engaged]
+    whom, colon, text = said.partition(":")
+    if colon and text.strip():
+        if found := named(up, whom):
+            return _there(_one(found, "/say", refusals.several_to_write_to)), text.strip()
+        if named(lines, whom) or any(_same(name, whom) for name in contacts):
+            raise InputError(*refusals.not_in_call_with(whom))
+    if not up:
+        raise InputError(*refusals.NOBODY_TO_WRITE_TO)
+    line = _there(_one(up, "/say", refusals.several_to_write_to, whole=False))
+    if others := [each for each in _ended_just_now(log, now) if each.peer != line.peer]:
+        raise WhichCall(*refusals.ended_and_up(others[0], line))
+    return line, said
+
+
+def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contacts: Collection[NodeId]) -> NodeId:
+    """Whom `/contact add NAME` means: the only stranger in a call, else the only one who was in any.
+
+    `contacts` are the nodes in the book; without a stranger it is the one of them whose call was connected last. Raises
+    InputError, WhichCall.
+    """
+    connected = [line.peer for line in lines if line.connected is not None]
+    in_call = {line.peer for line in lines if line.connected is not None and line.engaged} - set(contacts)
+    over = [record for record in log if record.connected is not None]
+    lately = {record.peer for record in over if record.ended > now - LATELY_SECONDS} - set(contacts)
+    if len(in_call) == 1 and lately <= in_call:
+        return in_call.pop()
+    all_ = list(dict.fromkeys((*reversed(connected), *(record.peer for record in over))))
+    strangers = [node for node in all_ if node not in contacts]
+    if len(strangers) > 1:
+        raise WhichCall(*refusals.several_to_save(strangers))
+    if not all_:
+        raise InputError(*refusals.NO_CALL_YET)
+    return (strangers or all_)[0]
+
+
 def named(lines: Sequence[Line], whom: str) -> list[Line]:
     """The calls with somebody: by the contact's name, their node id or its beginning."""
     found = [line for line in lines if line.contact is not None and _same(line.contact, whom)]
@@ -94,10 +164,14 @@ def _certain(rings: list[Line]) -> Line:
     return proven[-1]
 
 
-def _one(found: list[Line], command: str) -> Line:
-    """Of calls with one person the latest that is proven, else the latest."""
+def _one(
+    found: list[Line], command: str, several: Callable[..., Refusal] = refusals.several_ring, *, whole: bool = True
+) -> Line:
+    """Of calls with one person the latest that is proven, else the latest. `several` refuses others, `whole` by whole
+    node ids.
+    """
     if len({line.peer for line in found}) > 1:
-        raise WhichCall(*refusals.several_ring(found, command, whole=True))
+        raise WhichCall(*several(found, command, whole=whole))
     return next((line for line in reversed(found) if line.proven), found[-1])
 
 
@@ -119,6 +193,22 @@ def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
     return (
         unproven and gone.proven and gone.peer == line.peer and line.contact is not None and _same(line.contact, whom)
     )
+
+
+def _there(line: Line) -> Line:
+    """A call in which something can be written now. Raises InputError."""
+    if line.call.state is not State.ACTIVE:
+        raise InputError(*refusals.reconnecting(line))
+    return line
+
+
+def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
+    """The connected calls, latest first, that others have ended so lately that the owner may not know it yet."""
+    return [
+        record
+        for record in log
+        if record.connected is not None and record.reason in _BY_OTHERS and record.ended > now - JUST_NOW_SECONDS
+    ]
 
 
 def _same(name: str, whom: str) -> bool:

@@ -24,7 +24,7 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
     if options.action == "add" and options.whom is None and len(options.name) > MAX_NAME:
         options.name, options.whom = "", options.name  # only the card
     if options.action == "add" and options.whom is None:
-        # Only the running copybara knows whom it talked to last.
+        # Only the running copybara knows who is in a call.
         return say(home, f"/contact add {options.name}", as_json=False)
     with Store(home.database) as store:
         if options.action == "list" and options.json:

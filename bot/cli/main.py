@@ -216,7 +216,8 @@ def _parser() -> argparse.ArgumentParser:
     answer.add_argument("--name", metavar="NAME", help="whose call, if several ring")
     decline = command("decline", "decline the ringing call", _decline, json=True)
     decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
-    command("hangup", "end the call", _hangup, json=True)
+    hang_up = command("hangup", "end the call", _hangup, json=True)
+    hang_up.add_argument("name", nargs="?", help="with whom, if there are several calls")
 
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
     book = contacts.add_subparsers(metavar="COMMAND", required=True)
@@ -231,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
 
     entry("list", "all contacts", json=True)
     add = entry("add", "save somebody; without a name, under the one on their card", "name")
-    add.add_argument("whom", nargs="?", help="node id or contact card; without it, the other side of the latest call")
+    add.add_argument("whom", nargs="?", help="node id or contact card; without it, the only stranger who was in a call")
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")
     trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered automatically")
@@ -383,7 +384,7 @@ def _decline(options: argparse.Namespace) -> int:
 
 
 def _hangup(options: argparse.Namespace) -> int:
-    return _say(options, "/hangup")
+    return _say(options, f"/hangup {options.name or ''}")
 
 
 def _contacts(options: argparse.Namespace) -> int:

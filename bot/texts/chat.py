@@ -48,8 +48,8 @@ HELP = f"""\
 /sdp offer NAME             call with any other program that speaks SDP
 /answer [NAME] [audio|video]    answer the call that is ringing
 /decline [NAME] [why]       refuse it
-/hangup                     end or cancel the call
-/say TEXT                   write a line to the other side of the call
+/hangup [NAME]              end or cancel the call
+/say [NAME:] TEXT           write a line to the other side of the call
 /log                        your latest calls
 /contacts [PAGE]            your contacts
 /contact add [NAME] [NODE ID or CARD]

@@ -10,6 +10,7 @@ from shared.call.records import CallRecord
 from shared.contacts import Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
+from shared.node_id import NodeId
 
 Refusal = tuple[str, str]
 
@@ -29,6 +30,7 @@ TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
 WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
 MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, /answer audio, or /answer NAME audio"
+MORE_THAN_HANG_UP = "That is more than I need to hang up.", "Write /hangup, or /hangup NAME"
 NO_WAY_TO_USE_CONTACT = "That isn't a way to use /contact.", f"Write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
@@ -145,6 +147,57 @@ def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) ->
     return f"Several calls ring: {_listed(said)}.", f"Say which: {_listed(commands, 'or')}"
 
 
+def several_up(lines: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
+    """The owner hasn't said which of the calls that aren't over."""
+    callers = list(dict.fromkeys(_handle(line, whole=whole) for line in lines))
+    return f"There are several calls: {_listed(callers)}.", f"Say which: {_listed(_each(command, callers), 'or')}"
+
+
+def several_to_write_to(lines: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
+    """The owner is in several calls, and hasn't said for which the text is."""
+    callers = list(dict.fromkeys(_handle(line, whole=whole) for line in lines))
+    return (
+        f"Nothing was sent: you are in several calls, with {_listed(callers)}.",
+        f"Say to whom: {_listed(_each(command, callers, ': TEXT'), 'or')}",
+    )
+
+
+def several_to_save(nodes: Sequence[NodeId]) -> Refusal:
+    """Several strangers were in calls, latest first, and the owner hasn't said which of them they want to save."""
+    return (
+        f"You had calls with several people who aren't in your contacts: {_listed([node.short for node in nodes])}.",
+        f"Say which: {_listed(_each('/contact add NAME', [str(node) for node in nodes]), 'or')}",
+    )
+
+
+def no_call_with(whom: str) -> Refusal:
+    """The call that the owner has named."""
+    return f"There is no call with {shown(whom, LONGEST_NAME)}.", "/status shows what is going on."
+
+
+def not_in_call_with(whom: str) -> Refusal:
+    """The one whom the owner has named: the text is for nobody else."""
+    return f"Nothing was sent: you have no call with {shown(whom, LONGEST_NAME)}.", "/status shows what is going on."
+
+
+def reconnecting(line: Line) -> Refusal:
+    """The call that the text is for has lost its connection."""
+    return f"Nothing was sent: the connection to {_handle(line)} is lost at the moment.", "Try again when it is back."
+
+
+def ended_and_rings(gone: CallRecord, line: Line) -> Refusal:
+    """The call that the owner may mean has just ended, and another one rings."""
+    return f"Your call with {_who(gone)} has just ended.", f"To refuse the one that rings: /decline {_handle(line)}"
+
+
+def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
+    """The call that the text may be for has just ended, and the owner is in another one."""
+    return (
+        f"Nothing was sent: your call with {_who(gone)} has just ended.",
+        f"To write to {_handle(line)}: /say {_handle(line)}: TEXT",
+    )
+
+
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
     # By a contact's name the owner means the contact, so the call without the key has its node id for a name.
@@ -167,6 +220,14 @@ def rings_no_more(gone: CallRecord, held: Line) -> Refusal:
 def _handle(line: Line, *, whole: bool = False) -> str:
     """What to write for somebody."""
     return line.contact or (str(line.peer) if whole else line.peer.short)
+
+
+def _who(record: CallRecord) -> str:
+    return record.name or f"node {record.peer.short}…"
+
+
+def _each(command: str, callers: Sequence[str], more: str = "") -> list[str]:
+    return [f"{command} {each}{more}" for each in callers]
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:

@@ -1,4 +1,4 @@
-"""Which call /answer and /decline mean while others ring: never one that anybody could have let ring meanwhile."""
+"""Which call a command means that names none: never the latest, which anybody can have brought about meanwhile."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from bot.assistant.which_call import JUST_NOW_SECONDS, to_answer, to_decline
+from bot.assistant.which_call import (
+    JUST_NOW_SECONDS,
+    LATELY_SECONDS,
+    to_answer,
+    to_decline,
+    to_hang_up,
+    to_save,
+    to_write,
+)
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
 from shared.call.records import CallRecord
 from shared.call.table import Call, EndReason, State
-from shared.errors import NothingRings, WhichCall
+from shared.errors import InputError, NoCall, NothingRings, WhichCall
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
-from tests.bot.console import hang_up, people, ring
+from tests.bot.console import connect, hang_up, people, ring
 from tests.bot.stranger import stranger
 from tests.bot.test_impostor import forged
+from tests.peer.handset.wire import wire_page
 
 NOW = 1_000_000.0
 ANNA, BOB, MALLORY, OTHER = (NodeId(bytes([number]) * 32) for number in (1, 2, 3, 4))
@@ -98,6 +107,57 @@ async def test_of_several_that_prove_nothing_none_is_taken_without_its_name(frie
         await bob.call("ended", reason="declined")
         bob.write("/hangup")
         await bob.call("ended")
+
+
+async def test_what_is_written_in_one_call_never_reaches_the_machines_caller(friends: Path, tmp_path: Path) -> None:
+    configs = {"bob": '[answer]\nendpoint = "pattern"\nmachine_after = 10\n'}
+    async with (
+        people(tmp_path, "anna", "bob", "carol", homes=friends, configs=configs) as (anna, bob, carol),
+        wire_page(bob),  # with a page others ring during a call
+    ):
+        await connect(anna, bob)
+        carol.write("/call bob")
+        await carol.call("active")
+        assert "Sent to anna" in await bob.asked("/say the key is under the mat", kind="call.text-sent")
+        assert "under the mat" in await anna.told(kind="call.text")
+        await bob.asked("/say anna: and the door is open", kind="call.text-sent")
+        assert "bob writes: and the door is open" in await anna.told(kind="call.text")
+        assert "Nothing was sent" in await bob.asked("/say carol: hello", kind="error.input")
+        assert (await bob.cli("hangup", "carol"))[0] == 0
+        await carol.call("ended", reason="remote-hung-up")
+        assert not [said for said in carol.said if said.get("kind") == "call.text"]
+        assert [one["with"] for one in (await bob.status())["calls"]] == ["anna"]
+        await hang_up(bob, anna)
+
+
+async def test_hangup_takes_none_of_several_without_its_name(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "bob", homes=friends) as (bob,):
+        nodes = [NodeId(secrets.token_bytes(32)) for _ in range(2)]
+        await bob.after_all([("chat", forged(bob, node)) for node in nodes])
+        said = await bob.asked("/hangup", kind="error.which-call")
+        assert all(f"/hangup {node.short}" in said for node in nodes)
+        await bob.asked("/hangup nobody", kind="error.no-call")
+        await bob.asked(f"/hangup {nodes[0].short}")
+        await bob.call("ended")
+        assert [one["node"] for one in (await bob.status())["calls"]] == [str(nodes[1])]
+        bob.write("/hangup")
+        await bob.call("ended")
+
+
+async def test_a_stranger_who_called_last_is_not_saved_under_anothers_name(tmp_path: Path) -> None:
+    async with people(tmp_path, "bob", "dora", "mallory") as (bob, dora, mallory):
+        for person in (dora, mallory):
+            person.write(f"/call {bob.node}")
+            await bob.told(kind="call.stranger-rings")
+            bob.write("/answer")
+            await bob.told(kind="call.words")
+            await person.call("active")
+            await hang_up(person, bob)
+        said = await bob.asked("/contact add dora", kind="error.which-call")
+        assert f"/contact add NAME {dora.node}" in said
+        assert f"/contact add NAME {mallory.node}" in said
+        assert await bob.asked(f"/contact add dora {dora.node}", kind="contact.saved")
+        assert mallory.node[:8] in await bob.asked("/contact add mallory", kind="contact.saved")
 
 
 def test_one_call_that_rings_needs_no_name() -> None:
@@ -180,3 +240,75 @@ def test_a_call_that_waits_for_the_owner_goes_before_one_that_was_answered() -> 
     assert to_answer([held, answered], [], NOW) is held
     assert to_answer([answered], [], NOW) is answered
     assert to_answer([held, answered], [], NOW, "anna") is answered
+
+
+UP, GONE = State.ACTIVE, str(EndReason.REMOTE_HUNG_UP)
+
+
+def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:
+    anna, carol = call(ANNA, "anna", proven=True, state=UP), call(OTHER, "carol", proven=True, state=UP)
+    both, names = [anna, carol], ["anna", "carol", "dora"]
+    with pytest.raises(WhichCall) as refused:
+        to_write(both, [], NOW, "hello", names)
+    assert "/say anna: TEXT or /say carol: TEXT" in refused.value.hint
+    assert to_write(both, [], NOW, "Carol: hello: you", names) == (carol, "hello: you")
+    with pytest.raises(WhichCall) as refused:
+        to_hang_up(both, [], NOW)
+    assert "/hangup anna or /hangup carol" in refused.value.hint
+    assert to_hang_up(both, [], NOW, "anna") is anna
+    with pytest.raises(NoCall):
+        to_hang_up(both, [], NOW, "dora")
+
+
+def test_a_text_for_somebody_else_is_not_sent_to_who_is_there() -> None:
+    anna = call(ANNA, "anna", proven=True, state=UP)
+    machine = call(OTHER, "carol", proven=True, state=UP)
+    machine.take_message()
+    assert to_write([anna, machine], [], NOW, "note: carol called", ["anna", "carol"]) == (anna, "note: carol called")
+    for lines, said in (
+        ([anna], "dora: hello"),  # a contact without a call
+        ([anna, machine], "carol: hello"),
+        ([machine], "hello"),
+        ([call(ANNA, "anna", state=State.RECONNECTING), machine], "hello"),
+        ([call(ANNA, "anna")], "hello"),
+        ([], "hello"),
+    ):
+        with pytest.raises(InputError):
+            to_write(lines, [], NOW, said, ["anna", "carol", "dora"])
+
+
+def test_a_command_that_crosses_the_end_of_its_call_takes_no_other() -> None:
+    gone = ended(ANNA, "anna", connected=1, reason=GONE)
+    carol = call(OTHER, "carol", proven=True, state=UP)
+    with pytest.raises(WhichCall) as refused:
+        to_write([carol], [gone], NOW, "hello", ["carol"])
+    assert "anna has just ended" in refused.value.sentence
+    assert to_write([carol], [gone], NOW, "carol: hello", ["carol"]) == (carol, "hello")
+    assert to_write([carol], [gone], NOW + JUST_NOW_SECONDS, "hello", ["carol"]) == (carol, "hello")
+    rings = call(BOB, "bob", proven=True)
+    with pytest.raises(WhichCall):
+        to_hang_up([rings], [gone], NOW)
+    assert to_hang_up([rings], [gone], NOW + JUST_NOW_SECONDS) is rings
+    assert to_hang_up([rings, carol], [gone], NOW) is carol
+
+
+def test_whom_to_save_is_the_only_stranger() -> None:
+    def talked(node: NodeId, ago: float) -> CallRecord:
+        return ended(node, connected=1, reason=GONE, ago=ago)
+
+    dora = call(BOB, state=UP)
+    dora.connects(bytes(32), None, int(NOW))
+    long_ago = LATELY_SECONDS + 1
+    assert to_save([dora], [], NOW, []) == BOB
+    assert to_save([dora], [talked(MALLORY, long_ago)], NOW, []) == BOB
+    assert to_save([], [talked(ANNA, 5), talked(BOB, long_ago)], NOW, [ANNA]) == BOB
+    assert to_save([], [ended(MALLORY), talked(BOB, 5)], NOW, []) == BOB  # one that only rang is nobody's call
+    assert to_save([], [talked(ANNA, 5), talked(BOB, 9)], NOW, [ANNA, BOB]) == ANNA
+    for lines, log in (
+        ([dora], [talked(MALLORY, 5)]),
+        ([], [talked(MALLORY, 5), talked(BOB, long_ago)]),
+    ):
+        with pytest.raises(WhichCall):
+            to_save(lines, log, NOW, [ANNA])
+    with pytest.raises(InputError):
+        to_save([], [ended(MALLORY)], NOW, [])
