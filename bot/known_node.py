@@ -21,7 +21,7 @@ _OVERLAY = "overlay"
 def remembered_overlay(store: Store) -> str | None:
     """The overlay of the last start, None if there was none yet."""
     overlay = store.home_fact(_OVERLAY)
-    return overlay.decode() if overlay else None
+    return overlay.decode(errors="replace") if overlay else None
 
 
 def as_before(config: Config, store: Store) -> Config:

@@ -95,6 +95,6 @@ def own_card(home: Home, config: Config, node: NodeId, store: Store) -> Card:
         sealing_key=home.load_sealing_key().public_key().public_bytes_raw(),
         name=config.name,
         resolves_as=own_name(config),
-        telegram_bot=bot.decode() if bot else "",
+        telegram_bot=bot.decode(errors="replace") if bot else "",
         telegram_user=int(owner) if owner else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from shared.links.kinds import BadLink, as_copybara, decode, find
+from shared.printable import without_invisible_edges
 
 ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
 """A command. It may name the bot that it is for, as Telegram's do in a group
@@ -14,7 +15,7 @@ ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=
 ABOUT_CALLS = frozenset({"call", "answer", "decline", "hangup"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
 
-_FOR_NOW = ABOUT_CALLS | {"say"}
+_FOR_NOW = ABOUT_CALLS | {"say", "sdp"}
 "The commands that mean the call of that moment, and mustn't reach a later one."
 
 
@@ -31,6 +32,6 @@ def links_in(text: str) -> str:
 
 
 def is_about_a_call(text: str) -> bool:
-    """Whether a command is for now and not for later."""
-    command = ADDRESSED.match(text)
-    return command is not None and command["word"].lower() in _FOR_NOW
+    """Whether a command, read as the assistant reads it, is for now and not for later."""
+    head = (without_invisible_edges(text).split(maxsplit=1) or [""])[0]
+    return head.startswith("/") and head.lstrip("/").partition("@")[0].lower() in _FOR_NOW

@@ -26,7 +26,7 @@ def code_of(journal: Journal) -> str:
     if kept is None:
         kept = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)).encode()
         journal.set_facts({CODE: kept})
-    return kept.decode()
+    return kept.decode(errors="replace")
 
 
 def claim(journal: Journal, said: str, user: int) -> bool:

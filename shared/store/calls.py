@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from shared.call.records import CallRecord, RunningCall
+from shared.errors import StoreError
 from shared.store.database import Database, encode
+
+logger = logging.getLogger(__name__)
 
 CALLS_LOGGED = 1000
 "Older ones are dropped from the call log."
@@ -21,8 +26,15 @@ class Calls(Database):
             )
 
     def running_calls(self) -> list[RunningCall]:
-        """The calls that were up, oldest first."""
-        calls = [self.decode(row[0], RunningCall) for row in self.rows("SELECT value FROM running_calls")]
+        """The calls that were up, oldest first. One that can't be read is logged and forgotten: it can't go on."""
+        calls = []
+        for reference, value in self.rows("SELECT reference, value FROM running_calls"):
+            try:
+                calls.append(self.decode(value, RunningCall))
+            except StoreError as error:
+                logger.warning("a call that was up can't be read any more: %s", error.sentence)
+                with self.transaction() as database:
+                    database.execute("DELETE FROM running_calls WHERE reference IS ?", (reference,))
         return sorted(calls, key=lambda call: (call.started, call.reference))
 
     def end_call(self, record: CallRecord) -> None:

@@ -112,7 +112,7 @@ def look(home: Home, config: Config) -> str:
     with Store(home.database) as store:
         journal = Journal(store, NAME)
         address, owner = journal.fact(ADDRESS), Owner.read(journal.fact(OWNER))
-    name = address.decode() if address else "the bot"
+    name = address.decode(errors="replace") if address else "the bot"
     if owner is None:
         raise InputError(f"Nobody is the owner of {name} yet.", "`copybara setup deltachat` shows a QR code to scan.")
     return f"{name} listens to the key {owner.fingerprint[:16]}…"

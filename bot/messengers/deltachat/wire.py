@@ -124,7 +124,7 @@ class DeltaChatWire:
 
     async def act(self, value: bytes, again: bool) -> None:
         """Somebody of that name has pressed their call button: the owner hears of it."""
-        self._own_desk.tell(texts.app_call(value.decode()))
+        self._own_desk.tell(texts.app_call(value.decode(errors="replace")))
 
     async def choose(self, what: str, about: str) -> None:
         """Nothing of its own is asked."""

@@ -100,7 +100,7 @@ async def _vouch(client: Client, password: str, *, reset: bool) -> None:
         await _publish_identity(client, password)
     await client.api.post("/keys/signatures/upload", {own.user: {own.device: own.device_keys()}})
     await client.keys.query([own.user])
-    client.people.accept(own.user)
+    client.people.accept(own.user, client.people.of(own.user).offered)
 
 
 async def _publish_identity(client: Client, password: str) -> None:

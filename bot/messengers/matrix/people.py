@@ -105,10 +105,10 @@ class People:
             devices[name] = device
         self._put(user, Person(before.master or master, master, devices, outdated=False))
 
-    def accept(self, user: str) -> bool:
-        """Believe from now on the identity that the server shows. False if it shows none, and for the owner."""
+    def accept(self, user: str, key: str) -> bool:
+        """Believe the identity with that master key from now on. False if another is shown, and for the owner."""
         person = self.of(user)
-        if not person.offered or (self.owner is not None and self.owner.user == user):
+        if not key or person.offered != key or (self.owner is not None and self.owner.user == user):
             return False
         self._put(user, msgspec.structs.replace(person, master=person.offered))
         return True

@@ -51,12 +51,12 @@ def not_read(user: str, standing: Standing | None) -> Sentence:
     )
 
 
-def changed(user: str) -> Sentence:
+def changed(user: str, key: str) -> Sentence:
     """To the owner, once an identity: somebody has another key than before."""
     return Sentence(
         Kind.BOT_KEY_CHANGED,
         f"{shown(user, 80)} has a new key, or somebody pretends to be them. I don't read their links until you say "
-        "that it is them. Ask them in another way first.",
+        f"that it is them. Ask them in another way first: the new key begins with {shown(key[:8], 8)}.",
     )
 
 

@@ -93,7 +93,8 @@ class MatrixWire:
     async def choose(self, what: str, about: str) -> None:
         """The owner says that a new key is really somebody's. Raises InputError if there is none."""
         assert self._desk is not None
-        if what != texts.ACCEPT_KEY or not self._client.people.accept(about):
+        act, _, key = what.partition(":")
+        if act != texts.ACCEPT_KEY or not self._client.people.accept(about, key):
             raise InputError(texts.nothing_to_accept(about))
         await self._save()
         self._desk.tell(texts.accepted(about))
@@ -182,13 +183,14 @@ class MatrixWire:
         if standing is Standing.VERIFIED:
             return
         if standing is Standing.CHANGED:
-            key = f"changed {user} {self._client.people.of(user).offered}"
+            offered = self._client.people.of(user).offered
+            key = f"changed {user} {offered}"
             if user == self._account.owner:
                 self._tell_once(key, texts.owners_key_changed(user))
             elif self._is_new(key):
                 assert self._desk is not None
-                choices = [(texts.ACCEPT_KEY, texts.ACCEPT_KEY_WORDS)]
-                self._desk.tell(texts.changed(user), choices=choices, about=user)
+                choices = [(f"{texts.ACCEPT_KEY}:{offered}", texts.ACCEPT_KEY_WORDS)]
+                self._desk.tell(texts.changed(user, offered), choices=choices, about=user)
         elif not self._unverified or user == self._account.owner:
             self._tell_once(f"{standing} {user} {message.ed25519}", texts.not_read(user, standing))
 

@@ -96,7 +96,7 @@ class PlainMessenger:
         self._calls = ShownCalls(journal, self._writer)
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._choices = NumberedChoices(journal.fact(CHOICES))
-        self._writers = {name: raw.decode() for name, raw in journal.facts(WRITES).items()}
+        self._writers = {name: raw.decode(errors="replace") for name, raw in journal.facts(WRITES).items()}
         self._brought: dict[str, tuple[str, str]] = {}
         "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
         self._unfinished = Unfinished(self._writer)
@@ -342,7 +342,7 @@ class PlainMessenger:
     async def _tell_missed(self) -> None:
         missed = self._journal.missed()
         if missed:
-            said = texts.missed_calls([kept.value.decode() for kept in missed])
+            said = texts.missed_calls([kept.value.decode(errors="replace") for kept in missed])
             message = values.to_bytes(Outgoing(said.text, self._owners_chat, written=int(time.time())))
             await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
             self._outbox.take_up()

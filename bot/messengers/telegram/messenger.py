@@ -331,7 +331,7 @@ class Telegram:
     async def _tell_missed(self) -> None:
         missed = self._journal.missed()
         if missed:
-            said = common.missed_calls([kept.value.decode() for kept in missed])
+            said = common.missed_calls([kept.value.decode(errors="replace") for kept in missed])
             message = outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
             await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
             self._outbox.take_up()

@@ -91,7 +91,7 @@ def look(home: Home, config: Config) -> str:
     with Store(home.database) as store:
         journal = Journal(store, NAME)
         bot, owner = journal.fact("bot"), owner_of(journal)
-    name = f"@{bot.decode()}" if bot else "the bot"
+    name = f"@{bot.decode(errors='replace')}" if bot else "the bot"
     if owner is None:
         raise InputError(
             f"Nobody is the owner of {name} yet.", "Run `copybara start`: it shows the code to send to it."

@@ -119,7 +119,9 @@ def test_another_identity_of_a_known_person_counts_for_nothing_until_it_is_accep
         keys = (anna.own.user, other.own.curve25519, other.own.ed25519)
         assert bob.people.standing(*keys) is Standing.CHANGED
         assert bob.people.devices_for(anna.own.user) == {}
-        assert bob.people.accept(anna.own.user)
+        shown = bob.people.of(anna.own.user).offered
+        assert not bob.people.accept(anna.own.user, "A" + shown[1:] if shown[0] != "A" else "B" + shown[1:])
+        assert bob.people.accept(anna.own.user, shown)
         assert bob.people.standing(*keys) is Standing.VERIFIED
 
 
@@ -133,7 +135,7 @@ def test_the_owners_identity_is_never_replaced_by_what_the_server_says(
     with Store(tmp_path / "other") as store:
         other = Device(store, anna.own.user, "OTHER")
         bob.people.answered(anna.own.user, other.keys())
-        assert not bob.people.accept(anna.own.user)
+        assert not bob.people.accept(anna.own.user, bob.people.of(anna.own.user).offered)
         theirs = (anna.own.user, other.own.curve25519, other.own.ed25519)
         assert bob.people.standing(*theirs) is Standing.CHANGED
 

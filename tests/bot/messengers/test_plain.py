@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from bot.assistant.commands import is_command
 from bot.conversation import Act, Action, Post
 from bot.kinds import Kind, Sentence
 from bot.messengers.kept_text import is_about_a_call, links_in
@@ -129,8 +130,14 @@ def test_plain_news_of_one_source_share_a_message_up_to_its_length() -> None:
 
 def test_of_other_peoples_messages_only_the_links_are_kept() -> None:
     assert links_in("Hello, I have a secret. copybara:nothing") == ""
-    assert is_about_a_call("/call anna")
     assert not is_about_a_call("/contacts")
+
+
+@pytest.mark.parametrize("before", ["", " ", "\u200b", "\ufeff", "\u2060\n"])
+@pytest.mark.parametrize("command", ["/call anna", "/ANSWER", "/call@a-b anna", "/say now", "/sdp answer anna v=0"])
+def test_a_command_for_now_is_known_as_one_however_it_is_written(before: str, command: str) -> None:
+    assert is_command(before + command)
+    assert is_about_a_call(before + command)
 
 
 @pytest.mark.parametrize("entry", [Heard("text", OWNER, from_owner=True), Own(b"\xff\0")])

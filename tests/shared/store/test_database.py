@@ -338,6 +338,17 @@ class TestCalls:
         store.save_call(running(epoch=3))
         assert store.running_calls() == [running(epoch=3)]
 
+    def test_a_running_call_that_cannot_be_read_is_forgotten_and_no_other(
+        self, store: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.save_call(running(1))
+        store.save_call(running(2))
+        with store.transaction() as database:
+            database.execute("UPDATE running_calls SET value = x'ff' WHERE reference = ?", (running(1).reference,))
+        assert store.running_calls() == [running(2)]
+        assert store.running_calls() == [running(2)]
+        assert len(caplog.records) == 1
+
     def test_running_calls_are_listed_by_their_start_until_they_end(self, store: Store) -> None:
         for number in (3, 1, 2):
             store.save_call(running(number))
