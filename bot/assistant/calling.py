@@ -130,8 +130,7 @@ class Calling:
 
     def current(self, whom: str = "") -> Line:
         """What /hangup means, see which_call. Raises NoCall, WhichCall."""
-        log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_hang_up(self._switchboard.lines, log, time.time(), whom)
+        return which_call.to_hang_up(self._switchboard.lines, whom)
 
     def writable(self, said: str) -> tuple[Line, str]:
         """What /say means, see which_call, and the text. Raises InputError, WhichCall."""

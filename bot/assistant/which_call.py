@@ -82,7 +82,7 @@ def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, sai
     return rings[-1], said
 
 
-def to_hang_up(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "") -> Line:
+def to_hang_up(lines: Sequence[Line], whom: str = "") -> Line:
     """What /hangup means: the call that takes the owner's time, else the only other one. Raises NoCall, WhichCall."""
     ours = [line for line in lines if line.occupies]
     others = [line for line in lines if not (line.occupies or line.call.ended)]
@@ -94,10 +94,7 @@ def to_hang_up(lines: Sequence[Line], log: Sequence[CallRecord], now: float, who
     found = ours or [line for line in others if not line.provisional] or others
     if not found:
         raise NoCall()
-    line = _one(found, "/hangup", refusals.several_up, whole=False)
-    if line.call.state is State.RINGING and (gone := _ended_just_now(log, now)):
-        raise WhichCall(*refusals.ended_and_rings(gone[0], line))
-    return line
+    return _one(found, "/hangup", refusals.several_up, whole=False)
 
 
 def to_write(

@@ -185,11 +185,6 @@ def reconnecting(line: Line) -> Refusal:
     return f"Nothing was sent: the connection to {_handle(line)} is lost at the moment.", "Try again when it is back."
 
 
-def ended_and_rings(gone: CallRecord, line: Line) -> Refusal:
-    """The call that the owner may mean has just ended, and another one rings."""
-    return f"Your call with {_who(gone)} has just ended.", f"To refuse the one that rings: /decline {_handle(line)}"
-
-
 def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
     """The call that the text may be for has just ended, and the owner is in another one."""
     return (

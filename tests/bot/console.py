@@ -138,7 +138,8 @@ class Person(DemoNode):
         for _ in range(4):
             if "No calls." in await self.asked("/status", kind=Kind.STATUS):
                 return await self.in_order()
-            self.write("/hangup")
+            calls = (await self.status())["calls"]
+            self.write(f"/hangup {calls[0]['node']}" if calls else "/hangup")
             await self.call("ended")
         raise AssertionError(f"The calls of {self.name} don't end.")
 

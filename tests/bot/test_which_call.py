@@ -253,11 +253,11 @@ def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:
     assert "/say anna: TEXT or /say carol: TEXT" in refused.value.hint
     assert to_write(both, [], NOW, "Carol: hello: you", names) == (carol, "hello: you")
     with pytest.raises(WhichCall) as refused:
-        to_hang_up(both, [], NOW)
+        to_hang_up(both)
     assert "/hangup anna or /hangup carol" in refused.value.hint
-    assert to_hang_up(both, [], NOW, "anna") is anna
+    assert to_hang_up(both, "anna") is anna
     with pytest.raises(NoCall):
-        to_hang_up(both, [], NOW, "dora")
+        to_hang_up(both, "dora")
 
 
 def test_a_text_for_somebody_else_is_not_sent_to_who_is_there() -> None:
@@ -277,7 +277,7 @@ def test_a_text_for_somebody_else_is_not_sent_to_who_is_there() -> None:
             to_write(lines, [], NOW, said, ["anna", "carol", "dora"])
 
 
-def test_a_command_that_crosses_the_end_of_its_call_takes_no_other() -> None:
+def test_a_text_that_crosses_the_end_of_its_call_reaches_no_other() -> None:
     gone = ended(ANNA, "anna", connected=1, reason=GONE)
     carol = call(OTHER, "carol", proven=True, state=UP)
     with pytest.raises(WhichCall) as refused:
@@ -285,11 +285,7 @@ def test_a_command_that_crosses_the_end_of_its_call_takes_no_other() -> None:
     assert "anna has just ended" in refused.value.sentence
     assert to_write([carol], [gone], NOW, "carol: hello", ["carol"]) == (carol, "hello")
     assert to_write([carol], [gone], NOW + JUST_NOW_SECONDS, "hello", ["carol"]) == (carol, "hello")
-    rings = call(BOB, "bob", proven=True)
-    with pytest.raises(WhichCall):
-        to_hang_up([rings], [gone], NOW)
-    assert to_hang_up([rings], [gone], NOW + JUST_NOW_SECONDS) is rings
-    assert to_hang_up([rings, carol], [gone], NOW) is carol
+    assert to_hang_up([call(BOB, "bob", proven=True), carol]) is carol
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:
