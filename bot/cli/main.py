@@ -206,6 +206,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=_service, action=name)
 
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
+    bug = command("bugreport", "a file for a maintainer, with everything private removed; shown first", _bugreport)
+    bug.add_argument("--log", type=Path, metavar="FILE", help="a log whose last lines go along; else the service's")
+    bug.add_argument("--output", type=Path, metavar="FILE", help="where to write it; else a new file here")
+    bug.add_argument("--yes", action="store_true", help="write it without asking")
     command("status", "what the running copybara is doing", _status, json=True)
 
     call = command("call", "call somebody, as /call in the chat", _call, json=True)
@@ -359,6 +363,12 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor(_home(options), overlay=options.overlay, as_json=options.json)
 
 
+def _bugreport(options: argparse.Namespace) -> int:
+    from bot.cli.bugreport import bugreport
+
+    return bugreport(_home(options), log=options.log, output=options.output, yes=options.yes)
+
+
 def _status(options: argparse.Namespace) -> int:
     from bot.cli.remote import status
 
@@ -434,5 +444,5 @@ def _explain(options: argparse.Namespace) -> int:
     return explain(_home(options), options.link, as_json=options.json)
 
 
-ASK_THE_NODE = (_start, _run, _doctor, _card, _invite, _setup)
+ASK_THE_NODE = (_start, _run, _doctor, _bugreport, _card, _invite, _setup)
 "Commands that ask the overlay's node, which only members of its group may."

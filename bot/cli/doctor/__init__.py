@@ -30,7 +30,7 @@ from shared.printable import visible
 def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
     """Run all checks and print them. Returns 1 if anything prevents calls."""
     checks: list[Check] = []
-    for check in _checks(home, overlay):
+    for check in checks_of(home, overlay):
         checks.append(check)
         if not as_json:
             _print(check)
@@ -50,7 +50,8 @@ def summary(checks: list[Check]) -> str:
     return f"Calls can't be made yet. First look at: {', '.join(failed)}."
 
 
-def _checks(home: Home, overlay: str | None) -> Iterator[Check]:
+def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
+    """All checks, one after the other."""
     yield system.python()
     yield system.libraries()
     yield system.clock(synchronised=system.clock_synchronised())

@@ -1,0 +1,45 @@
+"""`copybara bugreport`: one file for a maintainer, with everything private removed. It is shown first, and asked about.
+
+What may stay is a list, not what must go: only words of this program's own source, short numbers and versions get into
+the report (vocabulary.py, scrubber.py), and of those none that this home knows as somebody's name (private.py).
+sections.py says what is in the report. Nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bot.asking import Answers, Asking
+from bot.cli.bugreport.private import of_home
+from bot.cli.bugreport.scrubber import Scrubber
+from bot.cli.bugreport.sections import report
+from bot.cli.bugreport.vocabulary import own_vocabulary
+from bot.home import Home
+from shared.errors import InputError
+from shared.store.files import known_errors, write_new_file
+
+ABOVE = "This is what a maintainer would get. … stands where something private may have been.\n"
+
+SHOWN_ONLY = "Nothing was written. To write it: copybara bugreport --yes"
+
+
+def bugreport(home: Home, *, log: Path | None, output: Path | None, yes: bool) -> int:
+    """Show the report, and write it into a new file if the person wants that.
+
+    `log` is a file whose last lines go along, in place of those of the service. Raises StoreError, InputError.
+    """
+    path = output or Path(f"copybara-bugreport-{time.strftime('%Y%m%d-%H%M%S')}.txt")
+    with known_errors(path):
+        if path.exists():
+            raise InputError(f"{path} is there already.", "Give another file with --output.")
+    asking = Asking(Answers(yes=yes))
+    asking.say("Collecting, some seconds …", "")
+    text = report(home, Scrubber(own_vocabulary(), of_home(home)), log)
+    asking.say(ABOVE, text)
+    if not (yes or asking.yes(f"Write this into {path}?", default=False)):
+        asking.say(SHOWN_ONLY)
+        return 0
+    write_new_file(path, text.encode())
+    asking.say(f"Wrote {path}. Nothing was sent: read it once more, then attach it to your report.")
+    return 0
