@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from shared.errors import CopybaraError, NotRunning
+from shared.not_json import NOT_JSON
 
 MAX_LINE = 64 * 1024
 "Bytes of one question or answer. A status with a hundred calls is below 40 KiB."
@@ -68,7 +69,7 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
                     reply = await answer(_questions.decode(await reader.readuntil()))
                 except CopybaraError as error:
                     reply = Reply(error=error.sentence, hint=error.hint, kind=error.kind)
-                except (msgspec.MsgspecError, ValueError, RecursionError):
+                except (*NOT_JSON, ValueError):
                     reply = Reply(error="That isn't a question this copybara understands.")
                 writer.write(msgspec.json.encode(reply) + b"\n")
                 await writer.drain()
@@ -100,7 +101,7 @@ def ask(path: Path, question: Question) -> Reply:
                 reply = _replies.decode(lines.readline(MAX_LINE))
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunning() from None
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *NOT_JSON):
             raise NotRunning("The running copybara doesn't answer.", "Stop it and start it again.") from None
     if reply.error:
         error = CopybaraError(reply.error, reply.hint)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.errors import LocalProtocolError, RemoteProtocolError
+from shared.not_json import NOT_JSON
 
 MAX_MESSAGE = 16 * 1024
 "Bytes: what every SCTP data channel takes in one message."
@@ -150,5 +151,5 @@ def decode(data: bytes) -> Message | Unknown:
         if _envelopes.decode(data).type not in _TAGS:
             return Unknown()
         return _messages.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         raise RemoteProtocolError("The other side sent a message that can't be read.") from None

@@ -23,6 +23,7 @@ from peer.calls.line_records import report as line_report
 from peer.media import PATTERN
 from shared.call.table import State
 from shared.errors import InputError, kind_of
+from shared.not_json import NOT_JSON
 
 OWNER = "owner"
 CHAT = "chat"
@@ -149,7 +150,7 @@ class Console:
             return IncomingMessage(line.strip(), OWNER, from_owner=True)
         try:
             said = msgspec.json.decode(line, type=InputLine)
-        except (msgspec.MsgspecError, RecursionError):
+        except NOT_JSON:
             self._put(
                 {
                     "type": "error",

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from shared.not_json import NOT_JSON
+
 KEPT_SECONDS = 600
 "How long a number means nothing else after its choice was closed: as long as a call link lives."
 
@@ -62,7 +64,7 @@ class NumberedChoices:
         "When something was offered last, Unix seconds."
         try:
             self._choices = msgspec.json.decode(kept or b"[]", type=list[Choice])
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             self._choices = []
 
     def offer(self, what: Iterable[str], about: str, now: float, *, reserved: bool = True) -> list[Choice]:

@@ -33,6 +33,7 @@ from msgspec import Meta
 
 from shared.errors import HandsetError, LocalProtocolError
 from shared.messages import MAX_TEXT
+from shared.not_json import NOT_JSON
 
 MAX_MESSAGE = 64 * 1024
 "Bytes of one message from the page; Chromium's SDP answer has about 3,000."
@@ -688,7 +689,7 @@ def decode_proof(data: str, kind: type[Known]) -> Known:
         raise HandsetError
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except NOT_JSON:
         raise HandsetError from None
 
 
@@ -706,5 +707,5 @@ def decode(data: str | bytes) -> FromPage:
         if len(data) > MAX_MESSAGE:
             raise HandsetError("The handset page sent a message that is too long.")
         return _requests.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except NOT_JSON:
         raise HandsetError from None

@@ -19,6 +19,7 @@ import msgspec
 from peer.overlay.port_owner import refuse_foreign_server
 from shared.errors import ConfigError, OverlayDown
 from shared.node_id import NodeId
+from shared.not_json import NOT_JSON
 
 if TYPE_CHECKING:
     import httpx
@@ -91,7 +92,7 @@ class StaexApi:
             raise OverlayDown(f"{self.where} broke off or doesn't speak HTTP.", START_HINT) from error
         try:
             return msgspec.json.decode(body, type=str)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise OverlayDown(f"{self.where} answered with something that isn't a JSON string.") from error
 
     async def _refuse_foreign_service(self, event: str, info: dict[str, Any]) -> None:

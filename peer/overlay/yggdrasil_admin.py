@@ -22,6 +22,7 @@ import msgspec
 from peer.overlay.bounded import read_bounded
 from peer.overlay.port_owner import refuse_foreign_end, refuse_foreign_server
 from shared.errors import ConfigError, OverlayDown, OverlayForbidden
+from shared.not_json import NOT_JSON
 
 MOST_BYTES = 4 * 1024 * 1024
 "Of a response. A node with 10,000 sessions says about 2 MB."
@@ -190,7 +191,7 @@ class YggdrasilAdmin:
             if response.status != "success":
                 raise OverlayDown(f"The Yggdrasil node at {place} refuses the request {request}.")
             return msgspec.json.decode(response.response, type=form)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise OverlayDown(
                 f"What listens at {place} doesn't answer like a Yggdrasil node of version 0.4.5 or newer."
             ) from error

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from shared.errors import BadAnswer
+from shared.not_json import NOT_JSON
 
 MOST_BYTES = 512 * 1024
 "Of one answer. The longest good one, a contract read with all its events, has some kilobytes."
@@ -66,7 +67,7 @@ def decode(raw: str | bytes) -> tuple[object, object]:
     """The id of an answer, and its result or RpcError. Raises BadAnswer."""
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise BadAnswer("The server answered with something that isn't JSON-RPC.") from error
     if answer.error is not None:
         data = answer.error.data

@@ -23,6 +23,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact
 from shared.errors import CopybaraError, DamagedStore, InputError, StoreError
 from shared.names.kept import KeptName
+from shared.not_json import NOT_JSON
 from shared.store.files import (
     FILE_MODE,
     known_errors,
@@ -157,7 +158,7 @@ class Database:
         """A value as encode() made it. Raises DamagedStore."""
         try:
             return msgspec.json.decode(value, type=kind)
-        except (msgspec.MsgspecError, CopybaraError, ValueError) as error:
+        except (*NOT_JSON, CopybaraError, ValueError) as error:
             raise self._damaged() from error
 
     # Below: SQLite.

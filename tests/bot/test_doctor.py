@@ -74,6 +74,7 @@ async def test_the_doctor_says_what_answers_in_telegrams_place(tmp_path: Path, s
     async with server.running():
         check = await telegram(tmp_path, server)
     assert not check["ok"]
+    assert f"says {status}" in str(check["detail"])
     assert check["hint"]
 
 

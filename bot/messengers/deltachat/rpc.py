@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import InputError
+from shared.not_json import NOT_JSON
 
 PROGRAM = "deltachat-rpc-server"
 
@@ -137,7 +138,7 @@ class Rpc:
         try:
             answer = _answer.decode(line)
             result = msgspec.json.decode(answer.result)
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             logger.info("The server wrote a line that isn't an answer.")
             return
         waiting = self._waiting.get(answer.id)

@@ -10,6 +10,7 @@ import msgspec
 
 from bot.home import Home
 from shared.errors import InputError, StoreError
+from shared.not_json import NOT_JSON
 from shared.store.files import known_errors, locked_folder
 
 USER = re.compile(r"@[^:\s]{1,200}:[A-Za-z0-9.\[\]:_-]{1,220}")
@@ -57,7 +58,7 @@ def read_account(home: Home) -> Account | None:
             return None
     try:
         return msgspec.json.decode(raw, type=Account)
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         raise StoreError(f"{path} can't be read any more.", "Log in again: copybara setup matrix") from None
 
 

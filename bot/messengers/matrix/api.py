@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from bot.messengers.matrix.canonical import Json, number, text
+from shared.not_json import NOT_JSON
 
 ANSWER_BYTES = 32 * 1024 * 1024
 "Of one answer; a first sync of a large account is some megabytes."
@@ -186,7 +187,7 @@ async def _read(response: httpx.Response) -> bytes:
 def _decoded(raw: bytes) -> dict[str, Any] | None:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
     return value if isinstance(value, dict) else None
 

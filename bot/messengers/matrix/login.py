@@ -21,6 +21,7 @@ from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import Step
 from bot.messengers.matrix.verifying import Verifier
 from shared.errors import InputError
+from shared.not_json import NOT_JSON
 from shared.store import Store
 from shared.store.journal import Journal
 
@@ -201,6 +202,7 @@ async def find_server(user: str) -> str:
     address = f"https://{domain}/.well-known/matrix/client"
     try:
         async with (
+            asyncio.timeout(WELL_KNOWN_SECONDS),
             httpx.AsyncClient(timeout=WELL_KNOWN_SECONDS, trust_env=False) as http,
             http.stream("GET", address, follow_redirects=True) as response,
         ):
@@ -210,7 +212,7 @@ async def find_server(user: str) -> str:
                 if len(raw) > WELL_KNOWN_BYTES:
                     break
         found = text(msgspec.json.decode(raw), "m.homeserver", "base_url") if response.status_code == 200 else ""
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, RecursionError):
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, *NOT_JSON):
         found = ""
     return found or f"https://{domain}"
 

@@ -16,6 +16,7 @@ from bot.messengers.matrix.canonical import Json, canonical, part, text
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice
 from bot.messengers.matrix.own_device import MEGOLM, PICKLE_KEY, OwnDevice
 from bot.messengers.matrix.vault import Vault
+from shared.not_json import NOT_JSON
 
 MOST_SESSIONS = 2000
 "Sessions of others that are kept; of more the oldest are forgotten."
@@ -123,7 +124,7 @@ class Megolm:
             message = vodozemac.MegolmMessage.from_base64(text(content, "ciphertext", most=2 * MOST_BYTES))
             result = session.decrypt(message)
             said = msgspec.json.decode(result.plaintext)
-        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        except (ValueError, *NOT_JSON) as error:
             raise CantDecrypt(type(error).__name__) from error
         if text(said, "room_id") != room:
             raise CantDecrypt("written in another room")

@@ -12,6 +12,7 @@ from bot.messengers.matrix.canonical import Json, canonical, is_signed, part, te
 from bot.messengers.matrix.own_device import OLM, PICKLE_KEY, OwnDevice, unpadded
 from bot.messengers.matrix.people import Device
 from bot.messengers.matrix.vault import Vault
+from shared.not_json import NOT_JSON
 
 MOST_SESSIONS = 5
 "Sessions with one device that are kept; the one that was used last is used next."
@@ -103,7 +104,7 @@ class Olm:
         plain = self._decrypt(sender_key, kind, body)
         try:
             said = msgspec.json.decode(plain)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except NOT_JSON as error:
             raise CantDecrypt("not JSON") from error
         if (
             text(said, "sender") != sender

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
 
 PREFIX = "e2e:"
@@ -34,7 +35,7 @@ class Vault:
             return None
         try:
             return msgspec.json.decode(raw, type=kind)
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             return None
 
     def names(self, beginning: str) -> Iterator[str]:

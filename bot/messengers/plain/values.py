@@ -6,6 +6,7 @@ import msgspec
 
 from bot.messengers import texts
 from bot.messengers.outbox import Priority
+from shared.not_json import NOT_JSON
 
 MESSAGE_CHARACTERS = 4000
 "Of one message, joined ones included: apps fold longer ones away."
@@ -134,5 +135,5 @@ def shown_from(raw: bytes) -> Shown | None:
     """Back from there; None for what another version has written."""
     try:
         return _shown.decode(raw)
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         return None

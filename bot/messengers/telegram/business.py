@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import msgspec
-
 from bot.kinds import Sentence
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import Refused
@@ -13,6 +11,7 @@ from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.incoming import Connection, from_bytes, to_bytes
 from bot.messengers.telegram.requests import Requests
+from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
 
 
@@ -63,7 +62,7 @@ class BusinessConnections:
         fact = self._journal.fact(_fact(number))
         try:
             entry = from_bytes(fact) if fact else None
-        except msgspec.MsgspecError:
+        except NOT_JSON:
             return None
         return entry if isinstance(entry, Connection) else None
 

@@ -19,6 +19,7 @@ from telegram.request import HTTPXRequest, RequestData
 
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.limits import ANSWER_BYTES, ANSWER_SECONDS, CONNECT_SECONDS
+from shared.not_json import NOT_JSON
 
 
 class NotTelegram(NetworkError):
@@ -105,7 +106,7 @@ async def _read(response: httpx.Response) -> bytes:
 def _is_telegram(status: int, body: bytes) -> bool:
     try:
         answer = _answers.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except NOT_JSON:
         return False
     if answer.ok:
         return 200 <= status <= 299 and answer.result is not msgspec.UNSET

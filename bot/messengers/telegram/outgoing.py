@@ -9,6 +9,7 @@ from bot.messengers import texts as common
 from bot.messengers.outbox import Priority
 from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
+from shared.not_json import NOT_JSON
 
 ROOM_FOR_A_WORD = 200
 "Characters of a message that are kept free for a word about those that were left out."
@@ -144,5 +145,5 @@ def shown_from(raw: bytes) -> Shown | None:
     """Back from there; None for what another version has written."""
     try:
         return _shown.decode(raw)
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         return None

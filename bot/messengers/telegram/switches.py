@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from shared.errors import InputError, MessengerError
+from shared.not_json import NOT_JSON
 
 SECONDS = 15.0
 "How long Telegram may take to answer."
@@ -96,7 +97,7 @@ def asked(token: str, base_url: str, method: str, parameters: Mapping[str, Any] 
         answer = httpx.post(address, data=form, timeout=SECONDS, trust_env=False)
     except (httpx.HTTPError, ValueError) as error:
         raise MessengerError(f"Telegram can't be reached: {type(error).__name__}.", "Try again later.") from None
-    if answer.status_code in REFUSED and method == "getMe":
+    if answer.status_code in REFUSED and method == "getMe" and _body(answer).get("ok") is False:
         raise InputError(
             "Telegram doesn't know the bot's token: it was revoked or mistyped.",
             "Get a new one from @BotFather: /token, and replace the old one with it.",
@@ -106,17 +107,23 @@ def asked(token: str, base_url: str, method: str, parameters: Mapping[str, Any] 
 
 def result_of(answer: httpx.Response) -> Any:
     """What Telegram answered. Raises MessengerError for a refusal, and for what is no answer of the Bot API."""
-    body: Any = None
-    if len(answer.content) <= MOST_BYTES:
-        try:
-            body = msgspec.json.decode(answer.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            body = None
-    if answer.status_code != httpx.codes.OK or not isinstance(body, dict) or body.get("ok") is not True:
+    body = _body(answer)
+    if answer.status_code != httpx.codes.OK or body.get("ok") is not True:
         raise MessengerError(
             f"What answers for Telegram says {answer.status_code}.", "Check `base_url` under [telegram]."
         )
     return body.get("result")
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    """The object that was answered; empty if it is none: a page of a proxy's, say."""
+    if len(answer.content) > MOST_BYTES:
+        return {}
+    try:
+        body = msgspec.json.decode(answer.content)
+    except NOT_JSON:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def me(token: str, base_url: str) -> dict[str, Any]:

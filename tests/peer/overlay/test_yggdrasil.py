@@ -227,6 +227,7 @@ async def test_what_0_5_answers_is_understood_too(tmp_path: Path) -> None:
         (b"{}", OverlayDown, "doesn't answer like a Yggdrasil node"),
         (b"[" * 100_000, OverlayDown, "doesn't answer like a Yggdrasil node"),
         (b"\xff\xfe", OverlayDown, "doesn't answer like a Yggdrasil node"),
+        (b'{"a":' * 10_000, OverlayDown, "doesn't answer like a Yggdrasil node"),
         (response("null"), OverlayDown, "doesn't answer like a Yggdrasil node"),
         (response('{"self": {"200::1": {"key": "00"}}}'), OverlayDown, "of version 0.4.5 or newer"),
         (b'{"status": "error", "error": "no"}', OverlayDown, "refuses the request getself"),

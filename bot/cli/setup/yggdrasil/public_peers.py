@@ -10,6 +10,7 @@ import msgspec
 
 from bot.cli.setup.yggdrasil.peers import check
 from shared.errors import InputError, OverlayError
+from shared.not_json import NOT_JSON
 
 ADDRESS = "https://publicpeers.neilalexander.dev/publicnodes.json"
 "Kept by the Yggdrasil project's people; a file a country, an entry a peer."
@@ -82,7 +83,7 @@ def by_country(raw: bytes, *, minor: int) -> dict[str, list[PublicPeer]]:
         raise OverlayError("The list of public peers is too long.", "Paste peers instead.")
     try:
         files = msgspec.json.decode(raw, type=dict[str, dict[str, _Entry]])
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise OverlayError("What answered is no list of public peers.", "Paste peers instead.") from error
     found: dict[str, list[PublicPeer]] = {}
     for name, entries in files.items():
