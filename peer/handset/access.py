@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 HOST = "127.0.0.1"
 "The only address that is listened on, and how it stands in the addresses that we print."
 
-HOSTS = (HOST, "localhost")
-"Our names, which no other machine's name server can give away (RFC 6761, section 6.3)."
+HOSTS = (HOST,)
+"""Our names. `localhost` is none: browsers look for it at ::1 first, where another user of this machine may listen."""
 
 KEY_BYTES = 32
 

@@ -34,6 +34,12 @@ MAX_GAPS = 1024
 "Chunks that may arrive after a missing one."
 
 
+MAX_HELD = MAX_GAPS + 64
+"""Chunks that are kept until the message that they are a part of is whole: the longest message has 16, and behind a
+missing chunk others wait. aiortc looks through all of them for each that comes.
+"""
+
+
 class ControlTransport(RTCSctpTransport):
     """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
 
@@ -83,7 +89,11 @@ class ControlTransport(RTCSctpTransport):
         await self._take_data_chunk(chunk)
 
     async def _take_data_chunk(self, chunk: DataChunk) -> None:
+        if not chunk.user_data:
+            raise RemoteProtocolError("The other side sent a chunk without data.")  # RFC 9260, section 6.2
         await super()._receive_data_chunk(chunk)
+        if sum(len(stream.reassembly) for stream in self._inbound_streams.values()) > MAX_HELD:
+            raise RemoteProtocolError("The other side sent more parts of messages than it was allowed to.")
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         if sum(max(0, end - start + 1) for start, end in chunk.gaps) > MAX_GAPS:

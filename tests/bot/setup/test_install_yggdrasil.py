@@ -79,7 +79,7 @@ def test_from_an_installed_package_to_a_node_with_a_peer(tmp_path: Path) -> None
     settings = json.loads(written["conf.first"])
     assert settings["Peers"] == ["tls://127.0.0.1:12345"]
     assert (settings["MulticastInterfaces"], settings["IfName"]) == ([], "ygg0")
-    assert written["mode"].strip() == "640 root yggdrasil"
+    assert written["mode"].strip() == "600 yggdrasil root"
     assert settings["PrivateKey"] not in written["first"], "what is written isn't shown"
     assert peer["PublicKey"] in written["peers"], "the node has reached its peer"
     assert 'iifname != "ygg0" accept' in written["rules"]

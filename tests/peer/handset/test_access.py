@@ -20,9 +20,8 @@ from peer.handset.access import (
 SESSION = Session(8765, key="K" * 43)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765"])
-def test_our_own_names_are_hosts(host: str) -> None:
-    check_host(SESSION, host)
+def test_our_own_address_is_a_host() -> None:
+    check_host(SESSION, "127.0.0.1:8765")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +39,7 @@ def test_our_own_names_are_hosts(host: str) -> None:
         "0.0.0.0:8765",
         "127.1:8765",
         "2130706433:8765",
+        "localhost:8765",  # which is ::1 first, where another user may listen
         "LOCALHOST:8765",
         "localhost:8765.",
         " 127.0.0.1:8765",
@@ -53,7 +53,7 @@ def test_a_name_that_was_made_to_lead_here_is_no_host(host: str | None) -> None:
 
 @given(st.text())
 def test_no_other_text_is_a_host(host: str) -> None:
-    if host not in ("127.0.0.1:8765", "localhost:8765"):
+    if host != "127.0.0.1:8765":
         with pytest.raises(Refused):
             check_host(SESSION, host)
 
@@ -92,9 +92,8 @@ def test_other_pages_and_other_ports_get_nothing(headers: dict[str, str]) -> Non
     assert refused.value.status == 403
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765"])
-def test_the_page_itself_may_open_the_socket(host: str) -> None:
-    check_socket_origin(SESSION, host, f"http://{host}")
+def test_the_page_itself_may_open_the_socket() -> None:
+    check_socket_origin(SESSION, "127.0.0.1:8765", "http://127.0.0.1:8765")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +105,7 @@ def test_the_page_itself_may_open_the_socket(host: str) -> None:
         ("127.0.0.1:8765", "http://evil.example"),
         ("127.0.0.1:8765", "http://127.0.0.1:3000"),
         ("127.0.0.1:8765", "http://localhost:8765"),
+        ("localhost:8765", "http://localhost:8765"),
         ("evil.example:8765", "http://evil.example:8765"),
     ],
 )
@@ -132,7 +132,7 @@ def test_the_page_may_load_from_here_only_and_nobody_may_frame_it() -> None:
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == "'self'"
-    assert policy["connect-src"] == "'self' ws://127.0.0.1:8765 ws://localhost:8765"
+    assert policy["connect-src"] == "'self' ws://127.0.0.1:8765"
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"

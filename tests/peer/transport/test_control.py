@@ -198,10 +198,13 @@ async def test_a_second_data_channel_ends_the_leg() -> None:
         assert legs.callee.closed.is_set()
 
 
-def data_chunk(leg: Leg, *, ahead: int = 0, stream: int = 0, flags: int = 3, size: int = 10) -> DataChunk:
+def data_chunk(
+    leg: Leg, *, ahead: int = 0, stream: int = 0, flags: int = 3, size: int = 10, number: int = 0
+) -> DataChunk:
     chunk = DataChunk(flags)
     chunk.tsn = (leg._sctp._local_tsn + ahead) % 2**32
     chunk.stream_id = stream
+    chunk.stream_seq = (leg._sctp._outbound_stream_seq.get(stream, 0) + number) % 2**16
     chunk.protocol = 53
     chunk.user_data = bytes(size)
     return chunk
@@ -229,6 +232,11 @@ class Truncated(Chunk):
         pytest.param(lambda leg: [data_chunk(leg, stream=1)], id="another stream"),
         pytest.param(lambda leg: [data_chunk(leg, ahead=2 + n, flags=0, size=0) for n in range(1200)], id="holes"),
         pytest.param(lambda leg: [data_chunk(leg, ahead=n, flags=0, size=1100) for n in range(1000)], id="no end"),
+        pytest.param(lambda leg: [data_chunk(leg, flags=2), data_chunk(leg, ahead=1, flags=0, size=0)], id="no data"),
+        pytest.param(
+            lambda leg: [data_chunk(leg, ahead=n, flags=2 * (not n), size=1) for n in range(1100)], id="crumbs"
+        ),
+        pytest.param(lambda leg: [data_chunk(leg, ahead=n, size=1, number=5) for n in range(1100)], id="too early"),
         pytest.param(lambda leg: [wild_sack(leg)], id="acknowledges everything"),
         pytest.param(lambda leg: [Truncated(DataChunk.type)], id="truncated data"),
         pytest.param(lambda leg: [Truncated(SackChunk.type)], id="truncated acknowledgement"),

@@ -124,6 +124,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_advertised_rwnd",
             "_data_channel_queue",
             "_handle_data",
+            "_inbound_streams",
             "_mark_received",
             "_outbound_queue",
             "_receive_data_chunk",
