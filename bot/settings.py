@@ -11,6 +11,7 @@ import msgspec
 from bot.control_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
+from bot.messengers.kept_facts import number, text
 from bot.slow_steps import said_if_slow
 from peer.overlay import Overlay, overlay_name
 from shared.config.file import load
@@ -89,12 +90,12 @@ def own_card(home: Home, config: Config, node: NodeId, store: Store) -> Card:
     With a Telegram bot it names the bot and its owner, as far as they are known, so that links find their way.
     """
     facts = Journal(store, "telegram") if config.telegram.token else None
-    bot, owner = (facts.fact("bot"), facts.fact("owner")) if facts else (None, None)
+    bot, owner = (text(facts, "bot"), number(facts, "owner")) if facts else (None, None)
     return Card(
         node=node,
         sealing_key=home.load_sealing_key().public_key().public_bytes_raw(),
         name=config.name,
         resolves_as=own_name(config),
-        telegram_bot=bot.decode(errors="replace") if bot else "",
-        telegram_user=int(owner) if owner else None,
+        telegram_bot=bot or "",
+        telegram_user=owner,
     )

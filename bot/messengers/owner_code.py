@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 
+from bot.messengers.kept_facts import number, text
 from shared.store.journal import Journal
 
 CODE = "code"
@@ -16,17 +17,16 @@ CODE_LENGTH = 16
 
 def owner_of(journal: Journal) -> int | None:
     """The owner's numeric Telegram id, if somebody has claimed the bot."""
-    fact = journal.fact(OWNER)
-    return int(fact) if fact else None
+    return number(journal, OWNER)
 
 
 def code_of(journal: Journal) -> str:
     """The code that claims the bot; the same until it is used."""
-    kept = journal.fact(CODE)
+    kept = text(journal, CODE)
     if kept is None:
-        kept = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)).encode()
-        journal.set_facts({CODE: kept})
-    return kept.decode(errors="replace")
+        kept = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        journal.set_facts({CODE: kept.encode()})
+    return kept
 
 
 def claim(journal: Journal, said: str, user: int) -> bool:

@@ -29,6 +29,7 @@ from bot.kinds import Sentence
 from bot.messengers import texts
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.kept_facts import as_text
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
 from bot.messengers.outbox import Outbox
@@ -96,7 +97,8 @@ class PlainMessenger:
         self._calls = ShownCalls(journal, self._writer)
         self._inbox = Inbox(journal, self._writer, shown=self._calls.kept, written=self._stored, lost=self._set_aside)
         self._choices = NumberedChoices(journal.fact(CHOICES))
-        self._writers = {name: raw.decode(errors="replace") for name, raw in journal.facts(WRITES).items()}
+        kept = {name: as_text(name, raw) for name, raw in journal.facts(WRITES).items()}
+        self._writers = {name: who for name, who in kept.items() if who is not None}
         self._brought: dict[str, tuple[str, str]] = {}
         "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
         self._unfinished = Unfinished(self._writer)

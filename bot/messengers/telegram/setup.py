@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.asking import Asking
 from bot.home import Home
+from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, owner_of
 from bot.messengers.telegram import NAME, switches
 from bot.messengers.telegram.token import FORMAT, Token, read_token, silence
@@ -90,8 +91,8 @@ def look(home: Home, config: Config) -> str:
         read_token(home, config.telegram)
     with Store(home.database) as store:
         journal = Journal(store, NAME)
-        bot, owner = journal.fact("bot"), owner_of(journal)
-    name = f"@{bot.decode(errors='replace')}" if bot else "the bot"
+        bot, owner = text(journal, "bot"), owner_of(journal)
+    name = f"@{bot}" if bot else "the bot"
     if owner is None:
         raise InputError(
             f"Nobody is the owner of {name} yet.", "Run `copybara start`: it shows the code to send to it."

@@ -1,0 +1,44 @@
+"""Reading a messenger's facts as text or a number. What can't be read counts as not kept, and is logged once."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+from shared.store.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 2**63 - 1
+
+
+def as_text(name: str, raw: bytes | None) -> str | None:
+    """The text of a fact; None if there is none, or it isn't UTF-8."""
+    if raw is None:
+        return None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        _unreadable(name)
+        return None
+
+
+def text(journal: Journal, name: str) -> str | None:
+    """The same of one that is looked up."""
+    return as_text(name, journal.fact(name))
+
+
+def number(journal: Journal, name: str) -> int | None:
+    """A fact that is a positive number of 64 bits; None if there is none, or it is anything else."""
+    kept = text(journal, name)
+    if not kept:
+        return None
+    if not (kept.isascii() and kept.isdigit() and len(kept) < 20 and int(kept) <= LARGEST):
+        _unreadable(name)
+        return None
+    return int(kept)
+
+
+@functools.lru_cache(maxsize=64)
+def _unreadable(name: str) -> None:
+    logger.warning("What is kept as %r can't be read; it counts as not kept.", name)
