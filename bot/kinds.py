@@ -61,6 +61,7 @@ class Kind(enum.StrEnum):
     INTERRUPTED = "call.interrupted", "The call ended because the program was interrupted."
     LOG = "call.log", "The calls that ended last, a line each."
     MISSED = "call.missed", "Somebody called while the program didn't run."
+    CALL_DROPPED = "call.impostor-dropped", "A call in a contact's name that proved nothing was silenced."
     DROPPED = "call.dropped", "So many calls came that some weren't shown."
     NOT_KEPT = "call.not-kept", "Something about a call couldn't be written to the disk."
 

@@ -22,6 +22,7 @@ from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Action, IncomingMessage, Post, readable
+from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
@@ -147,7 +148,7 @@ class Assistant:
         """Save somebody under a name, in the calls that are up as well. Raises InputError, StoreError."""
         return await self._saving.add(name, who)
 
-    async def block(self, line: Line) -> Contact:
+    async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""
         return await self._taps.block(line)
 

@@ -262,10 +262,14 @@ class Calling:
         await over(line)
 
     def ignore(self, line: Line) -> None:
-        """Silence the caller, in each of their calls, and tell them nothing. Raises CallRefused."""
+        """Silence the caller, in each of their calls, and tell them nothing. Raises CallRefused.
+
+        A call that proves nothing is no word about one that a key has proven.
+        """
         self._switchboard.ignore(line)
         for other in self._switchboard.lines:
-            if other is not line and other.peer == line.peer and other.call.state is State.RINGING:
+            same = other is not line and other.peer == line.peer and (line.proven or not other.proven)
+            if same and other.call.state is State.RINGING:
                 self._switchboard.ignore(other)
 
 

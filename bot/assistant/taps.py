@@ -7,11 +7,11 @@ from bot.assistant.calling import Calling, over
 from bot.assistant.saving import Saving
 from bot.assistant.turn import Turn
 from bot.conversation import Act, Action
+from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from shared.contacts import Contact
 from shared.errors import NothingToConfirm
 from shared.media import Media
 from shared.store import Store
@@ -38,7 +38,7 @@ class Taps:
                 await calling.decline(calling.of_id(action.call))
             case Act.BLOCK:
                 line = calling.of_id(action.call)
-                turn.say(texts.trust_set(await self.block(line), True))
+                turn.say(await self.block(line))
                 await over(line)
             case Act.HANG_UP:
                 await calling.hang_up(calling.of_id(action.call))
@@ -54,17 +54,21 @@ class Taps:
                 # The words of this call alone: a later one in that name may wait as well.
                 phrases = {line.id: line.phrase for line in self._switchboard.lines}
                 words = action.words or phrases.get(action.call, "")
-                contact = await saving.of_node(calling.node_of(action.call))
-                if not words:
-                    raise NothingToConfirm(*refusals.words_not_known(contact))
+                node = calling.node_of(action.call)
+                contact = self._store.contact_of(node)
+                if not words or contact is None:
+                    raise NothingToConfirm(*refusals.words_not_known(contact.name if contact else node.short))
                 name = contact.name
                 turn.say(texts.confirmed(*await saving.write(lambda s: book.confirm(s, name, words))))
         return texts.TAPPED[action.act]
 
-    async def block(self, line: Line) -> Contact:
+    async def block(self, line: Line) -> Sentence:
         """Silence a call that rings and every later one of that node. A stranger is saved as a blocked contact.
 
-        The caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
+        Where the call doesn't prove that it is the contact's, it is silenced and no more: the contact didn't call. The
+        caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
         """
         self._calling.ignore(line)
-        return await self._saving.block(line.peer)
+        if line.keyed and not line.proven:
+            return texts.impostor_dropped(line)
+        return texts.trust_set(await self._saving.block(line.peer), True)

@@ -103,7 +103,7 @@ class PageRequests:
             case Decline():
                 self._switchboard.decline(self._line(message.call))
             case Block():
-                said = texts.trust_set(await self._assistant.block(self._line(message.call)), True)
+                said = await self._assistant.block(self._line(message.call))
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
             case Write():

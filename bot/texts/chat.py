@@ -560,6 +560,12 @@ def with_commands(post: Post, page: str | None) -> str:
     return post.text
 
 
+def impostor_dropped(line: Line) -> Sentence:
+    """After Block, under a call that says it is from a contact and can't prove it."""
+    text = f"That call is dropped. It didn't have the key you share with {line.name}, so {line.name} isn't blocked."
+    return Sentence(Kind.CALL_DROPPED, text, f"To block {line.name} as well: /contact block {line.name}")
+
+
 def trust_set(contact: Contact, paired: bool) -> Sentence:
     """After trust, ring or block; `paired`: we share a key with them."""
     match contact.trust:

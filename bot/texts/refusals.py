@@ -118,11 +118,11 @@ def other_words(contact: Contact) -> Refusal:
     )
 
 
-def words_not_known(contact: Contact) -> Refusal:
+def words_not_known(name: str) -> Refusal:
     """A button from which the words of its call can't be told any more."""
     return (
         "I don't know any more which four words this was about.",
-        f"Write them after it: /contact confirm {contact.name} WORDS",
+        f"Write them after it: /contact confirm {name} WORDS",
     )
 
 

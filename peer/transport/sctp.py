@@ -31,10 +31,15 @@ CONTROL_STREAM = 0
 "The one SCTP stream in use; no other data channel can be opened."
 
 MAX_GAPS = 1024
-"Chunks that may arrive after a missing one."
+"Chunks that an acknowledgement may list behind a missing one."
 
 
-MAX_HELD = MAX_GAPS + 64
+MAX_AHEAD = 256
+"""Chunks that may arrive after a missing one: more than twice as many full ones as fit into the window. For each
+datagram aiortc looks at all of them.
+"""
+
+MAX_HELD = MAX_AHEAD + 64
 """Chunks that are kept until the message that they are a part of is whole: the longest message has 16, and behind a
 missing chunk others wait. aiortc looks through all of them for each that comes.
 """
@@ -75,7 +80,7 @@ class ControlTransport(RTCSctpTransport):
         self._dtls.heard()
         try:
             await super()._handle_data(data)
-            if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_GAPS:
+            if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_AHEAD:
                 raise RemoteProtocolError("The other side sent more than it was allowed to.")
         except Exception as error:
             # aiortc asserts what a correct peer does, and unpacks without looking at lengths.

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from peer.overlay.loopback import KEY_FILE
-from shared.contacts import Contact
+from shared.contacts import Contact, Trust
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
@@ -210,6 +210,18 @@ async def test_a_killed_program_still_warns_about_the_call_that_it_takes_up_agai
             (after,) = hello["calls"]
         assert (after["trust"], after["trust_words"]) == (before["trust"], before["trust_words"])
         assert after["trust"] == "unproven"
+
+
+async def test_to_block_an_impostors_call_blocks_no_contact(friends: Path, tmp_path: Path) -> None:
+    async with with_impostor(friends, tmp_path, config="[handset]\nport = 0\n") as (bob, impostor):
+        impostor.write(f"/call {bob.node}")
+        await bob.told(kind="call.unproven-rings")
+        async with wire_page(bob) as (page, hello):
+            (call,) = hello["calls"]
+            assert (await page.ask("block", call=call["id"]))["type"] == "done"
+        assert (await bob.status())["calls"] == []
+        assert contact_anna(bob).trust is Trust.RING
+        impostor.write("/hangup")
 
 
 @pytest.mark.parametrize("answered", [False, True])

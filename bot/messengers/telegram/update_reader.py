@@ -24,6 +24,7 @@ from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
 from bot.messengers.telegram.conversations import OWNER, Conversation, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
+from shared.printable import without_invisible_edges
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # core.telegram.org/bots/features#deep-linking.
@@ -179,10 +180,15 @@ def _dated(entry: Incoming | None, message: Message) -> Incoming | None:
 
 
 def _text(message: Message) -> str:
-    """What can be read in a message, with the addresses behind its words."""
+    """What can be read in a message, with the addresses behind its words. A command is what stands there and no more:
+    the owner didn't see what is behind it, and may have pasted it with the words.
+    """
+    shown = message.text or message.caption or ""
+    if without_invisible_edges(shown).startswith("/"):
+        return shown[:MAX_MESSAGE]
     entities = message.entities or message.caption_entities
     hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]
-    return "\n".join([(message.text or message.caption or ""), *hidden])[:MAX_MESSAGE]
+    return "\n".join([shown, *hidden])[:MAX_MESSAGE]
 
 
 def _start_parameter(text: str) -> str | None:

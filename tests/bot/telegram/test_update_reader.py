@@ -74,6 +74,12 @@ def test_addresses_behind_words_are_read() -> None:
     assert TOKEN in heard("message", message(OWNER, "here", entities=[entity])).text
 
 
+def test_a_command_has_nothing_but_what_can_be_seen_of_it() -> None:
+    entity = {"type": "text_link", "offset": 0, "length": 17, "url": as_telegram(TOKEN, "anna_bot")}
+    for text in ("/contact add anna", "\u200b/contact add anna"):
+        assert heard("message", message(OWNER, text, entities=[entity])).text == text
+
+
 def test_in_a_group_only_what_is_for_us_is_kept() -> None:
     assert heard("message", message(BOB, "Did you hear about Carol?", GROUP)) is None
     assert heard("message", message(OWNER, "Did you hear about Carol?", GROUP)) is None
