@@ -19,18 +19,16 @@ from shared.errors import OverlayDown
 LOOK_SECONDS = 0.005
 "Between two looks whether a connection was accepted, of which only the other program learns."
 
-MOST_LOOKS = 400
-"Two seconds: a node that has come to a halt for longer wouldn't answer in time either."
-
 
 async def refuse_foreign_server(connection: socket.socket, *, users: Iterable[str], where: str) -> None:
     """Raise OverlayDown if a user who isn't trusted holds the other end of a TCP connection within this machine.
 
     Ask before anything is written. Who listens may change between a look and a connection; who has accepted this one
     doesn't. `users` are the names that the node's system user may have; `where` is the beginning of the sentence.
+    Waits until a program has accepted it: the caller sets the limit.
     """
     here, there = connection.getsockname()[:2], connection.getpeername()[:2]
-    for _ in range(MOST_LOOKS):
+    while True:
         try:
             end = end_of(there, here)
         except CannotTell:
@@ -38,7 +36,6 @@ async def refuse_foreign_server(connection: socket.socket, *, users: Iterable[st
         if end is not None and end.held:
             return _refuse_foreign(end.uid, users, where)
         await asyncio.sleep(LOOK_SECONDS)
-    raise OverlayDown(f"{where} doesn't accept connections, or isn't a program of this machine. It wasn't asked.")
 
 
 def refuse_foreign_end(connection: socket.socket, *, users: Iterable[str], where: str) -> None:

@@ -209,7 +209,7 @@ def test_the_contact_book_from_the_first_entry_to_the_last(copybara: Copybara, t
         (["rename", "anna", "be/n"], "That name could be taken for a command or a link."),
         (["add", "anna", str(ELSEWHERE)], "anna is already in your contacts"),
         (["add", "ben", str(ANNA)], "anna is already in your contacts"),
-        (["add", "ben", str(ANNA)[:-1] + "u"], "That isn't a node id."),
+        (["add", "ben", str(ANNA)[:-1] + "u"], "That isn't a node id: its character 52"),
         (["add", "ben", "something"], "That is neither a node id nor a contact card."),
         (["add", "be\u202en", str(ELSEWHERE)], "That name has characters that can't be seen."),
         (["add", "ben"], "No copybara is running with this home."),

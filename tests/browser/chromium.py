@@ -354,6 +354,16 @@ class PageView:
         heard = await self.page.evaluate("seconds => watched.listen(seconds)", seconds)
         return heard["hertz"], heard["loudest"]
 
+    async def hears(self, hertz: float | None = None, *, seconds: float = 2.5) -> None:
+        """Wait until something is heard; with `hertz`, until it is that tone. A busy machine may break one."""
+        found = [0.0, 0.0]
+
+        async def there() -> bool:
+            found[:] = await self.listen(seconds)
+            return found[1] > 0.01 and (hertz is None or abs(found[0] - hertz) < 5)
+
+        await until(there, "something to be heard", lambda: str(found))
+
     async def sends_at(self, bitrate: float) -> None:
         """Wait until the browser means to send its picture with so many bits a second."""
         found = [0.0]

@@ -21,8 +21,9 @@ pytestmark = ONE_CHROMIUM
 
 PATTERN_HERTZ = 440.0
 
-MIN_BITRATE = 350_000
-"Bits a second that a browser's picture gets after a while, if somebody answers for how it arrives; else 30,000."
+MIN_BITRATE = 60_000
+"""Bits a second that a browser's picture gets after a while, also on a busy machine, if somebody answers for how it
+arrives; else 30,000."""
 
 
 @contextlib.asynccontextmanager
@@ -46,9 +47,7 @@ async def test_a_newcomer_sees_and_hears_the_pattern_with_one_click() -> None:
     async with demo() as page:
         await call(page, "pattern")
         await page.receives("audio", "video")
-        hertz, loudest = await page.listen()
-        assert abs(hertz - PATTERN_HERTZ) < 5
-        assert loudest > 0.01
+        await page.hears(PATTERN_HERTZ, seconds=1.5)
         await page.pictures_are(640, 480)
         await page.sends_at(MIN_BITRATE)
         await page.press("Hang up")
@@ -78,8 +77,7 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
         await page.receives("audio", "video")
         await page.pictures_come_as_sent_by(page)
         # Chromium's fake microphone beeps once a second.
-        _, loudest = await page.listen(2.5)
-        assert loudest > 0.01
+        await page.hears()
         await page.sends_at(MIN_BITRATE)
 
 

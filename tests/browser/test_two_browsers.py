@@ -76,16 +76,14 @@ async def test_muting_is_seen_and_heard_by_the_other(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
         await connect(anna, bob)
         await both_ways(anna, bob)
-        _, loudest = await bob.page.listen(2.5)
-        assert loudest > 0.01
+        await bob.page.hears()
         await anna.page.press("Mute")
         await bob.page.remote(audio=False, video=True, screen=False)
         await bob.page.shows("is muted")
         await bob.page.hears_nothing()
         await anna.page.press("Unmute")
         await bob.page.remote(audio=True, video=True, screen=False)
-        _, loudest = await bob.page.listen(2.5)
-        assert loudest > 0.01
+        await bob.page.hears()
 
 
 async def test_a_camera_that_is_off_is_seen_by_the_other_and_sends_nothing(tmp_path: Path) -> None:
