@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from peer.media.trouble import MediaTrouble
-from peer.transport.profile import VideoCodec
 from shared.config.schema import Config
 from shared.config.schema import Endpoint as EndpointName
 from shared.errors import ConfigError, InputError
@@ -24,6 +23,7 @@ from shared.media import Media
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
+    from peer.transport.profile import VideoCodec
 
 HANDSET = "handset"
 
@@ -134,6 +134,8 @@ def opens_the_room(name: str) -> bool:
 
 def video_codecs(name: str) -> frozenset[VideoCodec]:
     """What a picture may be in, for an endpoint."""
+    from peer.transport.profile import VideoCodec
+
     return frozenset(VideoCodec) if ANY_PICTURE.issuperset(name.split("+")) else frozenset({VideoCodec.VP8})
 
 
