@@ -98,8 +98,14 @@ class StaexApi:
     async def _refuse_foreign_service(self, event: str, info: dict[str, Any]) -> None:
         """What httpx calls at each step of a request (its extension `trace`): connected, and nothing written yet."""
         if event == "connection.connect_tcp.complete" and _is_loopback(self._base):
-            connection = info["return_value"].get_extra_info("socket")
-            await refuse_foreign_server(connection, users=self._users, where=f"What listens at {self._base}")
+            stream = info["return_value"]
+            try:
+                connection = stream.get_extra_info("socket")
+                await refuse_foreign_server(connection, users=self._users, where=f"What listens at {self._base}")
+            except BaseException:
+                # httpx doesn't have it yet, and wouldn't close it.
+                await stream.aclose()
+                raise
 
     def _tls(self) -> ssl.SSLContext:
         """Verifies as usual; for plain HTTP an empty one, because loading all authorities takes longer than asking."""

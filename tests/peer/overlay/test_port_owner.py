@@ -37,10 +37,12 @@ async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIt
             await respond(reader, writer)
         writer.close()
 
+    serving: list[asyncio.Task[None]] = []
+
     def accept(tasks: asyncio.TaskGroup) -> None:
         with ordinary_user():
             accepted, _ = theirs.accept()
-        tasks.create_task(serve(accepted))
+        serving.append(tasks.create_task(serve(accepted)))
 
     with ordinary_user():
         theirs = socket.socket(family)
@@ -55,6 +57,8 @@ async def squatter(respond: Respond, address: tuple[str, int] | Path) -> AsyncIt
                 yield theirs
             finally:
                 loop.remove_reader(theirs)
+                async with asyncio.timeout(20):  # one that was refused has closed the connection
+                    await asyncio.gather(*serving)
 
 
 async def as_yggdrasil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
