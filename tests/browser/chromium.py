@@ -364,16 +364,6 @@ class PageView:
 
         await until(there, "something to be heard", lambda: str(found))
 
-    async def sends_at(self, bitrate: float) -> None:
-        """Wait until the browser means to send its picture with so many bits a second."""
-        found = [0.0]
-
-        async def enough() -> bool:
-            found[0] = ((await self.stats()).get("out_video") or {}).get("targetBitrate") or 0.0
-            return found[0] >= bitrate
-
-        await until(enough, f"{bitrate:.0f} bits a second", lambda: f"{found[0]:.0f} bits a second")
-
     async def hears_nothing(self) -> None:
         """Wait until a second and a half of what is heard is silence."""
 

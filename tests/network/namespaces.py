@@ -241,10 +241,14 @@ async def _remove(name: str) -> None:
     shutil.rmtree(FILES_OVER_ETC / name, ignore_errors=True)
     if name not in os.listdir(NAMESPACE_FILES):
         return  # It was not made, because something before it failed.
-    for pid in (await _output_of(["ip", "netns", "pids", name])).split():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    await _output_of(["ip", "netns", "delete", name])
+    try:
+        for pid in (await _output_of(["ip", "netns", "pids", name])).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        await _output_of(["ip", "netns", "delete", name])
+    except CommandFailed:
+        if name in os.listdir(NAMESPACE_FILES):  # else another worker has removed what a dead run had left
+            raise
 
 
 async def _ip(lines: Iterable[str], on: Namespace | None = None) -> None:
