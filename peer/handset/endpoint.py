@@ -31,6 +31,9 @@ MAX_TRIES = 5
 STABLE_SECONDS = 10.0
 "A leg that was up for so long doesn't count as failed."
 
+OPUS_HZ = 48_000
+"Of the timestamps of sound (RFC 7587, section 4.1)."
+
 NOTICE_SECONDS = CHIME_SECONDS + 0.1
 "From the first packet of sound: the notice of an automatic answer, and what its packets may be late."
 
@@ -66,6 +69,9 @@ class HandsetEndpoint:
 
         self._notice_of: Leg | None = None
         "The leg whose sound begins with a notice that no page is to hear."
+
+        self._notice_ends: int | None = None
+        "The RTP timestamp after it, once its first packet has come."
 
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
@@ -124,7 +130,7 @@ class HandsetEndpoint:
         """
         if self._relay is not None and self._from_the_first:
             return True
-        self._notice_of = self._overlay
+        self._notice_of, self._notice_ends = self._overlay, None
         return False
 
     def _page_changed(self) -> None:
@@ -217,11 +223,17 @@ class HandsetEndpoint:
         sound = self._notice_of.counters.audio
         if sound.first_arrival is None:
             return False
-        if time.monotonic() - sound.first_arrival > NOTICE_SECONDS:
-            self._notice_of = None
+        _, second, _, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
+        if KINDS[second & 0x7F] != "audio" or ssrc != next(iter(sound.streams)):
             return False
-        _, second, _, _, ssrc = RTP_HEADER.unpack_from(packet)
-        return KINDS[second & 0x7F] == "audio" and ssrc == next(iter(sound.streams))
+        if self._notice_ends is None:
+            left = max(0.0, NOTICE_SECONDS - (time.monotonic() - sound.first_arrival))
+            self._notice_ends = timestamp + round(left * OPUS_HZ)
+        # By the sender's clock: on a busy machine the last of it may come late.
+        if (timestamp - self._notice_ends) % 2**32 < 2**31:
+            self._notice_of = self._notice_ends = None
+            return False
+        return True
 
     def _ssrcs(self) -> dict[Kind, int]:
         """What the other side sent last, of each kind. It stays the same when the call is dialled again."""
