@@ -1,4 +1,4 @@
-"""What stands in the terminal of a program that doesn't read there: `copybara start`, and `run` as a service."""
+"""What the terminal shows of a program that doesn't read there: `copybara start`, and `run` as a service."""
 
 from __future__ import annotations
 

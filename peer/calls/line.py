@@ -73,7 +73,7 @@ class Line:
 
     @property
     def call(self) -> Call:
-        """Where the call stands in its table."""
+        """The state of the call in its table."""
         return self._call
 
     @property

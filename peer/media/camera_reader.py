@@ -61,7 +61,7 @@ class CameraReader:
         `away` is called there too, with why the camera has gone, and with None once it is back.
         """
         self.kinds: asyncio.Future[set[Kind]] = asyncio.get_running_loop().create_future()
-        "What the camera has, of what was wanted, once it is connected; else the MediaError that stands in the way."
+        "What the camera has, of what was wanted, once it is connected; else the MediaError that prevents it."
 
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         "Has a MediaError when the thread has ended for a reason that isn't the camera's."

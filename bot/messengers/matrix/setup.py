@@ -106,7 +106,7 @@ async def _verify(home: Home, account: Account, asking: Asking) -> None:
         if same.lower() not in YES:
             await ceremony.differ()
             raise InputError(
-                "The emoji differ, so nobody was verified.",
+                "The emoji differ. Your app isn't verified.",
                 "Somebody may be in between: the server, or the network. Try again: copybara setup matrix",
             )
         await ceremony.same()

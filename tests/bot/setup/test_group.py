@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -39,10 +40,10 @@ printf 'copytester:x:4242:\\ncopyoverlay:x:4243:{members}\\n' >> group
 echo 'copyoverlay:!::{members}' >> gshadow
 for each in passwd group gshadow; do mount --bind $each /etc/$each; done
 chown root:4243 socket; chmod 660 socket
-case {base} in /root/*)
+case {base} in {home}/*)
     # Only root may go there; here everybody may.
-    mkdir -p root{base_in_root}; chmod -R 755 root
-    mount --bind {base} root{base_in_root}; mount --rbind root /root ;;
+    mkdir -p home{base_in_home}; chmod -R 755 home
+    mount --bind {base} home{base_in_home}; mount --rbind home {home} ;;
 esac
 exec setpriv --reuid=4242 --regid=4242 --clear-groups {more} {python} script.py
 """
@@ -58,7 +59,8 @@ def said(*, member: bool, more: str = "") -> list[str]:
         inside = INSIDE.format(
             folder=folder,
             base=base,
-            base_in_root=str(base).removeprefix("/root"),
+            home=pwd.getpwuid(0).pw_dir,
+            base_in_home=str(base).removeprefix(pwd.getpwuid(0).pw_dir),
             python=sys.executable,
             members="copytester" if member else "",
             more=more,

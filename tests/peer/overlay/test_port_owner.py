@@ -119,7 +119,10 @@ async def test_who_listens_only_while_nobody_looks_is_not_asked_either() -> None
 
         async def squat() -> None:
             loop = asyncio.get_running_loop()
-            await asyncio.sleep(0.1)
+            waits = asyncio.Event()
+            loop.add_reader(server, waits.set)
+            await waits.wait()
+            loop.remove_reader(server)
             with ordinary_user():
                 accepted, _ = server.accept()
             with accepted, contextlib.suppress(OSError):
