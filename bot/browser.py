@@ -22,6 +22,20 @@ def has_browser() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def opener() -> str:
+    """What an address would be opened with; empty if there is nothing."""
+    if given := os.environ.get(VARIABLE):
+        return given
+    if sys.platform == "linux":
+        for words in _OPENERS:
+            if shutil.which(words.split()[0]):
+                return words
+    try:
+        return getattr(webbrowser.get(), "name", "") or "the default browser"
+    except webbrowser.Error:
+        return ""
+
+
 def open_page(address: str) -> bool:
     """Open the address; False if nothing could. May take a second: not for the event loop."""
     if not has_browser():

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import email.utils
+import getpass
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from bot.cli import service
+from bot.cli.doctor import system
 from bot.cli.doctor.overlay import _peers
+from bot.cli.doctor.service import background
 from bot.home import Home
 from peer.overlay.choose import Finding
 from shared.config.schema import Config, Yggdrasil
@@ -119,3 +124,75 @@ async def test_the_doctor_looks_at_yggdrasils_peers(tmp_path: Path, peers: str, 
     assert check.ok == ok
     assert detail in check.detail
     assert ok or check.hint
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the only programs that there are, in which `systemctl` says what the file `state` holds."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text(f'#!/bin/sh\nread -r state < {tmp_path}/state\necho "$state"\n')
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(service, "LINGER", tmp_path / "linger")
+    return programs
+
+
+def test_without_a_service_the_doctor_says_nothing_of_one(machine: Path) -> None:
+    assert background() is None
+
+
+@pytest.mark.parametrize(
+    ("state", "lingers", "note", "detail"),
+    [
+        ("active", True, False, "runs, also while you are logged out"),
+        ("active", False, True, "runs, and stops when you log out"),
+        ("failed", True, True, "is installed and doesn't run: failed"),
+    ],
+)
+def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(
+    tmp_path: Path, machine: Path, state: str, lingers: bool, note: bool, detail: str
+) -> None:
+    unit = service.folder() / "copybara.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    (tmp_path / "state").write_text(f"{state}\n")
+    (tmp_path / "linger").mkdir()
+    if lingers:
+        (tmp_path / "linger" / getpass.getuser()).touch()
+    check = background()
+    assert check is not None
+    assert (check.ok, check.note, check.detail) == (True, note, detail)
+    assert bool(check.hint) == note
+
+
+def test_the_doctor_says_what_opens_the_page(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BROWSER", "WAYLAND_DISPLAY", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    without = system.page_browser(enabled=True)
+    assert without is not None
+    assert (without.note, "no desktop" in without.detail, bool(without.hint)) == (True, True, True)
+    monkeypatch.setenv("DISPLAY", ":7")
+    (machine / "xdg-open").write_text("#!/bin/sh\n")
+    (machine / "xdg-open").chmod(0o755)
+    found = system.page_browser(enabled=True)
+    assert found is not None
+    assert (found.ok, found.note, found.detail) == (True, False, "the page is opened with xdg-open")
+    assert system.page_browser(enabled=False) is None
+
+
+@pytest.mark.parametrize("messenger", ["deltachat", "matrix"])
+async def test_the_doctor_says_how_to_set_up_a_messenger_that_is_configured_and_makes_nothing(
+    tmp_path: Path, messenger: str
+) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.own_config.write_text(f'overlay = "loopback"\n[{messenger}]\nenabled = true\n')
+    _, out, _ = await cli("--home", str(home.folder), "doctor", "--json")
+    report = json.loads(out)
+    (check,) = (check for check in report["checks"] if check["name"] == messenger)
+    assert not check["ok"]
+    assert f"copybara setup {messenger}" in check["hint"]
+    assert messenger in report["summary"]
+    assert os.listdir(home.folder) == ["copybara.toml"]

@@ -16,6 +16,7 @@ from bot.cli.doctor import system
 from bot.cli.doctor.check import Check, checked
 from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
+from bot.cli.doctor.service import background
 from bot.cli.doctor.telegram import bot
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
@@ -71,6 +72,10 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
     busy = running.detail.startswith("Another")
     if port := system.handset_port(config.handset.port, enabled=config.handset.enabled, running=busy):
         yield port
+    if browser := system.page_browser(enabled=config.handset.enabled):
+        yield browser
+    if service := background():
+        yield service
     for messenger in messengers_of(config):
         if messenger.name == TELEGRAM:
             with said_if_slow("Asking Telegram about the bot"):

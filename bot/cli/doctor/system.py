@@ -9,6 +9,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
+from bot.browser import has_browser, opener
 from bot.cli.doctor.check import Check
 
 BUILT = 1_780_000_000
@@ -84,6 +85,20 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
                 return Check("handset", ok=False, detail=detail, hint="Set a `port` above 1024 under [handset].")
             return Check("handset", ok=False, detail=f"Port {port} can't be used: {error.strerror}.")
     return Check("handset", ok=True, detail=f"port {port} is free")
+
+
+def page_browser(*, enabled: bool) -> Check | None:
+    """Whether `copybara start` can open the page. Without, the page is opened by hand."""
+    if not enabled:
+        return None
+    hint = "Open the address that `copybara start` shows in a browser of this computer."
+    if not has_browser():
+        detail = "There is no desktop in this session, so the page isn't opened for you."
+    elif with_what := opener():
+        return Check("browser", ok=True, detail=f"the page is opened with {with_what}")
+    else:
+        detail = "No browser was found that could open the page."
+    return Check("browser", ok=True, note=True, detail=detail, hint=hint)
 
 
 class _Timex(ctypes.Structure):

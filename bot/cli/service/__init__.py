@@ -23,6 +23,9 @@ from shared.store.files import known_errors
 SECONDS = 30.0
 "How long systemctl may take."
 
+LINGER = Path("/var/lib/systemd/linger")
+"Has a file for each user whose services run without a log-in."
+
 NAMES = (units.SERVICE, units.SOCKET)
 
 
@@ -56,7 +59,7 @@ def install(home: Home) -> int:
     print_text(
         "Copybara runs now, and at each log-in. `copybara start` opens its page; `copybara service status` shows it."
     )
-    if not _lingers() and not _keep_without_login():
+    if not lingers() and not _keep_without_login():
         user = getpass.getuser()
         print_text(f"To keep it up while you are logged out as well, run: sudo loginctl enable-linger {user}")
     return 0
@@ -68,11 +71,11 @@ def status() -> int:
     if not (folder() / units.SERVICE).exists():
         print_text("There is no service. `copybara service install` makes one.")
         return 1
-    states = {name: _ask("is-active", name) for name in NAMES if (folder() / name).exists()}
+    states = {name: state_of(name) for name in NAMES if (folder() / name).exists()}
     for name, state in states.items():
         print_text(f"{name:18} {state}")
     print_text(
-        f"{'without a log-in':18} {'yes' if _lingers() else 'no: sudo loginctl enable-linger ' + getpass.getuser()}"
+        f"{'without a log-in':18} {'yes' if lingers() else 'no: sudo loginctl enable-linger ' + getpass.getuser()}"
     )
     print_text("What it says: journalctl --user -u copybara")
     return 0 if states[units.SERVICE] == "active" else 1
@@ -119,12 +122,16 @@ def _systemctl(*words: str) -> None:
         )
 
 
-def _ask(*words: str) -> str:
-    return _run(["systemctl", "--user", *words]).stdout.strip() or "unknown"
+def state_of(name: str) -> str:
+    """What systemd says of a unit, such as `active` or `failed`; `unknown` if it says nothing."""
+    if shutil.which("systemctl") is None:
+        return "unknown"
+    return _run(["systemctl", "--user", "is-active", name]).stdout.strip() or "unknown"
 
 
-def _lingers() -> bool:
-    return Path("/var/lib/systemd/linger", getpass.getuser()).exists()
+def lingers() -> bool:
+    """Whether this user's services run while nobody is logged in (loginctl(1))."""
+    return (LINGER / getpass.getuser()).exists()
 
 
 def _keep_without_login() -> bool:

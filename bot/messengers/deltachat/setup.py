@@ -109,6 +109,8 @@ def next_step(home: Home) -> str:
 def look(home: Home, config: Config) -> str:
     """How it stands with the configured account. Raises InputError, StoreError."""
     check_made(home)
+    if not home.database.exists():  # looking makes nothing
+        raise InputError(*NOT_MADE)
     with Store(home.database) as store:
         journal = Journal(store, NAME)
         address, owner = journal.fact(ADDRESS), Owner.read(journal.fact(OWNER))

@@ -72,6 +72,8 @@ def look(home: Home, config: Config) -> str:
 
 
 def _is_verified(home: Home) -> bool:
+    if not home.database.exists():  # looking makes nothing
+        return False
     with Store(home.database) as store:
         return Journal(store, NAME).fact(OWNER_FACT) is not None
 

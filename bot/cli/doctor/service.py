@@ -1,0 +1,25 @@
+"""What `copybara doctor` checks of the systemd user service, if there is one."""
+
+from __future__ import annotations
+
+import getpass
+
+from bot.cli import service
+from bot.cli.doctor.check import Check
+from bot.cli.service import units
+
+WELL = ("active", "activating", "reloading")
+
+
+def background() -> Check | None:
+    """Whether the service runs, also while its user is logged out. None without a service."""
+    if not (service.folder() / units.SERVICE).exists():
+        return None
+    state = service.state_of(units.SERVICE)
+    if state not in WELL:
+        hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
+        return Check("service", ok=True, note=True, detail=f"is installed and doesn't run: {state}", hint=hint)
+    if not service.lingers():
+        hint = f"Run: sudo loginctl enable-linger {getpass.getuser()}"
+        return Check("service", ok=True, note=True, detail="runs, and stops when you log out", hint=hint)
+    return Check("service", ok=True, detail="runs, also while you are logged out")
