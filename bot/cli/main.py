@@ -206,6 +206,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=_service, action=name)
 
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
+    log = command("log", "the calls that ended last, as /log in the chat", _log, json=True)
+    log.add_argument("--calls", type=_count, default=15, metavar="NUMBER", help="how many at most (15)")
     bug = command("bugreport", "a file for a maintainer, with everything private removed; shown first", _bugreport)
     bug.add_argument("--log", type=Path, metavar="FILE", help="a log whose last lines go along; else the service's")
     bug.add_argument("--output", type=Path, metavar="FILE", help="where to write it; else a new file here")
@@ -295,6 +297,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    """A number of things, for argparse."""
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0 and len(text) < 9):
+        raise argparse.ArgumentTypeError("a whole number from 1 is needed")
+    return int(text)
+
+
 def _home(options: argparse.Namespace) -> Home:
     from bot.home import VARIABLE, Home
 
@@ -361,6 +370,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from bot.cli.doctor import doctor
 
     return doctor(_home(options), overlay=options.overlay, as_json=options.json)
+
+
+def _log(options: argparse.Namespace) -> int:
+    from bot.cli.call_log import log
+
+    return log(_home(options), calls=options.calls, as_json=options.json)
 
 
 def _bugreport(options: argparse.Namespace) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
+from bot.cli.main import main
+from bot.home import Home
 from bot.kinds import Kind
 from bot.page import view
 from bot.texts import call_log
@@ -127,3 +130,45 @@ def test_the_chat_lists_the_latest_calls() -> None:
 def test_the_longest_list_fits_into_a_message() -> None:
     long = dataclasses.replace(RECORD, reason="busy", proven=False, name="n" * 64)
     assert len(call_log.calls([long] * call_log.SHOWN).text) <= 4096
+
+
+def test_the_command_line_lists_the_calls_that_ended_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    later = dataclasses.replace(RECORD, name="", connected=None, reason="missed", started=RECORD.started + 500)
+    with Store(home.database) as store:
+        store.end_call(RECORD)
+        store.end_call(later)
+    assert main(["--home", str(home.folder), "log"]) == 0
+    assert capsys.readouterr().out == f"{call_log.calls([later, RECORD]).text}\n"
+    assert main(["--home", str(home.folder), "log", "--calls", "1", "--json"]) == 0
+    assert [call["reason"] for call in json.loads(capsys.readouterr().out)] == ["missed"]
+
+
+def test_a_script_reads_every_column_that_people_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+
+    def listed(record: CallRecord) -> object:
+        with Store(home.database) as store:
+            store.end_call(record)
+        assert main(["--home", str(home.folder), "log", "--calls", "1", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)[0]
+
+    before = listed(RECORD)
+    assert all(listed(dataclasses.replace(RECORD, **{column: value})) != before for column, value in OTHERS.items())
+
+
+def test_the_log_of_a_home_without_calls_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    assert main(["--home", str(home.folder), "log"]) == 0
+    assert capsys.readouterr().out == "No call has ended yet.\n"
+    assert main(["--home", str(home.folder), "log", "--json"]) == 0
+    assert capsys.readouterr().out == "[]\n"
+    assert not home.folder.exists()
+
+
+@pytest.mark.parametrize("number", ["0", "many", "9" * 5000, "²"])
+def test_a_number_of_calls_that_is_none_is_wrong_usage(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log", "--calls", number]) == 2
+    assert "a whole number from 1 is needed" in capsys.readouterr().err
