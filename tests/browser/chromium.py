@@ -119,7 +119,9 @@ WATCH = """
     await context.close();
     return answer;
   };
-  window.watched = {connections, sockets, stats, listen, pressed: 0};
+  window.watched = {connections, sockets, stats, listen, pressed: 0, keptKey: false};
+  // The page tells other tabs, and so us, that the browser has kept the home's key.
+  new BroadcastChannel("copybara-key").addEventListener("message", () => { watched.keptKey = true; });
   // A click that a deaf button swallows doesn't come so far.
   window.addEventListener("click", () => { watched.pressed += 1; });
 })();
@@ -146,6 +148,16 @@ def _only_loopback() -> bool:
         for adapter in ifaddr.get_adapters()
         for ip in adapter.ips
     )
+
+
+KNOWN = """
+(() => {
+  const heard = watched.sockets.at(-1)?.heard ?? [];
+  const came = (type) => heard.some((each) => each.type === type);
+  return came("hello") && (watched.keptKey || !came("home-key"));
+})()
+"""
+"Whether the page may be left and come back: the browser has kept the home's key, now or before."
 
 
 class Browser:
@@ -179,6 +191,15 @@ class PageView:
         self.page = page
 
     # What a person does.
+
+    async def reload(self) -> None:
+        """Load the page again, once the browser has kept what lets it in."""
+        await self.known()
+        await self.page.reload()
+
+    async def known(self) -> None:
+        """Wait until the browser has kept the home's key: a page that is left before that has expired."""
+        await until(lambda: self.page.evaluate(KNOWN), "the browser to keep the key")
 
     async def place(self, whom: str, media: str = "video") -> None:
         """Type who is meant, and press the button."""

@@ -319,7 +319,7 @@ async def theatre(
         if untouched:
             await until(lambda: _come(pages), "the page to connect")
         else:
-            await view.heard("hello")
+            await view.known()
         yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
         assert errors or not chromium.problems, chromium.problems
 

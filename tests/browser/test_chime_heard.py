@@ -229,7 +229,7 @@ async def test_without_any_speaker_the_first_page_that_can_be_heard_gives_it(
             desk = Desk("bob", ears)
             await desk.until_the_chime()
             assert desk.notes == ONCE
-            await bob.page.page.reload()
+            await bob.page.reload()
             await bob.page.says(Kind.ANSWERED_AUTOMATICALLY)
             await desk.listen(AFTER_SECONDS)
             assert desk.notes == ONCE

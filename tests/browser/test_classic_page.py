@@ -157,7 +157,7 @@ async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_p
             await at_handset.page.receives("audio", "video")
             await at_handset.page.write("hello from the handset")
             await written_there(page, "hello from the handset")
-            await at_handset.page.page.reload()
+            await at_handset.page.reload()
             await at_handset.page.call("active")
             await asyncio.gather(at_handset.page.receives("audio", "video"), page.receives("audio", "video"))
             await at_handset.page.press("Hang up")

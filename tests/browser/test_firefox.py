@@ -154,7 +154,7 @@ async def test_lines_pass_both_ways_and_hanging_up_in_firefox_ends_both(call: tu
 
 async def test_after_a_reload_of_either_in_the_middle_both_are_back(call: tuple[Somebody, Somebody]) -> None:
     for person in call:
-        await person.page.page.reload()
+        await person.page.reload()
         await both_ways(*call)
         assert (await person.page.call("active"))["report"]["state"] == "active"
 

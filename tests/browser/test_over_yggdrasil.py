@@ -42,7 +42,7 @@ async def test_browsers_on_two_machines_touch_nothing_but_the_overlay(tmp_path: 
                     await connect(anna, bob)
                     await both_ways(anna, bob)
                     await asyncio.sleep(WATCHED_SECONDS)
-                    await bob.page.page.reload()
+                    await bob.page.reload()
                     await both_ways(anna, bob)
                     path = (await anna.page.call("active"))["path"]
                     assert path.startswith("Over Yggdrasil, from [")

@@ -147,7 +147,7 @@ async def test_after_a_reload_in_the_middle_both_are_back(tmp_path: Path) -> Non
         await connect(anna, bob)
         await both_ways(anna, bob)
         for person in (bob, anna):
-            await person.page.page.reload()
+            await person.page.reload()
             await both_ways(anna, bob)
             assert (await person.page.call("active"))["report"]["state"] == "active"
 
