@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from aiortc.rtcsctptransport import (
     SCTP_RTO_MIN,
     Chunk,
     DataChunk,
+    ForwardTsnChunk,
     InitChunk,
     RTCSctpCapabilities,
     RTCSctpTransport,
@@ -21,9 +23,11 @@ from aiortc.rtcsctptransport import (
 )
 from OpenSSL import SSL
 
+from peer.transport import sctp_packet
 from peer.transport.dtls import PinnedDtlsTransport
 from shared.errors import RemoteProtocolError
 from shared.messages import MAX_MESSAGE
+from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +48,24 @@ MAX_HELD = MAX_AHEAD + 64
 missing chunk others wait. aiortc looks through all of them for each that comes.
 """
 
+CHUNKS = Limit(at_once=1000, per_second=500.0)
+"""Chunks that are looked at. A call has some ten a second, and the longest message has 16. What comes beyond that is
+dropped like a packet that got lost: an honest side sends it again, and slower.
+"""
+
+ANSWERED = Limit(at_once=32, per_second=4.0)
+"Those that are neither data nor an acknowledgement: most of them have a packet sent back, and fit into 4 bytes."
+
 
 class ControlTransport(RTCSctpTransport):
     """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
 
-    def __init__(self, transport: PinnedDtlsTransport) -> None:
+    def __init__(self, transport: PinnedDtlsTransport, streams: frozenset[int] = frozenset({CONTROL_STREAM})) -> None:
+        """`streams` are the numbers of those that are read."""
         super().__init__(transport)
         self._dtls = transport
+        self._streams = streams
+        self._chunks, self._answered = Bucket(CHUNKS), Bucket(ANSWERED)
         # RTO.Initial as RFC 9260, section 16 has it; three seconds, as aiortc waits, is from the RFC before.
         self._rto = float(SCTP_RTO_MIN)
         self.broken = False
@@ -79,6 +94,7 @@ class ControlTransport(RTCSctpTransport):
     async def _handle_data(self, data: bytes) -> None:
         self._dtls.heard()
         try:
+            sctp_packet.check(data)
             await super()._handle_data(data)
             if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_AHEAD:
                 raise RemoteProtocolError("The other side sent more than it was allowed to.")
@@ -88,8 +104,20 @@ class ControlTransport(RTCSctpTransport):
             self.broken = True
             await self.stop()
 
+    async def _receive_chunk(self, chunk: Chunk) -> None:
+        now = time.monotonic()
+        if not self._chunks.takes(now):
+            return
+        if isinstance(chunk, DataChunk | SackChunk | ForwardTsnChunk) or self._answered.takes(now):
+            await super()._receive_chunk(chunk)
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        # aiortc makes a stream of each that is named here, and from then on looks at all of them for each chunk.
+        chunk.streams = [(stream, number) for stream, number in chunk.streams if stream in self._streams]
+        await super()._receive_forward_tsn_chunk(chunk)
+
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
-        if chunk.stream_id != CONTROL_STREAM:
+        if chunk.stream_id not in self._streams:
             raise RemoteProtocolError("The other side used another data channel than the agreed one.")
         await self._take_data_chunk(chunk)
 
@@ -128,10 +156,6 @@ class ControlTransport(RTCSctpTransport):
 
 class ChannelTransport(ControlTransport):
     """An SCTP association with another program: on it are the data channels that both know of, and no others."""
-
-    def __init__(self, transport: PinnedDtlsTransport, streams: frozenset[int]) -> None:
-        super().__init__(transport)
-        self._streams = streams
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         # The other program may open channels of its own. Nobody reads them, but that is no reason to end the call.

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 from aiortc import RTCDataChannel, RTCDataChannelParameters
-from aiortc.rtcsctptransport import Chunk, DataChunk, ForwardTsnChunk, HeartbeatChunk, SackChunk
+from aiortc.rtcsctptransport import (
+    CHUNK_CLASSES,
+    AbortChunk,
+    BaseInitChunk,
+    BaseParamsChunk,
+    Chunk,
+    DataChunk,
+    ErrorChunk,
+    ForwardTsnChunk,
+    HeartbeatAckChunk,
+    HeartbeatChunk,
+    InitAckChunk,
+    ReconfigChunk,
+    SackChunk,
+    parse_packet,
+    serialize_packet,
+)
+from google_crc32c import value as crc32c
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peer.calls.conversation import BYE_SECONDS
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
 from peer.transport.leg import Leg
+from peer.transport.sctp import ANSWERED
+from peer.transport.sctp_packet import check
 from shared.errors import LocalProtocolError, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
 from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
@@ -226,6 +247,25 @@ class Truncated(Chunk):
         self.type = kind
 
 
+class Endless(Chunk):
+    """A chunk with a whole parameter, and one that says it is shorter than its own header."""
+
+    def __init__(self, kind: type[Chunk], length: int) -> None:
+        before = bytes(16) if issubclass(kind, BaseInitChunk) else b""
+        super().__init__(body=before + struct.pack("!HHLHH", 1, 8, 0, 1, length))
+        self.type = kind.type
+
+
+class Many(Chunk):
+    """One chunk, many times in one packet."""
+
+    def __init__(self, chunk: Chunk, times: int) -> None:
+        self._bytes = bytes(chunk) * times
+
+    def __bytes__(self) -> bytes:
+        return self._bytes
+
+
 @pytest.mark.parametrize(
     "chunks",
     [
@@ -241,6 +281,11 @@ class Truncated(Chunk):
         pytest.param(lambda leg: [Truncated(DataChunk.type)], id="truncated data"),
         pytest.param(lambda leg: [Truncated(SackChunk.type)], id="truncated acknowledgement"),
         pytest.param(lambda leg: [Truncated(ForwardTsnChunk.type)], id="truncated forward"),
+        *(
+            pytest.param(lambda leg, kind=kind, length=length: [Endless(kind, length)], id=f"{kind} of {length}")
+            for kind in (HeartbeatChunk, HeartbeatAckChunk, AbortChunk, ErrorChunk, ReconfigChunk, InitAckChunk)
+            for length in (0, 3)
+        ),
     ],
 )
 async def test_a_side_that_breaks_sctp_ends_the_leg_and_nothing_else(chunks: object) -> None:
@@ -265,3 +310,59 @@ async def test_sctp_that_is_merely_unusual_is_no_harm() -> None:
         await legs.caller._sctp._send_chunk(Truncated(77))
         legs.caller.control.send(Ping(1))
         assert await received(legs.callee, 1) == [Ping(1)]
+
+
+async def test_a_side_that_names_streams_without_number_has_none_of_them_made() -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        for number, first in enumerate(range(1, 2**16, 250)):
+            chunk = ForwardTsnChunk()
+            chunk.cumulative_tsn = (legs.caller._sctp._local_tsn + number) % 2**32
+            chunk.streams = [(stream, 0) for stream in range(first, min(first + 250, 2**16))]
+            await legs.caller._sctp._send_chunk(chunk)
+            await asyncio.sleep(0)  # one datagram a turn, as above
+        await legs.caller._sctp._send_chunk(Truncated(ForwardTsnChunk.type))
+        await broken_by(legs)
+        assert set(legs.callee._sctp._inbound_streams) == {0}
+
+
+async def test_chunks_that_want_an_answer_get_few_however_many_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        answers: list[Chunk] = []
+        send = legs.callee._sctp._send_chunk
+
+        async def noted(chunk: Chunk) -> None:
+            answers.append(chunk)
+            await send(chunk)
+
+        monkeypatch.setattr(legs.callee._sctp, "_send_chunk", noted)
+        begun = time.monotonic()
+        for _ in range(100):
+            await legs.caller._sctp._send_chunk(Many(HeartbeatChunk(), 200))
+            await asyncio.sleep(0)
+        await legs.caller._sctp._send_chunk(Truncated(ForwardTsnChunk.type))
+        await broken_by(legs)
+        allowed = ANSWERED.at_once + ANSWERED.per_second * (time.monotonic() - begun)
+        assert 0 < sum(isinstance(each, HeartbeatAckChunk) for each in answers) <= allowed
+
+
+@pytest.mark.parametrize("kind", CHUNK_CLASSES)
+def test_every_chunk_with_parameters_is_looked_at(kind: type[Chunk]) -> None:
+    packet = serialize_packet(5000, 5000, 0, Endless(kind, 0))
+    if issubclass(kind, BaseParamsChunk | BaseInitChunk):
+        with pytest.raises(RemoteProtocolError):
+            check(packet)
+    else:
+        check(packet)
+
+
+@given(st.binary(max_size=120))
+def test_any_packet_is_passed_on_only_if_reading_it_comes_to_an_end(rest: bytes) -> None:
+    packet = bytes(12) + rest
+    with contextlib.suppress(RemoteProtocolError, ValueError, struct.error):
+        check(packet)
+        # aiortc reads nothing without the right sum.
+        parse_packet(packet[:8] + struct.pack("<L", crc32c(packet)) + rest)

@@ -65,7 +65,7 @@ INNER: dict[str, dict[str, str]] = {
         "aiortc.rtcrtpparameters": "RTCRtcpFeedback RTCRtpReceiveParameters RTCRtpSendParameters",
     },
     "peer/transport/sctp.py": {
-        "aiortc.rtcsctptransport": "Chunk DataChunk InitChunk SCTP_RTO_MIN SackChunk serialize_packet",
+        "aiortc.rtcsctptransport": "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_RTO_MIN SackChunk serialize_packet",
     },
     "peer/transport/sender.py": {
         "aiortc.rtp": ("AnyRtcpPacket RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"),
@@ -127,7 +127,9 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_inbound_streams",
             "_mark_received",
             "_outbound_queue",
+            "_receive_chunk",
             "_receive_data_chunk",
+            "_receive_forward_tsn_chunk",
             "_receive_sack_chunk",
             "_remote_port",
             "_rto",
