@@ -61,6 +61,7 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml
 	@./install-locked requirements.lock $(PIP)
 	@echo "installing copybara itself, some seconds"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 bot peer shared
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock

@@ -70,7 +70,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     run: Run = options.run
     if arguments is None and run in ASK_THE_NODE:
-        from bot.cli.setup.yggdrasil.group import join
+        from bot.cli.group_membership import join
 
         join()
     try:

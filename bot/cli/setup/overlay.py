@@ -7,8 +7,8 @@ import shutil
 import sys
 
 from bot.asking import Asking
+from bot.cli import group_membership
 from bot.cli.setup.draft import Draft
-from bot.cli.setup.yggdrasil import group
 from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
 from bot.home import Home
 from bot.slow_steps import said_if_slow
@@ -90,7 +90,7 @@ def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
         if up and not peers_wanted(asking):
             return
     else:
-        group.join()
+        group_membership.join()
     if asking.answers.only_prints:
         only_shown(asking)
     elif _can_install() and asking.yes("Complete Yggdrasil's set-up? You see each step first.", default=True):

@@ -6,7 +6,8 @@ import getpass
 import shutil
 
 from bot.asking import Asking
-from bot.cli.setup.yggdrasil import firewall, group, node_config, plan, public_peers
+from bot.cli import group_membership
+from bot.cli.setup.yggdrasil import firewall, node_config, plan, public_peers
 from bot.cli.setup.yggdrasil.peers import peers_in
 from bot.cli.setup.yggdrasil.root import Step, can_become_root, run, show
 from shared.errors import InputError, OverlayError
@@ -62,7 +63,7 @@ def install(asking: Asking) -> None:
     if not after["Peers"]:
         asking.say("It has no peer yet, so nobody can be called: copybara setup overlay")
     # This session began before the membership. What follows is done within the group.
-    group.join()
+    group_membership.join()
 
 
 def _usual_last(machine: plan.Machine) -> list[Step]:
@@ -84,7 +85,7 @@ def _machine() -> plan.Machine:
         installed=shutil.which("yggdrasil", path=path) is not None,
         has_nft=shutil.which("nft", path=path) is not None,
         user=getpass.getuser(),
-        in_group=group.in_database(plan.GROUP),
+        in_group=group_membership.in_database(plan.GROUP),
     )
 
 

@@ -18,7 +18,7 @@ from tests.shared.store.ordinary_user import reachable_folder
 
 SCRIPT = """
 import os, sys
-from bot.cli.setup.yggdrasil import group
+from bot.cli import group_membership as group
 place = {socket!r}
 group._AGAIN = (
     "import os, sys; print('within', sys.argv[1:], "
