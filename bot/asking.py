@@ -56,8 +56,8 @@ class Asking:
             return given
         if not self.at_terminal:
             return default
-        self._put(question, f"[{default}]" if default else "")
-        with _answered():
+        with _answered():  # who reads the question may answer at once, by Ctrl-C too
+            self._put(question, f"[{default}]" if default else "")
             answer = sys.stdin.readline()
             if not answer:
                 raise EOFError

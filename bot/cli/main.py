@@ -141,9 +141,15 @@ class _Parser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
 
+def _folder(text: str) -> Path:
+    if not text:  # Path would take it for the current folder, and a script's unset variable would fill that
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    everywhere.add_argument("--home", type=Path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
+    everywhere.add_argument("--home", type=_folder, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
     data = _Parser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")

@@ -16,7 +16,7 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 
 from peer.media.decoding import SoundBlocks, decode
-from peer.media.picture.size import Fitting
+from peer.media.picture.size import Fitting, way_up
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, goes_as_it_is
@@ -60,6 +60,9 @@ class MediaFile:
 
         self._step = 1 / rate
         self._turns = turns
+        self._upright: bool | None = None
+        "Whether pictures may be shown as they stand in the file; None: it wasn't looked at yet."
+
         self._as_they_are: set[Kind] = set()
         "What isn't decoded."
         self._turn = 0.0
@@ -124,6 +127,11 @@ class MediaFile:
         seconds = (self._container.duration or 0) / av.time_base
         rate = self._container.size * 8 / seconds if seconds else None
         self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
+        if "video" in self._as_they_are:
+            if self._upright is None:
+                self._upright = _is_upright(self._path)
+            if not self._upright:
+                self._as_they_are.remove("video")
 
     def _play(self) -> Iterator[Played]:
         while not self.ended:
@@ -221,6 +229,17 @@ def _open(path: Path) -> InputContainer:
         raise MediaError(
             f"{path} can't be played.", "It is damaged, or no sound or video file; choose another one."
         ) from error
+
+
+def _is_upright(path: Path) -> bool:
+    """Whether a file's first picture needs no turning: nothing in a call's packets would say which way is up."""
+    with _open(path) as container:
+        streams = _choose_streams(container, Media.VIDEO)
+        with contextlib.suppress(av.FFmpegError):
+            for packet in container.demux(*streams):
+                for frame in decode(packet):
+                    return not (isinstance(frame, VideoFrame) and way_up(frame))
+    return True
 
 
 def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream | VideoStream]:

@@ -296,6 +296,13 @@ async def test_an_argument_that_is_not_utf8_is_wrong_usage(tmp_path: Path) -> No
         assert ended.err.startswith("error: An argument isn't UTF-8 text: ")
 
 
+async def test_an_empty_home_is_wrong_usage_and_not_the_current_folder(tmp_path: Path) -> None:
+    ended = await Place().run(["contacts", "list", "--home", ""])
+    ended.check()
+    assert ended.code == 2
+    assert "the name of the folder is empty" in ended.err
+
+
 async def test_a_name_in_utf8_is_read_in_an_ascii_locale_too(tmp_path: Path) -> None:
     place = _ascii_terminal(tmp_path)
     added = await place.run(["contacts", "add", "Zoë", NODE])

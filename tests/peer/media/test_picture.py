@@ -11,6 +11,7 @@ from av import VideoFrame
 
 from peer.media.media_file import MediaFile
 from peer.media.picture.size import Fitting
+from peer.media.rtp.encoded import Encoded
 from shared.media import Media
 
 SIZE = 64, 32
@@ -45,10 +46,16 @@ def seen(picture: VideoFrame) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def film(
-    path: Path, *, degrees: int = 0, hflip: bool = False, vflip: bool = False, pixel: Fraction = Fraction(1)
+    path: Path,
+    *,
+    degrees: int = 0,
+    hflip: bool = False,
+    vflip: bool = False,
+    pixel: Fraction = Fraction(1),
+    codec: str = "libx264",
 ) -> Path:
     with av.open(str(path), "w") as file:
-        stream = file.add_stream("libx264", rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        stream = file.add_stream(codec, rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
         stream.codec_context.sample_aspect_ratio = pixel
         stream.sample_aspect_ratio = pixel
         if degrees or hflip or vflip:
@@ -59,6 +66,14 @@ def film(
             file.mux(stream.encode(picture))
         file.mux(stream.encode(None))
     return path
+
+
+def test_a_film_that_a_call_could_carry_as_it_is_is_turned_too(tmp_path: Path) -> None:
+    turned = film(tmp_path / "turned.webm", degrees=90, codec="libvpx")
+    assert (shown(turned).width, shown(turned).height) == SIZE[::-1]
+    upright = MediaFile(film(tmp_path / "upright.webm", codec="libvpx"), Media.VIDEO, 640, 480, 15)
+    assert isinstance(upright.read(), Encoded)
+    upright.close()
 
 
 def shown(path: Path, width: int = 640, height: int = 480) -> VideoFrame:
