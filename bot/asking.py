@@ -56,7 +56,7 @@ class Asking:
             return given
         if not self.at_terminal:
             return default
-        with _answered():  # who reads the question may answer at once, by Ctrl-C too
+        with until_stopped():
             self._put(question, f"[{default}]" if default else "")
             answer = sys.stdin.readline()
             if not answer:
@@ -69,7 +69,7 @@ class Asking:
             return given
         if not self.at_terminal:
             return ""
-        with _answered():
+        with until_stopped():
             return getpass.getpass(f"{question} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
@@ -95,8 +95,8 @@ class Asking:
 
 
 @contextlib.contextmanager
-def _answered() -> Iterator[None]:
-    """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text."""
+def until_stopped() -> Iterator[None]:
+    """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text: at a question, and between two of them."""
     again = "Run `copybara setup` again."
     try:
         yield

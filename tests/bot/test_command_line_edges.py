@@ -357,10 +357,10 @@ async def read_until(ours: int, wanted: bytes) -> bytes:
 async def test_a_question_can_be_left_by_ctrl_d_and_ctrl_c(tmp_path: Path, key: bytes, question: bytes) -> None:
     home = tmp_path / "home"
     async with asyncio.timeout(SECONDS), terminal("init", "--home", str(home)) as (process, ours):
-        shown = await read_until(ours, b"?")
+        shown = await read_until(ours, b"? ")
         while question not in shown:
             os.write(ours, b"\n")
-            shown = await read_until(ours, b"?")
+            shown = await read_until(ours, b"? ")
         os.write(ours, key)
         shown += await read_until(ours, b"hint:")
         assert await process.wait() == 1

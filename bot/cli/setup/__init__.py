@@ -6,7 +6,7 @@ terminal; draft.py holds what is to be written into the configuration. Doing it 
 
 from __future__ import annotations
 
-from bot.asking import Answers, Asking
+from bot.asking import Answers, Asking, until_stopped
 from bot.cli.setup.draft import Draft
 from bot.cli.setup.parts import PARTS
 from bot.home import Home
@@ -19,9 +19,10 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
         home.prepare()
     draft = Draft.of(home)
     chosen = [each for each in PARTS if part in (None, each.name)]
-    for each in chosen:
-        if not each.tries:
-            each.set_up(home, draft, asking)
+    with until_stopped():
+        for each in chosen:
+            if not each.tries:
+                each.set_up(home, draft, asking)
     if answers.only_prints:
         return 0
     wrote = draft.write()
