@@ -41,6 +41,9 @@ AT_ONCE, KEPT_FREE = 6, 2
 LINK_SECONDS = 1.0
 "How long everything else waits for a link to arrive, at most."
 
+START_SECONDS = 5.0
+"How long a start waits until what the last run left is sent, before anything new is acted on."
+
 PASSED_BY_AFTER = 3
 "Failures of one message after which the next in its chat is tried in turn with it: the fault may be the message's."
 
@@ -291,12 +294,15 @@ class Outbox(Generic[M]):
                 queue.paused_until, queue.failures = 0.0, 0
         self._work.set()
 
-    def no_later(self) -> None:
-        """Nothing waits for its time any more, for the program ends."""
+    async def finish(self, seconds: float) -> None:
+        """Write what is left when the program ends. Nothing waits for its time; each step takes `seconds` at most."""
         for queue in self._chats.values():
             for item in queue.items:
                 item.not_before = 0.0
         self._wake()
+        await self._writer.flush(seconds)
+        await self.flush(seconds)
+        await self._writer.flush(seconds)
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything is written, but not longer than `seconds`."""

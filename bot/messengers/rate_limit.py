@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
+LINKS_PER_MINUTE = 20
+"Messages with links that are read of one sender, who isn't the owner."
+
 SENDERS_REMEMBERED = 1000
 "Senders who are told apart; the one that was silent longest is forgotten first."
 

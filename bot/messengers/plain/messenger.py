@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 
@@ -26,20 +25,22 @@ from bot.conversation import (
     Post,
 )
 from bot.kinds import Sentence
-from bot.messengers import texts
+from bot.messengers import terminal, texts
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.kept_facts import as_text
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
-from bot.messengers.outbox import Outbox
+from bot.messengers.outbox import START_SECONDS, Outbox
+from bot.messengers.owners_news import tell_missed, tell_notices
 from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose, numbered
 from bot.messengers.plain.places import Place, Way
 from bot.messengers.plain.resume import ShownCalls
 from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
 from bot.messengers.plain.wire import Wire
-from bot.messengers.rate_limit import RateLimit
+from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
+from bot.messengers.strangers_cards import StrangersCards
 from bot.messengers.unfinished import Unfinished, taken_up
 from peer.calls.line import Line
 from shared.call.table import State
@@ -47,22 +48,11 @@ from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
 
-NOTICES, CHOICES, WRITES = "notices", "choices", "writes:"
-"""The facts that say which notices the owner has had, which choices are open, and, by node, who writes a contact's
-links.
-"""
+CHOICES, WRITES = "choices", "writes:"
+"The facts that say which choices are open, and, by node, who writes a contact's links."
 
 FLUSH_SECONDS = 1.0
 "How long the end of the program waits for what is still to be written."
-
-START_SECONDS = 5.0
-"How long a start waits until what the last run left is sent, before anything new is acted on."
-
-LINKS_PER_MINUTE = 20
-"Messages with links that are read of one sender, who isn't the owner."
-
-NEWS_OF_STRANGER, NEWS_SECONDS = 5, 600.0
-"How many messages about one stranger's contact cards the owner gets in so many seconds."
 
 FAILURES = "failures"
 "The source of what is said about messages that couldn't be delivered."
@@ -103,8 +93,7 @@ class PlainMessenger:
         "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
         self._unfinished = Unfinished(self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
-        self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
-        self._many_cards = RateLimit(1, seconds=NEWS_SECONDS)
+        self._strangers_cards = StrangersCards()
         self._counted: set[int] = set()
         "The numbers of entries that were counted, as long as they aren't confirmed: each counts once."
         self._listener: Listener | None = None
@@ -120,18 +109,15 @@ class PlainMessenger:
     async def running(self) -> AsyncIterator[None]:
         """Write what is posted for the length of the block, and a little longer if something is left."""
         parts = (
-            Part(f"{self._wire.title}'s journal", self._writer.run, self._say_of_failure),
-            Part(f"{self._wire.title}'s outbox", self._outbox.run, self._say_of_failure),
+            Part(f"{self._wire.title}'s journal", self._writer.run, terminal.say_of_failure),
+            Part(f"{self._wire.title}'s outbox", self._outbox.run, terminal.say_of_failure),
         )
         async with self._wire.running(), kept_running(*parts):
             try:
                 yield
             finally:
                 self._page_known.set()
-                self._outbox.no_later()
-                await self._writer.flush(FLUSH_SECONDS)
-                await self._outbox.flush(FLUSH_SECONDS)
-                await self._writer.flush(FLUSH_SECONDS)
+                await self._outbox.finish(FLUSH_SECONDS)
 
     async def run(self, listener: Listener) -> None:
         """Let every message be heard, as long as the program runs; begin where it ended if it is run again."""
@@ -185,8 +171,7 @@ class PlainMessenger:
 
     def say(self, said: Sentence) -> None:
         """Tell the terminal, or the journal of the service."""
-        sys.stderr.write(f"{said.text}\n")
-        sys.stderr.flush()
+        terminal.say(said)
 
     def back(self) -> None:
         """The messenger can be reached again."""
@@ -333,20 +318,14 @@ class PlainMessenger:
     # What the owner gets without a command.
 
     async def _tell_notices(self) -> None:
-        kept = msgspec.json.encode(self._notices)
-        if not self._wire.has_owner or self._journal.fact(NOTICES) == kept:
-            return
-        with self._inbox.collecting(keep=True) as outcome:
-            outcome.facts[NOTICES] = kept
-            self.tell(texts.notices(self._notices))
-        await self._inbox.done([], outcome)
+        if self._wire.has_owner:
+            await tell_notices(self._notices, self._journal, self._inbox, self.tell)
 
     async def _tell_missed(self) -> None:
-        missed = self._journal.missed()
-        if missed:
-            said = texts.missed_calls([kept.value.decode(errors="replace") for kept in missed])
-            message = values.to_bytes(Outgoing(said.text, self._owners_chat, written=int(time.time())))
-            await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
+        def to_bytes(said: Sentence) -> bytes:
+            return values.to_bytes(Outgoing(said.text, self._owners_chat, written=int(time.time())))
+
+        if await tell_missed(self._journal, self._writer, to_bytes):
             self._outbox.take_up()
 
     def _set_aside(self, why: str) -> None:
@@ -365,19 +344,16 @@ class PlainMessenger:
         # Nothing that is stored first would leave: the terminal hears of it.
         self.say(texts.can_store() if error is None else texts.cannot_store(error.sentence))
 
-    def _say_of_failure(self, what: str) -> None:
-        self.say(texts.began_again(what))
-
     # Writing.
 
     def _put_post(self, post: Post, call: str, outcome: Outcome) -> None:
         hearing = self._hearing
         stranger = hearing.sender if hearing is not None else ""
         about_nobodys_call = post.to == "owner" and post.line is None
-        if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
-            if self._many_cards.allows(stranger, time.monotonic()):
-                self._put(texts.MANY_CARDS.text, outcome, source=stranger)
-            return
+        if stranger and about_nobodys_call:
+            warn = functools.partial(self._put, texts.MANY_CARDS.text, outcome, source=stranger)
+            if not self._strangers_cards.allow(stranger, warn):
+                return
         about = replies.subject(post)
         message = compose(
             post,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 
-from bot.conversation import Act, Action, IncomingMessage, Listener
+import msgspec
+
+from bot.conversation import Listener
 from bot.messengers.inbox import Inbox
 from bot.messengers.journal_writer import JournalWriter
+from bot.messengers.kept_call import KeptCall, kept_from, ring_again, token_of
 from bot.messengers.outbox import Outbox
-from bot.messengers.plain.values import Outgoing, Shown, shown_from, to_bytes
+from bot.messengers.plain.values import Outgoing
 from peer.calls.line import Line
-from shared.call.table import State
-from shared.errors import CopybaraError
-from shared.links.tokens import to_text
-from shared.media import Media
-from shared.secrets.handshake import Role
 from shared.store.journal import Journal
 
 
@@ -24,19 +21,20 @@ class ShownCalls:
 
     def __init__(self, journal: Journal, writer: JournalWriter) -> None:
         self._writer = writer
-        self._shown = {call: shown for call, raw in journal.shown().items() if (shown := shown_from(raw)) is not None}
+        read = ((call, kept_from(raw, KeptCall)) for call, raw in journal.shown().items())
+        self._shown = {call: kept for call, kept in read if kept is not None}
         self._left = dict(self._shown)
         "Those of the last run that nothing was done about yet."
 
     def show(self, line: Line) -> bool:
         """Keep how a call stands; whether that is something new to keep."""
         call = line.call
-        shown = Shown(
+        shown = KeptCall(
             state=call.state,
             role=call.role,
             automatic=line.automatic,
             media=line.media.words,
-            token=to_text(line.link.raw) if call.role is Role.CALLEE and line.link.raw else "",
+            token=token_of(line),
             chat=line.chat,
         )
         self._left.pop(line.id, None)
@@ -58,7 +56,7 @@ class ShownCalls:
     def kept(self, call: str) -> bytes | None:
         """What the journal keeps of a call."""
         shown = self._shown.get(call)
-        return to_bytes(shown) if shown is not None else None
+        return msgspec.json.encode(shown) if shown is not None else None
 
     async def take_up(self, inbox: Inbox, outbox: Outbox[Outgoing], listener: Listener, owners_chat: str) -> list[bool]:
         """Ring again what rang; for each call that is over, whether it was one that waited for an answer."""
@@ -67,22 +65,11 @@ class ShownCalls:
             # What it had to write belongs to a port that is gone.
             await self._writer.write(functools.partial(Journal.take_back, call=call))
             outbox.take_back(call)
-            waits = shown.role == Role.CALLEE and shown.state in (State.RINGING, State.CONNECTING)
-            if waits and shown.token:
+            if shown.waited and shown.token:
                 with inbox.collecting(keep=True) as outcome:
-                    await self._ring_again(call, shown, listener, owners_chat)
+                    await ring_again(shown, call, listener, owners_chat, lambda each: each not in self._left)
                 await inbox.done([], outcome)
             if call in self._left:
                 self.over(call)
-                over.append(waits)
+                over.append(shown.waited)
         return over
-
-    async def _ring_again(self, call: str, shown: Shown, listener: Listener, owners_chat: str) -> None:
-        answered = shown.state == State.CONNECTING and not shown.automatic
-        act = Act.ANSWER_AUDIO if shown.media == Media.AUDIO.words else Act.ANSWER
-        await listener.hear(
-            IncomingMessage(shown.token, "", from_owner=False, chat=shown.chat, tell_missed=True, again=True)
-        )
-        if answered and call not in self._left:
-            with contextlib.suppress(CopybaraError):
-                await listener.act(Action(act, call), owners_chat)

@@ -1,18 +1,14 @@
-"""What a plain messenger keeps in the journal: what was heard, what is to be written, and which calls are shown."""
+"""What a plain messenger keeps in the journal: what was heard, and what is to be written."""
 
 from __future__ import annotations
 
 import msgspec
 
-from bot.messengers import texts
+from bot.messengers.joined_text import joined, with_left_out
 from bot.messengers.outbox import Priority
-from shared.not_json import NOT_JSON
 
 MESSAGE_CHARACTERS = 4000
 "Of one message, joined ones included: apps fold longer ones away."
-
-ROOM_FOR_A_WORD = 200
-"Characters of a message that are kept free for a word about those that were left out."
 
 
 class Heard(msgspec.Struct, frozen=True, omit_defaults=True, tag="heard"):
@@ -83,40 +79,22 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def joined(self, other: Outgoing) -> Outgoing | None:
         """Plain texts of one source can share a message."""
-        text = f"{self.text}\n{other.text}"
         plain = not (self.file or other.file or self.instead or other.instead or self.handset or other.handset)
-        if not plain or len(text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
-            return None
-        return msgspec.structs.replace(self, text=text)
+        text = joined(self.text, other.text, MESSAGE_CHARACTERS) if plain else None
+        return msgspec.structs.replace(self, text=text) if text is not None else None
 
     def others_left_out(self, count: int) -> Outgoing:
         """With a word about those that were too many."""
-        if len(self.text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
-            return self
-        return msgspec.structs.replace(self, text=f"{self.text}\n{texts.left_out(count)}")
-
-
-class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A call that the owner was told of, for a start after a kill."""
-
-    state: str = ""
-    role: str = ""
-    automatic: bool = False
-    media: str = ""
-    token: str = ""
-    "The link of a call that came in, so that it can be read again if the program is killed while it rings."
-
-    chat: str = ""
+        return msgspec.structs.replace(self, text=with_left_out(self.text, count, MESSAGE_CHARACTERS))
 
 
 Entry = Heard | Own
 
 _entry: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _outgoing = msgspec.json.Decoder(Outgoing)
-_shown = msgspec.json.Decoder(Shown)
 
 
-def to_bytes(value: Entry | Outgoing | Shown) -> bytes:
+def to_bytes(value: Entry | Outgoing) -> bytes:
     """For the journal."""
     return msgspec.json.encode(value)
 
@@ -129,11 +107,3 @@ def entry_from(raw: bytes) -> Entry:
 def outgoing_from(raw: bytes) -> Outgoing:
     """Back from there. Raises msgspec.MsgspecError for what another version has written."""
     return _outgoing.decode(raw)
-
-
-def shown_from(raw: bytes) -> Shown | None:
-    """Back from there; None for what another version has written."""
-    try:
-        return _shown.decode(raw)
-    except NOT_JSON:
-        return None

@@ -8,17 +8,16 @@ from collections.abc import Callable
 
 from bot.conversation import HandsetPage, Post
 from bot.messengers.journal_writer import JournalWriter
+from bot.messengers.kept_call import kept_from, token_of
 from bot.messengers.outbox import Outbox, Refused
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.buttons import Rows, handset_row, rows_for
 from bot.messengers.telegram.call_text import leads_to_handset, text_of
 from bot.messengers.telegram.limits import EDIT_SECONDS, REFRESH_SECONDS
-from bot.messengers.telegram.outgoing import OWNERS_QUEUE, Outgoing, Shown, shown_from, to_bytes
+from bot.messengers.telegram.outgoing import OWNERS_QUEUE, Outgoing, Shown, to_bytes
 from bot.messengers.telegram.requests import Requests
 from peer.calls.line import Line
 from shared.call.table import State
-from shared.links.tokens import to_text
-from shared.secrets.handshake import Role
 from shared.store.journal import Journal
 
 
@@ -40,7 +39,7 @@ class CallMessages:
         self.lines: dict[str, Line] = {}
         "Those of them that are there."
         for call, raw in journal.shown().items():
-            if (shown := shown_from(raw)) is not None:
+            if (shown := kept_from(raw, Shown)) is not None:
                 self.shown[call] = shown
         self._api = api
         self._requests = requests
@@ -69,7 +68,7 @@ class CallMessages:
             self.lines[call] = line
             shown.state, shown.role, shown.media = line.call.state, line.call.role, line.media.words
             shown.automatic, shown.chat = line.automatic, line.chat
-            shown.token = to_text(line.link.raw) if line.call.role is Role.CALLEE else ""
+            shown.token = token_of(line)
             shown.final = line.call.ended
         if shown.final:
             shown.token = ""
@@ -107,7 +106,6 @@ class CallMessages:
     def no_later(self) -> None:
         """How it all ended is worth an edit too many."""
         self._next_edit.clear()
-        self._outbox.no_later()
 
     def handset_rows(self, place: str, used: Callable[[], None]) -> Rows:
         """The button that opens the handset page, if there is one."""

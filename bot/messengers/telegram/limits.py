@@ -98,14 +98,5 @@ EDIT_SECONDS = MESSAGES_PER_CHAT_SECONDS
 FLUSH_SECONDS = 0.4
 "How long the end of the program waits for what is still to be written."
 
-START_SECONDS = 5.0
-"How long a start waits until what the last run left is sent, before anything new is acted on."
-
-LINKS_PER_MINUTE = 20
-"Messages with links that are read of one sender, who isn't the owner."
-
-NEWS_OF_STRANGER, NEWS_SECONDS = 5, 600.0
-"How many messages about one stranger's contact cards the owner gets in so many seconds."
-
 STRANGERS_REMEMBERED = 1000
 "Strangers who had their one sentence."

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
@@ -23,8 +22,9 @@ from bot.messengers import texts as common
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, Write
 from bot.messengers.kept_text import is_about_a_call
-from bot.messengers.outbox import NotNow, Outbox, Pace, Refused
-from bot.messengers.rate_limit import RateLimit
+from bot.messengers.outbox import START_SECONDS, NotNow, Outbox, Pace, Refused
+from bot.messengers.owners_news import tell_missed, tell_notices
+from bot.messengers.strangers_cards import StrangersCards
 from bot.messengers.telegram import outgoing, render, texts
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.business import BusinessConnections
@@ -51,9 +51,6 @@ from bot.messengers.telegram.limits import (
     MESSAGES_AT_ONCE,
     MESSAGES_PER_CHAT_SECONDS,
     MESSAGES_PER_SECOND,
-    NEWS_OF_STRANGER,
-    NEWS_SECONDS,
-    START_SECONDS,
 )
 from bot.messengers.telegram.outgoing import Outgoing
 from bot.messengers.telegram.ownership import Ownership
@@ -62,14 +59,12 @@ from bot.messengers.telegram.requests import Requests, UnknownMethod
 from bot.messengers.telegram.resume import take_up_calls, unfinished
 from bot.messengers.telegram.token import Token, silence
 from bot.messengers.telegram.update_reader import UpdateReader
+from bot.messengers.terminal import say, say_of_failure
 from bot.messengers.unfinished import Unfinished
 from peer.calls.line import Line
 from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
-
-NOTICES = "notices"
-"The fact that says which notices the owner has had."
 
 CLOCK_SECONDS = 6 * 3600.0
 "How often the owner hears that their clock is off."
@@ -100,7 +95,7 @@ class Telegram:
         self._clock = Clock()
         self._api = Api(token, base_url, self._clock)
         self._writer = JournalWriter(name, write, self._disk_troubled)
-        self._requests = Requests(self._api, _say, self._back)
+        self._requests = Requests(self._api, say, self._back)
         self._ownership = Ownership(journal, self._writer)
         self._outbox: Outbox[Outgoing] = Outbox(
             journal,
@@ -123,8 +118,7 @@ class Telegram:
         self._business = BusinessConnections(self._api, self._requests, journal, self._writer)
         self._inline = InlineQueries(self._api)
         self._unfinished = Unfinished(self._writer)
-        self._strangers_news = RateLimit(NEWS_OF_STRANGER, seconds=NEWS_SECONDS)
-        self._many_cards = RateLimit(1, seconds=NEWS_SECONDS)
+        self._strangers_cards = StrangersCards()
         self._reader: UpdateReader | None = None
         self._listener: Listener | None = None
         self._page_known = asyncio.Event()
@@ -143,9 +137,9 @@ class Telegram:
         """Write what is posted for the length of the block, and a little longer if something is left."""
         async with self._api.open(), asyncio.TaskGroup() as self._group:
             parts = (
-                Part("Telegram's journal", self._writer.run, _say_of_failure),
-                Part("Telegram's outbox", self._outbox.run, _say_of_failure),
-                Part("Bringing messages up to date", self._calls.refresh, _say_of_failure),
+                Part("Telegram's journal", self._writer.run, say_of_failure),
+                Part("Telegram's outbox", self._outbox.run, say_of_failure),
+                Part("Bringing messages up to date", self._calls.refresh, say_of_failure),
             )
             async with kept_running(*parts):
                 try:
@@ -153,9 +147,7 @@ class Telegram:
                 finally:
                     self._page_known.set()
                     self._calls.no_later()
-                    await self._writer.flush(FLUSH_SECONDS)
-                    await self._outbox.flush(FLUSH_SECONDS)
-                    await self._writer.flush(FLUSH_SECONDS)
+                    await self._outbox.finish(FLUSH_SECONDS)
                     for task in self._aside:
                         task.cancel()
 
@@ -203,9 +195,9 @@ class Telegram:
         self._listener = listener
         own = await self._until_answered(self._api.me)
         self._reader = UpdateReader(own, self._ownership.owner)
-        _say(texts.listening(own.name))
+        say(texts.listening(own.name))
         if unclaimed := await self._ownership.introduced(own.name):
-            _say(unclaimed)
+            say(unclaimed)
         else:
             self._show_commands()
         await take_up_calls(self._calls, self._inbox, self._outbox, self._writer, listener)
@@ -312,45 +304,38 @@ class Telegram:
     # What the owner gets without a command.
 
     async def _tell_notices(self) -> None:
-        kept = msgspec.json.encode(self._notices)
-        if self._ownership.owner is None or self._journal.fact(NOTICES) == kept:
-            return
-        with self._inbox.collecting(keep=True) as outcome:
-            outcome.facts[NOTICES] = kept
-            self._tell(common.notices(self._notices))
-        if not self._inbox.is_collecting:  # else it is stored with what is acted on
-            await self._inbox.done([], outcome)
+        if self._ownership.owner is not None:
+            await tell_notices(self._notices, self._journal, self._inbox, self._tell)
 
     def _tell_of_clock(self) -> None:
         now = time.monotonic()
         if self._clock.is_off and now > self._clock_told + CLOCK_SECONDS:
             self._clock_told = now
-            _say(texts.clock_is_off(self._clock.ahead))
+            say(texts.clock_is_off(self._clock.ahead))
             self._tell(texts.clock_is_off(self._clock.ahead))
 
     async def _tell_missed(self) -> None:
-        missed = self._journal.missed()
-        if missed:
-            said = common.missed_calls([kept.value.decode(errors="replace") for kept in missed])
-            message = outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
-            await self._writer.write(functools.partial(Journal.tell_missed, upto=missed[-1].id, message=message))
+        def to_bytes(said: Sentence) -> bytes:
+            return outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
+
+        if await tell_missed(self._journal, self._writer, to_bytes):
             self._outbox.take_up()
 
     def _set_aside(self, why: str) -> None:
-        _say(common.set_aside(why))
+        say(common.set_aside(why))
         self._tell(common.set_aside(why))
 
     def _not_delivered(self, message: Outgoing | None, why: str) -> None:
         said = common.not_delivered("Telegram", message.text if message is not None else "?", why)
         logger.warning("%s", said.text)
         if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
-            _say(said)
+            say(said)
             self._put(said, source=FAILURES)
 
     def _disk_troubled(self, error: StoreError | None) -> None:
         """Tell the owner at once, for nothing that is stored first would leave."""
         said = common.can_store() if error is None else common.cannot_store(error.sentence)
-        _say(said)
+        say(said)
         owner = self._ownership.owner
         if owner is not None:
             self._beside(lambda: self._api.send(Outgoing(render.as_html(said.text)), owner))
@@ -365,10 +350,10 @@ class Telegram:
         hearing = self._hearing
         stranger = hearing.sender if hearing is not None else ""
         about_nobodys_call = post.to == "owner" and post.line is None
-        if stranger and about_nobodys_call and not self._strangers_news.allows(stranger, time.monotonic()):
-            if self._many_cards.allows(stranger, time.monotonic()):
-                self._put(common.MANY_CARDS, source=stranger)
-            return
+        if stranger and about_nobodys_call:
+            warn = functools.partial(self._put, common.MANY_CARDS, source=stranger)
+            if not self._strangers_cards.allow(stranger, warn):
+                return
         answers = hearing is not None and hearing.from_owner
         source = stranger if about_nobodys_call else ""
         message = compose(post, answers=answers, source=source, now=int(time.time()))
@@ -452,13 +437,3 @@ def _pace(chat: str) -> Pace:
         each = 60.0 / GROUP_MESSAGES_PER_MINUTE
         return Pace(MESSAGES_PER_SECOND, GROUP_MESSAGES_PER_MINUTE, each, urgent_too=True)
     return Pace(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE, MESSAGES_PER_CHAT_SECONDS, urgent_too=False)
-
-
-def _say(said: Sentence) -> None:
-    """Tell the terminal, or the journal of the service."""
-    sys.stderr.write(f"{said.text}\n")
-    sys.stderr.flush()
-
-
-def _say_of_failure(what: str) -> None:
-    _say(common.began_again(what))

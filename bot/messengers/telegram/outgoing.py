@@ -5,14 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from bot.conversation import Act
-from bot.messengers import texts as common
+from bot.messengers.joined_text import joined, with_left_out
+from bot.messengers.kept_call import KeptCall
 from bot.messengers.outbox import Priority
 from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
-from shared.not_json import NOT_JSON
-
-ROOM_FOR_A_WORD = 200
-"Characters of a message that are kept free for a word about those that were left out."
 
 TO_OWNER = 0
 "As a chat: the owner's private chat with the bot, for the owner at the time of sending."
@@ -89,37 +86,27 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def joined(self, other: Outgoing) -> Outgoing | None:
         """Plain texts of one source can share a message."""
-        text = f"{self.text}\n{other.text}"
-        if not (self._is_plain and other._is_plain) or len(text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
-            return None
-        return msgspec.structs.replace(self, text=text)
+        plain = self._is_plain and other._is_plain
+        text = joined(self.text, other.text, MESSAGE_CHARACTERS) if plain else None
+        return msgspec.structs.replace(self, text=text) if text is not None else None
 
     def others_left_out(self, count: int) -> Outgoing:
         """With a word about those that were too many."""
-        if self.file or len(self.text) > MESSAGE_CHARACTERS - ROOM_FOR_A_WORD:
-            return self
-        return msgspec.structs.replace(self, text=f"{self.text}\n{common.left_out(count)}")
+        text = self.text if self.file else with_left_out(self.text, count, MESSAGE_CHARACTERS)
+        return msgspec.structs.replace(self, text=text)
 
     @property
     def _is_plain(self) -> bool:
         return not (self.rows or self.handset or self.business or self.guest or self.file or self.draft or self.instead)
 
 
-class Shown(msgspec.Struct, omit_defaults=True):
+class Shown(KeptCall, omit_defaults=True):
     """A call with one message in the owner's chat, which is kept up to date."""
 
     text: str = ""
     "As the assistant said it, not HTML."
 
     acts: tuple[Act, ...] = ()
-    state: str = ""
-    role: str = ""
-    automatic: bool = False
-    media: str = ""
-    token: str = ""
-    "The link of a call that came in, so that it can be read again if the program is killed while it rings."
-
-    chat: str = ""
     message: int = 0
     "The message; 0 until it is sent."
 
@@ -128,7 +115,6 @@ class Shown(msgspec.Struct, omit_defaults=True):
 
 
 _outgoing = msgspec.json.Decoder(Outgoing)
-_shown = msgspec.json.Decoder(Shown)
 
 
 def to_bytes(value: Outgoing | Shown) -> bytes:
@@ -139,11 +125,3 @@ def to_bytes(value: Outgoing | Shown) -> bytes:
 def outgoing_from(raw: bytes) -> Outgoing:
     """Back from there. Raises msgspec.MsgspecError for what another version has written."""
     return _outgoing.decode(raw)
-
-
-def shown_from(raw: bytes) -> Shown | None:
-    """Back from there; None for what another version has written."""
-    try:
-        return _shown.decode(raw)
-    except NOT_JSON:
-        return None

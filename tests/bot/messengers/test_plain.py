@@ -8,6 +8,7 @@ import pytest
 from bot.assistant.commands import is_command
 from bot.conversation import Act, Action, Post
 from bot.kinds import Kind, Sentence
+from bot.messengers.kept_call import KeptCall, kept_from
 from bot.messengers.kept_text import is_about_a_call, links_in
 from bot.messengers.numbered_choices import NumberedChoices
 from bot.messengers.outbox import Priority
@@ -148,4 +149,4 @@ def test_entries_come_back_from_the_journal_as_they_were(entry: values.Entry) ->
 def test_what_another_version_has_written_is_known_as_such() -> None:
     with pytest.raises(msgspec.MsgspecError):
         values.entry_from(b'{"type": "tapped"}')
-    assert values.shown_from(b"[]") is None
+    assert kept_from(b"[]", KeptCall) is None

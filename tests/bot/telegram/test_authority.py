@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.messengers.telegram.limits import LINKS_PER_MINUTE
+from bot.messengers.rate_limit import LINKS_PER_MINUTE
 from shared.contacts import Trust
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import change, friends, two_people

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from bot.messengers.telegram.limits import LINKS_PER_MINUTE
+from bot.messengers.rate_limit import LINKS_PER_MINUTE
 from bot.texts.chat import clocks_differ
 from shared.contacts import Trust
 from shared.links.card import Card

@@ -17,7 +17,7 @@ from bot.home import Home
 from bot.kinds import Kind as SentenceKind
 from bot.kinds import Sentence
 from bot.messengers.owner_code import claim, code_of, owner_of
-from bot.messengers.rate_limit import RateLimit
+from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram import limits, render
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
 from bot.messengers.telegram.compose import compose
@@ -191,9 +191,9 @@ def test_each_fault_has_its_consequence() -> None:
 
 
 def test_one_sender_doesnt_use_up_what_others_have() -> None:
-    guard = RateLimit(limits.LINKS_PER_MINUTE, seconds=60.0)
+    guard = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
     taken = sum(guard.allows("bob", 1.0) for _ in range(100))
-    assert taken == limits.LINKS_PER_MINUTE
+    assert taken == LINKS_PER_MINUTE
     assert guard.allows("carol", 1.0)
     assert not guard.allows("bob", 30.0)
     assert guard.allows("bob", 61.5)

@@ -1,0 +1,19 @@
+"""What a messenger says at the terminal, or in the journal of the service."""
+
+from __future__ import annotations
+
+import sys
+
+from bot.kinds import Sentence
+from bot.messengers import texts
+
+
+def say(said: Sentence) -> None:
+    """Write a sentence to stderr, at once."""
+    sys.stderr.write(f"{said.text}\n")
+    sys.stderr.flush()
+
+
+def say_of_failure(part: str) -> None:
+    """A part of the messenger failed and was started again."""
+    say(texts.began_again(part))
