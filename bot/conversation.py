@@ -12,8 +12,8 @@ from typing import Any, Literal, Protocol
 
 from bot.kinds import Sentence
 from bot.shown_contact import ShownContact
-from peer.calls.admission import MissedCall
 from peer.calls.line import Line
+from peer.calls.reading import MissedCall
 from shared.contacts import Contact
 from shared.links.classic import GZIP_AS_BASE64
 from shared.links.pasted import MAX_PASTED, looks_pasted

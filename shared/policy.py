@@ -43,77 +43,114 @@ class Decision:
     "Whether the answering machine takes the call once it has rung long enough."
 
 
-def decide(
-    *,
-    contact: Contact | None,
-    media: Media,
-    created: int,
-    now: int,
-    local_time: datetime.time,
-    mine: bool,
-    seen: Literal["ours", "used"] | None,
-    busy: bool,
-    unknown: Literal["ring", "ignore"],
-    lifetime: int = LIFETIME,
-    machine_after: int = 0,
-    waits: bool = False,
-    proven: bool = False,
-    keyed: bool = False,
-    opens: bool = False,
-    occupied: bool = False,
-) -> Decision:
-    """Decide about a call by its link, its caller and the time.
+@dataclass(frozen=True, slots=True)
+class KnownCaller:
+    """What is known of who calls."""
 
-    `contact` is who calls: the one whose pair secret opened the link, or whose node the request names as its source.
-    None is a stranger, for whom `unknown` is the owner's wish. `proven`: a pair secret opened the link, so the contact
-    wrote it. A request, sealed or not, proves nothing: anyone can write it, and any program at the contact's overlay
-    address can take the call. `keyed`: there is such a secret, so that the contact would have used it. What isn't
-    proven rings; it is answered without asking only for a contact whose node id the owner wants to be enough, and
-    only until there is a key. `opens`: what would answer lets the caller see or hear the room.
+    contact: Contact | None
+    "The one whose pair secret opened the link, or whose node the request names as its source. None: a stranger."
 
-    `media` is what the caller wants, `created`, `now` and `lifetime` are (Unix) seconds, `local_time` the owner's.
-    `mine` tells a link for this node, `seen` what the store knows of it, `busy` that no further call can be taken now,
-    `occupied` that a call is being set up which will take the owner's time: then they are asked about others.
-    `machine_after` is after how many seconds the answering machine takes the call of a contact, if the link lives that
-    long; 0: it never does. `waits` is for a busy owner who can be asked: calls ring beside the other one, those of
-    trusted contacts as well.
+    proven: bool = False
+    """A pair secret opened the link, so the contact wrote it. A request, sealed or not, proves nothing: anyone can
+    write it, and any program at the contact's overlay address can take the call."""
 
-    Our own link is no call at all. Then the checks stand in the order of Reason; malformed links and other versions
-    don't come this far.
+    keyed: bool = False
+    "There is such a secret, so the contact would have used it."
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCall:
+    """What the link says."""
+
+    media: Media
+    "What the caller wants."
+
+    created: int
+    "Unix seconds."
+
+    seen: Literal["ours", "used"] | None = None
+    "What the store knows of it."
+
+
+@dataclass(frozen=True, slots=True)
+class OwnersSide:
+    """What the owner has set, and how they are placed when the call comes."""
+
+    now: int
+    "Unix seconds."
+
+    local_time: datetime.time
+    "The same, on the owner's clock: contacts may have hours."
+
+    unknown: Literal["ring", "ignore"] = "ring"
+    "What to do with strangers."
+
+    lifetime: int = LIFETIME
+    "Of a link, in seconds."
+
+    machine_after: int = 0
+    "After how many seconds the answering machine takes a contact's call, if the link lives that long; 0: never."
+
+    opens: bool = False
+    "Whether what would answer lets the caller see or hear the room."
+
+    busy: bool = False
+    "No further call can be taken now."
+
+    occupied: bool = False
+    "A call is being set up that will take the owner's time: they have to be asked about others."
+
+    waits: bool = False
+    "A busy owner can be asked: calls ring beside the other one, those of trusted contacts as well."
+
+
+def decide(caller: KnownCaller, wanted: WantedCall, owner: OwnersSide) -> Decision:
+    """Decide about a call for this node.
+
+    What isn't proven rings. It is answered without asking only for a contact whose node id the owner wants to be
+    enough, and only until there is a key.
+
+    Our own link is no call at all. Then the checks stand in the order of Reason; malformed links, other versions and
+    links for other nodes don't come this far.
     """
-    if seen == "ours":
+    if wanted.seen == "ours":
         return _ignore(Reason.OWN_LINK)
-    if not mine:
-        return _ignore(Reason.NOT_FOR_THIS_NODE)
-    if created > now + MAX_CLOCK_AHEAD:
+    if wanted.created > owner.now + MAX_CLOCK_AHEAD:
         return _ignore(Reason.CLOCK)
-    if now >= created + lifetime:
+    expires = wanted.created + owner.lifetime
+    if owner.now >= expires:
         return _ignore(Reason.EXPIRED)
-    if seen == "used":
+    if wanted.seen == "used":
         return _ignore(Reason.ALREADY_USED)
-    if contact is None:
-        if unknown == "ignore":
-            return _ignore(Reason.UNKNOWN_CALLER)
-        accepted = Decision(Action.RING, Reason.NEW_CALLER, media)
-    else:
-        if contact.trust is Trust.BLOCK:
-            return _ignore(Reason.BLOCKED)
-        allowed = media & contact.media
-        trust = _trust_at(contact, local_time)
-        if trust is Trust.BLOCK or not allowed:
-            return _ignore(Reason.NOT_ALLOWED_NOW)
-        if not proven and keyed:
-            accepted = Decision(Action.RING, Reason.UNPROVEN, allowed)
-        elif trust is Trust.AUTO and (proven or (contact.unproven and not opens)):
-            accepted = Decision(Action.AUTO, Reason.TRUSTED, allowed)
-        else:
-            machine = proven and 0 < machine_after < created + lifetime - now
-            accepted = Decision(Action.RING, Reason.ASK, allowed, machine)
-    if busy and not waits:
+    accepted = _by_caller(caller, wanted.media, owner, expires)
+    if accepted.action is Action.IGNORE:
+        return accepted
+    if owner.busy and not owner.waits:
         return Decision(Action.BUSY, Reason.BUSY)
-    if (busy or occupied) and accepted.action is Action.AUTO:
+    if (owner.busy or owner.occupied) and accepted.action is Action.AUTO:
         return Decision(Action.RING, Reason.ASK, accepted.media)
     return accepted
+
+
+def _by_caller(caller: KnownCaller, wanted: Media, owner: OwnersSide, expires: int) -> Decision:
+    """What this caller may do, whatever else the owner does just now."""
+    contact, proven = caller.contact, caller.proven
+    if contact is None:
+        if owner.unknown == "ignore":
+            return _ignore(Reason.UNKNOWN_CALLER)
+        return Decision(Action.RING, Reason.NEW_CALLER, wanted)
+    if contact.trust is Trust.BLOCK:
+        return _ignore(Reason.BLOCKED)
+    allowed = wanted & contact.media
+    trust = _trust_at(contact, owner.local_time)
+    if trust is Trust.BLOCK or not allowed:
+        return _ignore(Reason.NOT_ALLOWED_NOW)
+    if caller.keyed and not proven:
+        return Decision(Action.RING, Reason.UNPROVEN, allowed)
+    if trust is Trust.AUTO and (proven or (contact.unproven and not owner.opens)):
+        return Decision(Action.AUTO, Reason.TRUSTED, allowed)
+    machine = proven and 0 < owner.machine_after < expires - owner.now
+    return Decision(Action.RING, Reason.ASK, allowed, machine)
 
 
 def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:

@@ -10,8 +10,8 @@ from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import IncomingMessage, Post
 from bot.texts import chat as texts
-from peer.calls.admission import OtherClock, Reading
 from peer.calls.line import Line
+from peer.calls.reading import OtherClock, Reading
 from peer.calls.switchboard import Switchboard
 from shared.call.table import State
 from shared.errors import BadDescription, OverlayError

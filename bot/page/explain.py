@@ -21,7 +21,7 @@ from shared.contacts import Contact
 from shared.errors import BadDescription
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Found, Response, find
-from shared.policy import Action, Decision, decide
+from shared.policy import Action, Decision, KnownCaller, OwnersSide, WantedCall, decide
 from shared.reasons import Reason
 from shared.store import Store
 
@@ -84,18 +84,14 @@ class Explainer:
     def _decide(self, link: CallLink, contact: Contact | None) -> Decision:
         """What the policy says of a call, as when it is acted on."""
         return decide(
-            contact=contact,
-            media=link.media,
-            created=link.created,
-            now=int(time.time()),
-            local_time=datetime.datetime.now().time(),
-            mine=True,
-            seen=self._store.link_seen(link.raw),
-            busy=False,
-            unknown=self._settings.unknown,
-            lifetime=self._settings.lifetime,
-            proven=link.proven,
-            keyed=link.keyed,
+            KnownCaller(contact, link.proven, link.keyed),
+            WantedCall(link.media, link.created, self._store.link_seen(link.raw)),
+            OwnersSide(
+                now=int(time.time()),
+                local_time=datetime.datetime.now().time(),
+                unknown=self._settings.unknown,
+                lifetime=self._settings.lifetime,
+            ),
         )
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from bot.conversation import Act, Post
 from bot.kinds import Kind, Sentence
 from bot.texts import foreign
-from peer.calls.admission import MissedCall
 from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
+from peer.calls.reading import MissedCall
 from peer.media import only_for_trusted
 from peer.media.trouble import MediaTrouble
 from peer.overlay import overlay_name

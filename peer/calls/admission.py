@@ -6,19 +6,19 @@ shared/policy.py decides what may happen, here it happens.
 from __future__ import annotations
 
 import asyncio
-import datetime
 import hashlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from peer.calls.budget import Budget, Caller, Dropped, caller_of
+from peer.calls.budget import Budget, Caller, caller_of
 from peer.calls.call_link import CallLink
+from peer.calls.call_policy import CallPolicy
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
 from peer.calls.lines import Lines, gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
+from peer.calls.reading import MissedCall, OtherClock, Reading, dropped
 from peer.calls.runner import LineRunner
 from peer.calls.sessions import LineSessions
 from shared.call.events import (
@@ -33,13 +33,12 @@ from shared.call.events import (
     RemoteRinging,
 )
 from shared.call.table import State, glare, incoming
-from shared.config.schema import Answering, Calls
+from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
-from shared.node_id import NodeId
-from shared.policy import Action, decide
+from shared.policy import Action, KnownCaller, WantedCall
 from shared.reasons import Reason
 from shared.store import Store, StoreThread
 
@@ -53,56 +52,6 @@ MISSED_SECONDS = 24 * 3600
 "How long after its end a link counts as a missed call: messengers keep messages for a day (Bot API, getUpdates)."
 
 
-@dataclass(frozen=True, slots=True)
-class MissedCall:
-    """Somebody called while this program didn't run, or couldn't be reached by its messenger."""
-
-    peer: NodeId
-    contact: str | None
-    created: int
-    "When the link was written, Unix seconds."
-
-    doubtful: bool = False
-    "The link names the contact, but isn't sealed with the key that we share with them."
-
-
-@dataclass(frozen=True, slots=True)
-class OtherClock:
-    """A contact has called with a link from another time: their clock and ours differ."""
-
-    contact: str
-    ahead: int
-    "How far ahead of our clock it was written, in seconds; negative: behind."
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What became of a link."""
-
-    reason: Reason | None = None
-    "Why it was taken or refused; None for a link that belongs to one of our calls, or a card."
-
-    line: Line | None = None
-    "The call that it began or belongs to."
-
-    card: Card | None = None
-
-    missed: MissedCall | None = None
-    "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."
-
-    other_clock: OtherClock | None = None
-    "With a link that a contact's key proves: whose clock may differ from ours. The owner hears of each link once."
-
-    dropped: Dropped | None = None
-    "The link's call isn't shown: too many of its kind came. Told once in a while."
-
-
-def dropped(budget: Budget, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
-    """There is no room for a call of that kind: it isn't shown, and may be read again later."""
-    tell = budget.tell(caller, node)
-    return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
-
-
 class Admission:
     """Reads the links of one node."""
 
@@ -114,17 +63,13 @@ class Admission:
         sessions: LineSessions,
         writes: StoreThread,
         reader: LinkReader,
+        policy: CallPolicy,
         settings: Calls,
-        answering: Answering,
         budget: Budget,
         turn: asyncio.Lock,
-        waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time.
-
-        `turn` is held while something is read: what one link leads to counts for the next.
-        """
+        """`turn` is held while something is read: what one link leads to counts for the next. `clock` is the time."""
         self._lines = lines
         self._runner = runner
         self._sessions = sessions
@@ -133,9 +78,8 @@ class Admission:
         self._budget = budget
         self._turn = turn
         self._reader = reader
+        self._policy = policy
         self._settings = settings
-        self._answering = answering
-        self._waits = waits
         self._clock = clock
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
         "SHA-256 of links from the future that the owner has heard of."
@@ -170,25 +114,11 @@ class Admission:
         contact = self._store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
-        decision = decide(
-            contact=contact,
-            media=link.media,
-            created=link.created,
-            now=now,
-            local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
-            mine=True,
-            seen=None if again else seen,
-            busy=ours is None
-            and len(self._lines.engaged(beside=link.peer, proven=link.proven)) >= self._settings.at_once,
-            unknown=self._settings.unknown,
-            lifetime=self._settings.lifetime,
-            machine_after=self._answering.machine_after,
-            waits=self._waits(),
-            proven=link.proven,
-            keyed=link.keyed,
-            opens=self._sessions.opens(contact, proven=link.proven, keyed=link.keyed),
-            occupied=ours is None
-            and len(self._lines.occupying(beside=link.peer, proven=link.proven)) >= self._settings.at_once,
+        decision = self._policy.decide(
+            KnownCaller(contact, link.proven, link.keyed),
+            link.peer,
+            WantedCall(link.media, link.created, None if again else seen),
+            ours=ours,
         )
         if decision.action is Action.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=again)

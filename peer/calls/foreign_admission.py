@@ -8,21 +8,21 @@ only for a contact whom the owner has marked for that.
 from __future__ import annotations
 
 import asyncio
-import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
-from peer.calls.admission import Reading, dropped
 from peer.calls.budget import Budget, caller_of
 from peer.calls.call_link import CallLink
+from peer.calls.call_policy import CallPolicy
 from peer.calls.foreign import ForeignCall
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
 from peer.calls.lines import Lines
 from peer.calls.programs.envelope import Envelope
+from peer.calls.reading import Reading, dropped
 from peer.calls.runner import LineRunner
 from peer.calls.sdp_session import SdpSession
 from peer.calls.sessions import LineSessions
@@ -38,7 +38,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.policy import Action, decide
+from shared.policy import Action, KnownCaller, WantedCall
 from shared.reasons import Reason
 from shared.store import StoreThread
 
@@ -83,22 +83,22 @@ class ForeignAdmission:
         runner: LineRunner,
         sessions: LineSessions,
         writes: StoreThread,
-        budget: Budget,
+        policy: CallPolicy,
         settings: Calls,
+        budget: Budget,
         turn: asyncio.Lock,
-        waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`turn` is held while something is let in, `waits` and the rest as in Admission."""
+        """`turn` is held while something is let in, as in Admission."""
         self._lines = lines
         self._runner = runner
         self._sessions = sessions
         self._writes = writes
         self._store = writes.store
         self._budget = budget
+        self._policy = policy
         self._settings = settings
         self._turn = turn
-        self._waits = waits
         self._clock = clock
 
     async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False) -> Reading:
@@ -140,22 +140,11 @@ class ForeignAdmission:
         # The owner has said that for this contact the node is enough, whatever key there is.
         marked = contact is not None and contact.classic
         keyed = not (proven or marked) and self._store.keyed(offer.source)
-        decision = decide(
-            contact=contact if proven else _as_unproven(contact),
-            proven=proven,
-            keyed=keyed,
-            opens=self._sessions.opens(contact, proven=proven, keyed=keyed),
-            occupied=len(self._lines.occupying(beside=offer.source, proven=proven)) >= self._settings.at_once,
-            media=offer.agreement.media,
-            created=now,
-            now=now,
-            local_time=datetime.datetime.fromtimestamp(self._clock()).time(),
-            mine=True,
-            seen=self._store.link_seen(digest),
-            busy=len(self._lines.engaged(beside=offer.source, proven=proven)) >= self._settings.at_once,
-            unknown=self._settings.unknown,
-            lifetime=self._settings.lifetime,
-            waits=self._waits(),
+        decision = self._policy.decide(
+            KnownCaller(contact if proven else _as_unproven(contact), proven, keyed),
+            offer.source,
+            WantedCall(offer.agreement.media, now, self._store.link_seen(digest)),
+            machine=False,
         )
         if decision.action is Action.IGNORE:
             return Reading(decision.reason)

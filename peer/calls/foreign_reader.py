@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from peer.calls.admission import Reading
 from peer.calls.foreign_admission import ForeignAdmission, ForeignOffer
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
+from peer.calls.reading import Reading
 from peer.overlay import Address, Overlay
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import Candidate, parse_candidate

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from peer.calls.admission import Admission
 from peer.calls.budget import Budget
 from peer.calls.call_link import CallLink
+from peer.calls.call_policy import CallPolicy
 from peer.calls.call_socket import OpenSocket
 from peer.calls.foreign import ForeignCall
 from peer.calls.foreign_admission import ForeignAdmission
@@ -113,6 +114,9 @@ class Switchboard:
             tasks=self._tasks,
             clock=clock,
         )
+        policy = CallPolicy(
+            lines=lines, sessions=self._sessions, settings=settings, answering=answering, waits=waits, clock=clock
+        )
         budget, turn = Budget(lines, clock), asyncio.Lock()
         self.admission = Admission(
             lines=lines,
@@ -120,11 +124,10 @@ class Switchboard:
             sessions=self._sessions,
             writes=writes,
             reader=reader,
+            policy=policy,
             settings=settings,
-            answering=answering,
             budget=budget,
             turn=turn,
-            waits=waits,
             clock=clock,
         )
         "Reads what the chat brings."
@@ -134,10 +137,10 @@ class Switchboard:
             runner=self._runner,
             sessions=self._sessions,
             writes=writes,
-            budget=budget,
+            policy=policy,
             settings=settings,
+            budget=budget,
             turn=turn,
-            waits=waits,
             clock=clock,
         )
         "Lets calls of programs in that speak SDP."

@@ -11,7 +11,7 @@ from shared.contacts import MINUTES_PER_DAY, Contact, Hours, Trust
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.policy import Action, Decision, decide
+from shared.policy import Action, Decision, KnownCaller, OwnersSide, WantedCall, decide
 from shared.reasons import Reason
 
 NOW = 1_700_000_000
@@ -30,19 +30,15 @@ def contact(
 
 def decision(who: Contact | None, **changes: Any) -> Decision:
     """What is decided at noon about a fresh link for this node, sealed with a contact's key, but for `changes`."""
-    values: dict[str, Any] = {
-        "media": Media.BOTH,
-        "created": NOW,
-        "now": NOW,
-        "local_time": NOON,
-        "mine": True,
-        "seen": None,
-        "busy": False,
-        "unknown": "ring",
-        "proven": who is not None,
-        "keyed": who is not None,
-    }
-    return decide(contact=who, **(values | changes))
+
+    def made(kind: type[Any], **usual: Any) -> Any:
+        return kind(**usual | {name: changes.pop(name) for name in kind.__slots__ if name in changes})
+
+    caller = made(KnownCaller, contact=who, proven=who is not None, keyed=who is not None)
+    wanted = made(WantedCall, media=Media.BOTH, created=NOW)
+    owner = made(OwnersSide, now=NOW, local_time=NOON)
+    assert not changes, "nothing in the policy is called that"
+    return decide(caller, wanted, owner)
 
 
 def ignored(reason: Reason) -> Decision:
@@ -109,12 +105,8 @@ def test_while_another_call_is_being_set_up_a_trusted_contact_rings_and_hears_no
     assert decision(contact(), occupied=True) == decision(contact())
 
 
-def test_a_link_for_another_node_is_ignored() -> None:
-    assert decision(contact(), mine=False) == ignored(Reason.NOT_FOR_THIS_NODE)
-
-
 def test_a_link_of_our_own_is_ignored_as_such() -> None:
-    assert decision(None, mine=False, seen="ours") == ignored(Reason.OWN_LINK)
+    assert decision(None, seen="ours", unknown="ignore") == ignored(Reason.OWN_LINK)
 
 
 def test_a_clock_may_be_two_minutes_ahead_and_not_more() -> None:
@@ -177,7 +169,7 @@ def test_a_call_beside_another_rings_where_somebody_can_be_asked(who: Contact) -
     assert decision(contact(Trust.BLOCK), busy=True, waits=True) == ignored(Reason.BLOCKED)
 
 
-@pytest.mark.parametrize("changes", [{"mine": False}, {"seen": "used"}, {"created": 0}])
+@pytest.mark.parametrize("changes", [{"seen": "ours"}, {"seen": "used"}, {"created": 0}])
 def test_whoever_would_not_get_through_never_learns_that_we_are_busy(changes: dict[str, Any]) -> None:
     assert decision(contact(), busy=True, **changes).action is Action.IGNORE
     assert decision(contact(Trust.BLOCK), busy=True) == ignored(Reason.BLOCKED)
@@ -191,7 +183,6 @@ FAULTS: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.ALREADY_USED, {"seen": "used"}),
     (Reason.EXPIRED, {"created": NOW - LIFETIME}),
     (Reason.CLOCK, {"created": NOW + MAX_CLOCK_AHEAD + 1}),
-    (Reason.NOT_FOR_THIS_NODE, {"mine": False}),
 ]
 
 
@@ -205,7 +196,8 @@ def test_the_first_check_that_fails_gives_the_reason(count: int) -> None:
 
 def test_these_are_the_checks_in_the_order_of_the_reasons() -> None:
     refusals = list(Reason)[: list(Reason).index(Reason.TRUSTED)]
-    assert refusals == [Reason.MALFORMED, Reason.WRONG_VERSION, *(reason for reason, _ in reversed(FAULTS))]
+    before_policy = [Reason.MALFORMED, Reason.WRONG_VERSION, Reason.NOT_FOR_THIS_NODE]
+    assert refusals == [*before_policy, *(reason for reason, _ in reversed(FAULTS))]
 
 
 hours = st.builds(
@@ -221,7 +213,6 @@ circumstances = st.fixed_dictionaries(
         "media": st.sampled_from([Media.AUDIO, Media.VIDEO, Media.BOTH]),
         "created": st.integers(NOW - 2 * LIFETIME, NOW + 2 * MAX_CLOCK_AHEAD) | st.just(NOW),
         "local_time": st.times(),
-        "mine": st.booleans() | st.just(True),
         "seen": st.sampled_from([None, None, None, "ours", "used"]),
         "busy": st.booleans(),
         "waits": st.booleans(),
@@ -247,7 +238,6 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
         assert values["proven"] or (who.unproven and not values["keyed"] and not values["opens"])
         assert not values["occupied"]
         assert decided.media
-        assert values["mine"]
         assert values["seen"] is None
         assert not values["busy"]
         assert -MAX_CLOCK_AHEAD <= NOW - values["created"] < LIFETIME

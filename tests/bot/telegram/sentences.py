@@ -6,10 +6,10 @@ from bot.kinds import Sentence
 from bot.messengers import texts as common
 from bot.messengers.telegram import texts as telegram
 from bot.texts import chat, names
-from peer.calls.admission import MissedCall
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
+from peer.calls.reading import MissedCall
 from shared.call.records import RunningCall
 from shared.call.table import Call, EndReason, State
 from shared.contacts import Contact, Trust

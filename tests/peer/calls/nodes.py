@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from peer.calls.admission import Reading
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.news import News, Posted
+from peer.calls.reading import Reading
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext
 from peer.media.endpoints.none import NoMedia

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from peer.calls.admission import Reading
 from peer.calls.line import Line
+from peer.calls.reading import Reading
 from shared.call.table import EndReason, State
 from shared.links.paired import Operation, Paired, seal
 from shared.media import Media

@@ -1,0 +1,63 @@
+"""The policy, asked with what this node knows: the owner's wishes, the calls that there are, and the time."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.sessions import LineSessions
+from shared.config.schema import Answering, Calls
+from shared.node_id import NodeId
+from shared.policy import Decision, KnownCaller, OwnersSide, WantedCall, decide
+
+
+class CallPolicy:
+    """For all calls that come in, whatever they come by."""
+
+    def __init__(
+        self,
+        *,
+        lines: Lines,
+        sessions: LineSessions,
+        settings: Calls,
+        answering: Answering,
+        waits: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """`waits` tells whether somebody can be asked about another call while one is up, `clock` is the time."""
+        self._lines = lines
+        self._sessions = sessions
+        self._settings = settings
+        self._answering = answering
+        self._waits = waits
+        self._clock = clock
+
+    def decide(
+        self, caller: KnownCaller, node: NodeId, wanted: WantedCall, *, ours: Line | None = None, machine: bool = True
+    ) -> Decision:
+        """Decide about a call by `node`.
+
+        `ours` is our own call that it meets: the two become one, so there is room for it. `machine`: whether the
+        answering machine can take it.
+        """
+        proven = caller.proven
+        engaged = self._lines.engaged(beside=node, proven=proven)
+        occupying = self._lines.occupying(beside=node, proven=proven)
+        now = self._clock()
+        return decide(
+            caller,
+            wanted,
+            OwnersSide(
+                now=int(now),
+                local_time=datetime.datetime.fromtimestamp(now).time(),
+                unknown=self._settings.unknown,
+                lifetime=self._settings.lifetime,
+                machine_after=self._answering.machine_after if machine else 0,
+                opens=self._sessions.opens(caller.contact, proven=proven, keyed=caller.keyed),
+                busy=ours is None and len(engaged) >= self._settings.at_once,
+                occupied=ours is None and len(occupying) >= self._settings.at_once,
+                waits=self._waits(),
+            ),
+        )

@@ -1,0 +1,62 @@
+"""What became of a link that was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peer.calls.budget import Budget, Caller, Dropped
+from peer.calls.line import Line
+from shared.contacts import Contact
+from shared.links.kinds import Card
+from shared.node_id import NodeId
+from shared.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class MissedCall:
+    """Somebody called while this program didn't run, or couldn't be reached by its messenger."""
+
+    peer: NodeId
+    contact: str | None
+    created: int
+    "When the link was written, Unix seconds."
+
+    doubtful: bool = False
+    "The link names the contact, but isn't sealed with the key that we share with them."
+
+
+@dataclass(frozen=True, slots=True)
+class OtherClock:
+    """A contact has called with a link from another time: their clock and ours differ."""
+
+    contact: str
+    ahead: int
+    "How far ahead of our clock it was written, in seconds; negative: behind."
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of a link."""
+
+    reason: Reason | None = None
+    "Why it was taken or refused; None for a link that belongs to one of our calls, or a card."
+
+    line: Line | None = None
+    "The call that it began or belongs to."
+
+    card: Card | None = None
+
+    missed: MissedCall | None = None
+    "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."
+
+    other_clock: OtherClock | None = None
+    "With a link that a contact's key proves: whose clock may differ from ours. The owner hears of each link once."
+
+    dropped: Dropped | None = None
+    "The link's call isn't shown: too many of its kind came. Told once in a while."
+
+
+def dropped(budget: Budget, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
+    """There is no room for a call of that kind: it isn't shown, and may be read again later."""
+    tell = budget.tell(caller, node)
+    return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)
