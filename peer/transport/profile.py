@@ -31,7 +31,8 @@ AUDIO_PAYLOAD_TYPE = 111
 VIDEO_PAYLOAD_TYPE = 96
 "RTP payload types (RFC 3551, section 3: both dynamic)."
 
-KINDS: dict[int, Kind] = {AUDIO_PAYLOAD_TYPE: "audio", VIDEO_PAYLOAD_TYPE: "video"}
+PAYLOAD_TYPES: dict[Kind, int] = {"audio": AUDIO_PAYLOAD_TYPE, "video": VIDEO_PAYLOAD_TYPE}
+KINDS: dict[int, Kind] = {number: kind for kind, number in PAYLOAD_TYPES.items()}
 "Which kind a payload type carries."
 
 
@@ -74,7 +75,15 @@ ABS_SEND_TIME_EXTENSION = 2
 TRANSPORT_CC_EXTENSION = 3
 "Header extension ids (RFC 8285). Only browsers write the third; transport_cc.py or another browser reads it."
 
-TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+EXTENSIONS = {
+    MID_EXTENSION: "urn:ietf:params:rtp-hdrext:sdes:mid",
+    ABS_SEND_TIME_EXTENSION: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    TRANSPORT_CC_EXTENSION: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+}
+"What they are."
+
+OWN_EXTENSIONS = (MID_EXTENSION, ABS_SEND_TIME_EXTENSION)
+"Those that our own programs write."
 
 
 class VideoCodec(enum.StrEnum):
@@ -127,12 +136,7 @@ def codec(kind: Kind, video: VideoCodec = VideoCodec.VP8) -> RTCRtpCodecParamete
 
 def header_extensions() -> list[RTCRtpHeaderExtensionParameters]:
     """The same for both kinds."""
-    return [
-        RTCRtpHeaderExtensionParameters(MID_EXTENSION, "urn:ietf:params:rtp-hdrext:sdes:mid"),
-        RTCRtpHeaderExtensionParameters(
-            ABS_SEND_TIME_EXTENSION, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-        ),
-    ]
+    return [RTCRtpHeaderExtensionParameters(number, EXTENSIONS[number]) for number in OWN_EXTENSIONS]
 
 
 def send_parameters(kind: Kind, *, cname: str, video: VideoCodec = VideoCodec.VP8) -> RTCRtpSendParameters:

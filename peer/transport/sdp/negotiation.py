@@ -10,12 +10,11 @@ import hashlib
 from dataclasses import dataclass
 
 from peer.transport.profile import (
-    ABS_SEND_TIME_EXTENSION,
     CLOCK_RATES,
+    EXTENSIONS,
     MEDIA,
     MID_EXTENSION,
     OPUS,
-    TRANSPORT_CC,
     TRANSPORT_CC_EXTENSION,
     Kind,
     Variant,
@@ -27,7 +26,6 @@ from shared.media import Media
 from shared.secrets.handshake import IceCredentials
 from shared.secrets.identity import Fingerprint
 
-RTP_PROTOCOL = "UDP/TLS/RTP/SAVPF"
 RTP_PROTOCOLS = frozenset(
     f"{beneath}RTP/{profile}" for beneath in ("", "UDP/TLS/", "TCP/TLS/") for profile in ("SAVP", "SAVPF")
 )
@@ -43,13 +41,6 @@ DEFAULT_SCTP_PORT = 5000
 MAX_EXTENSION_ID = 14
 MAX_EXTENSION_VALUE = 16
 "Of the one-byte form (RFC 8285, section 4.2)."
-
-EXTENSIONS = {
-    MID_EXTENSION: "urn:ietf:params:rtp-hdrext:sdes:mid",
-    ABS_SEND_TIME_EXTENSION: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    TRANSPORT_CC_EXTENSION: TRANSPORT_CC,
-}
-"Header extensions of our profile."
 
 LIKE_RTCP = range(64, 96)
 "Payload types that can't be told from RTCP on the same port (RFC 5761, section 4)."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peer.transport.profile import AUDIO_PAYLOAD_TYPE, MID_EXTENSION, MIDS, VIDEO_PAYLOAD_TYPE, Kind
+from peer.transport.profile import MID_EXTENSION, MIDS, PAYLOAD_TYPES
 from peer.transport.sdp.negotiation import Agreement, Stream
 
 HEADER = 12
@@ -21,8 +21,6 @@ ONE_BYTE = b"\xbe\xde"
 
 STOP = 15
 "An id after which nothing more is to be read."
-
-PROFILE_PAYLOAD_TYPES: dict[Kind, int] = {"audio": AUDIO_PAYLOAD_TYPE, "video": VIDEO_PAYLOAD_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class RtpNumbers:
         self._inward: dict[int, _Way] = {}
         self._outward: dict[int, _Way] = {}
         for stream in agreement.streams.values():
-            number = PROFILE_PAYLOAD_TYPES[stream.kind]
+            number = PAYLOAD_TYPES[stream.kind]
             if stream.receives:
                 for received in stream.received_as:
                     self._inward[received] = _inward(stream)
@@ -62,7 +60,7 @@ class RtpNumbers:
 
 def _inward(stream: Stream) -> _Way:
     return _Way(
-        payload_type=PROFILE_PAYLOAD_TYPES[stream.kind],
+        payload_type=PAYLOAD_TYPES[stream.kind],
         extensions={theirs: ours for ours, theirs in stream.extensions.items()},
         mid_extension=MID_EXTENSION,
         mid=MIDS[stream.kind].encode(),

@@ -7,30 +7,28 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from peer.overlay import Address
-from peer.transport.ice import FOUNDATION
 from peer.transport.profile import (
     AUDIO_PAYLOAD_TYPE,
-    CLOCK_RATES,
+    EXTENSIONS,
     H264_PARAMETERS,
     MEDIA,
-    OPUS,
     VIDEO_PAYLOAD_TYPE,
     Kind,
     VideoCodec,
-    codec,
 )
+from peer.transport.sdp import lines as sdp_lines
+from peer.transport.sdp.lines import RTP_PROTOCOL, UNKNOWN_ADDRESS, codec_lines, extension_lines, source_lines
 from peer.transport.sdp.negotiation import (
     CHANNEL_FORMAT,
     CHANNEL_PROTOCOL,
     DEFAULT_SCTP_PORT,
-    EXTENSIONS,
     FEEDBACK,
     LIKE_RTCP,
-    RTP_PROTOCOL,
+    TRANSPORT_CC_FEEDBACK,
     Agreement,
     Stream,
 )
@@ -42,15 +40,6 @@ from shared.secrets.identity import Fingerprint
 
 H264_PAYLOAD_TYPE = 98
 "In our offers; on our own legs a picture is VIDEO_PAYLOAD_TYPE, whatever it is in."
-
-PRIORITY = 2_130_706_431
-"Of a host candidate (RFC 8445, section 5.1.2.1)."
-
-STREAM = "call"
-"The id of the one MediaStream."
-
-NO_ADDRESS = "IN IP4 0.0.0.0"
-"RFC 8840, section 4.1.1."
 
 _NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _NAME_LENGTH = 8
@@ -76,7 +65,12 @@ class OwnSide:
     @property
     def candidate(self) -> str:
         """Our one candidate (RFC 8839, section 5.1), without `a=`."""
-        return f"candidate:{FOUNDATION} 1 udp {PRIORITY} {self.address} {self.port} typ host"
+        return sdp_lines.candidate(self.address, self.port)
+
+    @property
+    def shown_address(self) -> str:
+        """As `o=` and `c=` have it: nothing, as long as the candidate isn't in the description."""
+        return UNKNOWN_ADDRESS if self.trickled else sdp_lines.shown(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +94,21 @@ def write_offer(own: OwnSide, media: Media, video: frozenset[VideoCodec]) -> Own
     for kind, mid in zip(kinds, mids, strict=False):
         offered = _offered(kind, video)
         lines += [
-            _media_line(own, kind, RTP_PROTOCOL, " ".join(str(number) for number, _, _ in offered)),
+            _media_line(own, kind, RTP_PROTOCOL, " ".join(map(str, offered))),
             *_transport_lines(own, mid, "actpass"),
             "a=sendrecv",
             "a=rtcp-mux",
         ]
-        for number, described, parameters in offered:
-            lines += _codec_lines(number, described, parameters, _feedback_of(kind))
-        lines += [f"a=extmap:{number} {uri}" for number, uri in EXTENSIONS.items()]
-        lines += _source_lines(own, kind)
+        for number, codec in offered.items():
+            lines += codec_lines(kind, number, _feedback_of(kind), video=codec)
+        lines += extension_lines({number: number for number in EXTENSIONS})
+        lines += source_lines(kind, own.ssrcs[kind])
     lines += [*_channel_lines(own, DEFAULT_SCTP_PORT), *_transport_lines(own, mids[-1], "actpass")]
     asked = {
         kind: (mid, video if kind == "video" else frozenset[VideoCodec]())
         for kind, mid in zip(kinds, mids, strict=False)
     }
-    return OwnOffer(_text(lines), asked, mids[-1])
+    return OwnOffer(sdp_lines.text_of(lines), asked, mids[-1])
 
 
 def write_answer(own: OwnSide, offer: Description, agreement: Agreement) -> str:
@@ -130,7 +124,7 @@ def write_answer(own: OwnSide, offer: Description, agreement: Agreement) -> str:
                 f"a={_direction(stream)}",
                 "a=rtcp-mux",
                 *_stream_lines(stream),
-                *(_source_lines(own, stream.kind) if stream.sends else []),
+                *(source_lines(stream.kind, own.ssrcs[stream.kind]) if stream.sends else []),
             ]
         elif section.mid == agreement.channel:
             channel = _channel_lines(own, agreement.sctp_port, section.protocol)
@@ -139,11 +133,11 @@ def write_answer(own: OwnSide, offer: Description, agreement: Agreement) -> str:
             repeated = next((each for each in section.formats if _may_be_repeated(each)), "0")
             lines += [
                 f"m={section.kind} 0 {section.protocol} {repeated}",
-                f"c={NO_ADDRESS}",
+                f"c={UNKNOWN_ADDRESS}",
                 *([f"a=mid:{section.mid}"] if section.named else []),
                 "a=inactive",
             ]
-    return _text(lines)
+    return sdp_lines.text_of(lines)
 
 
 def _may_be_repeated(format_: str) -> bool:
@@ -155,15 +149,7 @@ def _name(section: Section) -> str | None:
 
 
 def _beginning(own: OwnSide, bundled: list[str]) -> list[str]:
-    return [
-        "v=0",
-        f"o=- {secrets.randbits(62)} 1 {_shown_address(own)}",
-        "s=-",
-        "t=0 0",
-        *([f"a=group:BUNDLE {' '.join(bundled)}"] if bundled else []),
-        *(["a=ice-options:trickle"] if own.trickled else []),
-        f"a=msid-semantic: WMS {STREAM}",
-    ]
+    return [*sdp_lines.session_lines(secrets.randbits(62), 1, own.shown_address, bundled, trickled=own.trickled)]
 
 
 def _media_line(own: OwnSide, kind: str, protocol: str, formats: str) -> str:
@@ -172,21 +158,14 @@ def _media_line(own: OwnSide, kind: str, protocol: str, formats: str) -> str:
 
 
 def _transport_lines(own: OwnSide, mid: str | None, setup: str) -> Iterator[str]:
-    """In every section, for programs that read only one of them, whichever."""
-    yield f"c={_shown_address(own)}"
-    if mid is not None:
-        yield f"a=mid:{mid}"
-    if not own.trickled:
-        yield f"a={own.candidate}"
-        yield "a=end-of-candidates"
-    yield f"a=ice-ufrag:{own.ice.username}"
-    yield f"a=ice-pwd:{own.ice.password}"
-    yield f"a=fingerprint:sha-256 {own.fingerprint.sha256.hex(':').upper()}"
-    yield f"a=setup:{setup}"
-
-
-def _shown_address(own: OwnSide) -> str:
-    return NO_ADDRESS if own.trickled else f"IN IP{own.address.version} {own.address}"
+    return sdp_lines.transport_lines(
+        address=own.shown_address,
+        mid=mid,
+        candidates=[] if own.trickled else [own.candidate],
+        ice=own.ice,
+        fingerprint=own.fingerprint.sha256,
+        setup=setup,
+    )
 
 
 def _channel_lines(own: OwnSide, sctp_port: int, protocol: str = CHANNEL_PROTOCOL) -> Iterator[str]:
@@ -196,57 +175,31 @@ def _channel_lines(own: OwnSide, sctp_port: int, protocol: str = CHANNEL_PROTOCO
     yield f"a=max-message-size:{MAX_MESSAGE}"
 
 
-def _offered(kind: Kind, video: frozenset[VideoCodec]) -> list[tuple[int, str, str]]:
-    """Payload type, what `a=rtpmap` says of it, and its parameters; the preferred one first."""
+def _offered(kind: Kind, video: frozenset[VideoCodec]) -> dict[int, VideoCodec]:
+    """Payload types, the preferred one first, and what a picture is in then."""
     if kind == "audio":
-        return [(AUDIO_PAYLOAD_TYPE, f"{OPUS.name}/{OPUS.clock_rate}/{OPUS.channels}", _joined(codec(kind).parameters))]
-    numbers = {VideoCodec.VP8: VIDEO_PAYLOAD_TYPE, VideoCodec.H264: H264_PAYLOAD_TYPE}
-    return [
-        (number, f"{each}/{CLOCK_RATES[kind]}", _joined(codec(kind, each).parameters))
-        for each, number in numbers.items()
-        if each in video
-    ]
-
-
-def _joined(parameters: Mapping[str, object]) -> str:
-    return ";".join(f"{name}={value}" for name, value in parameters.items())
+        return {AUDIO_PAYLOAD_TYPE: VideoCodec.VP8}
+    numbers = {VIDEO_PAYLOAD_TYPE: VideoCodec.VP8, H264_PAYLOAD_TYPE: VideoCodec.H264}
+    return {number: codec for number, codec in numbers.items() if codec in video}
 
 
 def _feedback_of(kind: Kind) -> tuple[str, ...]:
-    return FEEDBACK if kind == "video" else ("transport-cc",)
-
-
-def _codec_lines(number: int, described: str, parameters: str, feedback: tuple[str, ...]) -> Iterator[str]:
-    yield f"a=rtpmap:{number} {described}"
-    if parameters:
-        yield f"a=fmtp:{number} {parameters}"
-    for each in feedback:
-        yield f"a=rtcp-fb:{number} {each}"
+    return FEEDBACK if kind == "video" else (TRANSPORT_CC_FEEDBACK,)
 
 
 def _stream_lines(stream: Stream) -> Iterator[str]:
     """The one codec, with what of its feedback and extensions both sides know."""
-    _, described, parameters = _offered(stream.kind, frozenset(VideoCodec))[stream.codec.name == VideoCodec.H264]
+    feedback = [each for each in _feedback_of(stream.kind) if each in stream.codec.feedback]
     if stream.codec.name == VideoCodec.H264:
         profile = stream.codec.parameters.get("profile-level-id", "42e01f").lower()
-        parameters = _joined(H264_PARAMETERS | {"profile-level-id": profile[:6]})
-    feedback = tuple(each for each in _feedback_of(stream.kind) if each in stream.codec.feedback)
-    yield from _codec_lines(stream.sent_as, described, parameters, feedback)
-    for ours, theirs in stream.extensions.items():
-        yield f"a=extmap:{theirs} {EXTENSIONS[ours]}"
-
-
-def _source_lines(own: OwnSide, kind: Kind) -> Iterator[str]:
-    """RFC 8830, RFC 5576."""
-    yield f"a=msid:{STREAM} {kind}"
-    yield f"a=ssrc:{own.ssrcs[kind]} cname:{STREAM}"
+        parameters = H264_PARAMETERS | {"profile-level-id": profile[:6]}
+        yield from codec_lines(stream.kind, stream.sent_as, feedback, video=VideoCodec.H264, parameters=parameters)
+    else:
+        yield from codec_lines(stream.kind, stream.sent_as, feedback)
+    yield from extension_lines(stream.extensions)
 
 
 def _direction(stream: Stream) -> str:
     if stream.sends:
         return "sendrecv" if stream.receives else "sendonly"
     return "recvonly" if stream.receives else "inactive"
-
-
-def _text(lines: list[str]) -> str:
-    return "".join(f"{line}\r\n" for line in lines)

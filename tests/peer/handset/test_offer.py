@@ -103,7 +103,7 @@ def test_the_offer_is_the_profile_and_nothing_else() -> None:
         "m=audio 4711 UDP/TLS/RTP/SAVPF 111",
         "m=video 4711 UDP/TLS/RTP/SAVPF 96",
     ]
-    assert lines.count("a=candidate:1 1 udp 2130706431 127.0.0.1 4711 typ host") == 2
+    assert lines.count("a=candidate:overlay 1 udp 2130706431 127.0.0.1 4711 typ host") == 2
     assert "a=rtpmap:111 opus/48000/2" in lines
     assert "a=rtpmap:96 VP8/90000" in lines
     assert "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid" in lines
@@ -115,8 +115,8 @@ def test_of_several_ports_the_first_is_the_best() -> None:
     sdp = offer(ice=ICE, fingerprint=PRINT, listening=LISTENING, media=Media.AUDIO, seen={})
     assert [line for line in sdp.splitlines() if "4711" in line or "4712" in line] == [
         "m=audio 4711 UDP/TLS/RTP/SAVPF 111",
-        "a=candidate:1 1 udp 2130706431 127.0.0.1 4711 typ host",
-        "a=candidate:2 1 udp 2130706175 192.0.2.7 4712 typ host",
+        "a=candidate:overlay 1 udp 2130706431 127.0.0.1 4711 typ host",
+        "a=candidate:overlay1 1 udp 2130706175 192.0.2.7 4712 typ host",
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiortc.sdp import SessionDescription
 
-from peer.transport.profile import TRANSPORT_CC, VideoCodec
+from peer.transport.profile import EXTENSIONS, TRANSPORT_CC_EXTENSION, VideoCodec
 from peer.transport.sdp.negotiation import accept_answer, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import write_answer, write_offer
@@ -126,7 +126,7 @@ def test_packets_are_numbered_for_the_transport_only_where_somebody_reports_on_t
 
     chromium = offer("chromium-audio-video-channel")
     assert numbered(chromium) == {"audio", "video"}
-    assert numbered(chromium.replace(TRANSPORT_CC, "urn:x:unknown")) == frozenset()
+    assert numbered(chromium.replace(EXTENSIONS[TRANSPORT_CC_EXTENSION], "urn:x:unknown")) == frozenset()
     no_reports = "".join(line for line in chromium.splitlines(keepends=True) if not line.endswith(" transport-cc\r\n"))
     assert numbered(no_reports) == frozenset()
     assert numbered(offer("firefox-offer")) == frozenset({"video"})

@@ -24,8 +24,14 @@ from aiortc.rtp import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.profile import ABS_SEND_TIME_EXTENSION, MID_EXTENSION, TRANSPORT_CC_EXTENSION, VideoCodec
-from peer.transport.sdp.negotiation import EXTENSIONS, Agreement, accept_offer
+from peer.transport.profile import (
+    ABS_SEND_TIME_EXTENSION,
+    EXTENSIONS,
+    MID_EXTENSION,
+    TRANSPORT_CC_EXTENSION,
+    VideoCodec,
+)
+from peer.transport.sdp.negotiation import Agreement, accept_offer
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.rtp_numbers import RtpNumbers
 from peer.transport.sdp.sources import AnnouncedSources
