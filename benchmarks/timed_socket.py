@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from typing import Any, Self, cast
 
 from peer.overlay import Address
+from peer.transport.connections import MAX_DATAGRAM
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
-from peer.transport.udp_socket import MAX_DATAGRAM, OverlaySocket
+from peer.transport.udp_socket import OverlaySocket
 
 SO_TIMESTAMPNS = 35
 "Linux's number; Python has no name for it."

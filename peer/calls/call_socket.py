@@ -39,7 +39,7 @@ class CallSocket:
         stray_check: Callable[[str, Callable[[str], bool]], bool],
         port: int = 0,
     ) -> None:
-        """`overlay_up` returns when the overlay can be used, `stray_check` is OverlaySocket.stray.
+        """`overlay_up` returns when the overlay can be used, `stray_check` is Connections.stray.
 
         `port` is the one to bind, 0 to let the system choose.
         """
@@ -70,8 +70,8 @@ class CallSocket:
             interface = self._overlay.interface
             if self.socket is None:
                 self.socket = await self._open_socket(local, remote, interface=interface, port=self.port)
-                self.socket.stray = self._stray_check
-                self.socket.after_loss = self._after_loss
+                self.socket.connections.stray = self._stray_check
+                self.socket.connections.after_loss = self._after_loss
                 self.port = self.socket.port
             elif not self.socket.stands(local, remote, interface):
                 await self.socket.move(local, remote, interface)
@@ -98,7 +98,7 @@ class CallSocket:
         """Note whether a leg was lost: the other side may still send on it, and that isn't an attack."""
         self._after_loss = lost
         if self.socket is not None:
-            self.socket.after_loss = lost
+            self.socket.connections.after_loss = lost
 
     def overlay_changed(self) -> None:
         """The overlay's device or address came, went or is another one: `follow` looks where it is."""

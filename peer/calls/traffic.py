@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from peer.transport.connections import HONEST
 from peer.transport.rtp_statistics import KindCounter, MediaCounters
-from peer.transport.udp_socket import HONEST, OverlaySocket
+from peer.transport.udp_socket import OverlaySocket
 
 
 class Traffic:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from aiortc import RTCIceParameters, RTCIceTransport
 
-from peer.handset.loopback_port import LoopbackPort
+from peer.handset.loopback_socket import LoopbackSocket
 from peer.handset.offer import offer, read_answer
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, make_ice_transport
@@ -33,7 +33,7 @@ class BrowserLeg:
     """One media connection to one page. Its maker closes it."""
 
     def __init__(
-        self, port: LoopbackPort, media: Media, variant: Variant, on_tap_failed: Callable[[Exception], None]
+        self, socket: LoopbackSocket, media: Media, variant: Variant, on_tap_failed: Callable[[Exception], None]
     ) -> None:
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
@@ -41,7 +41,7 @@ class BrowserLeg:
         self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
         "Tells the browser how its packets arrive, while nobody else does."
 
-        self._port = port
+        self._socket = socket
         self._media = media
         self._variant = variant
         self._on_tap_failed = on_tap_failed
@@ -64,7 +64,7 @@ class BrowserLeg:
         `on_tap_failed` is called with what a tap raises; it gets nothing more then. Raises OverlayError if there is no
         port.
         """
-        return cls(await LoopbackPort.listen(), media, variant, on_tap_failed)
+        return cls(await LoopbackSocket.listen(), media, variant, on_tap_failed)
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
         """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.
@@ -75,7 +75,7 @@ class BrowserLeg:
         return offer(
             ice=self._ice,
             fingerprint=self._identity.fingerprint,
-            listening=self._port.listening,
+            listening=self._socket.listening,
             media=self._media,
             variant=self._variant,
             seen=seen,
@@ -88,7 +88,7 @@ class BrowserLeg:
         Raises HandsetError if the answer can't be used, or no connection comes of it in CONNECT_SECONDS.
         """
         browser = read_answer(answer, self._media, self._variant)
-        connection = OverlayConnection(self._port, controlling=True, local=self._ice, remote=browser.ice)
+        connection = OverlayConnection(self._socket, controlling=True, local=self._ice, remote=browser.ice)
         self._ice_transport = make_ice_transport(connection)
         self._dtls = PinnedDtlsTransport(
             self._ice_transport, self._identity, browser.fingerprint, client=not browser.client
@@ -140,7 +140,7 @@ class BrowserLeg:
             await self._dtls.stop()
         if self._ice_transport is not None:
             await self._ice_transport.stop()
-        self._port.close()
+        self._socket.close()
 
     def _state_changed(self) -> None:
         if self._dtls is not None and self._dtls.state in ("closed", "failed"):

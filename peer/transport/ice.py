@@ -17,7 +17,7 @@ from aioice.ice import ICE_COMPLETED, ICE_FAILED, CandidatePair, ConnectionEvent
 from aiortc import RTCIceGatherer, RTCIceTransport
 
 from peer.overlay import Address
-from peer.transport.udp_socket import OverlaySocket, Refusal
+from peer.transport.connections import ConnectionSocket, Refusal
 from shared.secrets.handshake import IceCredentials
 
 # aioice writes addresses into its log at INFO. Anyone who needs them can ask for this logger by name.
@@ -64,9 +64,9 @@ def host_candidate(address: Address, port: int) -> Candidate:
 
 
 class SocketShare(StunProtocol):
-    """A connection's share of an OverlaySocket, instead of the socket that aioice would open for it."""
+    """A connection's share of the call's socket, instead of the socket that aioice would open for it."""
 
-    def __init__(self, connection: OverlayConnection, socket: OverlaySocket) -> None:
+    def __init__(self, connection: OverlayConnection, socket: ConnectionSocket) -> None:
         super().__init__(connection)
         self.socket = socket
         self.username = connection.local_username
@@ -140,7 +140,7 @@ class SocketShare(StunProtocol):
 
     async def close(self) -> None:
         """Give the share back. The socket stays open: it is the call's, not the connection's."""
-        self.socket.release(self)
+        self.socket.connections.release(self)
 
 
 class OverlayConnection(Connection):
@@ -151,7 +151,7 @@ class OverlayConnection(Connection):
     """
 
     def __init__(
-        self, socket: OverlaySocket, *, controlling: bool, local: IceCredentials, remote: IceCredentials
+        self, socket: ConnectionSocket, *, controlling: bool, local: IceCredentials, remote: IceCredentials
     ) -> None:
         super().__init__(controlling, local_username=local.username, local_password=local.password)
         self.remote_username = remote.username
@@ -165,7 +165,7 @@ class OverlayConnection(Connection):
 
         self._socket = socket
         self._share = SocketShare(self, socket)
-        socket.register(self._share)
+        socket.connections.register(self._share)
         self._protocols.append(self._share)
         self._local_candidates.append(self._share.local_candidate)
 
@@ -245,13 +245,13 @@ class OverlayConnection(Connection):
             return
         username = message.attributes.get("USERNAME", "")
         if not self._valid_username(username) or not message.check_message_integrity(self.local_password.encode()):
-            self._socket.refuse(Refusal.UNAUTHENTICATED)
+            self._socket.connections.refuse(Refusal.UNAUTHENTICATED)
         elif (
             message.message_method is not stun.Method.BINDING
             or "PRIORITY" not in message.attributes
             or not self._takes_checks_from(addr[1])
         ):
-            self._socket.refuse(Refusal.UNEXPECTED)
+            self._socket.connections.refuse(Refusal.UNEXPECTED)
         else:
             if not self._early_checks_done:
                 # The other side repeats it until this side dials; one for each port is enough.
@@ -294,7 +294,7 @@ class OverlayConnection(Connection):
         if self._queue.qsize() < MAX_WAITING:
             super().data_received(data, component)
         else:
-            self._socket.refuse(Refusal.OVERRUN)
+            self._socket.connections.refuse(Refusal.OVERRUN)
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from aiortc import MediaStreamTrack, RTCIceParameters
 
+from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
@@ -22,7 +23,6 @@ from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
 from peer.transport.sender import EncodingSender
 from peer.transport.transport_cc import TransportFeedback
-from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.media import Media
 from shared.secrets.handshake import Handshake, Role
@@ -36,7 +36,7 @@ class Leg:
     It answers the other side's checks from the moment it is made. What makes it closes it; the socket stays open.
     """
 
-    def __init__(self, socket: OverlaySocket, handshake: Handshake, *, remote_port: int | None) -> None:
+    def __init__(self, socket: ConnectionSocket, handshake: Handshake, *, remote_port: int | None) -> None:
         """Prepare a leg on `socket`. `remote_port` None waits for the other side's first check and learns it there."""
         caller = handshake.role is Role.CALLER
         self.closed = asyncio.Event()

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters
 
+from peer.transport.connections import ConnectionSocket
 from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.leg import Leg
 from peer.transport.sctp import ChannelTransport, ControlTransport
 from peer.transport.sdp.negotiation import Agreement
 from peer.transport.sdp.translation import SdpTranslation
 from peer.transport.sdp.writing import OwnSide
-from peer.transport.udp_socket import OverlaySocket
 from shared.messages import MAX_MESSAGE
 from shared.secrets.handshake import Handshake, Role
 from shared.secrets.identity import DtlsIdentity
@@ -52,7 +52,7 @@ class SdpTerms:
 class SdpLeg(Leg):
     """One try to reach another program, and the connection if it succeeds."""
 
-    def __init__(self, socket: OverlaySocket, terms: SdpTerms) -> None:
+    def __init__(self, socket: ConnectionSocket, terms: SdpTerms) -> None:
         """Prepare a leg on `socket`."""
         own, agreement = terms.own, terms.agreement
         self._agreement = agreement

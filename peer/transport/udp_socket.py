@@ -1,36 +1,25 @@
 """The one UDP socket of a call. It is the choke point: every datagram of the call passes here, and only datagrams
 from and to the other node's address do.
 
-One call may try several connections at once, for a chat may hold forged responses beside the true one. They share
-the socket, and what arrives is told apart: checks by the username in them, answers to checks by their transaction,
-everything else by the remote port at which a connection has proved itself.
+Which of the call's connections a datagram is for is decided in connections.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import errno
 import logging
 import socket
-import struct
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Protocol, Self, cast
-
-from aioice import stun
+from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
+from peer.transport.connections import Connections, Refusal, Share
+from shared.errors import BadAddress, OverlayDown, PortTaken
 
 logger = logging.getLogger(__name__)
-
-MAX_DATAGRAM = 1500
-"Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
 
 RECEIVE_BUFFER = 256 * 1024
 "Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
@@ -42,72 +31,6 @@ LEAVE_SECONDS = 0.75
 BROADCAST = IPv4Address("255.255.255.255")
 
 
-class Refusal(enum.StrEnum):
-    """Why a datagram was dropped."""
-
-    FOREIGN_ADDRESS = "foreign-address"
-    "It came from another address than the other node's."
-
-    EMPTY = "empty"
-    OVERSIZED = "oversized"
-
-    UNAUTHENTICATED = "unauthenticated"
-    "A check for nobody here, or without the right password."
-
-    UNEXPECTED = "unexpected"
-    "Nothing that a connection of this socket waits for."
-
-    EARLY = "early"
-    "A check that came before any connection was tried here: the callee begins when it has answered."
-
-    LATE = "late"
-    "An answer to a check that isn't waited for any more, or what the other side sent before it knew of the end."
-
-    OVERRUN = "overrun"
-    "More than a connection could take in."
-
-
-HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
-"An honest other side causes these as well, so there is nothing to tell people."
-
-
-@dataclass(slots=True)
-class SocketCounters:
-    """What has passed a socket, and what hasn't."""
-
-    received_packets: int = 0
-    received_bytes: int = 0
-    sent_packets: int = 0
-    sent_bytes: int = 0
-
-    refused: Counter[str] = field(default_factory=Counter)
-    "Dropped datagrams, by Refusal."
-
-
-class Share(Protocol):
-    """One connection's share of the socket."""
-
-    @property
-    def username(self) -> str:
-        """The ICE username fragment that checks for this connection begin with."""
-
-    @property
-    def transactions(self) -> dict[bytes, stun.Transaction]:
-        """The connection's own checks that wait for an answer, by transaction id."""
-
-    def check_received(self, request: stun.Message, remote_port: int) -> None:
-        """Take a check that names this connection; nothing about it is verified yet."""
-
-    def answer_received(self, answer: stun.Message, remote_port: int) -> None:
-        """Take an answer to one of the connection's own checks; nothing about it is verified yet."""
-
-    def payload_received(self, datagram: bytes) -> None:
-        """Take a DTLS or SRTP datagram from a port at which this connection has proved itself."""
-
-    def socket_lost(self) -> None:
-        """The socket is gone."""
-
-
 class OverlaySocket(asyncio.DatagramProtocol):
     """The call's socket, bound to our own overlay address, open to one other address."""
 
@@ -117,19 +40,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
         self.port = 0
         "Our UDP port, once it is bound."
 
-        self.counters = SocketCounters()
-        self.after_loss = False
-        "Whether a connection was lost: the other side may not know yet, and go on to send on it."
-
-        self.stray: Callable[[str, Callable[[str], bool]], bool] | None = None
-        """Asked about a check for no connection here: its username fragment, and whether it was made with a password.
-
-        Returns whether it belongs to the call all the same. It gets an answer only if the connection that it is for has
-        been registered meanwhile."""
-
+        self.connections = Connections()
+        self.counters = self.connections.counters
         self._remote_host = _as_kernel_writes(remote)
-        self._shares: dict[str, Share] = {}
-        self._owners: dict[int, Share] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._late: asyncio.Event | None = None
         "Set when something comes while the socket is left; None before that."
@@ -183,7 +96,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
     async def _bind(self, interface: str | None) -> None:
         _refuse(self.local, self.remote)
         self._remote_host = _as_kernel_writes(self.remote)
-        sock, self._device = _bound_socket(self.local, interface, self.port)
+        sock, self._device = bound_socket(self.local, interface, self.port)
         try:
             await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
         except BaseException:
@@ -218,26 +131,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
                         await self._late.wait()
         self.close()
 
-    def register(self, share: Share) -> None:
-        """Let checks for this connection in. Raises LocalProtocolError if another one has its username."""
-        if share.username in self._shares:
-            raise LocalProtocolError("Two connections of one call have the same credentials.")
-        self._shares[share.username] = share
-
-    def release(self, share: Share) -> None:
-        """Forget a connection; the socket stays open for the others."""
-        self._shares = {name: other for name, other in self._shares.items() if other is not share}
-        self._owners = {port: other for port, other in self._owners.items() if other is not share}
-
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """Give a connection what comes from a remote port at which it has proved itself.
-
-        The first connection to do so keeps it, unless another one has `chosen` that port for good.
-        """
-        if chosen:
-            self._owners[remote_port] = share
-        else:
-            self._owners.setdefault(remote_port, share)
+        """Give a connection what comes from a remote port, see Connections.claim."""
+        self.connections.claim(remote_port, share, chosen=chosen)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the other node; there is no way to send anywhere else. Does nothing once the socket is closed."""
@@ -251,10 +147,6 @@ class OverlaySocket(asyncio.DatagramProtocol):
         """Host and port of the other side, as ICE writes them into its answers."""
         return str(self.remote), remote_port
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Count a datagram that is dropped. The sender gets no answer, as if nobody were here."""
-        self.counters.refused[refusal] += 1
-
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -267,8 +159,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
             if not moving.done():
                 moving.set_result(None)
             return
-        for share in tuple(self._shares.values()):
-            share.socket_lost()
+        self.connections.lose_socket()
 
     def error_received(self, exc: Exception) -> None:
         # For example no route while the overlay's device comes up again: the sender's own timers try again.
@@ -277,59 +168,11 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         host, remote_port = addr[:2]
         if host != self._remote_host:
-            return self.refuse(Refusal.FOREIGN_ADDRESS)
+            return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if self._late is not None:
             self._late.set()
-            return self.refuse(Refusal.LATE)
-        if not data:
-            return self.refuse(Refusal.EMPTY)
-        if len(data) > MAX_DATAGRAM:
-            return self.refuse(Refusal.OVERSIZED)
-        self.counters.received_packets += 1
-        self.counters.received_bytes += len(data)
-        first = data[0]
-        # RFC 7983, section 7.
-        if first < 4:
-            self._stun_received(data, remote_port)
-        elif 20 <= first < 64 or 128 <= first < 192:
-            self._payload_received(data, remote_port)
-        else:
-            self.refuse(Refusal.UNEXPECTED)
-        return None
-
-    def _stun_received(self, data: bytes, remote_port: int) -> None:
-        try:
-            message = stun.parse_message(data)
-        except (ValueError, struct.error):
-            return self.refuse(Refusal.UNEXPECTED)
-        if message.message_class is stun.Class.REQUEST:
-            local_username, _, _ = message.attributes.get("USERNAME", "").partition(":")
-            share = self._shares.get(local_username)
-            if share is None:
-                belongs = self._belongs_to_the_call(local_username, message)
-                share = self._shares.get(local_username)
-                if share is None and belongs:
-                    return self.refuse(Refusal.LATE)
-            if share is None:
-                return self.refuse(Refusal.UNAUTHENTICATED if self._shares else Refusal.EARLY)
-            return share.check_received(message, remote_port)
-        for share in self._shares.values():
-            if message.transaction_id in share.transactions:
-                return share.answer_received(message, remote_port)
-        answer = message.message_class in (stun.Class.RESPONSE, stun.Class.ERROR)
-        return self.refuse(Refusal.LATE if answer else Refusal.UNEXPECTED)
-
-    def _belongs_to_the_call(self, username: str, check: stun.Message) -> bool:
-        return self.stray is not None and self.stray(
-            username, lambda password: check.check_message_integrity(password.encode())
-        )
-
-    def _payload_received(self, data: bytes, remote_port: int) -> None:
-        share = self._owners.get(remote_port)
-        if share is None:
-            self.refuse(Refusal.LATE if self.after_loss else Refusal.UNEXPECTED)
-        else:
-            share.payload_received(data)
+            return self.connections.refuse(Refusal.LATE)
+        return self.connections.received(data, remote_port)
 
 
 def _refuse(local: Address, remote: Address) -> None:
@@ -345,8 +188,8 @@ def _as_kernel_writes(address: Address) -> str:
     return socket.inet_ntop(socket.AF_INET if address.version == 4 else socket.AF_INET6, address.packed)
 
 
-def _bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:
-    """The socket, and the number of the device that it is bound to."""
+def bound_socket(local: Address, interface: str | None, port: int) -> tuple[socket.socket, int | None]:
+    """A socket, and the number of the device that it is bound to. Raises as OverlaySocket.open does."""
     device = None
     sock = socket.socket(socket.AF_INET if local.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     try:

@@ -12,8 +12,9 @@ from aioice import Candidate, stun
 from aioice.ice import StunProtocol
 
 from peer.overlay.loopback import loopback_address
+from peer.transport.connections import Refusal
 from peer.transport.ice import MAX_WAITING, OverlayConnection, host_candidate
-from peer.transport.udp_socket import OverlaySocket, Refusal
+from peer.transport.udp_socket import OverlaySocket
 from shared.secrets.handshake import Role
 from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Sockets, Stranger, one_link_handshake, two_sockets
 

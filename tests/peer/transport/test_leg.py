@@ -20,9 +20,10 @@ from aiortc import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from peer.overlay.loopback import loopback_address
+from peer.transport.connections import MAX_DATAGRAM, Refusal
 from peer.transport.ice import FOUNDATION
 from peer.transport.leg import Leg
-from peer.transport.udp_socket import MAX_DATAGRAM, OverlaySocket, Refusal
+from peer.transport.udp_socket import OverlaySocket
 from shared.errors import LegFailed, LocalProtocolError, WrongIdentity
 from shared.messages import Bye, Ping
 from shared.node_id import NodeId
@@ -352,7 +353,7 @@ async def test_a_silent_path_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.0)
     monkeypatch.setattr(ice, "CONSENT_FAILURES", 1)
     async with connected() as legs, asyncio.timeout(PATIENCE):
-        legs.sockets.callee.release(legs.callee._connection._share)
+        legs.sockets.callee.connections.release(legs.callee._connection._share)
         await legs.caller.closed.wait()
         assert not legs.caller.connected
 

@@ -70,7 +70,7 @@ INNER: dict[str, dict[str, str]] = {
     "peer/transport/sender.py": {
         "aiortc.rtp": ("AnyRtcpPacket RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"),
     },
-    "peer/transport/udp_socket.py": {"aioice.stun": "Class Message Transaction parse_message"},
+    "peer/transport/connections.py": {"aioice.stun": "Class Message Transaction parse_message"},
 }
 "By file, by module: the names."
 

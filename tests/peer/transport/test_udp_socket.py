@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peer.overlay.loopback import loopback_address
+from peer.transport.connections import MAX_DATAGRAM, Refusal
 from peer.transport.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
-from peer.transport.udp_socket import MAX_DATAGRAM, QUIET_SECONDS, OverlaySocket, Refusal
+from peer.transport.udp_socket import QUIET_SECONDS, OverlaySocket
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 from shared.messages import Ping
 from shared.secrets.handshake import Handshake, Role
@@ -347,7 +348,7 @@ async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -
         return username == "later"
 
     async with waiting_caller() as sock:
-        sock.stray = stray
+        sock.connections.stray = stray
         datagrams = [bytes(check(CALLEE, USERNAME=f"{name}:whoever")) for name in ("later", "nobody")]
         assert await refused_of(datagrams, sock) == {Refusal.LATE: 1, Refusal.UNAUTHENTICATED: 1}
     assert heard == [("later", True, False), ("nobody", True, False)]
@@ -355,7 +356,7 @@ async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -
 
 async def test_what_comes_for_a_connection_that_was_lost_is_late_and_no_attack() -> None:
     async with waiting_caller() as sock:
-        sock.after_loss = True
+        sock.connections.after_loss = True
         assert await refused_of([b"\x80\x6f" + bytes(30), b"\x16\xfe\xff"], sock) == {Refusal.LATE: 2}
 
 

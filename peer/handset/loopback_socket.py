@@ -8,13 +8,14 @@ import socket
 import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Self, cast
+from typing import cast
 
 from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
-from peer.transport.udp_socket import RECEIVE_BUFFER, OverlaySocket, Refusal, Share
+from peer.transport.connections import Connections, Refusal, Share
+from peer.transport.udp_socket import RECEIVE_BUFFER, bound_socket
 from shared.errors import OverlayDown
 
 logger = logging.getLogger(__name__)
@@ -26,68 +27,91 @@ DEVICE = "lo" if sys.platform == "linux" else None
 MAX_HOSTS = 256
 "Addresses that are remembered. All of 127.0.0.0/8 is this machine's, so their number has to end somewhere."
 
-MAX_DOORS = 4
+MAX_OTHER_ADDRESSES = 4
 "Of this machine's other addresses, those that Firefox is offered. It needs one: that of the default route, as a rule."
 
 
-class LoopbackPort(OverlaySocket):
-    """A port on 127.0.0.1 that takes datagrams from every address of this machine, and from no other.
+class LoopbackSocket:
+    """A socket on 127.0.0.1 that takes datagrams from every address of this machine, and from no other.
 
     Chromium sends to 127.0.0.1 from the address of its network card. Where an answer goes is kept here, by the
     browser's port number.
 
-    Firefox neither sends to 127.0.0.1 nor takes anything from there. It gets ports on the machine's other addresses,
-    with a filter that keeps out what doesn't come through the loopback device.
+    Firefox neither sends to 127.0.0.1 nor takes anything from there. For it there are sockets on the machine's other
+    addresses, with a filter that keeps out what doesn't come through the loopback device.
     """
 
-    def __init__(self, local: Address, remote: Address) -> None:
-        super().__init__(local, remote)
+    local: Address = LOOPBACK
+    remote: Address = LOOPBACK
+
+    def __init__(self) -> None:
+        self.connections = Connections()
+        self.counters = self.connections.counters
+        self._bound: list[_BoundSocket] = []
+        "The first is on 127.0.0.1."
+
         self._own: dict[str, bool] = {}
-        self._doors: list[_Door] = []
         self._ways: dict[int, _Way] = {}
         "How the browser is reached by its port, once that has shown that it knows the connection's password."
 
-        self._now: tuple[int, _Way] | None = None
-        "The browser's port that the datagram came from that is being handled, and the way back."
+        self._current: tuple[int, _Way] | None = None
+        "While a datagram is handled: the browser's port that it came from, and the way back."
 
     @classmethod
-    async def listen(cls) -> Self:
-        """Bind free ports on loopback. Raises OverlayError if there is none on 127.0.0.1."""
-        self = await cls.open(LOOPBACK, LOOPBACK, interface=DEVICE)
+    async def listen(cls) -> LoopbackSocket:
+        """Bind free ports. Raises OverlayError if there is none on 127.0.0.1."""
+        self = cls()
         try:
+            await self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0])
             for address in _other_addresses():
                 sock = _behind_loopback(address)
                 if sock is not None:
-                    loop = asyncio.get_running_loop()
-                    self._doors.append((await loop.create_datagram_endpoint(lambda: _Door(self), sock=sock))[1])
+                    await self._bind(sock)
         except BaseException:
             self.close()
             raise
         return self
 
+    async def _bind(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            self._bound.append((await loop.create_datagram_endpoint(lambda: _BoundSocket(self), sock=sock))[1])
+        except BaseException:
+            sock.close()
+            raise
+
+    @property
+    def port(self) -> int:
+        """The UDP port on 127.0.0.1."""
+        return self._bound[0].at[1]
+
     @property
     def listening(self) -> list[tuple[IPv4Address, int]]:
         """The addresses and ports that a browser may send to, 127.0.0.1 first."""
-        return [(LOOPBACK, self.port), *(door.at for door in self._doors)]
+        return [each.at for each in self._bound]
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent or received any more."""
+        return self._bound[0].closed
 
     def close(self) -> None:
-        """As before, with the doors."""
-        super().close()
-        for door in self._doors:
-            door.close()
+        """Close all sockets at once; connections that still use them learn of it."""
+        for each in self._bound:
+            each.close()
 
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
-        """As before, and keep the way: this is called for what is authenticated only."""
-        if self._now is not None and self._now[0] == remote_port:
-            self._ways.setdefault(remote_port, self._now[1])
-        super().claim(remote_port, share, chosen=chosen)
+        """Give a connection what comes from a port, and keep the way: only an authenticated check leads here."""
+        if self._current is not None and self._current[0] == remote_port:
+            self._ways.setdefault(remote_port, self._current[1])
+        self.connections.claim(remote_port, share, chosen=chosen)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the browser by the way that its datagrams came. Nothing is sent to a port that has shown nothing."""
         way = self._way_to(remote_port)
         if way is None or self.closed:
             return
-        way.transport.sendto(datagram, (way.host, remote_port))
+        way.by.send(datagram, (way.host, remote_port))
         self.counters.sent_packets += 1
         self.counters.sent_bytes += len(datagram)
 
@@ -97,25 +121,25 @@ class LoopbackPort(OverlaySocket):
         return way.host if way is not None else HOST, remote_port
 
     def _way_to(self, remote_port: int) -> _Way | None:
-        if self._now is not None and self._now[0] == remote_port:
-            return self._now[1]
+        if self._current is not None and self._current[0] == remote_port:
+            return self._current[1]
         return self._ways.get(remote_port)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self.came(data, addr, self._transport)
-
-    def came(self, data: bytes, addr: tuple[str, int], by: asyncio.DatagramTransport) -> None:
+    def received(self, data: bytes, addr: tuple[str, int], by: _BoundSocket) -> None:
         """Take a datagram that came from `addr`, host and port, by one of the sockets."""
-        host, remote_port = addr[:2]
+        host, remote_port = addr
         if not self._is_own(host):
-            return self.refuse(Refusal.FOREIGN_ADDRESS)
-        self._now = remote_port, _Way(by, host)
+            return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
+        self._current = remote_port, _Way(by, host)
         try:
-            super().datagram_received(data, (HOST, remote_port))
+            return self.connections.received(data, remote_port)
         finally:
-            self._now = None
-        return None
+            self._current = None
+
+    def lost(self, bound: _BoundSocket) -> None:
+        """One of the sockets is gone; with the first, all connections are."""
+        if bound is self._bound[0]:
+            self.connections.lose_socket()
 
     def _is_own(self, host: str) -> bool:
         """Whether an address is this machine's: the kernel lets nobody bind another."""
@@ -136,32 +160,42 @@ class LoopbackPort(OverlaySocket):
 class _Way:
     """To the browser: by which socket, to which of this machine's addresses."""
 
-    transport: asyncio.DatagramTransport
+    by: _BoundSocket
     host: str
 
 
-class _Door(asyncio.DatagramProtocol):
-    """A socket on another of this machine's addresses, for what comes through the loopback device."""
+class _BoundSocket(asyncio.DatagramProtocol):
+    """One socket, on one of this machine's addresses."""
 
-    def __init__(self, port: LoopbackPort) -> None:
+    def __init__(self, owner: LoopbackSocket) -> None:
         self.at: tuple[IPv4Address, int]
         "Address and port."
 
-        self._port = port
-        self._transport: asyncio.DatagramTransport | None = None
+        self._owner = owner
+        self._transport: asyncio.DatagramTransport
+
+    @property
+    def closed(self) -> bool:
+        return self._transport.is_closing()
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
+
+    def send(self, datagram: bytes, to: tuple[str, int]) -> None:
+        self._transport.sendto(datagram, to)
+
+    # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
         host, port = transport.get_extra_info("sockname")
         self.at = IPv4Address(host), port
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.lost(self)
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self._port.came(data, addr, self._transport)
+        self._owner.received(data, addr, self)
 
     def error_received(self, exc: Exception) -> None:
         logger.debug("a datagram could not be sent to the browser: %s", type(exc).__name__)
@@ -177,7 +211,7 @@ def _other_addresses() -> list[IPv4Address]:
         return []
     devices.sort(key=lambda device: device.name not in default)
     found = [own.ip for device in devices for own in device.addresses if isinstance(own.ip, IPv4Address)]
-    return [address for address in found if not address.is_link_local][:MAX_DOORS]
+    return [address for address in found if not address.is_link_local][:MAX_OTHER_ADDRESSES]
 
 
 def _behind_loopback(address: IPv4Address) -> socket.socket | None:
