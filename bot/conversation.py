@@ -165,7 +165,7 @@ class Post:
     @property
     def words(self) -> str:
         """The four words that CONFIRM is about, if that is among the actions."""
-        return self.line.phrase if self.line is not None and Act.CONFIRM in self.actions else ""
+        return self.line.shown.phrase if self.line is not None and Act.CONFIRM in self.actions else ""
 
     @property
     def trusts(self) -> ShownContact | None:

@@ -80,7 +80,7 @@ class CallNews:
                 self._posting.about(line, texts.not_kept(line, news.error))
             case PhraseKnown():
                 if not line.proven:
-                    actions = (Act.CONFIRM,) if line.quarantined else () if line.contact else (Act.SAVE,)
+                    actions = (Act.CONFIRM,) if line.shown.quarantined else () if line.shown.contact else (Act.SAVE,)
                     self._posting.about(line, texts.phrase(line), actions=actions)
             case Said():
                 ringing = isinstance(news.noted.event, RemoteRinging)
@@ -113,13 +113,13 @@ class CallNews:
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line.peer)
-                actions = (Act.ANSWER, Act.HANG_UP) if line.held else (Act.HANG_UP,)
+                actions = (Act.ANSWER, Act.HANG_UP) if line.connection.held else (Act.HANG_UP,)
                 self._posting.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:
                 self._posting.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
             case State.ENDED:
                 self._why.pop(line.number, None)
-                if not (line.provisional and line.connected is None):
+                if not (line.shown.provisional and line.connection.connected is None):
                     self._posting.about(line, texts.ended(line), live=True)
         self._call_changed(line)
 

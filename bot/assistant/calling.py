@@ -208,14 +208,14 @@ class Calling:
 
     def confirm(self, line: Line) -> None:
         """The link of a prepared call was posted: from now on it is a call like any other."""
-        if line.provisional and not line.call.ended:
+        if line.shown.provisional and not line.call.ended:
             self._switchboard.confirm(line)
             if line.call.state is State.CALLING:
                 self._posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
 
     def discard(self, line: Line) -> None:
         """End a call that was prepared and isn't wanted any more."""
-        if line.provisional and line.call.state is State.CALLING:
+        if line.shown.provisional and line.call.state is State.CALLING:
             self._switchboard.hang_up(line)
 
     async def _dial(
@@ -240,7 +240,7 @@ class Calling:
 
     async def answer(self, turn: Turn, line: Line, media: Media | None) -> None:
         """Take a call. One that was answered before stays as it is, and the owner hears so. Raises CallRefused."""
-        if line.held:
+        if line.connection.held:
             await self._switchboard.answer(line, media)
             self._news.changed(line)
         elif line.call.role is Role.CALLEE and line.call.state in which_call.UP:

@@ -94,6 +94,6 @@ class Saving:
     async def _named(self, contact: Contact) -> None:
         self._switchboard.rename(contact.node, contact.name)
         latest = self._switchboard.lines.latest
-        connected = [line for line in self._switchboard.lines if line.connected is not None]
+        connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         if any(line.peer == contact.node for line in (*connected, *filter(None, [latest]))):
             await self._learning.now(contact.node)

@@ -52,7 +52,7 @@ class Taps:
                 saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown)))
             case Act.CONFIRM:
                 # The words of this call alone: a later one in that name may wait as well.
-                phrases = {line.id: line.phrase for line in self._switchboard.lines}
+                phrases = {line.id: line.shown.phrase for line in self._switchboard.lines}
                 words = action.words or phrases.get(action.call, "")
                 node = calling.node_of(action.call)
                 contact = self._store.contact_of(node)
@@ -69,6 +69,6 @@ class Taps:
         caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
         """
         self._calling.ignore(line)
-        if line.keyed and not line.proven:
+        if line.link.keyed and not line.proven:
             return texts.impostor_dropped(line)
         return texts.trust_set(await self._saving.block(line.peer), True)

@@ -41,8 +41,8 @@ def to_answer(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom
     answered before. `log` are the calls that ended last, `now` is in Unix seconds. Raises NothingRings, WhichCall.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
-    up = [line for line in lines if line.call.state in UP and (line.held or line.call.role is Role.CALLEE)]
-    held = [line for line in up if line.held]
+    up = [line for line in lines if line.call.state in UP and (line.connection.held or line.call.role is Role.CALLEE)]
+    held = [line for line in up if line.connection.held]
     gone = _rang_just_now(log, now)
     if whom:
         for found in (named(rings, whom), named(held, whom), named(up, whom)):
@@ -91,7 +91,7 @@ def to_hang_up(lines: Sequence[Line], whom: str = "") -> Line:
             if found:
                 return _one(found, "/hangup", refusals.several_up)
         raise NoCall(*refusals.no_call_with(whom))
-    found = ours or [line for line in others if not line.provisional] or others
+    found = ours or [line for line in others if not line.shown.provisional] or others
     if not found:
         raise NoCall()
     return _one(found, "/hangup", refusals.several_up, whole=False)
@@ -125,8 +125,8 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     `contacts` are the nodes in the book; without a stranger it is the one of them whose call was connected last. Raises
     InputError, WhichCall.
     """
-    connected = [line.peer for line in lines if line.connected is not None]
-    in_call = {line.peer for line in lines if line.connected is not None and line.engaged} - set(contacts)
+    connected = [line.peer for line in lines if line.connection.connected is not None]
+    in_call = {line.peer for line in lines if line.connection.connected is not None and line.engaged} - set(contacts)
     over = [record for record in log if record.connected is not None]
     lately = {record.peer for record in over if record.ended > now - LATELY_SECONDS} - set(contacts)
     if len(in_call) == 1 and lately <= in_call:
@@ -142,7 +142,7 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
 
 def named(lines: Sequence[Line], whom: str) -> list[Line]:
     """The calls with somebody: by the contact's name, their node id or its beginning."""
-    found = [line for line in lines if line.contact is not None and _same(line.contact, whom)]
+    found = [line for line in lines if line.shown.contact is not None and _same(line.shown.contact, whom)]
     if not found and len(whom) >= SHORTEST_NODE:
         found = [line for line in lines if str(line.peer).startswith(whom.lower())]
     return found
@@ -188,7 +188,11 @@ def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
     """Whether a call rings without the key of the contact whose own call was meant by that name."""
     unproven = line.call.state is State.RINGING and not line.proven
     return (
-        unproven and gone.proven and gone.peer == line.peer and line.contact is not None and _same(line.contact, whom)
+        unproven
+        and gone.proven
+        and gone.peer == line.peer
+        and line.shown.contact is not None
+        and _same(line.shown.contact, whom)
     )
 
 

@@ -138,7 +138,7 @@ class Console:
         """Write the state of a call; people read it in the posts already."""
         if self._as_json:
             self._put({"type": "call", "kind": STATES[line.call.state], **line_report(line)})
-        up = line.call.state is State.ACTIVE and line.endpoint == PATTERN
+        up = line.call.state is State.ACTIVE and line.shown.endpoint == PATTERN
         if up and self._says_where_to_talk and self._page is not None:
             self._says_where_to_talk = False
             self.post(Post("owner", where_to_talk(self._page.address)))

@@ -225,7 +225,7 @@ class Presenter:
             case Text():
                 self.wrote(line, news.text, ours=False)
             case MediaState():
-                if (remote := view.sends(line.remote_media)) is not None:
+                if (remote := view.sends(line.connection.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
             case Changed():
                 self._changed(line)
@@ -237,7 +237,7 @@ class Presenter:
                 send(self._call(line))
 
     def _changed(self, line: Line) -> None:
-        if line.call.state is not State.CALLING and line.connected is not None:
+        if line.call.state is not State.CALLING and line.connection.connected is not None:
             self._links.pop(line.number, None)
         if line.call.state is State.ACTIVE:
             self._show_media(line)
@@ -255,7 +255,7 @@ class Presenter:
             self._show_media(line)
             self._answered_alone(line)
             if line.call.state is State.RINGING:
-                self._ring(line, line.reason)
+                self._ring(line, line.shown.reason)
 
     def _ring(self, line: Line, reason: Reason) -> None:
         said = texts.rings(line, reason)
@@ -271,15 +271,15 @@ class Presenter:
 
     def _answered_alone(self, line: Line, *, chime: bool = False) -> None:
         """Tell the page of an automatic answer, if it was one. With `chime` it always was."""
-        if line.automatic:
-            said = texts.takes_message(line) if line.machine else texts.answered_alone(line)
-        elif line.remote_automatic:
+        if line.shown.automatic:
+            said = texts.takes_message(line) if line.shown.machine else texts.answered_alone(line)
+        elif line.shown.remote_automatic:
             said = texts.remote_answered_alone(line)
         elif chime:
             said = handset_texts.goes_on(line)
         else:
             return
-        by: Literal["us", "them"] = "them" if line.remote_automatic and not line.automatic else "us"
+        by: Literal["us", "them"] = "them" if line.shown.remote_automatic and not line.shown.automatic else "us"
         self._pages.send(
             page_protocol.AnsweredAlone(call=line.number, by=by, kind=said.kind, sentence=said.sentence, chime=chime)
         )
@@ -288,7 +288,7 @@ class Presenter:
         """Whether the notice that the other side sends is heard here: by the speaker, or at a page from its start."""
         if (endpoint := self._endpoints.get(line.number)) is not None:
             return endpoint.answered_alone()
-        return DEVICES in (line.endpoint or "").split("+")
+        return DEVICES in (line.shown.endpoint or "").split("+")
 
     def wrote(self, line: Line, text: str, *, ours: bool) -> None:
         """Show a line of text beside a call."""

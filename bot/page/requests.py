@@ -186,7 +186,7 @@ class PageRequests:
 
     async def _confirm(self, line: Line) -> tuple[Contact, str]:
         """The words of this call were compared; other calls may have claimed to be the same contact."""
-        node, words = line.peer, line.phrase
+        node, words = line.peer, line.shown.phrase
 
         def confirm(store: Store) -> tuple[Contact, str]:
             known = store.contact_of(node)

@@ -35,17 +35,17 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         media=kinds(line.media),
         trust=trust(line, contact),
         trust_words=texts.trust_words(line, contact),
-        automatic=line.automatic,
+        automatic=line.shown.automatic,
         rings_there=rings_there,
-        remote_automatic=line.remote_automatic,
+        remote_automatic=line.shown.remote_automatic,
         handset=at_page,
-        endpoint=line.endpoint or "",
-        phrase=line.phrase or None,
+        endpoint=line.shown.endpoint or "",
+        phrase=line.shown.phrase or None,
         paired=line.call.paired,
         connected_at=line.connection.connected_at,
         expires=line.expires,
         path=texts.path(overlay_name(overlay), report.local, report.remote),
-        remote=sends(line.remote_media),
+        remote=sends(line.connection.remote_media),
         report=report,
     )
 
@@ -59,7 +59,7 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
     """How far a call can be believed to be who it says."""
     if contact is None:
         return "stranger"
-    if line.keyed and not line.proven:
+    if line.link.keyed and not line.proven:
         return "unproven"
     return "trusted" if contact.trust is Trust.AUTO else "contact"
 

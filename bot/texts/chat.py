@@ -180,7 +180,7 @@ def link_in_chat(line: Line, token: str, why: str = "") -> Sentence:
     kind, text = _link_kind(line), as_copybara(token)
     if why and line.call.ended:
         text = f"{declined_with(why)} {text}"
-    elif line.call.paired or line.sealed or line.call.ended:
+    elif line.call.paired or line.link.sealed or line.call.ended:
         pass
     elif line.call.role is Role.CALLER:
         text = f"I'd like to call you ({line.media.words}) with Copybara Relay: {text}"
@@ -217,7 +217,7 @@ def rings(line: Line, reason: Reason) -> Sentence:
         )
         return Sentence(Kind.UNPROVEN_RINGS, text)
     text = f"{line.name} is calling ({line.media.words})."
-    if line.contact is not None and not line.proven:
+    if line.shown.contact is not None and not line.proven:
         text += " You share no key yet, so nothing proves that it is them: compare the four words."
     return Sentence(Kind.RINGS, text)
 
@@ -229,7 +229,7 @@ def answering(line: Line) -> Sentence:
 
 def answered_before(line: Line) -> Sentence:
     """After another /answer."""
-    how = "Connecting …" if line.connected is None else "You are connected."
+    how = "Connecting …" if line.connection.connected is None else "You are connected."
     return Sentence(Kind.ANSWERED_BEFORE, f"{line.name}'s call is answered already. {how}")
 
 
@@ -268,7 +268,7 @@ def takes_message(line: Line) -> Sentence:
 
 def recorded(line: Line, path: Path) -> Sentence:
     """A recording is finished."""
-    if line.machine:
+    if line.shown.machine:
         return Sentence(Kind.MESSAGE, f"A message from {line.name} is in {path}")
     return Sentence(Kind.RECORDED, f"A recording from {line.name} is in {path}")
 
@@ -282,7 +282,7 @@ def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
 def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
-    if line.held:
+    if line.connection.held:
         text += " Your microphone and camera stay off in case you have left."
         return Sentence(Kind.CONNECTED, text, "/answer turns them on")
     return Sentence(Kind.CONNECTED, text)
@@ -299,10 +299,12 @@ def reconnecting(line: Line) -> Sentence:
 
 def phrase(line: Line) -> Sentence:
     """The four words, after a first contact."""
-    text = f"Compare these words by voice: {line.phrase}\nIf {line.name} has the same four, no one is between you."
-    if line.quarantined:
+    text = (
+        f"Compare these words by voice: {line.shown.phrase}\nIf {line.name} has the same four, no one is between you."
+    )
+    if line.shown.quarantined:
         text += " The key you shared before stays valid until you confirm."
-        return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.phrase}")
+        return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.shown.phrase}")
     return Sentence(Kind.WORDS, text)
 
 
@@ -357,7 +359,7 @@ def unproven(line: Line) -> Sentence:
 def ended(line: Line) -> Sentence:
     """How a call ended, and why."""
     assert line.call.reason is not None
-    call, known = line.call, line.contact is not None
+    call, known = line.call, line.shown.contact is not None
     return ending(line.call.reason, line.name, call.detail, call.hint, known=known, proven=line.proven)
 
 
@@ -656,7 +658,7 @@ def status_line(line: Line) -> str:
     """One call in a line."""
     report = line_report(line)
     text = f"{line.name}: {line.call.state}, {line.media.words}"
-    if line.connected is None:
+    if line.connection.connected is None:
         return text
     text += (
         f", {report['seconds']} s, received {report['audio_packets_received']} audio and "

@@ -29,7 +29,7 @@ def rings(line: Line, envelope: Envelope) -> Sentence:
     unproven = "Nothing proves who it is; packets reach only that node."
     if line.proven:
         return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}.")
-    if line.contact is None:
+    if line.shown.contact is None:
         text = f"Somebody new is calling ({line.media.words}) {with_what}: node {line.peer}\n{unproven}"
         return Sentence(Kind.STRANGER_RINGS, f"{text} If you don't know them, decline.")
     return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}. {unproven}")

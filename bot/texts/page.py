@@ -101,7 +101,7 @@ def call_sentence(line: Line) -> Sentence:
         case State.CALLING:
             return texts.calling(line)
         case State.RINGING:
-            return texts.rings(line, line.reason)
+            return texts.rings(line, line.shown.reason)
         case State.CONNECTING:
             return Sentence(Kind.CONNECTING, f"Connecting with {line.name} …")
         case State.ACTIVE:
@@ -120,7 +120,7 @@ def trust_words(line: Line, contact: Contact | None) -> str:
         return "Not in your contacts. Make sure you know who this is."
     if line.proven:
         how = "The link was sealed with a key that only the two of you have."
-    elif line.keyed:
+    elif line.link.keyed:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:
         how = "The link names their node, and the overlay carries the call to no other; nothing else proves it is them."

@@ -214,7 +214,7 @@ def rings_no_more(gone: CallRecord, held: Line) -> Refusal:
 
 def _handle(line: Line, *, whole: bool = False) -> str:
     """What to write for somebody."""
-    return line.contact or (str(line.peer) if whole else line.peer.short)
+    return line.shown.contact or (str(line.peer) if whole else line.peer.short)
 
 
 def _who(record: CallRecord) -> str:

@@ -175,7 +175,7 @@ class Admission:
         request answer a call that we make by another program.
         """
         for line in self._lines:
-            waits = line.waits and not line.provisional and line.foreign is None
+            waits = line.waits and not line.shown.provisional and line.foreign is None
             if line.peer == link.peer and waits and gives_way(line, link.proven):
                 return line
         return None
@@ -195,7 +195,7 @@ class Admission:
 
     def _came_to_a_call(self, reference: bytes) -> bool:
         """Whether a call of that name is there, or was."""
-        return any(line.reference == reference for line in self._lines) or any(
+        return any(line.link.reference == reference for line in self._lines) or any(
             record.reference == reference for record in self._store.call_log(LOG_SEARCHED)
         )
 
@@ -233,7 +233,7 @@ class Admission:
         return OtherClock(contact.name, link.created - now)
 
     async def _said(self, link: SaidLink) -> Reading:
-        line = next((line for line in self._lines if line.reference == link.said.reference), None)
+        line = next((line for line in self._lines if line.link.reference == link.said.reference), None)
         if line is None or not _is_the_other_sides(link, line):
             return Reading(Reason.EXPIRED)
         until = line.expires + MAX_CLOCK_AHEAD
@@ -269,7 +269,7 @@ class Admission:
         if not line.first_contact.read(response):
             return Reading(Reason.ALREADY_USED)
         # A refusal is proven only if nobody but the callee could read the request that it quotes.
-        proven = line.sealed and response.proves(line.link.request)
+        proven = line.link.sealed and response.proves(line.link.request)
         match response.status:
             case Status.ACCEPT:
                 line.first_contact.untried.append(response)

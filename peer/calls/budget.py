@@ -107,9 +107,9 @@ class Budget:
     def _open(self, caller: Caller, node: NodeId) -> int:
         """The calls of such a caller that ring, or that are being answered."""
         return sum(
-            caller_of(line.contact is not None, line.proven) is caller
+            caller_of(line.shown.contact is not None, line.proven) is caller
             and (caller is Caller.STRANGER or line.peer == node)
-            and (line.machine or line.call.state in (State.RINGING, State.CONNECTING))
+            and (line.shown.machine or line.call.state in (State.RINGING, State.CONNECTING))
             for line in self._lines
         )
 

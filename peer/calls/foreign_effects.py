@@ -51,7 +51,7 @@ class ForeignEffects:
                 terms = foreign.answer(session.socket, line.media, session.video)
                 session.try_leg(terms)
                 if Media.VIDEO in line.media and Media.VIDEO not in terms.agreement.media:
-                    session.tell_sound_alone(line.endpoint or "of this call")
+                    session.tell_sound_alone(line.shown.endpoint or "of this call")
                 line.agree(terms.agreement.media)
             case PostAnswer():
                 await self._writer.post(line, foreign.written, foreign.digest)

@@ -142,21 +142,6 @@ class Line:
         return self._link.proven
 
     @property
-    def keyed(self) -> bool:
-        """Whether we shared a key with the other side when it began."""
-        return self._link.keyed
-
-    @property
-    def sealed(self) -> bool:
-        """Whether a request was sealed, so that only the other side can have read it."""
-        return self._link.sealed
-
-    @property
-    def reference(self) -> bytes:
-        """8 bytes that name it on both sides; empty until its link exists."""
-        return self._link.reference
-
-    @property
     def media(self) -> Media:
         """What the caller wants; once answered, what the callee agreed to."""
         return self._connection.media
@@ -167,74 +152,14 @@ class Line:
         return self._connection.session
 
     @property
-    def connected(self) -> float | None:
-        """When the leg came up, monotonic seconds."""
-        return self._connection.connected
-
-    @property
-    def remote_media(self) -> MediaState | None:
-        """What the other side has said that it sends."""
-        return self._connection.remote_media
-
-    @property
-    def held(self) -> bool:
-        """Whether its microphone and camera wait for the owner's word, after a restart."""
-        return self._connection.release is not None
-
-    @property
-    def contact(self) -> str | None:
-        """The other side's name in the contact book; None for a stranger."""
-        return self._shown.contact
-
-    @property
-    def reason(self) -> Reason:
-        """What the policy said of it."""
-        return self._shown.reason
-
-    @property
-    def endpoint(self) -> str | None:
-        """The media endpoint, once it is made or chosen."""
-        return self._shown.endpoint
-
-    @property
-    def automatic(self) -> bool:
-        """Answered without asking."""
-        return self._shown.automatic
-
-    @property
-    def machine(self) -> bool:
-        """Whether the answering machine has taken it."""
-        return self._shown.machine
-
-    @property
-    def remote_automatic(self) -> bool:
-        """Whether the other side answered without asking."""
-        return self._shown.remote_automatic
-
-    @property
-    def provisional(self) -> bool:
-        """Made in advance: its link may never be posted."""
-        return self._shown.provisional
-
-    @property
-    def phrase(self) -> str:
-        """Four words to compare, once both sides have agreed."""
-        return self._shown.phrase
-
-    @property
-    def quarantined(self) -> bool:
-        """Whether the key that was agreed in it waits until the owner confirms the words."""
-        return self._shown.quarantined
-
-    @property
     def name(self) -> str:
         """For people: the contact's name, else the beginning of the node id."""
-        return self.contact or f"node {self.peer.short}…"
+        return self._shown.contact or f"node {self.peer.short}…"
 
     @property
     def engaged(self) -> bool:
         """Whether it takes the owner's time: it is connected, and not the machine's."""
-        return not self.machine and self.call.state in (State.ACTIVE, State.RECONNECTING)
+        return not self._shown.machine and self.call.state in (State.ACTIVE, State.RECONNECTING)
 
     @property
     def occupies(self) -> bool:
@@ -242,16 +167,18 @@ class Line:
 
         A call that was only made in advance doesn't, nor one that is answered without asking and proves nothing.
         """
-        if self.machine or self.call.state in (State.RINGING, State.ENDED):
+        if self._shown.machine or self.call.state in (State.RINGING, State.ENDED):
             return False
         if self.call.state is State.CALLING:
-            return not self.provisional
-        return self.engaged or self.proven or not self.automatic
+            return not self._shown.provisional
+        return self.engaged or self.proven or not self._shown.automatic
 
     @property
     def uninvited(self) -> bool:
         """Whether it was answered without asking, proves nothing, and hasn't connected: it takes nobody's place."""
-        return self.call.state is State.CONNECTING and self.automatic and not (self.proven or self.machine)
+        return (
+            self.call.state is State.CONNECTING and self._shown.automatic and not (self.proven or self._shown.machine)
+        )
 
     @property
     def waits(self) -> bool:
@@ -261,7 +188,7 @@ class Line:
     @property
     def id(self) -> str:
         """Names the call on both sides, also after a restart: 16 hexadecimal digits, once its link exists."""
-        return self.reference.hex()
+        return self._link.reference.hex()
 
     @property
     def remote_port(self) -> int | None:
@@ -399,7 +326,7 @@ class Line:
 
     def choose(self, endpoint: str | None, media: Media | None) -> None:
         """The owner answers with that endpoint and at most those media, if any are given."""
-        self._shown = replace(self._shown, endpoint=endpoint or self.endpoint)
+        self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint)
         if media is not None:
             self.agree(self.media & media or self.media)
 

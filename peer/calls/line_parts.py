@@ -67,6 +67,11 @@ class Connection:
     goodbye_unheard: bool = False
     "It hasn't acknowledged that."
 
+    @property
+    def held(self) -> bool:
+        """Whether microphone and camera wait for the owner's word, after a restart."""
+        return self.release is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Presented:

@@ -44,21 +44,23 @@ def report(line: Line) -> dict[str, object]:
         "paired": call.paired,
         "program": line.foreign.envelope.name if line.foreign else "copybara",
         "proven": line.proven,
-        "automatic": line.automatic,
-        "phrase": line.phrase or None,
+        "automatic": line.shown.automatic,
+        "phrase": line.shown.phrase or None,
         "connect_ms": connect_ms(line),
         "first_audio_ms": _milliseconds(connection.dialled, connection.first_media.get("audio")),
         "first_video_ms": _milliseconds(connection.dialled, connection.first_media.get("video")),
         "dialled_at": _unix(connection.dialled),
         "first_media_at": _unix(min(connection.first_media.values(), default=None)),
-        "seconds": None if line.connected is None else round(time.monotonic() - line.connected, 1),
+        "seconds": None
+        if line.connection.connected is None
+        else round(time.monotonic() - line.connection.connected, 1),
     }
     return values | (line.session.report() if line.session else NOTHING_ARRIVED)
 
 
 def connect_ms(line: Line) -> int | None:
     """Milliseconds from the last link read, or the answer given, to the connected leg."""
-    return _milliseconds(line.connection.dialled, line.connected)
+    return _milliseconds(line.connection.dialled, line.connection.connected)
 
 
 def running(line: Line) -> RunningCall | None:
@@ -68,7 +70,7 @@ def running(line: Line) -> RunningCall | None:
         return None
     port, remote_port = connection.session.ports
     return RunningCall(
-        reference=line.reference,
+        reference=line.link.reference,
         peer=line.peer,
         role=str(line.call.role),
         media=line.media,
@@ -81,17 +83,17 @@ def running(line: Line) -> RunningCall | None:
         port=port,
         remote_port=remote_port,
         chat=line.chat,
-        phrase=line.phrase,
+        phrase=line.shown.phrase,
         paired=line.call.paired,
         proven=line.proven,
-        keyed=line.keyed,
+        keyed=line.link.keyed,
         sealed=line.link.sealed,
-        quarantined=line.quarantined,
-        automatic=line.automatic,
-        remote_automatic=line.remote_automatic,
-        machine=line.machine,
-        name=line.contact or "",
-        endpoint=line.endpoint or "",
+        quarantined=line.shown.quarantined,
+        automatic=line.shown.automatic,
+        remote_automatic=line.shown.remote_automatic,
+        machine=line.shown.machine,
+        name=line.shown.contact or "",
+        endpoint=line.shown.endpoint or "",
     )
 
 
@@ -142,7 +144,7 @@ def rejoined(
 def record(line: Line, ended: int) -> CallRecord:
     """The entry for the call log, of a call that ended at that time, Unix seconds."""
     return CallRecord(
-        reference=line.reference or bytes(8),
+        reference=line.link.reference or bytes(8),
         peer=line.peer,
         role=str(line.call.role),
         media=line.media,
@@ -150,9 +152,9 @@ def record(line: Line, ended: int) -> CallRecord:
         connected=line.connection.connected_at,
         ended=ended,
         reason=str(line.call.reason),
-        automatic=line.automatic,
+        automatic=line.shown.automatic,
         proven=line.proven,
-        name=line.contact or "",
+        name=line.shown.contact or "",
     )
 
 

@@ -53,4 +53,4 @@ def gives_way(line: Line, proven: bool) -> bool:
     the holder of a key: it is paired, or sealed to the key on a card.
     """
     sealed_by_us = line.link.sealed and line.call.role is Role.CALLER
-    return proven or not (line.proven or line.keyed or sealed_by_us)
+    return proven or not (line.proven or line.link.keyed or sealed_by_us)

@@ -96,6 +96,6 @@ class LinkWriter:
         secret = secret or self._writes.store.writable_secret(line.peer) or opened
         if secret is None:
             return  # the contact was removed, and the program was restarted: there is nothing to say it with
-        said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.reference)
+        said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
         token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
         await self.post(line, token.token, token.raw)

@@ -153,7 +153,7 @@ class LineRunner:
     async def _step(self, line: Line, event: Event) -> None:
         before = line.call.state
         effects = line.step(event)
-        if line.call.ended and line.connected is not None:
+        if line.call.ended and line.connection.connected is not None:
             # At once: a program that is killed while it closes everything must not take the call up again.
             await self._log(line)
         self._make_room(line)
@@ -193,7 +193,7 @@ class LineRunner:
                     case Listen():
                         await self._sessions.open(line)
                     case OpenLeg():
-                        if line.machine or not line.automatic:
+                        if line.shown.machine or not line.shown.automatic:
                             line.dials()
                         await self._sessions.open(line)
                 await self._do(line, effect)
@@ -231,7 +231,7 @@ class LineRunner:
             case PostCancel():
                 await self._writer.say(line, Operation.CANCEL)
             case Ring():
-                self._listeners.told(line, Rings(line.reason))
+                self._listeners.told(line, Rings(line.shown.reason))
             case AnnounceAnswer():
                 self._listeners.told(line, AnsweredAlone())
             case TakeMessage():

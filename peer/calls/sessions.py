@@ -138,10 +138,10 @@ class LineSessions:
 
         Raises CallRefused for a camera and somebody who isn't trusted, or hasn't proved who they are.
         """
-        if line.machine:
+        if line.shown.machine:
             return ANSWERING_MACHINE
         contact = self._store.contact_of(line.peer)
-        name = line.endpoint or self.endpoint_for(contact, proven=line.proven, keyed=line.keyed)
+        name = line.shown.endpoint or self.endpoint_for(contact, proven=line.proven, keyed=line.link.keyed)
         if not only_for_trusted(name):
             return name
         if contact is None or contact.trust is not Trust.AUTO:
@@ -170,11 +170,11 @@ class LineSessions:
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         name = self.endpoint_of(line)
         # The owner may have left and not know that the call continues.
-        hold = kept is not None and not line.automatic and opens_the_room(name)
+        hold = kept is not None and not line.shown.automatic and opens_the_room(name)
         context = CallContext(
             number=line.number,
             label=line.name,
-            automatic=line.automatic or kept is not None,
+            automatic=line.shown.automatic or kept is not None,
             recorded=lambda path: self._listeners.told(line, Recorded(path)),
             trouble=functools.partial(self._media_trouble, line),
             finished=lambda: line.put(HangUp()),
@@ -203,7 +203,7 @@ class LineSessions:
                 tell=lambda event: self._happened(line, event),
                 keep=lambda event: self._kept(line, event),
                 overlay_up=self._watch.until_up,
-                automatic=line.automatic or line.machine,
+                automatic=line.shown.automatic or line.shown.machine,
                 rejoined=kept,
                 open_socket=self._open_socket,
             )
@@ -289,7 +289,7 @@ class LineSessions:
                     await self._keep(line)
                     self._listeners.told(line, event)
             case RemoteAnsweredAlone():
-                if not line.remote_automatic:
+                if not line.shown.remote_automatic:
                     line.remote_answered_alone()
                     await self._keep(line)
                     self._listeners.told(line, event)
@@ -320,7 +320,7 @@ class LineSessions:
         await self._keep(line, alive=True)
         for other in self._lines:
             # Both had called each other, or the other side has lost a call and called again: the other one is over.
-            under_way = not other.machine and other.call.state not in (State.RINGING, State.ENDED)
+            under_way = not other.shown.machine and other.call.state not in (State.RINGING, State.ENDED)
             if other is not line and under_way and may_be_ended(other, line.peer, line.proven):
                 other.put(Replaced())
 

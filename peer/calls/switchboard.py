@@ -240,7 +240,7 @@ class Switchboard:
         if node == self._own:
             raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
         for line in self.lines:
-            same = line.peer == node and (line.occupies or line.machine)
+            same = line.peer == node and (line.occupies or line.shown.machine)
             if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)

@@ -32,7 +32,7 @@ class ShownCalls:
         shown = KeptCall(
             state=call.state,
             role=call.role,
-            automatic=line.automatic,
+            automatic=line.shown.automatic,
             media=line.media.words,
             token=token_of(line),
             chat=line.chat,

@@ -67,7 +67,7 @@ class CallMessages:
         else:
             self.lines[call] = line
             shown.state, shown.role, shown.media = line.call.state, line.call.role, line.media.words
-            shown.automatic, shown.chat = line.automatic, line.chat
+            shown.automatic, shown.chat = line.shown.automatic, line.chat
             shown.token = token_of(line)
             shown.final = line.call.ended
         if shown.final:

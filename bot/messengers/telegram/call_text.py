@@ -31,7 +31,7 @@ def leads_to_handset(line: Line | None) -> bool:
     """Whether the handset page has something to do with a call: it rings, or the page is where it is talked at."""
     if line is None or line.call.ended:
         return False
-    return line.call.state is State.RINGING or HANDSET in (line.endpoint or "").split("+")
+    return line.call.state is State.RINGING or HANDSET in (line.shown.endpoint or "").split("+")
 
 
 def _quality(report: dict[str, object]) -> str:

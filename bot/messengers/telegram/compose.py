@@ -60,7 +60,9 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
             return Outgoing(text, chat=int(chat), reply_to=int(message), instead=(by_hand,))
         case Way.GUEST:
             return Outgoing(text, guest=place.values[0], instead=(by_hand,))
-        case Way.INLINE if post.line is not None and post.line.provisional and post.line.connected is None:
+        case Way.INLINE if (
+            post.line is not None and post.line.shown.provisional and post.line.connection.connected is None
+        ):
             return None  # its first link is the result itself, and nothing else of it was ever posted
     if bot:
         return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,))

@@ -67,8 +67,8 @@ class InlineQueries:
             post.to != "chat"
             or post.token is None
             or line is None
-            or not line.provisional
-            or line.connected is not None
+            or not line.shown.provisional
+            or line.connection.connected is not None
             or line.call.state is not State.CALLING
         ):
             return False

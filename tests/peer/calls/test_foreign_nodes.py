@@ -107,7 +107,7 @@ async def test_a_program_tells_what_it_sends_and_writes_lines(tmp_path: Path) ->
         ours, theirs = await answered(anna, ben)
         anna.switchboard.lines.show_media(ours, MediaState(audio=False, video=True))
         assert await ben.hears(MediaState, theirs) == MediaState(audio=False, video=True)
-        assert theirs.remote_media == MediaState(audio=False, video=True)
+        assert theirs.connection.remote_media == MediaState(audio=False, video=True)
         ben.switchboard.write(theirs, "hello")
         assert await anna.hears(Text, ours) == Text("hello")
 
@@ -137,7 +137,7 @@ async def test_who_is_answered_rests_on_what_the_program_has_proved(
     async with two(tmp_path, key, trust=trust) as (anna, ben):
         _, offer = await placed(anna, ben)
         line = await came(ben, anna, offer, proven=proven)
-        assert (line.call.state, line.reason, line.proven) == (state, reason, proven)
+        assert (line.call.state, line.shown.reason, line.proven) == (state, reason, proven)
 
 
 async def test_an_offer_works_once_whichever_way_it_came(tmp_path: Path) -> None:

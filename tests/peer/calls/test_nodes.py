@@ -170,7 +170,7 @@ async def test_an_unproven_request_rings_beside_our_own_call_and_costs_it_nothin
 async def test_an_unproven_call_that_is_answered_by_hand_does_not_end_a_proven_one(tmp_path: Path) -> None:
     async with impersonated(tmp_path, calls=Calls(at_once=2)) as (anna, ben, impostor):
         ours, theirs = await answered(anna, ben)
-        assert theirs.automatic
+        assert theirs.shown.automatic
         forged_line = await impostor.switchboard.place(ben.id, Media.BOTH)
         (reading,) = await ben.reads_all(impostor)
         assert reading.line is not None
@@ -187,7 +187,7 @@ async def answered_alone(folder: Path) -> AsyncIterator[tuple[Node, Node, Node, 
     async with two(folder, key=None) as (anna, ben), node(folder, "carol", MemoryNetwork()) as carol:
         ben.knows(anna, trust=Trust.AUTO, unproven=True)
         ours, theirs = await called(anna, ben)
-        assert (theirs.call.state, theirs.automatic, theirs.proven) == (State.CONNECTING, True, False)
+        assert (theirs.call.state, theirs.shown.automatic, theirs.proven) == (State.CONNECTING, True, False)
         yield anna, ben, carol, ours, theirs
 
 
@@ -199,7 +199,7 @@ async def test_an_unproven_call_that_is_answered_without_asking_gives_way_to_oth
         assert theirs.call.state is State.RINGING
         await ben.switchboard.answer(theirs)
         await over(unproven)
-        assert (unproven.call.reason, unproven.connected) == (EndReason.BUSY, None)
+        assert (unproven.call.reason, unproven.connection.connected) == (EndReason.BUSY, None)
         assert not theirs.call.ended
         assert ours.call.state is State.CALLING
 
@@ -209,7 +209,7 @@ async def test_of_two_unproven_calls_that_are_answered_without_asking_one_connec
         ben.knows(carol, trust=Trust.AUTO, unproven=True)
         second = (await ben.reads(forged(ben, carol.id))).line
         assert second is not None
-        assert (second.call.state, second.automatic) == (State.CONNECTING, True)
+        assert (second.call.state, second.shown.automatic) == (State.CONNECTING, True)
         await anna.reads(ben.posts[0])
         await active((anna, ours), (ben, theirs))
         await over(second)
@@ -219,11 +219,11 @@ async def test_of_two_unproven_calls_that_are_answered_without_asking_one_connec
 async def test_what_an_unproven_call_agrees_on_is_quarantined_until_the_owner_confirms(tmp_path: Path) -> None:
     async with impersonated(tmp_path) as (anna, ben, impostor):
         ours, theirs = await answered(impostor, ben)
-        assert not theirs.automatic
+        assert not theirs.shown.automatic
         await ben.hears(PhraseKnown)
         for who in (ben, impostor):
             await who.hears(Paired)
-        assert theirs.quarantined
+        assert theirs.shown.quarantined
         assert ben.store.writable_secret(anna.id) == KEY
         assert ben.store.quarantined_secrets(anna.id) == [impostor.store.writable_secret(ben.id)]
         impostor.switchboard.hang_up(ours)

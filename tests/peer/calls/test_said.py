@@ -25,7 +25,7 @@ SAID = [operation for operation in Operation if operation is not Operation.CALL]
 async def hears(who: Node, line: Line, operation: Operation, secret: bytes) -> Reading:
     """Somebody writes that about a call, sealed with a secret."""
     port = 40_000 if operation is Operation.ACCEPT else 0
-    said = Paired(operation, Media.NONE, int(who.now), port, line.reference)
+    said = Paired(operation, Media.NONE, int(who.now), port, line.link.reference)
     return await who.reads(seal(said, secret=secret, source=line.peer, destination=who.id, nonce=bytes(12)).token)
 
 
@@ -70,7 +70,7 @@ async def test_a_key_that_is_not_confirmed_ends_the_call_in_which_it_was_agreed(
         await anna.reads_all(ben)
         await active((anna, theirs), (ben, ours))
         await ben.until(lambda: ours.connection.agreed is not None)
-        assert ours.quarantined
+        assert ours.shown.quarantined
         assert ours.connection.agreed is not None
         assert (await hears(ben, ours, operation, ours.connection.agreed)).line is ours
         await over(ours)
