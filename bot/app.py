@@ -1,6 +1,6 @@
 """`copybara run` and `copybara start`: the bot and the peer, one asyncio process, until the chat ends or Ctrl-C.
 
-The composition root: everything is made in `_run` and given what it needs, those that listen first, then the
+The composition root: everything is made in `_run` by the makers of bot/makers.py, those that listen first, then the
 switchboard that tells them, then those that command it.
 """
 
@@ -12,34 +12,28 @@ import functools
 import signal
 
 from bot.assistant.assistant import Assistant
-from bot.assistant.call_news import CallNews
-from bot.assistant.learning import Learning
-from bot.assistant.lookups import Lookups
-from bot.assistant.origins import Origins
-from bot.assistant.posting import Posting
 from bot.control_desk import ControlDesk
 from bot.control_socket import listening
 from bot.conversation import Messenger
 from bot.home import Home, HomeLock
-from bot.known_node import remember
-from bot.media_endpoints import MediaEndpoints
+from bot.makers import (
+    Talk,
+    make_assistant,
+    make_handset,
+    make_lookups,
+    make_news,
+    make_presenter,
+    make_switchboard,
+    open_node,
+)
 from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
-from bot.name_systems import system_names
-from bot.page.presenter import Presenter
-from bot.page.requests import PageRequests
-from bot.page.service import open_handset
 from bot.service_manager import READY, STOPPING, ServiceManager
-from bot.settings import open_overlay, own_card, settings
+from bot.settings import settings
 from bot.texts.chat import overlay_notice, part_restarted
-from peer.calls.lines import Lines
-from peer.calls.link_reader import LinkReader
-from peer.calls.switchboard import Switchboard
-from peer.handset.page import Pages
 from peer.media import AUTO
-from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.kept_running import Part, kept_running
@@ -87,118 +81,54 @@ def run(
 
 
 async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
-    store = thread.store
-    stopping = asyncio.Event()
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = _stopped_by_signal()
+    node = await open_node(home, config, thread, new_node=new_node)
+    talk = Talk.in_chats(chats, thread)
 
-    overlay, own = await open_overlay(config, home, store, new_node=new_node)
-    remember(store, overlay.name, own)
-    watch = OverlayWatch(overlay)
-    reader = LinkReader(own, store, home.load_sealing_key())
-    card = functools.partial(own_card, home, config, own, store)
-    lines, pages, origins, posting = Lines(), Pages(), Origins(), Posting(chats.post)
-    learning = Learning(thread, origins)
-
-    # Those that listen.
-    news = CallNews(
-        store=store,
-        posting=posting,
-        origins=origins,
-        learning=learning,
-        call_changed=chats.call_changed,
-        send_recordings=config.media.send_recordings,
-    )
-    presenter = (
-        Presenter(
-            own=own,
-            name=config.name,
-            overlay=overlay.name,
-            watch=watch,
-            store=store,
-            lines=lines,
-            own_card=card,
-            pages=pages,
-        )
-        if config.handset.enabled
-        else None
-    )
-
-    # What carries calls.
-    in_console = any(messenger.capabilities.at_terminal for messenger in chats.messengers)
-    switchboard = Switchboard(
-        own=own,
-        lines=lines,
-        overlay=overlay,
-        watch=watch,
-        writes=thread,
-        reader=reader,
-        settings=config.calls,
-        answering=config.answer,
-        endpoints=MediaEndpoints(config, home.recordings, presenter, in_console=in_console),
-        listeners=[news, presenter] if presenter else [news],
-        waits=presenter.attended if presenter else lambda: False,
-    )
-
-    # Those that command.
-    lookups = Lookups(system_names(config, store, overlay.name, thread))
-    assistant = Assistant(
-        own=own,
-        overlay=overlay.name,
-        writes=thread,
-        switchboard=switchboard,
-        lookups=lookups,
-        own_card=card,
-        posting=posting,
-        origins=origins,
-        news=news,
-        learning=learning,
-        call_changed=chats.call_changed,
-        has_page=presenter is not None,
-    )
-    handset = None
-    if presenter is not None:
-        requests = PageRequests(
-            presenter=presenter,
-            assistant=assistant,
-            switchboard=switchboard,
-            store=store,
-            writes=thread,
-            reader=reader,
-            settings=config.calls,
-        )
-        handset = open_handset(pages, presenter, requests, port=config.handset.port, key=home.load_handset_key())
-    notices = [overlay_notice(overlay.name)]
-    notices += handset.notices if handset else []
-    desk = ControlDesk(assistant, own, overlay, handset, notices)
+    # Those that listen, what carries calls, those that command.
+    news = make_news(node, talk)
+    presenter = make_presenter(node) if config.handset.enabled else None
+    switchboard = make_switchboard(node, news, presenter, in_console=chats.at_terminal)
+    lookups = make_lookups(node)
+    assistant = make_assistant(node, talk, news, switchboard, lookups, has_page=presenter is not None)
+    handset = make_handset(node, presenter, assistant, switchboard) if presenter is not None else None
+    notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
+    desk = ControlDesk(assistant, node.own, node.overlay, handset, notices)
+    manager = ServiceManager()
 
     def failed(what: str) -> None:
-        posting.everywhere(part_restarted(what))
+        talk.posting.everywhere(part_restarted(what))
 
+    watching = Part("Watching the overlay", functools.partial(node.watch.run, assistant.overlay_changed), failed)
+    living = Part("Telling systemd that the program lives", manager.keep_telling, failed)
     reading = [
         Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
         for messenger in chats.messengers
     ]
-    manager = ServiceManager()
-    living = Part("Telling systemd that the program lives", manager.keep_telling, failed)
-    watching = Part("Watching the overlay", functools.partial(watch.run, assistant.overlay_changed), failed)
-
     async with (
         thread,
-        learning.running(),
+        talk.learning.running(),
         chats.running(),
         switchboard.running(),
         lookups.running(),
         listening(home.control_socket, desk.answer),
         handset.running() if handset else contextlib.nullcontext(),
     ):
-        chats.ready(str(own), notices, handset)
+        chats.ready(str(node.own), notices, handset)
         manager.tell(READY)
         await assistant.greet()
         async with kept_running(watching, living, *reading):
             await stopping.wait()
         manager.tell(STOPPING)
+
+
+def _stopped_by_signal() -> asyncio.Event:
+    """Set by the first of ENDING that isn't ignored, as nohup does with SIGHUP."""
+    stopping = asyncio.Event()
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 async def _until_over(messenger: Messenger, assistant: Assistant, stopping: asyncio.Event) -> None:

@@ -15,6 +15,11 @@ class Chats:
     def __init__(self, messengers: Sequence[Messenger]) -> None:
         self.messengers = tuple(messengers)
 
+    @property
+    def at_terminal(self) -> bool:
+        """Whether the owner sits at the terminal of this program, and may have no page open."""
+        return any(messenger.capabilities.at_terminal for messenger in self.messengers)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write what is posted for the length of the block."""

@@ -1,0 +1,161 @@
+"""The parts of a running program, each made of what it needs. bot/app.py puts them together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.assistant.assistant import Assistant
+from bot.assistant.call_news import CallNews
+from bot.assistant.learning import Learning
+from bot.assistant.lookups import Lookups
+from bot.assistant.origins import Origins
+from bot.assistant.posting import Posting
+from bot.home import Home
+from bot.known_node import remember
+from bot.media_endpoints import MediaEndpoints
+from bot.messengers.all import Chats
+from bot.name_systems import system_names
+from bot.page.presenter import Presenter
+from bot.page.requests import PageRequests
+from bot.page.service import Handset, open_handset
+from bot.settings import open_overlay, own_card
+from peer.calls.lines import Lines
+from peer.calls.link_reader import LinkReader
+from peer.calls.switchboard import Switchboard
+from peer.handset.page import Pages
+from peer.overlay import Overlay
+from peer.overlay.watch import OverlayWatch
+from shared.config.schema import Config
+from shared.links.card import Card
+from shared.node_id import NodeId
+from shared.store import StoreThread
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """This node: its home, its place in the overlay, and the calls and pages that there are."""
+
+    home: Home
+    config: Config
+    thread: StoreThread
+    overlay: Overlay
+    own: NodeId
+    watch: OverlayWatch
+    reader: LinkReader
+    lines: Lines = field(default_factory=Lines)
+    pages: Pages = field(default_factory=Pages)
+
+    @property
+    def card(self) -> Callable[[], Card]:
+        """Makes the owner's card as it is now."""
+        return functools.partial(own_card, self.home, self.config, self.own, self.thread.store)
+
+
+@dataclass(frozen=True, eq=False)
+class Talk:
+    """What is said to the owner, and what is learned from what others say."""
+
+    chats: Chats
+    posting: Posting
+    origins: Origins
+    learning: Learning
+
+    @classmethod
+    def in_chats(cls, chats: Chats, thread: StoreThread) -> Talk:
+        """In those conversations."""
+        origins = Origins()
+        return cls(chats, Posting(chats.post), origins, Learning(thread, origins))
+
+
+async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node: bool) -> Node:
+    """Find the overlay, and remember which node this home is. Raises OverlayError, NodeChanged."""
+    overlay, own = await open_overlay(config, home, thread.store, new_node=new_node)
+    remember(thread.store, overlay.name, own)
+    reader = LinkReader(own, thread.store, home.load_sealing_key())
+    return Node(home, config, thread, overlay, own, OverlayWatch(overlay), reader)
+
+
+def make_news(node: Node, talk: Talk) -> CallNews:
+    """Tells the chats what happens to calls."""
+    return CallNews(
+        store=node.thread.store,
+        posting=talk.posting,
+        origins=talk.origins,
+        learning=talk.learning,
+        call_changed=talk.chats.call_changed,
+        send_recordings=node.config.media.send_recordings,
+    )
+
+
+def make_presenter(node: Node) -> Presenter:
+    """Shows the page what happens to calls."""
+    return Presenter(
+        own=node.own,
+        name=node.config.name,
+        overlay=node.overlay.name,
+        watch=node.watch,
+        store=node.thread.store,
+        lines=node.lines,
+        own_card=node.card,
+        pages=node.pages,
+    )
+
+
+def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, *, in_console: bool) -> Switchboard:
+    """Carries calls. `in_console`: somebody sits at a console, and may not have the page open."""
+    config = node.config
+    return Switchboard(
+        own=node.own,
+        lines=node.lines,
+        overlay=node.overlay,
+        watch=node.watch,
+        writes=node.thread,
+        reader=node.reader,
+        settings=config.calls,
+        answering=config.answer,
+        endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=in_console),
+        listeners=[news, presenter] if presenter else [news],
+        waits=presenter.attended if presenter else lambda: False,
+    )
+
+
+def make_lookups(node: Node) -> Lookups:
+    """Asks the name systems."""
+    return Lookups(system_names(node.config, node.thread.store, node.overlay.name, node.thread))
+
+
+def make_assistant(
+    node: Node, talk: Talk, news: CallNews, switchboard: Switchboard, lookups: Lookups, *, has_page: bool
+) -> Assistant:
+    """Does what messages ask for."""
+    return Assistant(
+        own=node.own,
+        overlay=node.overlay.name,
+        writes=node.thread,
+        switchboard=switchboard,
+        lookups=lookups,
+        own_card=node.card,
+        posting=talk.posting,
+        origins=talk.origins,
+        news=news,
+        learning=talk.learning,
+        call_changed=talk.chats.call_changed,
+        has_page=has_page,
+    )
+
+
+def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> Handset:
+    """Serves the page, and does what it asks for. Raises OSError if no port can be had."""
+    requests = PageRequests(
+        presenter=presenter,
+        assistant=assistant,
+        switchboard=switchboard,
+        store=node.thread.store,
+        writes=node.thread,
+        reader=node.reader,
+        settings=node.config.calls,
+    )
+    port, key = node.config.handset.port, node.home.load_handset_key()
+    return open_handset(node.pages, presenter, requests, port=port, key=key)
