@@ -26,7 +26,7 @@ sends WantOffer. When the call ends (state `ended`), the page closes its connect
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -672,9 +672,6 @@ FromPage: TypeAlias = (
     | RenameContact
     | RemoveContact
 )
-
-TO_PAGE: tuple[type[ToPage], ...] = get_args(ToPage)
-FROM_PAGE: tuple[type[FromPage], ...] = get_args(FromPage)
 
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)

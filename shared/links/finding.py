@@ -176,11 +176,6 @@ def as_copybara(token: str) -> str:
     return f"copybara:{token}"
 
 
-def as_handset(token: str, port: int) -> str:
-    """`http://127.0.0.1:PORT/#TOKEN`: opens the reader's own handset page; the token never leaves the browser."""
-    return f"http://127.0.0.1:{port}/#{token}"
-
-
 def as_telegram(token: str, bot: str) -> str:
     """`https://t.me/BOT?start=TOKEN`: hands the token to the Telegram bot of that user name.
 

@@ -16,7 +16,7 @@ from typing import Self, TypeAlias
 
 from shared.errors import LocalProtocolError
 from shared.links.card import Card
-from shared.links.finding import Found, as_copybara, as_handset, as_telegram, find
+from shared.links.finding import Found, as_copybara, as_telegram, find
 from shared.links.tokens import VERSION, BadLink, Kind, Token, check_frame, kind_of, to_bytes
 from shared.media import Media
 from shared.node_id import NodeId
@@ -38,7 +38,6 @@ __all__ = [
     "SealedRequest",
     "Status",
     "as_copybara",
-    "as_handset",
     "as_telegram",
     "decode",
     "find",

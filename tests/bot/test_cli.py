@@ -21,7 +21,7 @@ from peer.overlay.loopback import LoopbackOverlay
 from shared.config.file import load
 from shared.contacts import Contact
 from shared.links.card import Card
-from shared.links.kinds import Link, Request, Response, Status, as_copybara, as_handset, decode
+from shared.links.kinds import Link, Request, Response, Status, as_copybara, decode
 from shared.links.paired import Operation, Paired, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
@@ -29,6 +29,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store
 from tests.bot.console import cli, environment_of_a_person
+from tests.link_forms import as_handset
 
 ANNA = NodeId(b"anna".ljust(32))
 ELSEWHERE = NodeId(b"elsewhere".ljust(32))

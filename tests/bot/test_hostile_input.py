@@ -21,13 +21,14 @@ from bot.texts.chat import CONTACTS_A_PAGE
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND
-from shared.links.kinds import Link, Request, Response, Status, as_copybara, as_handset
+from shared.links.kinds import Link, Request, Response, Status, as_copybara
 from shared.links.paired import Operation, Paired, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_text
 from shared.media import Media
 from shared.node_id import NodeId
 from tests.bot.console import Person, cli, connect, hang_up, people
+from tests.link_forms import as_handset
 from tests.peer.sockets import sockets_of
 from tests.shared.links.link_values import near_tokens
 

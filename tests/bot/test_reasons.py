@@ -21,7 +21,7 @@ from bot.kinds import Kind
 from bot.texts.chat import refusal
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
-from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_handset, as_telegram, find
+from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_telegram, find
 from shared.links.paired import Operation, Paired, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
@@ -30,6 +30,7 @@ from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
 from tests.bot.console import Person, people
+from tests.link_forms import as_handset
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -192,10 +192,6 @@ class Megolm:
         # The server aggregates by relations, so they stand outside (specification, Encrypted events and relations).
         return encrypted | ({"m.relates_to": content["m.relates_to"]} if "m.relates_to" in content else {})
 
-    def rotate(self, room: str) -> None:
-        """Use another key for the next message."""
-        self._vault.drop(f"outbound:{room}")
-
     def _session(self, room: str) -> tuple[vodozemac.GroupSession | None, Outbound | None]:
         kept = self._vault.get(f"outbound:{room}", Outbound)
         if kept is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import get_args
 
 import msgspec
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.handset import protocol
-from peer.handset.protocol import FROM_PAGE, TO_PAGE, Place, Text, decode, encode
+from peer.handset.protocol import FromPage, Place, Text, ToPage, decode, encode
 from shared.errors import HandsetError, LocalProtocolError
+
+FROM_PAGE, TO_PAGE = get_args(FromPage), get_args(ToPage)
 
 
 @pytest.mark.parametrize("kind", FROM_PAGE, ids=lambda kind: kind.__name__)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import LocalProtocolError
-from shared.links.kinds import Found, Link, PairedToken, as_copybara, as_handset, as_telegram, find
+from shared.links.kinds import Found, Link, PairedToken, as_copybara, as_telegram, find
 from shared.links.tokens import to_text
+from tests.link_forms import as_handset
 from tests.shared.links.link_values import CARD, LINKS, PAIRED, REQUEST, links, near_tokens
 
 TOKEN = PAIRED.token

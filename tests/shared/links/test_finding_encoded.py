@@ -10,9 +10,10 @@ import pytest
 
 from shared.errors import NodeIdError
 from shared.links.damage import damage
-from shared.links.kinds import Link, PairedToken, as_copybara, as_handset, as_telegram, find
+from shared.links.kinds import Link, PairedToken, as_copybara, as_telegram, find
 from shared.links.node_ids import node_in
 from shared.node_id import NodeId
+from tests.link_forms import as_handset
 from tests.shared.links.link_values import CARD, LINKS, PAIRED, REQUEST, SEALED
 
 TOKEN = PAIRED.token

@@ -9,9 +9,6 @@ from bot.cli.setup.yggdrasil import firewall
 from bot.cli.setup.yggdrasil.root import Step
 
 CONFIG = "/etc/yggdrasil/yggdrasil.conf"
-OLD_CONFIG = "/etc/yggdrasil.conf"
-"Where packages of the project, and older ones, have it."
-
 GROUP = "yggdrasil"
 USER = "yggdrasil"
 UNIT = "yggdrasil"
