@@ -7,6 +7,7 @@ has no sock_diag, its tables are read instead (/proc/net/tcp and tcp6, proc_pid_
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
 import sys
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from shared.netlink import asked
+
 Address = tuple[str, int]
 "Host and port."
 
@@ -22,10 +25,6 @@ PROC_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
-NLM_F_REQUEST = 1
-
-HEADER = struct.Struct("=IHHII")
-"struct nlmsghdr: length, type, flags, sequence, port."
 
 REQUEST = struct.Struct("=BBBxI")
 "The beginning of struct inet_diag_req_v2: family, protocol, extensions, states."
@@ -47,7 +46,6 @@ TCP_CLOSE_WAIT = 8
 "A connection whose process is there: it is used, or the other side has ended its half."
 
 ALL_STATES = 0xFFFFFFFF
-MOST_BYTES = 4096
 
 
 class CannotTell(Exception):
@@ -95,19 +93,14 @@ def _asked(here: Address, there: Address) -> End | None:
     family = socket.AF_INET if ip_address(here[0]).version == 4 else socket.AF_INET6
     body = REQUEST.pack(family, socket.IPPROTO_TCP, 0, ALL_STATES) + ports_and_addresses
     body += REST_OF_ID.pack(0, 0xFFFFFFFF, 0xFFFFFFFF)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(1.0)
-        kernel.send(HEADER.pack(HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0) + body)
-        answer = kernel.recv(MOST_BYTES)
-    _, kind, *_ = HEADER.unpack_from(answer)
+    kind, answer = asked(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, body)
     if kind != SOCK_DIAG_BY_FAMILY:
-        (code,) = struct.unpack_from("=i", answer, HEADER.size)
-        if code == -2:  # ENOENT: no such connection
+        (code,) = struct.unpack_from("=i", answer)
+        if code == -errno.ENOENT:  # no such connection
             return None
         raise OSError(-code, "sock_diag")
-    _, state, _, _ = MESSAGE.unpack_from(answer, HEADER.size)
-    at = HEADER.size + MESSAGE.size + SOCKET_ID.size + REST_OF_ID.size
-    _, _, _, uid, inode = COUNTERS.unpack_from(answer, at)
+    _, state, _, _ = MESSAGE.unpack_from(answer)
+    _, _, _, uid, inode = COUNTERS.unpack_from(answer, MESSAGE.size + SOCKET_ID.size + REST_OF_ID.size)
     # A socket that is closed already has no owner, which the kernel reports as root.
     return End(int(uid), inode != 0) if state in (TCP_ESTABLISHED, TCP_CLOSE_WAIT) else None
 

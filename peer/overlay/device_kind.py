@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from peer.overlay.routes import ATTRIBUTE, MESSAGE, NLM_F_REQUEST
+from shared.netlink import asked, attributes
 
 LINK = struct.Struct("=BxHiII")
 "struct ifinfomsg: family, type, index, flags, change."
@@ -14,8 +14,6 @@ RTM_NEWLINK = 16
 RTM_GETLINK = 18
 IFLA_LINKINFO = 18
 IFLA_INFO_KIND = 1
-
-MOST_BYTES = 1 << 16
 
 HARDWARE = "hardware"
 "A device without a kind of its own: a network card, or the loopback device."
@@ -40,26 +38,16 @@ LOCAL_NETWORKS = {
 def device_kind(index: int) -> str | None:
     """What the kernel calls it, such as `tun` or `bridge`; HARDWARE without a kind, None if it can't be asked."""
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
-            kernel.bind((0, 0))
-            body = LINK.pack(0, 0, index, 0, 0)
-            kernel.send(MESSAGE.pack(MESSAGE.size + len(body), RTM_GETLINK, NLM_F_REQUEST, 1, 0) + body)
-            answer = kernel.recv(MOST_BYTES)
+        kind, answer = asked(socket.NETLINK_ROUTE, RTM_GETLINK, LINK.pack(0, 0, index, 0, 0))
     except OSError:
         return None
-    length, kind, *_ = MESSAGE.unpack_from(answer)
     if kind != RTM_NEWLINK:
         return None
-    info = _attribute(answer[MESSAGE.size + LINK.size : length], IFLA_LINKINFO)
+    info = _attribute(answer[LINK.size :], IFLA_LINKINFO)
     name = _attribute(info, IFLA_INFO_KIND) if info else None
     return name.rstrip(b"\0").decode("ascii", "replace") if name else HARDWARE
 
 
-def _attribute(attributes: bytes, wanted: int) -> bytes | None:
-    place = 0
-    while place + ATTRIBUTE.size <= len(attributes):
-        size, kind = ATTRIBUTE.unpack_from(attributes, place)
-        if kind & 0x3FFF == wanted:  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-            return attributes[place + ATTRIBUTE.size : place + size]
-        place += max(size + 3 & ~3, ATTRIBUTE.size)
-    return None
+def _attribute(raw: bytes, wanted: int) -> bytes | None:
+    # Without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+    return next((value for kind, value in attributes(raw) if kind & 0x3FFF == wanted), None)
