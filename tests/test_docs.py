@@ -157,3 +157,48 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("text", ["see gone.py", "(gone.py)", "`peer/gone.py`", "../gone.md"])
 def test_a_name_without_a_file_is_found(text: str) -> None:
     assert missing_files([(1, text)], PAGES)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, without what stands between them."""
+    return re.findall(r"[\w'/]+", text)
+
+
+@functools.cache
+def said() -> str:
+    """Everything that the program may say, as words: the texts in its code and the page's. What varies cuts them."""
+    texts = [
+        node.value
+        for room in ("bot", "peer", "shared")
+        for file in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    texts += [file.read_text() for kind in ("js", "html") for file in (ROOT / "peer/handset/static").glob(f"*.{kind}")]
+    return "\n".join(f" {' '.join(words_of(text))} " for text in texts)
+
+
+def unsaid(quoted: str) -> list[str]:
+    """The parts of a quoted sentence that the program never says. A sentence may be joined from several texts."""
+    missing = []
+    for part in re.split(r"…|\d+", quoted):
+        words = words_of(part)
+        while len(words) > 1:
+            known = next((n for n in range(len(words), 1, -1) if f" {' '.join(words[:n])} " in said()), 0)
+            if not known:
+                missing.append(" ".join(words))
+                break
+            words = words[known:]
+    return missing
+
+
+def test_the_sentences_that_troubleshooting_explains_are_said() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (PAGES / "troubleshooting.md").read_text(), flags=re.MULTILINE)
+    quoted = [sentence for row in rows for sentence in re.findall(r"`([^`]+)`", row) if " " in sentence]
+    assert len(quoted) > 70
+    assert {sentence: unsaid(sentence) for sentence in quoted if unsaid(sentence)} == {}
+
+
+def test_a_sentence_that_is_never_said_is_noticed() -> None:
+    assert unsaid("I can't store anything") == ["store anything"]
+    assert unsaid("I can't save anything: …") == []
