@@ -147,7 +147,7 @@ def make_assistant(
 
 
 def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> Handset:
-    """Serves the page, and does what it asks for. Raises OSError if no port can be had."""
+    """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
         presenter=presenter,
         assistant=assistant,

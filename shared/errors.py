@@ -146,7 +146,7 @@ class ConfusingName(InputError):
 class OwnNode(InputError):
     """That is your own node.
 
-    Ask the other person for theirs: /card shows it to them.
+    Ask the other person for theirs: on their side, /card shows it.
     """
 
 
@@ -234,7 +234,7 @@ class NamesDisagree(NameSystemError):
     def __init__(self, name: str, *, first: tuple[str, str], second: tuple[str, str]) -> None:
         """`first` and `second` are who said something, and what."""
         super().__init__(
-            f"Two who were asked disagree about {name}. Nothing was called.\n"
+            f"Two sources disagree about {name}. Nothing was called.\n"
             f"{first[0]}: {first[1]}\n{second[0]}: {second[1]}"
         )
         self.first = first
@@ -281,7 +281,7 @@ class OutsideOverlay(BadDescription):
 class LocalProtocolError(CopybaraError):
     """The program tried a step that the call doesn't allow now.
 
-    This is a fault in the program; please report what you did before it.
+    This is a bug in the program; please report what you did just before.
     """
 
 
@@ -337,12 +337,12 @@ class OverlayDown(OverlayError):
 class OverlayForbidden(OverlayDown):
     """You may not talk to the overlay node.
 
-    Log out and in again if you have just been given the right to; else see docs/overlays.md.
+    If you were only just given permission, log out and in again; otherwise see docs/overlays.md.
     """
 
 
 class NodeUnreachable(OverlayError):
-    """The overlay knows no way to that node.
+    """The overlay has no route to that node.
 
     Ask whether the other node is running, and check its node id.
     """
@@ -406,9 +406,9 @@ class NothingRings(CallRefused):
 
 
 class WhichCall(CallRefused):
-    """More than one call may be meant.
+    """You could mean more than one call.
 
-    Write whose after the command: /answer NAME
+    Add a name to the command: /answer NAME
     """
 
 
@@ -433,7 +433,7 @@ class CallOver(CallRefused):
 class NothingToConfirm(CallRefused):
     """The contact has no new key to confirm, or none with those words.
 
-    One is there after a call that rang as unproven, and that you answered.
+    There is one after you have answered a call that rang as unproven.
     """
 
 
@@ -447,7 +447,7 @@ class OnlyForTrusted(CallRefused):
 class LookingUp(CallRefused):
     """That name is being looked up already.
 
-    /hangup gives it up.
+    /hangup cancels it.
     """
 
 
@@ -459,7 +459,7 @@ class MessengerError(CopybaraError):
 
 
 class HandsetError(CopybaraError):
-    """The handset page said something that this program doesn't understand.
+    """The handset page sent something that this program doesn't understand.
 
     Reload the page.
     """
@@ -473,14 +473,14 @@ class NotRunning(CopybaraError):
 
 
 class DemoFailed(CopybaraError):
-    """The demo didn't go as it should.
+    """The demo failed.
 
     Run it again with -v, and report what it printed.
     """
 
 
 class Fault(CopybaraError):
-    """The program met a fault of its own.
+    """The program ran into a bug.
 
     Run it again with -v to see where, and report it.
     """

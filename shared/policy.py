@@ -45,7 +45,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class KnownCaller:
-    """What is known of who calls."""
+    """What is known of the caller."""
 
     contact: Contact | None
     "The one whose pair secret opened the link, or whose node the request names as its source. None: a stranger."

@@ -210,7 +210,7 @@ class FollowName:
 
 @dataclass(frozen=True, slots=True)
 class KeepName:
-    """`/name keep NAME`: stay with the node that it led to before."""
+    """`/name keep NAME`: keep the node that the name led to before."""
 
     name: str
 

@@ -65,7 +65,7 @@ class Lookups:
                 found = error
             except Exception:
                 logger.exception("a look-up broke")
-                found = Fault(f"Looking up {name} failed: the program met a fault of its own.")
+                found = Fault(f"Looking up {name} failed: the program ran into a bug.")
             finally:
                 del self._tasks[name]
             try:

@@ -1,4 +1,4 @@
-"""`copybara card`: your your contact card, as text and as a QR code."""
+"""`copybara card`: your contact card, as text and as a QR code."""
 
 from __future__ import annotations
 

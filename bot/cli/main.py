@@ -110,7 +110,7 @@ def _known(error: BaseException) -> CopybaraError:
             return _from_system(error)
         case Exception():
             logging.getLogger(__name__).info("a fault of the program", exc_info=error)
-            return Fault(f"The program met a fault of its own: {type(error).__name__}: {error}")
+            return Fault(f"The program ran into a bug: {type(error).__name__}: {error}")
     raise error
 
 
@@ -249,9 +249,9 @@ def _parser() -> argparse.ArgumentParser:
     trust = entry("trust", "answer a contact's calls without asking", "name")
     trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered automatically")
     trust.add_argument(
-        "--unproven", action="store_true", help="even while nothing but the node id says who calls: no key is shared"
+        "--unproven", action="store_true", help="even before you share a key, when only the node id says who is calling"
     )
-    confirm = entry("confirm", "the four words of a call were the same on both sides: take the new key", "name")
+    confirm = entry("confirm", "the four words of a call are the same on both sides: accept the new key", "name")
     confirm.add_argument("words", nargs="*", help="the four words; without them it says which words wait")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     which(card)
 
     invite = command("invite", "a text for a friend who doesn't have the program yet", _invite, json=True)
-    invite.add_argument("--from", dest="source", metavar="URL", help="where they get it: a git address")
+    invite.add_argument("--from", dest="source", metavar="URL", help="where they can get it: a git address")
     which(invite)
 
     resolve = command("resolve", "name to node id, and where the answer came from", _resolve, json=True)
@@ -275,8 +275,8 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
     resolve.add_argument("--check", action="store_true", help="ask again, and a second time with substrate-interface")
     decision = resolve.add_mutually_exclusive_group()
-    decision.add_argument("--follow", action="store_true", help="go with the other node that the name leads to now")
-    decision.add_argument("--keep", action="store_true", help="stay with the node that it led to before")
+    decision.add_argument("--follow", action="store_true", help="use the node that the name leads to now")
+    decision.add_argument("--keep", action="store_true", help="keep the node that the name led to before")
 
     link = commands.add_parser("link", help="about links", description="about links")
     sdp = commands.add_parser("sdp", help="calls with programs that speak SDP", description="calls with other programs")

@@ -130,7 +130,7 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
     """No call in a contact's name does."""
     return (
         f"There is no new key of {contact.name} to confirm.",
-        "One is there after a call that rang as unproven, and that you answered.",
+        "There is one after you have answered a call that rang as unproven.",
     )
 
 

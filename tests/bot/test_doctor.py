@@ -148,7 +148,7 @@ def test_without_a_service_the_doctor_says_nothing_of_one(machine: Path) -> None
     [
         ("active", True, False, "runs, also while you are logged out"),
         ("active", False, True, "runs, and stops when you log out"),
-        ("failed", True, True, "is installed and doesn't run: failed"),
+        ("failed", True, True, "is installed but isn't running: failed"),
     ],
 )
 def test_the_doctor_says_of_a_service_whether_it_runs_after_a_log_out(

@@ -18,7 +18,7 @@ def background() -> Check | None:
     state = service.state_of(units.SERVICE)
     if state not in WELL:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
-        return Check("service", ok=True, note=True, detail=f"is installed and doesn't run: {state}", hint=hint)
+        return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)
     if not service.lingers():
         hint = f"Run: sudo loginctl enable-linger {getpass.getuser()}"
         return Check("service", ok=True, note=True, detail="runs, and stops when you log out", hint=hint)

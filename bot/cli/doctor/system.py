@@ -45,7 +45,7 @@ def clock(*, synchronised: bool | None) -> Check:
     if time.time() < BUILT:
         return Check("clock", ok=False, detail=now, hint="Set the clock: links carry the time they were made.")
     if synchronised is False:
-        hint = "Compare it with another clock: from two minutes of difference on, links are refused. "
+        hint = "Compare it with another clock: if two clocks differ by more than two minutes, links are refused. "
         return Check(
             "clock",
             ok=True,
@@ -78,7 +78,7 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
             sock.bind((LOOPBACK, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                detail = f"Another program has port {port}, so the page gets another one and bookmarks don't hold."
+                detail = f"Another program has port {port}, so the page gets another one, and bookmarks won't work."
                 return Check("handset", ok=True, note=True, detail=detail, hint="Set `port` under [handset].")
             if error.errno == errno.EACCES:
                 detail = f"You may not use port {port}: those below 1024 are the system's."

@@ -57,7 +57,7 @@ def install(home: Home) -> int:
         _systemctl("enable", name)
         _systemctl("restart", name)
     print_text(
-        "Copybara runs now, and at each log-in. `copybara start` opens its page; `copybara service status` shows it."
+        "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service status` shows it."
     )
     if not lingers() and not _keep_without_login():
         user = getpass.getuser()
@@ -93,7 +93,7 @@ def remove() -> int:
             path.unlink()
         print_text(f"Removed {path}")
     _systemctl("daemon-reload")
-    print_text("The service is gone. Your home with keys and contacts is still there.")
+    print_text("The service was removed. Your home, with keys and contacts, is still there.")
     return 0
 
 

@@ -78,7 +78,7 @@ def _none(draft: Draft, asking: Asking) -> None:
 
 
 def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
-    """A node of Yggdrasil's runs here: let this user ask it, and give it a peer if it has none."""
+    """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
     if answers:
         try:
             peers = asyncio.run(YggdrasilAdmin(config.yggdrasil.admin).peers())

@@ -43,7 +43,7 @@ class PublicPeer:
 def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
     """Ask for the list; all of it has to be there after so many seconds.
 
-    The one who keeps it learns this machine's internet address. Redirects aren't followed, and no proxy of the
+    Its operator learns this machine's internet address. Redirects aren't followed, and no proxy of the
     environment is asked. Raises OverlayError.
     """
     try:
@@ -84,7 +84,7 @@ def by_country(raw: bytes, *, minor: int) -> dict[str, list[PublicPeer]]:
     try:
         files = msgspec.json.decode(raw, type=dict[str, dict[str, _Entry]])
     except NOT_JSON as error:
-        raise OverlayError("What answered is no list of public peers.", "Paste peers instead.") from error
+        raise OverlayError("What answered isn't a list of public peers.", "Paste peers instead.") from error
     found: dict[str, list[PublicPeer]] = {}
     for name, entries in files.items():
         country = name.removesuffix(".md").replace("-", " ").strip()

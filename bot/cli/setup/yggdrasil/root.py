@@ -69,6 +69,6 @@ def run(asking: Asking, step: Step) -> str:
     if ended.returncode:
         raise OverlayError(
             f"That didn't work (it ended with {ended.returncode}). Nothing after it was done.",
-            "See what it says above. When that is mended, run `copybara setup overlay` again: it goes on from there.",
+            "See what it says above. Once that is fixed, run `copybara setup overlay` again: it continues from there.",
         )
     return ended.stdout.decode(errors="replace") if step.reads else ""
