@@ -234,8 +234,7 @@ class NamesDisagree(NameSystemError):
     def __init__(self, name: str, *, first: tuple[str, str], second: tuple[str, str]) -> None:
         """`first` and `second` are who said something, and what."""
         super().__init__(
-            f"Two sources disagree about {name}. Nothing was called.\n"
-            f"{first[0]}: {first[1]}\n{second[0]}: {second[1]}"
+            f"Two sources disagree about {name}. Nothing was called.\n{first[0]}: {first[1]}\n{second[0]}: {second[1]}"
         )
         self.first = first
         self.second = second

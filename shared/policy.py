@@ -13,7 +13,7 @@ from shared.media import Media
 from shared.reasons import Reason
 
 
-class Action(enum.StrEnum):
+class Verdict(enum.StrEnum):
     """What to do with a call."""
 
     AUTO = "auto"
@@ -31,9 +31,9 @@ class Action(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The action, and why."""
+    """What to do, and why."""
 
-    action: Action
+    verdict: Verdict
     reason: Reason
 
     media: Media = Media.NONE
@@ -123,12 +123,12 @@ def decide(caller: KnownCaller, wanted: WantedCall, owner: OwnersSide) -> Decisi
     if wanted.seen == "used":
         return _ignore(Reason.ALREADY_USED)
     accepted = _by_caller(caller, wanted.media, owner, expires)
-    if accepted.action is Action.IGNORE:
+    if accepted.verdict is Verdict.IGNORE:
         return accepted
     if owner.busy and not owner.waits:
-        return Decision(Action.BUSY, Reason.BUSY)
-    if (owner.busy or owner.occupied) and accepted.action is Action.AUTO:
-        return Decision(Action.RING, Reason.ASK, accepted.media)
+        return Decision(Verdict.BUSY, Reason.BUSY)
+    if (owner.busy or owner.occupied) and accepted.verdict is Verdict.AUTO:
+        return Decision(Verdict.RING, Reason.ASK, accepted.media)
     return accepted
 
 
@@ -138,7 +138,7 @@ def _by_caller(caller: KnownCaller, wanted: Media, owner: OwnersSide, expires: i
     if contact is None:
         if owner.unknown == "ignore":
             return _ignore(Reason.UNKNOWN_CALLER)
-        return Decision(Action.RING, Reason.NEW_CALLER, wanted)
+        return Decision(Verdict.RING, Reason.NEW_CALLER, wanted)
     if contact.trust is Trust.BLOCK:
         return _ignore(Reason.BLOCKED)
     allowed = wanted & contact.media
@@ -146,11 +146,11 @@ def _by_caller(caller: KnownCaller, wanted: Media, owner: OwnersSide, expires: i
     if trust is Trust.BLOCK or not allowed:
         return _ignore(Reason.NOT_ALLOWED_NOW)
     if caller.keyed and not proven:
-        return Decision(Action.RING, Reason.UNPROVEN, allowed)
+        return Decision(Verdict.RING, Reason.UNPROVEN, allowed)
     if trust is Trust.AUTO and (proven or (contact.unproven and not owner.opens)):
-        return Decision(Action.AUTO, Reason.TRUSTED, allowed)
+        return Decision(Verdict.AUTO, Reason.TRUSTED, allowed)
     machine = proven and 0 < owner.machine_after < expires - owner.now
-    return Decision(Action.RING, Reason.ASK, allowed, machine)
+    return Decision(Verdict.RING, Reason.ASK, allowed, machine)
 
 
 def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:
@@ -161,4 +161,4 @@ def _trust_at(contact: Contact, local_time: datetime.time) -> Trust:
 
 
 def _ignore(reason: Reason) -> Decision:
-    return Decision(Action.IGNORE, reason)
+    return Decision(Verdict.IGNORE, reason)

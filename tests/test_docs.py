@@ -202,3 +202,15 @@ def test_the_sentences_that_troubleshooting_explains_are_said() -> None:
 def test_a_sentence_that_is_never_said_is_noticed() -> None:
     assert unsaid("I can't store anything") == ["store anything"]
     assert unsaid("I can't save anything: …") == []
+
+
+@pytest.mark.parametrize("room", ["bot", "peer", "shared"])
+def test_a_folder_says_what_is_in_it_where_to_start_and_what_it_may_import(room: str) -> None:
+    silent = []
+    for file in sorted((ROOT / room).rglob("__init__.py")):
+        said_of_it = ast.get_docstring(ast.parse(file.read_text())) or ""
+        lines = said_of_it.count("\n") + 1
+        start = re.search(r"\b[Ss]tart (?:here|at|with)|read it first", said_of_it)
+        if not (start and "import" in said_of_it.lower() and 3 <= lines <= 8):
+            silent.append(str(file.relative_to(ROOT)))
+    assert silent == []

@@ -1,7 +1,7 @@
 """The program's side of the handset page.
 
-`presenter.py` tells the page what happens to calls, as values that `view.py` makes of lines, contacts and records;
-`requests.py` does what the page asks for; `explain.py` says what a link is; `chime.py` sounds the notice of an
-automatic answer. `service.py` puts them behind the server of peer/handset. It may import all of bot but what is inside
+Start at presenter.py, which tells the page what happens to calls, as values that view.py makes of lines, contacts and
+records. requests.py does what the page asks for; explain.py says what a link is; chime.py sounds the notice of an
+automatic answer. service.py puts them behind the server of peer/handset. May import all of bot but what is inside
 messengers.
 """

@@ -21,7 +21,7 @@ from shared.contacts import Contact
 from shared.errors import BadDescription
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Found, Response, find
-from shared.policy import Action, Decision, KnownCaller, OwnersSide, WantedCall, decide
+from shared.policy import Decision, KnownCaller, OwnersSide, Verdict, WantedCall, decide
 from shared.reasons import Reason
 from shared.store import Store
 
@@ -74,7 +74,7 @@ class Explainer:
             case CallLink():
                 contact = self._store.contact_of(link.peer)
                 decision = self._decide(link, contact)
-                if decision.action is Action.IGNORE:
+                if decision.verdict is Verdict.IGNORE:
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
                 return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
             case SaidLink():

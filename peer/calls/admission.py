@@ -38,7 +38,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
-from shared.policy import Action, KnownCaller, WantedCall
+from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
 from shared.store import Store, StoreThread
 
@@ -120,7 +120,7 @@ class Admission:
             WantedCall(link.media, link.created, None if again else seen),
             ours=ours,
         )
-        if decision.action is Action.IGNORE:
+        if decision.verdict is Verdict.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=again)
         if not (again or self._budget.take(caller, link.peer)):
             return dropped(self._budget, Reason.BUSY, caller, link.peer, contact)
@@ -138,7 +138,7 @@ class Admission:
             expires=expires,
             connection=Connection(decision.media or link.media, dialled=time.monotonic()),
             shown=Presented(
-                contact.name if contact else None, automatic=decision.action is Action.AUTO and not crosses
+                contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO and not crosses
             ),
         )
         if ours is not None and crosses:
@@ -146,10 +146,10 @@ class Admission:
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
         beginning: Offered | Answer | Busy
-        match decision.action:
-            case Action.AUTO:
+        match decision.verdict:
+            case Verdict.AUTO:
                 beginning = Answer(automatic=True)
-            case Action.BUSY:
+            case Verdict.BUSY:
                 beginning = Busy()
             case _:
                 beginning = Offered(machine=decision.machine)

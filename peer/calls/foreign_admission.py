@@ -38,7 +38,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.policy import Action, KnownCaller, WantedCall
+from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
 from shared.store import StoreThread
 
@@ -146,7 +146,7 @@ class ForeignAdmission:
             WantedCall(offer.agreement.media, now, self._store.link_seen(digest)),
             machine=False,
         )
-        if decision.action is Action.IGNORE:
+        if decision.verdict is Verdict.IGNORE:
             return Reading(decision.reason)
         caller = caller_of(contact is not None, proven=proven)
         if not self._budget.take(caller, offer.source):
@@ -168,13 +168,13 @@ class ForeignAdmission:
             chat=chat,
             expires=now + self._settings.lifetime,
             connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
-            shown=Presented(contact.name if contact else None, automatic=decision.action is Action.AUTO),
+            shown=Presented(contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )
         beginning: Offered | Answer | Busy = Offered()
-        if decision.action is Action.AUTO:
+        if decision.verdict is Verdict.AUTO:
             beginning = Answer(automatic=True)
-        elif decision.action is Action.BUSY:
+        elif decision.verdict is Verdict.BUSY:
             beginning = Busy()
         await self._runner.start(line, line.begin(beginning, decision.reason))
         return Reading(decision.reason, line)

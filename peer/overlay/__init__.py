@@ -1,4 +1,9 @@
-"""The overlay: a network in which a node's public key is its address, seen through the node on this machine."""
+"""The overlay: a network in which a node's public key is its address, seen through the node on this machine.
+
+Start here, at `Overlay`: four questions, which loopback.py answers from a hash, staex.py and yggdrasil.py from a node.
+choose.py takes one of them; addresses.py and binding.py say which addresses and devices a call may touch, port_owner.py
+whose program answers, watch.py when the overlay goes and comes. Imports shared only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""From a name to a node id. Some of the resolvers ask other machines: this room does I/O."""
+"""From a name to a node id. Some of the resolvers ask other machines: this room does I/O.
+
+Start at lookup.py, which weighs an answer against what is known (kept.py, memory.py). system.py is what a name system
+has to do; azero.py and ens.py are two, servers.py asks two servers at once, json_rpc.py and what is beside it carry the
+questions. normal_form.py and endings.py say what a name is. May import shared, but nothing of shared/store.
+"""
 
 from __future__ import annotations
 

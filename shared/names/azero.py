@@ -134,12 +134,12 @@ class AzeroId:
                 )
             refusals.append(found.code)
         if azns.NAME_DOESNT_EXIST in refusals:
-            raise NameNotFound(f"{name} isn't registered with {self.source}.", "Look at how it is spelled.")
+            raise NameNotFound(f"{name} isn't registered with {self.source}.", "Check the spelling.")
         if set(refusals) != {azns.RECORD_NOT_FOUND}:
             raise BadAnswer(f"The registry refuses to read {name} (error {refusals[0]}).")
         if isinstance(_read_or_none(azns.account, owner), Refused):
             # A registry that keeps the records of a name which nobody has.
-            raise NameNotFound(f"{name} isn't registered with {self.source}.", "Look at how it is spelled.")
+            raise NameNotFound(f"{name} isn't registered with {self.source}.", "Check the spelling.")
         raise NoNodeRecord(f"{name} has no record {' or '.join(records)}.")
 
     async def _ask(self, rpc: Rpc, reads: Sequence[tuple[bytes, bytes]]) -> list[bytes | ServerFault]:

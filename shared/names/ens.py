@@ -131,7 +131,7 @@ class _Reading:
                 break
         if self._owner:
             raise NoNodeRecord(f"{self._name} has no resolver, so no records.")
-        raise NameNotFound(f"{self._name} isn't registered with ENS.", "Look at how it is spelled.")
+        raise NameNotFound(f"{self._name} isn't registered with ENS.", "Check the spelling.")
 
     async def record(self, resolver: _Resolver, records: Sequence[str]) -> Record:
         """What is written under the name. Raises NoNodeRecord, BadRecord, OffChainName, ServerFault."""

@@ -101,7 +101,7 @@ def _result(number: int, status: int, body: bytes) -> object:
             raise ServerFault(f"The server refuses (status {status}).") from None
         raise
     if found != number:
-        raise BadAnswer("The server answers another question than was asked.")
+        raise BadAnswer("The server answered a question that wasn't asked.")
     return result
 
 

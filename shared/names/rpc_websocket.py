@@ -51,7 +51,7 @@ class WebSocketRpc:
                 else:
                     stray += 1
                     if stray > MOST_STRAY:
-                        raise BadAnswer("The server answers other questions than were asked.")
+                        raise BadAnswer("The server answered questions that weren't asked.")
         except ConnectionClosed as error:
             ours = error.sent.code if error.sent is not None and error.rcvd is None else None
             if ours == 1009:  # RFC 6455, 7.4.1: too big

@@ -11,7 +11,7 @@ from shared.contacts import MINUTES_PER_DAY, Contact, Hours, Trust
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.policy import Action, Decision, KnownCaller, OwnersSide, WantedCall, decide
+from shared.policy import Decision, KnownCaller, OwnersSide, Verdict, WantedCall, decide
 from shared.reasons import Reason
 
 NOW = 1_700_000_000
@@ -42,23 +42,23 @@ def decision(who: Contact | None, **changes: Any) -> Decision:
 
 
 def ignored(reason: Reason) -> Decision:
-    return Decision(Action.IGNORE, reason, Media.NONE)
+    return Decision(Verdict.IGNORE, reason, Media.NONE)
 
 
 def test_a_contact_rings() -> None:
-    assert decision(contact()) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(contact()) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
 
 
 def test_a_trusted_contact_is_answered_without_asking() -> None:
-    assert decision(contact(Trust.AUTO)) == Decision(Action.AUTO, Reason.TRUSTED, Media.BOTH)
+    assert decision(contact(Trust.AUTO)) == Decision(Verdict.AUTO, Reason.TRUSTED, Media.BOTH)
 
 
 def test_a_stranger_rings() -> None:
-    assert decision(None) == Decision(Action.RING, Reason.NEW_CALLER, Media.BOTH)
+    assert decision(None) == Decision(Verdict.RING, Reason.NEW_CALLER, Media.BOTH)
 
 
 def test_the_answering_machine_takes_a_contacts_call_that_lives_long_enough() -> None:
-    assert decision(contact(), machine_after=20) == Decision(Action.RING, Reason.ASK, Media.BOTH, machine=True)
+    assert decision(contact(), machine_after=20) == Decision(Verdict.RING, Reason.ASK, Media.BOTH, machine=True)
     assert not decision(contact()).machine
     assert decision(contact(), machine_after=20, now=NOW + LIFETIME - 21).machine
     assert not decision(contact(), machine_after=20, now=NOW + LIFETIME - 20).machine
@@ -81,27 +81,27 @@ def test_a_request_that_names_a_contact_with_a_key_rings_as_unproven_whatever_th
 ) -> None:
     named = contact(trust, unproven=unproven)
     decided = decision(named, proven=False, machine_after=20)
-    assert decided == Decision(Action.RING, Reason.UNPROVEN, Media.BOTH)
+    assert decided == Decision(Verdict.RING, Reason.UNPROVEN, Media.BOTH)
     assert decision(contact(trust, media=Media.AUDIO), proven=False).media is Media.AUDIO
-    assert decision(contact(trust, hours=DAY), proven=False).action is Action.RING
+    assert decision(contact(trust, hours=DAY), proven=False).verdict is Verdict.RING
 
 
 def test_a_trusted_contact_rings_until_there_is_a_key() -> None:
     nothing_yet = {"proven": False, "keyed": False}
-    assert decision(contact(Trust.AUTO), **nothing_yet) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(contact(Trust.AUTO), **nothing_yet) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
     assert not decision(contact(), machine_after=20, **nothing_yet).machine
 
 
 def test_the_node_id_alone_is_enough_only_if_the_owner_said_so_and_only_for_what_opens_no_room() -> None:
     nothing_yet = {"proven": False, "keyed": False}
     enough = contact(Trust.AUTO, unproven=True)
-    assert decision(enough, **nothing_yet) == Decision(Action.AUTO, Reason.TRUSTED, Media.BOTH)
-    assert decision(enough, **nothing_yet, opens=True).action is Action.RING
-    assert decision(contact(Trust.AUTO), opens=True).action is Action.AUTO
+    assert decision(enough, **nothing_yet) == Decision(Verdict.AUTO, Reason.TRUSTED, Media.BOTH)
+    assert decision(enough, **nothing_yet, opens=True).verdict is Verdict.RING
+    assert decision(contact(Trust.AUTO), opens=True).verdict is Verdict.AUTO
 
 
 def test_while_another_call_is_being_set_up_a_trusted_contact_rings_and_hears_no_busy() -> None:
-    assert decision(contact(Trust.AUTO), occupied=True) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(contact(Trust.AUTO), occupied=True) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
     assert decision(contact(), occupied=True) == decision(contact())
 
 
@@ -110,12 +110,12 @@ def test_a_link_of_our_own_is_ignored_as_such() -> None:
 
 
 def test_a_clock_may_be_two_minutes_ahead_and_not_more() -> None:
-    assert decision(contact(), created=NOW + MAX_CLOCK_AHEAD).action is Action.RING
+    assert decision(contact(), created=NOW + MAX_CLOCK_AHEAD).verdict is Verdict.RING
     assert decision(contact(), created=NOW + MAX_CLOCK_AHEAD + 1) == ignored(Reason.CLOCK)
 
 
 def test_a_link_lives_ten_minutes_and_not_longer() -> None:
-    assert decision(contact(), created=NOW - LIFETIME + 1).action is Action.RING
+    assert decision(contact(), created=NOW - LIFETIME + 1).verdict is Verdict.RING
     assert decision(contact(), created=NOW - LIFETIME) == ignored(Reason.EXPIRED)
     assert decision(contact(), created=NOW - 30, lifetime=30) == ignored(Reason.EXPIRED)
 
@@ -126,7 +126,7 @@ def test_a_used_link_is_refused() -> None:
 
 def test_a_stranger_is_ignored_if_the_owner_wants_it_so() -> None:
     assert decision(None, unknown="ignore") == ignored(Reason.UNKNOWN_CALLER)
-    assert decision(contact(), unknown="ignore").action is Action.RING
+    assert decision(contact(), unknown="ignore").verdict is Verdict.RING
 
 
 def test_a_blocked_contact_is_ignored() -> None:
@@ -134,14 +134,14 @@ def test_a_blocked_contact_is_ignored() -> None:
 
 
 def test_a_contact_outside_its_hours_is_not_allowed_now() -> None:
-    assert decision(contact(hours=DAY)).action is Action.RING
+    assert decision(contact(hours=DAY)).verdict is Verdict.RING
     assert decision(contact(hours=DAY), local_time=NIGHT) == ignored(Reason.NOT_ALLOWED_NOW)
 
 
 def test_a_trusted_contact_outside_its_hours_rings() -> None:
     trusted = contact(Trust.AUTO, hours=DAY)
-    assert decision(trusted).action is Action.AUTO
-    assert decision(trusted, local_time=NIGHT) == Decision(Action.RING, Reason.ASK, Media.BOTH)
+    assert decision(trusted).verdict is Verdict.AUTO
+    assert decision(trusted, local_time=NIGHT) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
 
 
 @pytest.mark.parametrize("trust", [Trust.RING, Trust.AUTO])
@@ -158,20 +158,20 @@ def test_a_contact_that_may_have_nothing_of_what_it_wants_is_not_allowed(trust: 
 
 @pytest.mark.parametrize("who", [contact(), contact(Trust.AUTO), None])
 def test_whoever_would_get_through_hears_that_we_are_busy(who: Contact | None) -> None:
-    assert decision(who, busy=True) == Decision(Action.BUSY, Reason.BUSY, Media.NONE)
+    assert decision(who, busy=True) == Decision(Verdict.BUSY, Reason.BUSY, Media.NONE)
 
 
 @pytest.mark.parametrize("who", [contact(), contact(Trust.AUTO)])
 def test_a_call_beside_another_rings_where_somebody_can_be_asked(who: Contact) -> None:
-    assert decision(who, busy=True, waits=True) == Decision(Action.RING, Reason.ASK, Media.BOTH)
-    assert decision(None, busy=True, waits=True) == Decision(Action.RING, Reason.NEW_CALLER, Media.BOTH)
+    assert decision(who, busy=True, waits=True) == Decision(Verdict.RING, Reason.ASK, Media.BOTH)
+    assert decision(None, busy=True, waits=True) == Decision(Verdict.RING, Reason.NEW_CALLER, Media.BOTH)
     assert decision(who, waits=True) == decision(who)
     assert decision(contact(Trust.BLOCK), busy=True, waits=True) == ignored(Reason.BLOCKED)
 
 
 @pytest.mark.parametrize("changes", [{"seen": "ours"}, {"seen": "used"}, {"created": 0}])
 def test_whoever_would_not_get_through_never_learns_that_we_are_busy(changes: dict[str, Any]) -> None:
-    assert decision(contact(), busy=True, **changes).action is Action.IGNORE
+    assert decision(contact(), busy=True, **changes).verdict is Verdict.IGNORE
     assert decision(contact(Trust.BLOCK), busy=True) == ignored(Reason.BLOCKED)
 
 
@@ -231,7 +231,7 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
     who: Contact | None, values: dict[str, Any]
 ) -> None:
     decided = decision(who, **values)
-    if decided.action is Action.AUTO:
+    if decided.verdict is Verdict.AUTO:
         assert who is not None
         assert who.trust is Trust.AUTO
         assert who.hours is None or values["local_time"] in who.hours
@@ -243,7 +243,7 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
         assert -MAX_CLOCK_AHEAD <= NOW - values["created"] < LIFETIME
     allowed = Media.BOTH if who is None else who.media
     assert decided.media & values["media"] & allowed == decided.media
-    assert bool(decided.media) is (decided.action in (Action.AUTO, Action.RING))
+    assert bool(decided.media) is (decided.verdict in (Verdict.AUTO, Verdict.RING))
     assert values["proven"] or not decided.machine
 
 
@@ -251,10 +251,10 @@ def test_only_trusted_contacts_in_hours_get_an_automatic_answer_and_only_what_th
 def test_each_reason_goes_with_one_action(who: Contact | None, values: dict[str, Any]) -> None:
     decided = decision(who, **values)
     actions = {
-        Reason.TRUSTED: Action.AUTO,
-        Reason.ASK: Action.RING,
-        Reason.UNPROVEN: Action.RING,
-        Reason.NEW_CALLER: Action.RING,
-        Reason.BUSY: Action.BUSY,
+        Reason.TRUSTED: Verdict.AUTO,
+        Reason.ASK: Verdict.RING,
+        Reason.UNPROVEN: Verdict.RING,
+        Reason.NEW_CALLER: Verdict.RING,
+        Reason.BUSY: Verdict.BUSY,
     }
-    assert decided.action is actions.get(decided.reason, Action.IGNORE)
+    assert decided.verdict is actions.get(decided.reason, Verdict.IGNORE)

@@ -1,8 +1,8 @@
 """`copybara bugreport`: one file for a maintainer, with everything private removed. It is shown first, and asked about.
 
-What may stay is a list, not what must go: only words of this program's own source, short numbers and versions get into
-the report (vocabulary.py, scrubber.py), and of those none that this home knows as somebody's name (private.py).
-sections.py says what is in the report. Nothing is sent anywhere.
+Start at sections.py, which says what is in the report. What may stay is a list, not what must go: only words of this
+program's own source, short numbers and versions get into it (vocabulary.py, scrubber.py), and of those none that this
+home knows as somebody's name (private.py). Nothing is sent anywhere. May import what the command line may.
 """
 
 from __future__ import annotations

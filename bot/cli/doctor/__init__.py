@@ -1,6 +1,7 @@
 """`copybara doctor`: checks everything that can be wrong, a line each with a hint. The last line sums up.
 
-It makes nothing and changes nothing.
+Start here: `checks_of` is the list, and each of the other files looks at one thing. check.py is what came of a look. It
+makes nothing and changes nothing. May import what the command line may.
 """
 
 from __future__ import annotations

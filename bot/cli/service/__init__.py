@@ -1,7 +1,7 @@
 """`copybara service install | status | remove`: the program as a systemd user service, also while nobody is logged in.
 
-Start at units.py, which has both units as text. Nothing here needs root; keeping the service up without a log-in
-(linger) may, and then the command for it is said.
+Start at units.py, which has both units as text. Nothing here needs root, but keeping the service up without a log-in
+(linger) may: then the person gets the command for it. May import what the command line may.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def install(home: Home) -> int:
         _systemctl("enable", name)
         _systemctl("restart", name)
     print_text(
-        "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service status` shows it."
+        "Copybara is running, and starts again at each log-in. `copybara start` opens its page; `copybara service "
+        "status` shows it."
     )
     if not lingers() and not _keep_without_login():
         user = getpass.getuser()

@@ -1,7 +1,8 @@
-"""`copybara setup`, whose old name is `init`: from nothing to a first call, a part after the other.
+"""`copybara setup`, whose old name is `init`: from nothing to a first call, one part after the other.
 
-Start at parts.py, the table of the parts. bot/asking.py puts questions, or answers them where nobody sits at a
-terminal; draft.py holds what is to be written into the configuration. Doing it twice changes nothing.
+Start at parts.py, the table of the parts. bot/asking.py asks questions, or answers them where nobody sits at a
+terminal; draft.py holds what is to be written into the configuration. Doing it twice changes nothing. May import what
+the command line may.
 """
 
 from __future__ import annotations

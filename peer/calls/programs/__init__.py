@@ -1,4 +1,5 @@
-"""Programs that speak SDP: how each is written to, a file a program. envelope.py says what one has to know.
+"""Programs that speak SDP: how each is written to, a file a program.
 
-May import shared and peer/transport. docs/architecture.md says how to add one.
+Start at envelope.py, which says what one has to know; docs/architecture.md says how to add one. May import shared and
+peer/transport.
 """

@@ -160,7 +160,7 @@ SOCKETS: dict[str, tuple[Callable[[], Running[int]], str]] = {
     "half a frame and gone": (ws(_half_a_frame_and_gone), "The server broke off the connection."),
     "100 MB": (ws(_huge), "The server answered with more than 512 KiB."),
     "broken frames": (ws(_reserved_bits), "The server broke the WebSocket protocol."),
-    "other answers": (ws(_other_answers), "The server answers other questions than were asked."),
+    "other answers": (ws(_other_answers), "The server answered questions that weren't asked."),
     "wrong chain": (other_chain, "That is a server of another chain."),
     "limited": (refusing_chain, "That is a server of another chain."),
 }
@@ -248,7 +248,7 @@ REQUESTS: dict[str, tuple[Callable[[], Running[int]], str]] = {
     "garbage": (http(b"<html>"), "The server answered with something that isn't JSON-RPC."),
     "half an answer": (lambda: tcp(_half_a_body), "The server broke off or doesn't speak HTTP."),
     "100 MB": (lambda: tcp(_hundred_mb), "The server answered with more than 512 KiB."),
-    "other answers": (http(b'{"id":77,"result":"0x"}'), "The server answers another question than was asked."),
+    "other answers": (http(b'{"id":77,"result":"0x"}'), "The server answered a question that wasn't asked."),
     "wrong chain": (other_ethereum, "That is a server of another chain, number 5."),
 }
 
