@@ -71,7 +71,5 @@ def _clock(answer: httpx.Response) -> list[Check]:
     if apart < CLOCKS_DIFFER_SECONDS:
         return []
     detail = f"This machine's clock and Telegram's differ by {apart // 60} min {apart % 60} s"
-    hint = (
-        "Set the clock: links are refused when two clocks differ by two minutes. `sudo timedatectl set-ntp true`"
-    )
+    hint = "Set the clock: links are refused when two clocks differ by two minutes. `sudo timedatectl set-ntp true`"
     return [Check("clock", ok=False, detail=detail, hint=hint)]
