@@ -5,25 +5,19 @@ shared/policy.py decides what may happen, here it happens.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable
 
-from peer.calls.budget import Budget, Caller, caller_of
+from peer.calls.budget import Caller, caller_of
 from peer.calls.call_link import CallLink
-from peer.calls.call_policy import CallPolicy
+from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
-from peer.calls.lines import Lines, gives_way
+from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
-from peer.calls.reading import MissedCall, OtherClock, Reading, dropped
-from peer.calls.runner import LineRunner
-from peer.calls.sessions import LineSessions
+from peer.calls.reading import MissedCall, OtherClock, Reading
 from shared.call.events import (
-    Answer,
-    Busy,
     Glare,
     Offered,
     RemoteAccepted,
@@ -33,14 +27,13 @@ from shared.call.events import (
     RemoteRinging,
 )
 from shared.call.table import State, glare, incoming
-from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
-from shared.store import Store, StoreThread
+from shared.store import Store
 
 LOG_SEARCHED = 9
 "How many calls of the log are searched for one that a killed program may have begun."
@@ -55,34 +48,10 @@ MISSED_SECONDS = 24 * 3600
 class Admission:
     """Reads the links of one node."""
 
-    def __init__(
-        self,
-        *,
-        lines: Lines,
-        runner: LineRunner,
-        sessions: LineSessions,
-        writes: StoreThread,
-        reader: LinkReader,
-        policy: CallPolicy,
-        settings: Calls,
-        budget: Budget,
-        turn: asyncio.Lock,
-        clock: Callable[[], float],
-    ) -> None:
-        """`turn` is held while something is read: what one link leads to counts for the next. `clock` is the time."""
-        self._lines = lines
-        self._runner = runner
-        self._sessions = sessions
-        self._writes = writes
-        self._store = writes.store
-        self._budget = budget
-        self._turn = turn
+    def __init__(self, calls: IncomingCalls, reader: LinkReader) -> None:
+        self._calls = calls
         self._reader = reader
-        self._policy = policy
-        self._settings = settings
-        self._clock = clock
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
-        "SHA-256 of links from the future that the owner has heard of."
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
         """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
@@ -90,7 +59,7 @@ class Admission:
         `again` is for a link that this program may have begun to act on when it was killed: one that was used and
         came to no call is then used once more.
         """
-        async with self._turn:
+        async with self._calls.turn:
             try:
                 opened = self._reader.open(token)
             except BadLink as bad:
@@ -108,13 +77,13 @@ class Admission:
                     return self._responded(opened)
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
-        now = int(self._clock())
-        seen = self._store.link_seen(link.raw)
+        now = int(self._calls.clock())
+        seen = self._calls.store.link_seen(link.raw)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
-        contact = self._store.contact_of(link.peer)
+        contact = self._calls.store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
-        decision = self._policy.decide(
+        decision = self._calls.policy.decide(
             KnownCaller(contact, link.proven, link.keyed),
             link.peer,
             WantedCall(link.media, link.created, None if again else seen),
@@ -122,16 +91,16 @@ class Admission:
         )
         if decision.verdict is Verdict.IGNORE:
             return await self._ignored(link, contact, caller, decision.reason, now, again=again)
-        if not (again or self._budget.take(caller, link.peer)):
-            return dropped(self._budget, Reason.BUSY, caller, link.peer, contact)
-        expires = link.created + self._settings.lifetime
+        if not (again or self._calls.budget.take(caller, link.peer)):
+            return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
+        expires = link.created + self._calls.settings.lifetime
         if not await self._use(link, expires + MAX_CLOCK_AHEAD, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
             return Reading(decision.reason, crossed)
         crosses = ours is not None and ours.waits
         line = Line(
-            self._lines.next_number(),
+            self._calls.lines.next_number(),
             incoming(Offered(), paired=link.paired)[0],
             link,
             chat=chat,
@@ -145,16 +114,7 @@ class Admission:
             ours.crosses(line)
             ours.put(Glare(ours_wins=glare(ours.link.raw, link.raw)))
             return Reading(decision.reason, ours)
-        beginning: Offered | Answer | Busy
-        match decision.verdict:
-            case Verdict.AUTO:
-                beginning = Answer(automatic=True)
-            case Verdict.BUSY:
-                beginning = Busy()
-            case _:
-                beginning = Offered(machine=decision.machine)
-        await self._runner.start(line, line.begin(beginning, decision.reason))
-        return Reading(decision.reason, line)
+        return await self._calls.begin(line, decision)
 
     async def _use(self, link: CallLink, until: int, *, again: bool) -> bool:
         """Mark a link as used, and its secret as known to the other side. Returns False if it was used before."""
@@ -166,7 +126,7 @@ class Admission:
                 store.secret_used(link.peer, link.secret)
             return True
 
-        return await self._writes.write(use)
+        return await self._calls.writes.write(use)
 
     def _crossing(self, link: CallLink) -> Line | None:
         """Our call that waits for the link's writer, who calls too: one of the two becomes the call.
@@ -174,7 +134,7 @@ class Admission:
         A request that proves nothing takes the place of no call that only the contact can answer: it rings. Nor does a
         request answer a call that we make by another program.
         """
-        for line in self._lines:
+        for line in self._calls.lines:
             waits = line.waits and not line.shown.provisional and line.foreign is None
             if line.peer == link.peer and waits and gives_way(line, link.proven):
                 return line
@@ -186,7 +146,7 @@ class Admission:
         A newer one, which may also show in the new secret, is from somebody who has lost that call, perhaps in a crash
         that we haven't noticed yet.
         """
-        for line in self._lines:
+        for line in self._calls.lines:
             same_key = link.secret == line.link.secret if link.proven else gives_way(line, proven=False)
             up = line.call.state is State.ACTIVE and line.foreign is None
             if line.peer == link.peer and up and same_key:
@@ -195,8 +155,8 @@ class Admission:
 
     def _came_to_a_call(self, reference: bytes) -> bool:
         """Whether a call of that name is there, or was."""
-        return any(line.link.reference == reference for line in self._lines) or any(
-            record.reference == reference for record in self._store.call_log(LOG_SEARCHED)
+        return any(line.link.reference == reference for line in self._calls.lines) or any(
+            record.reference == reference for record in self._calls.store.call_log(LOG_SEARCHED)
         )
 
     async def _ignored(
@@ -205,16 +165,16 @@ class Admission:
         """What to tell the owner about a link from another time, if its call would have rung; else only the reason."""
         if reason is Reason.CLOCK:
             return Reading(reason, other_clock=self._from_the_future(link, contact, caller, now))
-        told_until = link.created + self._settings.lifetime + MISSED_SECONDS
+        told_until = link.created + self._calls.settings.lifetime + MISSED_SECONDS
         if reason is not Reason.EXPIRED or now >= told_until:
             return Reading(reason)
-        if contact.trust is Trust.BLOCK if contact else self._settings.unknown == "ignore":
+        if contact.trust is Trust.BLOCK if contact else self._calls.settings.unknown == "ignore":
             return Reading(reason)
-        if self._store.link_seen(link.raw) is not None and not again:
+        if self._calls.store.link_seen(link.raw) is not None and not again:
             return Reading(reason)
-        if not (again or self._budget.take_missed(caller, link.peer)):
-            return dropped(self._budget, reason, caller, link.peer, contact)
-        used = await self._writes.write(lambda store: store.use_link(link.raw, ours=False, expires=told_until))
+        if not (again or self._calls.budget.take_missed(caller, link.peer)):
+            return self._calls.no_room(reason, caller, link.peer, contact)
+        used = await self._calls.writes.write(lambda store: store.use_link(link.raw, ours=False, expires=told_until))
         if not (used or again):
             return Reading(reason)
         doubtful = contact is not None and link.keyed and not link.proven
@@ -227,13 +187,13 @@ class Admission:
         if contact is None or not link.proven or contact.trust is Trust.BLOCK:
             return None
         digest = hashlib.sha256(link.raw).digest()
-        if digest in self._future or not self._budget.take_missed(caller, link.peer):
+        if digest in self._future or not self._calls.budget.take_missed(caller, link.peer):
             return None
         self._future.append(digest)
         return OtherClock(contact.name, link.created - now)
 
     async def _said(self, link: SaidLink) -> Reading:
-        line = next((line for line in self._lines if line.link.reference == link.said.reference), None)
+        line = next((line for line in self._calls.lines if line.link.reference == link.said.reference), None)
         if line is None or not _is_the_other_sides(link, line):
             return Reading(Reason.EXPIRED)
         until = line.expires + MAX_CLOCK_AHEAD
@@ -244,7 +204,7 @@ class Admission:
             store.secret_used(link.source, link.secret)
             return True
 
-        if not await self._writes.write(use):
+        if not await self._calls.writes.write(use):
             return Reading(Reason.ALREADY_USED)
         match link.said.operation:
             case Operation.RINGING | Operation.ACCEPT:
@@ -261,7 +221,11 @@ class Admission:
 
     def _responded(self, response: Response) -> Reading:
         line = next(
-            (each for each in self._lines if each.waits and each.link.request and response.answers(each.link.request)),
+            (
+                each
+                for each in self._calls.lines
+                if each.waits and each.link.request and response.answers(each.link.request)
+            ),
             None,
         )
         if line is None or line.link.request is None:

@@ -7,40 +7,33 @@ only for a contact whom the owner has marked for that.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
-from peer.calls.budget import Budget, caller_of
+from peer.calls.budget import caller_of
 from peer.calls.call_link import CallLink
-from peer.calls.call_policy import CallPolicy
 from peer.calls.foreign import ForeignCall
+from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
-from peer.calls.lines import Lines
 from peer.calls.programs.envelope import Envelope
-from peer.calls.reading import Reading, dropped
-from peer.calls.runner import LineRunner
+from peer.calls.reading import Reading
 from peer.calls.sdp_session import SdpSession
-from peer.calls.sessions import LineSessions
 from peer.overlay import Address
 from peer.transport.profile import VideoCodec
 from peer.transport.sdp.candidates import Candidate, ports_at
 from peer.transport.sdp.negotiation import Agreement, accept_offer
 from peer.transport.sdp.reading import Description
-from shared.call.events import Answer, Busy, Offered, RemoteAccepted
+from shared.call.events import Offered, RemoteAccepted
 from shared.call.table import incoming
-from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
 from shared.errors import OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
-from shared.store import StoreThread
 
 USED_SECONDS = 30 * 24 * 3600
 "How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
@@ -76,37 +69,15 @@ class ForeignOffer:
 class ForeignAdmission:
     """Lets calls of other programs in, for one node."""
 
-    def __init__(
-        self,
-        *,
-        lines: Lines,
-        runner: LineRunner,
-        sessions: LineSessions,
-        writes: StoreThread,
-        policy: CallPolicy,
-        settings: Calls,
-        budget: Budget,
-        turn: asyncio.Lock,
-        clock: Callable[[], float],
-    ) -> None:
-        """`turn` is held while something is let in, as in Admission."""
-        self._lines = lines
-        self._runner = runner
-        self._sessions = sessions
-        self._writes = writes
-        self._store = writes.store
-        self._budget = budget
-        self._policy = policy
-        self._settings = settings
-        self._turn = turn
-        self._clock = clock
+    def __init__(self, calls: IncomingCalls) -> None:
+        self._calls = calls
 
     async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False) -> Reading:
         """Act on an offer: the line that it came to, or why it came to none. Raises StoreError.
 
         `proven`: the way it came shows that the contact with that node wrote it, and the owner has accepted that.
         """
-        async with self._turn:
+        async with self._calls.turn:
             return await self._called(offer, chat, proven)
 
     def answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
@@ -114,7 +85,7 @@ class ForeignAdmission:
 
         Raises BadDescription if it can't be used, OutsideOverlay if none of the candidates is at that address.
         """
-        for line in self._lines:
+        for line in self._calls.lines:
             if line.foreign is None or not line.waits or not line.foreign.answers_to(answer):
                 continue
             if not isinstance(line.session, SdpSession):
@@ -127,34 +98,38 @@ class ForeignAdmission:
 
     def used(self, agreement: Agreement) -> bool:
         """Whether that offer was used before."""
-        return self._store.link_seen(agreement.digest) is not None
+        return self._calls.store.link_seen(agreement.digest) is not None
 
     def awaits(self, answer: Description) -> bool:
         """Whether a call waits for that answer."""
-        return any(line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._lines)
+        return any(
+            line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._calls.lines
+        )
 
     async def _called(self, offer: ForeignOffer, chat: str, proven: bool) -> Reading:
-        contact = self._store.contact_of(offer.source)
+        contact = self._calls.store.contact_of(offer.source)
         digest = offer.agreement.digest
-        now = int(self._clock())
+        now = int(self._calls.clock())
         # The owner has said that for this contact the node is enough, whatever key there is.
         marked = contact is not None and contact.classic
-        keyed = not (proven or marked) and self._store.keyed(offer.source)
-        decision = self._policy.decide(
+        keyed = not (proven or marked) and self._calls.store.keyed(offer.source)
+        decision = self._calls.policy.decide(
             KnownCaller(contact if proven else _as_unproven(contact), proven, keyed),
             offer.source,
-            WantedCall(offer.agreement.media, now, self._store.link_seen(digest)),
+            WantedCall(offer.agreement.media, now, self._calls.store.link_seen(digest)),
             machine=False,
         )
         if decision.verdict is Verdict.IGNORE:
             return Reading(decision.reason)
         caller = caller_of(contact is not None, proven=proven)
-        if not self._budget.take(caller, offer.source):
-            return dropped(self._budget, Reason.BUSY, caller, offer.source, contact)
-        if not await self._writes.write(lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)):
+        if not self._calls.budget.take(caller, offer.source):
+            return self._calls.no_room(Reason.BUSY, caller, offer.source, contact)
+        if not await self._calls.writes.write(
+            lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)
+        ):
             return Reading(Reason.ALREADY_USED)
         line = Line(
-            self._lines.next_number(),
+            self._calls.lines.next_number(),
             incoming(Offered(), paired=False)[0],
             CallLink(
                 offer.source,
@@ -166,18 +141,12 @@ class ForeignAdmission:
                 keyed=keyed,
             ),
             chat=chat,
-            expires=now + self._settings.lifetime,
+            expires=now + self._calls.settings.lifetime,
             connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
             shown=Presented(contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )
-        beginning: Offered | Answer | Busy = Offered()
-        if decision.verdict is Verdict.AUTO:
-            beginning = Answer(automatic=True)
-        elif decision.verdict is Verdict.BUSY:
-            beginning = Busy()
-        await self._runner.start(line, line.begin(beginning, decision.reason))
-        return Reading(decision.reason, line)
+        return await self._calls.begin(line, decision)
 
 
 def _as_unproven(contact: Contact | None) -> Contact | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peer.calls.budget import Budget, Caller, Dropped
+from peer.calls.budget import Dropped
 from peer.calls.line import Line
-from shared.contacts import Contact
 from shared.links.kinds import Card
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -54,9 +53,3 @@ class Reading:
 
     dropped: Dropped | None = None
     "The link's call isn't shown: too many of its kind came. Told once in a while."
-
-
-def dropped(budget: Budget, reason: Reason, caller: Caller, node: NodeId, contact: Contact | None) -> Reading:
-    """There is no room for a call of that kind: it isn't shown, and may be read again later."""
-    tell = budget.tell(caller, node)
-    return Reading(reason, dropped=Dropped(caller, contact.name if contact else "") if tell else None)

@@ -19,6 +19,7 @@ from peer.calls.call_socket import OpenSocket
 from peer.calls.foreign import ForeignCall
 from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
+from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from peer.calls.line_records import interrupted
@@ -117,32 +118,13 @@ class Switchboard:
         policy = CallPolicy(
             lines=lines, sessions=self._sessions, settings=settings, answering=answering, waits=waits, clock=clock
         )
-        budget, turn = Budget(lines, clock), asyncio.Lock()
-        self.admission = Admission(
-            lines=lines,
-            runner=self._runner,
-            sessions=self._sessions,
-            writes=writes,
-            reader=reader,
-            policy=policy,
-            settings=settings,
-            budget=budget,
-            turn=turn,
-            clock=clock,
+        incoming = IncomingCalls(
+            lines, self._runner, writes, policy, budget=Budget(lines, clock), settings=settings, clock=clock
         )
+        self.admission = Admission(incoming, reader)
         "Reads what the chat brings."
 
-        self.foreign_admission = ForeignAdmission(
-            lines=lines,
-            runner=self._runner,
-            sessions=self._sessions,
-            writes=writes,
-            policy=policy,
-            settings=settings,
-            budget=budget,
-            turn=turn,
-            clock=clock,
-        )
+        self.foreign_admission = ForeignAdmission(incoming)
         "Lets calls of programs in that speak SDP."
 
         self.foreign = ForeignReader(own, overlay=overlay, store=writes.store, admission=self.foreign_admission)
