@@ -12,7 +12,7 @@ import functools
 import signal
 
 from bot.assistant.assistant import Assistant
-from bot.control_desk import ControlDesk
+from bot.control_answers import ControlAnswers
 from bot.control_socket import listening
 from bot.conversation import Messenger
 from bot.home import Home, HomeLock
@@ -93,7 +93,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     assistant = make_assistant(node, talk, news, switchboard, lookups, has_page=presenter is not None)
     handset = make_handset(node, presenter, assistant, switchboard) if presenter is not None else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
-    desk = ControlDesk(assistant, node.own, node.overlay, handset, notices)
+    control = ControlAnswers(assistant, node.own, node.overlay, handset, notices)
     manager = ServiceManager()
 
     def failed(what: str) -> None:
@@ -111,7 +111,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         chats.running(),
         switchboard.running(),
         lookups.running(),
-        listening(home.control_socket, desk.answer),
+        listening(home.control_socket, control.answer),
         handset.running() if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)

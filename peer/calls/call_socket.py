@@ -119,7 +119,7 @@ class CallSocket:
         try:
             owner = await self._overlay.node_of(self.socket.remote)
         except OverlayError:
-            # The leg's own keys have proved who is there; this is a second lock on the same door.
+            # The leg's own keys have proved who is there; this checks it a second time.
             return
         if owner is not None and owner != self._peer:
             raise BadAddress("The overlay says that the address belongs to another node than the one called.")

@@ -2,8 +2,8 @@
 
 Every web page that the owner visits can send requests to a loopback port. So a request has to name us as its host
 (against DNS rebinding) and may come from no other origin. Whose process is at the other end is checked before, by
-door.py. The files are no secret; the WebSocket, through which everything passes that is worth guarding, begins with a
-proof in both directions, see proof.py.
+connection_limits.py. The files are no secret; the WebSocket, through which everything passes that is worth guarding,
+begins with a proof in both directions, see proof.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The handset's server: files and one WebSocket, on loopback and for the owner's browser only.
 
-door.py decides about each connection, access.py about each request, proof.py whether a page knows our key. Only the
-messages of a page that has proven that can change anything.
+connection_limits.py decides about each connection, access.py about each request, proof.py whether a page knows our key.
+Only the messages of a page that has proven that can change anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from peer.handset.access import (
     check_socket_origin,
     response_headers,
 )
-from peer.handset.door import Door
+from peer.handset.connection_limits import ConnectionLimits
 from peer.handset.page import Page, Pages
 from peer.handset.proof import NONCE_BYTES, PAGE, SERVER, Meeting, proof_key
 from peer.handset.protocol import (
@@ -122,18 +122,18 @@ class HandsetServer:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0)
         await runner.setup()
         assert runner.server is not None
-        self._door = Door(runner.server, port=self.session.port)
-        with self._door.open(self._socket):
+        self._limits = ConnectionLimits(runner.server, port=self.session.port)
+        with self._limits.open(self._socket):
             try:
                 yield
             finally:
                 self._pages.stop()
                 await runner.cleanup()
-                self._door.close()
+                self._limits.close()
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._door.asked(request.transport)
+        self._limits.asked(request.transport)
         try:
             self._check(request)
             return await handler(request)
@@ -175,7 +175,7 @@ class HandsetServer:
         if home_key is None:
             await sock.close(code=CLOSE_UNPROVEN)
             return sock
-        self._door.stays(request.transport)
+        self._limits.stays(request.transport)
         if home_key.key:
             page.send(home_key)
         page.send(await self._listener.hello())

@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from peer.handset import door as door_module
+from peer.handset import connection_limits
 from peer.handset import server as server_module
-from peer.handset.door import MAX_CONNECTIONS, SHUT_SECONDS, TURNED_AWAY_AT_ONCE
+from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE
 from peer.handset.server import MESSAGES_AT_ONCE
@@ -296,14 +296,14 @@ async def test_another_users_flood_of_connections_is_looked_at_in_small_portions
         looked.append(loop.time())
         return NOBODY
 
-    monkeypatch.setattr(door_module, "user_of", theirs)
+    monkeypatch.setattr(connection_limits, "user_of", theirs)
     enough = 5 * TURNED_AWAY_AT_ONCE
     async with asyncio.timeout(PATIENCE):
         while len(looked) < enough:
             _, writer = await asyncio.open_connection("127.0.0.1", served.port)
             writer.close()
     portions = [looked[at] for at in range(0, enough, TURNED_AWAY_AT_ONCE)]
-    assert all(later - earlier >= SHUT_SECONDS for earlier, later in itertools.pairwise(portions))
+    assert all(later - earlier >= PAUSE_SECONDS for earlier, later in itertools.pairwise(portions))
     assert sum("turned away" in record.message for record in caplog.records) == 1
     monkeypatch.undo()
     await served.works()
@@ -372,8 +372,8 @@ async def test_more_connections_than_there_may_be_keep_nobody_out(served: Served
 async def test_a_connection_that_takes_too_long_is_ended(
     served: Served, begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door_module, "REQUEST_SECONDS", 0.2)
-    monkeypatch.setattr(door_module, "CONNECTION_SECONDS", 0.2)
+    monkeypatch.setattr(connection_limits, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(connection_limits, "CONNECTION_SECONDS", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(begun)
     async with asyncio.timeout(PATIENCE):

@@ -1,4 +1,4 @@
-"""The server's door: who may hold a connection, how many there are, and for how long. It comes before any HTTP.
+"""Who may hold a connection to the server, how many there are, and for how long. It comes before any HTTP.
 
 Another user's process is turned away before a byte of it is read, and only so many times a second: this event loop
 carries calls. The rest is bounded in number and time, so that connections that say nothing cost the program neither its
@@ -30,9 +30,9 @@ CONNECTION_SECONDS = 60.0
 "How long a connection lasts that doesn't become a page's socket. Browsers open another one as they need it."
 
 TURNED_AWAY_AT_ONCE = 20
-"Connections of other users; then the door stays shut for a moment, and new ones wait in the kernel's queue."
+"Connections of other users; then accepting pauses for a moment, and new ones wait in the kernel's queue."
 
-SHUT_SECONDS = 0.1
+PAUSE_SECONDS = 0.1
 
 WAITING = 100
 "Connections in that queue, listen(2)."
@@ -43,7 +43,7 @@ TOLD_SECONDS = 60.0
 Factory = Callable[[], asyncio.BaseProtocol]
 
 
-class Door:
+class ConnectionLimits:
     """Accepts the connections of a server."""
 
     def __init__(self, inside: Factory, *, port: int, most: int = MAX_CONNECTIONS) -> None:
@@ -59,7 +59,7 @@ class Door:
 
         self._arriving: set[asyncio.Task[None]] = set()
         self._turned_away = 0
-        "Since the door was shut last."
+        "Since the last pause."
 
         self._told = -TOLD_SECONDS
 
@@ -79,7 +79,7 @@ class Door:
                 return
             except OSError:  # no descriptor is free: those that have a time limit give some back
                 loop.remove_reader(listening)
-                reopening = loop.call_later(SHUT_SECONDS, reopen)
+                reopening = loop.call_later(PAUSE_SECONDS, reopen)
                 return
             if self._is_ours(client):
                 arriving = loop.create_task(self._let_in(accepted))
@@ -91,7 +91,7 @@ class Door:
             self._tell(loop.time())
             if self._turned_away >= TURNED_AWAY_AT_ONCE:
                 loop.remove_reader(listening)
-                reopening = loop.call_later(SHUT_SECONDS, reopen)
+                reopening = loop.call_later(PAUSE_SECONDS, reopen)
 
         def reopen() -> None:
             self._turned_away = 0
@@ -130,7 +130,7 @@ class Door:
 
     async def _let_in(self, accepted: socket.socket) -> None:
         with contextlib.suppress(OSError):  # it has gone already
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Doorstep(self._arrived), accepted)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Accepted(self._arrived), accepted)
 
     def _tell(self, now: float) -> None:
         if now - self._told >= TOLD_SECONDS:
@@ -172,7 +172,7 @@ class Door:
         self._lasting.discard(transport)
 
 
-class _Doorstep(asyncio.Protocol):
+class _Accepted(asyncio.Protocol):
     """Where a connection is until it is let in."""
 
     def __init__(self, arrived: Callable[[asyncio.Transport], None]) -> None:

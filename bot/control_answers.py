@@ -19,7 +19,7 @@ PLACE = "command line"
 "Whom an address of the page is for that is asked for here."
 
 
-class ControlDesk:
+class ControlAnswers:
     """Answers one question after the other."""
 
     def __init__(
