@@ -91,10 +91,13 @@ class BrowserLeg:
         connection = OverlayConnection(self._socket, controlling=True, local=self._ice, remote=browser.ice)
         self._ice_transport = make_ice_transport(connection)
         self._dtls = PinnedDtlsTransport(
-            self._ice_transport, self._identity, browser.fingerprint, client=not browser.client
+            self._ice_transport,
+            self._identity,
+            browser.fingerprint,
+            client=not browser.client,
+            feedback=self.feedback.received,
+            on_tap_failed=self._on_tap_failed,
         )
-        self._dtls.feedback = self.feedback.received
-        self._dtls.on_tap_failed = self._on_tap_failed
         self._dtls.on("statechange", self._state_changed)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):

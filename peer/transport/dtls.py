@@ -60,7 +60,24 @@ class Translation(Protocol):
 class PinnedDtlsTransport(RTCDtlsTransport):
     """DTLS-SRTP with exactly one other side (RFC 5763, RFC 5764), seen through when packets come out decrypted."""
 
-    def __init__(self, transport: RTCIceTransport, identity: DtlsIdentity, pin: Pin, *, client: bool) -> None:
+    def __init__(
+        self,
+        transport: RTCIceTransport,
+        identity: DtlsIdentity,
+        pin: Pin,
+        *,
+        client: bool,
+        feedback: RtpSink | None = None,
+        translation: Translation | None = None,
+        on_tap_failed: Callable[[Exception], None] = lambda error: None,
+        on_first_media: Callable[[Kind], None] = lambda kind: None,
+    ) -> None:
+        """`client` begins the handshake. `feedback` hears every packet before the taps do; if it fails, the picture of
+        the other side gets coarser at most. `translation` is for a side that speaks another profile than ours.
+
+        `on_tap_failed` is called with what a tap has raised, which has been taken off by then and isn't logged here;
+        `on_first_media` when the first packet of a kind arrives.
+        """
         super().__init__(transport, [RTCCertificate(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
         self._client = client
@@ -76,18 +93,13 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
-        self.feedback: RtpSink | None = None
-        "Hears every packet before the taps do. If it fails, the picture of the other side gets coarser at most."
-
         self.taps: list[RtpSink] = []
         "Get every packet."
 
-        self.on_tap_failed: Callable[[Exception], None] = lambda error: None
-        "Called with what a tap has raised, which has been taken off by then and isn't logged here."
-
-        self.on_first_media: Callable[[Kind], None] | None = None
-        self.translation: Translation | None = None
-        "For a side that speaks another profile than ours."
+        self._feedback = feedback
+        self._translation = translation
+        self._on_tap_failed = on_tap_failed
+        self._on_first_media = on_first_media
 
     async def connect(self) -> None:
         """Make the handshake; `state` and `refused_identity` tell how it went."""
@@ -188,19 +200,19 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         await self.transport._send(datagram)
 
     async def _send_rtp(self, data: bytes) -> None:
-        translated = self.translation.outward(data) if self.translation is not None else data
+        translated = self._translation.outward(data) if self._translation is not None else data
         if translated:
             await super()._send_rtp(translated)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.heard()
-        if self.translation is not None:
-            data = self.translation.inward(data) or b""
+        if self._translation is not None:
+            data = self._translation.inward(data) or b""
         kind = self.counters.add_rtp(data, time.monotonic())
         if kind is None:
             return
-        if self.counters.of(kind).packets == 1 and self.on_first_media is not None:
-            self.on_first_media(kind)
+        if self.counters.of(kind).packets == 1:
+            self._on_first_media(kind)
         await self._pass_on(data)
         if not self._rtp_router.receivers:
             # Relayed, recorded or only counted: a fifth of a relay's time would go into reading what nobody decodes.
@@ -212,8 +224,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         self.heard()
-        if self.translation is not None:
-            data = self.translation.inward(data) or b""
+        if self._translation is not None:
+            data = self._translation.inward(data) or b""
             if not data:
                 return
         self.counters.rtcp += 1
@@ -225,18 +237,18 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def _pass_on(self, packet: bytes) -> None:
         # The connection is worth more than anyone who listens to it.
-        if self.feedback is not None:
+        if self._feedback is not None:
             try:
-                await self.feedback(packet)
+                await self._feedback(packet)
             except Exception:
                 logger.exception("feedback about packets failed and has ended")
-                self.feedback = None
+                self._feedback = None
         for tap in tuple(self.taps):
             try:
                 await tap(packet)
             except Exception as error:
                 self.taps.remove(tap)
-                self.on_tap_failed(error)
+                self._on_tap_failed(error)
 
     def _drop_malformed(self, error: Exception) -> None:
         # aiortc's parsers catch ValueError and leave struct.error, IndexError and others to end the connection. The

@@ -16,7 +16,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
-from peer.transport.dtls import PinnedDtlsTransport, RtpSink
+from peer.transport.dtls import PinnedDtlsTransport, RtpSink, Translation
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.profile import MEDIA, USUAL, Kind, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
@@ -65,19 +65,15 @@ class Leg:
             socket, controlling=caller, local=handshake.local_ice, remote=handshake.remote_ice
         )
         self._ice = make_ice_transport(self._connection)
-        self._dtls = self._secure(handshake)
-        self._sctp = self._associate()
-
         self.feedback = TransportFeedback(self.send_rtp, time.monotonic)
         "Tells the other side how its packets arrive, unless it is switched off because somebody else does."
-        self._dtls.feedback = self.feedback.received
-        self._dtls.on_tap_failed = self.tap_failed
 
+        self._dtls = self._secure(handshake)
+        self._sctp = self._associate()
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
         self._closing = asyncio.Lock()
         self._dtls.on("statechange", self._state_changed)
-        self._dtls.on_first_media = self._first_media
 
     async def connect(self) -> None:
         """Connect, for as long as it takes; once.
@@ -211,8 +207,21 @@ class Leg:
 
     def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
         """The DTLS transport."""
-        client = handshake.role is Role.CALLEE
-        return PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=client)
+        return self._pinned(handshake, client=handshake.role is Role.CALLEE)
+
+    def _pinned(
+        self, handshake: Handshake, *, client: bool, translation: Translation | None = None
+    ) -> PinnedDtlsTransport:
+        return PinnedDtlsTransport(
+            self._ice,
+            handshake.identity,
+            handshake.remote_pin,
+            client=client,
+            feedback=self.feedback.received,
+            translation=translation,
+            on_tap_failed=self.tap_failed,
+            on_first_media=self._first_media,
+        )
 
     def _associate(self) -> ControlTransport:
         """The SCTP association, with what is on it."""

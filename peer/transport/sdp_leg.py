@@ -92,9 +92,8 @@ class SdpLeg(Leg):
     # How this leg differs from others.
 
     def _secure(self, handshake: Handshake) -> PinnedDtlsTransport:
-        dtls = PinnedDtlsTransport(self._ice, handshake.identity, handshake.remote_pin, client=self._agreement.client)
-        dtls.translation = SdpTranslation(self._agreement, self._own.ssrcs, time.monotonic)
-        return dtls
+        translation = SdpTranslation(self._agreement, self._own.ssrcs, time.monotonic)
+        return self._pinned(handshake, client=self._agreement.client, translation=translation)
 
     def _associate(self) -> ControlTransport:
         sctp = ChannelTransport(self._dtls, self._channel_numbers)
