@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from typing import Any
 from tests.bot.console import Chat
 from tests.browser.chromium import PageView, browser, require_chromium, until
 from tests.browser.firefox import firefox, require_firefox
-from tests.browser.people import AT_THE_PAGE, somebody
+from tests.browser.people import AT_THE_PAGE, Somebody, somebody
 from tests.network.calls import Caller, Captures, captures, endpoint, settings
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import three_hosts
@@ -119,41 +120,53 @@ async def page_answers(anna: Caller, page: PageView, made: StaexNetwork) -> dict
     return await talk(anna, page)
 
 
+async def both_ways(anna: Caller, page: PageView, made: StaexNetwork) -> list[dict[str, Any]]:
+    """The page calls and we hang up; we call and the page hangs up. What was reported of both calls."""
+
+    async def answer() -> None:
+        anna.write("/answer")
+
+    first = await page_calls(anna, page, made, answer)
+    anna.write("/hangup")
+    await anna.call("ended")
+    second = await page_answers(anna, page, made)
+    await page.page.evaluate("classic.state.connection.close()")
+    assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+    return [first, second]
+
+
+@asynccontextmanager
+async def at_a_handset(tmp_path: Path, made: StaexNetwork) -> AsyncIterator[tuple[Caller, Somebody, PageView]]:
+    """Anna, who talks at her handset page; her browser; and the original's page in another one."""
+    config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
+    async with (
+        anna_on(made, tmp_path, config) as anna,
+        browser(tmp_path, made.b.host.command) as chromium,
+        somebody(anna, on=made.a.host.command) as at_handset,
+    ):
+        yield anna, at_handset, await chromium.open(PAGE)
+
+
+async def answers(at_handset: Somebody) -> None:
+    """The call that rings at the handset page is answered there."""
+    await at_handset.page.call("ringing")
+    await at_handset.page.answer()
+
+
 async def test_the_original_in_chromium_calls_and_is_called_with_the_pattern(tmp_path: Path) -> None:
     async with network(tmp_path) as (made, seen):
         config = settings(made.a) + f'[calls]\nclassic_page = "{PAGE}"\n'
         async with anna_on(made, tmp_path, config) as anna, browser(tmp_path, made.b.host.command) as chromium:
-            page = await chromium.open(PAGE)
-
-            async def answer() -> None:
-                anna.write("/answer")
-
-            first = await page_calls(anna, page, made, answer)
-            anna.write("/hangup")
-            await anna.call("ended")
-            second = await page_answers(anna, page, made)
-            await page.page.evaluate("classic.state.connection.close()")
-            assert (await anna.call("ended"))["reason"] == "remote-hung-up"
-        for report in (first, second):
+            reports = await both_ways(anna, await chromium.open(PAGE), made)
+        for report in reports:
             nothing_else(made, seen, report)
             assert report["program"] == "classic"
 
 
 async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_path: Path) -> None:
     async with network(tmp_path) as (made, seen):
-        config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
-        async with (
-            anna_on(made, tmp_path, config) as anna,
-            browser(tmp_path, made.b.host.command) as chromium,
-            somebody(anna, on=made.a.host.command) as at_handset,
-        ):
-            page = await chromium.open(PAGE)
-
-            async def answer() -> None:
-                await at_handset.page.call("ringing")
-                await at_handset.page.answer()
-
-            first = await page_calls(anna, page, made, answer)
+        async with at_a_handset(tmp_path, made) as (anna, at_handset, page):
+            first = await page_calls(anna, page, made, functools.partial(answers, at_handset))
             await at_handset.page.receives("audio", "video")
             await at_handset.page.write("hello from the handset")
             await written_there(page, "hello from the handset")
@@ -169,22 +182,10 @@ async def test_the_original_in_chromium_calls_and_is_called_at_the_handset(tmp_p
 
 
 async def test_what_offers_h264_alone_is_seen_at_the_handset_and_sees_it(tmp_path: Path) -> None:
-    async with network(tmp_path) as (made, _):
-        config = f'overlay = "staex"\n[staex]\napi = "{API}"\n{AT_THE_PAGE}[calls]\nclassic_page = "{PAGE}"\n'
-        async with (
-            anna_on(made, tmp_path, config) as anna,
-            browser(tmp_path, made.b.host.command) as chromium,
-            somebody(anna, on=made.a.host.command) as at_handset,
-        ):
-            page = await chromium.open(PAGE)
-            await page.page.evaluate("classic.state.only = 'video/H264'")
-
-            async def answer() -> None:
-                await at_handset.page.call("ringing")
-                await at_handset.page.answer()
-
-            await page_calls(anna, page, made, answer)
-            await at_handset.page.receives("audio", "video")
+    async with network(tmp_path) as (made, _), at_a_handset(tmp_path, made) as (anna, at_handset, page):
+        await page.page.evaluate("classic.state.only = 'video/H264'")
+        await page_calls(anna, page, made, functools.partial(answers, at_handset))
+        await at_handset.page.receives("audio", "video")
 
 
 async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_path: Path) -> None:
@@ -199,18 +200,8 @@ async def test_the_original_in_firefox_calls_and_is_called_with_the_pattern(tmp_
             anna_on(made, tmp_path, config) as anna,
             firefox(tmp_path, sound, made.b.host, allowed=True) as there,
         ):
-            page = await there.open(PAGE)
-
-            async def answer() -> None:
-                anna.write("/answer")
-
-            first = await page_calls(anna, page, made, answer)
-            anna.write("/hangup")
-            await anna.call("ended")
-            second = await page_answers(anna, page, made)
-            await page.page.evaluate("classic.state.connection.close()")
-            assert (await anna.call("ended"))["reason"] == "remote-hung-up"
-        for report in (first, second):
+            reports = await both_ways(anna, await there.open(PAGE), made)
+        for report in reports:
             nothing_else(made, seen, report, firefox=True)
 
 
@@ -227,12 +218,7 @@ async def test_the_original_in_firefox_calls_and_is_called_at_the_handset(tmp_pa
             somebody(anna, on=made.a.host.command) as at_handset,
         ):
             page = await there.open(PAGE)
-
-            async def answer() -> None:
-                await at_handset.page.call("ringing")
-                await at_handset.page.answer()
-
-            first = await page_calls(anna, page, made, answer)
+            first = await page_calls(anna, page, made, functools.partial(answers, at_handset))
             await at_handset.page.receives("audio", "video")
             await at_handset.page.write("hello from the handset")
             await written_there(page, "hello from the handset")

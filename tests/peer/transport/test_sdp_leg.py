@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
@@ -152,80 +153,68 @@ async def talk(leg: DecodingSdpLeg, other: Other) -> None:
     assert leg.remote_address[0] == str(THEIRS)
 
 
+async def answered(side: Side, other: Other, video: frozenset[VideoCodec] = VP8) -> DecodingSdpLeg:
+    """They call, and have our answer."""
+    answer, leg = side.answer(await other.offer(), video)
+    await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    return leg
+
+
+async def taken(
+    side: Side, other: Other, video: frozenset[VideoCodec] = VP8, *, setup: str = "actpass"
+) -> DecodingSdpLeg:
+    """We call, and have their answer; `setup` is what our offer says of who begins the handshake."""
+    offered = write_offer(side.own, Media.BOTH, video)
+    sdp = offered.sdp.replace("setup:actpass", f"setup:{setup}")
+    return side.take(await other.answer(sdp), offered)
+
+
+def both_talk(
+    begin: Callable[[Side, Other], Awaitable[DecodingSdpLeg]], *, only: str = "", video: VideoCodec = VideoCodec.VP8
+) -> None:
+    """After that beginning sound, picture and text pass both ways, the picture in `video`; `only`: all they can do."""
+
+    async def scene() -> None:
+        async with both_sides() as (side, other):
+            if only:
+                other.restrict(only)
+            leg = await begin(side, other)
+            try:
+                assert leg.variant.video is video
+                await talk(leg, other)
+            finally:
+                await leg.close()
+
+    in_own_namespace(scene)
+
+
 def test_an_offer_of_another_program_is_answered_and_media_and_text_flow() -> None:
-    async def scene() -> None:
-        async with both_sides() as (side, other):
-            answer, leg = side.answer(await other.offer())
-            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            try:
-                await talk(leg, other)
-            finally:
-                await leg.close()
-
-    in_own_namespace(scene)
+    both_talk(answered)
 
 
-@pytest.mark.parametrize("setup", ["active", "passive"])
+@pytest.mark.parametrize("setup", ["actpass", "active"], ids=["they may begin", "we begin"])
 def test_another_program_answers_our_offer_and_media_and_text_flow(setup: str) -> None:
-    async def scene() -> None:
-        async with both_sides() as (side, other):
-            offered = write_offer(side.own, Media.BOTH, VP8)
-            # aiortc begins the handshake unless the offerer wants to.
-            sdp = offered.sdp if setup == "active" else offered.sdp.replace("setup:actpass", "setup:active")
-            leg = side.take(await other.answer(sdp), offered)
-            try:
-                await talk(leg, other)
-            finally:
-                await leg.close()
-
-    in_own_namespace(scene)
+    # aiortc begins the handshake unless the offerer wants to.
+    both_talk(functools.partial(taken, setup=setup))
 
 
 ANY = frozenset(VideoCodec)
 
 
 def test_where_nothing_but_h264_is_offered_the_picture_is_h264() -> None:
-    async def scene() -> None:
-        async with both_sides() as (side, other):
-            other.restrict("video/H264")
-            answer, leg = side.answer(await other.offer(), ANY)
-            assert leg.variant.video is VideoCodec.H264
-            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            try:
-                await talk(leg, other)
-            finally:
-                await leg.close()
-
-    in_own_namespace(scene)
+    both_talk(functools.partial(answered, video=ANY), only="video/H264", video=VideoCodec.H264)
 
 
 def test_a_program_that_knows_h264_alone_answers_our_offer() -> None:
-    async def scene() -> None:
-        async with both_sides() as (side, other):
-            other.restrict("video/H264")
-            offered = write_offer(side.own, Media.BOTH, ANY)
-            leg = side.take(await other.answer(offered.sdp), offered)
-            assert leg.variant.video is VideoCodec.H264
-            try:
-                await talk(leg, other)
-            finally:
-                await leg.close()
-
-    in_own_namespace(scene)
+    both_talk(functools.partial(taken, video=ANY), only="video/H264", video=VideoCodec.H264)
 
 
 def test_channels_that_we_do_not_know_do_no_harm() -> None:
-    async def scene() -> None:
-        async with both_sides() as (side, other):
-            other.connection.createDataChannel("another one")
-            answer, leg = side.answer(await other.offer())
-            await other.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            try:
-                await talk(leg, other)
-            finally:
-                await leg.close()
+    async def with_another_channel(side: Side, other: Other) -> DecodingSdpLeg:
+        other.connection.createDataChannel("another one")
+        return await answered(side, other)
 
-    in_own_namespace(scene)
+    both_talk(with_another_channel)
 
 
 def test_another_certificate_than_the_descriptions_is_refused() -> None:
