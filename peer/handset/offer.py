@@ -1,7 +1,7 @@
 """The SDP of the loopback leg: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
 
 Nothing is negotiated. The offer says what peer/transport/profile.py says; of the answer only the credentials and the
-certificate's fingerprint are taken. The browser's candidates are never read: its packets show where it is.
+certificate's fingerprint are taken. The browser's candidates are never used: its packets show where it is.
 """
 
 from __future__ import annotations
