@@ -18,7 +18,7 @@ from peer.calls.news import Changed, NotKept, Paired, PhraseKnown, Posted
 from peer.media import ANSWERING_MACHINE
 from peer.media.endpoints.none import NoMedia
 from peer.transport.leg import Leg
-from shared.call.table import EndReason, State
+from shared.call.table import EndReason, State, glare
 from shared.config.schema import Answering, Calls
 from shared.contacts import Trust
 from shared.errors import CallRefused, MediaError, StoreError
@@ -138,6 +138,25 @@ async def test_two_who_call_each_other_get_one_call(tmp_path: Path, key: bytes |
             return all([line.call.state for line in who.lines] == [State.ACTIVE] for who in (anna, ben))
 
         await chat(anna, ben, until=one_call)
+
+
+async def test_the_link_of_the_call_that_gave_way_may_come_late(tmp_path: Path) -> None:
+    async with two(tmp_path) as (anna, ben):
+        of_anna = await anna.switchboard.place(ben.id, Media.BOTH)
+        of_ben = await ben.switchboard.place(anna.id, Media.BOTH)
+        annas_stays = glare(of_anna.link.raw, of_ben.link.raw)
+        caller, callee = (anna, ben) if annas_stays else (ben, anna)
+        (late,) = callee.posts
+        callee.posts = []
+        await callee.reads_all(caller)
+        for who in (anna, ben):
+            await who.until(lambda who=who: [line.call.state for line in who.lines] == [State.ACTIVE])
+        (line,) = caller.lines
+        reading = await caller.reads(late)
+        assert reading.line is line
+        assert caller.lines == [line]
+        assert line.call.state is State.ACTIVE
+        assert (caller.posts, callee.posts) == ([], [])
 
 
 async def test_a_link_that_comes_too_late_is_a_missed_call_and_told_once(tmp_path: Path) -> None:
