@@ -21,7 +21,7 @@ BEGUN = "begun"
 "The fact that says which entry was begun at the start, and how often."
 
 STARTS = 3
-"How often the program may die of an entry before that is set aside."
+"How many times an entry may kill the program before it is set aside."
 
 FORGET_SECONDS = 3600.0
 "How often the numbers of old entries are forgotten."

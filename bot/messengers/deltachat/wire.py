@@ -99,7 +99,7 @@ class DeltaChatWire:
         self._news.set()
 
     async def fetch(self) -> list[tuple[int, Entry]]:
-        """Wait for messages that are of use. Raises RpcDown."""
+        """Wait for messages that may matter. Raises RpcDown."""
         account = self._own_account
         while True:
             await self._news.wait()

@@ -75,7 +75,7 @@ CONFLICT_SECONDS = 10.0
 "How long to leave the updates to the other program that reads them."
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-"The longest that a 429 is believed."
+"The longest pause that a 429 may ask for."
 
 TOKEN_REFUSALS = 3
 "How often getMe must be refused in a row before the token counts as revoked."
@@ -87,7 +87,7 @@ ANSWER_BYTES = 32 * 2**20
 "The longest answer that is read: a hundred updates of the longest messages have some 5 MB."
 
 REPEAT_SECONDS = 600.0
-"How often a trouble that lasts is said again."
+"How often a lasting problem is reported again."
 
 REFRESH_SECONDS = 10.0
 "How often the message of a running call is brought up to date."
@@ -99,4 +99,4 @@ FLUSH_SECONDS = 0.4
 "How long the end of the program waits for what is still to be written."
 
 STRANGERS_REMEMBERED = 1000
-"Strangers who had their one sentence."
+"Strangers who have had the one reply."

@@ -44,7 +44,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     try:
         _open_ways(answer, base_url, asking)
     except MessengerError as error:
-        asking.say(f"{error.sentence} The token is kept as it is; `copybara doctor` tries it later.")
+        asking.say(f"{error.sentence} The token was kept; `copybara doctor` will try it.")
     with locked_folder(home.folder):
         replace_file(home.folder / FILE, f"{answer}\n".encode())
     return {"token": "file"}

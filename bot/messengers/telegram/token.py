@@ -16,7 +16,7 @@ from shared.store.files import known_errors
 
 VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
 SERVICE, USER = "copybara", "telegram"
-"Under what the keyring has it."
+"The name by which the keyring has it."
 
 FORMAT = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,64}", re.ASCII)
 # Bot API, Authorizing your bot: 123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11
