@@ -55,8 +55,8 @@ def changed(user: str, key: str) -> Sentence:
     """To the owner, once an identity: somebody has another key than before."""
     return Sentence(
         Kind.BOT_KEY_CHANGED,
-        f"{shown(user, 80)} has a new key, or somebody pretends to be them. I don't read their links until you say "
-        f"that it is them. Ask them in another way first: the new key begins with {shown(key[:8], 8)}.",
+        f"{shown(user, 80)} has a new key, or somebody is pretending to be them. I won't read their links until you "
+        f"say it's them. Ask them through another channel first: the new key begins with {shown(key[:8], 8)}.",
     )
 
 
