@@ -103,6 +103,14 @@ async def test_what_is_said_into_one_microphone_comes_out_of_the_other_speaker(
         await sound.until_no_streams()
 
 
+async def chime_once(*places: Ears) -> None:
+    """At each of these places the notes of an automatic answer are heard, once and whole."""
+    for ears in places:
+        await ears.until_heard(CLEAR)
+        await ears.until_silent(0.6)
+        assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+
+
 async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
     friends: Path, tmp_path: Path, sound: PulseServer
 ) -> None:
@@ -111,10 +119,7 @@ async def test_an_automatic_answer_is_heard_on_both_sides_and_seen(
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             anna.write("/call bob audio")
             assert "because you trust them" in await bob.told(kind=Kind.ANSWERED_AUTOMATICALLY)
-            for ears in (at_bobs, at_annas):
-                await ears.until_heard(CLEAR)
-                await ears.until_silent(0.6)
-                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+            await chime_once(at_bobs, at_annas)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         await hang_up(anna, bob)
 
@@ -139,10 +144,7 @@ async def test_after_a_restart_the_microphone_waits_for_the_word_of_who_had_answ
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             await bob.begin()
             assert "/answer" in await bob.told("anna", kind=Kind.CONNECTED)
-            for ears in (at_bobs, at_annas):
-                await ears.until_heard(CLEAR)
-                await ears.until_silent(0.6)
-                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+            await chime_once(at_bobs, at_annas)
         async with speech(sound, "back", 2) as ears:
             await ears.listen(1.0)
         assert loudness(ears.heard) < SILENT
@@ -169,10 +171,7 @@ async def test_after_a_restart_a_call_of_somebody_trusted_goes_on_with_the_micro
         async with sound.heard("there") as at_bobs, sound.heard("back") as at_annas:
             await bob.begin()
             assert "/answer" not in await bob.told("anna", kind=Kind.CONNECTED)
-            for ears in (at_bobs, at_annas):
-                await ears.until_heard(CLEAR)
-                await ears.until_silent(0.6)
-                assert notes(ears.heard, *{hertz for hertz, _ in CHIME}) == [hertz for hertz, _ in CHIME]
+            await chime_once(at_bobs, at_annas)
         await is_heard(sound, "back")
         await hang_up(anna, bob)
 

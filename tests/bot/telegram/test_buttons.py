@@ -181,14 +181,19 @@ async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_wh
             assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "doris": Trust.RING}
 
 
+async def begin_as_stranger_to(bob: Person, anna: Person) -> None:
+    """Both run, and their bots can write to each other; Bob doesn't have Anna in his contacts."""
+    await friends(anna, bob, paired=False)
+    with bob.store() as store:
+        store.remove_contact("anna")
+    anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+    await asyncio.gather(anna.begin(), bob.begin())
+
+
 async def test_trust_saves_no_stranger(tmp_path: Path) -> None:
     """The contact is removed before the button under its message is tapped, and a stranger has called meanwhile."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
-        await friends(anna, bob, paired=False)
-        with bob.store() as store:
-            store.remove_contact("anna")
-        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
-        await asyncio.gather(anna.begin(), bob.begin())
+        await begin_as_stranger_to(bob, anna)
         bob.says(f"/contact add dora {NodeId(bytes(range(32)))}")
         saved = await bob.reads("Saved dora")
         bob.says("/contact remove dora")
@@ -205,11 +210,7 @@ async def test_trust_saves_no_stranger(tmp_path: Path) -> None:
 async def test_save_is_for_the_caller_of_the_call_that_it_was_shown_for_also_after_a_restart(tmp_path: Path) -> None:
     """The stranger has hung up, and the program was killed since."""
     async with two_people(tmp_path) as (anna, bob, _world, _):
-        await friends(anna, bob, paired=False)
-        with bob.store() as store:
-            store.remove_contact("anna")
-        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
-        await asyncio.gather(anna.begin(), bob.begin())
+        await begin_as_stranger_to(bob, anna)
         anna.says("/call bob")
         bob.human.taps_button(await bob.reads(says.stranger_rings()), "Answer")
         words = await bob.reads(says.words())

@@ -30,12 +30,9 @@ from shared.errors import MediaError
 from shared.media import Media
 from tests.peer.media.pulse_server import (
     SILENT,
-    PipeWire,
     PulseServer,
     frequency,
     loudness,
-    need_pipewire,
-    need_pulseaudio,
     notes,
     onset,
 )
@@ -49,19 +46,6 @@ CLEAR = 2_000
 
 MAX_DELAY_MS = 1000.0
 "More is a fault even on a busy machine; how much it is on a calm one is in benchmarks/."
-
-
-@pytest.fixture(params=[PulseServer, PipeWire], ids=["pulseaudio", "pipewire"])
-def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PulseServer:
-    """A server that this process's own calls go to. To be started."""
-    if request.param is PipeWire:
-        need_pipewire()
-    else:
-        need_pulseaudio()
-    server: PulseServer = request.param(tmp_path)
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 @pytest.fixture

@@ -74,17 +74,6 @@ def record(number: int = 1) -> CallRecord:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "copybara.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store(path) as store:
-        yield store
-
-
-@pytest.fixture
 def other(store: Store, path: Path) -> Iterator[Store]:
     """A second connection to the same file, as another process has it."""
     with Store(path) as other:

@@ -37,17 +37,6 @@ def contact(name: str = "Anna", number: int = 1) -> Contact:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "copybara.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with Store(path) as store:
-        yield store
-
-
-@pytest.fixture
 async def thread(store: Store) -> AsyncIterator[StoreThread]:
     async with StoreThread(store) as thread:
         yield thread

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,26 +14,13 @@ from peer.media.trouble import MediaTrouble
 from shared.config.schema import Devices
 from shared.errors import MediaError
 from shared.media import Media
-from tests.peer.media.pulse_server import PipeWire, PulseServer, need_pipewire, need_pulseaudio
+from tests.peer.media.pulse_server import PulseServer
 from tests.peer.media.tone import SAMPLE_RATE, sine
 from tests.peer.pair import connected
 
 CLEAR = 2_000
 
 PATIENCE = 60.0
-
-
-@pytest.fixture(params=[PulseServer, PipeWire], ids=["pulseaudio", "pipewire"])
-def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PulseServer:
-    """A server that this process's own calls go to. To be started."""
-    if request.param is PipeWire:
-        need_pipewire()
-    else:
-        need_pulseaudio()
-    server: PulseServer = request.param(tmp_path)
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 class Told:
