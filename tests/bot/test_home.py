@@ -18,6 +18,7 @@ import pytest
 from bot.control_socket import Question, Reply, listening
 from bot.home import VARIABLE, Home, HomeLock
 from shared.errors import HomeInUse, StoreError
+from tests.child import run_child
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
@@ -28,7 +29,7 @@ import sys
 from pathlib import Path
 from bot.home import Home, HomeLock
 with HomeLock(Home(Path(sys.argv[1]))):
-    print("held", flush=True)
+    print("ready", flush=True)
     sys.stdin.read()
 """
 
@@ -43,16 +44,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def holder(home: Home) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the home until its input ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(home.folder)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+    with run_child(HOLDER, home.folder) as process:
         yield process
         process.kill()
 

@@ -7,8 +7,6 @@ import os
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,9 +27,9 @@ from shared.store import Store
 from shared.store.calls import CALLS_LOGGED
 from shared.store.schema import APPLICATION_ID, STEPS, Step, migrate, version
 from shared.store.secrets import SECRETS_KEPT
+from tests.child import run_child
 from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
-ROOT = Path(__file__).parents[3]
 MOMENT = datetime(2025, 11, 24, 8, 7, 12, tzinfo=UTC)
 ASIDE = "copybara.db.damaged-20251124T080712Z"
 
@@ -746,22 +744,6 @@ class TestSchema:
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE contacts SET value = CAST(json_set(value, '$.later', 1) AS BLOB)")
         assert store.contacts() == [contact()]
-
-
-@contextlib.contextmanager
-def run_child(program: str, *arguments: Path | str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has written `ready`, and that has ended when the block is left."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
 
 
 class TestImitation:
