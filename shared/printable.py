@@ -96,6 +96,23 @@ def visible(text: str, *, lines: bool = False) -> str:
     return "".join(kept)
 
 
+def escaped(text: str) -> str:
+    r"""A text on one line in which nothing is invisible: what can't be seen is written as `\x1b` or `\u202e`.
+
+    For logs, where what was really there matters. Invisible characters stay where they belong. Takes time linear in the
+    text.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept: list[str] = []
+    end = 0
+    for match in _IN_PLACE.finditer(text):
+        kept += [_with_escapes(text[end : match.start()]), match.group()]
+        end = match.end()
+    kept.append(_with_escapes(text[end:]))
+    return "".join(kept)
+
+
 def without_invisible_edges(text: str) -> str:
     """The text without spaces and invisible marks around it: a command that was copied stays a command."""
     return str(_EDGES.sub("", text))
@@ -104,6 +121,10 @@ def without_invisible_edges(text: str) -> str:
 def seen_alike(text: str) -> str:
     """The text without what nobody sees and in compatible forms (Unicode NFKC): what two spellings have in common."""
     return str(_IGNORED.sub("", unicodedata.normalize("NFKC", _IGNORED.sub("", text))))
+
+
+def _with_escapes(part: str) -> str:
+    return str(_UNSEEN.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), part))
 
 
 def _made_visible(part: str, lines: bool) -> str:

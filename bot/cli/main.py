@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import streams
+from bot.cli.log_lines import set_up_logging
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
 from shared.printable import visible
 
@@ -66,8 +67,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 2
     except SystemExit as usage:  # argparse has said what is wrong, or shown the help that was asked for
         return usage.code if isinstance(usage.code, int) else 0
-    if options.verbose:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    set_up_logging(verbose=options.verbose)
     run: Run = options.run
     if arguments is None and run in ASK_THE_NODE:
         from bot.cli.group_membership import join

@@ -32,7 +32,8 @@ def matrix(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
     from bot.messengers.plain.messenger import PlainMessenger
 
     journal = Journal(thread.store, NAME)
-    wire = MatrixWire(logged_in_account(home), Vault(journal), unverified=config.matrix.unverified)
+    strangers = config.calls.unknown == "ring"
+    wire = MatrixWire(logged_in_account(home), Vault(journal), strangers=strangers, unverified=config.matrix.unverified)
     return PlainMessenger(wire, NAME, journal, thread.write, lifetime=config.calls.lifetime)
 
 

@@ -13,7 +13,7 @@ from shared.errors import InputError, StoreError
 from shared.not_json import NOT_JSON
 from shared.store.files import known_errors, locked_folder
 
-USER = re.compile(r"@[^:\s]{1,200}:[A-Za-z0-9.\[\]:_-]{1,220}")
+USER = re.compile(r"@[\x21-\x39\x3B-\x7E]{1,200}:[A-Za-z0-9.\[\]:_-]{1,220}")
 "A user id (specification, appendices: User identifiers), as far as we look at it."
 
 MOST_BYTES = 16 * 1024

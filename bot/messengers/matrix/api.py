@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from bot.messengers.matrix.canonical import Json, number, text
+from bot.messengers.matrix.canonical import Json, items, number, text
 from shared.not_json import NOT_JSON
 
 ANSWER_BYTES = 32 * 1024 * 1024
@@ -51,8 +51,16 @@ FILTER = {
 "What a sync is about."
 
 
+LONGEST_WAIT_SECONDS = 300.0
+"How long we wait at most because a server says so: somebody may wait for a call, and it may be a proxy that says it."
+
+
 class Unreachable(Exception):
-    """Nobody answers, or what answers isn't a homeserver."""
+    """Nobody answers, or what answers isn't a homeserver. `seconds`: when to try again, if that says so."""
+
+    def __init__(self, why: str, seconds: float | None = None) -> None:
+        self.seconds = seconds
+        super().__init__(why)
 
 
 class Refusal(Exception):
@@ -63,13 +71,19 @@ class Refusal(Exception):
         self.code = text(body, "errcode", most=100) or f"HTTP {status}"
         self.words = text(body, "error", most=400)
         self.body = body
-        self.seconds = after if after is not None else number(body, "retry_after_ms") / 1000 or None
+        self.seconds = after if after is not None else _bounded(number(body, "retry_after_ms") / 1000)
         super().__init__(self.code)
 
     @property
     def for_now(self) -> bool:
         """Whether the same may be accepted later."""
-        return self.status >= 500 or self.status == httpx.codes.TOO_MANY_REQUESTS
+        too_fast = self.status == httpx.codes.TOO_MANY_REQUESTS or self.code == "M_LIMIT_EXCEEDED"
+        return self.status >= 500 or too_fast
+
+    @property
+    def logged_out(self) -> bool:
+        """Whether the server doesn't accept this device's log-in (any more)."""
+        return self.status == httpx.codes.UNAUTHORIZED or self.code == "M_UNKNOWN_TOKEN"
 
 
 class Api:
@@ -137,6 +151,10 @@ class Api:
             found += [text(each, "state_key") for each in chunk] if isinstance(chunk, list) else []
         return [user for user in found if user]
 
+    async def leave(self, room: str) -> None:
+        """Leave a room, or decline an invitation to it. Raises Unreachable, Refusal."""
+        await self.post(f"/rooms/{_part(room)}/leave", {})
+
     async def join(self, room: str, via: str = "") -> None:
         """Accept an invitation, or follow an upgraded room. Raises Unreachable, Refusal."""
         query = {"via": via} if via else {}
@@ -160,9 +178,10 @@ class Api:
         answer = _decoded(raw)
         if response.status_code == httpx.codes.OK and answer is not None:
             return answer
-        if answer is None or not (answer.get("errcode") or answer.get("flows")):
-            raise Unreachable(f"an answer that isn't a homeserver's: status {response.status_code}")
-        raise Refusal(response.status_code, answer, _seconds(response.headers.get("retry-after", "")))
+        after = _seconds(response.headers.get("retry-after", ""))
+        if answer is None or not (text(answer, "errcode") or items(answer, "flows")):
+            raise Unreachable(f"an answer that isn't a homeserver's: status {response.status_code}", after)
+        raise Refusal(response.status_code, answer, after)
 
 
 _FILTER = msgspec.json.encode(FILTER).decode()
@@ -193,4 +212,8 @@ def _decoded(raw: bytes) -> dict[str, Any] | None:
 
 
 def _seconds(header: str) -> float | None:
-    return float(header) if header.isascii() and header.isdigit() and len(header) < 6 else None
+    return _bounded(float(header)) if header.isascii() and header.isdigit() and len(header) < 20 else None
+
+
+def _bounded(seconds: float) -> float | None:
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else None

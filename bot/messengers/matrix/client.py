@@ -21,6 +21,7 @@ from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import People
+from bot.messengers.matrix.ranks import Contacts, Ranks
 from bot.messengers.matrix.reading import Reader, Sync
 from bot.messengers.matrix.rooms import Room, Rooms
 from bot.messengers.matrix.vault import Vault
@@ -41,7 +42,15 @@ logger = logging.getLogger(__name__)
 class Client:
     """This device."""
 
-    def __init__(self, account: Account, vault: Vault, save: Save, *, unverified: bool = False) -> None:
+    def __init__(
+        self,
+        account: Account,
+        vault: Vault,
+        save: Save,
+        *,
+        contacts: Contacts = frozenset,
+        unverified: bool = False,
+    ) -> None:
         """`save` writes what the vault holds to the disk. `unverified`: see [matrix] in the configuration."""
         self.account = account
         self.api = Api(account.server, account.token)
@@ -50,10 +59,13 @@ class Client:
         self.rooms = Rooms(vault)
         self.save = save
         self._vault = vault
-        self._olm = Olm(vault, self.own)
-        self._megolm = Megolm(vault, self.own)
+        ranks = Ranks(self.people, self.rooms, contacts)
+        self._olm = Olm(vault, self.own, ranks)
+        self._megolm = Megolm(vault, self.own, ranks)
         self.keys = Keys(self.api, vault, self.own, self.people, self._olm, save)
-        self._reader = Reader(vault, self.people, self.rooms, self._olm, self._megolm, account.user, account.device)
+        self._reader = Reader(
+            vault, self.people, self.rooms, self._olm, self._megolm, ranks, account.user, account.device
+        )
         self.writer = Writer(
             self.api, self.own, self.people, self.rooms, self.keys, self._megolm, save, unverified=unverified
         )

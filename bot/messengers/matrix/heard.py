@@ -22,6 +22,11 @@ MOST_CHARACTERS = 64 * 1024
 "Of a text in an event (specification, Size limits)."
 
 
+TEXTS = ("m.text", "m.notice")
+FILES = ("m.image", "m.file", "m.video", "m.audio")
+"Messages that may have a caption (specification, Media captions). What is in the file is never fetched."
+
+
 class Room(enum.Enum):
     """Who else reads a room."""
 
@@ -37,8 +42,11 @@ class Room(enum.Enum):
 def said(message: Message) -> str:
     """The text of a message that somebody wrote; empty for edits, and for what isn't text."""
     content = message.content
-    if message.type != "m.room.message" or text(content, "msgtype") not in ("m.text", "m.notice"):
+    kind = text(content, "msgtype")
+    if message.type != "m.room.message" or kind not in (*TEXTS, *FILES):
         return ""
+    if kind in FILES and text(content, "filename") in ("", text(content, "body", most=MOST_CHARACTERS)):
+        return ""  # what stands there is the file's name, and not a caption
     if text(content, "m.relates_to", "rel_type") == "m.replace" or part(content, "m.new_content"):
         return ""
     return readable(_without_quote(text(content, "body", most=MOST_CHARACTERS)))
@@ -63,7 +71,9 @@ def heard(message: Message, room: Room, *, unverified: bool) -> Heard | None:
     if not links:
         return None
     place = Place(NAME, Way.PERSON, message.sender) if room is Room.TWO else Place(NAME, Way.GROUP, message.room)
-    return Heard(links, place.chat, date=message.date, sender=message.sender, shown=message.sender)
+    sender = message.sender
+    writer = sender if message.standing is Standing.VERIFIED else ""
+    return Heard(links, place.chat, date=message.date, sender=sender, shown=sender, writer=writer)
 
 
 def _from_owner(message: Message, words: str, room: Room) -> Heard | None:

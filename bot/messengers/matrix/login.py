@@ -11,16 +11,24 @@ import msgspec
 
 from bot.home import Home, HomeLock
 from bot.messengers.matrix import NAME
-from bot.messengers.matrix.account_file import Account, check_user, logged_in_account, write_account
+from bot.messengers.matrix.account_file import (
+    Account,
+    check_user,
+    logged_in_account,
+    read_account,
+    write_account,
+)
 from bot.messengers.matrix.api import Api, Refusal, Unreachable
 from bot.messengers.matrix.canonical import Json, text
 from bot.messengers.matrix.client import Client
+from bot.messengers.matrix.keys import PUBLISHED
+from bot.messengers.matrix.own_device import ACCOUNT
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import OWNER
 from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import Step
 from bot.messengers.matrix.verifying import Verifier
-from shared.errors import InputError
+from shared.errors import InputError, StoreError
 from shared.not_json import NOT_JSON
 from shared.store import Store
 from shared.store.journal import Journal
@@ -57,7 +65,8 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
     home.prepare()
     server = account.server or await find_server(account.user)
     with HomeLock(home), Store(home.database) as store, _told():
-        api = Api(server)
+        journal, api = Journal(store, NAME), Api(server)
+        before = "" if reset else _device_of(home, account, journal)
         async with api.open():
             answer = await api.post(
                 "/login",
@@ -66,6 +75,7 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
                     "identifier": {"type": "m.id.user", "user": account.user},
                     "password": password,
                     "initial_device_display_name": DEVICE_NAME,
+                    **({"device_id": before} if before else {}),
                 },
             )
         account = Account(
@@ -75,14 +85,27 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
             text(answer, "access_token", most=4096),
             account.owner or account.user,
         )
-        journal = Journal(store, NAME)
-        journal.set_facts({name: None for name in journal.facts(PREFIX) if not name.startswith(KEPT)})
+        # The same device: what was written to it while it was logged out can be read. What the server has of its keys
+        # may be gone, so they are published again.
+        lost = (f"{PREFIX}{PUBLISHED}",) if before and account.device == before else (PREFIX,)
+        forgotten = [name for name in journal.facts(PREFIX) if name.startswith(lost) and not name.startswith(KEPT)]
+        journal.set_facts(dict.fromkeys(forgotten))
         write_account(home, account)
         async with client_of(home, store, account) as (client, _):
             await client.begin()
             await _vouch(client, password, reset=reset)
             await client.save()
     return account
+
+
+def _device_of(home: Home, account: Account, journal: Journal) -> str:
+    """The device that this home was before, if it still has its keys; else empty."""
+    try:
+        known = read_account(home)
+    except StoreError:
+        return ""  # the file is written again now
+    has_keys = journal.fact(f"{PREFIX}{ACCOUNT}") is not None
+    return known.device if known is not None and known.user == account.user and has_keys else ""
 
 
 async def _vouch(client: Client, password: str, *, reset: bool) -> None:

@@ -12,14 +12,16 @@ import time
 import msgspec
 import vodozemac
 
+from bot.messengers.matrix.budgets import Budget, Item, Ledger
 from bot.messengers.matrix.canonical import Json, canonical, part, text
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice
 from bot.messengers.matrix.own_device import MEGOLM, PICKLE_KEY, OwnDevice
+from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.vault import Vault
 from shared.not_json import NOT_JSON
 
-MOST_SESSIONS = 2000
-"Sessions of others that are kept; of more the oldest are forgotten."
+SESSIONS = Budget(total=2000, of_sender=100, of_room=500)
+"Sessions of others that are kept."
 
 NUMBERS_KEPT = 500
 "Numbers of one session that are remembered; a message with a lower one than all of them was read or is lost."
@@ -72,11 +74,20 @@ class Decrypted(msgspec.Struct, frozen=True):
 class Megolm:
     """The sessions of all rooms."""
 
-    def __init__(self, vault: Vault, own: OwnDevice) -> None:
+    def __init__(self, vault: Vault, own: OwnDevice, ranks: Ranks) -> None:
         self._vault = vault
         self._own = own
+        self._kept = Ledger(SESSIONS, ranks.by_device)
+        for name in vault.names("inbound:"):
+            kept = vault.get(name, Inbound)
+            for gone in self._kept.add(_item(name, kept)) if kept is not None else [name]:
+                vault.drop(gone)
 
     # What others write.
+
+    def has_key(self, key: tuple[str, str, str]) -> bool:
+        """Whether a key is there, see `key_of`."""
+        return _inbound(*key) in self._kept
 
     def take_key(self, message: FromDevice) -> tuple[str, str] | None:
         """Keep the session that an m.room_key brings. Returns its room and its id if it is new."""
@@ -85,7 +96,8 @@ class Megolm:
         key = text(content, "session_key", most=2048)
         if text(content, "algorithm") != MEGOLM or not (room and name and key):
             return None
-        if self._vault.get(_inbound(room, name), Inbound) is not None:
+        place = _inbound(room, message.sender, name)
+        if place in self._kept:
             return None
         try:
             session = vodozemac.InboundGroupSession(vodozemac.SessionKey(key))
@@ -93,18 +105,11 @@ class Megolm:
             return None
         if session.session_id != name:
             return None
-        self._vault.put(
-            _inbound(room, name),
-            Inbound(
-                room,
-                message.sender,
-                message.curve25519,
-                message.ed25519,
-                session.pickle(PICKLE_KEY),
-                int(time.time()),
-            ),
-        )
-        self._forget_oldest()
+        pickle, now = session.pickle(PICKLE_KEY), int(time.time())
+        kept = Inbound(room, message.sender, message.curve25519, message.ed25519, pickle, now)
+        self._vault.put(place, kept)
+        for gone in self._kept.add(_item(place, kept)):
+            self._vault.drop(gone)
         return room, name
 
     def decrypt(self, room: str, event: Json, number: int) -> Decrypted | None:
@@ -113,12 +118,10 @@ class Megolm:
         `number` is that of the journal: the same event has the same again.
         """
         content = part(event, "content")
-        name = text(content, "session_id", most=64)
-        kept = self._vault.get(_inbound(room, name), Inbound) if name else None
+        place = _inbound(*key_of(room, event))
+        kept = self._vault.get(place, Inbound)
         if text(content, "algorithm") != MEGOLM or kept is None:
             raise CantDecrypt("no key")
-        if kept.room != room or kept.sender != text(event, "sender"):
-            raise CantDecrypt("another's key")
         try:
             session = vodozemac.InboundGroupSession.from_pickle(kept.pickle, PICKLE_KEY)
             message = vodozemac.MegolmMessage.from_base64(text(content, "ciphertext", most=2 * MOST_BYTES))
@@ -137,7 +140,7 @@ class Megolm:
                 lowest = min(kept.read)
                 del kept.read[lowest]
                 kept.below = max(kept.below, lowest + 1)
-            self._vault.put(_inbound(room, name), kept)
+            self._vault.put(place, kept)
         inside, related = part(said, "content"), content.get("m.relates_to")
         if related is not None:
             # What it relates to stands outside, where the server can read it (specification, Encrypted relations).
@@ -198,13 +201,16 @@ class Megolm:
             return None, None
         return vodozemac.GroupSession.from_pickle(kept.pickle, PICKLE_KEY), kept
 
-    def _forget_oldest(self) -> None:
-        names = list(self._vault.names("inbound:"))
-        if len(names) > MOST_SESSIONS:
-            ages = {name: kept.kept for name in names if (kept := self._vault.get(name, Inbound)) is not None}
-            for name in sorted(names, key=lambda name: ages.get(name, 0))[: MOST_SESSIONS // 10]:
-                self._vault.drop(name)
+
+def key_of(room: str, event: Json) -> tuple[str, str, str]:
+    """Which key an m.room.encrypted event needs: its room, its sender, and the session's id."""
+    return room, text(event, "sender"), text(event, "content", "session_id", most=64)
 
 
-def _inbound(room: str, name: str) -> str:
-    return f"inbound:{room} {name}"
+def _inbound(room: str, sender: str, name: str) -> str:
+    """Where a session is kept: one that somebody else passes on as theirs never stands in its sender's place."""
+    return f"inbound:{room} {sender} {name}"
+
+
+def _item(name: str, kept: Inbound) -> Item:
+    return Item(name, kept.sender, kept.kept, kept.room, kept.curve25519)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import dataclass
 
 import msgspec
 import vodozemac
 
+from bot.messengers.matrix.budgets import Budget, Item, Ledger
 from bot.messengers.matrix.canonical import Json, canonical, is_signed, part, text
 from bot.messengers.matrix.own_device import OLM, PICKLE_KEY, OwnDevice, unpadded
 from bot.messengers.matrix.people import Device
+from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.vault import Vault
 from shared.not_json import NOT_JSON
 
 MOST_SESSIONS = 5
 "Sessions with one device that are kept; the one that was used last is used next."
 
+DEVICES = Budget(total=5000, of_sender=200, of_room=0)
+"Devices with which sessions are kept: anybody can make some, and write from each once."
+
 MOST_BYTES = 64 * 1024
 "Of one message, decrypted (specification, Size limits)."
+
+
+_NAME = "sessions:"
 
 
 class CantDecrypt(Exception):
@@ -38,12 +47,27 @@ class FromDevice:
     content: Json
 
 
+class Sessions(msgspec.Struct, frozen=True):
+    """Those with one device."""
+
+    user: str
+    since: int
+    "When the first was begun, Unix seconds."
+
+    pickles: list[str]
+
+
 class Olm:
     """The sessions of our device with others."""
 
-    def __init__(self, vault: Vault, own: OwnDevice) -> None:
+    def __init__(self, vault: Vault, own: OwnDevice, ranks: Ranks) -> None:
         self._vault = vault
         self._own = own
+        self._devices = Ledger(DEVICES, ranks.by_device)
+        for name in vault.names(_NAME):
+            kept = vault.get(name, Sessions)
+            for gone in self._devices.add(_item(name, kept)) if kept is not None else [name]:
+                vault.drop(gone)
 
     def has_session(self, device: Device) -> bool:
         """Whether a message can be written to a device without one of its one-time keys."""
@@ -62,7 +86,7 @@ class Olm:
             )
         except ValueError:
             return False
-        self._keep(device.curve25519, [session, *self._sessions(device.curve25519)])
+        self._keep(user, device.curve25519, [session, *self._sessions(device.curve25519)])
         self._vault.drop(f"renew:{device.curve25519}")
         return True
 
@@ -87,7 +111,7 @@ class Olm:
             # app, ours would lack its signature, which Element's crypto doesn't survive.
             payload["sender_device_keys"] = self._own.device_keys()
         kind, body = session.encrypt(canonical(payload)).to_parts()
-        self._keep(device.curve25519, [session, *others])
+        self._keep(user, device.curve25519, [session, *others])
         return {
             "algorithm": OLM,
             "sender_key": self._own.curve25519,
@@ -101,7 +125,7 @@ class Olm:
         if text(event, "content", "algorithm") != OLM or not (sender and sender_key and message):
             raise CantDecrypt("not for this device")
         kind, body = message.get("type"), text(message, "body", most=2 * MOST_BYTES)
-        plain = self._decrypt(sender_key, kind, body)
+        plain = self._decrypt(sender, sender_key, kind, body)
         try:
             said = msgspec.json.decode(plain)
         except NOT_JSON as error:
@@ -117,7 +141,7 @@ class Olm:
             sender, sender_key, text(said, "keys", "ed25519", most=64), text(said, "type"), part(said, "content")
         )
 
-    def _decrypt(self, sender_key: str, kind: object, body: str) -> bytes:
+    def _decrypt(self, sender: str, sender_key: str, kind: object, body: str) -> bytes:
         sessions = self._sessions(sender_key)
         try:
             if kind == 0:
@@ -131,7 +155,7 @@ class Olm:
                         vodozemac.Curve25519PublicKey.from_base64(sender_key), first
                     )
                     self._own.keep()
-                self._keep(sender_key, [session, *(each for each in sessions if each is not session)])
+                self._keep(sender, sender_key, [session, *(each for each in sessions if each is not session)])
                 return bytes(plain)
             message = vodozemac.AnyOlmMessage.from_parts(1, _decoded(body))
         except (ValueError, OverflowError) as error:
@@ -141,16 +165,27 @@ class Olm:
                 plain = session.decrypt(message)
             except ValueError:
                 continue
-            self._keep(sender_key, [session, *(each for each in sessions if each is not session)])
+            self._keep(sender, sender_key, [session, *(each for each in sessions if each is not session)])
             return bytes(plain)
         raise CantDecrypt("no session")
 
     def _sessions(self, curve25519: str) -> list[vodozemac.Session]:
-        kept = self._vault.get(f"olm:{curve25519}", list[str]) or []
-        return [vodozemac.Session.from_pickle(pickle, PICKLE_KEY) for pickle in kept]
+        kept = self._vault.get(_NAME + curve25519, Sessions)
+        return [vodozemac.Session.from_pickle(pickle, PICKLE_KEY) for pickle in kept.pickles] if kept else []
 
-    def _keep(self, curve25519: str, sessions: list[vodozemac.Session]) -> None:
-        self._vault.put(f"olm:{curve25519}", [each.pickle(PICKLE_KEY) for each in sessions[:MOST_SESSIONS]])
+    def _keep(self, user: str, curve25519: str, sessions: list[vodozemac.Session]) -> None:
+        name = _NAME + curve25519
+        before = self._vault.get(name, Sessions)
+        user, since = (before.user, before.since) if before is not None else (user, int(time.time()))
+        kept = Sessions(user, since, [each.pickle(PICKLE_KEY) for each in sessions[:MOST_SESSIONS]])
+        self._vault.put(name, kept)
+        if name not in self._devices:
+            for gone in self._devices.add(_item(name, kept)):
+                self._vault.drop(gone)
+
+
+def _item(name: str, kept: Sessions) -> Item:
+    return Item(name, kept.user, kept.since, curve25519=name.removeprefix(_NAME))
 
 
 def _decoded(body: str) -> bytes:

@@ -139,6 +139,12 @@ class People:
                 return self._standing(user, person, device)
         return Standing.UNKNOWN
 
+    def standing_of_key(self, user: str, curve25519: str) -> Standing:
+        """What the device with that key is worth, which has shown that it has the key; all else of it may be untrue."""
+        person = self.of(user)
+        device = next((each for each in person.devices.values() if each.curve25519 == curve25519), None)
+        return self._standing(user, person, device) if device is not None else Standing.UNKNOWN
+
     def devices_for(self, user: str, *, unverified: bool = False) -> dict[str, Device]:
         """The devices of somebody that may read what we write: those their identity vouches for."""
         person = self.of(user)

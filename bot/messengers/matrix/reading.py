@@ -13,17 +13,24 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from bot.messengers.matrix.budgets import Budget, Item, Ledger
 from bot.messengers.matrix.canonical import Json, items, number, part, text
-from bot.messengers.matrix.megolm import Decrypted, Megolm
+from bot.messengers.matrix.megolm import Decrypted, Megolm, key_of
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice, Olm
 from bot.messengers.matrix.people import People, Standing
+from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.verification import PREFIX as VERIFICATION
 
 WAITING_SECONDS = 24 * 3600
-MOST_WAITING = 300
+WAITING = Budget(total=300, of_sender=20, of_room=100)
 "Messages that wait for their key, and for how long; keys travel apart from messages, and may come later."
+
+MOST_BYTES = 64 * 1024
+"Of an event (specification, Size limits)."
+
+_WAITING = "waiting:"
 
 TIMESTAMP_BITS, HASH_BITS = 42, 21
 "Of an event's number in the journal: by time, then by what it is."
@@ -88,7 +95,15 @@ class Reader:
     """Reads what the server sends."""
 
     def __init__(
-        self, vault: Vault, people: People, rooms: Rooms, olm: Olm, megolm: Megolm, user: str, device: str
+        self,
+        vault: Vault,
+        people: People,
+        rooms: Rooms,
+        olm: Olm,
+        megolm: Megolm,
+        ranks: Ranks,
+        user: str,
+        device: str,
     ) -> None:
         """`user` and `device` are ours."""
         self._vault = vault
@@ -99,6 +114,15 @@ class Reader:
         self._own_user = user
         self._own_device = device
         self._no_longer_wait: list[str] = []
+        self._waiting = Ledger(WAITING, ranks.by_sender)
+        self._keys: dict[str, tuple[str, str, str]] = {}
+        "Of each message that waits, the key that it waits for."
+        for name in vault.names(_WAITING):
+            kept = vault.get(name, Waiting)
+            if kept is None:
+                vault.drop(name)
+            else:
+                self._wait(name, kept)
 
     def take_devices(self, answer: Json, sync: Sync) -> None:
         """What came to this device: keys first, for the messages need them."""
@@ -160,22 +184,34 @@ class Reader:
         return unknown
 
     def waiting(self) -> list[tuple[str, Json]]:
-        """Messages that wait for a key; those that have waited too long are forgotten."""
+        """Messages whose key has come, in the order of their times; those that waited too long are forgotten."""
         found = []
-        names = list(self._vault.names("waiting:"))
-        for place, name in enumerate(sorted(names, reverse=True)):
-            kept = self._vault.get(name, Waiting)
-            if kept is None or place >= MOST_WAITING or kept.since + WAITING_SECONDS < time.time():
-                self._vault.drop(name)
-            else:
+        for item in sorted(self._waiting.items(), key=lambda item: item.name):
+            if item.since + WAITING_SECONDS < time.time():
+                self._forget(item.name)
+            elif (
+                self._megolm.has_key(self._keys[item.name])
+                and (kept := self._vault.get(item.name, Waiting)) is not None
+            ):
                 found.append((kept.room, kept.event))
-        return found[::-1]
+        return found
 
     def confirmed(self) -> None:
         """What was read is stored: of that nothing waits for its key any more."""
         for name in self._no_longer_wait:
-            self._vault.drop(name)
+            self._forget(name)
         self._no_longer_wait.clear()
+
+    def _forget(self, name: str) -> None:
+        self._waiting.remove(name)
+        self._keys.pop(name, None)
+        self._vault.drop(name)
+
+    def _wait(self, name: str, kept: Waiting) -> None:
+        self._vault.put(name, kept)
+        self._keys[name] = key_of(kept.room, kept.event)
+        for gone in self._waiting.add(Item(name, text(kept.event, "sender"), kept.since, kept.room)):
+            self._forget(gone)
 
     def judged_again(self, message: Message) -> Message:
         """The same message, when more is known of its sender's devices."""
@@ -213,13 +249,12 @@ class Reader:
         ours = sender == self._own_user and text(event, "content", "device_id") == self._own_device
         if ours or not part(event, "content"):  # redacted
             return None
-        waits = f"waiting:{event_number:019}"
+        waits = f"{_WAITING}{event_number:019}"
         try:
             said = self._megolm.decrypt(room, event, event_number)
         except CantDecrypt as error:
-            if str(error) == "no key":
-                kept = self._vault.get(waits, Waiting)
-                self._vault.put(waits, kept or Waiting(room, _lean(event), int(time.time())))
+            if str(error) == "no key" and waits not in self._waiting and _is_small(event):
+                self._wait(waits, Waiting(room, _lean(event), int(time.time())))
             return None
         self._no_longer_wait.append(waits)
         return self._judged(room, event_number, name, date, said) if said is not None else None
@@ -235,6 +270,10 @@ def number_of(room: str, event: Json) -> int:
     stamp = min(max(number(event, "origin_server_ts"), 0), (1 << TIMESTAMP_BITS) - 1)
     digest = hashlib.sha256(f"{room} {text(event, 'event_id')}".encode("utf-8", "replace")).digest()
     return stamp << HASH_BITS | int.from_bytes(digest[:4], "big") >> (32 - HASH_BITS)
+
+
+def _is_small(event: Json) -> bool:
+    return bool(text(event, "content", "ciphertext", most=2 * MOST_BYTES))
 
 
 def _lean(event: Json) -> Json:

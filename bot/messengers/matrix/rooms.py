@@ -65,6 +65,10 @@ class Rooms:
         """Keep what is known of a room."""
         self._vault.put(f"room:{room}", known)
 
+    def is_upgrade(self, room: str) -> bool:
+        """Whether a room that we were in says that this one takes its place."""
+        return any(self.of(name).replaced_by == room for name in self.names())
+
     def newest(self, room: str) -> str:
         """The room that has taken a room's place, if it was upgraded."""
         for _ in range(MOST_UPGRADES):

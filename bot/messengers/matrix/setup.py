@@ -68,6 +68,10 @@ def look(home: Home, config: Config) -> str:
     account = logged_in_account(home)
     if not _is_verified(home):
         raise InputError(f"Nobody has verified {account.user} yet.", "Run: copybara setup matrix")
+    check_installed()
+    from bot.messengers.matrix.looking import check_accepted
+
+    check_accepted(account)
     return f"{account.user} listens to {account.owner}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.kinds import Kind, Sentence
+from bot.messengers.matrix.notices import Counted
 from bot.messengers.matrix.people import Standing
 from bot.texts.chat import shown
 
@@ -48,6 +49,18 @@ def not_read(user: str, standing: Standing | None) -> Sentence:
         Kind.BOT_NOT_ENCRYPTED,
         f"I didn't act on a message from {shown(user, 80)}: it {_WHY[standing]}. Links and commands count only in "
         "encrypted messages from verified devices.",
+    )
+
+
+def many_not_read(counted: Counted) -> Sentence:
+    """To the owner, once for all that came after the first few: of how many devices messages did nothing."""
+    names = ", ".join(shown(user, 80) for user in counted.people[:3])
+    others = f" and {len(counted.people) - 3:,} others" if len(counted.people) > 3 else ""
+    devices = f"{counted.things:,} more device" + ("s" if counted.things > 1 else "")
+    return Sentence(
+        Kind.BOT_NOT_ENCRYPTED,
+        f"I didn't act on messages from {'' if counted.is_all else 'at least '}{devices} of {names}{others}. I won't "
+        "tell you about more of theirs today.",
     )
 
 

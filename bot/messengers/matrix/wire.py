@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from typing import TypeVar
 
 from bot.conversation import Listener
@@ -16,6 +16,8 @@ from bot.messengers.matrix.account_file import Account
 from bot.messengers.matrix.api import Refusal, Unreachable
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.heard import Room, heard, would_count
+from bot.messengers.matrix.invitations import Invitations
+from bot.messengers.matrix.notices import Notices
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import Standing
 from bot.messengers.matrix.reading import Message, Sync
@@ -25,7 +27,6 @@ from bot.messengers.outbox import NotNow, Pace, Refused
 from bot.messengers.plain.places import Way, place_of
 from bot.messengers.plain.values import Entry, Outgoing
 from bot.messengers.plain.wire import Desk
-from bot.messengers.rate_limit import RateLimit
 from peer.calls.line import Line
 from shared.errors import InputError
 
@@ -33,13 +34,8 @@ PACE = Pace(per_second=10, burst=5, seconds_each=1.0, urgent_too=False)
 "Synapse lets an account write ten messages at once and then one in five seconds, unless its owner says otherwise."
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-TOKEN_SECONDS = 60.0
+TOKEN_SECONDS = 15.0
 "How often a server is asked again that doesn't know this device."
-
-INVITATIONS_PER_HOUR = 30
-
-MOST_TOLD = 500
-"Devices of which the owner hears that their messages don't count."
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +47,15 @@ class MatrixWire:
 
     title = "Matrix"
 
-    def __init__(self, account: Account, vault: Vault, *, unverified: bool) -> None:
-        """`unverified`: see [matrix] in the configuration."""
+    def __init__(self, account: Account, vault: Vault, *, strangers: bool, unverified: bool) -> None:
+        """`strangers`: whether they may invite the bot, `unverified`: see [matrix] in the configuration."""
         self._account = account
         self._vault = vault
         self._unverified = unverified
-        self._client = Client(account, vault, self._save, unverified=unverified)
+        self._client = Client(account, vault, self._save, contacts=self._contacts, unverified=unverified)
         self._own_room = OwnRoom(self._client, vault)
-        self._invitations = RateLimit(INVITATIONS_PER_HOUR, seconds=3600.0)
+        self._notices = Notices(vault)
+        self._invitations = Invitations(account, vault, self._client.rooms, self._contacts, strangers=strangers)
         self._desk: Desk | None = None
         self._failures = 0
         self._token_refused = False
@@ -112,9 +109,9 @@ class MatrixWire:
             raise Refused("the room isn't encrypted") from None
         except Unreachable as error:
             self._not_answered(error)
-            raise NotNow from None
+            raise NotNow(error.seconds) from None
         except Refusal as refusal:
-            if refusal.for_now or refusal.code == "M_UNKNOWN_TOKEN":
+            if refusal.for_now or refusal.logged_out:
                 raise NotNow(refusal.seconds) from None
             logger.info("The Matrix server refuses a message: %s", refusal.code)
             raise Refused(refusal.code) from None
@@ -151,7 +148,10 @@ class MatrixWire:
                 if entry.alone:
                     await self._own_room.spoken_in(message.room)
         for user in sync.withheld:
-            self._tell_once(f"withheld {user}", texts.withheld(user))
+            if self._is_told("withheld", user, ""):
+                self._tell(texts.withheld(user))
+        if (counted := self._notices.together(int(time.time()))) is not None:
+            self._tell(texts.many_not_read(counted))
         return entries
 
     async def _kind(self, room: str) -> Room:
@@ -161,22 +161,32 @@ class MatrixWire:
         return Room.TWO if len(members) <= 2 else Room.SEVERAL
 
     async def _follow(self, sync: Sync) -> None:
-        """Accept the owner's invitations, and go where rooms were moved to."""
-        own_account = self._account.owner == self._account.user  # there the owner's own app accepts them
         for room, user in sync.invitations:
-            if own_account or user != self._account.owner or not self._invitations.allows(user, time.monotonic()):
+            if not self._invitations.accepts(room, user, time.monotonic()):
                 continue
-            await self._join(room)
+            if not await self._join(room):
+                self._invitations.refused(room, user)
+                continue
+            for left in self._invitations.joined(room, user, int(time.time())):
+                await self._leave(left)
         for room in sync.upgraded:
             await self._join(self._client.rooms.newest(room))
 
-    async def _join(self, room: str) -> None:
+    async def _join(self, room: str) -> bool:
+        return await self._moved(self._client.api.join(room, self._account.user.partition(":")[2]))
+
+    async def _leave(self, room: str) -> None:
+        await self._moved(self._client.api.leave(room))
+
+    async def _moved(self, request: Awaitable[None]) -> bool:
         try:
-            await self._client.api.join(room, self._account.user.partition(":")[2])
+            await request
         except Refusal as refusal:
             if refusal.for_now:
                 raise
-            logger.info("A room can't be joined: %s", refusal.code)
+            logger.info("A room can't be joined or left: %s", refusal.code)
+            return False
+        return True
 
     def _tell_unless_it_counts(self, message: Message) -> None:
         user, standing = message.sender, message.standing
@@ -184,28 +194,27 @@ class MatrixWire:
             return
         if standing is Standing.CHANGED:
             offered = self._client.people.of(user).offered
-            key = f"changed {user} {offered}"
+            if not self._is_told("key", user, offered):
+                return
             if user == self._account.owner:
-                self._tell_once(key, texts.owners_key_changed(user))
-            elif self._is_new(key):
+                self._tell(texts.owners_key_changed(user))
+            else:
                 assert self._desk is not None
                 choices = [(f"{texts.ACCEPT_KEY}:{offered}", texts.ACCEPT_KEY_WORDS)]
                 self._desk.tell(texts.changed(user, offered), choices=choices, about=user)
-        elif not self._unverified or user == self._account.owner:
-            self._tell_once(f"{standing} {user} {message.ed25519}", texts.not_read(user, standing))
+            return
+        about = f"{standing} {message.ed25519}"
+        if (not self._unverified or user == self._account.owner) and self._is_told("device", user, about):
+            self._tell(texts.not_read(user, standing))
 
-    def _tell_once(self, key: str, said: Sentence) -> None:
-        if self._is_new(key):
-            assert self._desk is not None
-            self._desk.say(said)
-            self._desk.tell(said)
+    def _is_told(self, subject: str, user: str, about: str) -> bool:
+        stranger = user != self._account.owner and user not in self._contacts()
+        return self._notices.tell(subject, user, about, int(time.time()), stranger=stranger)
 
-    def _is_new(self, key: str) -> bool:
-        name = f"told:{key}"
-        if self._vault.get(name, int) is not None or sum(1 for _ in self._vault.names("told:")) >= MOST_TOLD:
-            return False
-        self._vault.put(name, int(time.time()))
-        return True
+    def _tell(self, said: Sentence) -> None:
+        assert self._desk is not None
+        self._desk.say(said)
+        self._desk.tell(said)
 
     # Writing.
 
@@ -226,6 +235,9 @@ class MatrixWire:
                 return room
         raise Refused("there is no room with only them")
 
+    def _contacts(self) -> Container[str]:
+        return self._desk.writers() if self._desk is not None else ()
+
     async def _save(self) -> None:
         assert self._desk is not None
         if changes := self._vault.take_changes():
@@ -239,14 +251,15 @@ class MatrixWire:
                 result = await request()
             except Unreachable as error:
                 self._not_answered(error)
-                await asyncio.sleep(min(FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10), LAST_RETRY_SECONDS))
+                later = min(FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10), LAST_RETRY_SECONDS)
+                await asyncio.sleep(error.seconds or later)
             except Refusal as refusal:
-                if refusal.code == "M_UNKNOWN_TOKEN":
+                if refusal.logged_out:
                     self._say_of_token()
                     await asyncio.sleep(TOKEN_SECONDS)
                 elif refusal.for_now:
                     self._failures += 1
-                    await asyncio.sleep(refusal.seconds or min(2.0**self._failures, LAST_RETRY_SECONDS))
+                    await asyncio.sleep(refusal.seconds or min(2.0 ** min(self._failures, 10), LAST_RETRY_SECONDS))
                 else:
                     raise
             else:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Container, Iterable
 
 import msgspec
 
@@ -172,6 +172,10 @@ class PlainMessenger:
     def say(self, said: Sentence) -> None:
         """Tell the terminal, or the journal of the service."""
         terminal.say(said)
+
+    def writers(self) -> Container[str]:
+        """Who writes contacts' links."""
+        return self._writers.values()
 
     def back(self) -> None:
         """The messenger can be reached again."""

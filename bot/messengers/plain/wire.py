@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Desk(Protocol):
 
     def say(self, said: Sentence) -> None:
         """Tell the terminal, or the journal of the service."""
+
+    def writers(self) -> Container[str]:
+        """The messenger's ids of those who write contacts' links, as far as that was learned."""
 
     def back(self) -> None:
         """The messenger can be reached again: what waited for that is tried at once."""

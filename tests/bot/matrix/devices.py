@@ -11,6 +11,7 @@ from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import People
+from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.reading import Reader, Sync
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
@@ -31,9 +32,11 @@ class Device:
             self.own.make_identity()
         self.people = People(self.vault)
         self.rooms = Rooms(self.vault)
-        self.olm = Olm(self.vault, self.own)
-        self.megolm = Megolm(self.vault, self.own)
-        self.reader = Reader(self.vault, self.people, self.rooms, self.olm, self.megolm, user, name)
+        self.contacts: set[str] = set()
+        ranks = Ranks(self.people, self.rooms, lambda: self.contacts)
+        self.olm = Olm(self.vault, self.own, ranks)
+        self.megolm = Megolm(self.vault, self.own, ranks)
+        self.reader = Reader(self.vault, self.people, self.rooms, self.olm, self.megolm, ranks, user, name)
 
     def keys(self) -> Json:
         """What the server would say about this device's person."""
@@ -50,6 +53,7 @@ class Device:
         self.people.answered(other.own.user, other.keys())
         device = self.people.of(other.own.user).devices[other.own.device]
         (key,) = list(other.own.one_time_keys(49).values())
+        other.own.published()
         assert self.olm.begin(other.own.user, other.own.device, device, key)
 
     def room_key_for(self, other: Device) -> Json:

@@ -1,0 +1,41 @@
+"""How log lines are written: each on one line, and nothing in it that a terminal obeys or that turns the line around.
+
+Servers, other programs and people choose words that get into log lines: error codes, reasons, names.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from shared.printable import escaped
+
+FORMAT = "%(asctime)s %(name)s: %(message)s"
+
+
+class OneLine(logging.Formatter):
+    """Escapes what can't be seen; a traceback keeps its lines, and stands further in than what is logged."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
+        """The line without the traceback."""
+        return escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (the name is logging's)
+        """The traceback's lines."""
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"  {escaped(line)}" for line in lines)
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 (the name is logging's)
+        """The lines of a stack."""
+        return "\n".join(f"  {escaped(line)}" for line in super().formatStack(stack_info).splitlines())
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """Log to stderr: everything with `verbose`, else only warnings, as Python does where nothing is set up."""
+    if verbose:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(OneLine(FORMAT))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+    elif logging.lastResort is not None:
+        logging.lastResort.setFormatter(OneLine())

@@ -1,0 +1,142 @@
+"""What others cause us to keep is bounded: who gives way when there is too much of it. Pure.
+
+Room keys, sessions between devices and messages without a key all come from outside, and anybody on the server can make
+some. So each sender has a budget, each room has one, and of everything together strangers give way first, the one with
+the most before the others. What is the owner's never gives way to anybody else's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+SLACK = 20
+"One part in so many is made free beyond what is needed, so that a flood isn't sorted with each of its items."
+
+
+class Rank(enum.IntEnum):
+    """Whose it is, the first to give way first."""
+
+    ELSEWHERE = 0
+    "A stranger's, for a room that we aren't in."
+
+    STRANGER = 1
+    CONTACT = 2
+    "A verified device's of somebody who writes a contact's links."
+
+    OWNER = 3
+    "A device's that the owner's verified key vouches for."
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many may be kept. The owner's count in the total only."""
+
+    total: int
+    of_sender: int
+    of_room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that is kept."""
+
+    name: str
+    sender: str
+    since: float
+    "When it came, Unix seconds."
+
+    room: str = ""
+    "Empty: none."
+
+    curve25519: str = ""
+    "The sender's device; empty: not known."
+
+
+class Ledger:
+    """What is kept of one kind, and whose it is."""
+
+    def __init__(self, budget: Budget, rank: Callable[[Item], Rank]) -> None:
+        """`rank` is asked whenever something has to give way: who people are may change."""
+        self._budget = budget
+        self._rank = rank
+        self._items: dict[str, Item] = {}
+        self._of_sender: Counter[str] = Counter()
+        self._of_room: Counter[str] = Counter()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._items
+
+    def items(self) -> list[Item]:
+        """All of them."""
+        return list(self._items.values())
+
+    def add(self, item: Item) -> list[str]:
+        """One more, or the same again; returns the names of those that gave way, which may be its own."""
+        self.remove(item.name)
+        self._items[item.name] = item
+        self._of_sender[item.sender] += 1
+        self._of_room[item.room] += 1
+        budget = self._budget
+        is_over = (
+            len(self._items) > budget.total
+            or self._of_sender[item.sender] > budget.of_sender
+            or (item.room and self._of_room[item.room] > budget.of_room)
+        )
+        if not is_over:
+            return []
+        gone = giving_way({each: self._rank(each) for each in self._items.values()}, budget)
+        for name in gone:
+            self.remove(name)
+        return gone
+
+    def remove(self, name: str) -> None:
+        """It isn't kept any more."""
+        item = self._items.pop(name, None)
+        if item is not None:
+            for counter, key in ((self._of_sender, item.sender), (self._of_room, item.room)):
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+
+def giving_way(items: dict[Item, Rank], budget: Budget) -> list[str]:
+    """The names of those that are too many."""
+    left = dict(items)
+    gone: list[Item] = []
+    for key, most in ((_sender, budget.of_sender), (_room, budget.of_room)):
+        for group in _groups((item for item, rank in left.items() if rank is not Rank.OWNER), key).values():
+            if key(group[0]):
+                gone += _worst({item: left[item] for item in group}, most)
+        left = {item: rank for item, rank in left.items() if item not in set(gone)}
+    gone += _worst(left, budget.total)
+    return [item.name for item in gone]
+
+
+def _worst(items: dict[Item, Rank], most: int) -> list[Item]:
+    """Those that give way if so many may stay: of the lowest rank, of the sender with the most, and the oldest."""
+    if len(items) <= most:
+        return []
+    place: dict[Item, int] = {}
+    for group in _groups(items, lambda item: (item.sender, items[item])).values():
+        newest_first = sorted(group, key=lambda item: item.since, reverse=True)
+        place |= {item: number for number, item in enumerate(newest_first)}
+    worst_first = sorted(items, key=lambda item: (items[item], -place[item], item.since))
+    return worst_first[: len(items) - most + most // SLACK]
+
+
+def _groups(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Hashable, list[Item]]:
+    groups: defaultdict[Hashable, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _sender(item: Item) -> str:
+    return item.sender
+
+
+def _room(item: Item) -> str:
+    return item.room

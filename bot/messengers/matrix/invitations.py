@@ -1,0 +1,81 @@
+"""Which invitations the bot accepts: the owner's, those of people who write contacts' links, and a few strangers'.
+
+A stranger who writes to the bot directly has to invite it first. What their link may do is the policy's, as everywhere.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.ranks import Contacts
+from bot.messengers.matrix.rooms import Rooms
+from bot.messengers.matrix.vault import Vault
+from bot.messengers.rate_limit import RateLimit
+
+HOUR = 3600.0
+OF_EACH, OF_STRANGERS = 30, 10
+"Invitations in an hour that are accepted: of the owner and of each contact, and of all strangers together."
+
+OF_STRANGER = 2
+
+MOST_ROOMS = 30
+"Rooms of strangers that the bot stays in; of more it leaves the oldest."
+
+_NAME = "guest:"
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """A room that a stranger has invited us to."""
+
+    user: str
+    since: int
+    "Unix seconds."
+
+
+class Invitations:
+    """Decides; the wire joins and leaves."""
+
+    def __init__(self, account: Account, vault: Vault, rooms: Rooms, contacts: Contacts, *, strangers: bool) -> None:
+        """`strangers`: whether calls of strangers may ring."""
+        self._account = account
+        self._vault = vault
+        self._rooms = rooms
+        self._contacts = contacts
+        self._strangers = strangers
+        self._accepted: set[tuple[str, str]] = set()
+        "Those that are being accepted: the server shows them until we have joined, and each counts once."
+
+        self._each = RateLimit(OF_EACH, seconds=HOUR)
+        self._of_stranger = RateLimit(OF_STRANGER, seconds=HOUR)
+        self._of_strangers = RateLimit(OF_STRANGERS, seconds=HOUR)
+
+    def accepts(self, room: str, user: str, now: float) -> bool:
+        """Whether to join a room to which that user invites; `now` is in seconds of any clock."""
+        if self._account.owner == self._account.user:
+            return False  # the owner's own app does
+        if (room, user) not in self._accepted and self._may(room, user, now):
+            self._accepted.add((room, user))
+        return (room, user) in self._accepted
+
+    def _may(self, room: str, user: str, now: float) -> bool:
+        if user == self._account.owner or user in self._contacts() or self._rooms.is_upgrade(room):
+            return self._each.allows(user, now)
+        return self._strangers and self._of_stranger.allows(user, now) and self._of_strangers.allows("", now)
+
+    def refused(self, room: str, user: str) -> None:
+        """The server doesn't let us in."""
+        self._accepted.discard((room, user))
+
+    def joined(self, room: str, user: str, now: int) -> list[str]:
+        """We are in it; returns the rooms to leave for it. `now` is in Unix seconds."""
+        self._accepted.discard((room, user))
+        if user == self._account.owner or user in self._contacts() or self._rooms.is_upgrade(room):
+            return []
+        self._vault.put(_NAME + room, Guest(user, now))
+        guests = {name: guest for name in self._vault.names(_NAME) if (guest := self._vault.get(name, Guest))}
+        oldest = sorted(guests, key=lambda name: guests[name].since)[: max(0, len(guests) - MOST_ROOMS)]
+        for name in oldest:
+            self._vault.drop(name)
+        # Who has become a contact since then stays.
+        return [name.removeprefix(_NAME) for name in oldest if guests[name].user not in self._contacts()]

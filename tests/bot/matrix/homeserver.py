@@ -1,0 +1,326 @@
+"""A homeserver in memory, over HTTP: what a device asks of the client-server API, and the faults that tests want.
+
+The scenes with Element's own crypto run on Synapse. This one is for what Synapse does only on bad days: it says "too
+fast", shows a proxy's page, leaves out, repeats and reorders events, or forgets a log-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from bot.messengers.matrix.canonical import Json
+
+PREFIX = "/_matrix/client/v3"
+NAME = "chat.test"
+
+Fault = Callable[[str, str], web.Response | None]
+"Gets the user and the path; a response in place of the true one, or None for that one."
+
+
+@dataclass
+class Room:
+    """One room."""
+
+    version: str = "10"
+    events: list[tuple[int, Json]] = field(default_factory=list)
+    "Each with its place in the stream of all events."
+
+    members: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    "How each person stands to it, who said so, and since when."
+
+
+class Homeserver:
+    """One server."""
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None
+        self.asked: list[tuple[str, str]] = []
+        "Every request: the user and the path."
+
+        self.limit = 100
+        "Events of a room in one sync."
+
+        self.rooms: dict[str, Room] = {}
+        self.address = ""
+        self.refused_tokens: dict[str, Json] = {}
+        "Log-ins that don't count any more, each with the answer."
+
+        self._devices: dict[str, dict[str, Json]] = {}
+        self._crossed: dict[str, Json] = {}
+        self._one_time: dict[tuple[str, str], Json] = {}
+        self._to_device: dict[tuple[str, str], list[tuple[int, Json]]] = {}
+        self._changed: list[tuple[int, str]] = []
+        self._sent: dict[tuple[str, str], str] = {}
+        self._place = 0
+        self._numbers = itertools.count(1)
+        self._news = asyncio.Condition()
+        self._port = 0
+        self._runner: web.AppRunner | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Homeserver]:
+        """Serve for the length of the block."""
+        await self.start()
+        try:
+            yield self
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Begin to serve, at the same address each time."""
+        application = web.Application(client_max_size=1 << 24)
+        application.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        with socket.create_server(("127.0.0.1", self._port), reuse_port=False) as listening:
+            site = web.SockSite(self._runner, listening.dup())
+            self._port = listening.getsockname()[1]
+            await site.start()
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    async def stop(self) -> None:
+        """Be unreachable."""
+        async with self._news:
+            self._news.notify_all()
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    # What a test does as the server.
+
+    async def put(self, room: str, event: Json) -> Json:
+        """Have an event in a room, as it is."""
+        async with self._news:
+            self._place += 1
+            self.rooms[room].events.append((self._place, event))
+            self._news.notify_all()
+        return event
+
+    async def send_to_device(self, user: str, device: str, event: Json) -> None:
+        """Have a message for a device."""
+        async with self._news:
+            self._place += 1
+            self._to_device.setdefault((user, device), []).append((self._place, event))
+            self._news.notify_all()
+
+    async def invite(self, room: str, by: str, user: str) -> None:
+        """Somebody invites somebody."""
+        await self._member(room, user, "invite", by)
+
+    async def until(self, what: Callable[[], Any]) -> Any:
+        """What it returns, once that is something."""
+        async with asyncio.timeout(60), self._news:
+            while not (found := what()):
+                await self._news.wait()
+            return found
+
+    def said(self, room: str, kind: str = "") -> list[Json]:
+        """The events of a room."""
+        return [event for _, event in self.rooms[room].events if kind in ("", event["type"])]
+
+    # Serving.
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0].removeprefix(PREFIX)
+        user, _, device = request.headers.get("Authorization", "").removeprefix("Bearer ").partition(" ")
+        async with self._news:
+            self.asked.append((user, path))
+            self._news.notify_all()
+        if (refusal := self.refused_tokens.get(f"{user} {device}")) is not None:
+            return web.json_response(refusal, status=401)
+        if self.fault is not None and (instead := self.fault(user, path)) is not None:
+            return instead
+        body = await request.json() if request.can_read_body else {}
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        match request.method, parts:
+            case "POST", ["login"]:
+                name, made = body["identifier"]["user"], body.get("device_id") or f"BOT{next(self._numbers)}"
+                return _json({"user_id": name, "device_id": made, "access_token": f"{name} {made}"})
+            case "POST", ["keys", "signatures", "upload"]:
+                for whom, keys in body.items():
+                    self._devices.setdefault(whom, {}).update(keys)
+                await self._has_changed(user)
+                return _json({"failures": {}})
+            case "POST", ["keys", "upload"]:
+                return await self._upload(user, device, body)
+            case "POST", ["keys", "query"]:
+                return _json(self._queried(body))
+            case "POST", ["keys", "claim"]:
+                return _json({"one_time_keys": self._claimed(body)})
+            case "POST", ["keys", "device_signing", "upload"]:
+                self._crossed[user] = {**body}
+                await self._has_changed(user)
+                return _json({})
+            case "PUT", ["sendToDevice", kind, _]:
+                for whom, messages in body["messages"].items():
+                    for name, content in messages.items():
+                        await self.send_to_device(whom, name, {"type": kind, "sender": user, "content": content})
+                return _json({})
+            case "PUT", ["rooms", room, "send", kind, transaction]:
+                return await self._event(room, user, kind, transaction, body)
+            case "GET", ["rooms", room, "members"]:
+                wanted = request.query["membership"]
+                members = self.rooms[room].members.items()
+                return _json({"chunk": [{"state_key": who} for who, (how, _, _) in members if how == wanted]})
+            case "GET", ["rooms", room, "messages"]:
+                return _json(self._page(room, int(request.query["from"]), int(request.query["to"]), request.query))
+            case "POST", ["createRoom"]:
+                return await self._create(user, body)
+            case "POST", ["join", room]:
+                return await self._join(room, user)
+            case "GET", ["account", "whoami"]:
+                return _json({"user_id": user, "device_id": device})
+            case "POST", ["rooms", room, "leave"]:
+                await self._member(room, user, "leave", user)
+                return _json({})
+            case "GET", ["sync"]:
+                since = int(request.query.get("since") or 0)
+                return _json(await self._sync(user, device, since, int(request.query["timeout"]) / 1000))
+        return web.json_response({"errcode": "M_UNRECOGNIZED"}, status=404)
+
+    async def _upload(self, user: str, device: str, body: Json) -> web.Response:
+        if "device_keys" in body:
+            self._devices.setdefault(user, {})[device] = body["device_keys"]
+            await self._has_changed(user)
+        kept = self._one_time.setdefault((user, device), {})
+        kept.update(body.get("one_time_keys", {}))
+        return _json({"one_time_key_counts": {"signed_curve25519": len(kept)}})
+
+    def _queried(self, body: Json) -> Json:
+        answer: Json = {"device_keys": {user: self._devices.get(user, {}) for user in body["device_keys"]}}
+        for kind in ("master", "self_signing"):
+            named = {user: self._crossed[user][f"{kind}_key"] for user in body["device_keys"] if user in self._crossed}
+            answer[f"{kind}_keys"] = named
+        return answer
+
+    def _claimed(self, body: Json) -> Json:
+        found: Json = {}
+        for user, named in body["one_time_keys"].items():
+            for device in named:
+                if kept := self._one_time.get((user, device)):
+                    name = next(iter(kept))
+                    found.setdefault(user, {})[device] = {name: kept.pop(name)}
+        return found
+
+    async def _has_changed(self, user: str) -> None:
+        async with self._news:
+            self._place += 1
+            self._changed.append((self._place, user))
+            self._news.notify_all()
+
+    async def _event(self, room: str, user: str, kind: str, transaction: str, content: Json) -> web.Response:
+        if self.rooms[room].members.get(user, ("",))[0] != "join":
+            return web.json_response({"errcode": "M_FORBIDDEN"}, status=403)
+        known = self._sent.get((user, transaction))
+        if known is None:
+            known = self._sent[user, transaction] = f"${next(self._numbers)}"
+            await self.put(room, self.event(user, kind, content, event_id=known))
+        return _json({"event_id": known})
+
+    def event(self, user: str, kind: str, content: Json, **more: Any) -> Json:
+        """An event as the server would make it now."""
+        stamp = int(time.time() * 1000)
+        name = more.pop("event_id", None) or f"${next(self._numbers)}"
+        return {"type": kind, "sender": user, "event_id": name, "origin_server_ts": stamp, "content": content} | more
+
+    async def _create(self, user: str, body: Json) -> web.Response:
+        room = f"!{next(self._numbers)}:{NAME}"
+        self.rooms[room] = Room()
+        await self._member(room, user, "join", user)
+        for state in body.get("initial_state", []):
+            await self.put(room, self.event(user, state["type"], state["content"], state_key=state["state_key"]))
+        for other in body.get("invite", []):
+            await self._member(room, other, "invite", user)
+        return _json({"room_id": room})
+
+    async def _join(self, room: str, user: str) -> web.Response:
+        if room not in self.rooms or self.rooms[room].members.get(user, ("",))[0] not in ("invite", "join"):
+            return web.json_response({"errcode": "M_FORBIDDEN"}, status=403)
+        if self.rooms[room].members[user][0] != "join":
+            await self._member(room, user, "join", user)
+        return _json({"room_id": room})
+
+    async def _member(self, room: str, user: str, how: str, by: str) -> None:
+        event = self.event(by, "m.room.member", {"membership": how}, state_key=user)
+        self.rooms[room].members[user] = (how, by, self._place + 1)
+        await self.put(room, event)
+
+    def _page(self, room: str, before: int, after: int, query: Any) -> Json:
+        kinds = json.loads(query["filter"])["types"]
+        events = [
+            (place, event)
+            for place, event in reversed(self.rooms[room].events)
+            if after < place < before and _is_wanted(event["type"], kinds)
+        ][: int(query["limit"])]
+        return {"chunk": [event for _, event in events], "end": str(events[-1][0]) if events else None}
+
+    async def _sync(self, user: str, device: str, since: int, seconds: float) -> Json:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._news:
+                while self._runner is not None and not self._new_for(user, device, since):
+                    await self._news.wait()
+        queue = self._to_device.get((user, device), [])
+        self._to_device[user, device] = [each for each in queue if each[0] > since]
+        joined: Json = {}
+        invited: Json = {}
+        left: Json = {}
+        for name, room in self.rooms.items():
+            how, by, place = room.members.get(user, ("", "", 0))
+            if how == "join" and (found := self._joined(room, place if place > since else since, place > since)):
+                joined[name] = found
+            elif how == "invite" and place > since:
+                event = {"type": "m.room.member", "state_key": user, "sender": by, "content": {"membership": how}}
+                invited[name] = {"invite_state": {"events": [event]}}
+            elif how == "leave" and place > since:
+                left[name] = {"timeline": {"events": []}}
+        return {
+            "next_batch": str(self._place),
+            "to_device": {"events": [event for place, event in queue if place > since]},
+            "device_lists": {"changed": sorted({who for place, who in self._changed if place > since})},
+            "device_one_time_keys_count": {"signed_curve25519": len(self._one_time.get((user, device), {}))},
+            "rooms": {"join": joined, "invite": invited, "leave": left},
+        }
+
+    def _joined(self, room: Room, since: int, newly: bool) -> Json | None:
+        new = [(place, event) for place, event in room.events if place > since]
+        state = [event for place, event in room.events if place <= since and "state_key" in event] if newly else []
+        if not new and not newly:
+            return None
+        shown = new[-self.limit :]
+        before = shown[0][0] if shown else since
+        timeline = {
+            "events": [event for _, event in shown],
+            "limited": len(shown) < len(new),
+            "prev_batch": str(before),
+        }
+        return {"state": {"events": state}, "timeline": timeline}
+
+    def _new_for(self, user: str, device: str, since: int) -> bool:
+        if any(place > since for place, _ in self._to_device.get((user, device), [])):
+            return True
+        if any(place > since for place, _ in self._changed):
+            return True
+        for room in self.rooms.values():
+            how, _, place = room.members.get(user, ("", "", 0))
+            if place > since or (how == "join" and room.events and room.events[-1][0] > since):
+                return True
+        return False
+
+
+def _is_wanted(kind: str, kinds: list[str]) -> bool:
+    return any(kind == each or (each.endswith("*") and kind.startswith(each[:-1])) for each in kinds)
+
+
+def _json(value: Json) -> web.Response:
+    return web.json_response(value)

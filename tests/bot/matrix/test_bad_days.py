@@ -1,0 +1,229 @@
+"""A server on a bad day: too fast, a proxy's page, events left out, twice or in another order, gone, or a log-in lost.
+
+Bob's program and bot are real, the server is in memory; what Element does is in test_scenes.py, on Synapse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from bot.home import Home
+from bot.messengers.matrix.account_file import read_account
+from bot.messengers.matrix.login import log_in
+from tests.bot.console import SECONDS
+from tests.bot.matrix.homeserver import Fault, Homeserver
+from tests.bot.matrix.members import Bot, bot, member
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[Homeserver]:
+    """A homeserver in memory."""
+    async with Homeserver().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bobs(server: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
+    """Bob's program with his bot."""
+    folder = tmp_path_factory.mktemp("bob")
+    async with member(server, folder, "bob") as owner, bot(server, folder, owner, "bob", friends) as running:
+        yield running
+
+
+def answers(bobs: Bot, words: str, after: int = 0) -> int:
+    """How many messages with these words the owner got."""
+    return sum(words in str(each.content.get("body")) for each in bobs.owner.seen[after:])
+
+
+def refusal(status: int, body: object, headers: dict[str, str] | None = None) -> Callable[[], web.Response]:
+    """Makes an answer that is a homeserver's."""
+    return lambda: web.json_response(body, status=status, headers=headers)
+
+
+def page(status: int, headers: dict[str, str] | None = None) -> Callable[[], web.Response]:
+    """Makes a proxy's page."""
+    return lambda: web.Response(
+        status=status, text="<html><body>please wait</body></html>", content_type="text/html", headers=headers
+    )
+
+
+LIMITED = {"errcode": "M_LIMIT_EXCEEDED", "error": "Too many requests"}
+
+
+def first_times(server: Homeserver, user: str, parts: tuple[str, ...], make: Callable[[], web.Response]) -> Fault:
+    """Answers so the first time that the user asks for a path with each of these parts."""
+    left = set(parts)
+
+    def fault(asker: str, path: str) -> web.Response | None:
+        part = next((each for each in left if each in path), None)
+        if asker != user or part is None:
+            return None
+        left.discard(part)
+        return make()
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        refusal(429, LIMITED | {"retry_after_ms": 300}),
+        refusal(429, LIMITED),
+        refusal(429, LIMITED | {"retry_after_ms": -5}),
+        refusal(400, LIMITED | {"retry_after_ms": "soon"}),
+        refusal(429, {}, {"Retry-After": "1"}),
+        refusal(403, {"errcode": 5, "error": "not a homeserver's"}),
+        page(429),
+        page(429, {"Retry-After": "1"}),
+        page(502),
+        page(504),
+        page(403),
+    ],
+    ids=[
+        "429",
+        "429 without a time",
+        "429 with a time in the past",
+        "limit exceeded with another status",
+        "429 without a code",
+        "not a homeserver's",
+        "a page with 429",
+        "a page with 429 and a time",
+        "a page with 502",
+        "a page with 504",
+        "a page with 403",
+    ],
+)
+async def test_too_fast_and_a_proxys_page_cost_time_and_no_message(
+    bobs: Bot, server: Homeserver, make: Callable[[], web.Response]
+) -> None:
+    seen = len(bobs.owner.seen)
+    server.fault = first_times(server, bobs.user, ("/sync", "/send/", "/keys/query"), make)
+    try:
+        await bobs.asks("/contacts", "anna")
+    finally:
+        server.fault = None
+    await bobs.asks("/status", "No calls")
+    assert answers(bobs, "anna", seen) == 1
+
+
+async def test_what_a_sync_leaves_out_is_fetched_up_to_where_it_was_read(bobs: Bot, server: Homeserver) -> None:
+    assert await bobs.program.signalled(signal.SIGTERM) == 0
+    seen, server.limit = len(bobs.owner.seen), 5
+    try:
+        await bobs.owner.says(bobs.room, "/contacts")
+        for number in range(250):
+            filler = server.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
+            await server.put(bobs.room, filler)
+        await bobs.program.begin()
+        await bobs.owner.reads("anna", room=bobs.room, after=seen)
+    finally:
+        server.limit = 100
+    pages = [path for user, path in server.asked if user == bobs.user and path.endswith("/messages")]
+    assert 3 <= len(pages) <= 10
+    await bobs.asks("/status", "No calls")
+    assert answers(bobs, "anna", seen) == 1
+
+
+async def test_events_that_come_again_or_in_another_order_are_acted_on_once(bobs: Bot, server: Homeserver) -> None:
+    seen = len(bobs.owner.seen)
+    await bobs.asks("/contacts", "anna")
+    written = [each for each in server.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
+    for event in reversed(written):
+        await server.put(bobs.room, event)
+        await server.put(bobs.room, event | {"event_id": f"{event['event_id']}-again"})
+        await server.put(bobs.room, event | {"origin_server_ts": event["origin_server_ts"] + 1000})
+    await bobs.asks("/status", "No calls")
+    assert answers(bobs, "anna", seen) == 1
+
+
+async def test_what_was_edited_or_redacted_or_put_there_by_the_server_does_nothing(
+    bobs: Bot, server: Homeserver
+) -> None:
+    seen = len(bobs.owner.seen)
+    await bobs.owner.says(bobs.room, "hello")
+    (*_, hello) = [each for each in server.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
+    relation = {"rel_type": "m.replace", "event_id": hello["event_id"]}
+    new = {"msgtype": "m.text", "body": "/contacts"}
+    await bobs.owner.says(bobs.room, "* /contacts", **{"m.new_content": new, "m.relates_to": relation})
+    await server.put(bobs.room, {**hello, "event_id": "$redacted", "content": {}})
+    for kind, content in (
+        ("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": hello["event_id"], "key": "1"}}),
+        ("m.room.redaction", {"redacts": hello["event_id"]}),
+        ("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "x", "ciphertext": "y"}),
+        ("m.room.encrypted", {}),
+    ):
+        await server.put(bobs.room, server.event(bobs.owner.user, kind, content))
+    await bobs.asks("/status", "No calls")
+    assert answers(bobs, "anna", seen) == 0
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+async def test_a_kill_while_an_answer_leaves_writes_it_once(bobs: Bot, server: Homeserver, carried_out: bool) -> None:
+    seen = len(bobs.owner.seen)
+    killed = []
+
+    def kill(user: str, path: str) -> web.Response | None:
+        if user == bobs.user and "/send/" in path and not killed:
+            killed.append(path)
+            bobs.program.process.kill()
+            return None if carried_out else web.Response(status=502)
+        return None
+
+    server.fault = kill
+    try:
+        await bobs.owner.says(bobs.room, "/contacts")
+        await server.until(lambda: killed)
+        await bobs.program.gone()
+    finally:
+        server.fault = None
+    await bobs.program.begin()
+    await bobs.owner.reads("anna", room=bobs.room, after=seen)
+    await bobs.asks("/status", "No calls")
+    assert answers(bobs, "anna", seen) == 1
+
+
+async def test_a_server_that_was_gone_is_found_again(bobs: Bot, server: Homeserver) -> None:
+    await server.stop()
+    await server.start()
+    assert await bobs.asks("/contacts", "anna")
+
+
+async def test_a_device_that_was_logged_out_reads_what_was_written_meanwhile_once_it_is_logged_in_again(
+    bobs: Bot, server: Homeserver
+) -> None:
+    home = Home(bobs.program.home)
+    account = read_account(home)
+    assert account is not None
+    before = account.device
+    code, out, _ = await bobs.program.cli("doctor", "--json")
+    assert {"name": "matrix", "ok": True}.items() <= _matrix_line(out).items(), (code, out)
+    refused = server.refused_tokens[account.token] = {"errcode": "M_UNKNOWN_TOKEN", "soft_logout": True}
+    _, out, _ = await bobs.program.cli("doctor", "--json")
+    assert "logged out" in str(_matrix_line(out)["detail"])
+    await bobs.owner.says(bobs.room, "hello")  # it asks the server again
+    async with asyncio.timeout(SECONDS):
+        while "doesn't know this device any more" not in bobs.program.errors:
+            await asyncio.sleep(0.05)
+    seen = len(bobs.owner.seen)
+    await bobs.owner.says(bobs.room, "/contacts")
+    assert await bobs.program.signalled(signal.SIGTERM) == 0
+    del server.refused_tokens[account.token], refused
+    account = await log_in(home, account, "password")
+    assert account.device == before
+    await bobs.program.begin()
+    await bobs.owner.reads("anna", room=bobs.room, after=seen)
+
+
+def _matrix_line(out: str) -> dict[str, object]:
+    checks = json.loads(out)["checks"]
+    return next(dict(each) for each in checks if each["name"] == "matrix")

@@ -1,0 +1,176 @@
+"""Somebody who isn't a contact writes a link to Anna's bot, directly or in a group; the policy decides what it may do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.kinds import Kind
+from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
+from bot.messengers.matrix.rooms import Rooms
+from bot.messengers.matrix.vault import Vault
+from shared.store import Store
+from shared.store.journal import Journal
+from tests.bot.console import Chat, Person, people
+from tests.bot.matrix.homeserver import Homeserver
+from tests.bot.matrix.members import Bot, Member, bot, joined, member
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[Homeserver]:
+    """A homeserver in memory."""
+    async with Homeserver().running() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def annas(server: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
+    """Anna's program with her bot."""
+    folder = tmp_path_factory.mktemp("anna")
+    async with member(server, folder, "anna") as owner, bot(server, folder, owner, "anna", friends) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def dave(server: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Member, Person]]:
+    """A stranger: an account, and a program whose links he carries by hand."""
+    folder = tmp_path_factory.mktemp("dave")
+    async with member(server, folder, "dave") as somebody, people(folder, "dave", chat=Chat()) as (program,):
+        yield somebody, program
+
+
+async def link_for(annas: Bot, caller: Person) -> str:
+    """A first request of a stranger's program."""
+    caller.write(f"/call {annas.program.node}")
+    return str((await caller.posted("chat"))["text"])
+
+
+async def answer(annas: Bot, room: str, somebody: Member, caller: Person, link: str) -> None:
+    """Anna answers by a number, and the answer goes to where the link came from; the call is up."""
+    seen, read = len(annas.owner.seen), len(somebody.seen)
+    await somebody.says(room, link)
+    rings = str((await annas.owner.reads("Answer", room=annas.room, after=seen)).content["body"])
+    await annas.owner.says(annas.room, rings.partition(": Answer,")[0].split()[-1])
+    theirs = await somebody.reads("copybara:", room=room, after=read)
+    caller.write(str(theirs.content["body"]), sender="anna")
+    await asyncio.gather(*(each.call("active") for each in (caller, annas.program)))
+    await annas.owner.says(annas.room, "/hangup")
+    await asyncio.gather(*(each.call("ended") for each in (caller, annas.program)))
+
+
+async def test_a_stranger_who_invites_the_bot_rings_and_gets_the_answer_in_that_room(
+    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+) -> None:
+    somebody, caller = dave
+    room = await somebody.client.make_room([annas.user], "")
+    await joined(server, room, annas.user)
+    await answer(annas, room, somebody, caller, await link_for(annas, caller))
+
+
+async def test_a_stranger_in_a_group_rings_and_gets_the_answer_in_that_group(
+    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+) -> None:
+    somebody, caller = dave
+    room = await annas.owner.client.make_room([annas.user, somebody.user], "a group")
+    await joined(server, room, annas.user, somebody.user)
+    await answer(annas, room, somebody, caller, await link_for(annas, caller))
+    seen = len(annas.owner.seen)
+    await somebody.says(room, "/contacts")  # and commands nothing, in either room
+    await annas.asks("/status", "No calls")
+    assert not [
+        each
+        for each in annas.owner.seen[seen:]
+        if "ontacts" in str(each.content.get("body")) and each.room == annas.room
+    ]
+
+
+async def test_a_link_in_a_caption_is_read_and_no_file_is_fetched(
+    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+) -> None:
+    somebody, caller = dave
+    room = await somebody.client.make_room([annas.user], "")
+    await joined(server, room, annas.user)
+    seen = len(annas.owner.seen)
+    file = {"msgtype": "m.image", "filename": "picture.png", "url": "mxc://chat.test/abc"}
+    await somebody.says(room, await link_for(annas, caller), **file)
+    await annas.owner.reads("Answer", room=annas.room, after=seen)
+    await annas.owner.says(annas.room, "/decline")
+    await annas.program.call("ended")
+    caller.write("/hangup")
+    await caller.call("ended")
+    assert not [path for _, path in server.asked if "media" in path]
+
+
+async def test_somebody_with_new_keys_is_asked_about_once_and_read_after_a_number(
+    annas: Bot, server: Homeserver, dave: tuple[Member, Person], tmp_path: Path
+) -> None:
+    _, caller = dave
+    async with member(server, tmp_path, "dave", device="OTHER") as again:  # an identity of its own
+        room = await again.client.make_room([annas.user], "")
+        await joined(server, room, annas.user)
+        link = await link_for(annas, caller)
+        seen = len(annas.owner.seen)
+        for _ in range(2):
+            await again.says(room, link)
+        asked = str((await annas.owner.reads("has a new key", room=annas.room, after=seen)).content["body"])
+        await annas.asks("/status", "No calls")
+        number = asked.rpartition("Reply ")[2].partition(":")[0]
+        await annas.asks(number, "new key from now on")
+        assert sum("has a new key" in str(each.content.get("body")) for each in annas.owner.seen[seen:]) == 1
+        await again.says(room, link)
+        await annas.owner.reads("Answer", room=annas.room, after=seen)
+        await annas.owner.says(annas.room, "/decline")
+        await annas.program.call("ended")
+        caller.write("/hangup")
+        await caller.call("ended")
+
+
+async def test_the_bot_follows_a_room_that_was_upgraded_whoever_invites_it(
+    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+) -> None:
+    somebody, _ = dave
+    old = await annas.owner.client.make_room([annas.user, somebody.user], "a group")
+    await joined(server, old, annas.user, somebody.user)
+    new = await somebody.client.make_room([annas.owner.user], "the same group")
+    await joined(server, new, annas.owner.user)
+    tombstone = server.event(somebody.user, "m.room.tombstone", {"replacement_room": new}, state_key="")
+    await server.put(old, tombstone)
+    await server.invite(new, somebody.user, annas.user)
+    await joined(server, new, annas.user)
+    await annas.owner.says(new, f"/call {Kind.STATUS}")  # nobody is called so, and the bot says so to its owner
+    await annas.owner.reads(Kind.STATUS, room=annas.room)
+
+
+def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_contact_anything(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        vault = Vault(Journal(store, "matrix"))
+        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=True)
+        accepted = [number for number in range(1000) if invitations.accepts(f"!{number}:b", f"@{number % 500}:b", 0.0)]
+        assert len(accepted) == 10
+        assert invitations.accepts(f"!{accepted[0]}:b", f"@{accepted[0]}:b", 0.0)  # the same again
+        assert invitations.accepts("!own:b", "@owner:b", 0.0)
+        assert invitations.accepts("!contact:b", "@contact:b", 0.0)
+        left = [
+            room
+            for number in range(MOST_ROOMS + 5)
+            for room in invitations.joined(f"!{number}:b", f"@{number}:b", 1_800_000_000 + number)
+        ]
+        assert left == [f"!{number}:b" for number in range(5)]
+        assert invitations.joined("!own:b", "@owner:b", 0) == []
+
+
+def test_where_strangers_are_ignored_they_cannot_invite_the_bot(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        vault = Vault(Journal(store, "matrix"))
+        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=False)
+        assert not invitations.accepts("!room:b", "@stranger:b", 0.0)
+        assert invitations.accepts("!room:b", "@contact:b", 0.0)
