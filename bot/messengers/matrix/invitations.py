@@ -14,10 +14,10 @@ from bot.messengers.matrix.vault import Vault
 from bot.messengers.rate_limit import RateLimit
 
 HOUR = 3600.0
-OF_EACH, OF_STRANGERS = 30, 10
+OF_EACH, OF_STRANGERS = 30, 20
 "Invitations in an hour that are accepted: of the owner and of each contact, and of all strangers together."
 
-OF_STRANGER = 2
+OF_STRANGER = 4
 
 MOST_ROOMS = 30
 "Rooms of strangers that the bot stays in; of more it leaves the oldest."

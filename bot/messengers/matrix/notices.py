@@ -18,10 +18,10 @@ EACH_PERSON, STRANGERS = 3, 10
 "Notices in a day about one person and subject, and about all strangers together."
 
 TOGETHER_AFTER, TOGETHER_EVERY = 60, 3600
-"Seconds until what was only counted is told, and how often at most."
+"Seconds until the owner hears of what was only counted, and how often at most."
 
 MOST_REMEMBERED, MOST_PEOPLE = 20, 500
-"Things of one person and subject that were told, and people and subjects of which that is known."
+"How much of one person and subject is remembered, and of how many."
 
 MOST_COUNTED = 10_000
 "Of more the notice says that there are more."
@@ -30,7 +30,7 @@ _NAME = "told:"
 
 
 class Told(msgspec.Struct):
-    """What was told of one person and subject."""
+    """What the owner has heard about one person and subject."""
 
     about: list[str] = []
     "Short hashes, the newest last."
@@ -39,12 +39,12 @@ class Told(msgspec.Struct):
     "Unix seconds."
 
     counted_until: int = 0
-    "Until when nothing more is told or counted, for the number was told."
+    "Until when nothing more is said or counted: the owner has heard the number."
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is told as a number."""
+    """What the owner hears as a number."""
 
     things: int
     people: tuple[str, ...]
@@ -62,7 +62,7 @@ class Notices:
     "By subject and person."
 
     _due: int = 0
-    "When what was counted is told; 0: nothing was."
+    "When the owner hears of what was counted; 0: nothing was."
 
     _together: int = 0
     "When that was last."
@@ -108,7 +108,7 @@ class Notices:
         self.vault.put(name, told)
         names = list(self.vault.names(_NAME))
         if len(names) > MOST_PEOPLE:
-            # Who is forgotten may be told of again, within the budgets.
+            # The owner may hear of those who are forgotten again, within the budgets.
             ages = {each: max([known.counted_until - DAY, *known.when]) for each in names if (known := self._of(each))}
             for each in sorted(names, key=lambda each: ages.get(each, 0))[: len(names) - MOST_PEOPLE]:
                 self.vault.drop(each)

@@ -213,7 +213,7 @@ async def test_a_device_that_was_logged_out_reads_what_was_written_meanwhile_onc
     await bobs.owner.says(bobs.room, "hello")  # it asks the server again
     async with asyncio.timeout(SECONDS):
         while "doesn't know this device any more" not in bobs.program.errors:
-            await asyncio.sleep(0.05)
+            await bobs.program.status()
     seen = len(bobs.owner.seen)
     await bobs.owner.says(bobs.room, "/contacts")
     assert await bobs.program.signalled(signal.SIGTERM) == 0

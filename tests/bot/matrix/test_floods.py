@@ -12,10 +12,13 @@ import vodozemac
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.messengers.matrix.account_file import Account
 from bot.messengers.matrix.budgets import Budget, Item, Rank, giving_way
+from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
 from bot.messengers.matrix.olm import FromDevice
 from bot.messengers.matrix.own_device import OLM, unpadded
+from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.texts import many_not_read
 from bot.messengers.matrix.vault import Vault
 from shared.store import Store
@@ -200,6 +203,34 @@ def test_what_was_told_is_known_after_a_start(tmp_path: Path) -> None:
         assert told(Notices(vault), MALLORY, range(1), NOW) == 1
         journal.set_facts(vault.take_changes())
         assert told(Notices(Vault(journal)), MALLORY, range(1), NOW) == 0
+
+
+def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_contact_anything(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        vault = Vault(Journal(store, "matrix"))
+        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=True)
+        accepted = [number for number in range(1000) if invitations.accepts(f"!{number}:b", f"@{number % 500}:b", 0.0)]
+        assert len(accepted) == 20
+        assert invitations.accepts(f"!{accepted[0]}:b", f"@{accepted[0]}:b", 0.0)  # the same again
+        assert invitations.accepts("!own:b", "@owner:b", 0.0)
+        assert invitations.accepts("!contact:b", "@contact:b", 0.0)
+        left = [
+            room
+            for number in range(MOST_ROOMS + 5)
+            for room in invitations.joined(f"!{number}:b", f"@{number}:b", 1_800_000_000 + number)
+        ]
+        assert left == [f"!{number}:b" for number in range(5)]
+        assert invitations.joined("!own:b", "@owner:b", 0) == []
+
+
+def test_where_strangers_are_ignored_they_cannot_invite_the_bot(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        vault = Vault(Journal(store, "matrix"))
+        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=False)
+        assert not invitations.accepts("!room:b", "@stranger:b", 0.0)
+        assert invitations.accepts("!room:b", "@contact:b", 0.0)
 
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"]), st.sampled_from(Rank)), max_size=40)

@@ -1,4 +1,4 @@
-"""Somebody who isn't a contact writes a link to Anna's bot, directly or in a group; the policy decides what it may do."""
+"""Somebody who isn't a contact writes a link to Anna's bot, directly or in a group: the policy decides about it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ import pytest
 import pytest_asyncio
 
 from bot.kinds import Kind
-from bot.messengers.matrix.account_file import Account
-from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
-from bot.messengers.matrix.rooms import Rooms
-from bot.messengers.matrix.vault import Vault
-from shared.store import Store
-from shared.store.journal import Journal
 from tests.bot.console import Chat, Person, people
 from tests.bot.matrix.homeserver import Homeserver
 from tests.bot.matrix.members import Bot, Member, bot, joined, member
@@ -146,31 +140,3 @@ async def test_the_bot_follows_a_room_that_was_upgraded_whoever_invites_it(
     await joined(server, new, annas.user)
     await annas.owner.says(new, f"/call {Kind.STATUS}")  # nobody is called so, and the bot says so to its owner
     await annas.owner.reads(Kind.STATUS, room=annas.room)
-
-
-def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_contact_anything(tmp_path: Path) -> None:
-    with Store(tmp_path / "db") as store:
-        vault = Vault(Journal(store, "matrix"))
-        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
-        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=True)
-        accepted = [number for number in range(1000) if invitations.accepts(f"!{number}:b", f"@{number % 500}:b", 0.0)]
-        assert len(accepted) == 10
-        assert invitations.accepts(f"!{accepted[0]}:b", f"@{accepted[0]}:b", 0.0)  # the same again
-        assert invitations.accepts("!own:b", "@owner:b", 0.0)
-        assert invitations.accepts("!contact:b", "@contact:b", 0.0)
-        left = [
-            room
-            for number in range(MOST_ROOMS + 5)
-            for room in invitations.joined(f"!{number}:b", f"@{number}:b", 1_800_000_000 + number)
-        ]
-        assert left == [f"!{number}:b" for number in range(5)]
-        assert invitations.joined("!own:b", "@owner:b", 0) == []
-
-
-def test_where_strangers_are_ignored_they_cannot_invite_the_bot(tmp_path: Path) -> None:
-    with Store(tmp_path / "db") as store:
-        vault = Vault(Journal(store, "matrix"))
-        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
-        invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=False)
-        assert not invitations.accepts("!room:b", "@stranger:b", 0.0)
-        assert invitations.accepts("!room:b", "@contact:b", 0.0)
