@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint bench docs lock format clean
+.PHONY: help demo test lint bench campaign docs lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -33,6 +33,12 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 	@tests/synapse
 	@echo "measuring, a quarter of an hour or more; leave the machine alone meanwhile"
 	@$(BIN)/python -m benchmarks
+
+campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their homes, KILLS=300 and SEED=1
+	@echo "about a quarter of an hour for 300 kills; a line for each round"
+	@$(BIN)/python -m tests.campaign --kills $(KILLS) --seed $(SEED)
+KILLS ?= 300
+SEED ?= 1
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md

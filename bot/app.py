@@ -88,7 +88,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
     # Those that listen, what carries calls, those that command.
     news = make_news(node, talk)
     presenter = make_presenter(node) if config.handset.enabled else None
-    switchboard = make_switchboard(node, news, presenter, in_console=chats.at_terminal)
+    switchboard = make_switchboard(node, news, presenter, chats)
     lookups = make_lookups(node)
     assistant = make_assistant(node, talk, news, switchboard, lookups, has_page=presenter is not None)
     handset = make_handset(node, presenter, assistant, switchboard) if presenter is not None else None

@@ -220,6 +220,9 @@ class Capabilities:
     at_terminal: bool
     "Whether its owner sits at the terminal of this program, and may have no page open."
 
+    rings_again: bool = True
+    "Whether it keeps the calls that ring, and lets them ring again when the program was killed."
+
 
 class Messenger(Protocol):
     """One way to read and write messages: a folder or a file here, and an entry in registry.py.

@@ -103,8 +103,8 @@ def make_presenter(node: Node) -> Presenter:
     )
 
 
-def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, *, in_console: bool) -> Switchboard:
-    """Carries calls. `in_console`: somebody sits at a console, and may not have the page open."""
+def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> Switchboard:
+    """Carries calls. At a console somebody may sit who doesn't have the page open."""
     config = node.config
     return Switchboard(
         own=node.own,
@@ -115,9 +115,10 @@ def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, *,
         reader=node.reader,
         settings=config.calls,
         answering=config.answer,
-        endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=in_console),
+        endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
         listeners=[news, presenter] if presenter else [news],
         waits=presenter.attended if presenter else lambda: False,
+        rings_again=chats.rings_again,
     )
 
 

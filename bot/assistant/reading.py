@@ -17,14 +17,19 @@ from shared.call.table import State
 from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
-from shared.links.kinds import MAX_CLOCK_AHEAD, find
+from shared.links.kinds import MAX_CLOCK_AHEAD, Found, Kind, find
 from shared.links.pasted import DescriptionType, looks_pasted
+from shared.links.tokens import to_bytes
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
 
 ANSWER_SECONDS = 10.0
 "How long writing the answer to another program's offer may take: the overlay is asked for an address."
+
+
+ANSWERS_READ = 8
+"Of one message. Anyone can write answers to a call that they have seen; an honest message holds one."
 
 
 class MessageReader:
@@ -48,7 +53,7 @@ class MessageReader:
         for address in classic:
             await self._read_classic(turn, address, message)
             text = text.replace(address, "")
-        found = find(text)
+        found = _few_answers(find(text))
         if not (found or classic) and message.from_owner and message.alone:
             turn.say(texts.not_understood())
         cards: list[Card] = []
@@ -116,6 +121,12 @@ class MessageReader:
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
         turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+
+
+def _few_answers(found: list[Found]) -> list[Found]:
+    """The links without the answers to first calls beyond the first ANSWERS_READ."""
+    answers = [link for link in found if to_bytes(link.token)[:1] == bytes([Kind.RESPONSE.first_byte])]
+    return [link for link in found if link not in answers[ANSWERS_READ:]]
 
 
 def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:

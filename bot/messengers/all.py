@@ -42,6 +42,13 @@ class Chats:
         homes = [messenger for messenger in self.messengers if messenger.handles(post.chat)]
         (homes or self.messengers)[0].post(post)
 
+    def rings_again(self, chat: str) -> bool:
+        """Whether a call that rang in that conversation when the program was killed is read again at the next start."""
+        return any(
+            messenger.capabilities.rings_again and (chat == EVERYWHERE or messenger.handles(chat))
+            for messenger in self.messengers
+        )
+
     def call_changed(self, line: Line) -> None:
         """Show a call's new state wherever calls are shown."""
         for messenger in self.messengers:

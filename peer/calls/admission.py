@@ -14,6 +14,7 @@ from peer.calls.call_link import CallLink
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_records import begun
 from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.reading import MissedCall, OtherClock, Reading
@@ -26,13 +27,15 @@ from shared.call.events import (
     RemoteDeclined,
     RemoteRinging,
 )
-from shared.call.table import State, glare, incoming
+from shared.call.records import RunningCall
+from shared.call.table import EndReason, State, glare, incoming
 from shared.contacts import Contact, Trust
 from shared.errors import LocalProtocolError
 from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Card, Response, Status
 from shared.links.paired import Operation
 from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
+from shared.secrets.handshake import Role
 from shared.store import Store
 
 LOG_SEARCHED = 9
@@ -79,6 +82,7 @@ class Admission:
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         now = int(self._calls.clock())
         seen = self._calls.store.link_seen(link.raw)
+        untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
         contact = self._calls.store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
@@ -90,13 +94,18 @@ class Admission:
             ours=ours,
         )
         if decision.verdict is Verdict.IGNORE:
-            return await self._ignored(link, contact, caller, decision.reason, now, again=again)
+            return await self._ignored(link, contact, caller, decision.reason, now, again=untold)
         if not (again or self._calls.budget.take(caller, link.peer)):
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
         expires = link.created + self._calls.settings.lifetime
-        if not await self._use(link, expires + MAX_CLOCK_AHEAD, again=again):
+        name = contact.name if contact else None
+        lives = ours is None and self._crossed(link) is None
+        kept = begun(link, Role.CALLEE, chat, name) if lives else None
+        if not await self._use(link, expires + MAX_CLOCK_AHEAD, kept, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
+            if kept is not None:
+                await self._calls.writes.write(lambda store: store.forget_call(link.reference))
             return Reading(decision.reason, crossed)
         crosses = ours is not None and ours.waits
         line = Line(
@@ -106,9 +115,7 @@ class Admission:
             chat=chat,
             expires=expires,
             connection=Connection(decision.media or link.media, dialled=time.monotonic()),
-            shown=Presented(
-                contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO and not crosses
-            ),
+            shown=Presented(name, automatic=decision.verdict is Verdict.AUTO and not crosses),
         )
         if ours is not None and crosses:
             ours.crosses(line)
@@ -116,14 +123,19 @@ class Admission:
             return Reading(decision.reason, ours)
         return await self._calls.begin(line, decision)
 
-    async def _use(self, link: CallLink, until: int, *, again: bool) -> bool:
-        """Mark a link as used, and its secret as known to the other side. Returns False if it was used before."""
+    async def _use(self, link: CallLink, until: int, kept: RunningCall | None, *, again: bool) -> bool:
+        """Mark a link as used, and its secret as known to the other side; in the same moment keep the call of it.
+
+        Returns False if the link was used before.
+        """
 
         def use(store: Store) -> bool:
             if not (store.use_link(link.raw, ours=False, expires=until) or again):
                 return False
             if link.secret is not None:
                 store.secret_used(link.peer, link.secret)
+            if kept is not None:
+                store.save_call(kept)
             return True
 
         return await self._calls.writes.write(use)
@@ -153,10 +165,12 @@ class Admission:
                 return line if link.created <= (line.connection.connected_at or 0) else None
         return None
 
-    def _came_to_a_call(self, reference: bytes) -> bool:
-        """Whether a call of that name is there, or was."""
+    def _came_to_a_call(self, reference: bytes, *, interrupted: bool = True) -> bool:
+        """Whether a call of that name is there, or was; `interrupted`: also one that a kill ended before it was up."""
         return any(line.link.reference == reference for line in self._calls.lines) or any(
-            record.reference == reference for record in self._calls.store.call_log(LOG_SEARCHED)
+            record.reference == reference
+            and (interrupted or record.connected is not None or record.reason != EndReason.STOPPED)
+            for record in self._calls.store.call_log(LOG_SEARCHED)
         )
 
     async def _ignored(

@@ -18,6 +18,7 @@ from peer.calls.foreign import ForeignCall
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_records import begun
 from peer.calls.programs.envelope import Envelope
 from peer.calls.reading import Reading
 from peer.calls.sdp_session import SdpSession
@@ -34,6 +35,8 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
+from shared.secrets.handshake import Role
+from shared.store import Store
 
 USED_SECONDS = 30 * 24 * 3600
 "How long an offer is known as used. Nothing in it says how old it is; after that the page it came from is long gone."
@@ -124,22 +127,29 @@ class ForeignAdmission:
         caller = caller_of(contact is not None, proven=proven)
         if not self._calls.budget.take(caller, offer.source):
             return self._calls.no_room(Reason.BUSY, caller, offer.source, contact)
-        if not await self._calls.writes.write(
-            lambda store: store.use_link(digest, ours=False, expires=now + USED_SECONDS)
-        ):
+        link = CallLink(
+            offer.source,
+            offer.agreement.media,
+            now,
+            raw=digest,
+            reference=digest[:8],
+            proven=proven,
+            keyed=keyed,
+        )
+        kept = begun(link, Role.CALLEE, chat, contact.name if contact else None)
+
+        def use(store: Store) -> bool:
+            if not store.use_link(digest, ours=False, expires=now + USED_SECONDS):
+                return False
+            store.save_call(kept)
+            return True
+
+        if not await self._calls.writes.write(use):
             return Reading(Reason.ALREADY_USED)
         line = Line(
             self._calls.lines.next_number(),
             incoming(Offered(), paired=False)[0],
-            CallLink(
-                offer.source,
-                offer.agreement.media,
-                now,
-                raw=digest,
-                reference=digest[:8],
-                proven=proven,
-                keyed=keyed,
-            ),
+            link,
             chat=chat,
             expires=now + self._calls.settings.lifetime,
             connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),

@@ -97,6 +97,25 @@ def running(line: Line) -> RunningCall | None:
     )
 
 
+def begun(link: CallLink, role: Role, chat: str, name: str | None) -> RunningCall:
+    """What is kept of a call from its first link on: a program that is killed before it is up doesn't forget it."""
+    return RunningCall(
+        reference=link.reference,
+        peer=link.peer,
+        role=str(role),
+        media=link.media,
+        started=0,
+        secret=b"",
+        created=link.created,
+        chat=chat,
+        paired=link.paired,
+        proven=link.proven,
+        keyed=link.keyed,
+        sealed=link.sealed,
+        name=name or "",
+    )
+
+
 def rejoined(
     number: int, call: Call, kept: RunningCall, contact: str | None, lifetime: int, awaited_until: float
 ) -> Line:
@@ -121,7 +140,7 @@ def rejoined(
         connection=Connection(
             kept.media,
             connected=time.monotonic() - max(0.0, time.time() - kept.started),
-            connected_at=kept.started,
+            connected_at=kept.started or None,
             alive=kept.alive,
             redial_secret=kept.secret,
             agreed=kept.agreed,
@@ -159,7 +178,7 @@ def record(line: Line, ended: int) -> CallRecord:
 
 
 def interrupted(kept: RunningCall, ended: int) -> CallRecord:
-    """The entry of a call that was up when the program was killed, and that nobody can be waiting in any more."""
+    """The entry of a call that was up, or was to be, when the program was killed, and that nobody goes on with."""
     call = Call(Role(kept.role), kept.paired, State.ENDED, EndReason.STOPPED)
     return record(rejoined(0, call, kept, kept.name or None, lifetime=0, awaited_until=0), ended)
 

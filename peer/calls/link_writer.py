@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from peer.calls.line import Line
+from peer.calls.line_records import begun
 from peer.calls.news import CallListeners, Posted
 from shared.links import paired
 from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
@@ -14,7 +15,8 @@ from shared.links.paired import Operation, reference_of
 from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.store import StoreThread
+from shared.secrets.handshake import Role
+from shared.store import Store, StoreThread
 
 
 class LinkWriter:
@@ -78,7 +80,16 @@ class LinkWriter:
     async def post(self, line: Line, token: str, raw: bytes) -> None:
         """Put a link, as token and as bytes, into the line's chat. Raises StoreError."""
         until = line.expires + MAX_CLOCK_AHEAD
-        await self._writes.write(lambda store: store.use_link(raw, ours=True, expires=until))
+        first = line.foreign is not None or raw == line.link.raw
+        begins = line.call.role is Role.CALLER and first and not line.shown.provisional
+        kept = begun(line.link, Role.CALLER, line.chat, line.shown.contact) if begins else None
+
+        def use(store: Store) -> None:
+            store.use_link(raw, ours=True, expires=until)
+            if kept is not None:
+                store.save_call(kept)
+
+        await self._writes.write(use)
         self._listeners.need(line, Posted(token))
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:

@@ -294,6 +294,7 @@ class LineRunner:
     async def _answer_theirs(self, ours: Line) -> None:
         theirs = ours.twin
         if theirs is not None and theirs not in self._lines:
+            await self._sessions.keep_begun(theirs)
             await self.start(theirs, theirs.begin(Answer(), Reason.ASK))
 
     def _try_one_link(self, line: Line) -> None:

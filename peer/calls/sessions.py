@@ -14,7 +14,7 @@ from typing import Protocol
 from peer.calls.call_socket import OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.line import Line
-from peer.calls.line_records import running
+from peer.calls.line_records import begun, running
 from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, NotKept, Paired, PhraseKnown, Recorded
@@ -119,6 +119,12 @@ class LineSessions:
         port = await session.call_socket.bind()
         await self._run(line, session)
         return port
+
+    async def keep_begun(self, line: Line) -> None:
+        """Keep a call that isn't up yet, so that it is logged also if the program is killed. Raises StoreError."""
+        if line.link.reference and not line.logged:
+            call = begun(line.link, line.call.role, line.chat, line.shown.contact)
+            await self._writes.write(lambda store: store.save_call(call))
 
     async def take_up(self, line: Line) -> None:
         """Make the session of a call that was up when the program was killed. It binds its port when it dials."""

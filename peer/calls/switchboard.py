@@ -40,7 +40,7 @@ from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
 from shared.call.records import RunningCall
 from shared.call.table import State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode
+from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode, StoreError
 from shared.kept_running import Part, kept_running
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
@@ -53,6 +53,9 @@ logger = logging.getLogger(__name__)
 
 FORGET_SECONDS = 600.0
 "How often links that are too old to be used are forgotten."
+
+SETTLE_SECONDS = 60.0
+"How long after its link has expired a messenger may still bring a call that rang when the program was killed."
 
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."
@@ -75,12 +78,14 @@ class Switchboard:
         endpoints: Endpoints,
         listeners: Sequence[CallListener],
         waits: Callable[[], bool] = lambda: False,
+        rings_again: Callable[[str], bool] = lambda chat: False,
         clock: Callable[[], float] = time.time,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
         `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
+        `rings_again` tells whether a call that rang in that chat when the program was killed is read again there.
         """
         self.lines = lines
         self._own = own
@@ -137,7 +142,7 @@ class Switchboard:
         "What a call to a node is written with, by the program that is used there. Others add themselves."
 
         self.interrupted: list[RunningCall] = []
-        "Calls that were up when the last run was killed, and that nobody can be waiting in any more."
+        "Calls that the last run had when it was killed, and that nobody can be waiting in any more."
 
         self._forgotten = int(clock())
         "When old links were forgotten last, Unix seconds."
@@ -145,16 +150,28 @@ class Switchboard:
         self._left: list[RunningCall] = []
         "Those that somebody may be waiting in."
 
+        self._rang: list[RunningCall] = []
+        "Those that weren't up yet, and that their messenger may let ring again."
+
+        self._rings_again = rings_again
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry calls for the length of the block; then end them all politely, within STOP_SECONDS."""
         await self._find_what_crashed()
-        async with self._tasks:
+        try:
+            async with self._tasks:
+                try:
+                    async with kept_running(Part("The upkeep of calls", self._keep_up)):
+                        yield
+                finally:
+                    await self._stop()
+        finally:
             try:
-                async with kept_running(Part("The upkeep of calls", self._keep_up)):
-                    yield
-            finally:
-                await self._stop()
+                await self._runner.log_again()
+            except StoreError as error:
+                # They are kept as calls that run, so the next start logs them.
+                logger.error("calls: %s", error.sentence)
 
     async def _keep_up(self) -> None:
         said = ""
@@ -176,9 +193,26 @@ class Switchboard:
         await self._sessions.keep_signs_of_life()
         await self._runner.log_again()
         now = int(self._clock())
+        await self._settle(now)
         if not self._forgotten <= now < self._forgotten + FORGET_SECONDS:
             await self._writes.write(lambda store: store.forget_links(now - LONGEST_LIFETIME))
             self._forgotten = now
+
+    async def _settle(self, now: int) -> None:
+        """Log the calls that rang when the last run was killed, once their links are too old to ring again."""
+        if not self._rang:
+            return
+        kept = {call.reference for call in self._store.running_calls()}
+        lines = {line.link.reference for line in self.lines}
+        for call in [*self._rang]:
+            if call.reference not in kept:
+                self._rang.remove(call)
+            elif (
+                call.reference not in lines and not 0 <= now - call.created <= self._settings.lifetime + SETTLE_SECONDS
+            ):
+                entry = interrupted(call, now)
+                await self._writes.write(lambda store: store.end_call(entry))  # noqa: B023 -- done before the next one
+                self._rang.remove(call)
 
     async def rejoin(self) -> None:
         """Take up the calls that were up when the last run was killed, as far as somebody may be waiting in them."""
@@ -290,6 +324,7 @@ class Switchboard:
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""
         line.confirm()
+        self._tasks.create_task(self._keep_begun(line), name=f"keeping line {line.number}")
 
     def write(self, line: Line, text: str) -> None:
         """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""
@@ -299,16 +334,27 @@ class Switchboard:
 
     # Beginnings and ends of the program.
 
+    async def _keep_begun(self, line: Line) -> None:
+        try:
+            await self._sessions.keep_begun(line)
+        except StoreError as error:
+            logger.warning("line %d: %s", line.number, error.sentence)
+
     async def _find_what_crashed(self) -> None:
-        """Of the calls that were up when the process was killed, log those that nobody can be waiting in any more."""
+        """Of the calls that the process had when it was killed, log those that nobody can be waiting in any more."""
         now = int(self._clock())
+        over: list[RunningCall] = []
         # Of a clock that was set back nothing is known.
         for call in self._store.running_calls():
+            if not call.started and self._rings_again(call.chat):
+                # The messenger tells what became of it.
+                (self._rang if Role(call.role) is Role.CALLEE else over).append(call)
+                continue
             # A call with another program has no secret: it can't be dialled again.
             known = call.secret and call.port and call.remote_port
             awaited = known and -REDIAL_SECONDS < now - call.alive < AWAITED_SECONDS
             (self._left if awaited else self.interrupted).append(call)
-        records = [interrupted(call, now) for call in self.interrupted]
+        records = [interrupted(call, now) for call in (*over, *self.interrupted)]
 
         def tidy(store: Store) -> None:
             for record in records:

@@ -28,11 +28,11 @@ class RunningCall:
     "What the call carries."
 
     started: int
-    "When it connected first, Unix seconds."
+    "When it connected first, Unix seconds; 0 if it hasn't: it rings, waits for an answer, or is being connected."
 
     secret: bytes = field(repr=False)
     """32 bytes: the redial secret, from which each later connection's credentials are derived. Empty for a call with
-    another program, which is over when this one is killed."""
+    another program, and for one that isn't connected yet: it is over when this program is killed."""
 
     epoch: int = 0
     "The last epoch whose credentials may have been used. It is kept before they are, so that none is used twice."

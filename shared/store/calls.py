@@ -25,8 +25,13 @@ class Calls(Database):
                 (call.reference, encode(call)),
             )
 
+    def forget_call(self, reference: bytes) -> None:
+        """Keep a call no longer that came to nothing, and isn't to be logged."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM running_calls WHERE reference = ?", (reference,))
+
     def running_calls(self) -> list[RunningCall]:
-        """The calls that were up, oldest first. One that can't be read is logged and forgotten: it can't go on."""
+        """The calls that were up or to be, oldest first. One that can't be read is logged and forgotten."""
         calls = []
         for reference, value in self.rows("SELECT reference, value FROM running_calls"):
             try:

@@ -164,7 +164,8 @@ class Person(DemoNode):
         if not home.database.exists():
             return []
         with self.store() as store:
-            kept = [secret for _, secret in store.readable_secrets()] + [call.secret for call in store.running_calls()]
+            kept = [secret for _, secret in store.readable_secrets()]
+            kept += [call.secret for call in store.running_calls() if call.secret]
         return [*kept, home.sealing_key.read_bytes()]
 
     def check(self, more: Iterable[bytes] = ()) -> None:

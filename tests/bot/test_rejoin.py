@@ -214,6 +214,29 @@ async def test_a_side_that_was_killed_again_and_again_is_met_at_the_epoch_where_
         await hang_up(anna, bob)
 
 
+@pytest.mark.parametrize("when", ["it rings", "it was answered", "it waits for an answer"])
+async def test_a_call_that_was_killed_before_it_was_up_is_told_and_logged_once(
+    friends: Path, tmp_path: Path, when: str
+) -> None:
+    async with paired(friends, tmp_path) as (anna, bob):
+        await ring(anna, bob)
+        victim, other = (anna, bob) if when == "it waits for an answer" else (bob, anna)
+        if when == "it was answered":
+            await killed(anna)
+            bob.write("/answer")
+            await bob.call("connecting")
+        (kept,) = running(victim)
+        await killed(victim)
+        for _ in range(2):
+            await victim.begin()
+            await victim.in_order()
+            assert running(victim) == []
+            (record,) = logged(victim, kept.reference)
+            assert (record.peer, record.role, record.connected) == (other.id, kept.role, None)
+            await killed(victim)
+        assert [line.get("kind") for line in victim.said].count(Kind.INTERRUPTED) == 1
+
+
 async def test_who_was_hung_up_on_meanwhile_learns_it_from_the_chat(friends: Path, tmp_path: Path) -> None:
     async with in_a_call(friends, tmp_path) as (anna, bob):
         (kept,) = running(bob)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import errno
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -68,13 +70,14 @@ class Recorder:
         "Set when it has reached a limit or the disk takes no more. The call isn't affected."
 
         self.path: Path | None = None
-        "The file of this call, once it is open."
+        "The file of this call, once something is in it."
         self._folder = folder
         self._label = label
         self._recorded = recorded
         self._limits = limits or RecordingLimits()
         self._tell = tell
         self._recording: Recording | None = None
+        self._began = datetime.datetime.now()
         self._task: asyncio.Task[None] | None = None
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
@@ -86,6 +89,7 @@ class Recorder:
         if self.ended.is_set():
             return
         if self._recording is None:
+            self.path, self._began = None, datetime.datetime.now()
             await in_thread_to_its_end(lambda: self._create(media))
         recording = self._recording
         assert recording is not None
@@ -98,21 +102,30 @@ class Recorder:
 
     async def _finish(self) -> None:
         recording, self._recording = self._recording, None
-        if recording is None or self.path is None:
+        if recording is None:
             return
-        path = self.path
         try:
-            await in_thread_to_its_end(lambda: recording.close(path))
-            if recording.empty:
-                path.unlink()
+            await in_thread_to_its_end(lambda: self._close(recording))
         except OSError as error:
             logger.warning("the recording could not be finished: %s", error.strerror)
+            where = self.path or self._folder
             self._tell(
-                MediaTrouble(f"The end of the recording is missing. {path}: {error.strerror}.", "Check the disk.")
+                MediaTrouble(f"The end of the recording is missing. {where}: {error.strerror}.", "Check the disk.")
             )
         finally:
-            if not recording.empty:
-                self._recorded(path)
+            if self.path is not None and not recording.empty:
+                self._recorded(self.path)
+
+    def _close(self, recording: Recording) -> None:
+        """Write the rest. Raises OSError."""
+        try:
+            if not recording.empty and self.path is None:
+                recording.flush()
+                self._appear(recording)
+        finally:
+            recording.close(self.path)
+        if recording.empty and self.path is not None:
+            self.path.unlink()
 
     async def _record(self, incoming: Incoming, recording: Recording) -> None:
         incoming.open()
@@ -137,6 +150,8 @@ class Recorder:
     def _write(self, recording: Recording) -> None:
         """Write what has come. Raises OSError, and MediaError when there is no more room for it."""
         recording.flush()
+        if self.path is None:
+            self._appear(recording)
         if recording.size >= self._limits.one:
             raise MediaError(
                 f"It has {recording.size // MEGABYTE} MB, which is as much as it may.",
@@ -149,26 +164,54 @@ class Recorder:
         await end(task)
 
     def _create(self, media: Media) -> None:
-        """Make a file that only its owner can read, named after the time and the label.
+        """Make a file that only its owner can read.
 
+        Where the system can do that, it gets its name when something is in it: a kill before that leaves nothing.
         It is kept at once, so that `detach` finds it if the attaching task is cancelled.
         """
-        label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
-        stem = "_".join(filter(None, (f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}", label)))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._limits.check_folder(self._folder)
-            for number in range(1, MAX_NAMES):
-                path = self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"
-                try:
-                    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                except FileExistsError:
-                    continue
-                self.path, self._recording = path, Recording(os.fdopen(descriptor, "wb"), media)
+            descriptor = _without_name(self._folder)
+            if descriptor is None:
+                for path in self._names():
+                    with contextlib.suppress(FileExistsError):
+                        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                        self.path = path
+                        break
+            if descriptor is not None:
+                self._recording = Recording(os.fdopen(descriptor, "wb"), media)
                 return
         except OSError as error:
             raise MediaError(f"No recording can be made in {self._folder}: {error.strerror}.") from error
         raise MediaError(f"There are too many recordings in {self._folder}.", "Move some of them elsewhere.")
+
+    def _appear(self, recording: Recording) -> None:
+        """Give the file its name. Raises OSError."""
+        for path in self._names():
+            with contextlib.suppress(FileExistsError):
+                # As in open(2), O_TMPFILE. Python follows the link only if a folder is given, which isn't used then.
+                number = recording.descriptor
+                os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number, follow_symlinks=True)
+                self.path = path
+                return
+        raise OSError(errno.EEXIST, "There are too many recordings of one second", str(self._folder))
+
+    def _names(self) -> Iterator[Path]:
+        """What the file may be called, after the time and the label."""
+        label = re.sub(r"[^\w-]+", "-", self._label).strip("-_")[:MAX_LABEL]
+        stem = "_".join(filter(None, (f"{self._began:%Y-%m-%d_%H%M%S}", label)))
+        for number in range(1, MAX_NAMES):
+            yield self._folder / f"{stem}{f'_{number}' if number > 1 else ''}.webm"
+
+
+def _without_name(folder: Path) -> int | None:
+    """A new file in `folder` that has no name yet; None where the system or the disk can't do that (open(2))."""
+    flags = getattr(os, "O_TMPFILE", None)
+    try:
+        return None if flags is None else os.open(folder, os.O_WRONLY | flags, 0o600)
+    except OSError:
+        return None  # what is wrong shows when one with a name is made
 
 
 class Recording:
@@ -198,6 +241,11 @@ class Recording:
         self._start = 0.0
         self._picture: int | None = None
         "When the last picture was, in milliseconds."
+
+    @property
+    def descriptor(self) -> int:
+        """The number of the open file."""
+        return self._file.fileno()
 
     @property
     def due(self) -> bool:
@@ -252,15 +300,18 @@ class Recording:
             self._failed = True
             raise
 
-    def close(self, path: Path) -> None:
-        """Write the rest and close the file at `path`. Raises OSError; what was written before can be played then."""
+    def close(self, path: Path | None) -> None:
+        """Write the rest and close the file, at `path` if it has a name.
+
+        Raises OSError; what was written before can be played then.
+        """
         try:
             with self._file:
                 if not self._failed:
                     self._writer.close()
         except OSError:
             self._failed = True
-        if self._failed:
+        if self._failed and path is not None:
             # A part of a cluster at the end would be taken for damage.
             os.truncate(path, self._writer.position)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import resource
 import stat
 import subprocess
@@ -198,10 +199,16 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
     assert decoded(recordings(tmp_path)[0])[1], "what was there before plays"
 
 
-async def test_a_call_without_media_leaves_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nameless", [True, False], ids=["names can wait", "names can't wait"])
+async def test_a_call_without_media_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE")
     async with connected() as legs:
         recorder = Recorder(tmp_path)
         await recorder.attach(legs.callee, Media.BOTH, legs.tasks)
+        assert len(recordings(tmp_path)) == (0 if nameless else 1), "a kill before anything has come leaves nothing"
         await recorder.detach()
     assert not recordings(tmp_path)
 
@@ -211,9 +218,14 @@ async def test_two_recordings_of_a_second_have_different_names(tmp_path: Path) -
         recorders = [Recorder(tmp_path, "same") for _ in range(3)]
         for recorder in recorders:
             await recorder.attach(legs.callee, Media.AUDIO, legs.tasks)
-        assert len({recorder.path for recorder in recorders}) == 3
+        pattern = Pattern(160, 120)
+        await pattern.attach(legs.caller, Media.AUDIO, legs.tasks)
+        await packets(legs.callee, "audio", 5)
+        await pattern.detach()
         for recorder in recorders:
             await recorder.detach()
+        assert {recorder.path for recorder in recorders} == set(recordings(tmp_path))
+        assert len(recordings(tmp_path)) == 3
 
 
 async def test_a_folder_that_cannot_be_written_is_an_error_with_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""`python -m tests.campaign --kills 300 --seed 1`: the long form, a line for each round and a summary at the end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.machine import description
+from tests.campaign.campaign import campaign
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="Kill programs, check homes.")
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+
+    def say(line: str) -> None:
+        print(line, flush=True)  # noqa: T201 -- for the terminal
+
+    with tempfile.TemporaryDirectory(prefix="campaign") as folder:
+        result = asyncio.run(campaign(Path(folder), options.kills, options.seed, say))
+    for line in description():
+        say(f"- {line}")
+    say(
+        f"{result.kills} kills in {result.rounds} rounds and {result.calls} calls, {result.seconds:.0f} s, "
+        f"seed {options.seed}"
+    )
+    say(f"scenes: {dict(result.by_scene)}; victims: {dict(result.by_victim)}")
+    say(f"faults: {len(result.faults)}")
+    for fault in result.faults:
+        say(f"  {fault}")
+    return 1 if result.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Kills, one after the other, in homes that live through all of them.
+
+A round: a scene, a victim (caller, callee or both) and a moment within the scene's usual length are drawn; the victim
+is killed then, sometimes a second time just after it has started again (it may be taking its call up). Then both run,
+all calls are ended, and both homes are checked. All is drawn from one seed; what the machine does in between isn't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.kinds import Kind
+from shared.errors import CopybaraError
+from tests.bot.console import Person, befriend, connect, hang_up, people
+from tests.campaign import checks
+from tests.campaign.scenes import SCENES, Scene, first_contact, glare
+
+SETTLED_SECONDS = 90.0
+"What it may take on a busy machine until both programs run again and no call is left."
+
+PROOF_EVERY = 10
+"Rounds, after which a call has to be possible in both directions, with one link each."
+
+LINKS_TRIED_AGAIN = 6
+"The latest links: those that were used are delivered once more after each round."
+
+LINES_SHOWN = 12
+"Of each program, when they are stuck."
+
+SECOND_KILL = 0.3
+"How often the victim is killed once more while it starts."
+
+CONFIG = {
+    "anna": '[answer]\nendpoint = "pattern"\n',
+    "bob": '[answer]\nendpoint = "recorder"\n',
+}
+
+
+@dataclass
+class Result:
+    """What came of a campaign."""
+
+    kills: int = 0
+    rounds: int = 0
+    by_scene: Counter[str] = field(default_factory=Counter)
+    by_victim: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Campaign:
+    """Two people, and who kills their programs."""
+
+    def __init__(self, anna: Person, bob: Person, seed: int, said: Callable[[str], None]) -> None:
+        self._people = (anna, bob)
+        self._draw = random.Random(seed)
+        self._said = said
+        self._seen = 0
+        self._begun: dict[bytes, tuple[str, str]] = {}
+        "The calls that links began: the link, and who wrote it."
+
+        self._crossing: set[bytes] = set()
+        self._tokens: list[tuple[str, str]] = []
+        self._usual = dict.fromkeys(SCENES, 1.0)
+        "Seconds that each scene took when nobody was killed."
+
+        self.result = Result()
+
+    async def run(self, kills: int) -> Result:
+        """Go on until so many programs were killed. Faults don't end it: they are in the result."""
+        began = time.monotonic()
+        for name, scene in SCENES.items():
+            start = time.monotonic()
+            await scene(*self._people)
+            self._usual[name] = time.monotonic() - start
+            await self._settle()
+            self._note_links(name)
+        for number in itertools.count(1):
+            if self.result.kills >= kills:
+                break
+            try:
+                await self._round(number)
+            except (AssertionError, TimeoutError) as stuck:
+                # Nobody was killed in that: what two people then can't do is a fault as well.
+                self._stuck(number, stuck)
+                self._note_links("glare")  # it may have been one
+                await asyncio.gather(*(self._again(person) for person in self._people))
+        await self._befriended()
+        await self._proof()
+        self.result.calls = len(self._begun)
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    async def _round(self, number: int) -> None:
+        name, scene = self._draw.choice(list(SCENES.items()))
+        caller, callee = self._draw.sample(self._people, 2)
+        victims = self._draw.choice([[caller], [callee], [caller, callee]])
+        moment = self._draw.uniform(0.0, 1.1 * self._usual[name])
+        again = self._draw.uniform(0.0, 1.5) if self._draw.random() < SECOND_KILL else None
+        which = "both" if len(victims) == 2 else "the caller" if victims == [caller] else "the callee"
+        await self._befriended()
+        await self._killed_in(scene, caller, callee, victims, moment)
+        if again is not None:
+            starts = [asyncio.create_task(victim.begin()) for victim in victims]
+            await asyncio.sleep(again)  # the moment is what is drawn
+            self._kill(victims)
+            await asyncio.gather(*starts, return_exceptions=True)
+            self._kill(victims)  # one that wasn't there yet
+            await self._gone(victims)
+        await asyncio.gather(*(victim.begin() for victim in victims))
+        await self._settle()
+        found = await self._faults(name)
+        if number % PROOF_EVERY == 0:
+            await self._befriended()
+            await self._proof()
+        self.result.rounds += 1
+        self.result.by_scene[name] += 1
+        self.result.by_victim[which] += 1
+        drawn = f"round {number}, {name}, {which} after {moment:.2f} s" + (" and again" if again is not None else "")
+        self._said(f"{drawn}: {'; '.join(found) or 'all is well'}")
+        self.result.faults += [f"{drawn}: {fault}" for fault in found]
+
+    def _stuck(self, number: int, error: Exception) -> None:
+        said = [
+            f"{person.name}: {line.get('state') or line['kind']} {line.get('text') or ''}"
+            for person in self._people
+            for line in person.said[-LINES_SHOWN:]
+        ]
+        where = traceback.extract_tb(error.__traceback__)
+        place = next(
+            (f"{frame.name}, line {frame.lineno}" for frame in reversed(where) if "tests" in frame.filename), ""
+        )
+        self._said(f"round {number}: stuck in {place}:\n  " + "\n  ".join(said))
+        self.result.faults.append(f"round {number}: stuck in {place}")
+
+    async def _again(self, person: Person) -> None:
+        if person.running:
+            person.process.send_signal(signal.SIGKILL)
+            await person.gone()
+        await person.begin()
+
+    async def _killed_in(
+        self, scene: Scene, caller: Person, callee: Person, victims: list[Person], moment: float
+    ) -> None:
+        playing = asyncio.ensure_future(scene(caller, callee))
+        await asyncio.wait([playing], timeout=moment)
+        self._kill(victims)
+        playing.cancel()
+        with contextlib.suppress(asyncio.CancelledError, AssertionError, CopybaraError):
+            await playing
+        await self._gone(victims)
+
+    def _kill(self, victims: list[Person]) -> None:
+        for victim in victims:
+            if victim.running:
+                victim.process.send_signal(signal.SIGKILL)
+                self.result.kills += 1
+
+    async def _gone(self, victims: list[Person]) -> None:
+        for victim in victims:
+            await victim.gone()
+
+    async def _settle(self) -> None:
+        """Both run, and no call is left."""
+        async with asyncio.timeout(SETTLED_SECONDS):
+            await asyncio.gather(*(person.calm() for person in self._people))
+            # What the one's last links did on the other side.
+            await asyncio.gather(*(person.calm() for person in self._people))
+
+    async def _faults(self, scene: str) -> list[str]:
+        anna, bob = self._people
+        self._note_links(scene)
+        found = checks.faults(anna, bob, self._begun, self._crossing)
+        again = self._tokens[-LINKS_TRIED_AGAIN:]
+        for person in self._people:
+            found += await checks.used_again(person, again)
+        await self._settle()
+        return found
+
+    def _note_links(self, scene: str) -> None:
+        chat = self._people[0].chat
+        for writer, said in chat.posts[self._seen :]:
+            if said["token"]:
+                self._tokens.append((said["token"], writer.name))
+                if said["kind"] == Kind.LINK_REQUEST:
+                    reference = checks.request_of(said["token"])
+                    self._begun[reference] = (said["token"], writer.name)
+                    if SCENES[scene] is glare:
+                        self._crossing.add(reference)
+        self._seen = len(chat.posts)
+
+    async def _befriended(self) -> None:
+        """A kill in a first contact may have left them half or no contacts: meet again, nobody is killed in that."""
+        anna, bob = self._people
+        with anna.store() as hers, bob.store() as his:
+            paired = [
+                store.contact_of(other.id) is not None and store.writable_secret(other.id) is not None
+                for store, other in ((hers, bob), (his, anna))
+            ]
+        if all(paired):
+            return
+        await first_contact(anna, bob)
+        await self._settle()
+
+    async def _proof(self) -> None:
+        """A call is possible in both directions, with one link each. Raises AssertionError."""
+        for caller, callee in (self._people, self._people[::-1]):
+            link = await connect(caller, callee, answer=f"/answer {caller.name}")
+            assert len(link["token"]) == 64, "one link is enough between contacts"
+            await hang_up(caller, callee)
+        await self._settle()
+
+
+async def campaign(folder: Path, kills: int, seed: int, said: Callable[[str], None] = lambda line: None) -> Result:
+    """Two new people in `folder`, befriended, and so many kills."""
+    async with people(folder, "anna", "bob", configs=CONFIG) as (anna, bob):
+        await befriend(anna, bob)
+        return await Campaign(anna, bob, seed, said).run(kills)

@@ -1,0 +1,108 @@
+"""What has to be true of two homes after a kill, once both programs run again and no call is left."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+from bot.home import Home
+from bot.kinds import Kind
+from shared.links.kinds import PairedToken, Request, decode
+from shared.links.paired import reference_of
+from shared.store import Store
+from tests.bot.console import Person
+
+CALLS_COMPARED = 1000
+"As many as the log keeps."
+
+
+def request_of(token: str) -> bytes:
+    """The 8 bytes by which both sides name the call that a link begins."""
+    link = decode(token)
+    assert isinstance(link, PairedToken | Request)
+    return reference_of(link)
+
+
+def faults(caller: Person, callee: Person, begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> list[str]:
+    """All that is wrong in both homes, a sentence each.
+
+    `begun`: the calls of this campaign, as token and caller; `crossing`: those that were to cross another one.
+    """
+    found = []
+    for person, other in ((caller, callee), (callee, caller)):
+        found += [f"{person.name}: {fault}" for fault in _home(person)]
+        found += [f"{person.name}: {fault}" for fault in _log(person, begun, crossing)]
+        found += _readable(person, other)
+    return found
+
+
+def _home(person: Person) -> Iterator[str]:
+    home = Home(person.home)
+    for path in sorted(home.folder.rglob("*")):
+        if path.name.endswith((".new", ".part", ".tmp")) or ".damaged-" in path.name:
+            yield f"a half-made file: {path.relative_to(home.folder)}"
+    for recording in sorted(home.recordings.glob("*")) if home.recordings.exists() else ():
+        if (why := _unreadable(recording)) is not None:
+            yield f"the recording {recording.name} can't be played: {why}"
+        recording.unlink()  # each is looked at once
+    with contextlib.closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)) as database:
+        if (state := database.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+            yield f"the database is damaged: {state}"
+    if "Traceback" in person.errors:
+        yield f"a traceback: {person.errors[-2000:]}"
+
+
+def _unreadable(recording: Path) -> str | None:
+    try:
+        with av.open(str(recording)) as container:
+            for packet in container.demux():
+                packet.decode()
+    except av.FFmpegError as error:
+        return str(error)
+    return None
+
+
+def _log(person: Person, begun: dict[bytes, tuple[str, str]], crossing: set[bytes]) -> Iterator[str]:
+    with person.store() as store:
+        logged = Counter(record.reference for record in store.call_log(CALLS_COMPARED))
+        for call in store.running_calls():
+            yield f"a call that isn't over: {call}"
+        for reference, times in logged.items():
+            if times > 1:
+                yield f"the call {reference.hex()} is in the log {times} times"
+        for reference, (token, caller) in begun.items():
+            # The callee has to know of a call as soon as its link is used; a link that it never read is none.
+            known = caller == person.name or store.link_seen(decode(token).encode()) == "used"
+            # Of two calls that cross, one becomes the call on both sides: its caller knows of no other.
+            crossed = caller != person.name and reference in crossing
+            if known and not crossed and not logged[reference]:
+                yield f"the call {reference.hex()} of {caller} isn't in the log"
+
+
+def _readable(writer: Person, reader: Person) -> Iterator[str]:
+    """What the one writes with, the other has to be able to read."""
+    with writer.store() as ours, reader.store() as theirs:
+        secret = ours.writable_secret(reader.id) if ours.contact_of(reader.id) is not None else None
+        if secret is not None and (writer.id, secret) not in theirs.readable_secrets():
+            yield f"{reader.name} can't read the links that {writer.name} writes"
+
+
+async def used_again(person: Person, tokens: list[tuple[str, str]]) -> list[str]:
+    """Deliver the links that it has used once more, each with its writer's name; says which of them did something."""
+    with person.store() as store:
+        used = [(writer, token) for token, writer in tokens if store.link_seen(decode(token).encode()) == "used"]
+    said = await person.after_all(used)
+    rung = [line for line in said if line["type"] == "call" and line["state"] != "ended"]
+    rung += [line for line in said if line.get("kind") in (Kind.RINGS, Kind.STRANGER_RINGS, Kind.UNPROVEN_RINGS)]
+    return [f"{person.name}: a link that was used works again: {line.get('text') or line['with']}" for line in rung]
+
+
+def contacts(person: Person) -> list[str]:
+    """The names in its contact book."""
+    with Store(Home(person.home).database) as store:
+        return [contact.name for contact in store.contacts()]

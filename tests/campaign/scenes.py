@@ -1,0 +1,74 @@
+"""What the two people do while the killing goes on. Each scene begins and ends with no call, unless it is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bot.kinds import Kind
+from tests.bot.console import Person, connect, hang_up, ring
+
+Scene = Callable[[Person, Person], Awaitable[None]]
+
+
+async def first_contact(caller: Person, callee: Person) -> None:
+    """They remove each other, meet again as strangers, pair, and save each other."""
+    for person, other in ((caller, callee), (callee, caller)):
+        person.write(f"/contact remove {other.name}")
+        await person.in_order()
+    caller.write(f"/call {callee.node}")
+    await callee.told(kind=Kind.STRANGER_RINGS)
+    # By node: it may be that another call of theirs has just ended, and then a bare /answer asks which one is meant.
+    callee.write(f"/answer {caller.id.short}")
+    await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (caller, callee)))
+    for person, other in ((caller, callee), (callee, caller)):
+        person.write(f"/contact add {other.name}")
+        await person.in_order()
+    await hang_up(caller, callee)
+
+
+async def answered(caller: Person, callee: Person) -> None:
+    """A contact calls, and is answered; a line of text beside the call; the caller hangs up."""
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    caller.write("/say Hello")
+    await callee.until(lambda said: "Hello" in said.get("text", ""))
+    await hang_up(caller, callee)
+
+
+async def declined(caller: Person, callee: Person) -> None:
+    """The callee doesn't want to."""
+    await ring(caller, callee)
+    callee.write("/decline")
+    await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
+
+
+async def taken_back(caller: Person, callee: Person) -> None:
+    """The caller hangs up while it rings."""
+    await ring(caller, callee)
+    caller.write("/hangup")
+    await asyncio.gather(*(person.call("ended") for person in (caller, callee)))
+
+
+async def glare(caller: Person, callee: Person) -> None:
+    """Both call each other at once; what comes of it is one call."""
+    caller.write(f"/call {callee.name}")
+    callee.write(f"/call {caller.name}")
+    await asyncio.gather(*(person.call("active") for person in (caller, callee)))
+    await hang_up(callee, caller)
+
+
+async def recorded(caller: Person, callee: Person) -> None:
+    """A call of some length: the callee records what arrives."""
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    await callee.media()
+    await hang_up(callee, caller)
+
+
+SCENES: dict[str, Scene] = {
+    "first contact": first_contact,
+    "answered": answered,
+    "declined": declined,
+    "taken back": taken_back,
+    "glare": glare,
+    "recorded": recorded,
+}
