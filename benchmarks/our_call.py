@@ -22,7 +22,7 @@ from peer.calls.session_events import AttemptFailed, Broke, Connected, FirstMedi
 from peer.media.endpoints.pattern import Pattern
 from peer.overlay.loopback import LoopbackOverlay
 from shared.links.kinds import PairedToken, Request, Response, as_copybara, decode, find
-from shared.links.paired import Keyring, Operation, Paired, seal
+from shared.links.paired import Keyring, Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, first_contact, one_link
@@ -118,7 +118,7 @@ async def one_link_call(caller: Person, callee: Person) -> CallTimes:
     async with _ended(calling, called):
         port = await calling.open()
         token = seal(
-            Paired(Operation.CALL, Media.BOTH, CREATED, port),
+            PairedBody(Operation.CALL, Media.BOTH, CREATED, port),
             secret=secret,
             source=caller.node,
             destination=callee.node,

@@ -19,7 +19,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 
 from benchmarks.timing import CallTimes, SideTimes
 from peer.media.endpoints.pattern import Bars, BarsTrack, ToneTrack
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 
 LOOPBACK = "127.0.0.1"
 WIDTH, HEIGHT, RATE = 640, 480, 15
@@ -52,7 +52,7 @@ class Side:
 
     def __init__(self) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-        pace = Pace()
+        pace = FramePace()
         self._tracks = (ToneTrack(pace), BarsTrack(pace, BARS, RATE))
         for track in self._tracks:
             self.connection.addTrack(track)

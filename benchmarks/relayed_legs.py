@@ -18,9 +18,9 @@ from aiortc.mediastreams import MediaStreamTrack
 from av.packet import Packet
 from av.stream import Stream
 
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from shared.links.kinds import PairedToken
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, one_link
@@ -41,7 +41,7 @@ _ONE, _OTHER = NodeId(b"\1" * 32), NodeId(b"\2" * 32)
 
 def handshake(role: Role, secret: bytes) -> Handshake:
     """Of a call between two who share that secret, 32 bytes."""
-    call = Paired(Operation.CALL, Media.BOTH, created=1, port=1)
+    call = PairedBody(Operation.CALL, Media.BOTH, created=1, port=1)
     token: PairedToken = seal(call, secret=secret, source=_ONE, destination=_OTHER, nonce=bytes(12))
     return one_link(role, token, secret=secret, source=_ONE, destination=_OTHER)
 
@@ -49,7 +49,7 @@ def handshake(role: Role, secret: bytes) -> Handshake:
 class EncodedTrack(MediaStreamTrack):
     """Gives encoded frames in real time, over and over."""
 
-    def __init__(self, kind: str, pace: Pace) -> None:
+    def __init__(self, kind: str, pace: FramePace) -> None:
         super().__init__()
         self.kind = kind
         self._frames = film() if kind == "video" else sound()
@@ -103,7 +103,7 @@ def sound() -> tuple[bytes, ...]:
 
 def tracks() -> list[MediaStreamTrack]:
     """Sound and picture of one end. Makes both films if they aren't there."""
-    pace = Pace()
+    pace = FramePace()
     film(), sound()
     return [EncodedTrack("audio", pace), EncodedTrack("video", pace)]
 

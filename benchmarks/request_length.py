@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
 from benchmarks.peer_connection import LOOPBACK, Side, on_loopback
 from shared.links.kinds import Request
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
@@ -88,7 +88,7 @@ def our_requests() -> dict[str, str]:
         port=PORT,
     )
     card_key = X25519PrivateKey.generate().public_key().public_bytes_raw()
-    call = Paired(Operation.CALL, Media.BOTH, now, PORT)
+    call = PairedBody(Operation.CALL, Media.BOTH, now, PORT)
     paired = seal(
         call, secret=secrets.token_bytes(32), source=caller, destination=callee, nonce=secrets.token_bytes(12)
     )

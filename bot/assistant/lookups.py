@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from shared.errors import CopybaraError, Fault, LookingUp
-from shared.names import Answer
+from shared.names import NameAnswer
 from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
@@ -47,7 +47,9 @@ class Lookups:
         """Whether that is a name that has to be looked up."""
         return self._systems.knows(name)
 
-    def begin(self, name: str, then: Callable[[Answer | CopybaraError], Awaitable[_Result]]) -> asyncio.Task[_Result]:
+    def begin(
+        self, name: str, then: Callable[[NameAnswer | CopybaraError], Awaitable[_Result]]
+    ) -> asyncio.Task[_Result]:
         """Look a name up and do something with what comes of it. Raises CallRefused if that is under way already."""
         assert self._group is not None
         if name in self._tasks:
@@ -56,7 +58,7 @@ class Lookups:
             raise LookingUp("Several names are being looked up already.", "Wait for them, or /hangup.")
 
         async def look_up() -> _Result:
-            found: Answer | CopybaraError
+            found: NameAnswer | CopybaraError
             try:
                 answer = await self._systems.resolve(name)
                 assert answer is not None  # as `knows` has said

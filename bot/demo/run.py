@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from bot.demo.node import DemoNode, Said
-from bot.demo.screen import LEGEND, Screen, table
+from bot.demo.screen import LEGEND, DemoScreen, table
 from bot.kinds import Kind
 from shared.errors import DemoFailed
 
@@ -31,7 +31,7 @@ MAX_LOST = 0.02
 class Demo:
     """The five scenes. Each returns what was measured, or raises DemoFailed."""
 
-    def __init__(self, screen: Screen, folder: Path) -> None:
+    def __init__(self, screen: DemoScreen, folder: Path) -> None:
         self.anna = DemoNode("Anna", folder / "anna", self._heard)
         self.bob = DemoNode("Bob", folder / "bob", self._heard)
         self._screen = screen
@@ -166,7 +166,7 @@ PER_PERSON = (
 def demo(*, as_json: bool) -> int:
     """Run all scenes and print what was measured. Raises DemoFailed if any of it didn't happen."""
     console = Console(highlight=False, quiet=as_json)
-    results = asyncio.run(_run(Screen(console)))
+    results = asyncio.run(_run(DemoScreen(console)))
     if as_json:
         sys.stdout.write(json.dumps({"ok": True, "scenes": results}) + "\n")
     else:
@@ -176,7 +176,7 @@ def demo(*, as_json: bool) -> int:
     return 0
 
 
-async def _run(screen: Screen) -> list[dict[str, Any]]:
+async def _run(screen: DemoScreen) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="copybara-demo-") as folder:
         play = Demo(screen, Path(folder))
         people = (play.anna, play.bob)

@@ -13,7 +13,7 @@ COLOURS = {"Anna": "cyan", "Bob": "magenta"}
 MARGIN = 11
 
 
-class Screen:
+class DemoScreen:
     """Prints the conversation. Typed and posted in the person's colour; what only the owner sees is dim."""
 
     def __init__(self, console: Console) -> None:

@@ -23,7 +23,7 @@ Change = Callable[[Journal], object]
 "What is written, as one transaction."
 
 
-class Write(Protocol):
+class StoreWrite(Protocol):
     """How the store is written to: StoreThread.write."""
 
     def __call__(self, work: Callable[[Store], Any]) -> Awaitable[Any]:
@@ -37,7 +37,7 @@ class JournalWriter:
     and nothing overtakes.
     """
 
-    def __init__(self, name: str, write: Write, troubled: Callable[[StoreError | None], None]) -> None:
+    def __init__(self, name: str, write: StoreWrite, troubled: Callable[[StoreError | None], None]) -> None:
         """`name` is the messenger's in the journal. `troubled` is called once when writing begins to fail, and with
         None when it works again.
         """

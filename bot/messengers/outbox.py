@@ -76,7 +76,7 @@ class NotNow(Exception):
         self.seconds = seconds
 
 
-class Message(Protocol):
+class QueuedMessage(Protocol):
     """A message as the outbox sees it; a value."""
 
     @property
@@ -106,7 +106,7 @@ class Message(Protocol):
         """What is written instead if the messenger refuses it."""
 
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=QueuedMessage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ REACH = 64
 "How far the two may be apart: each restart of a program within a minute of dialling counts one."
 
 
-class Heard(enum.Enum):
+class HeardEpoch(enum.Enum):
     """Where the other side is, as a check of it shows."""
 
     AHEAD = enum.auto()
@@ -52,7 +52,7 @@ class Epochs:
         self.last = number
         return handshake
 
-    def heard(self, username: str, made_with: Callable[[str], bool]) -> Heard | None:
+    def heard(self, username: str, made_with: Callable[[str], bool]) -> HeardEpoch | None:
         """Note a check that belongs to none of our connections; None if it isn't this call's.
 
         `username` is the fragment in it, `made_with` tells whether it was made with a password.
@@ -62,9 +62,9 @@ class Epochs:
             return None
         number = known[0]
         if number <= self.last:
-            return Heard.BEHIND
+            return HeardEpoch.BEHIND
         self._newest_heard = max(self._newest_heard, number)
-        return Heard.AHEAD
+        return HeardEpoch.AHEAD
 
     def of(self, username: str) -> tuple[int, IceCredentials] | None:
         """The epoch near the last one in which the other side's checks carry that username fragment."""

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from peer.calls.call_link import CallLink
 from shared.links.kinds import BadLink, Card, PairedToken, Request, Response, SealedRequest, decode
-from shared.links.paired import Keyring, Operation, Paired, reference_of
+from shared.links.paired import Keyring, Operation, PairedBody, reference_of
 from shared.links.sealed import open_request
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -21,7 +21,7 @@ class SaidLink:
     """A paired contact says something about a call: it rings, is declined, taken back …"""
 
     source: NodeId
-    said: Paired
+    said: PairedBody
     raw: bytes
     secret: bytes = field(repr=False)
     proven: bool

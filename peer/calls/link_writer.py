@@ -36,7 +36,7 @@ class LinkWriter:
         """
         link, contact = line.link, line.first_contact
         if link.secret is not None:
-            said = paired.Paired(Operation.CALL, link.media, link.created, port)
+            said = paired.PairedBody(Operation.CALL, link.media, link.created, port)
             token = paired.seal(
                 said, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
             )
@@ -107,6 +107,6 @@ class LinkWriter:
         secret = secret or self._writes.store.writable_secret(line.peer) or opened
         if secret is None:
             return  # the contact was removed, and the program was restarted: there is nothing to say it with
-        said = paired.Paired(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
+        said = paired.PairedBody(operation, Media.NONE, int(self._clock()), reference=line.link.reference)
         token = paired.seal(said, secret=secret, source=self._own, destination=line.peer, nonce=secrets.token_bytes(12))
         await self.post(line, token.token, token.raw)

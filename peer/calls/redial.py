@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import PACE_SECONDS, CallSocket
 from peer.calls.dialling import Dialling
-from peer.calls.epochs import Epochs, Heard
+from peer.calls.epochs import Epochs, HeardEpoch
 from peer.calls.session_events import Dials
 from shared.call.records import RunningCall
 from shared.errors import CopybaraError
@@ -103,11 +103,11 @@ class Redialling:
         """Whether a check that is for no leg is of one of the call's epochs, as Connections.stray asks it."""
         up = self._dialling.leg is not None
         match self._epochs.heard(username, made_with) if self._epochs is not None else None:
-            case Heard.AHEAD if up:
+            case HeardEpoch.AHEAD if up:
                 self.overtaken.set()
-            case Heard.AHEAD if self._wanted:
+            case HeardEpoch.AHEAD if self._wanted:
                 self._now.set()
-            case Heard.BEHIND if not up:
+            case HeardEpoch.BEHIND if not up:
                 self._dialling.check_again()
             case None:
                 return False

@@ -21,7 +21,7 @@ HOSTS = (HOST,)
 KEY_BYTES = 32
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request is refused."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class PageSession:
     """One run of the server."""
 
     port: int
@@ -55,34 +55,34 @@ class Session:
         return tuple(f"http://{host}:{self.port}" for host in HOSTS)
 
 
-def check_host(session: Session, host: str | None) -> None:
+def check_host(session: PageSession, host: str | None) -> None:
     """Refuse a request whose Host isn't ours: a page of a name that was made to lead here (DNS rebinding)."""
     if host not in [f"{name}:{session.port}" for name in HOSTS]:
-        raise Refused(421, f"This server answers to {HOST}:{session.port} only.")
+        raise RequestRefused(421, f"This server answers to {HOST}:{session.port} only.")
 
 
-def check_fetch(session: Session, headers: Mapping[str, str], *, document: bool) -> None:
+def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: bool) -> None:
     """Refuse what another page makes the browser ask for (Origin, RFC 6454; Fetch Metadata, W3C).
 
     With `document` a link on another page may lead here, as long as it opens in a window of its own.
     """
     origin = headers.get("Origin")
     if origin is not None and origin not in session.origins():
-        raise Refused(403, "Another site's page asked for this.")
+        raise RequestRefused(403, "Another site's page asked for this.")
     site = headers.get("Sec-Fetch-Site", "none")
     if site in ("none", "same-origin"):
         return
     if not document or headers.get("Sec-Fetch-Mode") != "navigate" or headers.get("Sec-Fetch-Dest") != "document":
-        raise Refused(403, "Another site's page asked for this.")
+        raise RequestRefused(403, "Another site's page asked for this.")
 
 
-def check_socket_origin(session: Session, host: str | None, origin: str | None) -> None:
+def check_socket_origin(session: PageSession, host: str | None, origin: str | None) -> None:
     """Refuse a WebSocket that wasn't opened by a page of this server: browsers connect them across origins freely."""
     if origin is None or origin != f"http://{host}" or origin not in session.origins():
-        raise Refused(403, "Only the handset page may connect.")
+        raise RequestRefused(403, "Only the handset page may connect.")
 
 
-def response_headers(session: Session) -> dict[str, str]:
+def response_headers(session: PageSession) -> dict[str, str]:
     """What goes with every answer: the page may load what this server has and nothing else, and nobody may frame it."""
     sockets = " ".join(f"ws://{host}:{session.port}" for host in HOSTS)
     policy = {

@@ -19,8 +19,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from peer.handset.access import (
     HOST,
-    Refused,
-    Session,
+    PageSession,
+    RequestRefused,
     check_fetch,
     check_host,
     check_socket_origin,
@@ -82,7 +82,7 @@ MESSAGES_AT_ONCE = 4_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Listener(Protocol):
+class PageListener(Protocol):
     """Acts on what a page says."""
 
     async def hello(self) -> Hello:
@@ -96,7 +96,7 @@ class HandsetServer:
     """Serves the page for the length of `running`, at a socket that listens already."""
 
     def __init__(
-        self, pages: Pages, listener: Listener, listening: socket.socket, home_key: bytes, *, static: Path = STATIC
+        self, pages: Pages, listener: PageListener, listening: socket.socket, home_key: bytes, *, static: Path = STATIC
     ) -> None:
         """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket`."""
         self._pages = pages
@@ -104,7 +104,7 @@ class HandsetServer:
         self._static = static
         self._socket = listening
         self._home_key = home_key
-        self.session = Session(self._socket.getsockname()[1])
+        self.session = PageSession(self._socket.getsockname()[1])
         "Holds the key and the address to open."
 
         self.tickets = Tickets()
@@ -137,7 +137,7 @@ class HandsetServer:
         try:
             self._check(request)
             return await handler(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             logger.info("refused: %s", refused.sentence)
             return web.Response(status=refused.status, text=f"{refused.sentence}\n")
         except ConnectionError:
@@ -156,7 +156,7 @@ class HandsetServer:
         name = request.path.removeprefix("/") or "index.html"
         content = await asyncio.get_running_loop().run_in_executor(None, self._read, name)
         if content is None:
-            raise Refused(404, "There is no such page.")
+            raise RequestRefused(404, "There is no such page.")
         suffix = Path(name).suffix
         return web.Response(body=content, content_type=CONTENT_TYPES[suffix], charset=_charset(suffix))
 

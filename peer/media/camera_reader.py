@@ -91,7 +91,7 @@ class CameraReader:
 
         self._away = False
 
-        self._sound = Sound()
+        self._sound = CameraSound()
         self._thread = threading.Thread(target=self._run, name="ip camera", daemon=True)
         self._thread.start()
 
@@ -213,7 +213,7 @@ class CameraReader:
             self._stopping.set()
 
 
-class Sound:
+class CameraSound:
     """A camera's sound, whatever its form, cut into blocks of 20 ms."""
 
     def __init__(self) -> None:

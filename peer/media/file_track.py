@@ -10,7 +10,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from peer.media.media_file import Played
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from peer.media.rtp.encoded import Encoded, VP8Pictures
 from peer.transport.profile import Kind
 
@@ -21,7 +21,7 @@ READ_AHEAD: dict[Kind, int] = {"audio": 50, "video": 15}
 class FileTrack(MediaStreamTrack):
     """The sound or the pictures of a file, each frame when it is due."""
 
-    def __init__(self, kind: Kind, pace: Pace) -> None:
+    def __init__(self, kind: Kind, pace: FramePace) -> None:
         super().__init__()
         self.kind = kind
         self.played = asyncio.Event()

@@ -8,7 +8,7 @@ SLACK = 0.1
 "Seconds a frame may be late before the whole schedule moves."
 
 
-class Pace:
+class FramePace:
     """The common schedule of the tracks of one endpoint, on the event loop's clock.
 
     The first frame asked for is due at once, every other one as much later as its position is. After a stall (a slow

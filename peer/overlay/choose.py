@@ -65,7 +65,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class OverlayReport:
     """Everything that was looked at, in the order of preference."""
 
     wanted: Wanted
@@ -78,11 +78,11 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OverlayChoice:
     """The overlay that was taken, and how it came to that."""
 
     overlay: Overlay
-    report: Report
+    report: OverlayReport
 
 
 def configured(config: Config, home: Path) -> list[Overlay]:
@@ -90,7 +90,7 @@ def configured(config: Config, home: Path) -> list[Overlay]:
     return [StaexOverlay(config.staex), YggdrasilOverlay(config.yggdrasil), LoopbackOverlay(home)]
 
 
-async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> Choice:
+async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayChoice:
     """Take the wanted overlay, or for `auto` the preferred one that works.
 
     `overlays` are those that the configuration makes. Only those that may be taken are asked. Raises the overlay's own
@@ -101,10 +101,10 @@ async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine |
     taken = report.taken
     if taken is None:
         raise _none_found(report)
-    return Choice(next(overlay for overlay in candidates if overlay.name == taken.overlay), report)
+    return OverlayChoice(next(overlay for overlay in candidates if overlay.name == taken.overlay), report)
 
 
-async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> Report:
+async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine | None = None) -> OverlayReport:
     """Ask all of these overlays at once and say for each why it is or isn't the one to take. Raises nothing."""
     ordered = sorted(overlays, key=_preference)
     async with asyncio.TaskGroup() as group:
@@ -124,7 +124,7 @@ async def examine(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine 
         else:
             taken, why_not = overlay.name, ""
         findings.append(replace(finding, why_not=why_not))
-    return Report(wanted, tuple(findings))
+    return OverlayReport(wanted, tuple(findings))
 
 
 async def look_at(overlay: Overlay, machine: Machine | None = None) -> Finding:
@@ -170,14 +170,14 @@ def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
     return f"The configuration wants {wanted}."
 
 
-def _none_found(report: Report) -> CopybaraError:
+def _none_found(report: OverlayReport) -> CopybaraError:
     if report.wanted != "auto" and report.findings and report.findings[0].error is not None:
         return report.findings[0].error
     reasons = " ".join(finding.why_not for finding in report.findings)
     return OverlayDown(f"No overlay network was found. {reasons}".strip(), _hint(report))
 
 
-def _hint(report: Report) -> str:
+def _hint(report: OverlayReport) -> str:
     """A node that is there and may not be asked needs another hint than none at all."""
     hints = [finding.error.hint for finding in report.findings if isinstance(finding.error, OverlayForbidden)]
     return hints[0] if hints else NO_OVERLAY_HINT

@@ -87,7 +87,7 @@ class Myself(msgspec.Struct):
     address: str
 
 
-class Session(msgspec.Struct):
+class PeerSession(msgspec.Struct):
     """A node that packets are exchanged with."""
 
     key: str
@@ -97,7 +97,7 @@ class Session(msgspec.Struct):
 class Sessions(msgspec.Struct):
     """The response to getSessions."""
 
-    sessions: list[Session]
+    sessions: list[PeerSession]
 
 
 class Peer(msgspec.Struct):
@@ -142,7 +142,7 @@ class YggdrasilAdmin:
         """The own node's key and address. Raises OverlayDown if no node tells them."""
         return await self._ask("getself", Myself)
 
-    async def sessions(self) -> list[Session]:
+    async def sessions(self) -> list[PeerSession]:
         """The nodes that packets are exchanged with. Raises OverlayDown if the node doesn't tell them."""
         return (await self._ask("getsessions", Sessions)).sessions
 

@@ -56,7 +56,7 @@ _Text = Annotated[str, Meta(max_length=MAX_SDP)]
 _Line = Annotated[str, Meta(max_length=1024)]
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ClassicCandidate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A candidate, as a browser's `RTCIceCandidate.toJSON()` writes it."""
 
     candidate: _Line
@@ -79,7 +79,7 @@ class _Answer(msgspec.Struct, frozen=True):
     sdp: _Text
 
 
-_Candidates = Annotated[tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES)]
+_Candidates = Annotated[tuple[ClassicCandidate, ...], Meta(max_length=MAX_CANDIDATES)]
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -106,7 +106,7 @@ class ClassicRequest:
     sdp: str
     "The offer; nothing about it is verified yet."
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ClassicCandidate, ...]
     source: NodeId
     destination: NodeId
 
@@ -133,7 +133,7 @@ class ClassicResponse:
     sdp: str
     "The answer; nothing about it is verified yet."
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ClassicCandidate, ...]
 
     destination_address: Address
     "Where the callee's node says that the callee is."

@@ -40,7 +40,7 @@ class Operation(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedBody:
     """The body of a paired token: 19 bytes, big-endian.
 
     ===== ==================================================
@@ -90,7 +90,7 @@ class Paired:
         return _BODY.pack(self.operation, self.media, self.created, self.port, self.reference, bytes(3))
 
     @classmethod
-    def decode(cls, raw: bytes) -> Paired:
+    def decode(cls, raw: bytes) -> PairedBody:
         """Read the 19 bytes. Raises BadLink(MALFORMED)."""
         try:
             operation, media, created, port, reference, zero = _BODY.unpack(raw)
@@ -117,7 +117,7 @@ class _LinkKey:
         self._aead = ChaCha20Poly1305(hkdf(secret, info=_KEY_LABEL + direction))
         self._associated = _SEAL_LABEL + _FIRST_BYTE + direction
 
-    def seal(self, body: Paired, nonce: bytes) -> PairedToken:
+    def seal(self, body: PairedBody, nonce: bytes) -> PairedToken:
         return PairedToken(_FIRST_BYTE + nonce + self._aead.encrypt(nonce, body.encode(), self._associated))
 
     def open(self, nonce: bytes, sealed: bytes) -> bytes | None:
@@ -127,7 +127,7 @@ class _LinkKey:
             return None
 
 
-def seal(body: Paired, *, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes) -> PairedToken:
+def seal(body: PairedBody, *, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes) -> PairedToken:
     """Write `body` from `source` to `destination` with their pair secret (32 bytes) and 12 fresh random bytes.
 
     Key: HKDF-SHA256(secret, no salt, "copybara/1 link key" source destination). Associated data:
@@ -137,7 +137,7 @@ def seal(body: Paired, *, secret: bytes, source: NodeId, destination: NodeId, no
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedToken:
     """A token that one of the keys opened."""
 
     node: NodeId
@@ -146,7 +146,7 @@ class Opened:
     secret: bytes = field(repr=False)
     "The pair secret that opened it, 32 bytes."
 
-    paired: Paired
+    paired: PairedBody
     "What it says."
 
 
@@ -164,7 +164,7 @@ class Keyring:
             (known.get((node, secret)) or _LinkKey(secret, node, own), node, secret) for node, secret in secrets
         ]
 
-    def open(self, token: PairedToken) -> Opened | None:
+    def open(self, token: PairedToken) -> OpenedToken | None:
         """Find the contact that wrote the token to us; None if no key opens it.
 
         Raises BadLink(MALFORMED) if one does, but the token holds what no valid body holds.
@@ -173,5 +173,5 @@ class Keyring:
         for key, node, secret in self._keys:
             raw = key.open(nonce, sealed)
             if raw is not None:
-                return Opened(node, secret, Paired.decode(raw))
+                return OpenedToken(node, secret, PairedBody.decode(raw))
         return None

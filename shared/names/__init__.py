@@ -14,7 +14,7 @@ from shared.node_id import NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class NameAnswer:
     """Which node a name stands for, and who says so."""
 
     node: NodeId
@@ -63,7 +63,7 @@ class Answer:
 class Resolver(Protocol):
     """Somebody to ask for a name."""
 
-    async def resolve(self, name: str) -> Answer | None:
+    async def resolve(self, name: str) -> NameAnswer | None:
         """The node of that name, or None if this resolver doesn't know it.
 
         Raises a CopybaraError when it can't tell: nobody answers, or the name has two meanings.

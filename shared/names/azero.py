@@ -21,8 +21,8 @@ from shared.errors import (
     ServerFault,
 )
 from shared.names import azns, ink, ss58
-from shared.names.azns import Refused
-from shared.names.json_rpc import Question, Rpc, from_hex
+from shared.names.azns import ContractRefused
+from shared.names.json_rpc import JsonRpc, Question, from_hex
 from shared.names.records import CARD, card_in, node_in
 from shared.names.servers import Servers
 from shared.names.system import Record
@@ -68,7 +68,7 @@ class AzeroId:
         if "." in label:
             raise NameNotFound(f"{name} can't be a name of {self.source}: it has more than one dot.")
 
-        async def ask(rpc: Rpc) -> Record:
+        async def ask(rpc: JsonRpc) -> Record:
             return await self._read(rpc, label, tld, records, trace)
 
         asked = await self._servers.ask(name, trace, ask)
@@ -78,7 +78,7 @@ class AzeroId:
         """The name that an account (SS58) goes by, None if it has none. Raises InputError, NamesUnreachable."""
         key = ss58.decode(account)
 
-        async def ask(rpc: Rpc) -> str | None:
+        async def ask(rpc: JsonRpc) -> str | None:
             messages = [(self._router, azns.get_primary_domains(key))]
             messages += [(registry, azns.get_primary_domain(key)) for registry in self._registries.values()]
             answers = await self._ask(rpc, [(to, message) for to, message in messages if to is not None])
@@ -94,7 +94,7 @@ class AzeroId:
 
         return (await self._servers.ask(account, trace, ask)).value
 
-    async def _read(self, rpc: Rpc, label: str, tld: str, records: Sequence[str], trace: Trace) -> Record:
+    async def _read(self, rpc: JsonRpc, label: str, tld: str, records: Sequence[str], trace: Trace) -> Record:
         registry = self._registries[tld]
         messages = _messages(label, records)
         routing = [(self._router, azns.get_registry(tld))] if self._router else []
@@ -137,12 +137,12 @@ class AzeroId:
             raise NameNotFound(f"{name} isn't registered with {self.source}.", "Check the spelling.")
         if set(refusals) != {azns.RECORD_NOT_FOUND}:
             raise BadAnswer(f"The registry refuses to read {name} (error {refusals[0]}).")
-        if isinstance(_read_or_none(azns.account, owner), Refused):
+        if isinstance(_read_or_none(azns.account, owner), ContractRefused):
             # A registry that keeps the records of a name which nobody has.
             raise NameNotFound(f"{name} isn't registered with {self.source}.", "Check the spelling.")
         raise NoNodeRecord(f"{name} has no record {' or '.join(records)}.")
 
-    async def _ask(self, rpc: Rpc, reads: Sequence[tuple[bytes, bytes]]) -> list[bytes | ServerFault]:
+    async def _ask(self, rpc: JsonRpc, reads: Sequence[tuple[bytes, bytes]]) -> list[bytes | ServerFault]:
         """What each contract answers to its message. Raises ServerFault for a server of another chain."""
         questions = [
             Question("state_call", (ink.METHOD, f"0x{ink.request(contract, message).hex()}"))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from shared.errors import BadAnswer, BadRecord
 from shared.names import ink
-from shared.names.scale import Reader, string
+from shared.names.scale import ScaleReader, string
 
 NAME_DOESNT_EXIST = 2
 RECORD_NOT_FOUND = 8
@@ -23,7 +23,7 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ContractRefused:
     """The contract's own error, by its number."""
 
     code: int
@@ -68,19 +68,19 @@ def get_primary_domain(account: bytes) -> bytes:
 # BadRecord for a text that is too long.
 
 
-def text(value: bytes) -> str | Refused:
+def text(value: bytes) -> str | ContractRefused:
     """Result<String, Error>, the text at most LONGEST_RECORD characters."""
     reader, refused = _result(value)
     return refused or _end(reader, _bounded(reader.string()))
 
 
-def account(value: bytes) -> bytes | Refused:
+def account(value: bytes) -> bytes | ContractRefused:
     """Result<AccountId, Error>: 32 bytes."""
     reader, refused = _result(value)
     return refused or _end(reader, reader.take(32))
 
 
-def moment(value: bytes) -> int | Refused:
+def moment(value: bytes) -> int | ContractRefused:
     """Result<u64, Error>: a time in whole Unix seconds. The chain counts in milliseconds."""
     reader, refused = _result(value)
     return refused or _end(reader, reader.number(8) // 1000)
@@ -104,11 +104,11 @@ def domains(value: bytes) -> list[str]:
     return _end(reader, found)
 
 
-def _result(value: bytes) -> tuple[Reader, Refused | None]:
+def _result(value: bytes) -> tuple[ScaleReader, ContractRefused | None]:
     reader = ink.returned(value)
     if reader.choice("ok", "error") == "ok":
         return reader, None
-    return reader, Refused(reader.number(1))
+    return reader, ContractRefused(reader.number(1))
 
 
 def _bounded(found: str) -> str:
@@ -117,7 +117,7 @@ def _bounded(found: str) -> str:
     return found
 
 
-def _end(reader: Reader, value: _Value) -> _Value:
+def _end(reader: ScaleReader, value: _Value) -> _Value:
     if reader.rest:
         raise BadAnswer("An answer of the contract is longer than it should be.")
     return value

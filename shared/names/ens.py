@@ -23,7 +23,7 @@ from shared.errors import (
 )
 from shared.in_thread import in_thread
 from shared.names import endings
-from shared.names.json_rpc import Question, Rpc, RpcError, from_hex
+from shared.names.json_rpc import JsonRpc, JsonRpcError, Question, from_hex
 from shared.names.records import CARD, card_in, node_in
 from shared.names.servers import Servers
 from shared.names.system import Record
@@ -79,7 +79,7 @@ class Ens:
             raise NameNotFound(f"A name of {self.source} with that many dots can't be looked up.")
         await in_thread(lambda: importlib.import_module("shared.names.ens_call"))
 
-        async def ask(rpc: Rpc) -> Record:
+        async def ask(rpc: JsonRpc) -> Record:
             reading = _Reading(rpc, self._chain, name, self._clock())
             with trace.step(f"find the resolver of {name}") as step:
                 found = await reading.resolver()
@@ -94,7 +94,7 @@ class Ens:
 class _Reading:
     """The questions that one name takes, put to one server."""
 
-    def __init__(self, rpc: Rpc, chain: Chain, name: str, now: float) -> None:
+    def __init__(self, rpc: JsonRpc, chain: Chain, name: str, now: float) -> None:
         self._rpc = rpc
         self._chain = chain
         self._name = name
@@ -203,7 +203,7 @@ def _eth_call(to: str, data: bytes) -> Question:
 
 def _returned(answer: object, *, or_nothing: bool = False) -> bytes:
     """What a contract returned; with `or_nothing` nothing if it refused the call. Raises OffChainName, BadAnswer."""
-    if isinstance(answer, RpcError):
+    if isinstance(answer, JsonRpcError):
         from shared.names.ens_call import OFFCHAIN
 
         if OFFCHAIN in answer.data[: len("Reverted 0x") + len(OFFCHAIN)].lower():

@@ -7,7 +7,7 @@ differs, so both are read alike, whatever version the chain says it has.
 from __future__ import annotations
 
 from shared.errors import BadAnswer, ContractGone
-from shared.names.scale import Reader, sequence
+from shared.names.scale import ScaleReader, sequence
 
 METHOD = "ContractsApi_call"
 "The runtime function, for the JSON-RPC method `state_call`."
@@ -35,7 +35,7 @@ def answer(raw: bytes) -> bytes:
     Raises ContractGone if there is no such contract, BadAnswer for bytes that are no answer, or a call that the
     chain refused for another reason.
     """
-    reader = Reader(raw)
+    reader = ScaleReader(raw)
     for _ in ("consumed", "required"):
         reader.compact()
         reader.compact()
@@ -48,15 +48,15 @@ def answer(raw: bytes) -> bytes:
     return reader.sequence()
 
 
-def returned(value: bytes) -> Reader:
+def returned(value: bytes) -> ScaleReader:
     """The message's own return value. Raises BadAnswer if the contract couldn't read the call (LangError)."""
-    reader = Reader(value)
+    reader = ScaleReader(value)
     if reader.choice("ok", "error") == "error":
         raise BadAnswer("The contract doesn't know what it was asked.")
     return reader
 
 
-def _refusal(reader: Reader) -> BadAnswer | ContractGone:
+def _refusal(reader: ScaleReader) -> BadAnswer | ContractGone:
     if reader.number(1) == _MODULE:
         reader.take(1)  # the number of the pallet differs from chain to chain; only pallet-contracts answers here
         if reader.number(1) == _CONTRACT_NOT_FOUND:

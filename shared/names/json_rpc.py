@@ -30,7 +30,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class RpcError:
+class JsonRpcError:
     """The server's own error in place of a result."""
 
     code: int
@@ -49,7 +49,7 @@ class _Answer(msgspec.Struct, frozen=True):
     error: _Error | None = None
 
 
-class Rpc(Protocol):
+class JsonRpc(Protocol):
     """A server that answers questions."""
 
     server: str
@@ -71,7 +71,7 @@ def decode(raw: str | bytes) -> tuple[object, object]:
         raise BadAnswer("The server answered with something that isn't JSON-RPC.") from error
     if answer.error is not None:
         data = answer.error.data
-        return answer.id, RpcError(answer.error.code, data if isinstance(data, str) else "")
+        return answer.id, JsonRpcError(answer.error.code, data if isinstance(data, str) else "")
     if answer.result is msgspec.UNSET:
         # Not an answer: a notification, or an object of another kind.
         return None, None
@@ -80,7 +80,7 @@ def decode(raw: str | bytes) -> tuple[object, object]:
 
 def from_hex(result: object) -> bytes:
     """The bytes of a result that is hexadecimal text after 0x. Raises BadAnswer."""
-    if isinstance(result, RpcError):
+    if isinstance(result, JsonRpcError):
         raise BadAnswer(f"The server refused the question (code {result.code}).")
     try:
         if not isinstance(result, str) or not result.startswith("0x"):

@@ -26,7 +26,7 @@ def string(text: str) -> bytes:
     return sequence(text.encode())
 
 
-class Reader:
+class ScaleReader:
     """Reads values one after the other. Every method raises BadAnswer when the bytes end too early or can't be."""
 
     def __init__(self, raw: bytes) -> None:

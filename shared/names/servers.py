@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from shared.errors import ContractGone, CopybaraError, NamesDisagree, NamesUnreachable, ServerFault, first_error
 from shared.in_thread import in_thread
 from shared.names import rpc_http, rpc_websocket
-from shared.names.json_rpc import Rpc
+from shared.names.json_rpc import JsonRpc
 from shared.names.server import Server
 from shared.names.trace import Trace
 
@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[_Result]):
+class ServersAnswer(Generic[_Result]):
     """What servers said."""
 
     value: _Result
@@ -44,8 +44,12 @@ class Servers:
         self._seconds = seconds
 
     async def ask(
-        self, name: str, trace: Trace, ask: Callable[[Rpc], Awaitable[_Result]], show: Callable[[_Result], str] = str
-    ) -> Asked[_Result]:
+        self,
+        name: str,
+        trace: Trace,
+        ask: Callable[[JsonRpc], Awaitable[_Result]],
+        show: Callable[[_Result], str] = str,
+    ) -> ServersAnswer[_Result]:
         """What `ask` returns for two of the servers, both asked at once; they must say the same.
 
         A server for which it raises ServerFault is replaced by the next in order. With one server, or when only
@@ -88,7 +92,7 @@ class Servers:
         if isinstance(agreed, CopybaraError):
             raise agreed
         silent = [server.shown for server in faults] if len(answers) < len(tasks) else []
-        return Asked(agreed, tuple(silent))
+        return ServersAnswer(agreed, tuple(silent))
 
     def _load(self) -> None:
         """Import the clients. That takes longer than asking, and must not count as the servers' time."""
@@ -102,7 +106,7 @@ class Servers:
         said = " ".join(f"{server.shown}: {fault.sentence}" for server, fault in faults.items())
         return NamesUnreachable(f"No server of {self._system} could be asked. {said}")
 
-    async def _one(self, server: Server, limit: float, ask: Callable[[Rpc], Awaitable[_Result]]) -> _Result:
+    async def _one(self, server: Server, limit: float, ask: Callable[[JsonRpc], Awaitable[_Result]]) -> _Result:
         try:
             async with asyncio.timeout(limit), _way(server).connect(server) as rpc:
                 return await ask(rpc)
@@ -119,7 +123,7 @@ class _Way(Protocol):
 
     def load(self) -> None: ...
 
-    def connect(self, server: Server, /) -> AbstractAsyncContextManager[Rpc]: ...
+    def connect(self, server: Server, /) -> AbstractAsyncContextManager[JsonRpc]: ...
 
 
 def _way(server: Server) -> _Way:

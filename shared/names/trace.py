@@ -11,7 +11,7 @@ from shared.errors import CopybaraError
 
 
 @dataclass(slots=True)
-class Step:
+class TraceStep:
     """One thing that was done."""
 
     what: str
@@ -27,12 +27,12 @@ class Step:
 class Trace:
     """All steps, in order."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TraceStep] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def step(self, what: str) -> Iterator[Step]:
+    def step(self, what: str) -> Iterator[TraceStep]:
         """Time a step for the length of the block; an error is its outcome."""
-        step = Step(what)
+        step = TraceStep(what)
         self.steps.append(step)
         begun = time.perf_counter()
         try:

@@ -14,7 +14,7 @@ CALLS_LOGGED = 1000
 "Older ones are dropped from the call log."
 
 
-class Calls(Database):
+class CallTables(Database):
     """The calls."""
 
     def save_call(self, call: RunningCall) -> None:

@@ -12,7 +12,7 @@ from shared.printable import seen_alike
 from shared.store.database import Database, encode
 
 
-class Contacts(Database):
+class ContactTable(Database):
     """The contacts."""
 
     def contacts(self) -> list[Contact]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from shared.contacts import Contact
 from shared.names.kept import KeptName
-from shared.store.calls import Calls
-from shared.store.contacts import Contacts
+from shared.store.calls import CallTables
+from shared.store.contacts import ContactTable
 from shared.store.facts import Facts
 from shared.store.links import UsedLinks
 from shared.store.names import KeptNames
 from shared.store.secrets import PairSecrets
 
 
-class Store(Contacts, PairSecrets, UsedLinks, Calls, KeptNames, Facts):
+class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
     def remove_contact(self, name: str) -> Contact:

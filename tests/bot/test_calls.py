@@ -18,7 +18,7 @@ from bot.kinds import Kind
 from peer.overlay.loopback import loopback_address
 from shared.call.table import glare
 from shared.links.kinds import Request, Response, Status, decode
-from shared.links.paired import Operation, Paired, reference_of, seal
+from shared.links.paired import Operation, PairedBody, reference_of, seal
 from shared.media import Media
 from tests.bot.console import Person, befriend, connect, hang_up, people, ring
 
@@ -419,7 +419,7 @@ async def test_a_contact_can_say_that_it_rings(pair: list[Person]) -> None:
     with bob.store() as store:
         secret = store.writable_secret(anna.id)
     assert secret is not None
-    said = Paired(Operation.RINGING, Media.NONE, int(time.time()), reference=reference_of(call))  # type: ignore[arg-type]
+    said = PairedBody(Operation.RINGING, Media.NONE, int(time.time()), reference=reference_of(call))  # type: ignore[arg-type]
     token = seal(said, secret=secret, source=bob.id, destination=anna.id, nonce=secrets.token_bytes(12))
     anna.write(token.token, sender="bob")
     assert "bob" in await anna.told(kind=Kind.REMOTE_RINGS)

@@ -22,7 +22,7 @@ from shared.config.file import load
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.kinds import Link, Request, Response, Status, as_copybara, decode
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
@@ -270,7 +270,7 @@ def links_for(home: Home) -> dict[str, Link]:
 
     def paired(operation: Operation, secret: bytes = SECRET) -> Link:
         calls = operation is Operation.CALL
-        said = Paired(operation, Media.BOTH, now, 40_000 if calls else 0)
+        said = PairedBody(operation, Media.BOTH, now, 40_000 if calls else 0)
         return seal(said, secret=secret, source=ANNA, destination=own, nonce=secrets.token_bytes(12))
 
     card_key = home.load_sealing_key().public_key().public_bytes_raw()

@@ -22,7 +22,7 @@ from shared.contacts import Contact
 from shared.links.card import Card
 from shared.links.finding import MAX_FOUND
 from shared.links.kinds import Link, Request, Response, Status, as_copybara
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_text
 from shared.media import Media
@@ -83,7 +83,7 @@ def links_for(bob: Person) -> list[Link]:
         )
 
     elsewhere = request(NodeId(b"elsewhere".ljust(32)))
-    said = Paired(Operation.CALL, Media.BOTH, now, 40_000)
+    said = PairedBody(Operation.CALL, Media.BOTH, now, 40_000)
     return [
         elsewhere,
         Response.accepting(elsewhere, media=Media.BOTH, seed=bytes(8), fingerprint=bytes(32), port=40_000),

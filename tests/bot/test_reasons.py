@@ -22,7 +22,7 @@ from bot.texts.chat import refusal
 from shared.contacts import Contact, Hours, Trust
 from shared.links.card import Card
 from shared.links.kinds import LIFETIME, MAX_CLOCK_AHEAD, Request, Response, as_copybara, as_telegram, find
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.links.sealed import seal_request
 from shared.links.tokens import to_bytes, to_text
 from shared.media import Media
@@ -73,7 +73,7 @@ class Writer:
         """A link between contacts."""
         created = int(time.time()) - age
         calls = operation is Operation.CALL
-        said = Paired(
+        said = PairedBody(
             operation,
             media if calls else Media.NONE,
             created,

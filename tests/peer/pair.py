@@ -13,7 +13,7 @@ from peer.overlay.loopback import loopback_address
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
 from shared.links.kinds import PairedToken, Request, Response
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Handshake, Role, first_contact, one_link
@@ -58,7 +58,7 @@ def one_link_handshake(role: Role, *, secret: bytes = b"k" * 32, port: int = 1) 
 
 def paired_call(port: int, secret: bytes = b"k" * 32) -> PairedToken:
     """Anna's call link to Ben, with her port in it."""
-    call = Paired(Operation.CALL, Media.BOTH, created=1, port=port)
+    call = PairedBody(Operation.CALL, Media.BOTH, created=1, port=port)
     return seal(call, secret=secret, source=ANNA, destination=BEN, nonce=b"n" * 12)
 
 

@@ -12,7 +12,7 @@ from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
 from peer.overlay import Overlay
-from peer.overlay.choose import Finding, Report, configured, examine
+from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Config
@@ -59,7 +59,7 @@ def _overlays(home: Home, config: Config) -> Iterator[list[Overlay]]:
         yield found
 
 
-def _most_telling(report: Report) -> str:
+def _most_telling(report: OverlayReport) -> str:
     """The hint of a node that is there and can't be used or may not be asked; empty if there is none."""
     for finding in report.findings:
         if finding.error is not None and (finding.node is not None or isinstance(finding.error, OverlayForbidden)):

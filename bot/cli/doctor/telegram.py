@@ -44,7 +44,7 @@ def _ways(me: dict[str, object]) -> list[Check]:
         Check(
             "way",
             ok=True,
-            note=way.state is not switches.State.ON,
+            note=way.state is not switches.SwitchState.ON,
             detail=f"{way.name}: {way.state}",
             hint=f"{switches.MENU} {way.missing}. Or: copybara setup telegram" if way.missing else "",
         )

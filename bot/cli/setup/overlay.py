@@ -12,7 +12,7 @@ from bot.cli.setup.draft import Draft
 from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
 from bot.home import Home
 from bot.slow_steps import said_if_slow
-from peer.overlay.choose import Report, configured, examine
+from peer.overlay.choose import OverlayReport, configured, examine
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
 from shared.config.schema import Config
 from shared.errors import InputError, OverlayError, OverlayForbidden
@@ -44,7 +44,7 @@ def set_up(home: Home, draft: Draft, asking: Asking) -> None:
         _none(draft, asking)
 
 
-def _look(home: Home, config: Config, asking: Asking) -> Report:
+def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     with said_if_slow("Asking the overlay nodes of this machine"):
         report = asyncio.run(examine(config.overlay, overlays))
@@ -53,7 +53,7 @@ def _look(home: Home, config: Config, asking: Asking) -> Report:
     return report
 
 
-def _is_there(report: Report) -> bool:
+def _is_there(report: OverlayReport) -> bool:
     """Whether a Yggdrasil node runs here that this user may not ask."""
     return any(isinstance(finding.error, OverlayForbidden) for finding in report.findings)
 

@@ -19,7 +19,7 @@ USER = re.compile(r"@[\x21-\x39\x3B-\x7E]{1,200}:[A-Za-z0-9.\[\]:_-]{1,220}")
 MOST_BYTES = 16 * 1024
 
 
-class Account(msgspec.Struct, frozen=True, omit_defaults=True):
+class MatrixAccount(msgspec.Struct, frozen=True, omit_defaults=True):
     """An account, and this device's log-in once there is one."""
 
     user: str
@@ -47,7 +47,7 @@ def account_file(home: Home) -> Path:
     return home.folder / "matrix.json"
 
 
-def read_account(home: Home) -> Account | None:
+def read_account(home: Home) -> MatrixAccount | None:
     """The account; None if there is none. Raises StoreError when the file can't be read."""
     path = account_file(home)
     with known_errors(path):
@@ -57,12 +57,12 @@ def read_account(home: Home) -> Account | None:
         except FileNotFoundError:
             return None
     try:
-        return msgspec.json.decode(raw, type=Account)
+        return msgspec.json.decode(raw, type=MatrixAccount)
     except NOT_JSON:
         raise StoreError(f"{path} can't be read any more.", "Log in again: copybara setup matrix") from None
 
 
-def logged_in_account(home: Home) -> Account:
+def logged_in_account(home: Home) -> MatrixAccount:
     """The account with its log-in. Raises InputError if there is none, StoreError."""
     account = read_account(home)
     if account is None or not account.logged_in:
@@ -70,7 +70,7 @@ def logged_in_account(home: Home) -> Account:
     return account
 
 
-def write_account(home: Home, account: Account) -> None:
+def write_account(home: Home, account: MatrixAccount) -> None:
     """Keep an account in place of the one before. Raises StoreError."""
     path = account_file(home)
     draft = path.with_suffix(".new")

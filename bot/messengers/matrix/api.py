@@ -63,7 +63,7 @@ class Unreachable(Exception):
         super().__init__(why)
 
 
-class Refusal(Exception):
+class ServerRefusal(Exception):
     """The server says no. `code` is its `errcode`, `seconds` when to try again if it says so."""
 
     def __init__(self, status: int, body: Json, after: float | None = None) -> None:
@@ -86,7 +86,7 @@ class Refusal(Exception):
         return self.status == httpx.codes.UNAUTHORIZED or self.code == "M_UNKNOWN_TOKEN"
 
 
-class Api:
+class MatrixApi:
     """One account's requests."""
 
     def __init__(self, server: str, token: str = "") -> None:
@@ -181,7 +181,7 @@ class Api:
         after = _seconds(response.headers.get("retry-after", ""))
         if answer is None or not (text(answer, "errcode") or items(answer, "flows")):
             raise Unreachable(f"an answer that isn't a homeserver's: status {response.status_code}", after)
-        raise Refusal(response.status_code, answer, after)
+        raise ServerRefusal(response.status_code, answer, after)
 
 
 _FILTER = msgspec.json.encode(FILTER).decode()

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
-from bot.messengers.matrix.account_file import Account
-from bot.messengers.matrix.api import ROOM_EVENTS, Api, Refusal
+from bot.messengers.matrix.account_file import MatrixAccount
+from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal
 from bot.messengers.matrix.canonical import Json, items, part, text
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
@@ -44,7 +44,7 @@ class Client:
 
     def __init__(
         self,
-        account: Account,
+        account: MatrixAccount,
         vault: Vault,
         save: Save,
         *,
@@ -53,7 +53,7 @@ class Client:
     ) -> None:
         """`save` writes what the vault holds to the disk. `unverified`: see [matrix] in the configuration."""
         self.account = account
-        self.api = Api(account.server, account.token)
+        self.api = MatrixApi(account.server, account.token)
         self.own = OwnDevice(vault, account.user, account.device)
         self.people = People(vault)
         self.rooms = Rooms(vault)
@@ -148,7 +148,7 @@ class Client:
                     break
                 try:
                     page = await self.api.messages(room, place, since, ROOM_EVENTS)
-                except Refusal as refusal:
+                except ServerRefusal as refusal:
                     if refusal.for_now:
                         raise
                     break

@@ -14,7 +14,7 @@ from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
 from bot.messengers.matrix import NAME
 from bot.messengers.matrix.canonical import part, text
 from bot.messengers.matrix.people import Standing
-from bot.messengers.matrix.reading import Message
+from bot.messengers.matrix.reading import RoomMessage
 from bot.messengers.plain.places import Place, Way
 from bot.messengers.plain.values import Heard
 
@@ -27,7 +27,7 @@ FILES = ("m.image", "m.file", "m.video", "m.audio")
 "Messages that may have a caption (specification, Media captions). What is in the file is never fetched."
 
 
-class Room(enum.Enum):
+class Audience(enum.Enum):
     """Who else reads a room."""
 
     OWNERS = "owner's"
@@ -39,7 +39,7 @@ class Room(enum.Enum):
     SEVERAL = "several"
 
 
-def said(message: Message) -> str:
+def said(message: RoomMessage) -> str:
     """The text of a message that somebody wrote; empty for edits, and for what isn't text."""
     content = message.content
     kind = text(content, "msgtype")
@@ -52,13 +52,13 @@ def said(message: Message) -> str:
     return readable(_without_quote(text(content, "body", most=MOST_CHARACTERS)))
 
 
-def would_count(message: Message, owner: str) -> bool:
+def would_count(message: RoomMessage, owner: str) -> bool:
     """Whether a message would have done something if it came from a verified device; `owner` is their address."""
     words = said(message)
     return bool(links_in(words) or (message.sender == owner and ADDRESSED.match(words)))
 
 
-def heard(message: Message, room: Room, *, unverified: bool) -> Heard | None:
+def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | None:
     """What is kept of a message. `unverified`: whether links of unverified devices are read as well."""
     words = said(message)
     if not words:
@@ -70,15 +70,15 @@ def heard(message: Message, room: Room, *, unverified: bool) -> Heard | None:
     links = links_in(words)
     if not links:
         return None
-    place = Place(NAME, Way.PERSON, message.sender) if room is Room.TWO else Place(NAME, Way.GROUP, message.room)
+    place = Place(NAME, Way.PERSON, message.sender) if room is Audience.TWO else Place(NAME, Way.GROUP, message.room)
     sender = message.sender
     writer = sender if message.standing is Standing.VERIFIED else ""
     return Heard(links, place.chat, date=message.date, sender=sender, shown=sender, writer=writer)
 
 
-def _from_owner(message: Message, words: str, room: Room) -> Heard | None:
+def _from_owner(message: RoomMessage, words: str, room: Audience) -> Heard | None:
     is_notice = text(message.content, "msgtype") != "m.text"
-    if room is Room.OWNERS and not is_notice:
+    if room is Audience.OWNERS and not is_notice:
         return Heard(words, Place(NAME, Way.OWNER).chat, from_owner=True, alone=True, date=message.date)
     chat = Place(NAME, Way.GROUP, message.room).chat
     if links := links_in(words):

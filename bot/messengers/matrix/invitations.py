@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.ranks import Contacts
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
@@ -36,7 +36,9 @@ class Guest(msgspec.Struct, frozen=True):
 class Invitations:
     """Decides; the wire joins and leaves."""
 
-    def __init__(self, account: Account, vault: Vault, rooms: Rooms, contacts: Contacts, *, strangers: bool) -> None:
+    def __init__(
+        self, account: MatrixAccount, vault: Vault, rooms: Rooms, contacts: Contacts, *, strangers: bool
+    ) -> None:
         """`strangers`: whether calls of strangers may ring."""
         self._account = account
         self._vault = vault

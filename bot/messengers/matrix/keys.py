@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from bot.messengers.matrix.api import Api, Refusal
+from bot.messengers.matrix.api import MatrixApi, ServerRefusal
 from bot.messengers.matrix.canonical import Json, part
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
@@ -36,7 +36,7 @@ Save = Callable[[], Awaitable[None]]
 class Keys:
     """One device's dealings with the server's key store."""
 
-    def __init__(self, api: Api, vault: Vault, own: OwnDevice, people: People, olm: Olm, save: Save) -> None:
+    def __init__(self, api: MatrixApi, vault: Vault, own: OwnDevice, people: People, olm: Olm, save: Save) -> None:
         self._api = api
         self._vault = vault
         self._own = own
@@ -118,5 +118,5 @@ class Keys:
                 self._olm.forget(device[1])
                 reached = await self.reach({user: {device[0]: device[1]}})
                 await self.send({user: reached[user]}, "m.dummy", {})
-            except Refusal as refusal:
+            except ServerRefusal as refusal:
                 logger.info("The new session was refused: %s", refusal.code)

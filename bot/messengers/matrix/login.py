@@ -12,13 +12,13 @@ import msgspec
 from bot.home import Home, HomeLock
 from bot.messengers.matrix import NAME
 from bot.messengers.matrix.account_file import (
-    Account,
+    MatrixAccount,
     check_user,
     logged_in_account,
     read_account,
     write_account,
 )
-from bot.messengers.matrix.api import Api, Refusal, Unreachable
+from bot.messengers.matrix.api import MatrixApi, ServerRefusal, Unreachable
 from bot.messengers.matrix.canonical import Json, text
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.keys import PUBLISHED
@@ -26,7 +26,7 @@ from bot.messengers.matrix.own_device import ACCOUNT
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import OWNER
 from bot.messengers.matrix.vault import PREFIX, Vault
-from bot.messengers.matrix.verification import Step
+from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
 from shared.errors import InputError, StoreError
 from shared.not_json import NOT_JSON
@@ -43,7 +43,7 @@ KEPT = (f"{PREFIX}{OWNER}", f"{PREFIX}person:", f"{PREFIX}identity")
 
 
 @contextlib.asynccontextmanager
-async def client_of(home: Home, store: Store, account: Account) -> AsyncIterator[tuple[Client, Vault]]:
+async def client_of(home: Home, store: Store, account: MatrixAccount) -> AsyncIterator[tuple[Client, Vault]]:
     """The account's device, for a command that has the home to itself."""
     journal = Journal(store, NAME)
     vault = Vault(journal)
@@ -56,7 +56,7 @@ async def client_of(home: Home, store: Store, account: Account) -> AsyncIterator
         yield client, vault
 
 
-async def log_in(home: Home, account: Account, password: str, *, reset: bool = False) -> Account:
+async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bool = False) -> MatrixAccount:
     """Log in as a new device, and make it one that every app gives its keys to.
 
     `account` has the user and the owner, and the server unless it is to be looked up. Returns the account as it is
@@ -65,7 +65,7 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
     home.prepare()
     server = account.server or await find_server(account.user)
     with HomeLock(home), Store(home.database) as store, _told():
-        journal, api = Journal(store, NAME), Api(server)
+        journal, api = Journal(store, NAME), MatrixApi(server)
         before = "" if reset else _device_of(home, account, journal)
         async with api.open():
             answer = await api.post(
@@ -78,7 +78,7 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
                     **({"device_id": before} if before else {}),
                 },
             )
-        account = Account(
+        account = MatrixAccount(
             check_user(text(answer, "user_id")),
             server,
             text(answer, "device_id", most=255),
@@ -98,7 +98,7 @@ async def log_in(home: Home, account: Account, password: str, *, reset: bool = F
     return account
 
 
-def _device_of(home: Home, account: Account, journal: Journal) -> str:
+def _device_of(home: Home, account: MatrixAccount, journal: Journal) -> str:
     """The device that this home was before, if it still has its keys; else empty."""
     try:
         known = read_account(home)
@@ -131,7 +131,7 @@ async def _publish_identity(client: Client, password: str) -> None:
     body: Json = client.own.identity_keys()
     try:
         await client.api.post("/keys/device_signing/upload", body)
-    except Refusal as refusal:
+    except ServerRefusal as refusal:
         session = text(refusal.body, "session")
         if not session:
             raise
@@ -164,14 +164,14 @@ class Ceremony:
 
     async def until_emoji(self) -> tuple[tuple[str, str], ...]:
         """Wait until the owner's app shows emoji, and return the same. Raises InputError, Unreachable, Refusal."""
-        await self._until(Step.COMPARING)
+        await self._until(VerificationStep.COMPARING)
         assert self._verifier.current is not None
         return self._verifier.current.emoji
 
     async def same(self) -> None:
         """They are the same: the owner's key is theirs from now on. Raises InputError, Unreachable, Refusal."""
         await self._verifier.same()
-        await self._until(Step.DONE)
+        await self._until(VerificationStep.DONE)
         current, client = self._verifier.current, self._client
         assert current is not None
         client.people.verified_owner(client.account.owner, current.master)
@@ -189,7 +189,7 @@ class Ceremony:
         own = self._client.own
         return own.device in self._client.people.devices_for(own.user)
 
-    async def _until(self, step: Step) -> None:
+    async def _until(self, step: VerificationStep) -> None:
         while self._verifier.current is None or self._verifier.current.step < step:
             await self._step()
         if self._verifier.current.step is not step:
@@ -247,7 +247,7 @@ def _told() -> Iterator[None]:
         yield
     except Unreachable as error:
         raise InputError(f"The homeserver can't be reached: {error}.", "Check its address: --server") from None
-    except Refusal as refusal:
+    except ServerRefusal as refusal:
         raise InputError(
             f"The homeserver refused: {refusal.words or refusal.code}", "Check the user, the password and the server."
         ) from None

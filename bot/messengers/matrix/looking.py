@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.messengers.matrix.account_file import Account
-from bot.messengers.matrix.api import Api, Refusal, Unreachable
+from bot.messengers.matrix.account_file import MatrixAccount
+from bot.messengers.matrix.api import MatrixApi, ServerRefusal, Unreachable
 from bot.messengers.matrix.canonical import text
 from bot.slow_steps import said_if_slow
 from shared.errors import InputError
@@ -13,7 +13,7 @@ from shared.errors import InputError
 SECONDS = 10.0
 
 
-def check_accepted(account: Account) -> None:
+def check_accepted(account: MatrixAccount) -> None:
     """Ask the server who we are. Raises InputError if it isn't the account's device, or nobody answers."""
     with said_if_slow(f"Asking {account.server}"):
         try:
@@ -23,7 +23,7 @@ def check_accepted(account: Account) -> None:
                 f"The Matrix server {account.server} can't be reached: {error}.",
                 "Calls of the console and the page need no Matrix.",
             ) from None
-        except Refusal as refusal:
+        except ServerRefusal as refusal:
             if refusal.logged_out:
                 raise InputError(
                     f"The Matrix server has logged out {account.user}'s device {account.device}.",
@@ -36,7 +36,7 @@ def check_accepted(account: Account) -> None:
         )
 
 
-async def _asked(account: Account) -> str:
-    api = Api(account.server, account.token)
+async def _asked(account: MatrixAccount) -> str:
+    api = MatrixApi(account.server, account.token)
     async with api.open():
         return text(await api.get("/account/whoami", {}, SECONDS), "user_id")

@@ -24,7 +24,7 @@ ACCOUNT, IDENTITY = "account", "identity"
 "Names in the vault."
 
 
-class Identity(msgspec.Struct, frozen=True):
+class CrossSigningKeys(msgspec.Struct, frozen=True):
     """The three private cross-signing keys of an account, 32 bytes each, in base64."""
 
     master: str
@@ -46,7 +46,7 @@ class OwnDevice:
         self._vault = vault
         kept = vault.get(ACCOUNT, str)
         self.account = vodozemac.Account.from_pickle(kept, PICKLE_KEY) if kept else vodozemac.Account()
-        self.identity = vault.get(IDENTITY, Identity)
+        self.identity = vault.get(IDENTITY, CrossSigningKeys)
         if kept is None:
             self.keep()
 
@@ -106,7 +106,7 @@ class OwnDevice:
 
     def make_identity(self) -> None:
         """New cross-signing keys for the account."""
-        self.identity = Identity(*(unpadded(secrets.token_bytes(32)) for _ in range(3)))
+        self.identity = CrossSigningKeys(*(unpadded(secrets.token_bytes(32)) for _ in range(3)))
         self._vault.put(IDENTITY, self.identity)
 
     @property

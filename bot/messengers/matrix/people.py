@@ -45,7 +45,7 @@ class Person(msgspec.Struct, frozen=True):
     "Whether the server has said that there is something new."
 
 
-class Owner(msgspec.Struct, frozen=True):
+class OwnerKey(msgspec.Struct, frozen=True):
     """Who commands: not an address, but the key that was verified."""
 
     user: str
@@ -74,7 +74,7 @@ class People:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self.owner = vault.get(OWNER, Owner)
+        self.owner = vault.get(OWNER, OwnerKey)
 
     def of(self, user: str) -> Person:
         """What is known of somebody."""
@@ -127,7 +127,7 @@ class People:
 
     def verified_owner(self, user: str, master: str) -> None:
         """The owner has compared the emoji with the device that showed this master key."""
-        self.owner = Owner(user, master)
+        self.owner = OwnerKey(user, master)
         self._vault.put(OWNER, self.owner)
         self._put(user, msgspec.structs.replace(self.of(user), master=master))
 

@@ -37,7 +37,7 @@ TIMESTAMP_BITS, HASH_BITS = 42, 21
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RoomMessage:
     """Something that was said in a room."""
 
     number: int
@@ -73,7 +73,7 @@ class Waiting(msgspec.Struct, frozen=True):
 class Sync:
     """What came of one answer."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[RoomMessage] = field(default_factory=list)
     verifications: list[tuple[str, str, Json]] = field(default_factory=list)
     "To-device messages of verifications: sender, type without the prefix, content."
 
@@ -213,7 +213,7 @@ class Reader:
         for gone in self._waiting.add(Item(name, text(kept.event, "sender"), kept.since, kept.room)):
             self._forget(gone)
 
-    def judged_again(self, message: Message) -> Message:
+    def judged_again(self, message: RoomMessage) -> RoomMessage:
         """The same message, when more is known of its sender's devices."""
         if message.standing is None:
             return message
@@ -236,7 +236,7 @@ class Reader:
         if text(event, "type") == "m.room.member" and user:
             self._people.changed([user])
 
-    def _message(self, room: str, event: Json) -> Message | None:
+    def _message(self, room: str, event: Json) -> RoomMessage | None:
         event_number = number_of(room, event)
         sender, name = text(event, "sender"), text(event, "event_id")
         date = number(event, "origin_server_ts") // 1000
@@ -245,7 +245,7 @@ class Reader:
             content = part(event, "content")
             if not content:  # redacted
                 return None
-            return Message(event_number, room, sender, None, "", "", content, type_, date, name)
+            return RoomMessage(event_number, room, sender, None, "", "", content, type_, date, name)
         ours = sender == self._own_user and text(event, "content", "device_id") == self._own_device
         if ours or not part(event, "content"):  # redacted
             return None
@@ -259,10 +259,10 @@ class Reader:
         self._no_longer_wait.append(waits)
         return self._judged(room, event_number, name, date, said) if said is not None else None
 
-    def _judged(self, room: str, event_number: int, name: str, date: int, said: Decrypted) -> Message:
+    def _judged(self, room: str, event_number: int, name: str, date: int, said: Decrypted) -> RoomMessage:
         standing = self._people.standing(said.sender, said.curve25519, said.ed25519)
         keys = said.curve25519, said.ed25519
-        return Message(event_number, room, said.sender, standing, *keys, said.content, said.type, date, name)
+        return RoomMessage(event_number, room, said.sender, standing, *keys, said.content, said.type, date, name)
 
 
 def number_of(room: str, event: Json) -> int:

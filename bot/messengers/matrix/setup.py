@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bot.asking import YES, Asking
 from bot.home import Home
 from bot.messengers.matrix import NAME, check_installed
-from bot.messengers.matrix.account_file import Account, check_user, logged_in_account, read_account
+from bot.messengers.matrix.account_file import MatrixAccount, check_user, logged_in_account, read_account
 from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError
@@ -82,7 +82,7 @@ def _is_verified(home: Home) -> bool:
         return Journal(store, NAME).fact(OWNER_FACT) is not None
 
 
-def _logged_in(home: Home, known: Account | None, user: str, asking: Asking, *, reset: bool) -> Account:
+def _logged_in(home: Home, known: MatrixAccount | None, user: str, asking: Asking, *, reset: bool) -> MatrixAccount:
     from bot.messengers.matrix.login import log_in
 
     owner = asking.text(
@@ -97,10 +97,12 @@ def _logged_in(home: Home, known: Account | None, user: str, asking: Asking, *, 
     )
     password = asking.secret(f"The password of {user}?", what="matrix_password")
     with said_if_slow(f"Logging in as {user}"):
-        return asyncio.run(log_in(home, Account(user, server, owner=check_user(owner or user)), password, reset=reset))
+        return asyncio.run(
+            log_in(home, MatrixAccount(user, server, owner=check_user(owner or user)), password, reset=reset)
+        )
 
 
-async def _verify(home: Home, account: Account, asking: Asking) -> None:
+async def _verify(home: Home, account: MatrixAccount, asking: Asking) -> None:
     from bot.messengers.matrix.login import verifying
 
     async with verifying(home) as ceremony:

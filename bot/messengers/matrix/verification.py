@@ -27,7 +27,7 @@ Events = list[tuple[str, Json]]
 "Types without the prefix, and contents without what ties them to the transaction."
 
 
-class Step(enum.IntEnum):
+class VerificationStep(enum.IntEnum):
     """How far it has come."""
 
     READY = 0
@@ -52,7 +52,7 @@ class Verification:
         self.user = user
         self.device = device
         self.transaction = transaction
-        self.step = Step.READY
+        self.step = VerificationStep.READY
         self.why = ""
         "Why it was cancelled, as a code of the specification."
 
@@ -72,7 +72,7 @@ class Verification:
     @property
     def over(self) -> bool:
         """Whether nothing more will come of it."""
-        return self.step in (Step.DONE, Step.CANCELLED)
+        return self.step in (VerificationStep.DONE, VerificationStep.CANCELLED)
 
     def ready(self) -> Events:
         """The answer to the request."""
@@ -87,15 +87,15 @@ class Verification:
         if self.over:
             return []
         match type_:
-            case "start" if self.step is Step.READY:
+            case "start" if self.step is VerificationStep.READY:
                 return self._start(content)
-            case "key" if self.step is Step.ACCEPTED:
+            case "key" if self.step is VerificationStep.ACCEPTED:
                 return self._key(content)
-            case "mac" if self.step is Step.COMPARING and self._mac is None:
+            case "mac" if self.step is VerificationStep.COMPARING and self._mac is None:
                 self._mac = content
                 return self._finish(device_keys) if self._same else []
             case "cancel":
-                self.step, self.why = Step.CANCELLED, text(content, "code", most=80) or "m.unknown"
+                self.step, self.why = VerificationStep.CANCELLED, text(content, "code", most=80) or "m.unknown"
                 return []
             case "done" | "ready" | "accept":
                 return []
@@ -103,7 +103,7 @@ class Verification:
 
     def same(self, device_keys: Mapping[str, str]) -> Events:
         """The owner has seen the same emoji on both sides."""
-        if self.step is not Step.COMPARING or self._established is None or self._same:
+        if self.step is not VerificationStep.COMPARING or self._established is None or self._same:
             return []
         self._same = True
         keys = {f"ed25519:{self._own.device}": self._own.ed25519}
@@ -119,7 +119,7 @@ class Verification:
         """End it, with a code of the specification."""
         if self.over:
             return []
-        self.step, self.why = Step.CANCELLED, code
+        self.step, self.why = VerificationStep.CANCELLED, code
         return [("cancel", {"code": code, "reason": code.removeprefix("m.").replace("_", " ")})]
 
     def addressed(self, content: Json) -> Json:
@@ -148,7 +148,7 @@ class Verification:
             commitment = unpadded(hashlib.sha256(self._public.encode() + canonical(content)).digest())
         except (ValueError, RecursionError):
             return self.cancel("m.invalid_message")
-        self.step = Step.ACCEPTED
+        self.step = VerificationStep.ACCEPTED
         accepted = {
             "key_agreement_protocol": AGREEMENT,
             "hash": HASH,
@@ -177,7 +177,7 @@ class Verification:
             )
         )
         self.emoji = tuple(EMOJI[number] for number in self._established.bytes(info).emoji_indices)
-        self.step = Step.COMPARING
+        self.step = VerificationStep.COMPARING
         return [("key", {"key": self._public})]
 
     def _finish(self, device_keys: Mapping[str, str]) -> Events:
@@ -197,7 +197,7 @@ class Verification:
         master = next((device_keys[name] for name in verified if name == f"ed25519:{device_keys[name]}"), "")
         if device not in verified or not master:
             return self.cancel("m.key_mismatch")
-        self.master, self.step = master, Step.DONE
+        self.master, self.step = master, VerificationStep.DONE
         return [("done", {})]
 
     def _mac_info(self, from_user: str, from_device: str, to_user: str, to_device: str) -> str:

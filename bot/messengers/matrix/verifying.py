@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.messengers.matrix.canonical import Json, text
 from bot.messengers.matrix.client import Client
-from bot.messengers.matrix.reading import Message, Sync
-from bot.messengers.matrix.verification import METHOD, PREFIX, Events, Step, Verification
+from bot.messengers.matrix.reading import RoomMessage, Sync
+from bot.messengers.matrix.verification import METHOD, PREFIX, Events, Verification, VerificationStep
 
 REQUEST = f"{PREFIX}request"
 
@@ -66,7 +66,7 @@ class Verifier:
         ours = self._user == own.user and device == own.device
         if ours or not device or not isinstance(methods, list) or METHOD not in methods:
             return
-        if self.current is not None and self.current.step is Step.COMPARING:
+        if self.current is not None and self.current.step is VerificationStep.COMPARING:
             return  # one at a time: what is being compared stays
         await self._client.keys.query([self._user])
         related = {"rel_type": "m.reference", "event_id": event.transaction} if event.room else None
@@ -97,7 +97,7 @@ def _events(sync: Sync) -> list[_Event]:
     return [*found, *(event for message in sync.messages if (event := _in_room(message)) is not None)]
 
 
-def _in_room(message: Message) -> _Event | None:
+def _in_room(message: RoomMessage) -> _Event | None:
     content, encrypted = message.content, message.standing is not None
     if message.type == "m.room.message" and text(content, "msgtype") == REQUEST:
         return _Event(message.sender, "request", content, message.event, message.room, encrypted)

@@ -12,15 +12,15 @@ from typing import TypeVar
 from bot.conversation import Listener
 from bot.kinds import Sentence
 from bot.messengers.matrix import NAME, texts
-from bot.messengers.matrix.account_file import Account
-from bot.messengers.matrix.api import Refusal, Unreachable
+from bot.messengers.matrix.account_file import MatrixAccount
+from bot.messengers.matrix.api import ServerRefusal, Unreachable
 from bot.messengers.matrix.client import Client
-from bot.messengers.matrix.heard import Room, heard, would_count
+from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.invitations import Invitations
 from bot.messengers.matrix.notices import Notices
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import Standing
-from bot.messengers.matrix.reading import Message, Sync
+from bot.messengers.matrix.reading import RoomMessage, Sync
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.writing import NotEncrypted
 from bot.messengers.outbox import NotNow, Pace, Refused
@@ -47,7 +47,7 @@ class MatrixWire:
 
     title = "Matrix"
 
-    def __init__(self, account: Account, vault: Vault, *, strangers: bool, unverified: bool) -> None:
+    def __init__(self, account: MatrixAccount, vault: Vault, *, strangers: bool, unverified: bool) -> None:
         """`strangers`: whether they may invite the bot, `unverified`: see [matrix] in the configuration."""
         self._account = account
         self._vault = vault
@@ -110,7 +110,7 @@ class MatrixWire:
         except Unreachable as error:
             self._not_answered(error)
             raise NotNow(error.seconds) from None
-        except Refusal as refusal:
+        except ServerRefusal as refusal:
             if refusal.for_now or refusal.logged_out:
                 raise NotNow(refusal.seconds) from None
             logger.info("The Matrix server refuses a message: %s", refusal.code)
@@ -154,11 +154,11 @@ class MatrixWire:
             self._tell(texts.many_not_read(counted))
         return entries
 
-    async def _kind(self, room: str) -> Room:
+    async def _kind(self, room: str) -> Audience:
         members = await self._client.members(room)
         if await self._own_room.is_alone(room):
-            return Room.OWNERS
-        return Room.TWO if len(members) <= 2 else Room.SEVERAL
+            return Audience.OWNERS
+        return Audience.TWO if len(members) <= 2 else Audience.SEVERAL
 
     async def _follow(self, sync: Sync) -> None:
         for room, user in sync.invitations:
@@ -181,14 +181,14 @@ class MatrixWire:
     async def _moved(self, request: Awaitable[None]) -> bool:
         try:
             await request
-        except Refusal as refusal:
+        except ServerRefusal as refusal:
             if refusal.for_now:
                 raise
             logger.info("A room can't be joined or left: %s", refusal.code)
             return False
         return True
 
-    def _tell_unless_it_counts(self, message: Message) -> None:
+    def _tell_unless_it_counts(self, message: RoomMessage) -> None:
         user, standing = message.sender, message.standing
         if standing is Standing.VERIFIED:
             return
@@ -253,7 +253,7 @@ class MatrixWire:
                 self._not_answered(error)
                 later = min(FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10), LAST_RETRY_SECONDS)
                 await asyncio.sleep(error.seconds or later)
-            except Refusal as refusal:
+            except ServerRefusal as refusal:
                 if refusal.logged_out:
                     self._say_of_token()
                     await asyncio.sleep(TOKEN_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.messengers.matrix.api import Api
+from bot.messengers.matrix.api import MatrixApi
 from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
@@ -22,7 +22,7 @@ class Writer:
 
     def __init__(
         self,
-        api: Api,
+        api: MatrixApi,
         own: OwnDevice,
         people: People,
         rooms: Rooms,

@@ -27,7 +27,7 @@ from bot.conversation import (
 from bot.kinds import Sentence
 from bot.messengers import terminal, texts
 from bot.messengers.inbox import Inbox, Outcome
-from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.journal_writer import JournalWriter, StoreWrite
 from bot.messengers.kept_facts import as_text
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
@@ -65,7 +65,7 @@ class PlainMessenger:
 
     capabilities = Capabilities(at_terminal=False)
 
-    def __init__(self, wire: Wire, name: str, journal: Journal, write: Write, *, lifetime: int) -> None:
+    def __init__(self, wire: Wire, name: str, journal: Journal, write: StoreWrite, *, lifetime: int) -> None:
         """`name` is the messenger's in the journal and before its conversations; `journal` is for reading, `write` for
         writing. `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more.
         """

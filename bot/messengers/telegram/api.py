@@ -40,7 +40,7 @@ from bot.messengers.telegram.limits import (
     UPDATES_AT_ONCE,
 )
 from bot.messengers.telegram.outgoing import Outgoing
-from bot.messengers.telegram.token import Token
+from bot.messengers.telegram.token import BotToken
 from bot.messengers.telegram.update_reader import Own
 
 COMMANDS = (
@@ -65,7 +65,7 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 class Api:
     """One bot."""
 
-    def __init__(self, token: Token, base_url: str, clock: Clock) -> None:
+    def __init__(self, token: BotToken, base_url: str, clock: Clock) -> None:
         """`clock` hears what time it is at Telegram's."""
         # Two pools, so that a long poll is in nobody's way. The library's own start is left out: it fails offline,
         # and puts the token into the error.

@@ -8,7 +8,7 @@ from bot.conversation import Post
 from bot.messengers.outbox import Priority
 from bot.messengers.telegram import render, texts
 from bot.messengers.telegram.buttons import rows_for
-from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
+from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
 from bot.messengers.telegram.outgoing import Outgoing
 from shared.links.kinds import as_copybara
@@ -69,7 +69,7 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
     return by_hand
 
 
-def _is_relayed(post: Post, place: Conversation) -> bool:
+def _is_relayed(post: Post, place: TelegramChat) -> bool:
     """Whether a link of a contact's was brought by an account that isn't theirs, as far as theirs is known.
 
     If a contact's account isn't known, the answer to a link goes where it came from if the link is proven to be theirs;

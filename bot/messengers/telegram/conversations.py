@@ -43,7 +43,7 @@ class Way(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class TelegramChat:
     """One conversation."""
 
     way: Way
@@ -60,10 +60,10 @@ class Conversation:
         return int(self.values[0])
 
 
-OWNER = Conversation(Way.OWNER)
+OWNER = TelegramChat(Way.OWNER)
 
 
-def conversation_of(chat: str) -> Conversation:
+def conversation_of(chat: str) -> TelegramChat:
     """The conversation of that name; the owner's for every other name."""
     if not chat.startswith(PREFIX):
         return OWNER
@@ -71,4 +71,4 @@ def conversation_of(chat: str) -> Conversation:
     way = next((way for way in Way if way == word), None)
     if way is None or len(values) != way.values:
         return OWNER  # written by another version
-    return Conversation(way, tuple(values))
+    return TelegramChat(way, tuple(values))

@@ -34,7 +34,7 @@ from bot.messengers.telegram.limits import (
 os.environ.setdefault("PTB_TIMEDELTA", "1")
 
 
-class Fault(enum.Enum):
+class FaultKind(enum.Enum):
     """What kind of failure it was."""
 
     UNREACHABLE = enum.auto()
@@ -46,27 +46,27 @@ class Fault(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Remedy:
     """A failure, and how many seconds to wait before the same is tried again; None: never."""
 
-    fault: Fault
+    fault: FaultKind
     again_after: float | None = None
 
 
-def judge(error: TelegramError, failures: int) -> Verdict:
+def judge(error: TelegramError, failures: int) -> Remedy:
     """What to do about an error; `failures` are those in a row before it."""
     backoff = min(FIRST_RETRY_SECONDS * 2 ** min(failures, 16), LAST_RETRY_SECONDS)
     match error:
         case RetryAfter():
             wait = error.retry_after
             seconds = wait if isinstance(wait, int) else wait.total_seconds()
-            return Verdict(Fault.TOO_FAST, min(max(float(seconds), 0.0), LONGEST_RETRY_AFTER_SECONDS))
+            return Remedy(FaultKind.TOO_FAST, min(max(float(seconds), 0.0), LONGEST_RETRY_AFTER_SECONDS))
         case InvalidToken():
-            return Verdict(Fault.TOKEN, backoff)
+            return Remedy(FaultKind.TOKEN, backoff)
         case Conflict():
-            return Verdict(Fault.CONFLICT, CONFLICT_SECONDS)
+            return Remedy(FaultKind.CONFLICT, CONFLICT_SECONDS)
         case BadRequest() | Forbidden():  # BadRequest is a NetworkError to the library
-            return Verdict(Fault.REFUSED)
+            return Remedy(FaultKind.REFUSED)
         case NetworkError():
-            return Verdict(Fault.UNREACHABLE, backoff)
-    return Verdict(Fault.REFUSED)
+            return Remedy(FaultKind.UNREACHABLE, backoff)
+    return Remedy(FaultKind.REFUSED)

@@ -11,7 +11,7 @@ import asyncio
 from bot.conversation import Listener, Post
 from bot.messengers.telegram import render
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.conversations import Conversation, Way
+from bot.messengers.telegram.conversations import TelegramChat, Way
 from bot.messengers.telegram.incoming import Asked, Chosen
 from peer.calls.line import Line
 from shared.call.table import State
@@ -46,7 +46,7 @@ class InlineQueries:
         try:
             media = Media.parse(words[1]) if len(words) == 2 else Media.BOTH
             async with self._preparing:
-                line = await self._prepare(words[0], media, Conversation(Way.INLINE, (asked.query,)).chat, listener)
+                line = await self._prepare(words[0], media, TelegramChat(Way.INLINE, (asked.query,)).chat, listener)
         except CopybaraError as error:
             await self._api.answer_question(asked.query, hint=error.sentence)
             return

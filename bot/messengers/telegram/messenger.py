@@ -20,7 +20,7 @@ from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMess
 from bot.kinds import Sentence
 from bot.messengers import texts as common
 from bot.messengers.inbox import Inbox, Outcome
-from bot.messengers.journal_writer import JournalWriter, Write
+from bot.messengers.journal_writer import JournalWriter, StoreWrite
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.outbox import START_SECONDS, NotNow, Outbox, Pace, Refused
 from bot.messengers.owners_news import tell_missed, tell_notices
@@ -57,7 +57,7 @@ from bot.messengers.telegram.ownership import Ownership
 from bot.messengers.telegram.polling import Polling
 from bot.messengers.telegram.requests import Requests, UnknownMethod
 from bot.messengers.telegram.resume import take_up_calls, unfinished
-from bot.messengers.telegram.token import Token, silence
+from bot.messengers.telegram.token import BotToken, silence
 from bot.messengers.telegram.update_reader import UpdateReader
 from bot.messengers.terminal import say, say_of_failure
 from bot.messengers.unfinished import Unfinished
@@ -83,7 +83,7 @@ class Telegram:
     capabilities = Capabilities(at_terminal=False)
 
     def __init__(
-        self, token: Token, base_url: str, journal: Journal, write: Write, *, name: str, lifetime: int
+        self, token: BotToken, base_url: str, journal: Journal, write: StoreWrite, *, name: str, lifetime: int
     ) -> None:
         """`journal` is for reading, `write` for writing; `name` is the messenger's there.
 

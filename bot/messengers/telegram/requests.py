@@ -14,7 +14,7 @@ from bot.kinds import Sentence
 from bot.messengers.outbox import NotNow, Refused
 from bot.messengers.telegram import texts
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.faults import Fault, judge
+from bot.messengers.telegram.faults import FaultKind, judge
 from bot.messengers.telegram.http import NotTelegram
 from bot.messengers.telegram.limits import (
     FIRST_RETRY_SECONDS,
@@ -68,21 +68,21 @@ class Requests:
             except TelegramError as error:
                 verdict = judge(error, 0)
                 match verdict.fault:
-                    case Fault.TOKEN:
+                    case FaultKind.TOKEN:
                         await self._until_token_holds()
                         continue
-                    case Fault.REFUSED:
+                    case FaultKind.REFUSED:
                         self._answered()
                         # Telegram's own words; they never hold what was sent.
                         logger.info("Telegram refuses a request: %s", error.message)
                         raise Refused(error.message) from None
-                    case Fault.TOO_FAST:
+                    case FaultKind.TOO_FAST:
                         self._answered()
                         raise NotNow(verdict.again_after) from None
-                    case Fault.CONFLICT:
+                    case FaultKind.CONFLICT:
                         self._say_now_and_then(texts.conflict())
                         raise NotNow(verdict.again_after) from None
-                    case Fault.UNREACHABLE:
+                    case FaultKind.UNREACHABLE:
                         self._not_answered(error)
                         raise NotNow from None
             except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -103,7 +103,7 @@ class Requests:
                 try:
                     await self._api.me()
                 except TelegramError as error:
-                    if judge(error, 0).fault is Fault.TOKEN:
+                    if judge(error, 0).fault is FaultKind.TOKEN:
                         refused += 1
                     if refused == TOKEN_REFUSALS and not said:
                         said = True

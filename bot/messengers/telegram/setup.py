@@ -9,7 +9,7 @@ from bot.home import Home
 from bot.messengers.kept_facts import text
 from bot.messengers.owner_code import code_of, owner_of
 from bot.messengers.telegram import NAME, switches
-from bot.messengers.telegram.token import FORMAT, Token, read_token, silence
+from bot.messengers.telegram.token import FORMAT, BotToken, read_token, silence
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, MessengerError
 from shared.store import Store
@@ -39,7 +39,7 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
         return None
     if not FORMAT.fullmatch(answer):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
-    silence(Token(answer))
+    silence(BotToken(answer))
     asking.say("Asking Telegram about the bot …")
     try:
         _open_ways(answer, base_url, asking)
@@ -64,7 +64,7 @@ def _open_ways(token: str, base_url: str, asking: Asking) -> None:
     """Say whose token it is, switch the ways on, and say how each stands. Raises InputError, MessengerError."""
     before = switches.me(token, base_url)
     asking.say(f"telegram   the token is @{before['username']}'s")
-    told = all(way.state is switches.State.ON for way in switches.ways(before))
+    told = all(way.state is switches.SwitchState.ON for way in switches.ways(before))
     if not told and asking.yes("Switch on all ways in which links can reach your bot?", default=True):
         told = switches.switch_on(token, base_url)
         if not told:

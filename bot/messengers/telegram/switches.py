@@ -38,7 +38,7 @@ SETTINGS = {
 MENU = "In @BotFather: /mybots, your bot, Bot Settings:"
 
 
-class State(enum.StrEnum):
+class SwitchState(enum.StrEnum):
     """Of one way."""
 
     ON = "on"
@@ -47,11 +47,11 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class SwitchableWay:
     """One of the six ways, as docs/telegram.md has them."""
 
     name: str
-    state: State
+    state: SwitchState
     missing: str = ""
     "What to switch on."
 
@@ -77,15 +77,15 @@ _RULES = (
 "The sixth way of the documentation, guest and inline, has a switch each."
 
 
-def ways(me: Mapping[str, Any], *, told: bool = False) -> list[Way]:
+def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
     """The ways that getMe's answer shows. With `told` Telegram has just taken all SETTINGS."""
     found = []
     for rule in _RULES:
         value = True if not rule.switch else me.get(rule.switch)
         if value is None and told:
             value = True
-        state = State.UNKNOWN if not isinstance(value, bool) else State.ON if value else State.OFF
-        found.append(Way(rule.name, state, "" if state is State.ON else rule.missing))
+        state = SwitchState.UNKNOWN if not isinstance(value, bool) else SwitchState.ON if value else SwitchState.OFF
+        found.append(SwitchableWay(rule.name, state, "" if state is SwitchState.ON else rule.missing))
     return found
 
 

@@ -22,7 +22,7 @@ FORMAT = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,64}", re.ASCII)
 # Bot API, Authorizing your bot: 123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11
 
 
-class Token:
+class BotToken:
     """A token that shows itself to nobody who prints it by mistake."""
 
     def __init__(self, text: str) -> None:
@@ -41,7 +41,7 @@ def token_file(home: Home, settings: Settings) -> Path:
     return Path(settings.token_file) if settings.token_file else home.folder / "telegram.token"
 
 
-def read_token(home: Home, settings: Settings) -> Token:
+def read_token(home: Home, settings: Settings) -> BotToken:
     """Read the token from where the configuration says. Raises InputError; no message of it holds the token."""
     match settings.token:
         case "file":
@@ -56,10 +56,10 @@ def read_token(home: Home, settings: Settings) -> Token:
     text = text.strip()
     if not FORMAT.fullmatch(text):
         raise InputError("That isn't a Telegram token.", "BotFather shows it: digits, a colon and 35 characters.")
-    return Token(text)
+    return BotToken(text)
 
 
-def silence(token: Token) -> None:
+def silence(token: BotToken) -> None:
     """Keep the token out of all logs: the HTTP library writes addresses, and Telegram's hold the token."""
     for name in ("httpx", "httpcore", "telegram"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -71,7 +71,7 @@ def silence(token: Token) -> None:
 class _Hide(logging.Filter):
     """Whatever a library may log: the token isn't in it."""
 
-    def __init__(self, token: Token) -> None:
+    def __init__(self, token: BotToken) -> None:
         super().__init__()
         self._token = token
 

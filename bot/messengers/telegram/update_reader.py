@@ -22,7 +22,7 @@ from telegram.constants import ChatType
 
 from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
-from bot.messengers.telegram.conversations import OWNER, Conversation, Way
+from bot.messengers.telegram.conversations import OWNER, TelegramChat, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
 from shared.printable import without_invisible_edges
 
@@ -87,10 +87,10 @@ class UpdateReader:
             return self._from_owner_alone(message, text)
         links = links_in(text)
         if sender.is_bot:
-            chat = Conversation(Way.BOT, (sender.username or "",)).chat
+            chat = TelegramChat(Way.BOT, (sender.username or "",)).chat
             return self._from_others(message, links, chat) if links else None
         if links:
-            return self._from_others(message, links, Conversation(Way.PERSON, (str(sender.id),)).chat)
+            return self._from_others(message, links, TelegramChat(Way.PERSON, (str(sender.id),)).chat)
         if self.owner is None:
             return Claimed(_start_parameter(text) or "", sender.id)
         return Greeted(sender.id)
@@ -109,7 +109,7 @@ class UpdateReader:
         command = ADDRESSED.match(text)
         if command and command["bot"] and command["bot"].lower() != self._own.name.lower():
             return None
-        chat = Conversation(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
+        chat = TelegramChat(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
         if links := links_in(text):
             return self._links_from(message, links, chat)
         if command and self._commands(message):
@@ -120,7 +120,7 @@ class UpdateReader:
         if message.sender_business_bot is not None:
             return None  # what a connected bot has written as the owner: an echo
         connection = message.business_connection_id or ""
-        chat = Conversation(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
+        chat = TelegramChat(Way.BUSINESS, (connection, str(message.chat.id), message.chat.username or "")).chat
         text = _text(message)
         links = links_in(text)
         if self._is_owner(message.from_user):
@@ -134,7 +134,7 @@ class UpdateReader:
     def _guest(self, message: Message) -> Incoming | None:
         text = _text(message)
         words = re.sub(rf"@{re.escape(self._own.name)}\b", " ", text, flags=re.IGNORECASE).split()
-        chat = Conversation(Way.GUEST, (message.guest_query_id or "",)).chat
+        chat = TelegramChat(Way.GUEST, (message.guest_query_id or "",)).chat
         if links := links_in(text):
             return self._links_from(message, links, chat)
         above = message.reply_to_message

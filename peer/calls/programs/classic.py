@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from peer.calls.programs.text_channel import TextChannel
 from peer.transport.sdp.reading import read_description
 from peer.transport.sdp.writing import OwnOffer, OwnSide
-from shared.links.classic import Candidate, ClassicRequest, ClassicResponse
+from shared.links.classic import ClassicCandidate, ClassicRequest, ClassicResponse
 from shared.node_id import NodeId
 
 
@@ -36,14 +36,14 @@ class Classic(TextChannel):
         return ClassicResponse(self.page, sdp, (_candidate(own, sdp),), own.address).encode()
 
 
-def _candidate(own: OwnSide, sdp: str) -> Candidate:
+def _candidate(own: OwnSide, sdp: str) -> ClassicCandidate:
     """Our one candidate, as one of the section whose transport all others share."""
     described = read_description(sdp)
     first = min(
         (section for section in described.sections if not section.rejected),
         key=lambda section: described.place_in_bundle(section.mid),
     )
-    return Candidate(
+    return ClassicCandidate(
         candidate=own.candidate,
         sdp_mid=first.mid if first.named else None,
         sdp_m_line_index=described.sections.index(first),

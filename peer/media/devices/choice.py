@@ -13,7 +13,7 @@ NO_DEVICE = "auto_null"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDevices:
     """The devices of one kind that there are."""
 
     names: tuple[str, ...]
@@ -23,7 +23,7 @@ class Found:
     "The one that the system would take; empty if it doesn't say which that is, None if there is none."
 
 
-def choose(wanted: str, found: Found, *, last: str = "", failed: Collection[str] = ()) -> str | None:
+def choose(wanted: str, found: FoundDevices, *, last: str = "", failed: Collection[str] = ()) -> str | None:
     """The name of the device to use; None if there is none. Empty is the system's default.
 
     `wanted` is the configured one, empty for the system's default; `last` is what was used before, empty at the

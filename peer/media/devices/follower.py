@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
-from peer.media.devices.choice import Found, choose
+from peer.media.devices.choice import FoundDevices, choose
 from peer.media.devices.device_words import DeviceKind, at_the_beginning, changed
 from peer.media.ending import end
 from peer.media.trouble import MediaTrouble
@@ -23,14 +23,14 @@ MAX_QUICK = 3
 "How many times in a row a device may end within RETRY_SECONDS before it is left alone until something changes."
 
 
-class Opened(Protocol):
+class OpenedDevice(Protocol):
     """An open device."""
 
     async def close(self) -> None:
         """Let go of it."""
 
 
-_Opened = TypeVar("_Opened", bound=Opened)
+_Opened = TypeVar("_Opened", bound=OpenedDevice)
 
 
 class FollowedDevice(Generic[_Opened]):
@@ -43,7 +43,7 @@ class FollowedDevice(Generic[_Opened]):
         self,
         kind: DeviceKind,
         wanted: str,
-        find: Callable[[], Awaitable[Found]],
+        find: Callable[[], Awaitable[FoundDevices]],
         opener: Callable[[str], Awaitable[_Opened]],
         tell: Callable[[MediaTrouble], None],
     ) -> None:

@@ -13,7 +13,7 @@ from av import AudioFrame
 from peer.media.ending import end
 from peer.media.file_track import FileTrack
 from peer.media.media_file import MediaFile, Played
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from peer.media.rtp.encoded import Encoded
 from peer.media.rtp.incoming import key_frame_asked
 from peer.media.rtp.sending import Sending
@@ -76,7 +76,7 @@ class FilePlayer:
             await in_thread_to_its_end(lambda: self._open(media))
         file = self._file
         assert file is not None
-        pace = Pace()
+        pace = FramePace()
         self._tracks = {kind: FileTrack(kind, pace) for kind in file.kinds}
         self._leg = leg
         leg.tap(self._on_packet)

@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
 from peer.media.picture import digits
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from peer.media.rtp.sending import Sending
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
 from shared.config.schema import Config
@@ -105,7 +105,7 @@ class BarsTrack(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, pace: Pace, bars: Bars, rate: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, pace: FramePace, bars: Bars, rate: int, clock: Callable[[], float] = time.time) -> None:
         """`rate` is in frames a second; `clock` gives the Unix time to show."""
         super().__init__()
         self._pace = pace
@@ -129,7 +129,7 @@ class ToneTrack(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: FramePace) -> None:
         super().__init__()
         self._pace = pace
         self._frames = _tone_frames()
@@ -178,7 +178,7 @@ class Pattern:
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Start sending on this leg, and no longer on the one before."""
-        pace = Pace()
+        pace = FramePace()
         tracks: list[MediaStreamTrack] = []
         if Media.AUDIO in media:
             tracks.append(ToneTrack(pace))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from av import VideoFrame
 
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.media.devices.device_words import CAMERA
 from peer.media.devices.follower import FollowedDevice, keep_looking
 from peer.media.ending import end, end_process
@@ -50,11 +50,11 @@ def cameras(folder: Path = DEVICES) -> tuple[str, ...]:
     return tuple(map(str, sorted(found, key=lambda path: int(path.name.removeprefix("video")))))
 
 
-def found(wanted: str, folder: Path = DEVICES) -> Found:
+def found(wanted: str, folder: Path = DEVICES) -> FoundDevices:
     """The devices that may be cameras, `wanted` first if it is there."""
     others = tuple(each for each in cameras(folder) if each != wanted)
     names = (wanted, *others) if wanted and Path(wanted).exists() else others
-    return Found(names, others[0] if others else None)
+    return FoundDevices(names, others[0] if others else None)
 
 
 def video4linux(device: str, width: int, height: int, rate: int) -> list[str]:
@@ -110,7 +110,7 @@ class LocalCamera:
             await end(task)
         await self.device.close()
 
-    async def _find(self) -> Found:
+    async def _find(self) -> FoundDevices:
         return found(self._wanted, self._folder)
 
     async def _start(self, device: str) -> CameraProgram:

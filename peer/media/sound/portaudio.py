@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import sounddevice
 
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.media.sound.types import PLAYED_BYTES, SAMPLE_RATE, SAMPLES, SoundGone, SoundKind
 from shared.errors import MediaError
 from shared.in_thread import in_thread_to_its_end
@@ -36,7 +36,7 @@ class _Stream(Protocol):
 class PortAudio:
     """The devices that PortAudio finds. It looks for them once, and again only when none is open."""
 
-    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+    async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
         """As SoundSystem says, but the wanted one and the default one alone."""
         return await in_thread_to_its_end(lambda: _found(kind, wanted))
 
@@ -187,12 +187,14 @@ _open_streams: set[int] = set()
 _looking = threading.Lock()
 
 
-def _found(kind: SoundKind, wanted: str) -> Found:
+def _found(kind: SoundKind, wanted: str) -> FoundDevices:
     with _looking:
         if wanted and not _is_there(kind, wanted) and not _open_streams:
             sounddevice._terminate()
             sounddevice._initialize()
-        return Found((wanted,) if wanted and _is_there(kind, wanted) else (), "" if _is_there(kind, "") else None)
+        return FoundDevices(
+            (wanted,) if wanted and _is_there(kind, wanted) else (), "" if _is_there(kind, "") else None
+        )
 
 
 def _is_there(kind: SoundKind, device: str) -> bool:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.media.ending import end_process
 from peer.media.sound.types import HEARD_BYTES, SAMPLE_RATE, SoundGone, SoundKind
 from shared.errors import MediaError
@@ -60,14 +60,14 @@ class Pulse:
             return False
         return True
 
-    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+    async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
         """As SoundSystem says."""
         _, default = KINDS[kind]
         said = dict(line.split(": ", 1) for line in (await _pactl("info")).splitlines() if ": " in line)
         names = await _names(kind)
         if wanted.startswith("@DEFAULT_"):
             names = (*names, wanted)
-        return Found(names, said[default] if said.get(default) in names else None)
+        return FoundDevices(names, said[default] if said.get(default) in names else None)
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """As SoundSystem says."""

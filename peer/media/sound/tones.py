@@ -13,7 +13,7 @@ from av import AudioFrame
 from av.packet import Packet
 from av.stream import Stream
 
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from peer.media.sound.types import BLOCK_SECONDS, PLAYED_BYTES, SAMPLE_RATE, SAMPLES, on_both_sides, stereo
 
 AMPLITUDE = 6_000
@@ -76,7 +76,7 @@ class ToneFirst(MediaStreamTrack):
 
         self._tone = first
         self._track = track
-        self._pace = Pace()
+        self._pace = FramePace()
         self._position = 0
         self._shift: Fraction | None = None
         "Seconds by which the track's timestamps are moved."

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from av import AudioFrame
 
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.transport.profile import OPUS
 from shared.errors import MediaError
 
@@ -75,7 +75,7 @@ class SoundSink(Protocol):
 class SoundSystem(Protocol):
     """What gives access to the devices."""
 
-    async def devices(self, kind: SoundKind, wanted: str) -> Found:
+    async def devices(self, kind: SoundKind, wanted: str) -> FoundDevices:
         """Those that there are; `wanted` among them if that opens one. Raises MediaError."""
 
     def changes(self) -> AsyncGenerator[None, None]:

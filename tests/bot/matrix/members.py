@@ -12,12 +12,12 @@ from pathlib import Path
 
 from bot.home import Home
 from bot.messengers.matrix import NAME
-from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.login import client_of, log_in
 from bot.messengers.matrix.own_room import OWN_ROOM
-from bot.messengers.matrix.reading import Message
+from bot.messengers.matrix.reading import RoomMessage
 from bot.messengers.matrix.vault import Vault
 from shared.store import Store
 from shared.store.journal import Journal
@@ -31,7 +31,7 @@ class Member:
     """A human whose device their identity vouches for, unless they have none."""
 
     client: Client
-    seen: list[Message] = field(default_factory=list)
+    seen: list[RoomMessage] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -58,7 +58,7 @@ class Member:
                 await self.news.wait()
         await self.client.write(room, secrets.token_hex(8), body)
 
-    async def reads(self, *words: str, room: str = "", after: int = 0) -> Message:
+    async def reads(self, *words: str, room: str = "", after: int = 0) -> RoomMessage:
         """The first message after so many that has all these words."""
         try:
             async with asyncio.timeout(SECONDS), self.news:
@@ -70,7 +70,7 @@ class Member:
             raise AssertionError(f"{self.user} didn't read {words}, but:\n{said}") from None
 
 
-def _fits(message: Message, words: tuple[str, ...], room: str) -> bool:
+def _fits(message: RoomMessage, words: tuple[str, ...], room: str) -> bool:
     body = str(message.content.get("body"))
     return room in ("", message.room) and all(word in body for word in words)
 
@@ -105,7 +105,7 @@ async def member(
         async def save() -> None:
             journal.set_facts(vault.take_changes())
 
-        client = Client(Account(user, server.address, device, f"{user} {device}"), vault, save)
+        client = Client(MatrixAccount(user, server.address, device, f"{user} {device}"), vault, save)
         async with client.open():
             if identity:
                 client.own.make_identity()
@@ -128,7 +128,7 @@ async def bot(
     shutil.copytree(friends / name, program.home)
     (program.home / "copybara.toml").write_text(f'name = "{name}"\noverlay = "loopback"\n[matrix]\nenabled = true\n')
     home, user = Home(program.home), f"@{name}-bot:{SERVER}"
-    account = await log_in(home, Account(user, server.address, owner=owner.user), "password")
+    account = await log_in(home, MatrixAccount(user, server.address, owner=owner.user), "password")
     with Store(home.database) as store:
         async with client_of(home, store, account) as (client, vault):
             # As at the end of the ceremony in which they compare the emoji; that is tested with Element's crypto.

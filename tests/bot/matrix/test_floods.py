@@ -12,7 +12,7 @@ import vodozemac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messengers.matrix.account_file import Account
+from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.budgets import Budget, Item, Rank, giving_way
 from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
@@ -208,7 +208,7 @@ def test_what_was_told_is_known_after_a_start(tmp_path: Path) -> None:
 def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_contact_anything(tmp_path: Path) -> None:
     with Store(tmp_path / "db") as store:
         vault = Vault(Journal(store, "matrix"))
-        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        account = MatrixAccount("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
         invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=True)
         accepted = [number for number in range(1000) if invitations.accepts(f"!{number}:b", f"@{number % 500}:b", 0.0)]
         assert len(accepted) == 20
@@ -227,7 +227,7 @@ def test_a_flood_of_invitations_costs_a_few_rooms_and_neither_the_owner_nor_a_co
 def test_where_strangers_are_ignored_they_cannot_invite_the_bot(tmp_path: Path) -> None:
     with Store(tmp_path / "db") as store:
         vault = Vault(Journal(store, "matrix"))
-        account = Account("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        account = MatrixAccount("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
         invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=False)
         assert not invitations.accepts("!room:b", "@stranger:b", 0.0)
         assert invitations.accepts("!room:b", "@contact:b", 0.0)

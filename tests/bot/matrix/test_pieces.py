@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.messengers.matrix.canonical import canonical, is_signed, with_signature
-from bot.messengers.matrix.heard import Room, heard, would_count
+from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.people import People, Standing
-from bot.messengers.matrix.reading import Message, number_of
+from bot.messengers.matrix.reading import RoomMessage, number_of
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
-from bot.messengers.matrix.verification import Step, Verification
+from bot.messengers.matrix.verification import Verification, VerificationStep
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.matrix.devices import ROOM, Device, two
@@ -159,14 +159,14 @@ def test_a_room_stays_encrypted_whatever_the_server_says_later(tmp_path: Path) -
         assert rooms.newest(ROOM) in (ROOM, "!new:b")  # a circle ends
 
 
-def message(text: str, standing: Standing | None = Standing.OWNER, **content: Any) -> Message:
+def message(text: str, standing: Standing | None = Standing.OWNER, **content: Any) -> RoomMessage:
     said = {"msgtype": "m.text", "body": text} | content
-    return Message(7, ROOM, "@anna:chat.test", standing, "c", "e", said, "m.room.message", 0, "$1")
+    return RoomMessage(7, ROOM, "@anna:chat.test", standing, "c", "e", said, "m.room.message", 0, "$1")
 
 
 @pytest.mark.parametrize("standing", [None, Standing.UNSIGNED, Standing.UNKNOWN, Standing.CHANGED])
 def test_what_is_not_verified_is_nothing_and_never_the_owners(standing: Standing | None) -> None:
-    for room in Room:
+    for room in Audience:
         assert heard(message(f"/call bob {LINK}", standing), room, unverified=False) is None
         entry = heard(message(f"/call bob {LINK}", standing), room, unverified=True)
         assert entry is not None
@@ -175,13 +175,13 @@ def test_what_is_not_verified_is_nothing_and_never_the_owners(standing: Standing
 
 
 def test_the_owner_commands_everything_alone_and_calls_among_others() -> None:
-    alone = heard(message("/contacts"), Room.OWNERS, unverified=False)
+    alone = heard(message("/contacts"), Audience.OWNERS, unverified=False)
     assert alone is not None
     assert (alone.text, alone.from_owner, alone.alone) == ("/contacts", True, True)
-    among = heard(message("/call bob"), Room.SEVERAL, unverified=False)
+    among = heard(message("/call bob"), Audience.SEVERAL, unverified=False)
     assert among is not None
     assert (among.from_owner, among.alone, among.chat) == (True, False, f"matrix:group:{ROOM}")
-    assert heard(message("/contacts"), Room.SEVERAL, unverified=False) is None
+    assert heard(message("/contacts"), Audience.SEVERAL, unverified=False) is None
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_the_owner_commands_everything_alone_and_calls_among_others() -> None:
     ],
 )
 def test_edits_and_what_is_no_text_say_nothing(content: dict[str, Any]) -> None:
-    assert heard(message("/contacts", **content), Room.OWNERS, unverified=False) is None
+    assert heard(message("/contacts", **content), Audience.OWNERS, unverified=False) is None
 
 
 def test_what_a_reply_quotes_is_not_its_writers() -> None:
-    entry = heard(message("> <@bob:chat.test> /contacts\n\nhello"), Room.OWNERS, unverified=False)
+    entry = heard(message("> <@bob:chat.test> /contacts\n\nhello"), Audience.OWNERS, unverified=False)
     assert entry is not None
     assert entry.text == "hello"
 
@@ -223,10 +223,10 @@ FIELDS = st.sampled_from(["type", "sender", "content", "event_id", "state_key", 
 def test_whatever_the_server_sends_is_read_or_left(event: dict[str, Any], content: Any) -> None:
     with pytest.MonkeyPatch.context():
         number_of(ROOM, event)
-        made = Message(
+        made = RoomMessage(
             1, ROOM, "@a:b", Standing.OWNER, "c", "e", content if isinstance(content, dict) else {}, "x", 0, ""
         )
-        heard(made, Room.OWNERS, unverified=True)
+        heard(made, Audience.OWNERS, unverified=True)
     assert 0 <= number_of(ROOM, event) < 1 << 63
 
 
@@ -268,7 +268,7 @@ def test_a_verification_that_is_not_the_safe_kind_is_cancelled(
     verification = Verification(bob.own, bob.own.master, "@anna:chat.test", "THEIRS", "$t", None)
     ((answer, _),) = verification.receive("start", {**start(), field: value}, {})
     assert answer == "cancel"
-    assert verification.step is Step.CANCELLED
+    assert verification.step is VerificationStep.CANCELLED
 
 
 def test_a_server_that_puts_itself_in_between_shows_other_emoji_and_verifies_nothing(
@@ -307,12 +307,12 @@ def test_the_room_key_changes_when_somebody_may_read_no_more(devices: tuple[Devi
 
 def test_nobody_reads_a_home_but_its_owner(tmp_path: Path) -> None:
     from bot.home import Home
-    from bot.messengers.matrix.account_file import Account, account_file, read_account, write_account
+    from bot.messengers.matrix.account_file import MatrixAccount, account_file, read_account, write_account
 
     home = Home(tmp_path / "home")
     home.prepare()
-    write_account(home, Account("@a:b", "http://127.0.0.1", "D", "secret"))
-    write_account(home, Account("@a:b", "http://127.0.0.1", "E", "secret"))
+    write_account(home, MatrixAccount("@a:b", "http://127.0.0.1", "D", "secret"))
+    write_account(home, MatrixAccount("@a:b", "http://127.0.0.1", "E", "secret"))
     assert account_file(home).stat().st_mode & 0o777 == 0o600
     kept = read_account(home)
     assert kept is not None

@@ -151,10 +151,10 @@ def test_any_answer_is_a_list_of_peers_or_one_error(raw: bytes | str) -> None:
 
 
 def test_nothing_is_done_that_is_done_already() -> None:
-    done = plan.Machine(installed=True, has_nft=True, user="anna", in_group=True)
+    done = plan.NodeMachine(installed=True, has_nft=True, user="anna", in_group=True)
     assert plan.install(done) == []
     assert plan.join_group(done) == []
-    new = plan.Machine(installed=False, has_nft=True, user="anna; reboot", in_group=False)
+    new = plan.NodeMachine(installed=False, has_nft=True, user="anna; reboot", in_group=False)
     (step,) = plan.install(new)
     assert step.script.endswith(" yggdrasil")
     (step,) = plan.join_group(new)

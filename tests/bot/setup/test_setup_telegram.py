@@ -118,6 +118,6 @@ async def test_the_doctor_shows_each_way(
 @pytest.mark.parametrize("me", [{}, {"can_join_groups": None}, {"can_join_groups": "yes"}, {"can_join_groups": [1]}])
 def test_what_getme_doesnt_say_is_said_to_be_unknown(me: dict[str, Any]) -> None:
     found = {way.name: way for way in switches.ways(me)}
-    assert found["groups"].state is switches.State.UNKNOWN
+    assert found["groups"].state is switches.SwitchState.UNKNOWN
     assert found["groups"].missing
-    assert found["deep links"].state is switches.State.ON
+    assert found["deep links"].state is switches.SwitchState.ON

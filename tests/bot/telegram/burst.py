@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from shared.links.kinds import as_copybara
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from tests.bot.telegram.people import Person
@@ -16,7 +16,7 @@ from tests.bot.telegram.world import Chat, World
 
 def foreign_link() -> str:
     """A link between two others."""
-    said = Paired(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
+    said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
     source, destination = NodeId(secrets.token_bytes(32)), NodeId(secrets.token_bytes(32))
     token = seal(
         said, secret=secrets.token_bytes(32), source=source, destination=destination, nonce=secrets.token_bytes(12)

@@ -21,9 +21,9 @@ from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram import limits, render
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
 from bot.messengers.telegram.compose import compose
-from bot.messengers.telegram.conversations import Conversation, Way, conversation_of
-from bot.messengers.telegram.faults import Fault, judge
-from bot.messengers.telegram.token import VARIABLE, Token, read_token, silence
+from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
+from bot.messengers.telegram.faults import FaultKind, judge
+from bot.messengers.telegram.token import VARIABLE, BotToken, read_token, silence
 from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
@@ -147,13 +147,13 @@ def test_what_a_link_doesnt_prove_is_answered_by_the_owner_if_the_contacts_accou
 
 def test_conversations_come_back_as_they_were() -> None:
     for route in (
-        Conversation(Way.OWNER),
-        Conversation(Way.BUSINESS, ("c1", "8", "")),
-        Conversation(Way.GROUP, ("-5", "1")),
+        TelegramChat(Way.OWNER),
+        TelegramChat(Way.BUSINESS, ("c1", "8", "")),
+        TelegramChat(Way.GROUP, ("-5", "1")),
     ):
         assert conversation_of(route.chat) == route
     for other in ("chat", "telegram:pigeon:7", "telegram:group:7"):  # another messenger's, or another version's
-        assert conversation_of(other) == Conversation(Way.OWNER)
+        assert conversation_of(other) == TelegramChat(Way.OWNER)
 
 
 def test_buttons_carry_ids_and_never_tokens() -> None:
@@ -184,10 +184,10 @@ def test_each_fault_has_its_consequence() -> None:
     assert judge(TimedOut(), 0).again_after == limits.FIRST_RETRY_SECONDS
     assert judge(NetworkError("Bad Gateway"), 3).again_after == limits.FIRST_RETRY_SECONDS * 8
     assert judge(NetworkError("x"), 60).again_after == limits.LAST_RETRY_SECONDS
-    assert judge(BadRequest("x"), 0).fault is Fault.REFUSED
-    assert judge(Forbidden("x"), 0).fault is Fault.REFUSED
-    assert judge(Conflict("x"), 0).fault is Fault.CONFLICT
-    assert judge(InvalidToken("x"), 0).fault is Fault.TOKEN
+    assert judge(BadRequest("x"), 0).fault is FaultKind.REFUSED
+    assert judge(Forbidden("x"), 0).fault is FaultKind.REFUSED
+    assert judge(Conflict("x"), 0).fault is FaultKind.CONFLICT
+    assert judge(InvalidToken("x"), 0).fault is FaultKind.TOKEN
 
 
 def test_one_sender_doesnt_use_up_what_others_have() -> None:
@@ -237,7 +237,7 @@ def test_the_token_comes_from_where_it_is_kept_and_only_if_it_is_private(
 
 
 def test_the_token_shows_itself_to_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    token = Token(SECRET_TOKEN)
+    token = BotToken(SECRET_TOKEN)
     assert SECRET_TOKEN not in f"{token} {token!r}"
     root = logging.getLogger()
     handlers, before = (

@@ -17,7 +17,7 @@ from bot.messengers.telegram.outgoing import Outgoing, to_bytes
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.links.kinds import as_copybara
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.store.journal import Journal
 from tests.bot.telegram import sentences as says
@@ -28,7 +28,7 @@ from tests.bot.telegram.world import BotAccount
 
 def call_link(caller: Person, callee: Person, *, age: int = 0) -> str:
     """A link by which one calls the other, written `age` seconds ago by a program that isn't there any more."""
-    said = Paired(Operation.CALL, Media.BOTH, int(time.time()) - age, 40_000)
+    said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()) - age, 40_000)
     token = seal(said, secret=SECRET, source=caller.id, destination=callee.id, nonce=secrets.token_bytes(12))
     return as_copybara(token.token)
 

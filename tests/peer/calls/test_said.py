@@ -9,7 +9,7 @@ import pytest
 from peer.calls.line import Line
 from peer.calls.reading import Reading
 from shared.call.table import EndReason, State
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.reasons import Reason
 from tests.peer.calls.memory import MemoryNetwork
@@ -25,7 +25,7 @@ SAID = [operation for operation in Operation if operation is not Operation.CALL]
 async def hears(who: Node, line: Line, operation: Operation, secret: bytes) -> Reading:
     """Somebody writes that about a call, sealed with a secret."""
     port = 40_000 if operation is Operation.ACCEPT else 0
-    said = Paired(operation, Media.NONE, int(who.now), port, line.link.reference)
+    said = PairedBody(operation, Media.NONE, int(who.now), port, line.link.reference)
     return await who.reads(seal(said, secret=secret, source=line.peer, destination=who.id, nonce=bytes(12)).token)
 
 

@@ -22,7 +22,7 @@ from peer.overlay.watch import OverlayWatch
 from shared.call.table import State
 from shared.config.schema import Answering, Calls
 from shared.contacts import Contact
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
@@ -90,7 +90,7 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
             endpoints=Only(endpoint),
             listeners=[],
         )
-        said = Paired(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
+        said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
         link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))
         async with asyncio.timeout(10):
             async with switchboard.running():

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peer.handset.access import (
-    Refused,
-    Session,
+    PageSession,
+    RequestRefused,
     check_fetch,
     check_host,
     check_socket_origin,
     response_headers,
 )
 
-SESSION = Session(8765, key="K" * 43)
+SESSION = PageSession(8765, key="K" * 43)
 
 
 def test_our_own_address_is_a_host() -> None:
@@ -46,7 +46,7 @@ def test_our_own_address_is_a_host() -> None:
     ],
 )
 def test_a_name_that_was_made_to_lead_here_is_no_host(host: str | None) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         check_host(SESSION, host)
     assert refused.value.status == 421
 
@@ -54,7 +54,7 @@ def test_a_name_that_was_made_to_lead_here_is_no_host(host: str | None) -> None:
 @given(st.text())
 def test_no_other_text_is_a_host(host: str) -> None:
     if host != "127.0.0.1:8765":
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             check_host(SESSION, host)
 
 
@@ -67,7 +67,7 @@ def test_what_the_owner_opens_and_what_the_page_loads_is_served(headers: dict[st
 def test_a_link_on_another_page_opens_the_page_in_a_window() -> None:
     navigation = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     check_fetch(SESSION, navigation, document=True)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         check_fetch(SESSION, navigation, document=False)
 
 
@@ -87,7 +87,7 @@ def test_a_link_on_another_page_opens_the_page_in_a_window() -> None:
     ],
 )
 def test_other_pages_and_other_ports_get_nothing(headers: dict[str, str]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         check_fetch(SESSION, headers, document=True)
     assert refused.value.status == 403
 
@@ -110,12 +110,12 @@ def test_the_page_itself_may_open_the_socket() -> None:
     ],
 )
 def test_nobody_else_may_open_the_socket(host: str, origin: str | None) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         check_socket_origin(SESSION, host, origin)
 
 
 def test_each_run_has_its_own_key_and_it_is_not_shown() -> None:
-    first, second = Session(1), Session(1)
+    first, second = PageSession(1), PageSession(1)
     assert first.key != second.key
     assert len(first.key) == 43
     assert first.key not in repr(first)

@@ -14,7 +14,7 @@ from statistics import median
 import pytest
 from av import AudioFrame
 
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.media.endpoints.answer_chime import CHIME, Announced
 from peer.media.endpoints.devices import LocalDevices
 from peer.media.endpoints.none import NoMedia
@@ -191,8 +191,8 @@ class Going:
         self.closing, self.may_close = asyncio.Event(), asyncio.Event()
         self.closed = 0
 
-    async def devices(self, kind: str, wanted: str) -> Found:
-        return Found(("one",), "one")
+    async def devices(self, kind: str, wanted: str) -> FoundDevices:
+        return FoundDevices(("one",), "one")
 
     async def changes(self) -> AsyncGenerator[None, None]:
         yield

@@ -10,7 +10,7 @@ from av import AudioFrame, VideoFrame
 
 from peer.media.endpoints.pattern import Bars, BarsTrack, Pattern, ToneTrack
 from peer.media.picture import digits
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 from shared.media import Media
 from tests.peer.media.tone import hertz, left_channel
 from tests.peer.pair import connected
@@ -76,7 +76,7 @@ async def test_the_other_side_hears_440_hz() -> None:
 
 
 async def test_the_tone_has_no_seam() -> None:
-    track = ToneTrack(Pace())
+    track = ToneTrack(FramePace())
     frames = [await track.recv() for _ in range(12)]
     samples = [sample for frame in frames for sample in left_channel(frame)]
     assert max(abs(a - b) for a, b in itertools.pairwise(samples)) < 300
@@ -117,7 +117,7 @@ async def test_a_detached_pattern_leaves_nothing_running() -> None:
 
 
 async def test_an_ended_track_says_so_to_who_waits_for_it() -> None:
-    for track in (BarsTrack(Pace(), Bars(64, 48), 15), ToneTrack(Pace())):
+    for track in (BarsTrack(FramePace(), Bars(64, 48), 15), ToneTrack(FramePace())):
         await track.recv()
         waiting = asyncio.create_task(track.recv())
         await asyncio.sleep(0)
@@ -130,7 +130,7 @@ async def test_an_ended_track_says_so_to_who_waits_for_it() -> None:
 
 async def test_after_a_stall_frames_keep_their_distance() -> None:
     loop = asyncio.get_running_loop()
-    pace = Pace()
+    pace = FramePace()
     await pace.until(0)
     time.sleep(0.25)  # noqa: ASYNC251 - the machine stood still
     await pace.until(0.02)

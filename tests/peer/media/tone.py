@@ -11,7 +11,7 @@ from aiortc.codecs.opus import OpusEncoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from peer.media.realtime import Pace
+from peer.media.realtime import FramePace
 
 SAMPLE_RATE = 48_000
 
@@ -30,7 +30,7 @@ class SineTrack(MediaStreamTrack):
     def __init__(self, hertz: float) -> None:
         super().__init__()
         self._hertz = hertz
-        self._pace = Pace()
+        self._pace = FramePace()
         self._at = 0
 
     async def recv(self) -> AudioFrame:

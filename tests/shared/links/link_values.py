@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.links.card import MAX_NAME, MAX_RESOLVES_AS, Card
 from shared.links.kinds import BadLink, Kind, Link, PairedToken, Request, Response, SealedRequest, Status, decode
-from shared.links.paired import Operation, Paired
+from shared.links.paired import Operation, PairedBody
 from shared.links.tokens import to_text
 from shared.media import Media
 from shared.node_id import NodeId
@@ -82,9 +82,9 @@ cards = st.builds(
 )
 links: st.SearchStrategy[Link] = st.one_of(requests, responses, paired_tokens, sealed_requests, cards)
 
-calls = st.builds(Paired, operation=st.just(Operation.CALL), media=wanted, created=times, port=ports)
+calls = st.builds(PairedBody, operation=st.just(Operation.CALL), media=wanted, created=times, port=ports)
 followers = st.builds(
-    lambda operation, media, created, port, reference: Paired(
+    lambda operation, media, created, port, reference: PairedBody(
         operation, media, created, port if operation is Operation.ACCEPT else 0, reference
     ),
     st.sampled_from([operation for operation in Operation if operation is not Operation.CALL]),

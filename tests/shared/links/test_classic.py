@@ -23,7 +23,7 @@ from shared.errors import BadDescription
 from shared.links.classic import (
     MAX_JSON,
     MAX_LINK,
-    Candidate,
+    ClassicCandidate,
     ClassicRequest,
     ClassicResponse,
     decode_classic,
@@ -331,5 +331,5 @@ def test_what_is_no_description_is_refused(text: str) -> None:
 
 
 def test_our_own_links_are_shorter_than_half_of_a_browsers() -> None:
-    request = ClassicRequest(PAGE, OFFER, (Candidate(candidate="x"),), ANNA, BOB, ip_address("10.83.0.1"))
+    request = ClassicRequest(PAGE, OFFER, (ClassicCandidate(candidate="x"),), ANNA, BOB, ip_address("10.83.0.1"))
     assert len(request.encode()) < MAX_LINK

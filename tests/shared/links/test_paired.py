@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.links.kinds import BadLink, PairedToken, decode
-from shared.links.paired import Keyring, Opened, Operation, Paired, reference_of, seal
+from shared.links.paired import Keyring, OpenedToken, Operation, PairedBody, reference_of, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -24,8 +24,8 @@ from tests.shared.links.link_values import ALICE, BOB, PAIRED, REQUEST, bodies, 
 
 SECRET = b"s" * 32
 NONCE = bytes(range(12))
-CALL = Paired(Operation.CALL, Media.BOTH, 1_700_000_000, 40_000)
-ACCEPT = Paired(Operation.ACCEPT, Media.AUDIO, 1_700_000_001, 50_000, b"refernce")
+CALL = PairedBody(Operation.CALL, Media.BOTH, 1_700_000_000, 40_000)
+ACCEPT = PairedBody(Operation.ACCEPT, Media.AUDIO, 1_700_000_001, 50_000, b"refernce")
 
 
 def sealed_raw(body: bytes) -> PairedToken:
@@ -36,11 +36,11 @@ def sealed_raw(body: bytes) -> PairedToken:
     return PairedToken(b"\x13" + NONCE + ChaCha20Poly1305(key).encrypt(NONCE, body, associated))
 
 
-def opened(token: PairedToken) -> Paired | None:
+def opened(token: PairedToken) -> PairedBody | None:
     return opened_by(token, secret=SECRET, source=ALICE, destination=BOB)
 
 
-def opened_by(token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> Paired | None:
+def opened_by(token: PairedToken, *, secret: bytes, source: NodeId, destination: NodeId) -> PairedBody | None:
     """What `destination` reads, with the secret that they share with `source`."""
     read = Keyring(destination, [(source, secret)]).open(token)
     return None if read is None else read.paired
@@ -66,18 +66,18 @@ def test_a_call_is_named_by_what_began_it() -> None:
 
 
 @given(bodies)
-def test_every_body_survives_the_round_trip(body: Paired) -> None:
-    assert Paired.decode(body.encode()) == body
+def test_every_body_survives_the_round_trip(body: PairedBody) -> None:
+    assert PairedBody.decode(body.encode()) == body
 
 
 @given(bodies, keys, node_ids, node_ids, nonces)
 def test_every_token_survives_the_round_trip(
-    body: Paired, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes
+    body: PairedBody, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes
 ) -> None:
     token = seal(body, secret=secret, source=source, destination=destination, nonce=nonce)
     read = decode(token.token)
     assert isinstance(read, PairedToken)
-    assert Keyring(destination, [(source, secret)]).open(read) == Opened(source, secret, body)
+    assert Keyring(destination, [(source, secret)]).open(read) == OpenedToken(source, secret, body)
 
 
 @given(st.integers(8, 8 * 48 - 1))
@@ -90,7 +90,7 @@ def test_a_flipped_bit_is_noticed(bit: int) -> None:
 @given(st.binary(max_size=19) | st.binary(min_size=19, max_size=19))
 def test_any_body_is_decoded_exactly_or_raises_bad_link(raw: bytes) -> None:
     with contextlib.suppress(BadLink):
-        assert Paired.decode(raw).encode() == raw
+        assert PairedBody.decode(raw).encode() == raw
 
 
 def test_thousands_of_random_bodies_and_tokens_give_a_value_or_one_error() -> None:
@@ -157,7 +157,7 @@ def test_a_token_opens_only_with_its_secret_in_its_direction(arguments: dict[str
 )
 def test_bodies_that_mean_nothing_are_malformed(raw: bytes) -> None:
     with pytest.raises(BadLink) as caught:
-        Paired.decode(raw)
+        PairedBody.decode(raw)
     assert caught.value.reason is Reason.MALFORMED
 
 
@@ -182,7 +182,7 @@ def test_a_keyring_finds_the_contact_and_the_secret_among_many() -> None:
     keyring = Keyring(BOB, [(NodeId(os.urandom(32)), SECRET), (ALICE, new), (ALICE, old), (BOB, SECRET)])
     for secret in (old, new):
         token = seal(ACCEPT, secret=secret, source=ALICE, destination=BOB, nonce=NONCE)
-        assert keyring.open(token) == Opened(ALICE, secret, ACCEPT)
+        assert keyring.open(token) == OpenedToken(ALICE, secret, ACCEPT)
 
 
 def test_a_keyring_does_not_open_what_its_owner_wrote() -> None:
@@ -207,7 +207,7 @@ def test_a_token_that_none_of_1000_contacts_wrote_is_read_quickly() -> None:
 
 
 def test_secrets_do_not_show_up_when_a_result_is_printed() -> None:
-    assert "secret" not in repr(Opened(ALICE, SECRET, CALL))
+    assert "secret" not in repr(OpenedToken(ALICE, SECRET, CALL))
 
 
 def test_a_keyring_made_from_an_earlier_one_opens_what_its_own_secrets_open_and_nothing_else() -> None:

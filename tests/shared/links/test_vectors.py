@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from shared import messages
 from shared.links.card import Card
 from shared.links.kinds import BadLink, PairedToken, Request, Response, SealedRequest, Status, decode, find
-from shared.links.paired import Keyring, Operation, Paired, reference_of, seal
+from shared.links.paired import Keyring, Operation, PairedBody, reference_of, seal
 from shared.links.sealed import open_request
 from shared.media import Media
 from shared.messages import PairKey
@@ -171,7 +171,7 @@ def test_the_cards() -> None:
 @pytest.mark.parametrize("name", ["call", "ringing", "decline", "busy", "accept", "cancel"])
 def test_paired_links(name: str) -> None:
     vector = V["paired"][name]
-    body = Paired(
+    body = PairedBody(
         Operation(vector["operation"]),
         Media(vector["media"]),
         vector["created"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import BadAnswer, ContractGone, InputError, ServerFault
 from shared.names import azns, ink, scale, ss58
-from shared.names.azns import Refused
+from shared.names.azns import ContractRefused
 from shared.names.json_rpc import MOST_BYTES, decode, from_hex
 from tests.shared.names import chain
 
@@ -50,10 +50,10 @@ class TestRealAnswers:
         assert azns.text(value(form, "get_record staex/staex-id")) == NODE
 
     def test_a_missing_record_is_the_contracts_own_error(self, form: str) -> None:
-        assert azns.text(value(form, "get_record staex/nope")) == Refused(azns.RECORD_NOT_FOUND)
+        assert azns.text(value(form, "get_record staex/nope")) == ContractRefused(azns.RECORD_NOT_FOUND)
 
     def test_a_missing_name_is_another(self, form: str) -> None:
-        assert azns.account(value(form, "get_address unknown")) == Refused(azns.NAME_DOESNT_EXIST)
+        assert azns.account(value(form, "get_address unknown")) == ContractRefused(azns.NAME_DOESNT_EXIST)
 
     def test_the_routers_account_is_read(self, form: str) -> None:
         read = VECTORS[form]["router get_address staex.azero"]
@@ -76,7 +76,7 @@ def test_the_stand_in_answers_as_the_real_runtimes_do() -> None:
         for read in ("get_record staex/staex-id", "get_record staex/nope", "get_address unknown"):
             real = value(form, read)
             request = bytes.fromhex(VECTORS[form][read]["request"][2:])
-            message = scale.Reader(request[82:]).sequence()
+            message = scale.ScaleReader(request[82:]).sequence()
             assert ink.answer(fake.call(ss58.decode(chain.REGISTRY), message)) == real
 
 
@@ -97,7 +97,7 @@ def test_a_real_answer_that_was_changed_is_an_answer_or_one_known_error(form: st
 
 @given(st.integers(0, (1 << 30) - 1))
 def test_a_compact_number_is_read_as_it_was_written(number: int) -> None:
-    reader = scale.Reader(scale.compact(number))
+    reader = scale.ScaleReader(scale.compact(number))
     assert (reader.compact(), reader.rest) == (number, b"")
     assert chain.read_compact(scale.compact(number)) == (number, b"")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import LocalProtocolError
 from shared.links.kinds import BadLink, PairedToken, Request, Response, Status
-from shared.links.paired import Operation, Paired, seal
+from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import LAST_EPOCH, Handshake, Role, epoch, first_contact, one_link, redial_secret
@@ -22,7 +22,7 @@ REQUEST = Request.to(
 )
 RESPONSE = Response.accepting(REQUEST, media=Media.BOTH, seed=b"t" * 8, fingerprint=THEIRS.fingerprint, port=2000)
 CALL = seal(
-    Paired(Operation.CALL, Media.AUDIO, created=1, port=1000),
+    PairedBody(Operation.CALL, Media.AUDIO, created=1, port=1000),
     secret=b"k" * 32,
     source=ANNA,
     destination=BEN,

@@ -20,7 +20,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact, Hours, Trust, name_key
 from shared.errors import DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
 from shared.media import Media
-from shared.names import Answer
+from shared.names import NameAnswer
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
@@ -403,7 +403,7 @@ class TestNames:
 
 
 def kept(name: str, node: NodeId, *, at: int) -> KeptName:
-    return KeptName(Answer(node=node, source="AZERO.ID", name=name, at=at, from_memory=False))
+    return KeptName(NameAnswer(node=node, source="AZERO.ID", name=name, at=at, from_memory=False))
 
 
 class TestSeveralAtATime:

@@ -66,22 +66,22 @@ def install(asking: Asking) -> None:
     group_membership.join()
 
 
-def _usual_last(machine: plan.Machine) -> list[Step]:
+def _usual_last(machine: plan.NodeMachine) -> list[Step]:
     return _last(machine, node_config.DEVICE)
 
 
-def _first(machine: plan.Machine) -> list[Step]:
+def _first(machine: plan.NodeMachine) -> list[Step]:
     return [*plan.install(machine), plan.make_config()]
 
 
-def _last(machine: plan.Machine, device: str) -> list[Step]:
+def _last(machine: plan.NodeMachine, device: str) -> list[Step]:
     rules = plan.load_rules(device, firewall.local_ports()) if device else []
     return [*rules, plan.keep_key(), plan.start_node(), *plan.join_group(machine)]
 
 
-def _machine() -> plan.Machine:
+def _machine() -> plan.NodeMachine:
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return plan.Machine(
+    return plan.NodeMachine(
         installed=shutil.which("yggdrasil", path=path) is not None,
         has_nft=shutil.which("nft", path=path) is not None,
         user=getpass.getuser(),

@@ -17,7 +17,7 @@ ANSWERS_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class NodeMachine:
     """What is known of this machine."""
 
     installed: bool
@@ -29,7 +29,7 @@ class Machine:
     "Whether the user database has the user in the group, whatever this session knows of it."
 
 
-def install(machine: Machine) -> list[Step]:
+def install(machine: NodeMachine) -> list[Step]:
     """Install what is missing."""
     missing = [name for name, there in (("yggdrasil", machine.installed), ("nftables", machine.has_nft)) if not there]
     if not missing:
@@ -116,7 +116,7 @@ def start_node() -> Step:
     )
 
 
-def join_group(machine: Machine) -> list[Step]:
+def join_group(machine: NodeMachine) -> list[Step]:
     """Let the user ask the node."""
     if machine.in_group or machine.user == "root":
         return []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from peer.media.devices.choice import Found, choose
+from peer.media.devices.choice import FoundDevices, choose
 
-DESK = Found(("screen.monitor", "headset", "webcam"), "webcam")
+DESK = FoundDevices(("screen.monitor", "headset", "webcam"), "webcam")
 
 
 @pytest.mark.parametrize(
@@ -19,26 +19,26 @@ DESK = Found(("screen.monitor", "headset", "webcam"), "webcam")
         ("lost", DESK, "", ("webcam",), "headset"),
         ("headset", DESK, "", ("headset",), "webcam"),
         ("lost", DESK, "", ("webcam", "headset"), None),
-        ("lost", Found((), None), "", (), None),
+        ("lost", FoundDevices((), None), "", (), None),
         # What hears a speaker is taken where it was chosen, never instead of a microphone.
         ("screen.monitor", DESK, "", (), "screen.monitor"),
-        ("lost", Found(("screen.monitor",), "screen.monitor"), "", (), None),
-        ("", Found(("screen.monitor",), "screen.monitor"), "", (), "screen.monitor"),
-        ("", Found(("screen.monitor",), "screen.monitor"), "headset", (), None),
-        ("", Found(("screen.monitor",), "screen.monitor"), "other.monitor", (), "screen.monitor"),
-        ("", Found(("screen.monitor", "headset"), "screen.monitor"), "webcam", (), "headset"),
+        ("lost", FoundDevices(("screen.monitor",), "screen.monitor"), "", (), None),
+        ("", FoundDevices(("screen.monitor",), "screen.monitor"), "", (), "screen.monitor"),
+        ("", FoundDevices(("screen.monitor",), "screen.monitor"), "headset", (), None),
+        ("", FoundDevices(("screen.monitor",), "screen.monitor"), "other.monitor", (), "screen.monitor"),
+        ("", FoundDevices(("screen.monitor", "headset"), "screen.monitor"), "webcam", (), "headset"),
         # Where there is no speaker sound systems make one.
-        ("", Found(("auto_null",), "auto_null"), "", (), None),
-        ("", Found(("auto_null.monitor",), "auto_null.monitor"), "", (), None),
-        ("lost", Found(("auto_null",), "auto_null"), "", (), None),
-        ("auto_null", Found(("auto_null",), "auto_null"), "", (), "auto_null"),
+        ("", FoundDevices(("auto_null",), "auto_null"), "", (), None),
+        ("", FoundDevices(("auto_null.monitor",), "auto_null.monitor"), "", (), None),
+        ("lost", FoundDevices(("auto_null",), "auto_null"), "", (), None),
+        ("auto_null", FoundDevices(("auto_null",), "auto_null"), "", (), "auto_null"),
         # A system that doesn't say which is the default.
-        ("", Found((), ""), "", (), ""),
-        ("lost", Found((), ""), "", (), ""),
-        ("", Found((), ""), "", ("",), None),
+        ("", FoundDevices((), ""), "", (), ""),
+        ("lost", FoundDevices((), ""), "", (), ""),
+        ("", FoundDevices((), ""), "", ("",), None),
     ],
 )
 def test_the_wanted_device_then_the_default_one_then_the_next(
-    wanted: str, found: Found, last: str, failed: tuple[str, ...], chosen: str | None
+    wanted: str, found: FoundDevices, last: str, failed: tuple[str, ...], chosen: str | None
 ) -> None:
     assert choose(wanted, found, last=last, failed=failed) == chosen

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from peer.media.devices import follower
-from peer.media.devices.choice import Found
+from peer.media.devices.choice import FoundDevices
 from peer.media.devices.device_words import MICROPHONE
 from peer.media.devices.follower import FollowedDevice
 from peer.media.trouble import MediaTrouble
@@ -40,10 +40,10 @@ class Desk:
         self.opening: asyncio.Queue[str] = asyncio.Queue()
         self.said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
 
-    async def find(self) -> Found:
+    async def find(self) -> FoundDevices:
         if not self.answers:
             raise MediaError("The sound system is gone.")
-        return Found(self.names, self.names[0] if self.names else None)
+        return FoundDevices(self.names, self.names[0] if self.names else None)
 
     async def open(self, name: str) -> Device:
         if name in self.busy:

@@ -1,0 +1,77 @@
+"""What a reader may rely on in the program's code: one name for one class, and nothing that only tests use."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("bot", "peer", "shared")
+
+CALLED_BY_LIBRARIES = {
+    "_fields_",  # ctypes
+    "_validate_peer_identity",  # aiortc
+    "datagram_received",  # asyncio
+    "do_request",  # python-telegram-bot
+    "error_received",  # asyncio
+    "gather_candidates",  # aioice
+    "process_redirect",  # websockets
+}
+
+A_LIMIT_THAT_TESTS_HOLD = {"MAX_REPORT"}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@functools.cache
+def trees() -> dict[Path, ast.Module]:
+    return {file: ast.parse(file.read_text()) for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))}
+
+
+def defined(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """The functions, classes, methods and constants in a module, each with its line."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Definition):
+            yield child.lineno, child.name
+            yield from defined(child)
+        elif isinstance(child, ast.Assign):
+            yield from ((child.lineno, target.id) for target in child.targets if isinstance(target, ast.Name))
+
+
+def used() -> Counter[str]:
+    """How often each name is read in the program, or stands in a short text, such as one for getattr or `import`."""
+    names: Counter[str] = Counter()
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                names[node.id] += 1
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                names[node.attr] += 1
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:
+                names.update(re.findall(r"\w+", node.value))
+    return names
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    names = Counter(
+        node.name
+        for tree in trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_nothing_is_defined_that_the_program_does_not_use() -> None:
+    known = used()
+    unused = [
+        f"{file.relative_to(ROOT)}:{line} {name}"
+        for file, tree in trees().items()
+        for line, name in defined(tree)
+        if not (known[name] or name in CALLED_BY_LIBRARIES | A_LIMIT_THAT_TESTS_HOLD or name.startswith("__"))
+    ]
+    assert unused == []
