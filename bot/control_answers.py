@@ -8,7 +8,7 @@ from bot.assistant.assistant import Assistant
 from bot.control_socket import AskPage, AskStatus, Question, Reply, Say
 from bot.conversation import Post
 from bot.messengers.console import CHAT
-from bot.page.service import Handset
+from bot.page.service import HandsetService
 from bot.texts.chat import with_commands
 from peer.calls.line_records import report as line_report
 from peer.overlay import Overlay
@@ -23,7 +23,7 @@ class ControlAnswers:
     """Answers one question after the other."""
 
     def __init__(
-        self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: Handset | None, notices: list[str]
+        self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: HandsetService | None, notices: list[str]
     ) -> None:
         self._assistant = assistant
         self._handset = handset

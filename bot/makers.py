@@ -19,7 +19,7 @@ from bot.messengers.all import Chats
 from bot.name_systems import system_names
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
-from bot.page.service import Handset, open_handset
+from bot.page.service import HandsetService, open_handset
 from bot.settings import open_overlay, own_card
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
@@ -147,7 +147,7 @@ def make_assistant(
     )
 
 
-def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> Handset:
+def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
         presenter=presenter,

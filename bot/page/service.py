@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from peer.handset.server import HandsetServer
 
 
-class Handset:
+class HandsetService:
     """Everything that there is for the page."""
 
     def __init__(self, presenter: Presenter, server: HandsetServer, notices: list[str], *, lasts: bool) -> None:
@@ -51,7 +51,9 @@ class Handset:
             yield
 
 
-def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes) -> Handset:
+def open_handset(
+    pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes
+) -> HandsetService:
     """Take the socket that systemd holds, else bind the port that is configured, else any other.
 
     `key` are the 32 bytes of the home that pages of earlier runs know.
@@ -62,7 +64,7 @@ def open_handset(pages: Pages, presenter: Presenter, requests: PageRequests, *, 
     listening, notices = listening_at(port)
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
-    return Handset(presenter, HandsetServer(pages, requests, listening, key), notices, lasts=lasts)
+    return HandsetService(presenter, HandsetServer(pages, requests, listening, key), notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

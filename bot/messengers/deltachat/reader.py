@@ -10,7 +10,7 @@ from __future__ import annotations
 from bot.conversation import readable
 from bot.messengers.deltachat.account import LAST_SPECIAL_CONTACT, ChatInfo, Message
 from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
-from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
 
 SINGLE, GROUP, CALL = "Single", "Group", "Call"
@@ -44,7 +44,7 @@ def heard(message: Message, chat: ChatInfo, owner: int | None, messenger: str) -
     links = links_in(text)
     if not links:
         return None
-    way, value = (Way.PERSON, message.from_id) if chat.chat_type == SINGLE else (Way.GROUP, message.chat_id)
+    way, value = (PlainWay.PERSON, message.from_id) if chat.chat_type == SINGLE else (PlainWay.GROUP, message.chat_id)
     passed_on = message.is_forwarded or message.override_sender_name is not None
     return Heard(
         links,
@@ -59,7 +59,7 @@ def heard(message: Message, chat: ChatInfo, owner: int | None, messenger: str) -
 
 def _from_owner(message: Message, chat: ChatInfo, text: str, messenger: str) -> Heard | None:
     alone = chat.chat_type == SINGLE
-    place = Place(messenger, Way.OWNER) if alone else Place(messenger, Way.GROUP, str(message.chat_id))
+    place = Place(messenger, PlainWay.OWNER) if alone else Place(messenger, PlainWay.GROUP, str(message.chat_id))
     if message.is_forwarded or message.is_bot or message.override_sender_name is not None:
         links = links_in(text)
         if alone or links:

@@ -16,7 +16,7 @@ from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.reader import heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.outbox import NotNow, Pace, Refused
-from bot.messengers.plain.places import Way, place_of
+from bot.messengers.plain.places import PlainWay, place_of
 from bot.messengers.plain.values import Entry, Outgoing, Own
 from bot.messengers.plain.wire import Desk
 from bot.messengers.rate_limit import RateLimit
@@ -241,9 +241,9 @@ class DeltaChatWire:
     async def _chat_of(self, account: Account, chat: str) -> int:
         place = place_of(self._messenger, chat)
         match place.way:
-            case Way.GROUP:
+            case PlainWay.GROUP:
                 return int(place.value)
-            case Way.PERSON:
+            case PlainWay.PERSON:
                 return await account.chat_with(int(place.value))
         if self._owner is None:
             raise NotNow(5.0)  # it waits for an owner

@@ -15,7 +15,7 @@ from bot.messengers.matrix import NAME
 from bot.messengers.matrix.canonical import part, text
 from bot.messengers.matrix.people import Standing
 from bot.messengers.matrix.reading import RoomMessage
-from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
 
 MOST_CHARACTERS = 64 * 1024
@@ -70,7 +70,11 @@ def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | 
     links = links_in(words)
     if not links:
         return None
-    place = Place(NAME, Way.PERSON, message.sender) if room is Audience.TWO else Place(NAME, Way.GROUP, message.room)
+    place = (
+        Place(NAME, PlainWay.PERSON, message.sender)
+        if room is Audience.TWO
+        else Place(NAME, PlainWay.GROUP, message.room)
+    )
     sender = message.sender
     writer = sender if message.standing is Standing.VERIFIED else ""
     return Heard(links, place.chat, date=message.date, sender=sender, shown=sender, writer=writer)
@@ -79,8 +83,8 @@ def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | 
 def _from_owner(message: RoomMessage, words: str, room: Audience) -> Heard | None:
     is_notice = text(message.content, "msgtype") != "m.text"
     if room is Audience.OWNERS and not is_notice:
-        return Heard(words, Place(NAME, Way.OWNER).chat, from_owner=True, alone=True, date=message.date)
-    chat = Place(NAME, Way.GROUP, message.room).chat
+        return Heard(words, Place(NAME, PlainWay.OWNER).chat, from_owner=True, alone=True, date=message.date)
+    chat = Place(NAME, PlainWay.GROUP, message.room).chat
     if links := links_in(words):
         return Heard(links, chat, from_owner=True, date=message.date)
     if is_about_a_call(words) and not is_notice:

@@ -24,7 +24,7 @@ from bot.messengers.matrix.reading import RoomMessage, Sync
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.writing import NotEncrypted
 from bot.messengers.outbox import NotNow, Pace, Refused
-from bot.messengers.plain.places import Way, place_of
+from bot.messengers.plain.places import PlainWay, place_of
 from bot.messengers.plain.values import Entry, Outgoing
 from bot.messengers.plain.wire import Desk
 from peer.calls.line import Line
@@ -222,9 +222,9 @@ class MatrixWire:
         """The room of a conversation; empty if there is nobody to write to. Raises Refused, Unreachable, Refusal."""
         place = place_of(NAME, chat)
         match place.way:
-            case Way.OWNER:
+            case PlainWay.OWNER:
                 return await self._own_room.get() if self.has_owner else ""
-            case Way.GROUP:
+            case PlainWay.GROUP:
                 return self._client.rooms.newest(place.value)
         for room in self._client.rooms.names():
             known = self._client.rooms.of(room)

@@ -9,7 +9,7 @@ from bot.messengers import texts
 from bot.messengers.numbered_choices import Choice
 from bot.messengers.outbox import Priority
 from bot.messengers.plain import replies
-from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.places import Place, PlainWay, place_of
 from bot.messengers.plain.values import Outgoing
 from bot.texts.chat import with_commands
 
@@ -54,7 +54,7 @@ def numbered(choices: list[Choice], words: dict[str, str]) -> str:
 
 
 def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
-    owner = Place(messenger, Way.OWNER).chat
+    owner = Place(messenger, PlainWay.OWNER).chat
     if post.handset:
         return Outgoing(f"{post.text}\n{texts.ABOUT_HANDSET}", owner, handset=True)
     # A number may be missing, never the message: then the command is said.
@@ -68,14 +68,14 @@ def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
 def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoing:
     place = place_of(messenger, post.chat)
     by_hand = _by_hand(post, messenger)
-    theirs = Outgoing(post.text, Place(messenger, Way.PERSON, known).chat, instead=(by_hand,)) if known else None
+    theirs = Outgoing(post.text, Place(messenger, PlainWay.PERSON, known).chat, instead=(by_hand,)) if known else None
     match place.way:
-        case Way.OWNER:
+        case PlainWay.OWNER:
             return theirs or by_hand
-        case Way.PERSON if post.contact is not None and known is not None and known != place.value:
+        case PlainWay.PERSON if post.contact is not None and known is not None and known != place.value:
             # Somebody else brought the link: the answer goes to the one who writes the contact's links.
             return theirs or by_hand
-        case Way.PERSON if post.contact is not None and known is None and _unproven(post):
+        case PlainWay.PERSON if post.contact is not None and known is None and _unproven(post):
             return by_hand
     return Outgoing(post.text, place.chat, instead=(by_hand,))
 
@@ -88,4 +88,4 @@ def _unproven(post: Post) -> bool:
 
 def _by_hand(post: Post, messenger: str) -> Outgoing:
     name = post.contact.name if post.contact else ""
-    return Outgoing(f"{texts.send_this(name)}\n{post.text}", Place(messenger, Way.OWNER).chat)
+    return Outgoing(f"{texts.send_this(name)}\n{post.text}", Place(messenger, PlainWay.OWNER).chat)

@@ -35,7 +35,7 @@ from bot.messengers.outbox import START_SECONDS, Outbox
 from bot.messengers.owners_news import tell_missed, tell_notices
 from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose, numbered
-from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.resume import ShownCalls
 from bot.messengers.plain.values import Entry, Heard, Outgoing, Own
 from bot.messengers.plain.wire import Wire
@@ -71,7 +71,7 @@ class PlainMessenger:
         """
         self._wire = wire
         self._name = name
-        self._owners_chat = Place(name, Way.OWNER).chat
+        self._owners_chat = Place(name, PlainWay.OWNER).chat
         self._journal = journal
         self._lifetime = lifetime
         self._writer = JournalWriter(name, write, self._disk_troubled)

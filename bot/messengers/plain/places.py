@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 
-class Way(enum.StrEnum):
+class PlainWay(enum.StrEnum):
     """Who reads a conversation."""
 
     OWNER = "owner"
@@ -24,7 +24,7 @@ class Place:
     """One conversation of one messenger."""
 
     messenger: str
-    way: Way
+    way: PlainWay
     value: str = ""
 
     @property
@@ -37,6 +37,6 @@ def place_of(messenger: str, chat: str) -> Place:
     """The conversation of that name; the owner's for every other name, which another version may have written."""
     name, _, rest = chat.partition(":")
     way, _, value = rest.partition(":")
-    if name == messenger and value and way in (Way.PERSON, Way.GROUP):
-        return Place(messenger, Way(way), value)
-    return Place(messenger, Way.OWNER)
+    if name == messenger and value and way in (PlainWay.PERSON, PlainWay.GROUP):
+        return Place(messenger, PlainWay(way), value)
+    return Place(messenger, PlainWay.OWNER)

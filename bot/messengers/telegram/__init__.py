@@ -17,18 +17,18 @@ from shared.store import StoreThread
 from shared.store.journal import Journal
 
 if TYPE_CHECKING:
-    from bot.messengers.telegram.messenger import Telegram
+    from bot.messengers.telegram.messenger import TelegramMessenger
 
 NAME = "telegram"
 "Of the journal."
 
 
-def telegram(home: Home, config: Config, thread: StoreThread) -> Telegram:
+def telegram(home: Home, config: Config, thread: StoreThread) -> TelegramMessenger:
     """The configured bot. Raises InputError when its token can't be read."""
     # Half a second and 30 MB that nobody needs who doesn't use it.
-    from bot.messengers.telegram.messenger import Telegram
+    from bot.messengers.telegram.messenger import TelegramMessenger
 
-    return Telegram(
+    return TelegramMessenger(
         read_token(home, config.telegram),
         config.telegram.base_url,
         Journal(thread.store, NAME),

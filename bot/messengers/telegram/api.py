@@ -41,7 +41,7 @@ from bot.messengers.telegram.limits import (
 )
 from bot.messengers.telegram.outgoing import Outgoing
 from bot.messengers.telegram.token import BotToken
-from bot.messengers.telegram.update_reader import Own
+from bot.messengers.telegram.update_reader import OwnBot
 
 COMMANDS = (
     ("call", "call a contact: /call anna, or /call anna audio"),
@@ -84,10 +84,10 @@ class Api:
             for each in self._requests:
                 await each.shutdown()
 
-    async def me(self) -> Own:
+    async def me(self) -> OwnBot:
         """Who we are."""
         user = await self._bot.get_me()
-        return Own(user.id, user.username or "")
+        return OwnBot(user.id, user.username or "")
 
     async def updates(self, offset: int | None, *, wait: bool) -> list[dict[str, Any]]:
         """The updates from `offset` on, as Telegram wrote them; those before it are confirmed by that, and gone.

@@ -77,7 +77,7 @@ logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-class Telegram:
+class TelegramMessenger:
     """One bot and its owner."""
 
     capabilities = Capabilities(at_terminal=False)

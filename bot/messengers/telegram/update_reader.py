@@ -36,7 +36,7 @@ GroupAnonymousBot (Bot API, Message: `from` "contains a fake sender user in non-
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnBot:
     """The bot that we are."""
 
     id: int
@@ -47,7 +47,7 @@ class Own:
 class UpdateReader:
     """Reads updates for one bot and its owner."""
 
-    def __init__(self, own: Own, owner: int | None) -> None:
+    def __init__(self, own: OwnBot, owner: int | None) -> None:
         self.owner = owner
         "The owner's id; None as long as nobody has claimed the bot."
         self._own = own

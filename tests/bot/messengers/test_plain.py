@@ -14,7 +14,7 @@ from bot.messengers.numbered_choices import NumberedChoices
 from bot.messengers.outbox import Priority
 from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose
-from bot.messengers.plain.places import Place, Way, place_of
+from bot.messengers.plain.places import Place, PlainWay, place_of
 from bot.messengers.plain.values import Heard, Outgoing, Own
 from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
@@ -26,13 +26,13 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
-OWNER = Place("wire", Way.OWNER).chat
+OWNER = Place("wire", PlainWay.OWNER).chat
 ANNA = Contact(name="anna", node=NodeId(bytes(31) + b"\1"), created=1)
 LINK = Sentence(Kind.LINK_REQUEST, "copybara:abc")
 
 
 @pytest.mark.parametrize(
-    "place", [Place("wire", Way.PERSON, "a:b"), Place("wire", Way.GROUP, "7"), Place("wire", Way.OWNER)]
+    "place", [Place("wire", PlainWay.PERSON, "a:b"), Place("wire", PlainWay.GROUP, "7"), Place("wire", PlainWay.OWNER)]
 )
 def test_a_conversation_is_known_by_its_name(place: Place) -> None:
     assert place_of("wire", place.chat) == place
@@ -40,7 +40,7 @@ def test_a_conversation_is_known_by_its_name(place: Place) -> None:
 
 @pytest.mark.parametrize("chat", ["", "chat", "other:person:7", "wire:person", "wire:person:", "wire:nobody:7"])
 def test_every_other_name_is_the_owners_own_conversation(chat: str) -> None:
-    assert place_of("wire", chat) == Place("wire", Way.OWNER)
+    assert place_of("wire", chat) == Place("wire", PlainWay.OWNER)
 
 
 def test_a_link_that_the_owner_asked_for_in_a_group_goes_there() -> None:

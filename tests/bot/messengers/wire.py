@@ -12,7 +12,7 @@ from typing import Any
 from bot.conversation import Action, IncomingMessage, Post
 from bot.messengers.outbox import Pace
 from bot.messengers.plain.messenger import PlainMessenger
-from bot.messengers.plain.places import Place, Way
+from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Entry, Heard, Outgoing
 from bot.messengers.plain.wire import Desk
 from peer.calls.call_link import CallLink
@@ -27,13 +27,13 @@ from shared.store import Store, StoreThread
 from shared.store.journal import Journal
 
 NAME = "wire"
-OWNER = Place(NAME, Way.OWNER).chat
+OWNER = Place(NAME, PlainWay.OWNER).chat
 PATIENCE = 60.0
 
 
 def person(account: str) -> str:
     """The conversation with an account."""
-    return Place(NAME, Way.PERSON, account).chat
+    return Place(NAME, PlainWay.PERSON, account).chat
 
 
 def call(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Tapped
-from bot.messengers.telegram.update_reader import Own, UpdateReader
+from bot.messengers.telegram.update_reader import OwnBot, UpdateReader
 from shared.links.kinds import as_telegram
 from shared.links.tokens import Kind, to_text
 
@@ -23,7 +23,7 @@ GROUP: dict[str, Any] = {"id": -5, "type": "supergroup", "title": "Friends"}
 
 
 def reader(owner: int | None = 7) -> UpdateReader:
-    return UpdateReader(Own(100, "anna_bot"), owner)
+    return UpdateReader(OwnBot(100, "anna_bot"), owner)
 
 
 def message(sender: dict[str, Any], text: str, chat: dict[str, Any] = PRIVATE, **more: Any) -> dict[str, Any]:
