@@ -58,13 +58,13 @@ def would_count(message: RoomMessage, owner: str) -> bool:
     return bool(links_in(words) or (message.sender == owner and ADDRESSED.match(words)))
 
 
-def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | None:
+def heard(message: RoomMessage, audience: Audience, *, unverified: bool) -> Heard | None:
     """What is kept of a message. `unverified`: whether links of unverified devices are read as well."""
     words = said(message)
     if not words:
         return None
     if message.standing is Standing.OWNER:
-        return _from_owner(message, words, room)
+        return _from_owner(message, words, audience)
     if message.standing is not Standing.VERIFIED and not unverified:
         return None
     links = links_in(words)
@@ -72,7 +72,7 @@ def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | 
         return None
     place = (
         Place(NAME, PlainWay.PERSON, message.sender)
-        if room is Audience.TWO
+        if audience is Audience.TWO
         else Place(NAME, PlainWay.GROUP, message.room)
     )
     sender = message.sender
@@ -80,9 +80,9 @@ def heard(message: RoomMessage, room: Audience, *, unverified: bool) -> Heard | 
     return Heard(links, place.chat, date=message.date, sender=sender, shown=sender, writer=writer)
 
 
-def _from_owner(message: RoomMessage, words: str, room: Audience) -> Heard | None:
+def _from_owner(message: RoomMessage, words: str, audience: Audience) -> Heard | None:
     is_notice = text(message.content, "msgtype") != "m.text"
-    if room is Audience.OWNERS and not is_notice:
+    if audience is Audience.OWNERS and not is_notice:
         return Heard(words, Place(NAME, PlainWay.OWNER).chat, from_owner=True, alone=True, date=message.date)
     chat = Place(NAME, PlainWay.GROUP, message.room).chat
     if links := links_in(words):
