@@ -94,7 +94,7 @@ class PeerSession(msgspec.Struct):
     address: str = ""
 
 
-class Sessions(msgspec.Struct):
+class PeerSessions(msgspec.Struct):
     """The response to getSessions."""
 
     sessions: list[PeerSession]
@@ -144,7 +144,7 @@ class YggdrasilAdmin:
 
     async def sessions(self) -> list[PeerSession]:
         """The nodes that packets are exchanged with. Raises OverlayDown if the node doesn't tell them."""
-        return (await self._ask("getsessions", Sessions)).sessions
+        return (await self._ask("getsessions", PeerSessions)).sessions
 
     async def peers(self) -> list[Peer]:
         """The nodes that the own node is connected with, or tries to be. Raises OverlayDown if it doesn't tell them."""

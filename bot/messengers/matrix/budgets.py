@@ -31,7 +31,7 @@ class Rank(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class KeptBudget:
     """How many may be kept. The owner's count in the total only."""
 
     total: int
@@ -58,7 +58,7 @@ class Item:
 class Ledger:
     """What is kept of one kind, and whose it is."""
 
-    def __init__(self, budget: Budget, rank: Callable[[Item], Rank]) -> None:
+    def __init__(self, budget: KeptBudget, rank: Callable[[Item], Rank]) -> None:
         """`rank` is asked whenever something has to give way: who people are may change."""
         self._budget = budget
         self._rank = rank
@@ -102,7 +102,7 @@ class Ledger:
                     del counter[key]
 
 
-def giving_way(items: dict[Item, Rank], budget: Budget) -> list[str]:
+def giving_way(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
     """The names of those that are too many."""
     left = dict(items)
     gone: list[Item] = []

@@ -12,7 +12,7 @@ import time
 import msgspec
 import vodozemac
 
-from bot.messengers.matrix.budgets import Budget, Item, Ledger
+from bot.messengers.matrix.budgets import Item, KeptBudget, Ledger
 from bot.messengers.matrix.canonical import Json, canonical, part, text
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice
 from bot.messengers.matrix.own_device import MEGOLM, PICKLE_KEY, OwnDevice
@@ -20,7 +20,7 @@ from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.vault import Vault
 from shared.not_json import NOT_JSON
 
-SESSIONS = Budget(total=2000, of_sender=100, of_room=500)
+SESSIONS = KeptBudget(total=2000, of_sender=100, of_room=500)
 "Sessions of others that are kept."
 
 NUMBERS_KEPT = 500

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import vodozemac
 
-from bot.messengers.matrix.budgets import Budget, Item, Ledger
+from bot.messengers.matrix.budgets import Item, KeptBudget, Ledger
 from bot.messengers.matrix.canonical import Json, canonical, is_signed, part, text
 from bot.messengers.matrix.own_device import OLM, PICKLE_KEY, OwnDevice, unpadded
 from bot.messengers.matrix.people import Device
@@ -20,7 +20,7 @@ from shared.not_json import NOT_JSON
 MOST_SESSIONS = 5
 "Sessions with one device that are kept; the one that was used last is used next."
 
-DEVICES = Budget(total=5000, of_sender=200, of_room=0)
+DEVICES = KeptBudget(total=5000, of_sender=200, of_room=0)
 "Devices with which sessions are kept: anybody can make some, and write from each once."
 
 MOST_BYTES = 64 * 1024

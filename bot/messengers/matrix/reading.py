@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bot.messengers.matrix.budgets import Budget, Item, Ledger
+from bot.messengers.matrix.budgets import Item, KeptBudget, Ledger
 from bot.messengers.matrix.canonical import Json, items, number, part, text
 from bot.messengers.matrix.megolm import Decrypted, Megolm, key_of
 from bot.messengers.matrix.olm import CantDecrypt, FromDevice, Olm
@@ -24,7 +24,7 @@ from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.verification import PREFIX as VERIFICATION
 
 WAITING_SECONDS = 24 * 3600
-WAITING = Budget(total=300, of_sender=20, of_room=100)
+WAITING = KeptBudget(total=300, of_sender=20, of_room=100)
 "Messages that wait for their key, and for how long; keys travel apart from messages, and may come later."
 
 MOST_BYTES = 64 * 1024
