@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint bench campaign docs lock format clean
+.PHONY: help demo test lint bench campaign deb packages docs lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -39,6 +39,14 @@ campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their h
 	@$(BIN)/python -m tests.campaign --kills $(KILLS) --seed $(SEED)
 KILLS ?= 300
 SEED ?= 1
+
+deb: ## the package for the Debian that this machine runs, into dist/, in about a minute
+	@packages/debian/build
+
+packages: $(VENV)/dev.stamp ## install, use and remove everything on fresh Debian machines, half an hour or more
+	@tests/system-packages
+	@packages/system-packages
+	@$(BIN)/pytest --verbose packages
 
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md

@@ -19,15 +19,15 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
     """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known."""
     who = card.name or "A friend"
     node = _NODE.get(overlay, "the same overlay network as mine")
-    get = f"pipx install git+{source}" if source else "pipx install .   (in the program's folder: ask me for it)"
+    where = "In a terminal" if source else "In the program's folder (ask me for it), in a terminal"
+    get = f"git+{source}" if source else "."
     lines = [
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
         "encrypted, with no server in between and no address shown to anybody.",
         "",
-        f"You need a computer with Linux (Debian or Ubuntu are tested), and {node}. In a terminal:",
+        f"You need a computer with Linux (Debian or Ubuntu are tested), and {node}. {where}:",
         "",
-        "  sudo apt install pipx && pipx ensurepath",
-        f"  {get}",
+        f"  sudo apt install git pipx && pipx install {get} && pipx ensurepath",
         "",
         "and in a new terminal:",
         "",

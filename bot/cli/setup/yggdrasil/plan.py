@@ -107,11 +107,16 @@ def load_rules(device: str, ports: str) -> list[Step]:
 
 
 def start_node() -> Step:
-    """Start it, also with a configuration that has changed."""
+    """Start it, also with a configuration that has changed.
+
+    It has to answer twice, a second apart: one that may not make its device answers once, and ends.
+    """
     return Step(
         "Start the node, now and at each start, and wait until it answers (a few seconds).",
         f"systemctl enable {UNIT}; systemctl restart {UNIT};"
-        f" for second in $(seq {ANSWERS_SECONDS}); do yggdrasilctl getSelf > /dev/null 2>&1 && exit 0; sleep 1; done;"
+        f" answers=0; for second in $(seq {ANSWERS_SECONDS}); do"
+        " if yggdrasilctl getSelf > /dev/null 2>&1; then answers=$((answers + 1)); else answers=0; fi;"
+        " test $answers -lt 2 || exit 0; sleep 1; done;"
         f" echo 'The node does not answer: journalctl -u {UNIT}' >&2; exit 1",
     )
 

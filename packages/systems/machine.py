@@ -1,0 +1,156 @@
+"""One fresh Debian machine: booted with its own systemd, on a host of tests/network, with the internet behind it.
+
+Its wire leads to R alone, as in tests/network/namespaces.py. Besides, slirp4netns gives it what a home's router would:
+a way out, for apt and pip, and nothing that comes in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from packages.systems.debian import USER, copy_of
+from packages.systems.terminal import Terminal
+from tests.network.namespaces import NAMESPACE_FILES, Namespace
+
+TAP = "internet"
+ROUTER = "10.0.2.2"
+OWN_ADDRESS = "10.0.2.100/24"
+
+SECONDS_TO_BOOT = 120
+
+
+class MachineFailed(Exception):
+    """A machine doesn't boot, or a command on it failed; the text is what was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A booted machine."""
+
+    host: Namespace
+    root: Path
+    "Its disk."
+
+    leader: int
+    "The process id of its init, as seen from here."
+
+    def command(self, *command: str) -> list[str]:
+        """The command line that runs a command on it as root."""
+        inside = f"/proc/{self.leader}/root"
+        spaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+        return ["nsenter", f"--target={self.leader}", *spaces, f"--root={inside}", f"--wd={inside}", "--", *command]
+
+    async def run(self, *command: str, check: bool = True) -> str:
+        """What a command of root's says, error output included. Raises MachineFailed."""
+        return await _output_of(*self.command(*command), check=check)
+
+    async def as_user(self, line: str, *, check: bool = True) -> str:
+        """The same for a line in the user's shell, logged in. Raises MachineFailed."""
+        return await self.run("runuser", "--login", USER, "--command", line, check=check)
+
+    def log_in(self) -> Terminal:
+        """A terminal in which the user has just logged in. Its owner closes it."""
+        return Terminal(self.command("runuser", "--login", USER))
+
+
+@asynccontextmanager
+async def machine(release: str, host: Namespace, folder: Path) -> AsyncIterator[Machine]:
+    """A machine like any that is fresh from its installer, while the block runs. `folder` is for its disk."""
+    async with AsyncExitStack() as stack:
+        root = stack.enter_context(copy_of(release, folder))
+        await stack.enter_async_context(_internet(host))
+        yield await stack.enter_async_context(_booted(root, host))
+
+
+@asynccontextmanager
+async def _internet(host: Namespace) -> AsyncIterator[None]:
+    ready, told = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *("setpriv", "--pdeathsig", "KILL", "slirp4netns", "--netns-type=path", f"--ready-fd={told}"),
+        *(str(NAMESPACE_FILES / host.name), TAP),
+        pass_fds=(told,),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+    )
+    os.close(told)
+    try:
+        if not await asyncio.to_thread(os.read, ready, 1):
+            raise MachineFailed("slirp4netns doesn't start")
+        await host.run("ip", "address", "add", OWN_ADDRESS, "dev", TAP)
+        await host.run("ip", "link", "set", TAP, "up")
+        await host.run("ip", "route", "replace", "default", "via", ROUTER)
+        await host.run("ip", "-6", "route", "del", "default")
+        yield
+    finally:
+        os.close(ready)
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _booted(root: Path, host: Namespace) -> AsyncIterator[Machine]:
+    process = await asyncio.create_subprocess_exec(
+        *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"),
+        *(f"--machine={host.name}", f"--directory={root}", f"--network-namespace-path={NAMESPACE_FILES / host.name}"),
+        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
+        "--capability=CAP_NET_ADMIN",
+        # Debian 13's systemd knows no other.
+        env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+    )
+    leader = process.pid
+    try:
+        async with asyncio.timeout(SECONDS_TO_BOOT):
+            leader = await _init_of(process)
+            booted = Machine(host, root, leader)
+            while "running" not in (state := await booted.run("systemctl", "is-system-running", check=False)):
+                if "degraded" in state:
+                    break  # such as a unit that wants a device which no container has
+                await asyncio.sleep(0.2)
+            # As udev makes it where there is one.
+            await booted.run(
+                "sh",
+                "-c",
+                "mkdir -p /dev/net; test -e /dev/net/tun || mknod /dev/net/tun c 10 200; chmod 666 /dev/net/tun",
+            )
+        yield booted
+    finally:
+        # As if somebody pulled the plug: with its init, the kernel ends every process on it.
+        if process.returncode is None:
+            os.kill(leader, signal.SIGKILL)
+        await process.wait()
+
+
+async def _init_of(process: asyncio.subprocess.Process) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while True:
+        if process.returncode is not None:
+            assert process.stderr is not None
+            raise MachineFailed((await process.stderr.read()).decode(errors="replace"))
+        for child in children.read_text().split():
+            if Path(f"/proc/{child}/root/run/systemd/private").exists():
+                return int(child)
+        await asyncio.sleep(0.1)
+
+
+async def _output_of(*command: str, check: bool) -> str:
+    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    try:
+        output = (await process.communicate())[0].decode(errors="replace")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if check and process.returncode:
+        raise MachineFailed(f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:]}")
+    return output
