@@ -84,6 +84,7 @@ class Kind(enum.StrEnum):
     LINK_OWN = "link.own", "The link is your own."
 
     CARD = "card.own", "Your own contact card."
+    CARD_NAMED = "card.named", "Your contact card has another name now."
     INVITATION = "card.invitation", "A text for a friend who doesn't have the program yet, with your card."
     CARD_OWN_SEEN = "card.own-seen", "Your own contact card was pasted."
     CARD_SEEN = "card.seen", "A card of somebody who isn't in your contacts."

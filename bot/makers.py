@@ -12,6 +12,7 @@ from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
+from bot.card_name import CardName
 from bot.home import Home
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
@@ -20,7 +21,8 @@ from bot.name_systems import system_names
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
-from bot.settings import open_overlay, own_card
+from bot.settings import open_overlay
+from peer.calls.echo_calls import EchoCalls
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -44,13 +46,14 @@ class Node:
     own: NodeId
     watch: OverlayWatch
     reader: LinkReader
+    card_name: CardName
     lines: Lines = field(default_factory=Lines)
     pages: Pages = field(default_factory=Pages)
 
     @property
     def card(self) -> Callable[[], Card]:
         """Makes the owner's card as it is now."""
-        return functools.partial(own_card, self.home, self.config, self.own, self.thread.store)
+        return functools.partial(self.card_name.card, self.own, self.thread.store)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node
     overlay, own = await open_overlay(config, home, thread.store, new_node=new_node)
     remember(thread.store, overlay.name, own)
     reader = LinkReader(own, thread.store, home.load_sealing_key())
-    return Node(home, config, thread, overlay, own, OverlayWatch(overlay), reader)
+    return Node(home, config, thread, overlay, own, OverlayWatch(overlay), reader, CardName(home, config))
 
 
 def make_news(node: Node, talk: Talk) -> CallNews:
@@ -93,7 +96,6 @@ def make_presenter(node: Node) -> Presenter:
     """Shows the page what happens to calls."""
     return Presenter(
         own=node.own,
-        name=node.config.name,
         overlay=node.overlay.name,
         watch=node.watch,
         store=node.thread.store,
@@ -149,6 +151,14 @@ def make_assistant(
 
 def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
+    echo = EchoCalls(
+        own=node.own,
+        lines=node.lines,
+        overlay=node.overlay,
+        watch=node.watch,
+        endpoints=MediaEndpoints(node.config, node.home.recordings, presenter, in_console=False),
+        shown=presenter,
+    )
     requests = PageRequests(
         presenter=presenter,
         assistant=assistant,
@@ -157,6 +167,8 @@ def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchb
         writes=node.thread,
         reader=node.reader,
         settings=node.config.calls,
+        echo=echo,
+        card_name=node.card_name,
     )
     port, key = node.config.handset.port, node.home.load_handset_key()
-    return open_handset(node.pages, presenter, requests, port=port, key=key)
+    return open_handset(node.pages, presenter, requests, echo, port=port, key=key)

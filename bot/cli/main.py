@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Run = Callable[[argparse.Namespace], int]
 
-SETUP = ("overlay", "name", "telegram", "deltachat", "matrix")
+SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
 "The parts of `copybara setup`, as in bot/cli/setup/parts.py."
 
 

@@ -76,7 +76,6 @@ class Presenter:
         self,
         *,
         own: NodeId,
-        name: str,
         overlay: str,
         watch: OverlayWatch,
         store: Store,
@@ -86,7 +85,6 @@ class Presenter:
     ) -> None:
         self._own = own
         self._lines = lines
-        self._name = name
         self._overlay = overlay
         self._watch = watch
         self._store = store
@@ -178,7 +176,7 @@ class Presenter:
         return Hello(
             version=version("copybara-relay"),
             node=str(self._own),
-            name=self._name,
+            name=card.name,
             overlay=self._overlay_state(),
             card=shown_link(card.token),
             contacts=self._contacts,
@@ -312,6 +310,12 @@ class Presenter:
         if self._contacts != (contacts := self._book()):
             self._contacts = contacts
             self._pages.send(page_protocol.Contacts(contacts=contacts))
+
+    def card_changed(self) -> None:
+        """Show what the owner gives to others now."""
+        card = self._own_card()
+        text = invitation(card, self._overlay, installed_from()).text
+        self._pages.send(page_protocol.Own(name=card.name, card=shown_link(card.token), invitation=text))
 
     def book_changed(self) -> None:
         """Show the contacts, and the calls by their new names."""

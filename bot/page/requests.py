@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
+from bot.card_name import CardName
 from bot.conversation import EVERYWHERE
 from bot.kinds import Sentence
 from bot.page.explain import Explainer, refusal
@@ -11,6 +12,7 @@ from bot.page.presenter import Presenter
 from bot.page.view import media
 from bot.texts import chat as texts
 from bot.texts import page as page_texts
+from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -30,10 +32,12 @@ from peer.handset.protocol import (
     Hello,
     MediaAnswer,
     Place,
+    PlaceEcho,
     RemoveContact,
     RenameContact,
     SaveContact,
     SetMedia,
+    SetName,
     SetTrust,
     WantOffer,
     Write,
@@ -61,7 +65,11 @@ class PageRequests:
         writes: StoreThread,
         reader: LinkReader,
         settings: Calls,
+        echo: EchoCalls,
+        card_name: CardName,
     ) -> None:
+        self._echo = echo
+        self._card_name = card_name
         self._presenter = presenter
         self._assistant = assistant
         self._switchboard = switchboard
@@ -98,6 +106,8 @@ class PageRequests:
                     message.whom.strip(), media(message.media), chat=EVERYWHERE, endpoint=HANDSET
                 )
                 call = line.number
+            case PlaceEcho():
+                call = (await self._echo.place(media(message.media), HANDSET)).number
             case Answer():
                 await self._switchboard.answer(self._line(message.call), media(message.media), endpoint=HANDSET)
             case Decline():
@@ -118,6 +128,9 @@ class PageRequests:
                     endpoint.offer_again()
             case ConfirmWords():
                 said = texts.confirmed(*await self._confirm(self._line(message.call)))
+            case SetName():
+                said = page_texts.card_named(await self._card_name.change(message.name))
+                self._presenter.card_changed()
             case SaveContact():
                 said = await self._save(message.name, book.Whom(self._line(message.call).peer))
             case AddContact():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
+from peer.calls.echo_calls import EchoCalls
 from peer.handset.page import Pages
 from peer.handset.systemd_socket import handed_over
 from shared.kept_running import Part, kept_running
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 class HandsetService:
     """Everything that there is for the page."""
 
-    def __init__(self, presenter: Presenter, server: HandsetServer, notices: list[str], *, lasts: bool) -> None:
+    def __init__(
+        self, presenter: Presenter, server: HandsetServer, echo: EchoCalls, notices: list[str], *, lasts: bool
+    ) -> None:
         self._presenter = presenter
+        self._echo = echo
         self.lasts = lasts
         "Whether the next run is at the same address."
 
@@ -47,12 +51,14 @@ class HandsetService:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
-        async with self._server.running(), kept_running(Part("Telling the page", self._presenter.run)):
+        telling = Part("Telling the page", self._presenter.run)
+        echoing = Part("Test calls", self._echo.run)
+        async with self._server.running(), kept_running(telling, echoing):
             yield
 
 
 def open_handset(
-    pages: Pages, presenter: Presenter, requests: PageRequests, *, port: int, key: bytes
+    pages: Pages, presenter: Presenter, requests: PageRequests, echo: EchoCalls, *, port: int, key: bytes
 ) -> HandsetService:
     """Take the socket that systemd holds, else bind the port that is configured, else any other.
 
@@ -64,7 +70,7 @@ def open_handset(
     listening, notices = listening_at(port)
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
-    return HandsetService(presenter, HandsetServer(pages, requests, listening, key), notices, lasts=lasts)
+    return HandsetService(presenter, HandsetServer(pages, requests, listening, key), echo, notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

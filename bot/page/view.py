@@ -29,7 +29,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         kind=said.kind,
         sentence=said.sentence,
         name=line.name,
-        contact=contact.name if contact else None,
+        contact=line.name if line.shown.echo else contact.name if contact else None,
         node=str(line.peer),
         role=line.call.role.value,
         media=kinds(line.media),
@@ -42,6 +42,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         endpoint=line.shown.endpoint or "",
         phrase=line.shown.phrase or None,
         paired=line.call.paired,
+        echo=line.shown.echo,
         connected_at=line.connection.connected_at,
         expires=line.expires,
         path=texts.path(overlay_name(overlay), report.local, report.remote),
@@ -57,6 +58,8 @@ def report_of(line: Line) -> page_protocol.Report:
 
 def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", "unproven", "stranger"]:
     """How far a call can be believed to be who it says."""
+    if line.shown.echo:
+        return "contact"
     if contact is None:
         return "stranger"
     if line.link.keyed and not line.proven:

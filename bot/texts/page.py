@@ -116,6 +116,8 @@ def call_sentence(line: Line) -> Sentence:
 
 def trust_words(line: Line, contact: Contact | None) -> str:
     """How we know who it is."""
+    if line.shown.echo:
+        return "Nobody is there: your own program sends back what you say and show, over the same way as in any call."
     if contact is None:
         return "Not in your contacts. Make sure you know who this is."
     if line.proven:
@@ -136,9 +138,16 @@ def path(overlay: str, local: str | None, remote: str | None) -> str:
     return f"Over {overlay}, from {local} to {remote}. No other address is used."
 
 
+_WHEN_THEY_CALL = {
+    Trust.AUTO: "answered automatically",
+    Trust.RING: "rings when they call",
+    Trust.BLOCK: "blocked",
+}
+
+
 def trust_in_words(contact: Contact, paired: bool) -> str:
     """What happens when a contact calls; `paired`: we share a key with them."""
-    words = {Trust.AUTO: "answered automatically", Trust.RING: "rings", Trust.BLOCK: "blocked"}[contact.trust]
+    words = _WHEN_THEY_CALL[contact.trust]
     if contact.trust is Trust.AUTO:
         words += f" ({contact.media.words})"
         if not paired:
@@ -159,7 +168,7 @@ def link_to_send(line: Line) -> Sentence:
         return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; it is good until {until}.")
     return Sentence(
         Kind.LINK_TO_SEND,
-        f"Send this to {line.name}, and open the answer that they send back. It is good until {until}.",
+        f"Send this to {line.name}, and paste the answer that they send back. The link is good until {until}.",
     )
 
 
@@ -186,6 +195,11 @@ def explained_said(link: SaidLink, contact: Contact | None) -> str:
 def explained_response(response: Response) -> str:
     """An answer to our request."""
     return _ANSWERS[response.status]
+
+
+def card_named(name: str) -> Sentence:
+    """The owner has chosen what their card calls them."""
+    return Sentence(Kind.CARD_NAMED, f"Your card says {name} now." if name else "Your card has no name now.")
 
 
 def explained_card(card: Card, known: Contact | None) -> str:

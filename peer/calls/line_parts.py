@@ -103,3 +103,6 @@ class Presented:
 
     quarantined: bool = False
     "The key that was agreed in it waits until the owner confirms the words."
+
+    echo: bool = False
+    "With our own echo, see echo_calls.py: there is no person at the other side, and nothing of it is kept."

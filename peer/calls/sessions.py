@@ -170,7 +170,7 @@ class LineSessions:
     async def keep_signs_of_life(self) -> None:
         """Store that the calls that are up still are. Raises StoreError."""
         for line in tuple(self._lines):
-            if line.call.state is State.ACTIVE:
+            if line.call.state is State.ACTIVE and not line.shown.echo:
                 await self._keep(line, alive=True)
 
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:

@@ -244,14 +244,15 @@ class Switchboard:
         provisional: bool = False,
         endpoint: str | None = None,
         program: str | None = None,
+        echo: bool = False,
     ) -> Line:
         """Call a node; the link goes into `chat`. The line tells whether it worked: it may have ended as FAILED.
 
         `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
 
-        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` see Line; `endpoint`
-        is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall beside another
-        call.
+        `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` and `echo` see
+        Line; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall
+        beside another call.
         """
         if node == self._own:
             raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
@@ -272,7 +273,7 @@ class Switchboard:
             CallLink(node, media, now, secret=secret, proven=secret is not None, keyed=keyed),
             chat=chat,
             expires=now + self._settings.lifetime,
-            shown=Presented(contact.name if contact else None, endpoint=endpoint, provisional=provisional),
+            shown=Presented(contact.name if contact else None, endpoint=endpoint, provisional=provisional, echo=echo),
             foreign=foreign,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )

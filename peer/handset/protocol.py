@@ -269,6 +269,14 @@ class OverlayState(_ToPage, frozen=True, tag="overlay"):
     overlay: Overlay
 
 
+class Own(_ToPage, frozen=True, tag="own"):
+    """What the owner gives to others has changed. The fields are those of Hello."""
+
+    name: str
+    card: Link
+    invitation: str
+
+
 class Contacts(_ToPage, frozen=True, tag="contacts"):
     """The contact book has changed; this is all of it."""
 
@@ -332,6 +340,9 @@ class Call(_ToPage, frozen=True, tag="call"):
 
     paired: bool
     "One link was enough for this call."
+
+    echo: bool
+    "With our own echo: there is nobody to save, and nothing to compare."
 
     connected_at: int | None
     "When it connected first."
@@ -497,6 +508,7 @@ ToPage: TypeAlias = (
     HomeKey
     | Hello
     | OverlayState
+    | Own
     | Contacts
     | Log
     | Call
@@ -551,6 +563,12 @@ class Place(_FromPage, frozen=True, tag="place"):
 
     whom: Annotated[str, Meta(min_length=1, max_length=1024)]
     "A contact's name, a name to resolve, a node id or a contact card."
+
+    media: Kinds = "video"
+
+
+class PlaceEcho(_FromPage, frozen=True, tag="place-echo"):
+    """Call our own echo, to see and hear ourselves."""
 
     media: Kinds = "video"
 
@@ -616,6 +634,12 @@ class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
     call: Number
 
 
+class SetName(_FromPage, frozen=True, tag="set-name"):
+    """Put that name on the owner's contact card, and into the configuration; empty: none."""
+
+    name: Annotated[str, Meta(max_length=400)]
+
+
 class SaveContact(_FromPage, frozen=True, tag="save-contact"):
     """Save the other side of a call under a name."""
 
@@ -657,6 +681,7 @@ FromPage: TypeAlias = (
     | Explain
     | Act
     | Place
+    | PlaceEcho
     | Answer
     | Decline
     | Block
@@ -666,6 +691,7 @@ FromPage: TypeAlias = (
     | MediaAnswer
     | WantOffer
     | ConfirmWords
+    | SetName
     | SaveContact
     | AddContact
     | SetTrust

@@ -30,11 +30,9 @@ def wanted() -> bool:
     return os.environ.get("COPYBARA_WRITE_DOCS") == "1"
 
 
-def figures() -> re.Pattern[str]:
-    """What a page says of a second of a call; for a picture, of one for which the machine had the time."""
-    return re.compile(
-        r"^\d ms · 0\.0 % lost · 640.480 · [2-9]\d\d kbit/s" if wanted() else r"640.480 · [1-9]\d* kbit/s"
-    )
+def graded() -> re.Pattern[str]:
+    """How good a page says a call is; for a picture, of one for which the machine had the time."""
+    return re.compile(r"^Good connection$" if wanted() else r"^(Good|Fair|Poor) connection$")
 
 
 async def taken(page: Any, name: str) -> None:

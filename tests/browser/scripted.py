@@ -118,6 +118,7 @@ def call(number: int, state: Any, **changed: Any) -> Call:
         "endpoint": "handset",
         "phrase": "boil direct round noise",
         "paired": True,
+        "echo": False,
         "connected_at": NOW if state in ("active", "reconnecting") else None,
         "expires": NOW + 600,
         "path": PATH if state in ("active", "reconnecting") else "",
@@ -145,7 +146,7 @@ def quality(number: int) -> Quality:
 
 def contact(name: str, node: str, **changed: Any) -> Contact:
     """An entry of the book that rings."""
-    values: dict[str, Any] = {"trust": "ring", "media": "video", "trust_words": "rings", "paired": True}
+    values: dict[str, Any] = {"trust": "ring", "media": "video", "trust_words": "rings when they call", "paired": True}
     return Contact(name=name, node=node, **(values | changed))
 
 

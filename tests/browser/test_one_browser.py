@@ -15,7 +15,7 @@ from bot.kinds import Kind
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView, browser, looked_at, until_seen
 from tests.browser.people import running_demo
-from tests.browser.pictures import figures, look_like, taken
+from tests.browser.pictures import graded, look_like, taken
 
 pytestmark = ONE_CHROMIUM
 
@@ -80,8 +80,9 @@ async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_i
         await look_like(page.page, "light")
         await call(page, "pattern")
         await page.says(Kind.REMOTE_ANSWERED_AUTOMATICALLY)
-        await page.shows("No other address is used. On this machine only, no privacy.")
-        await page.page.get_by_text(figures()).wait_for()
+        await page.shows("On this machine only, no privacy")
+        await page.pictures_are(640, 480)
+        await page.page.get_by_text(graded()).wait_for()
         await taken(page.page, "demo")
 
 

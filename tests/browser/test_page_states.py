@@ -14,7 +14,7 @@ from bot.kinds import Kind
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.people import Somebody, both_ways, two_people
-from tests.browser.pictures import LOOKS, figures, look_like
+from tests.browser.pictures import LOOKS, graded, look_like
 from tests.browser.pictures import taken as picture_taken
 
 pytestmark = ONE_CHROMIUM
@@ -78,9 +78,10 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await anna.page.press("Connect")
         await anna.page.call("active")
         await both_ways(anna, bob)
-        await anna.page.shows("No other address is used. On this machine only, no privacy.")
+        await anna.page.shows("On this machine only, no privacy")
         # The pictures grow to their full size, and a second is measured.
-        await anna.page.page.get_by_text(figures()).wait_for()
+        await anna.page.pictures_are(640, 480)
+        await anna.page.page.get_by_text(graded()).wait_for()
         await fits(anna)
         await taken(anna, f"call-{look}")
 
@@ -100,6 +101,7 @@ async def test_a_first_contact_is_carried_from_page_to_page(tmp_path: Path, look
         await anna.page.page.keyboard.press("Escape")
         await anna.page.press("About")
         await anna.page.shows("nobody is between you")
+        await anna.page.shows("No other address is used. On this machine only, no privacy.")
         words = await anna.page.page.locator("#phrase li").all_text_contents()
         assert words == (await anna.page.call("active"))["phrase"].split()
         await fits(anna)

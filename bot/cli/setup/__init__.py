@@ -1,15 +1,15 @@
 """`copybara setup`, whose old name is `init`: from nothing to a first call, one part after the other.
 
 Start at parts.py, the table of the parts. bot/asking.py asks questions, or answers them where nobody sits at a
-terminal; draft.py holds what is to be written into the configuration. Doing it twice changes nothing. May import what
-the command line may.
+terminal; bot/config_draft.py holds what is to be written into the configuration. Doing it twice changes nothing. May
+import what the command line may.
 """
 
 from __future__ import annotations
 
 from bot.asking import Answers, Asking, until_stopped
-from bot.cli.setup.draft import Draft
 from bot.cli.setup.parts import PARTS
+from bot.config_draft import Draft
 from bot.home import Home
 
 
@@ -26,11 +26,12 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
                 each.set_up(home, draft, asking)
     if answers.only_prints:
         return 0
-    wrote = draft.write()
-    home.load_sealing_key()
-    asking.say(f"Wrote {draft.path}" if wrote else f"Nothing has changed in {draft.path}")
+    if not all(each.tries for each in chosen):
+        wrote = draft.write()
+        home.load_sealing_key()
+        asking.say(f"Wrote {draft.path}" if wrote else f"Nothing has changed in {draft.path}")
     for each in chosen:
-        if each.tries:
+        if each.tries and (part is not None or asking.yes(each.tries, default=asking.at_terminal)):
             each.set_up(home, draft, asking)
     if part is None:
         asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))

@@ -8,8 +8,8 @@ import sys
 
 from bot.asking import Asking
 from bot.cli import group_membership
-from bot.cli.setup.draft import Draft
 from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
+from bot.config_draft import Draft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from peer.overlay.choose import OverlayReport, configured, examine

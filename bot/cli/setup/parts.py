@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.asking import Asking
-from bot.cli.setup import name, overlay
-from bot.cli.setup.draft import Draft
+from bot.cli.setup import name, overlay, sound
+from bot.config_draft import Draft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
 from shared.config.schema import Config
@@ -31,8 +31,8 @@ class Part:
 
     set_up: SetUp
     next_steps: NextSteps = lambda home, config: ()
-    tries: bool = False
-    "Whether it only tries what is written already."
+    tries: str = ""
+    "If it only tries what is written already: the question whether to, unless it is asked for by its name."
 
 
 def _messenger(entry: Entry) -> Part:
@@ -59,4 +59,5 @@ PARTS = (
     Part("overlay", overlay.set_up),
     Part("name", name.set_up, _in_the_end),
     *(_messenger(entry) for entry in MESSENGERS),
+    Part("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
 )

@@ -8,6 +8,11 @@ import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
 import { drawWords, SidePanel } from "./side_panel.js";
 
+const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
+
+// The figures are one tap away, under About.
+const GRADES = { "": "Measuring", good: "Good connection", fair: "Fair connection", bad: "Poor connection" };
+
 export class CallView {
   panel;
   #program;
@@ -122,11 +127,13 @@ export class CallView {
     if (!["active", "reconnecting"].includes(call.state)) return;
     put($("stage-name"), call.name);
     $("stage-name").title = call.name;
-    const tag = call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
+    const tag = call.echo ? "test call" : call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
     put($("stage-tag"), tag);
     show($("stage-tag"), Boolean(tag));
-    put($("stage-path-text"), this.#path(call));
-    const notice = this.#notices.get(call.id);
+    put($("stage-path-text"), this.#alone(call) ? "On this machine only, no privacy" : "Direct and private");
+    setIcon($("stage-path"), this.#alone(call) ? "i-warning" : "i-shield");
+    show($("stage-path"), Boolean(call.path));
+    const notice = call.echo ? { kind: call.kind, sentence: ECHO } : this.#notices.get(call.id);
     say($("stage-notice-text"), notice);
     show($("stage-notice"), Boolean(notice));
     show($("reconnecting"), call.state === "reconnecting");
@@ -173,9 +180,12 @@ export class CallView {
   }
 
   // Loopback is a path too, and hides nothing from anybody on this machine.
+  #alone(call) {
+    return Boolean(call.path) && this.#world.overlay?.name === "Loopback";
+  }
+
   #path(call) {
-    const alone = call.path && this.#world.overlay?.name === "Loopback";
-    return alone ? `${call.path} On this machine only, no privacy.` : call.path;
+    return this.#alone(call) ? `${call.path} On this machine only, no privacy.` : call.path;
   }
 
   // Fill the stage if that cuts off little, else show the whole picture: no head is lost for a look.
@@ -229,7 +239,7 @@ export class CallView {
     if (!due) return;
     drawWords($("words-list"), call);
     const how = call.trust === "unproven" ? `This call doesn't have the key that you share with ${call.name}. ` : "";
-    put($("words-text"), `${how}Compare these words with ${call.name} by voice:`);
+    put($("words-text"), `${how}Compare these words with ${call.contact ?? "the other person"} by voice:`);
   }
 
   #wordsSeen() {
@@ -265,7 +275,7 @@ export class CallView {
   async #everySecond() {
     const call = this.#call;
     if (call?.state === "reconnecting") {
-      put($("quality-text"), "nothing arrives");
+      put($("quality-text"), "Nothing arrives");
       $("stage-quality").dataset.grade = "bad";
     }
     if (call?.state !== "active") return;
@@ -273,20 +283,11 @@ export class CallView {
     const leg = this.#calls.media(call.id)?.leg;
     this.#size = leg ? await leg.received().catch(() => null) : null;
     const quality = this.#calls.quality.get(call.id);
-    put($("quality-text"), quality ? inWords(quality, this.#size) : "measuring");
-    if (!quality) return;
-    $("stage-quality").dataset.grade = grade(quality);
+    const graded = quality ? grade(quality) : "";
+    put($("quality-text"), GRADES[graded]);
+    $("stage-quality").dataset.grade = graded;
     if (this.#call === call) this.panel.draw(call, this.#path(call), this.#size);
   }
-}
-
-function inWords(quality, size) {
-  return [
-    quality.round_trip_ms === null ? "" : `${quality.round_trip_ms.toFixed(0)} ms`,
-    `${quality.loss_percent.toFixed(1)} % lost`,
-    size ? `${size.width}×${size.height}` : "",
-    `${quality.received_kbps.toFixed(0)} kbit/s`,
-  ].filter(Boolean).join(" · ");
 }
 
 function grade(quality) {

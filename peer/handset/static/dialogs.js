@@ -165,7 +165,9 @@ export class Dialogs {
 
   async settings() {
     problem($("settings-problem"), null);
-    put($("version"), `Copybara Relay ${this.#world.hello?.version ?? ""}`);
+    const { hello, overlay } = this.#world;
+    const at = overlay?.address ? `. Your address in ${overlay.name}: ${overlay.address}` : "";
+    put($("version"), `Copybara Relay ${hello?.version ?? ""}${at}`);
     $("settings").showModal();
     // Opening this asks nobody for the camera who has never called.
     if (await this.#listDevices()) await this.#startPreview();

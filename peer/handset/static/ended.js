@@ -24,7 +24,9 @@ export class Ended {
     avatar($("ended-avatar"), call.name, call.node);
     say($("ended-title"), call);
     const seconds = call.report.seconds;
-    put($("ended-text"), call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "");
+    const tested = "Didn't see or hear yourself? Choose other devices under “Devices and settings”, and test again.";
+    const talked = call.connected_at && seconds ? `You were connected for ${duration(seconds)}.` : "";
+    put($("ended-text"), call.echo && call.connected_at ? tested : talked);
     const link = this.#calls.links.get(call.id);
     show($("ended-link"), Boolean(link) && call.role === "callee" && !call.connected_at);
     if (link) {
@@ -35,9 +37,9 @@ export class Ended {
   }
 
   async #again() {
-    const { id, contact, node, media } = this.#call;
+    const { id, contact, node, media, echo } = this.#call;
     try {
-      await this.#program.ask("place", { whom: contact ?? node, media });
+      await (echo ? this.#program.ask("place-echo", { media }) : this.#program.ask("place", { whom: contact ?? node, media }));
       this.#calls.putAway(id);
     } catch (error) {
       toast(error, { urgent: true });

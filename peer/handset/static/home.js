@@ -69,7 +69,8 @@ export class Home {
 
   draw() {
     const { overlay, contacts, log } = this.#world;
-    put($("overlay-text"), overlay.address ? `${overlay.name}, ${overlay.address}` : `${overlay.name} can't be used`);
+    const up = overlay.name === "Loopback" ? "On this computer only" : `Connected to ${overlay.name}`;
+    put($("overlay-text"), overlay.address ? up : `${overlay.name} can't be used`);
     $("overlay").dataset.up = String(Boolean(overlay.address));
     say($("overlay-notice-text"), { kind: overlay.kind, sentence: overlay.notice });
     show($("overlay-notice"), Boolean(overlay.notice));

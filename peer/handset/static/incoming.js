@@ -83,6 +83,7 @@ export class Incoming {
     $("incoming-trust").dataset.trust = call.trust;
     $("incoming").dataset.kind = call.kind;
     put($("incoming-node"), call.contact ? "" : call.node);
+    show($("incoming-node-line"), !call.contact);
     show($("answer-video"), call.media === "video");
     const busy = this.#calls.current;
     const ends = beside ? `You are in a call with ${busy.name}. Answering ends it.`

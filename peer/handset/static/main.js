@@ -15,12 +15,14 @@ import { Notices } from "./notices.js";
 import { Outgoing } from "./outgoing.js";
 import { Program } from "./socket.js";
 import { chime, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
+import { Welcome } from "./welcome.js";
 
 const program = new Program();
 const world = { hello: null, contacts: [], log: [], overlay: null };
 const calls = new Calls(program);
 const dialogs = new Dialogs(program, world);
 const home = new Home(program, world, dialogs);
+const welcome = new Welcome(program, calls, world, dialogs);
 const incoming = new Incoming(program, calls);
 const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
@@ -57,6 +59,7 @@ function draw() {
     const call = calls.current;
     if (!call) {
       home.draw();
+      welcome.draw();
       turnTo("home");
     } else if (call.state === "ended") {
       ended.draw(call);
@@ -98,7 +101,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
     unknown: {
       title: "This page has expired",
       text: "Its address belongs to an earlier run, was used already, or wasn't opened by you.",
-      hint: "Open the address that “copybara run” prints; “copybara status” shows it too.",
+      hint: "Run “copybara start” in a terminal: it opens this page. “copybara status” shows its address.",
       button: "Try again",
       act: again,
     },
@@ -144,6 +147,11 @@ program.addEventListener("hello", ({ detail: hello }) => {
 
 program.addEventListener("overlay", ({ detail }) => {
   world.overlay = detail.overlay;
+  draw();
+});
+
+program.addEventListener("own", ({ detail: { name, card, invitation } }) => {
+  Object.assign(world.hello, { name, card, invitation });
   draw();
 });
 

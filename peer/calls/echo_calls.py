@@ -1,0 +1,264 @@
+"""Calls with `echo`: the owner sees and hears themselves as a friend would, before any friend is asked.
+
+It is a call like any other, over the overlay from our own address to our own address: link, policy, ICE, DTLS, media.
+What is made up for its length is a second node, and a contact book on both sides, so that nothing of it stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.link_reader import LinkReader
+from peer.calls.news import CallListener, News, Posted, Rings, Said
+from peer.calls.sessions import Endpoints
+from peer.calls.switchboard import Switchboard
+from peer.media import CallContext, Endpoint
+from peer.overlay import Address, Overlay
+from peer.overlay.watch import OverlayWatch
+from shared.config.schema import Answering, Calls
+from shared.contacts import Contact, Trust
+from shared.errors import CopybaraError, InCall
+from shared.media import Media
+from shared.node_id import KEY_BYTES, NodeId
+from shared.store import Store, StoreThread
+from shared.store.secrets import SECRET_BYTES
+
+ECHO = "echo"
+"Its name in a call, and that of the media endpoint that answers."
+
+OWNER = "you"
+
+
+class EchoCalls:
+    """Makes them, one at a time. `run` owns what carries them."""
+
+    def __init__(
+        self,
+        *,
+        own: NodeId,
+        lines: Lines,
+        overlay: Overlay,
+        watch: OverlayWatch,
+        endpoints: Endpoints,
+        shown: CallListener,
+    ) -> None:
+        """`lines` are those of the switchboard: such a call stands beside them, and takes the owner's time as they do.
+
+        `endpoints` make the owner's endpoint. `shown` hears what happens to the call.
+        """
+        self._own = own
+        self._lines = lines
+        self._overlay = overlay
+        self._watch = watch
+        self._endpoints = endpoints
+        self._shown = shown
+        self._wanted: asyncio.Queue[tuple[Media, str | None, asyncio.Future[Line]]] = asyncio.Queue()
+        self._placing = False
+
+    async def place(self, media: Media, endpoint: str | None = None) -> Line:
+        """Call the echo, with the owner's usual endpoint or another. Raises InCall beside another call, CopybaraError.
+
+        Waits until `run` has made the call.
+        """
+        for line in self._lines:
+            if line.occupies:
+                raise InCall(f"There is a call with {line.name} already.")
+        if self._placing:
+            raise InCall("A test call begins already.")
+        placed: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
+        self._wanted.put_nowait((media, endpoint, placed))
+        self._placing = True
+        try:
+            return await placed
+        finally:
+            self._placing = False
+
+    async def run(self) -> None:
+        """Carry such calls, one after the other, for as long as the program runs."""
+        while True:
+            media, endpoint, placed = await self._wanted.get()
+            try:
+                await self._carry(media, endpoint, placed)
+            except CopybaraError as error:
+                if not placed.done():
+                    placed.set_exception(error)
+            finally:
+                # Whatever ended it: nobody waits for a call that isn't made any more.
+                placed.cancel()
+
+    async def _carry(self, media: Media, endpoint: str | None, placed: asyncio.Future[Line]) -> None:
+        echo = NodeId(secrets.token_bytes(KEY_BYTES))
+        key = secrets.token_bytes(SECRET_BYTES)
+        with (
+            tempfile.TemporaryDirectory(prefix="copybara-echo-") as folder,
+            Store(Path(folder) / "own.db") as own_store,
+            Store(Path(folder) / "echo.db") as echo_store,
+        ):
+            _befriend(own_store, ECHO, echo, key)
+            _befriend(echo_store, OWNER, self._own, key)
+            todo: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
+            async with StoreThread(own_store) as own_writes, StoreThread(echo_store) as echo_writes:
+                ours = self._side(
+                    self._own,
+                    own_writes,
+                    _Beside(self._lines),
+                    self._endpoints,
+                    _Shown(self._shown, lambda token: todo.put_nowait(lambda: theirs.admission.read(token))),
+                )
+                theirs = self._side(
+                    echo,
+                    echo_writes,
+                    Lines(),
+                    _EchoEndpoints(),
+                    _Answers(
+                        lambda token: todo.put_nowait(lambda: ours.admission.read(token)),
+                        lambda line: todo.put_nowait(lambda: theirs.answer(line)),
+                    ),
+                )
+                async with theirs.running(), ours.running():
+                    line = await ours.place(echo, media, endpoint=endpoint, echo=True)
+                    if not placed.cancelled():
+                        placed.set_result(line)
+                    await _until_over(line, todo)
+
+    def _side(
+        self, node: NodeId, writes: StoreThread, lines: Lines, endpoints: Endpoints, listener: CallListener
+    ) -> Switchboard:
+        return Switchboard(
+            own=node,
+            lines=lines,
+            overlay=_ToOurselves(self._overlay, node),
+            watch=self._watch,
+            writes=writes,
+            reader=LinkReader(node, writes.store, X25519PrivateKey.generate()),
+            settings=Calls(),
+            answering=Answering(),
+            endpoints=endpoints,
+            listeners=[listener],
+        )
+
+
+async def _until_over(line: Line, todo: asyncio.Queue[Callable[[], Awaitable[object]]]) -> None:
+    """Pass links from one side to the other, until the call is over."""
+
+    async def do() -> None:
+        while True:
+            await (await todo.get())()
+
+    async with asyncio.TaskGroup() as group:
+        doing = group.create_task(do())
+        await line.over.wait()
+        doing.cancel()
+
+
+def _befriend(store: Store, name: str, node: NodeId, key: bytes) -> None:
+    now = int(time.time())
+    store.save_contact(Contact(name=name, node=node, trust=Trust.RING, created=now))
+    store.propose_secret(node, key, now, proven=True)
+    store.commit_secret(node, key)
+
+
+class _Beside(Lines):
+    """Lines that are among others as well, and have no number of theirs."""
+
+    def __init__(self, others: Lines) -> None:
+        super().__init__()
+        self._others = others
+
+    def next_number(self) -> int:
+        return self._others.next_number()
+
+    def append(self, line: Line) -> None:
+        super().append(line)
+        self._others.append(line)
+
+    def remove(self, line: Line) -> None:
+        super().remove(line)
+        self._others.remove(line)
+
+
+class _ToOurselves:
+    """The overlay as it is, except that every node is at our own address."""
+
+    def __init__(self, overlay: Overlay, node: NodeId) -> None:
+        self._overlay = overlay
+        self._node = node
+        self.name = overlay.name
+
+    @property
+    def interface(self) -> str | None:
+        """The device."""
+        return self._overlay.interface
+
+    @interface.setter
+    def interface(self, device: str | None) -> None:
+        self._overlay.interface = device
+
+    async def node_id(self) -> NodeId:
+        """Of this side."""
+        return self._node
+
+    async def own_address(self) -> Address:
+        """Of our node."""
+        return await self._overlay.own_address()
+
+    async def address_of(self, node: NodeId) -> Address:
+        """Our own, whoever is asked for."""
+        return await self._overlay.own_address()
+
+    async def node_of(self, address: Address) -> NodeId | None:
+        """Both sides have the same address."""
+        return None
+
+
+class _EchoEndpoints:
+    """Sends back what arrives."""
+
+    def usual(self) -> str:
+        """That one."""
+        return ECHO
+
+    def make(self, name: str, context: CallContext) -> Endpoint:
+        """That one."""
+        from peer.media.endpoints.echo import Echo
+
+        return Echo()
+
+
+class _Shown:
+    """Shows the owner's side of the call. Its links go to the echo, not to people, and nobody waits while it rings."""
+
+    def __init__(self, shown: CallListener, link: Callable[[str], None]) -> None:
+        self._shown = shown
+        self._link = link
+
+    def told(self, line: Line, news: News) -> None:
+        """Pass it on."""
+        if isinstance(news, Posted):
+            self._link(news.token)
+        elif not isinstance(news, Said):
+            self._shown.told(line, news)
+
+
+class _Answers:
+    """The echo answers whatever rings."""
+
+    def __init__(self, link: Callable[[str], None], answer: Callable[[Line], None]) -> None:
+        self._link = link
+        self._answer = answer
+
+    def told(self, line: Line, news: News) -> None:
+        """Answer."""
+        if isinstance(news, Posted):
+            self._link(news.token)
+        elif isinstance(news, Rings):
+            self._answer(line)

@@ -1,0 +1,67 @@
+// The first steps, for somebody who has nobody to call yet: network, name, a test call, a friend.
+
+import { $, copy, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
+
+const STEPS = ["network", "name", "test", "friend"];
+const OVER = "welcomed";
+const TESTED = "tested";
+
+const LOOPBACK = "This computer only: for trying. To reach friends, run “copybara setup overlay” in a terminal.";
+
+export class Welcome {
+  #program;
+  #world;
+
+  constructor(program, calls, world, dialogs) {
+    this.#program = program;
+    this.#world = world;
+    onSubmit("welcome-name-form", "welcome-name-problem", async () => {
+      toast(await program.ask("set-name", { name: $("welcome-name").value.trim() }));
+    });
+    $("welcome-test").addEventListener("click", () => this.test());
+    $("settings-test").addEventListener("click", () => { $("settings").close(); this.test(); });
+    $("welcome-devices").addEventListener("click", () => dialogs.settings());
+    $("welcome-card").addEventListener("click", () => dialogs.card());
+    $("welcome-invite").addEventListener("click", () => copy($("welcome-invite"), world.hello.invitation));
+    $("welcome-close").addEventListener("click", () => {
+      localStorage.setItem(OVER, "yes");
+      show($("welcome"), false);
+      $("whom").focus();
+    });
+    calls.addEventListener("changed", () => {
+      const call = calls.current;
+      if (call?.echo && call.state === "active" && calls.media(call.id)?.tracks.audio) localStorage.setItem(TESTED, "yes");
+    });
+  }
+
+  // Call our own echo.
+  async test() {
+    try {
+      await this.#program.ask("place-echo", { media: "video" });
+    } catch (error) {
+      toast(error, { urgent: true });
+    }
+  }
+
+  draw() {
+    const { hello, overlay, contacts, log } = this.#world;
+    show($("welcome"), !contacts.length && !log.length && localStorage.getItem(OVER) !== "yes");
+    const done = {
+      network: Boolean(overlay.address) && overlay.name !== "Loopback",
+      name: Boolean(hello.name),
+      test: localStorage.getItem(TESTED) === "yes",
+      friend: false,
+    };
+    for (const step of STEPS) {
+      const row = $(`welcome-step-${step}`);
+      row.dataset.done = String(done[step]);
+      setIcon(row, done[step] ? "i-check" : "i-dot");
+    }
+    say($("welcome-network"), {
+      kind: overlay.kind,
+      sentence: done.network ? `Connected to ${overlay.name}.` : overlay.address ? LOOPBACK : overlay.notice,
+    });
+    put($("welcome-test").querySelector("span"), done.test ? "Test again" : "Test call");
+    if (document.activeElement !== $("welcome-name") && !$("welcome-name").dataset.typed) $("welcome-name").value = hello.name;
+  }
+}

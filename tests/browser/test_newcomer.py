@@ -1,0 +1,94 @@
+"""Somebody who has just installed it: the first steps on the page, and a call in which they hear themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bot.kinds import Kind
+from peer.handset.protocol import Overlay
+from tests.bot.console import people
+from tests.browser import faces
+from tests.browser.chromium import ONE_CHROMIUM, PageView
+from tests.browser.people import AT_THE_PAGE, somebody
+from tests.browser.pictures import look_like, taken
+from tests.browser.scripted import greeting, theatre
+
+pytestmark = ONE_CHROMIUM
+
+
+async def done(page: PageView, step: str) -> None:
+    """Wait until a step is ticked off."""
+    await page.page.locator(f'#welcome-step-{step}[data-done="true"]').wait_for()
+
+
+async def card(page: PageView, name: str) -> dict[str, Any]:
+    """What the page was told last of the owner's own card."""
+    return await page.heard("own", name=name)
+
+
+async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", config=AT_THE_PAGE) as (anna,),
+        somebody(anna, camera=faces.camera(faces.ANNA)) as person,
+    ):
+        page = person.page
+        await look_like(page.page, "light")
+        await page.shows("This computer only: for trying.")
+        await page.page.locator("#welcome-name").fill("Anna  Maria")
+        await page.click(page.page.locator("#welcome-name-form button"))
+        await page.says(Kind.CARD_NAMED)
+        own = await card(page, "Anna Maria")
+        assert own["card"]["text"] in own["invitation"]
+        assert own["invitation"].startswith("Anna Maria invites you")
+        written = await asyncio.to_thread((anna.home / "copybara.toml").read_text)
+        assert tomllib.loads(written)["name"] == "Anna Maria"
+        await done(page, "name")
+        await taken(page.page, "welcome")
+
+        await page.press("Test call")
+        call = await page.call("active")
+        assert (call["name"], call["echo"], call["trust"]) == ("echo", True, "contact")
+        # What they hear and see is their own: a beep a second, and the picture as their browser sends it.
+        await page.receives("audio", "video")
+        await page.pictures_come_as_sent_by(page)
+        await page.hears()
+        await page.shows("You see and hear yourself, as a friend would. Nobody else is in this call.")
+        # There is nobody to compare words with, or to save.
+        assert not await page.page.locator("#words").is_visible()
+        await taken(page.page, "test-call")
+        await page.press("About")
+        await page.shows("Nobody is there")
+        assert not await page.page.locator("#save-form").is_visible()
+        await page.page.keyboard.press("Escape")
+        await page.press("Hang up")
+        await page.call("ended")
+        await page.shows("Didn't see or hear yourself?")
+        await page.press("Call again")
+        await page.receives("audio")
+        await page.press("Hang up")
+        await page.press("Done")
+        await done(page, "test")
+        # Nothing of it is in the log, and no link of it went to anybody.
+        assert not (await page.heard("log"))["log"]
+        assert not [said for said in anna.said if said["type"] == "post" and said["to"] == "chat"]
+
+        await page.press("Don't show this again")
+        await person.open()
+        await person.page.shows("No contacts yet.")
+        assert not await person.page.page.locator("#welcome").is_visible()
+
+
+async def test_the_first_steps_say_how_the_network_stands_and_are_gone_with_the_first_contact() -> None:
+    up = Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1")
+    async with theatre(greeting(contacts=[], name="", overlay=up)) as play:
+        await play.view.shows("Connected to Yggdrasil.")
+        await done(play.view, "network")
+        await play.can_be_used()
+        await look_like(play.page, "narrow")
+        await play.can_be_used()
+    async with theatre(greeting(log=[])) as play:
+        await play.view.shows("Contacts")
+        assert not await play.page.locator("#welcome").is_visible()
