@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import signal
+from collections.abc import Awaitable, Callable
 
 from bot.assistant.assistant import Assistant
 from bot.control_answers import ControlAnswers
@@ -17,6 +18,7 @@ from bot.control_socket import listening
 from bot.conversation import Messenger
 from bot.home import Home, HomeLock
 from bot.makers import (
+    Node,
     Talk,
     make_assistant,
     make_handset,
@@ -30,6 +32,7 @@ from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
+from bot.page.no_overlay import until_there
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.texts.chat import overlay_notice, part_restarted
@@ -68,21 +71,33 @@ def run(
     with HomeLock(home), Store(home.database) as store:
         thread = StoreThread(store)
         messengers = [entry.open(home, config, thread) for entry in configured(config)]
+        find = functools.partial(open_node, home, config, thread, new_node=new_node)
         if console:
             page_is_first = config.answer.endpoint == AUTO
             messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
         else:
-            messengers.append(Screen(as_json=as_json, starts=starts, opens=opens))
+            screen = Screen(as_json=as_json, starts=starts, opens=opens)
+            messengers.append(screen)
+        page = None
+        if not console and screen.opens and config.handset.enabled and not as_json:
+            page = functools.partial(
+                until_there, find, port=config.handset.port, key=home.load_handset_key(), opened=screen.has_opened
+            )
         try:
-            asyncio.run(_run(home, config, thread, Chats(messengers), new_node=new_node))
+            asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
         except BaseExceptionGroup as group:
             raise first_error(group) from group
     return 0
 
 
-async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *, new_node: bool) -> None:
+async def _run(
+    config: Config, thread: StoreThread, chats: Chats, find: Callable[[asyncio.Event], Awaitable[Node | None]]
+) -> None:
+    """`find` gives this node, or None if the event is set before there is one. Raises CopybaraError."""
     stopping = _stopped_by_signal()
-    node = await open_node(home, config, thread, new_node=new_node)
+    node = await find(stopping)
+    if node is None:
+        return
     talk = Talk.in_chats(chats, thread)
 
     # Those that listen, what carries calls, those that command.
@@ -111,7 +126,7 @@ async def _run(home: Home, config: Config, thread: StoreThread, chats: Chats, *,
         chats.running(),
         switchboard.running(),
         lookups.running(),
-        listening(home.control_socket, control.answer),
+        listening(node.home.control_socket, control.answer),
         handset.running() if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)

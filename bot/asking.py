@@ -39,8 +39,10 @@ class Answers:
 class Asking:
     """One conversation."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, command: str = "copybara setup") -> None:
+        """`command` is what is to be run again if the person stops."""
         self.answers = answers
+        self._command = command
         self.at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not answers.yes
         "Whether somebody is there to be asked."
 
@@ -56,7 +58,7 @@ class Asking:
             return given
         if not self.at_terminal:
             return default
-        with until_stopped():
+        with until_stopped(self._command):
             self._put(question, f"[{default}]" if default else "")
             answer = sys.stdin.readline()
             if not answer:
@@ -69,7 +71,7 @@ class Asking:
             return given
         if not self.at_terminal:
             return ""
-        with until_stopped():
+        with until_stopped(self._command):
             return getpass.getpass(f"{question} ").strip()
 
     def yes(self, question: str, *, default: bool, what: str = "") -> bool:
@@ -95,9 +97,9 @@ class Asking:
 
 
 @contextlib.contextmanager
-def until_stopped() -> Iterator[None]:
+def until_stopped(command: str = "copybara setup") -> Iterator[None]:
     """Raise InputError for Ctrl-C, Ctrl-D and an answer that isn't text: at a question, and between two of them."""
-    again = "Run `copybara setup` again."
+    again = f"Run `{command}` again."
     try:
         yield
     except (EOFError, KeyboardInterrupt):

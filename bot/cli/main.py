@@ -211,6 +211,10 @@ def _parser() -> argparse.ArgumentParser:
         sub = does.add_parser(name, help=about, description=about, parents=[everywhere])
         sub.set_defaults(run=_service, action=name)
 
+    gone = command("uninstall", "remove the service and, if you say so, keys and contacts; says the rest", _uninstall)
+    keys = gone.add_mutually_exclusive_group()
+    keys.add_argument("--keep-keys", action="store_const", const="no", dest="shred", help="without asking")
+    keys.add_argument("--shred-keys", action="store_const", const="yes", dest="shred", help="without asking")
     which(command("doctor", "check everything that can be wrong, a line each", _doctor, json=True))
     log = command("log", "the calls that ended last, as /log in the chat", _log, json=True)
     log.add_argument("--calls", type=_count, default=15, metavar="NUMBER", help="how many at most (15)")
@@ -370,6 +374,14 @@ def _service(options: argparse.Namespace) -> int:
     if options.action == "install":
         return service.install(_home(options))
     return service.status() if options.action == "status" else service.remove()
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    from bot.asking import Answers, Asking
+    from bot.cli.uninstall import uninstall
+
+    answers = Answers({} if options.shred is None else {"shred": options.shred})
+    return uninstall(_home(options), Asking(answers, "copybara uninstall"))
 
 
 def _doctor(options: argparse.Namespace) -> int:

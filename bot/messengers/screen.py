@@ -31,7 +31,10 @@ class Screen:
         """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser."""
         self._as_json = as_json
         self._starts = starts
-        self._opens = starts and opens and has_browser()
+        self.opens = starts and opens and has_browser()
+        "Whether the page is opened in the browser."
+
+        self._open_already = False
         self._opening: asyncio.Queue[str] = asyncio.Queue()
 
     @contextlib.asynccontextmanager
@@ -44,6 +47,10 @@ class Screen:
         while True:
             await asyncio.to_thread(open_page, await self._opening.get())
 
+    def has_opened(self) -> None:
+        """The page was opened before the program was ready: it goes on by itself."""
+        self._open_already = True
+
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say where the page is, and open it."""
         address = handset.address if handset else None
@@ -52,13 +59,13 @@ class Screen:
         elif not self._starts:
             self._print(*notices, f"Your node: {node}", *([self._page(address)] if address else []))
         elif handset is not None and address:
-            how = texts.how_to_open(address, opens=self._opens, lasts=handset.lasts)
+            how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts)
             self._print(*notices, self._page(address), how)
             self._print(texts.STAYS, "")
         else:
             self._print(*notices, texts.NO_PAGE, texts.STAYS, "")
         sys.stdout.flush()
-        if self._opens and handset is not None:
+        if self.opens and handset is not None and not self._open_already:
             # Others may see what a browser is started with: this address works once, and holds no key.
             self._opening.put_nowait(handset.address_for(PLACE, lambda: None))
 

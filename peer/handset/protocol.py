@@ -263,6 +263,20 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     "A text for a friend who doesn't have the program yet."
 
 
+class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
+    """In place of Hello, and again when it changes: there is no network yet to call through.
+
+    The page shows that and waits: the program closes the socket as soon as it goes on, and the page connects again.
+    """
+
+    kind: str
+    sentence: str
+    hint: str
+
+    command: str
+    "What to run in a terminal."
+
+
 class OverlayState(_ToPage, frozen=True, tag="overlay"):
     """The overlay is gone, or back."""
 
@@ -507,6 +521,7 @@ class TakenOver(_ToPage, frozen=True, tag="taken-over"):
 ToPage: TypeAlias = (
     HomeKey
     | Hello
+    | NoOverlay
     | OverlayState
     | Own
     | Contacts

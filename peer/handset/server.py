@@ -35,6 +35,7 @@ from peer.handset.protocol import (
     FromPage,
     Hello,
     HomeKey,
+    NoOverlay,
     PageProof,
     Prove,
     ServerProof,
@@ -85,7 +86,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class PageListener(Protocol):
     """Acts on what a page says."""
 
-    async def hello(self) -> Hello:
+    async def hello(self) -> Hello | NoOverlay:
         """The first message to a new page. Everything after it is sent through Pages."""
 
     async def heard(self, page: Page, message: FromPage) -> None:

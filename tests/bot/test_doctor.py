@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 
 from bot.cli import service
-from bot.cli.doctor import system
+from bot.cli.doctor import devices, system
 from bot.cli.doctor.overlay import _peers
 from bot.cli.doctor.service import background
 from bot.home import Home
 from peer.overlay.choose import Finding
-from shared.config.schema import Config, Yggdrasil
+from shared.config.schema import Config, Devices, Yggdrasil
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
@@ -180,6 +180,46 @@ def test_the_doctor_says_what_opens_the_page(machine: Path, monkeypatch: pytest.
     assert found is not None
     assert (found.ok, found.note, found.detail) == (True, False, "the page is opened with xdg-open")
     assert system.page_browser(enabled=False) is None
+
+
+@pytest.mark.parametrize(
+    ("microphones", "speakers", "note", "detail"),
+    [
+        (["mic", "out.monitor"], ["out", "other"], False, "Pulse: 1 microphone, 2 speakers. "),
+        (["out.monitor"], ["out"], True, "Pulse has no microphone"),
+        ([], ["auto_null"], True, "Pulse has no microphone and speaker"),
+    ],
+)
+def test_the_doctor_counts_microphones_and_speakers(
+    microphones: list[str], speakers: list[str], note: bool, detail: str
+) -> None:
+    check = devices.found("Pulse", microphones, speakers)
+    assert (check.ok, check.note) == (True, note)
+    assert check.detail.startswith(detail)
+    assert bool(check.hint) == note
+
+
+def test_the_doctor_says_where_there_is_no_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/nobody")
+    check = devices.sound(Config(devices=Devices(sound="pulse")))
+    assert (check.ok, check.note, bool(check.hint)) == (True, True, True)
+
+
+def test_the_doctor_says_whether_there_is_a_camera_that_one_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (devices.camera(Config(), tmp_path).note, devices.camera(Config(), tmp_path).detail) == (
+        True,
+        "no camera was found",
+    )
+    (tmp_path / "video0").touch()
+    found = devices.camera(Config(), tmp_path)
+    assert (found.ok, found.note, found.detail) == (True, False, str(tmp_path / "video0"))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    refused = devices.camera(Config(), tmp_path)
+    assert (refused.note, "`video`" in refused.hint) == (True, True)
+    assert devices.camera(Config(devices=Devices(camera="none"))).detail == "none, as configured"
+    assert devices.camera(Config(devices=Devices(camera="/dev/nothing"))).detail == "/dev/nothing isn't there"
 
 
 @pytest.mark.parametrize("messenger", ["deltachat", "matrix"])

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from bot.cli.doctor import devices, system
 from bot.cli.doctor import home as home_checks
-from bot.cli.doctor import system
 from bot.cli.doctor.check import Check, checked
 from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
@@ -70,6 +70,10 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
     with said_if_slow("Trying what calls are answered by"):
         media = checked("media", lambda: media_ready(config))
     yield media
+    with said_if_slow("Looking for microphone and speaker"):
+        sound = devices.sound(config)
+    yield sound
+    yield devices.camera(config)
     busy = running.detail.startswith("Another")
     if port := system.handset_port(config.handset.port, enabled=config.handset.enabled, running=busy):
         yield port

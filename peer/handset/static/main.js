@@ -4,7 +4,7 @@ import { takeAddress } from "./address.js";
 import { CallView } from "./call_view.js";
 import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
-import { $, announce, put, show, toast } from "./dom.js";
+import { $, announce, copy, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
 import { whenReleased } from "./gestures.js";
 import { Home } from "./home.js";
@@ -53,6 +53,8 @@ function draw() {
     put($("gate-hint"), gate.hint);
     put($("gate-button"), gate.button);
     show($("gate-button"), Boolean(gate.button));
+    put($("gate-command"), gate.command ?? "");
+    show($("gate-command-line"), Boolean(gate.command));
     $("gate-button").onclick = gate.act ?? null;
     turnTo("gate");
   } else {
@@ -144,6 +146,22 @@ program.addEventListener("hello", ({ detail: hello }) => {
   draw();
   explain();
 });
+
+// Before the first network is there. The program goes on by itself then, and this page connects again.
+program.addEventListener("no-overlay", ({ detail: { sentence, hint, command } }) => {
+  gate = {
+    title: "No network to call through yet",
+    text: "Calls go through a network such as Yggdrasil, so that nobody sees your internet address. Run this in a terminal: " +
+      "it finds the network or installs it, and shows each step that needs your password first.",
+    command,
+    hint: `${sentence} ${hint} This page goes on as soon as the network is there.`,
+    button: "",
+  };
+  document.body.dataset.gate = "no-overlay";
+  draw();
+});
+
+$("gate-copy").addEventListener("click", () => copy($("gate-copy"), gate?.command ?? ""));
 
 program.addEventListener("overlay", ({ detail }) => {
   world.overlay = detail.overlay;

@@ -116,7 +116,7 @@ export class Program extends EventTarget {
       keepKey(this.#home);
       return;
     }
-    if (message.type === "hello") this.#pause = FIRST_PAUSE;
+    if (message.type === "hello" || message.type === "no-overlay") this.#pause = FIRST_PAUSE;
     const asked = this.#asked.get(message.id);
     if (asked && (message.type === "done" || message.type === "problem")) {
       this.#asked.delete(message.id);

@@ -1,0 +1,108 @@
+"""`copybara uninstall`: takes away what Copybara has made for this user, and asks whether the keys go too.
+
+Only what Copybara itself puts into a home is touched: somebody may have given it a folder with other things in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.asking import Asking
+from bot.cli import service
+from bot.cli.service import units
+from bot.home import Home, HomeLock
+from shared.store.files import known_errors
+
+OWN = (
+    "copybara.db*",
+    "copybara.toml",
+    "copybara.pid",
+    "control.sock",
+    "node.key",
+    "sealing.key",
+    "handset.key",
+    "telegram.token",
+    "matrix.json",
+    "deltachat",
+)
+"What Copybara makes in a home, as patterns. Recordings are the person's own."
+
+CHUNK = 1 << 20
+"Bytes that are overwritten at once."
+
+
+def uninstall(home: Home, asking: Asking) -> int:
+    """Remove the service and, if the person says so, the home. Raises HomeInUse, StoreError, InputError."""
+    if (service.folder() / units.SERVICE).exists():
+        service.remove()
+    found = own_files(home.folder)
+    if not found:
+        asking.say(f"There is nothing of Copybara's in {home.folder}.")
+    elif _shreds(home, asking):
+        with HomeLock(home):
+            shred(home.folder)
+        asking.say("Your keys, contacts and settings are gone.")
+        if home.folder.exists():
+            asking.say(f"What isn't Copybara's own, or is a recording, is still in {home.folder}.")
+    else:
+        asking.say(f"Your keys and contacts stay in {home.folder}, so that you can come back.")
+    asking.say(
+        "",
+        "To remove the program: pipx uninstall copybara-relay",
+        "To remove the overlay's node, if nothing else uses it: sudo apt remove yggdrasil (docs/living-with-it.md)",
+    )
+    return 0
+
+
+def own_files(folder: Path) -> list[Path]:
+    """What Copybara has made there, sorted."""
+    return sorted({path for pattern in OWN for path in folder.glob(pattern)})
+
+
+def shred(folder: Path) -> None:
+    """Overwrite and remove what Copybara has made in a folder, and the folder if nothing else is in it.
+
+    A disk may keep old copies all the same: flash memory, snapshots, backups. Raises StoreError.
+    """
+    for path in own_files(folder):
+        with known_errors(path):
+            if path.is_dir() and not path.is_symlink():
+                for file in _files(path):
+                    _overwrite(file)
+                shutil.rmtree(path)
+            else:
+                _overwrite(path)
+                path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def _overwrite(path: Path) -> None:
+    if path.is_symlink() or not path.is_file():
+        return
+    with path.open("r+b") as file:
+        left = path.stat().st_size
+        while left > 0:
+            file.write(secrets.token_bytes(min(CHUNK, left)))
+            left -= CHUNK
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _shreds(home: Home, asking: Asking) -> bool:
+    asking.say(
+        f"The home {home.folder} holds your keys, contacts and settings. Nobody can bring them back, and without them",
+        "your contacts need a new card of yours.",
+    )
+    return asking.yes("Remove them for good?", default=False, what="shred")

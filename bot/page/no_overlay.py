@@ -1,0 +1,92 @@
+"""The page of a program that has no overlay yet: it says what to do, and gives way to the true page once one is there.
+
+`copybara start` shows it, because its owner looks at the browser; a service and a script get the error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bot.browser import open_page
+from bot.page.service import listening_at
+from bot.streams import print_text
+from bot.texts import no_overlay as texts
+from peer.handset.page import Page, Pages
+from peer.handset.protocol import FromPage, NoOverlay
+from shared.errors import NodeChanged, OverlayError
+
+LOOK_SECONDS = 2.0
+"How often it is looked for."
+
+PLACE = "start"
+"Whom the page's address is for."
+
+Found = TypeVar("Found")
+
+
+class _Waiting:
+    """What the page is told. It can ask for nothing."""
+
+    def __init__(self, error: OverlayError) -> None:
+        self.error = error
+
+    async def hello(self) -> NoOverlay:
+        """See Listener."""
+        return texts.for_the_page(self.error)
+
+    async def heard(self, page: Page, message: FromPage) -> None:
+        """See Listener."""
+        page.problem(self.error, about=message.id)
+
+
+async def until_there(
+    find: Callable[[], Awaitable[Found]],
+    stopping: asyncio.Event,
+    *,
+    port: int,
+    key: bytes,
+    opened: Callable[[], None] = lambda: None,
+) -> Found | None:
+    """Find the overlay; while there is none, show a page that says so. None if the program is to stop before.
+
+    `port` and `key` are those of the handset page; `opened` is called once the page is open, which then goes on as the
+    true one. Raises NodeChanged, and what `find` raises beside OverlayError.
+    """
+    try:
+        return await find()
+    except NodeChanged:
+        raise
+    except OverlayError as error:
+        waiting = _Waiting(error)
+    from peer.handset.server import HandsetServer
+
+    pages = Pages()
+    server = HandsetServer(pages, waiting, listening_at(port)[0], key)
+    async with server.running():
+        for line in texts.in_the_terminal(waiting.error):
+            print_text(line)
+        sys.stdout.flush()
+        await asyncio.to_thread(open_page, server.session.address_with(server.tickets.issue(PLACE, lambda: None)))
+        opened()
+        while not await _stops(stopping):
+            try:
+                return await find()
+            except NodeChanged:
+                raise
+            except OverlayError as error:
+                if error.sentence != waiting.error.sentence:
+                    waiting.error = error
+                    pages.send(texts.for_the_page(error))
+    return None
+
+
+async def _stops(stopping: asyncio.Event) -> bool:
+    """Whether the program is to stop, after a pause."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_SECONDS):
+            await stopping.wait()
+    return stopping.is_set()

@@ -1,0 +1,79 @@
+"""Every command in README and docs is run: here with a running program, or by a test that is named here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from bot.kinds import Kind
+from tests.bot.console import people
+from tests.test_commands_in_docs import PAGES, ROOT, typed
+
+INLINE = re.compile(r"`copybara ([a-z-][^`\n]*)`")
+
+NODE = "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0"
+
+SERVICE = "service/test_service.py::test_install_writes_valid_units_for_that_home_and_remove_takes_them_away"
+
+ELSEWHERE = {
+    "demo": "test_demo.py::test_every_scene_is_measured",
+    "demo --handset": "../browser/test_one_browser.py::test_the_echo_brings_the_own_tone_and_picture_back",
+    "start": "test_start.py::test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_key",
+    "run": "test_start.py::test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page",
+    "run --overlay NAME": "test_start.py::test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page",
+    "run --console": "test_start.py::test_the_first_call_in_a_console_without_a_page_says_where_to_talk",
+    "run --console --json": "test_calls.py::test_two_strangers_meet_and_then_need_one_link_only",
+    "run --new-node": "test_known_node.py::test_a_node_that_changed_is_refused_until_the_owner_says_so",
+    "resolve": "test_names.py::test_a_name_is_resolved_on_the_command_line",
+    "resolve NAME": "test_names.py::test_a_name_is_resolved_on_the_command_line",
+    "resolve --follow": "test_names.py::test_a_name_is_resolved_on_the_command_line",
+    "resolve --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
+    "resolve NAME --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
+    "setup": "setup/test_setup.py::test_twice_is_as_good_as_once",
+    "setup NAME": "setup/test_setup.py::test_every_part_can_be_asked_for_by_name",
+    "setup overlay": "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer",
+    "setup overlay --yes --peers tls://HOST:PORT?key=KEY": (
+        "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer"
+    ),
+    "setup telegram": "setup/test_setup_telegram.py::test_a_token_is_tried_kept_and_all_ways_are_opened",
+    "setup deltachat": "deltachat/test_setup.py::test_an_invite_makes_an_account_and_doing_it_twice_changes_nothing",
+    "setup matrix": "matrix/people.py::",
+    "uninstall": "test_uninstall.py::test_keys_are_overwritten_before_they_are_removed",
+    "setup sound": "setup/test_setup_sound.py::test_what_is_said_comes_back_from_the_speaker",
+    "service install": SERVICE,
+    "service status": SERVICE,
+    "service remove": SERVICE,
+}
+"Those that end only with Ctrl-C, change the system, or ask another machine: where a test runs them."
+
+
+def documented() -> set[str]:
+    """All command lines, in blocks and within sentences, without `copybara` and quotation marks."""
+    lines = [line for page in PAGES for line in (*typed(page), *INLINE.findall(page.read_text()))]
+    return {" ".join(shlex.split(line)) for line in lines}
+
+
+def test_what_is_run_by_another_test_is_documented_and_that_test_is_there() -> None:
+    for command, place in ELSEWHERE.items():
+        file, _, name = place.partition("::")
+        text = (ROOT / "tests" / "bot" / file).read_text()
+        assert f"def {name}(" in text if name else command.split()[-1] in text, (command, place)
+    assert set(ELSEWHERE) <= documented()
+
+
+async def test_every_other_documented_command_does_what_it_says_in_a_running_program(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("nothing\n")
+    async with people(tmp_path, "anna") as (anna,):
+        await anna.asked(f"/contact add anna {NODE}", kind=Kind.CONTACT_SAVED)
+        values = {"NAME": "anna", "FILE": str(log), "LINK": NODE, "card.png": str(tmp_path / "card.png")}
+        ran = 0
+        for command in sorted(documented() - set(ELSEWHERE)):
+            words = [values.get(word, word) for word in command.split()]
+            code, out, err = await anna.cli(*words)
+            # The doctor's home has no overlay but the one for trying: it works. A link that is none is said to be none.
+            assert code == (1 if words[:2] == ["link", "explain"] else 0), (command, out, err)
+            assert "Traceback" not in out + err, command
+            ran += 1
+        assert ran >= 8

@@ -1,0 +1,91 @@
+"""`copybara start` on a computer without an overlay: the page says what to do, and goes on once there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.page.no_overlay import until_there
+from bot.texts.no_overlay import COMMAND
+from shared.errors import NodeChanged, OverlayDown
+from tests.bot.console import cli
+from tests.bot.test_start import Browser, home_in, running
+from tests.peer.handset.wire import WirePage, given_in, knock, origin_of
+
+PATIENCE = 60.0
+KEY = bytes(range(32))
+
+
+class Overlay:
+    """What is looked for: it comes when a test says so."""
+
+    def __init__(self) -> None:
+        self.there = asyncio.Event()
+        self.looked = asyncio.Event()
+        self.error: OverlayDown | NodeChanged = OverlayDown("No overlay network was found.", "Install one.")
+
+    async def find(self) -> str:
+        self.looked.set()
+        if not self.there.is_set():
+            raise self.error
+        return "found"
+
+
+async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, overlay, opened = Browser(tmp_path), Overlay(), asyncio.Event()
+    monkeypatch.setenv("BROWSER", browser.variable)
+    waiting = asyncio.create_task(
+        until_there(overlay.find, asyncio.Event(), port=0, key=KEY, opened=opened.set),
+    )
+    address = await browser.opened()
+    await asyncio.wait_for(opened.wait(), PATIENCE)
+    origin, (kind, secret) = origin_of(address), given_in(address)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{origin}/socket", headers={"Origin": origin}) as sock,
+    ):
+        assert await knock(sock, origin.removeprefix("http://"), kind, secret)
+        page = WirePage(sock)
+        told = await page.next("no-overlay")
+        assert (told["sentence"], told["hint"], told["command"]) == (*map(str, overlay.error.args), COMMAND)
+        # Another reason is told at once; and nothing that the page asks for is done.
+        overlay.error = OverlayDown("The node was stopped.", "Start it.")
+        assert (await page.next("no-overlay"))["sentence"] == "The node was stopped."
+        overlay.there.set()
+        assert await asyncio.wait_for(waiting, PATIENCE) == "found"
+        async with asyncio.timeout(PATIENCE):
+            while (await sock.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
+                pass
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await http.get(origin)
+
+
+async def test_a_node_that_has_changed_is_no_missing_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay = Overlay()
+    overlay.error = NodeChanged("This home has always been another node.")
+    with pytest.raises(NodeChanged):
+        await until_there(overlay.find, asyncio.Event(), port=0, key=KEY)
+
+
+async def test_start_shows_it_in_browser_and_terminal_and_everything_else_gets_the_error(tmp_path: Path) -> None:
+    browser = Browser(tmp_path)
+    home = home_in(tmp_path, "[handset]\nport = 0\n")
+    config = home / "copybara.toml"
+    text = await asyncio.to_thread(config.read_text)
+    lost = f'[yggdrasil]\nadmin = "unix://{tmp_path}/nobody.sock"\n'
+    await asyncio.to_thread(config.write_text, text.replace("loopback", "yggdrasil") + lost)
+    async with running(home, "start", browser=browser.variable, terminal=True) as program:
+        await browser.opened()
+        lines = await program.until("Ctrl-C ends it.")
+        assert any(COMMAND in line for line in lines)
+    for command in (("start", "--no-open"), ("run",), ("run", "--json")):
+        code, _, err = await cli("--home", str(home), *command)
+        assert code == 1
+        assert err.startswith("error: ")
+        assert "hint: " in err

@@ -1,0 +1,96 @@
+"""`copybara uninstall`: keys stay or are shredded, as the person says, and nobody else's file is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.asking import Answers, Asking
+from bot.cli import service
+from bot.cli.uninstall import uninstall
+from bot.home import Home, HomeLock
+from shared.errors import HomeInUse
+from shared.store import Store
+
+pytestmark = pytest.mark.usefixtures("no_service")
+
+
+@pytest.fixture
+def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """One that was used."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.own_config.write_text('overlay = "loopback"\n')
+    home.load_sealing_key()
+    home.load_handset_key()
+    with HomeLock(home), Store(home.database):
+        pass
+    (home.folder / "deltachat").mkdir()
+    (home.folder / "deltachat" / "keys").write_bytes(b"secret")
+    return home
+
+
+def removing(home: Home, answer: str) -> int:
+    return uninstall(home, Asking(Answers({"shred": answer})))
+
+
+def test_keys_stay_unless_the_person_says_otherwise(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.name for path in home.folder.iterdir())
+    assert removing(home, "no") == 0
+    assert sorted(path.name for path in home.folder.iterdir()) == before
+    assert f"stay in {home.folder}" in capsys.readouterr().out
+
+
+def test_keys_are_overwritten_before_they_are_removed(home: Home) -> None:
+    key = home.sealing_key.read_bytes()
+    # A second name for the same bytes shows what became of them.
+    left = home.folder.parent / "left"
+    left.hardlink_to(home.sealing_key)
+    assert removing(home, "yes") == 0
+    assert not home.folder.exists()
+    assert left.stat().st_size == len(key)
+    assert left.read_bytes() != key
+
+
+def test_what_isnt_copybaras_stays(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (home.folder / "telegram.token").symlink_to(elsewhere)
+    (home.folder / "holiday.key").write_text("mine")
+    (home.folder / "recordings").mkdir()
+    removing(home, "yes")
+    assert sorted(path.name for path in home.folder.iterdir()) == ["holiday.key", "recordings"]
+    assert elsewhere.read_text() == "mine"
+    assert f"is still in {home.folder}" in capsys.readouterr().out
+
+
+def test_a_home_that_is_in_use_is_left_alone(home: Home) -> None:
+    before = home.sealing_key.read_bytes()
+    with HomeLock(home), pytest.raises(HomeInUse):
+        removing(home, "yes")
+    assert home.sealing_key.read_bytes() == before
+
+
+def test_without_a_home_there_is_nothing_to_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert removing(Home(tmp_path / "none"), "yes") == 0
+    assert not (tmp_path / "none").exists()
+    assert "There is nothing" in capsys.readouterr().out
+
+
+def test_the_service_goes_first(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text("#!/bin/sh\n")
+    (programs / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    unit = service.folder() / "copybara.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    removing(home, "no")
+    assert not unit.exists()
