@@ -12,6 +12,7 @@ import pytest
 
 from bot.assistant.commands import parse
 from bot.cli.main import _parser
+from shared.errors import CopybaraError, UnknownCommand
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -53,6 +54,35 @@ def test_the_chat_commands_of_the_readme_are_understood() -> None:
     assert len(lines) >= 4
     for line in lines:
         parse(line)
+
+
+INLINE_CHAT = re.compile(r"`(/[a-z]+(?: [^`\n]*)?)`")
+CHAT_VALUES = {
+    "NAME": "anna",
+    "WORDS": "boil direct round noise",
+    "ENDPOINT": "echo",
+    "NODE-ID": "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0",
+}
+OTHERS = {"newbot", "mybots"}
+"Commands of @BotFather's."
+
+GOES_ON = {"/contact program NAME", "/sdp answer NAME", "/contact confirm NAME"}
+"Said without what comes after it."
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_chat_command_within_a_sentence_is_understood(page: Path) -> None:
+    for line in INLINE_CHAT.findall(page.read_text()):
+        words = [CHAT_VALUES.get(word, word) for word in line.split()]
+        if words[0][1:] in OTHERS or "…" in line:
+            continue
+        try:
+            parse(" ".join(words))
+        except UnknownCommand:
+            raise
+        except CopybaraError:
+            # The name of a command alone, such as `/contact trust`.
+            assert line in GOES_ON or re.fullmatch(r"/[a-z]+( [a-z]+)?", line), f"{page.name}: {line}"
 
 
 def test_make_targets_that_pages_name_exist() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import email.utils
+import errno
 import getpass
 import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from aiohttp import web
 
 from bot.cli import service
 from bot.cli.doctor import devices, system
+from bot.cli.doctor import home as home_checks
+from bot.cli.doctor.check import Check
 from bot.cli.doctor.overlay import _peers
 from bot.cli.doctor.service import background
 from bot.home import Home
@@ -180,6 +184,53 @@ def test_the_doctor_says_what_opens_the_page(machine: Path, monkeypatch: pytest.
     assert found is not None
     assert (found.ok, found.note, found.detail) == (True, False, "the page is opened with xdg-open")
     assert system.page_browser(enabled=False) is None
+
+
+def test_the_doctor_says_whether_the_page_can_have_its_port() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        taken = system.handset_port(port, enabled=True, running=False)
+        assert taken is not None
+        assert (taken.note, f"Another program has port {port}" in taken.detail, bool(taken.hint)) == (True, True, True)
+        # Ours may be that program.
+        assert system.handset_port(port, enabled=True, running=True) is None
+    free = system.handset_port(port, enabled=True, running=False)
+    assert free is not None
+    assert (free.ok, free.note, free.detail) == (True, False, f"port {port} is free")
+    forbidden = system.refused_port(80, PermissionError(errno.EACCES, "Permission denied"))
+    assert (forbidden.ok, "may not use port 80" in forbidden.detail, bool(forbidden.hint)) == (False, True, True)
+    assert "can't be used: Strange." in system.refused_port(9, OSError(errno.EIO, "Strange")).detail
+
+
+@pytest.mark.parametrize(("synchronised", "note"), [(True, False), (False, True), (None, False)])
+def test_the_doctor_asks_the_kernel_whether_the_clock_is_set(synchronised: bool | None, note: bool) -> None:
+    check = system.clock(synchronised=synchronised)
+    assert (check.ok, check.note, bool(check.hint)) == (True, note, note)
+    assert system.clock_synchronised() in (True, False, None)
+
+
+def test_the_doctor_says_that_others_can_look_into_the_home(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    assert home_checks.folder(home) == str(home.folder)
+    home.folder.chmod(0o755)
+    check = home_checks.folder(home)
+    assert isinstance(check, Check)
+    assert (check.ok, check.note, check.hint) == (True, True, f"Run: chmod 700 {home.folder}")
+
+
+@pytest.mark.parametrize("folder", ["/dev/null/copybara", "/dev/full/a/copybara"])
+async def test_a_home_that_cant_be_made_is_a_sentence_with_a_hint(folder: str) -> None:
+    code, out, err = await cli("--home", folder, "doctor", "--overlay", "loopback")
+    assert code == 1
+    assert "Traceback" not in out + err
+    (line,) = (line for line in out.splitlines() if line.startswith("FAIL home "))
+    assert folder.split("/")[1] in line
+    assert out.splitlines()[-1].startswith("Calls can't be made yet. First look at: home")
+    # Nothing was made, and the rest was looked at all the same.
+    assert "overlay" in out
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from bot.home import Home
 from bot.kinds import Kind
 from shared.store import Store
-from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
+from tests.bot.console import SECONDS, Person, cli, connect, hang_up, people, ring
 from tests.peer.own_namespace import need
 
 FULL = "the disk is full"
@@ -140,3 +140,13 @@ async def test_a_call_that_comes_while_the_disk_is_full_gets_a_sentence_and_come
         bob.write("/answer")
         await asyncio.gather(anna.media(), bob.media())
         await hang_up(anna, bob)
+
+
+async def test_the_doctor_says_that_the_disk_is_full(disk: Disk) -> None:
+    disk.fill()
+    code, out, err = await cli("--home", str(disk.folder), "doctor", "--overlay", "loopback")
+    assert code == 1
+    assert "Traceback" not in out + err
+    (line,) = (line for line in out.splitlines() if line.startswith("FAIL home "))
+    assert FULL in line
+    assert "home" in out.splitlines()[-1]

@@ -25,6 +25,7 @@ from peer.handset.protocol import (
     Hello,
     Link,
     LogEntry,
+    NoOverlay,
     Overlay,
     Quality,
     Report,
@@ -199,7 +200,7 @@ def link() -> Link:
 class Script:
     """Notes what the page wants, and says that it is done."""
 
-    greeting: Hello
+    greeting: Hello | NoOverlay
     heard_messages: list[FromPage] = field(default_factory=list)
     explained: Explained | None = None
     problems: dict[type, tuple[str, str]] = field(default_factory=dict)
@@ -207,7 +208,7 @@ class Script:
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hello(self) -> Hello:
+    async def hello(self) -> Hello | NoOverlay:
         """See Listener."""
         return self.greeting
 
@@ -297,7 +298,7 @@ class Theatre:
 
 @contextlib.asynccontextmanager
 async def theatre(
-    hello: Hello | None = None,
+    hello: Hello | NoOverlay | None = None,
     *,
     fragment: str = "",
     explained: Explained | None = None,
@@ -320,7 +321,7 @@ async def theatre(
         if untouched:
             await until(lambda: _come(pages), "the page to connect")
         else:
-            await view.known()
+            await (view.known() if isinstance(script.greeting, Hello) else view.heard("no-overlay"))
         yield Theatre(script, pages, server, chromium, view, requests, running.aclose)
         assert errors or not chromium.problems, chromium.problems
 

@@ -7,8 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bot.kinds import Kind
-from peer.handset.protocol import Overlay
+from bot.texts.no_overlay import COMMAND
+from peer.handset.protocol import NoOverlay, Overlay
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -92,3 +95,20 @@ async def test_the_first_steps_say_how_the_network_stands_and_are_gone_with_the_
     async with theatre(greeting(log=[])) as play:
         await play.view.shows("Contacts")
         assert not await play.page.locator("#welcome").is_visible()
+
+
+async def test_without_a_network_the_page_shows_what_to_run_and_nothing_else() -> None:
+    missing = NoOverlay(
+        kind="error.overlay-down", sentence="No overlay network was found.", hint="Install one.", command=COMMAND
+    )
+    async with theatre(missing) as play:
+        await look_like(play.page, "light")
+        await play.view.shows("No network to call through yet")
+        assert await play.page.locator("#gate-command").inner_text() == COMMAND
+        assert not await play.page.locator("#home").is_visible()
+        await taken(play.page, "no-overlay")
+        await play.can_be_used()
+        play.tell(msgspec.structs.replace(missing, sentence="Yggdrasil was stopped."))
+        await play.view.shows("Yggdrasil was stopped.")
+        await look_like(play.page, "narrow")
+        await play.can_be_used()

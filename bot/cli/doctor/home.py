@@ -22,6 +22,7 @@ def folder(home: Home) -> str | Check:
     home.check(status)
     if not os.access(home.folder, os.W_OK | os.X_OK):
         raise StoreError(f"You may not write in the home {home.folder}.", f"Run: chmod u+rwx {home.folder}")
+    _room(home.folder)
     others = stat.S_IMODE(status.st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     if others:
         detail = f"{home.folder}, which other users can look into"
@@ -50,6 +51,13 @@ def database(home: Home) -> str:
     with Store(home.database) as store:
         contacts = len(store.contacts())
     return f"{contacts} contact{'' if contacts == 1 else 's'}"
+
+
+def _room(path: Path) -> None:
+    """Raise StoreError if nothing can be written for lack of room."""
+    with known_errors(path):
+        if os.statvfs(path).f_bavail == 0:
+            raise StoreError(f"There is no room in {path}: the disk is full.", "Make room on it; calls need little.")
 
 
 def _can_be_made(path: Path) -> Check:

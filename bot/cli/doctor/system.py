@@ -77,14 +77,20 @@ def handset_port(port: int, *, enabled: bool, running: bool) -> Check | None:
         try:
             sock.bind((LOOPBACK, port))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                detail = f"Another program has port {port}, so the page gets another one, and bookmarks won't work."
-                return Check("handset", ok=True, note=True, detail=detail, hint="Set `port` under [handset].")
-            if error.errno == errno.EACCES:
-                detail = f"You may not use port {port}: those below 1024 are the system's."
-                return Check("handset", ok=False, detail=detail, hint="Set a `port` above 1024 under [handset].")
-            return Check("handset", ok=False, detail=f"Port {port} can't be used: {error.strerror}.")
+            return refused_port(port, error)
     return Check("handset", ok=True, detail=f"port {port} is free")
+
+
+def refused_port(port: int, error: OSError) -> Check:
+    """Why the system refuses the port. Pure."""
+    if error.errno == errno.EADDRINUSE:
+        detail = f"Another program has port {port}, so the page gets another one, and bookmarks won't work."
+        return Check("handset", ok=True, note=True, detail=detail, hint="Set `port` under [handset].")
+    hint = "Set a `port` above 1024 under [handset]."
+    if error.errno == errno.EACCES:
+        detail = f"You may not use port {port}: those below 1024 are the system's."
+        return Check("handset", ok=False, detail=detail, hint=hint)
+    return Check("handset", ok=False, detail=f"Port {port} can't be used: {error.strerror}.", hint=hint)
 
 
 def page_browser(*, enabled: bool) -> Check | None:
