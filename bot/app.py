@@ -55,11 +55,13 @@ def run(
     as_json: bool = False,
     overlay: str | None = None,
     new_node: bool = False,
+    looks_again: Callable[[], None] = lambda: None,
 ) -> int:
     """Run until the chat ends, or SIGINT, SIGTERM or SIGHUP. Raises CopybaraError when it can't start or go on.
 
     With `console` the chat is stdin and stdout. `starts`: somebody sits there who wants to see what happens; `opens`:
-    and the page in their browser. With `new_node` the home's overlay and node id may be others than at its last start.
+    and the page in their browser; `looks_again`: called while they see there that no overlay is found yet. With
+    `new_node` the home's overlay and node id may be others than at its last start.
     """
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
@@ -81,7 +83,12 @@ def run(
         page = None
         if not console and screen.opens and config.handset.enabled and not as_json:
             page = functools.partial(
-                until_there, find, port=config.handset.port, key=home.load_handset_key(), opened=screen.has_opened
+                until_there,
+                find,
+                port=config.handset.port,
+                key=home.load_handset_key(),
+                opened=screen.has_opened,
+                looks_again=looks_again,
             )
         try:
             asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))

@@ -5,7 +5,10 @@ Started a second time it only opens the page.
 
 from __future__ import annotations
 
+import sys
+
 from bot.browser import has_browser, open_page
+from bot.cli.group_membership import missing_group, start_within
 from bot.control_socket import AskPage, AskStatus, ask
 from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
@@ -18,9 +21,23 @@ def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_no
     from bot.app import run
 
     try:
-        return run(home, starts=True, opens=opens, as_json=as_json, overlay=overlay, new_node=new_node)
+        return run(
+            home,
+            starts=True,
+            opens=opens,
+            as_json=as_json,
+            overlay=overlay,
+            new_node=new_node,
+            looks_again=_join_within_open_page,
+        )
     except HomeInUse:
         return _open_again(home, opens=opens and has_browser(), as_json=as_json)
+
+
+def _join_within_open_page() -> None:
+    """The set-up in another terminal may have made this user a member of the overlay's group. The page is open."""
+    if (group := missing_group()) is not None:
+        start_within(group, [*sys.argv[1:], "--no-open"])
 
 
 def _open_again(home: Home, *, opens: bool, as_json: bool) -> int:

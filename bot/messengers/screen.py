@@ -48,7 +48,7 @@ class Screen:
             await asyncio.to_thread(open_page, await self._opening.get())
 
     def has_opened(self) -> None:
-        """The page was opened before the program was ready: it goes on by itself."""
+        """The page was opened before the program was ready: it becomes the true page."""
         self._open_already = True
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:

@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 
 
 class _Waiting:
-    """What the page is told. It can ask for nothing."""
+    """What the page shows. It can ask for nothing."""
 
     def __init__(self, error: OverlayError) -> None:
         self.error = error
@@ -50,11 +50,12 @@ async def until_there(
     port: int,
     key: bytes,
     opened: Callable[[], None] = lambda: None,
+    looks_again: Callable[[], None] = lambda: None,
 ) -> Found | None:
     """Find the overlay; while there is none, show a page that says so. None if the program is to stop before.
 
     `port` and `key` are those of the handset page; `opened` is called once the page is open, which then goes on as the
-    true one. Raises NodeChanged, and what `find` raises beside OverlayError.
+    true one; `looks_again` before each further look. Raises NodeChanged, and what `find` raises beside OverlayError.
     """
     try:
         return await find()
@@ -73,6 +74,7 @@ async def until_there(
         await asyncio.to_thread(open_page, server.session.address_with(server.tickets.issue(PLACE, lambda: None)))
         opened()
         while not await _stops(stopping):
+            looks_again()
             try:
                 return await find()
             except NodeChanged:

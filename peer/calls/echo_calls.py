@@ -168,7 +168,7 @@ def _befriend(store: Store, name: str, node: NodeId, key: bytes) -> None:
 
 
 class _Beside(Lines):
-    """Lines that are among others as well, and have no number of theirs."""
+    """Lines that stand among others as well, and share their numbers."""
 
     def __init__(self, others: Lines) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ class _ToOurselves:
         return await self._overlay.own_address()
 
     async def address_of(self, node: NodeId) -> Address:
-        """Our own, whoever is asked for."""
+        """Our own, for every node."""
         return await self._overlay.own_address()
 
     async def node_of(self, address: Address) -> NodeId | None:

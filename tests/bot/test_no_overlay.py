@@ -37,10 +37,11 @@ class Overlay:
 async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser, overlay, opened = Browser(tmp_path), Overlay(), asyncio.Event()
+    browser, overlay = Browser(tmp_path), Overlay()
+    opened, again = asyncio.Event(), asyncio.Event()
     monkeypatch.setenv("BROWSER", browser.variable)
     waiting = asyncio.create_task(
-        until_there(overlay.find, asyncio.Event(), port=0, key=KEY, opened=opened.set),
+        until_there(overlay.find, asyncio.Event(), port=0, key=KEY, opened=opened.set, looks_again=again.set),
     )
     address = await browser.opened()
     await asyncio.wait_for(opened.wait(), PATIENCE)
@@ -52,10 +53,16 @@ async def test_the_page_says_what_to_run_and_gives_way_once_the_network_is_there
         assert await knock(sock, origin.removeprefix("http://"), kind, secret)
         page = WirePage(sock)
         told = await page.next("no-overlay")
-        assert (told["sentence"], told["hint"], told["command"]) == (*map(str, overlay.error.args), COMMAND)
+        assert (told["sentence"], told["hint"], told["command"]) == (
+            overlay.error.sentence,
+            overlay.error.hint,
+            COMMAND,
+        )
         # Another reason is told at once; and nothing that the page asks for is done.
         overlay.error = OverlayDown("The node was stopped.", "Start it.")
         assert (await page.next("no-overlay"))["sentence"] == "The node was stopped."
+        # What the set-up in another terminal has changed is seen.
+        assert again.is_set()
         overlay.there.set()
         assert await asyncio.wait_for(waiting, PATIENCE) == "found"
         async with asyncio.timeout(PATIENCE):

@@ -658,10 +658,16 @@ async def test_the_first_press_on_a_page_that_could_not_be_heard_is_not_lost() -
 async def test_a_lost_path_is_said_over_the_last_picture() -> None:
     async with theatre() as play:
         play.tell(call(1, "active"), quality(1))
-        await play.view.shows("38 ms · 0.0 % lost")
+        await play.view.shows("Good connection")
+        # Addresses and figures are one tap away.
+        assert not await play.page.get_by_text("200:b1c4").first.is_visible()
+        await play.view.press("Good connection")
+        await play.view.shows("38 ms")
+        await play.view.shows(PATH)
+        await play.page.keyboard.press("Escape")
         play.tell(call(1, "reconnecting", sentence="Lost contact with anna. Trying to reconnect for a minute …"))
         await play.view.shows("Lost contact with anna.")
-        await play.view.shows("nothing arrives")
+        await play.view.shows("Nothing arrives")
         await play.until(OWN_PICTURE)
         await everywhere(play, "reconnecting")
         play.tell(call(1, "active"))
@@ -673,7 +679,7 @@ async def test_a_call_for_sound_shows_who_it_is() -> None:
     async with theatre() as play:
         play.tell(call(1, "active", media="audio", remote=sends(audio=False, video=False)), quality(1))
         await play.view.shows("anna is muted")
-        await play.view.shows(PATH)
+        await play.view.shows("Direct and private")
         assert await play.page.locator("#c-camera").is_disabled()
         await everywhere(play, "audio")
         play.tell(RemoteMedia(call=1, remote=sends(video=False)))
@@ -688,7 +694,7 @@ async def test_loopback_is_said_to_give_no_privacy() -> None:
         calls=[call(1, "active", path="Over Loopback, from 127.1.2.3:1 to 127.4.5.6:2. No other address is used.")],
     )
     async with theatre(hello) as play:
-        await play.view.shows("On this machine only, no privacy.")
+        await play.view.shows("On this machine only, no privacy")
 
 
 async def test_another_endpoint_has_the_sound_and_the_picture() -> None:

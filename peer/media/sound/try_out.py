@@ -12,7 +12,7 @@ HEARD = 0.02
 "Share of the loudest that there can be (-34 dBFS): a voice reaches it, a quiet room and a muted microphone don't."
 
 SHOWN_BLOCKS = 5
-"After how many blocks the level is told again: a tenth of a second."
+"After how many blocks `told` hears of the level again: a tenth of a second."
 
 BAR = 30
 "Characters of the longest bar."
