@@ -56,7 +56,7 @@ def session_lines(
 def transport_lines(
     *, address: str, mid: str | None, candidates: Sequence[str], ice: IceCredentials, fingerprint: bytes, setup: str
 ) -> Iterator[str]:
-    """In every section, for programs that read only one of them, whichever; `fingerprint` is a SHA-256, 32 bytes."""
+    """In every section, for some programs read only one of them; `fingerprint` is a SHA-256, 32 bytes."""
     yield f"c={address}"
     if mid is not None:
         yield f"a=mid:{mid}"
