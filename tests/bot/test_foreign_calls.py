@@ -34,7 +34,7 @@ async def anna(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Person
     async with people(tmp_path_factory.mktemp("foreign"), "anna", config=f'[calls]\nclassic_page = "{PAGE}"\n') as [
         anna
     ]:
-        await anna.asked(f"/contact add bob {BOB}", "Saved")
+        await anna.asked(f"/contact add bob {BOB}", kind="contact.saved")
         yield anna
 
 

@@ -47,7 +47,7 @@ async def anna_on(made: StaexNetwork, folder: Path, config: str) -> AsyncIterato
     anna.configure()
     await anna.begin()
     try:
-        await anna.asked(f"/contact add bob {made.b.node_id}", "Saved")
+        await anna.asked(f"/contact add bob {made.b.node_id}", kind="contact.saved")
         yield anna
     finally:
         anna.process.terminate()
@@ -98,20 +98,20 @@ async def page_calls(anna: Caller, page: PageView, made: StaexNetwork, answer: A
     rings = await anna.asked(request, kind="call.rings")
     assert f"bob is calling (video) from {PAGE}. Nothing proves who it is" in rings
     await answer()
-    response = LINK.search((await anna.posted("chat", "Paste it into the page"))["text"])
+    response = LINK.search((await anna.posted("chat", kind="link.answer"))["text"])
     assert response is not None
     assert response[0].startswith(f"{PAGE}?H4sI")
     accepted = {"link": response[0], "destinationIp": str(made.b.address_of(made.a))}
     await page.page.evaluate("accepted => classic.accept(accepted)", accepted)
     report = await talk(anna, page)
-    await anna.asked(request, "used before")
+    await anna.asked(request, kind="link.already-used")
     return report
 
 
 async def page_answers(anna: Caller, page: PageView, made: StaexNetwork) -> dict[str, Any]:
     """We call: our link is opened at the page, and its answer pasted."""
     anna.write("/call bob classic")
-    request = LINK.search((await anna.posted("chat", "web app"))["text"])
+    request = LINK.search((await anna.posted("chat", kind="link.request"))["text"])
     assert request is not None
     await page.page.goto(request[0])
     own = {"ownNodeId": str(made.b.node_id), "ownIp": str(made.b.address), "sourceIp": str(made.b.address_of(made.a))}

@@ -96,7 +96,7 @@ async def test_a_pasted_offer_rings_and_is_answered(yggdrasil: YggdrasilNetwork,
             other.do(offer=None)
             offer = await other.until("sdp")
             assert "whose" in await anna.asked(offer)
-            await anna.asked(f"/contact add bob {yggdrasil.b.node_id}", "Saved")
+            await anna.asked(f"/contact add bob {yggdrasil.b.node_id}", kind="contact.saved")
             rings = await anna.asked(offer, kind="call.rings")
             assert "bob is calling (video) with another program. Nothing proves who it is" in rings
             anna.write("/answer")
@@ -104,7 +104,7 @@ async def test_a_pasted_offer_rings_and_is_answered(yggdrasil: YggdrasilNetwork,
             other.do(take=answer["text"])
             report = await talk(anna, other)
             assert report["program"] == "sdp"
-            await anna.asked(offer, "used before")
+            await anna.asked(offer, kind="link.already-used")
             anna.write("/hangup")
             await anna.call("ended")
             await other.until("state", "closed")
@@ -117,7 +117,7 @@ async def test_a_pasted_offer_rings_and_is_answered(yggdrasil: YggdrasilNetwork,
 async def test_our_offer_is_answered_by_another_program(yggdrasil: YggdrasilNetwork, tmp_path: Path) -> None:
     with captures(yggdrasil) as seen:
         async with anna_on(yggdrasil, tmp_path) as anna, other_on(yggdrasil.b.host) as other:
-            await anna.asked(f"/contact add bob {yggdrasil.b.node_id}", "Saved")
+            await anna.asked(f"/contact add bob {yggdrasil.b.node_id}", kind="contact.saved")
             anna.write("/sdp offer bob")
             offer = await anna.posted("chat", "v=0")
             other.do(answer=offer["text"])
