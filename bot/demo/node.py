@@ -75,17 +75,20 @@ class DemoNode:
             self.prepare()
         self._lines.clear()
         self._silent = False
-        self._process = await asyncio.create_subprocess_exec(
-            *self.command("run", "--console", "--json", *options),
+        self._process = await self._launched(["run", "--console", "--json", *options], errors)
+        self._reading = asyncio.create_task(self._read())
+        ready = await self.until(lambda said: said["type"] == "ready")
+        self.node, self.handset = str(ready["node"]), ready["handset"]
+
+    async def _launched(self, arguments: list[str], errors: BinaryIO | None) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.command(*arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=READ_LIMIT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        self._reading = asyncio.create_task(self._read())
-        ready = await self.until(lambda said: said["type"] == "ready")
-        self.node, self.handset = str(ready["node"]), ready["handset"]
 
     async def stop(self) -> int:
         """End the program as Ctrl-C does and return its exit code."""

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.control_socket import AskStatus, ask
-from bot.demo.node import DemoFailed, DemoNode, Said
+from bot.demo.node import DemoFailed, Said
 from bot.home import Home
 from bot.kinds import Kind
 from shared.node_id import NodeId
 from shared.store import Store
+from tests.bot.program import PreloadedNode
 
 SECONDS = 60.0
 "What anything may take on a slow machine before a test gives up."
@@ -34,7 +35,7 @@ MEDIA = ("audio", "video")
 _probes = itertools.count(1)
 
 
-class Person(DemoNode):
+class Person(PreloadedNode):
     """A running copybara, its owner, and all that it ever wrote."""
 
     def __init__(self, name: str, folder: Path, chat: Chat, *, config: str = "") -> None:
@@ -177,7 +178,7 @@ class Person(DemoNode):
             for form in forms(secret):
                 assert form not in written
 
-    def _wrote(self, _: DemoNode, said: Said) -> None:
+    def _wrote(self, _: PreloadedNode, said: Said) -> None:
         self.said.append(said)
         if said["type"] == "post" and said["to"] == "chat":
             self.chat.posted(self, said)

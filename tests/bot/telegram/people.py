@@ -16,13 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from bot.control_socket import AskStatus, ask
-from bot.demo.node import DemoFailed, DemoNode, Said
+from bot.demo.node import DemoFailed, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.journal import Journal
+from tests.bot.program import PreloadedNode
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, Chat, Human, Message, World
 from tests.shared.names.chain import Chain, Name
@@ -31,7 +32,7 @@ SECRET = bytes(range(32))
 TOKENS = itertools.count(1)
 
 
-class Person(DemoNode):
+class Person(PreloadedNode):
     """A human, their bot account, and the program that is the bot."""
 
     def __init__(self, human: Human, account: BotAccount, folder: Path, server: Server, chain: Chain) -> None:
@@ -163,7 +164,7 @@ class Person(DemoNode):
 
         return await self.server.world.until(found)
 
-    def _wrote(self, _: DemoNode, said: Said) -> None:
+    def _wrote(self, _: PreloadedNode, said: Said) -> None:
         self.said.append(said)
 
 

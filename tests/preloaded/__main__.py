@@ -1,0 +1,86 @@
+"""The process that has everything imported, and becomes a program when one is asked for; see __init__.py."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from bot.cli.main import main
+
+WHAT_A_CALL_IMPORTS = (
+    "aiohttp.web",
+    "aiortc",
+    "bot.app",
+    "bot.messengers.telegram.messenger",
+    "httpx",
+    "peer.handset.server",
+    "peer.media.endpoints.pattern",
+    "telegram.ext",
+    "webbrowser",
+)
+
+LONGEST_REQUEST = 256 * 1024
+
+
+def program(control: socket.socket) -> dict[str, Any] | None:
+    """Fork a program for each request. Returns that in the program, and None when nobody asks any more."""
+    running = selectors.DefaultSelector()
+    running.register(control, selectors.EVENT_READ)
+    while True:
+        for key, _ in running.select():
+            if key.data:
+                running.unregister(key.fd)
+                os.close(key.fd)
+                _tell_code(*key.data)
+                continue
+            message, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 4)
+            if not message:
+                return None
+            *streams, told = descriptors
+            pid = os.fork()
+            if not pid:
+                for number, stream in enumerate(streams):
+                    os.dup2(stream, number)
+                running.close()
+                control.detach()
+                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+                return dict(json.loads(message))
+            for stream in streams:
+                os.close(stream)
+            running.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, told))
+            control.send(str(pid).encode())
+
+
+def _tell_code(pid: int, told: int) -> None:
+    _, status = os.waitpid(pid, 0)
+    os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
+    os.close(told)
+
+
+def become(request: dict[str, Any]) -> None:
+    """Take the place of a program that was started."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    os.chdir(request["folder"])
+    sys.argv[1:] = request["arguments"]
+
+
+if __name__ == "__main__":
+    # Ctrl-C is for the programs, and for who runs the tests.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in WHAT_A_CALL_IMPORTS:
+        importlib.import_module(each)
+    gc.freeze()
+    if request := program(socket.socket(fileno=int(sys.argv[1]))):
+        become(request)
+        sys.exit(main())
