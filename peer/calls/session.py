@@ -174,10 +174,13 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
-                media = group.create_task(self._lasting(self._host.run()), name="media")
-                following = follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
+                media = group.create_task(self._lasting(self._host.run), name="media")
+
+                def following() -> Awaitable[None]:
+                    return follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
+
                 always = [
-                    group.create_task(self._lasting(self._redialling.run()), name="redialling"),
+                    group.create_task(self._lasting(self._redialling.run), name="redialling"),
                     group.create_task(self._lasting(following), name="following the overlay"),
                 ]
                 self.started.set()
@@ -201,17 +204,17 @@ class Session:
         round_trip = self._conversation.round_trip if self._conversation else None
         return self._traffic.report(self.call_socket.socket, round_trip)
 
-    async def _lasting(self, work: Awaitable[None]) -> None:
+    async def _lasting(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run what the call can't do without; if something ends it before `end`, the call ends with a reason."""
         try:
-            await work
+            await work()
         except asyncio.CancelledError:
             if not self._ending.done():
                 self._tell(Broke(Fault(BROKEN)))
             raise
 
     async def _carry(self, leg: Leg, attempt: Attempt) -> None:
-        await self._lasting(self._converse(leg, attempt))
+        await self._lasting(lambda: self._converse(leg, attempt))
 
     async def _converse(self, leg: Leg, attempt: Attempt) -> None:
         """Carry the call over a connected leg until it is lost."""
@@ -231,8 +234,8 @@ class Session:
                     keep=self._keep_and_note,
                     agree=lambda theirs: self._agree(leg, theirs),
                 )
-                group.create_task(_lost_after(conversation.ping_until_silence()), name="pings")
-                group.create_task(_lost_after(self._redialling.overtaken.wait()), name="being overtaken")
+                group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
+                group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
                 # Before any sound: what the other side does with it depends on whether we were asked.
                 leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
                 self._host.attach(leg, self._media)
@@ -286,9 +289,9 @@ class Session:
             self._host.attach(leg, agreed)
 
 
-async def _lost_after(end: Awaitable[object]) -> None:
+async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:
     """Await the end of a leg. Raises _Lost, also when something has ended this task."""
     try:
-        await end
+        await end()
     finally:
         raise _Lost
