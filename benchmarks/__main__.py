@@ -19,6 +19,7 @@ from benchmarks import (
     matrix_call,
     messages_in_a_call,
     name_lookup,
+    newcomers,
     other_programs,
     processor_share,
     reading_links,
@@ -51,6 +52,7 @@ FIGURES = (
     matrix_call,
     yggdrasil_setup,
     name_lookup,
+    newcomers,
 )
 
 MIN_WIDTH = 140

@@ -50,18 +50,18 @@ class Row:
     "What our side measured."
 
     ours: Samples
-    against: str
-    "What the alternative is."
+    against: str = ""
+    "What the alternative is; empty where there is none."
 
-    theirs: Samples
+    theirs: Samples | None = None
     unit: str = ""
     goal: float | None = None
     "What ours must not exceed, in `unit`."
 
     @property
-    def ratio(self) -> Samples:
-        """Ours as a share of the alternative: below 1 ours needs less."""
-        return self.ours.by(self.theirs)
+    def ratio(self) -> Samples | None:
+        """Ours as a share of the alternative, if there is one: below 1 ours needs less."""
+        return None if self.theirs is None else self.ours.by(self.theirs)
 
     @property
     def met(self) -> bool | None:

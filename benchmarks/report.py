@@ -59,8 +59,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.what,
         _with_unit(_with_spread(row.ours), row.unit),
         row.against,
-        _with_unit(_with_spread(row.theirs), row.unit),
-        _with_spread(row.ratio),
+        "" if row.theirs is None else _with_unit(_with_spread(row.theirs), row.unit),
+        "" if row.ratio is None else _with_spread(row.ratio),
         goal,
     )
 

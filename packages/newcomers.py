@@ -1,6 +1,6 @@
 """Two people who have nothing yet, on two fresh machines, until they see and hear each other; everything counted.
 
-Bob has the repository and follows README.md. Anna gets an invitation from him and follows that. What they type is taken
+Bob has the repository and follows the README. Anna gets an invitation from him and follows that. What they type comes
 from those two texts, so a command that doesn't work there fails here. A private peer, run by somebody else, carries the
 overlay's packets. Each sits at a real Chromium, whose camera and microphone are made up.
 """
@@ -67,7 +67,7 @@ class Walk:
     """Both of them."""
 
     reader: Effort
-    "Bob, who follows README.md."
+    "Bob, who follows the README."
 
     friend: Effort
     "Anna, who follows the invitation."
@@ -124,10 +124,6 @@ class Person:
         assert found is not None
         return found[0]
 
-    async def says(self, command: str) -> str:
-        """Type a command that is about the running program, in another terminal, and return what it writes."""
-        return await asyncio.to_thread(self.terminal().type, command, self._answers)
-
     def waited(self, seconds: float) -> None:
         """Seconds at the page."""
         self._seconds += seconds
@@ -167,7 +163,9 @@ async def walk(release: str, folder: Path) -> Walk:
         clone = f"git clone --quiet {repositories.format(address=hosts.b.wire.far_address)} {NAME}"
         await bob.machine.as_user(clone)
         await bob.follow(_from_readme(), folder=NAME)
-        invitation = await bob.says(f"copybara invite --from {repositories.format(address=hosts.a.wire.far_address)}")
+        # The page has a button for it.
+        address = repositories.format(address=hosts.a.wire.far_address)
+        invitation = await bob.machine.as_user(f"copybara invite --from {address}")
         await anna.follow(INDENTED.findall(invitation))
         card = CARD.search(invitation)
         assert card is not None
@@ -176,7 +174,7 @@ async def walk(release: str, folder: Path) -> Walk:
 
 
 def _from_readme() -> list[str]:
-    """The commands of README.md's sections Install and Start, in their order."""
+    """The commands of the README's sections Install and Start, in their order."""
     text = (REPOSITORY / "README.md").read_text()
     found = []
     for section in ("## Install\n", "## Start\n"):

@@ -95,7 +95,7 @@ NOT_OURS = {"nftables.service"}
 "Files of other programs."
 
 ROOT = TESTS.parent
-ROOMS = [ROOT / room for room in ("bot", "peer", "shared", "benchmarks")]
+ROOMS = [ROOT / room for room in ("bot", "peer", "shared", "benchmarks", "packages")]
 
 
 @functools.cache

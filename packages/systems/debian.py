@@ -15,7 +15,7 @@ from pathlib import Path
 
 RELEASES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 
-KEPT = Path(__file__).parents[1] / ".debian_cache"
+KEPT = Path(__file__).parents[2] / ".debian_cache"
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 
 INSTALLED = (

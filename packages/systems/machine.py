@@ -11,7 +11,7 @@ import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,8 @@ async def _internet(host: Namespace) -> AsyncIterator[None]:
         yield
     finally:
         os.close(ready)
-        process.terminate()
+        with suppress(ProcessLookupError):  # it ends with the namespace, or with Ctrl-C
+            process.terminate()
         await process.wait()
 
 
@@ -127,7 +128,8 @@ async def _booted(root: Path, host: Namespace) -> AsyncIterator[Machine]:
     finally:
         # As if somebody pulled the plug: with its init, the kernel ends every process on it.
         if process.returncode is None:
-            os.kill(leader, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(leader, signal.SIGKILL)
         await process.wait()
 
 

@@ -38,8 +38,7 @@ class YggdrasilOverlay:
         Asks nothing yet. Raises ConfigError for settings that can't be used.
         """
         settings = settings or Yggdrasil()
-        users = (*SYSTEM_USERS, *([settings.user] if settings.user else []))
-        self._admin = YggdrasilAdmin(settings.admin, users=users, timeout=timeout)
+        self._admin = admin_of(settings, timeout=timeout)
         self._binding = Binding(allowed=(NODES,), machine=machine or ThisMachine(), device=interface)
         self.interface: str | None = interface
 
@@ -83,6 +82,15 @@ class YggdrasilOverlay:
         if len(found) > 1:
             raise BadAddress("The Yggdrasil node gives more than one node for an address.")
         return found[0] if found else None
+
+
+def admin_of(settings: Yggdrasil, *, timeout: float = 5.0) -> YggdrasilAdmin:
+    """The node's admin socket. The node may run as root, as ourselves, as the user of a package or as `user` says.
+
+    `timeout` is the seconds that one answer may take. Raises ConfigError for settings that can't be used.
+    """
+    users = (*SYSTEM_USERS, *([settings.user] if settings.user else []))
+    return YggdrasilAdmin(settings.admin, users=users, timeout=timeout)
 
 
 def _node_of_key(key: str) -> NodeId | None:

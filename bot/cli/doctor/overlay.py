@@ -14,7 +14,7 @@ from bot.settings import own_name
 from peer.overlay import Overlay
 from peer.overlay.choose import Finding, OverlayReport, configured, examine
 from peer.overlay.loopback import LoopbackOverlay
-from peer.overlay.yggdrasil_admin import YggdrasilAdmin
+from peer.overlay.yggdrasil import admin_of
 from shared.config.schema import Config
 from shared.errors import CopybaraError, OverlayError, OverlayForbidden
 from shared.names import endings
@@ -82,7 +82,7 @@ async def _peers(config: Config, taken: Finding) -> list[Check]:
     if taken.overlay != "yggdrasil":
         return []
     try:
-        peers = await YggdrasilAdmin(config.yggdrasil.admin).peers()
+        peers = await admin_of(config.yggdrasil).peers()
     except OverlayError as error:
         return [Check("peers", ok=True, note=True, detail=error.sentence)]
     up = [peer for peer in peers if peer.up]

@@ -13,7 +13,7 @@ from bot.config_draft import Draft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from peer.overlay.choose import OverlayReport, configured, examine
-from peer.overlay.yggdrasil_admin import YggdrasilAdmin
+from peer.overlay.yggdrasil import admin_of
 from shared.config.schema import Config
 from shared.errors import InputError, OverlayError, OverlayForbidden
 
@@ -81,7 +81,7 @@ def _complete(config: Config, asking: Asking, *, answers: bool) -> None:
     """A Yggdrasil node runs here: let this user ask it, and give it a peer if it has none."""
     if answers:
         try:
-            peers = asyncio.run(YggdrasilAdmin(config.yggdrasil.admin).peers())
+            peers = asyncio.run(admin_of(config.yggdrasil).peers())
         except OverlayError as error:
             asking.say(f"peers      {error.sentence}")
             return

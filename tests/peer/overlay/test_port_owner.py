@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.doctor.overlay import _peers
+from peer.overlay.choose import Finding
 from peer.overlay.staex import StaexOverlay
-from peer.overlay.yggdrasil import YggdrasilOverlay
+from peer.overlay.yggdrasil import YggdrasilOverlay, admin_of
 from peer.overlay.yggdrasil_admin import YggdrasilAdmin
-from shared.config.schema import Staex, Yggdrasil
+from shared.config.schema import Config, Staex, Yggdrasil
 from shared.errors import OverlayDown
 from tests.peer.media.fixed_machine import MACHINE
 from tests.peer.overlay import staex_service, yggdrasil_service
 from tests.peer.overlay.staex_service import Respond, answering, node
-from tests.peer.overlay.yggdrasil_service import myself
+from tests.peer.overlay.yggdrasil_service import myself, response
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import ordinary_user
 
@@ -99,6 +101,22 @@ async def test_a_squatter_on_yggdrasils_port_is_not_asked() -> None:
             await YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE).node_id()
         overlay = YggdrasilOverlay(Yggdrasil(admin=admin, user="nobody"), MACHINE)
         assert await overlay.node_id() == yggdrasil_service.US
+
+
+async def test_a_node_that_may_run_as_another_user_is_asked_for_its_peers_too(open_folder: Path) -> None:
+    async def with_a_peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(response('{"peers": [{"remote": "tls://a", "up": true}]}'))
+        await writer.drain()
+
+    async with squatter(with_a_peer, open_folder / "sock"):
+        admin = f"unix://{open_folder}/sock"
+        with pytest.raises(OverlayDown, match="belongs to the user nobody"):
+            await admin_of(Yggdrasil(admin=admin)).peers()
+        assert [peer.up for peer in await admin_of(Yggdrasil(admin=admin, user="nobody")).peers()] == [True]
+        config = Config(yggdrasil=Yggdrasil(admin=admin, user="nobody"))
+        (check,) = await _peers(config, Finding("yggdrasil", node=yggdrasil_service.US))
+        assert check.detail == "Yggdrasil has 1 peer"
 
 
 async def test_another_users_admin_socket_is_not_asked(open_folder: Path) -> None:
