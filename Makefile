@@ -18,7 +18,7 @@ test: $(VENV)/dev.stamp lint ## all tests, lint included, in about 25 minutes on
 	@tests/node-packages
 	@tests/synapse
 	@echo "running the tests, about 20 minutes on two cores; a line for each file that begins"
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@tests/all $(BIN)/pytest $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 	@echo "checking the code: ruff, mypy, import-linter, about half a minute"
