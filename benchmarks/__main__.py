@@ -13,6 +13,7 @@ from types import ModuleType
 from rich.console import Console
 
 from benchmarks import (
+    deltachat_call,
     ear_to_ear,
     glass_to_glass,
     idle_memory,
@@ -50,6 +51,7 @@ FIGURES = (
     glass_to_glass,
     messages_in_a_call,
     matrix_call,
+    deltachat_call,
     yggdrasil_setup,
     name_lookup,
     newcomers,

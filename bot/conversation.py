@@ -14,6 +14,7 @@ from bot.kinds import Sentence
 from bot.shown_contact import ShownContact
 from peer.calls.line import Line
 from peer.calls.reading import MissedCall
+from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact
 from shared.links.classic import GZIP_AS_BASE64
 from shared.links.pasted import MAX_PASTED, looks_pasted
@@ -175,6 +176,10 @@ class Post:
 
 class Listener(Protocol):
     """The assistant, as messengers see it. It does one thing after the other, for all of them."""
+
+    @property
+    def switchboard(self) -> Switchboard:
+        """Where calls go in that the messenger's own app makes; the messenger adds itself to its `programs`."""
 
     async def hear(self, message: IncomingMessage) -> list[Post]:
         """Act on a message; returns what was posted meanwhile. No content makes it raise."""

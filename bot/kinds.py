@@ -150,7 +150,9 @@ class Kind(enum.StrEnum):
     BOT_CONFLICT = "bot.conflict", "Another program reads the messages of the same bot."
     BOT_TOKEN_REFUSED = "bot.token-refused", "The messenger refuses the bot's token."
     BOT_TOKEN_ACCEPTED = "bot.token-accepted", "It accepts the token again."
-    BOT_APP_CALL = "bot.app-call", "Somebody pressed the call button of their app, which the bot doesn't answer."
+    BOT_APP_CALL = "bot.app-call", "Somebody pressed the call button of their app, and the bot can't answer."
+    BOT_WHOSE_APP = "bot.whose-app", "Whose app somebody's is, which only you can say."
+    BOT_APP_TIED = "bot.app-tied", "You have said whose app it is, or that it is nobody's."
     BOT_RESTARTED = "bot.restarted", "A part of the messenger failed and was started again."
 
 

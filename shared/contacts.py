@@ -92,7 +92,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     program: str = ""
-    "Which program calls to them are for: `classic`, the original web app, or empty for this one."
+    "Which program calls to them are for: `classic`, the original web app, `deltachat`, or empty for this one."
 
     unproven: bool = False
     """With `auto`: whether calls are answered as long as nothing but the node id says who calls, before both sides
@@ -125,6 +125,12 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     telegram_name: str | None = None
     "Their own user name in Telegram, without @: what a link that opens their chat needs."
+
+    deltachat_contact: int | None = None
+    "Their Delta Chat in the account of our bot, once the owner has said that it is theirs: its calls are proven."
+
+    deltachat_key: str = ""
+    "The fingerprint of its key, 40 hexadecimal digits: the number is good only as long as it has this key."
 
     created: int
     "When the contact was added, Unix seconds."

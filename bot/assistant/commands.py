@@ -32,7 +32,10 @@ MAX_PAGE_DIGITS = 6
 CLASSIC = "classic"
 "The original web app."
 
-PROGRAMS = (CLASSIC, "copybara")
+DELTACHAT = "deltachat"
+"Delta Chat's own calls."
+
+PROGRAMS = (CLASSIC, DELTACHAT, "copybara")
 
 _MEDIA = ("audio", "voice", "video")
 "After /answer no names."
@@ -48,7 +51,7 @@ class Call:
     whom: str
     media: Media
     program: str | None = None
-    "`classic`: a link for the original web app. None: the program that the contact uses."
+    "`classic`: a link for the original web app, `deltachat`: their Delta Chat. None: the program that they use."
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ class SetEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class SetProgram:
-    """`/contact program NAME classic|copybara`: what calls to them are for."""
+    """`/contact program NAME classic|deltachat|copybara`: what calls to them are for."""
 
     name: str
     program: str
@@ -292,10 +295,10 @@ def _call(words: list[str], _text: str) -> Command:
     match words:
         case [whom]:
             return Call(whom, Media.BOTH)
-        case [whom, program] if program.lower() == CLASSIC:
-            return Call(whom, Media.BOTH, CLASSIC)
-        case [whom, program, media] if program.lower() == CLASSIC:
-            return Call(whom, Media.parse(media), CLASSIC)
+        case [whom, program] if program.lower() in (CLASSIC, DELTACHAT):
+            return Call(whom, Media.BOTH, program.lower())
+        case [whom, program, media] if program.lower() in (CLASSIC, DELTACHAT):
+            return Call(whom, Media.parse(media), program.lower())
         case [whom, media]:
             return Call(whom, Media.parse(media))
     raise WrongUse(*refusals.WHOM_TO_CALL)

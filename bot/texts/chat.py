@@ -45,6 +45,7 @@ _HANDSET_HELP = "/handset                    the page in your browser where you 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
 /call NAME classic          call somebody who uses the original web app
+/call NAME deltachat        ring a contact's Delta Chat
 /sdp offer NAME             call with any other program that speaks SDP
 /answer [NAME] [audio|video]    answer the call that is ringing
 /decline [NAME] [why]       refuse it
@@ -115,6 +116,7 @@ _ENDINGS = {
     EndReason.REMOTE_CANCELLED: "{name} cancelled the call",
     EndReason.NO_ANSWER: "{name} didn't answer. The link has expired",
     EndReason.MISSED: "You missed a call from {name}",
+    EndReason.ANSWERED_ELSEWHERE: "You took {name}'s call on another device",
     EndReason.UNREACHABLE: "{name} couldn't be reached over the overlay. Ask if they are still there",
     EndReason.LOST: "The connection to {name} was lost and couldn't be restored",
     EndReason.FLOODED: "The call ended because {name} sent far too many messages",
@@ -197,6 +199,8 @@ def _link_kind(line: Line) -> Kind:
 
 def calling(line: Line) -> Sentence:
     """After /call."""
+    if line.foreign is not None and not line.foreign.envelope.in_chat:
+        return foreign.rings_there(line)
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
     how = "This link is all they need." if line.call.paired else "Now they have to send an answer."
     text = f"Calling {line.name} ({line.media.words}). The link is in the chat and works until {until}. {how}"
@@ -360,6 +364,8 @@ def ended(line: Line) -> Sentence:
     """How a call ended, and why."""
     assert line.call.reason is not None
     call, known = line.call, line.shown.contact is not None
+    if call.reason is EndReason.NO_ANSWER and line.foreign is not None and not line.foreign.envelope.in_chat:
+        return foreign.unanswered(line)
     return ending(line.call.reason, line.name, call.detail, call.hint, known=known, proven=line.proven)
 
 
@@ -493,6 +499,8 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
         lines.append(f"found as {', '.join(contact.resolves_as)}")
     if contact.sealing_key:
         lines.append("card     yes: your first request to them is encrypted")
+    if contact.deltachat_contact is not None:
+        lines.append(f"deltachat calls of their app prove who is calling; key {contact.deltachat_key[:8]}…")
     telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
     if telegram or contact.telegram_user:
         lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")

@@ -6,6 +6,7 @@ from bot.kinds import Kind, Sentence
 from peer.calls.foreign_reader import Looked
 from peer.calls.line import Line
 from peer.calls.programs.classic import Classic
+from peer.calls.programs.deltachat import DeltaChatApp
 from peer.calls.programs.envelope import Envelope
 from shared.contacts import Contact
 from shared.secrets.handshake import Role
@@ -25,7 +26,7 @@ def posted(line: Line, text: str) -> str:
 
 def rings(line: Line, envelope: Envelope) -> Sentence:
     """The owner is asked."""
-    with_what = f"from {envelope.page}" if isinstance(envelope, Classic) else "with another program"
+    with_what = _with_what(envelope)
     unproven = "Nothing proves who it is; packets reach only that node."
     if line.proven:
         return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}.")
@@ -33,6 +34,25 @@ def rings(line: Line, envelope: Envelope) -> Sentence:
         text = f"Somebody new is calling ({line.media.words}) {with_what}: node {line.peer}\n{unproven}"
         return Sentence(Kind.STRANGER_RINGS, f"{text} If you don't know them, decline.")
     return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}. {unproven}")
+
+
+def rings_there(line: Line) -> Sentence:
+    """After /call, where no link is in the chat: the other person's own app rings."""
+    return Sentence(Kind.CALLING, f"Calling {line.name} ({line.media.words}): it rings in their Delta Chat.")
+
+
+def unanswered(line: Line) -> Sentence:
+    """Such a call has rung long enough."""
+    return Sentence(Kind.ENDED, f"{line.name} didn't answer.")
+
+
+def _with_what(envelope: Envelope) -> str:
+    match envelope:
+        case Classic():
+            return f"from {envelope.page}"
+        case DeltaChatApp():
+            return "with Delta Chat"
+    return "with another program"
 
 
 def trusted(contact: Contact) -> tuple[str, str]:
@@ -46,6 +66,8 @@ def trusted(contact: Contact) -> tuple[str, str]:
 
 def program(contact: Contact) -> str:
     """After `/contact program`."""
+    if contact.program == DeltaChatApp.name:
+        return f"Calls to {contact.name} will ring their Delta Chat."
     if contact.program:
         return f"Calls to {contact.name} will be links for the original Copybara web app."
     return f"Calls to {contact.name} will be links for Copybara Relay."

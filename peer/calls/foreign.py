@@ -50,6 +50,9 @@ class ForeignCall:
     written: str = ""
     "Our own words, as they are posted."
 
+    refused: bool = False
+    "Whether the other side is to learn that we don't take the call, if its program has a way to say that."
+
     answers: deque[SdpTerms] = field(default_factory=deque)
     "Read and not yet tried, if we call."
 

@@ -54,19 +54,30 @@ class ForeignOffer:
 
     ports: tuple[int, ...]
 
+    rings: int | None = None
+    "Seconds after which nobody waits for an answer any more, if the program knows; None: as with our links."
+
     @classmethod
     def of(
-        cls, source: NodeId, envelope: Envelope, description: Description, candidates: list[Candidate], address: Address
+        cls,
+        source: NodeId,
+        envelope: Envelope,
+        description: Description,
+        candidates: list[Candidate],
+        address: Address,
+        *,
+        media: Media = Media.BOTH,
+        rings: int | None = None,
     ) -> ForeignOffer:
-        """An offer of `source`, whose address stands there as `address`.
+        """An offer of `source`, whose address stands there as `address`; it is called for at most `media`.
 
         Raises BadDescription if it can't be answered, OutsideOverlay if none of the candidates is at that address.
         """
-        agreement = accept_offer(description, Media.BOTH, frozenset(VideoCodec))
+        agreement = accept_offer(description, media, frozenset(VideoCodec))
         ports = ports_at(candidates, address)
         if not ports:
             raise OutsideOverlay()
-        return cls(source, envelope, description, agreement, ports)
+        return cls(source, envelope, description, agreement, ports, rings)
 
 
 class ForeignAdmission:
@@ -75,13 +86,14 @@ class ForeignAdmission:
     def __init__(self, calls: IncomingCalls) -> None:
         self._calls = calls
 
-    async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False) -> Reading:
+    async def called(self, offer: ForeignOffer, *, chat: str, proven: bool = False, again: bool = False) -> Reading:
         """Act on an offer: the line that it came to, or why it came to none. Raises StoreError.
 
         `proven`: the way it came shows that the contact with that node wrote it, and the owner has accepted that.
+        `again`: it rang when this program was killed, and still does; it may have been used.
         """
         async with self._calls.turn:
-            return await self._called(offer, chat, proven)
+            return await self._called(offer, chat, proven, again)
 
     def answered(self, answer: Description, candidates: list[Candidate], address: Address | None) -> Reading:
         """Act on an answer; `address` is where its writer says that it is, None: where our node says.
@@ -109,7 +121,7 @@ class ForeignAdmission:
             line.foreign is not None and line.foreign.answers_to(answer) and line.waits for line in self._calls.lines
         )
 
-    async def _called(self, offer: ForeignOffer, chat: str, proven: bool) -> Reading:
+    async def _called(self, offer: ForeignOffer, chat: str, proven: bool, again: bool) -> Reading:
         contact = self._calls.store.contact_of(offer.source)
         digest = offer.agreement.digest
         now = int(self._calls.clock())
@@ -119,7 +131,7 @@ class ForeignAdmission:
         decision = self._calls.policy.decide(
             KnownCaller(contact if proven else _as_unproven(contact), proven, keyed),
             offer.source,
-            WantedCall(offer.agreement.media, now, self._calls.store.link_seen(digest)),
+            WantedCall(offer.agreement.media, now, None if again else self._calls.store.link_seen(digest)),
             machine=False,
         )
         if decision.verdict is Verdict.IGNORE:
@@ -139,7 +151,7 @@ class ForeignAdmission:
         kept = begun(link, Role.CALLEE, chat, contact.name if contact else None)
 
         def use(store: Store) -> bool:
-            if not store.use_link(digest, ours=False, expires=now + USED_SECONDS):
+            if not (store.use_link(digest, ours=False, expires=now + USED_SECONDS) or again):
                 return False
             store.save_call(kept)
             return True
@@ -151,7 +163,7 @@ class ForeignAdmission:
             incoming(Offered(), paired=False)[0],
             link,
             chat=chat,
-            expires=now + self._calls.settings.lifetime,
+            expires=now + (self._calls.settings.lifetime if offer.rings is None else offer.rings),
             connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
             shown=Presented(contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),

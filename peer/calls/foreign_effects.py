@@ -1,7 +1,7 @@
 """What the call table's effects mean in a call with a program that speaks SDP.
 
-Such a program understands an offer and an answer, and nothing else: it has no message for a busy owner or a call that
-was declined or taken back, and we can't dial it again.
+Such a program understands an offer and an answer. Most have no message for a busy owner or a call that was declined or
+taken back; what carries those that do looks at `ForeignCall.refused`. We can't dial any of them again.
 """
 
 from __future__ import annotations
@@ -56,7 +56,12 @@ class ForeignEffects:
             case PostAnswer():
                 await self._writer.post(line, foreign.written, foreign.digest)
                 foreign.posted.set()
-            case PostDecline() | PostBusy() | PostCancel():
+            case PostDecline():
+                foreign.refused = True
+            case PostBusy():
+                # A caller without proof learns nothing, not even that somebody is here, unless we answered.
+                foreign.refused = line.proven or line.session is not None
+            case PostCancel():
                 pass
             case Redial():
                 line.put(GaveUp())

@@ -11,6 +11,7 @@ from typing import Literal
 from peer.calls.foreign_admission import ForeignAdmission, ForeignOffer
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
+from peer.calls.programs.envelope import Envelope
 from peer.calls.reading import Reading
 from peer.overlay import Address, Overlay
 from peer.transport.profile import VideoCodec
@@ -122,14 +123,33 @@ class ForeignReader:
         description = read_description(pasted.sdp)
         if pasted.type == "answer":
             return self._admission.answered(description, description.candidates, None)
+        return await self.read_offer(description, BareSdp(as_json=text.lstrip().startswith("{")), chat=chat, node=node)
+
+    async def read_offer(
+        self,
+        description: Description,
+        envelope: Envelope,
+        *,
+        chat: str,
+        node: NodeId | None = None,
+        proven: bool = False,
+        media: Media = Media.BOTH,
+        rings: int | None = None,
+        again: bool = False,
+    ) -> Reading:
+        """Act on an offer that came in that envelope, of `node`; None: of the contact whose address it names.
+
+        `proven` and `again` as in ForeignAdmission.called, `media` and `rings` as in ForeignOffer.
+
+        Raises BadDescription, InputError if nobody knows whose it is, OverlayError, StoreError.
+        """
         if node is None:
             node = await self._owner_of(description)
         if node == self._own:
             return Reading(Reason.OWN_LINK)
-        envelope = BareSdp(as_json=text.lstrip().startswith("{"))
         address = await self._overlay.address_of(node)
-        offer = ForeignOffer.of(node, envelope, description, description.candidates, address)
-        return await self._admission.called(offer, chat=chat)
+        offer = ForeignOffer.of(node, envelope, description, description.candidates, address, media=media, rings=rings)
+        return await self._admission.called(offer, chat=chat, proven=proven, again=again)
 
     async def _owner_of(self, description: Description) -> NodeId:
         """The contact at one of the addresses that a description names. Raises InputError."""

@@ -40,7 +40,7 @@ from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
 from shared.call.records import RunningCall
 from shared.call.table import State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import CopybaraError, InCall, LocalProtocolError, NothingRings, OwnNode, StoreError
+from shared.errors import CopybaraError, InCall, InputError, LocalProtocolError, NothingRings, OwnNode, StoreError
 from shared.kept_running import Part, kept_running
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
@@ -251,8 +251,8 @@ class Switchboard:
         `program` is what the callee uses, one of `programs`; empty: ours, None: what the contact is marked with.
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` and `echo` see
-        Line; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, and InCall
-        beside another call.
+        Line; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, InCall
+        beside another call, and InputError if that program can't be called.
         """
         if node == self._own:
             raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
@@ -261,7 +261,13 @@ class Switchboard:
             if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
                 raise InCall(f"There is a call with {line.name} already.")
         contact = self._store.contact_of(node)
-        envelope = self.programs.get(program or (contact.program if contact and program is None else ""))
+        used = contact.program if contact is not None and program is None else program or ""
+        envelope = self.programs.get(used)
+        if used and envelope is None:
+            raise InputError(
+                f"Calls to {contact.name if contact else node.short} are for {used}, which isn't running here.",
+                "Set it up, or choose another program: /contact program NAME copybara",
+            )
         foreign = ForeignCall(envelope(node)) if envelope is not None else None
         secret = self._store.writable_secret(node) if contact is not None and foreign is None else None
         now = int(self._clock())

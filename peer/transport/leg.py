@@ -230,6 +230,11 @@ class Leg:
         "The control channel. What is sent before it is open waits."
         return sctp
 
+    @property
+    def introduced(self) -> asyncio.Event:
+        """Set once the other side can know what our program says of the call, such as an automatic answer."""
+        return self.control.opened
+
     async def _open_association(self) -> None:
         await self._sctp.connect()
 

@@ -115,6 +115,13 @@ class SdpLeg(Leg):
             else:
                 self._unsent.append((channel, text))
 
+    @property
+    def introduced(self) -> asyncio.Event:
+        """Set at once: other programs have no message for that."""
+        introduced = asyncio.Event()
+        introduced.set()
+        return introduced
+
     async def _open_association(self) -> None:
         if self._agreement.channel is not None:
             await self._sctp.connect(self._agreement.sctp_port)

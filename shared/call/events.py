@@ -53,6 +53,11 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredElsewhere:
+    """The owner has taken the call with another program or device that rings too. Only other programs' calls can."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The owner ends the call, wherever it stands."""
 
@@ -190,6 +195,7 @@ Event: TypeAlias = (
     | Busy
     | Decline
     | Ignore
+    | AnsweredElsewhere
     | HangUp
     | Stop
     | Failed

@@ -41,6 +41,7 @@ from shared.call.effects import (
 )
 from shared.call.events import (
     Answer,
+    AnsweredElsewhere,
     Busy,
     ConnectTimeout,
     Decline,
@@ -114,6 +115,9 @@ class EndReason(enum.StrEnum):
 
     MISSED = "missed"
     "Their link expired while it rang here."
+
+    ANSWERED_ELSEWHERE = "answered-elsewhere"
+    "The owner took it with another program or device that rang too."
 
     UNREACHABLE = "unreachable"
     "We answered, but no leg came up."
@@ -253,6 +257,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     ),
     (State.RINGING, Decline()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
     (State.RINGING, Ignore()): _end(EndReason.DECLINED, StopRinging(), StopTimer()),
+    (State.RINGING, AnsweredElsewhere()): _end(EndReason.ANSWERED_ELSEWHERE, StopRinging(), StopTimer()),
     (State.RINGING, HangUp()): _end(EndReason.DECLINED, StopRinging(), PostDecline(), StopTimer()),
     (State.RINGING, Busy()): _end(EndReason.BUSY, StopRinging(), PostBusy(), StopTimer()),
     (State.RINGING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, StopRinging(), StopTimer()),

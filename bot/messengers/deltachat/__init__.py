@@ -2,7 +2,8 @@
 
 Start at wire.py, which fetches, sends, and knows the owner; plain/ in the room above does everything else. rpc.py
 speaks with the child process `deltachat-rpc-server`, account.py says what we ask of it, reader.py what is kept of a
-message. setup.py makes the account. May import what bot.messengers offers, bot.texts, peer.calls' values and shared.
+message. calls/ is about calls of people's own apps. setup.py makes the account. May import what bot.messengers offers,
+bot.texts, peer.calls, peer/transport/sdp's reader and shared.
 The program is started only when the account is configured; of Delta Chat's Python packages nothing is imported.
 """
 
@@ -24,11 +25,12 @@ NAME = "deltachat"
 
 def deltachat(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
     """The configured account. Raises InputError when it was never set up, or the program for it isn't installed."""
+    from bot.messengers.deltachat.calls.app_calls import AppCalls
     from bot.messengers.deltachat.rpc import Rpc
     from bot.messengers.deltachat.setup import accounts_folder, check_made
     from bot.messengers.deltachat.wire import DeltaChatWire
     from bot.messengers.plain.messenger import PlainMessenger
 
     check_made(home)
-    wire = DeltaChatWire(Rpc(accounts_folder(home) / "accounts"), NAME)
+    wire = DeltaChatWire(Rpc(accounts_folder(home) / "accounts"), NAME, AppCalls(NAME, thread))
     return PlainMessenger(wire, NAME, Journal(thread.store, NAME), thread.write, lifetime=config.calls.lifetime)

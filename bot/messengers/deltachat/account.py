@@ -38,6 +38,25 @@ class Sender(msgspec.Struct, frozen=True, rename="camel"):
     display_name: str = ""
     is_key_contact: bool = False
     is_bot: bool = False
+    last_seen: int = 0
+    "When something came from them last, Unix seconds; 0: never."
+
+
+class CallState(msgspec.Struct, frozen=True):
+    """How a call of Delta Chat's own stands."""
+
+    kind: str = ""
+    "`Alerting`, `Active`, `Completed`, `Missed`, `Declined` or `Canceled`."
+
+
+class CallInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """What call_info says."""
+
+    sdp_offer: str = ""
+    "What the caller has written, up to the core's limits: at least 1 MB passes."
+
+    has_video: bool = False
+    state: CallState = CallState()
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
@@ -130,6 +149,30 @@ class Account:
         if file:
             data["file"] = file
         return int(await self._rpc.call("send_msg", self.number, chat, data))
+
+    # Calls of Delta Chat's own.
+
+    async def call_info(self, message: int) -> CallInfo:
+        """The call of that message."""
+        return msgspec.convert(await self._rpc.call("call_info", self.number, message), CallInfo, strict=False)
+
+    async def place_call(self, chat: int, offer: str, *, video: bool) -> int:
+        """Ring the other one in a chat of two; the number of the call's message."""
+        return int(await self._rpc.call("place_outgoing_call", self.number, chat, offer, video))
+
+    async def accept_call(self, message: int, answer: str) -> None:
+        """Answer a call that came in."""
+        await self._rpc.call("accept_incoming_call", self.number, message, answer)
+
+    async def end_call(self, message: int) -> None:
+        """Decline it, take it back, or hang up; nothing if it is over."""
+        await self._rpc.call("end_call", self.number, message)
+
+    async def people(self) -> list[Sender]:
+        """Everybody whose key is known and who isn't a program; those who wrote last come first."""
+        found = msgspec.convert(await self._rpc.call("get_contacts", self.number, 0, None), list[Sender], strict=False)
+        people = [each for each in found if each.id > LAST_SPECIAL_CONTACT and each.is_key_contact and not each.is_bot]
+        return sorted(people, key=lambda each: each.last_seen, reverse=True)
 
 
 async def next_events(rpc: Rpc) -> Sequence[tuple[int, dict[str, Any]]]:

@@ -7,11 +7,15 @@ message without one.
 
 from __future__ import annotations
 
+import re
+
 from bot.conversation import readable
 from bot.messengers.deltachat.account import LAST_SPECIAL_CONTACT, ChatInfo, Message
 from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
 from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
+
+_WHOSE_APP = re.compile(r"\s*/contact\s+deltachat\s+(?P<name>\S{1,40})\s*", re.IGNORECASE)
 
 SINGLE, GROUP, CALL = "Single", "Group", "Call"
 
@@ -24,6 +28,15 @@ def is_from_somebody(message: Message) -> bool:
 def is_app_call(message: Message) -> bool:
     """Whether somebody has pressed their app's call button."""
     return is_from_somebody(message) and message.show_padlock and message.view_type == CALL
+
+
+def asks_whose_app(message: Message, chat: ChatInfo, owner: int | None) -> str:
+    """The name after the owner's `/contact deltachat`, in their own chat; empty for any other message."""
+    typed = message.show_padlock and not (message.is_forwarded or message.is_bot or message.override_sender_name)
+    if message.from_id != owner or chat.chat_type != SINGLE or not chat.is_encrypted or not typed:
+        return ""
+    asked = _WHOSE_APP.fullmatch(readable(message.text))
+    return asked["name"] if asked is not None else ""
 
 
 def is_in_clear(message: Message) -> bool:

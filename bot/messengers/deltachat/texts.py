@@ -31,15 +31,6 @@ def unclaimed(invite: str) -> Sentence:
     )
 
 
-def app_call(name: str) -> Sentence:
-    """Somebody has used Delta Chat's own call button."""
-    return Sentence(
-        Kind.BOT_APP_CALL,
-        f"{shown(name, 60)} called me with Delta Chat's own call button. I can't take such calls yet. Call them back "
-        "with /call NAME, or ask them to send a call link.",
-    )
-
-
 def in_clear(name: str) -> Sentence:
     """To the owner, once a sender."""
     return Sentence(

@@ -9,11 +9,15 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from bot.conversation import Listener
+from bot.kinds import Sentence
 from bot.messengers.deltachat import texts
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, Message, next_events
+from bot.messengers.deltachat.calls.app_calls import AppCall, AppCalls, WhoseApp
 from bot.messengers.deltachat.owner import OWNER, Owner
-from bot.messengers.deltachat.reader import heard, is_app_call, is_in_clear
+from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.outbox import NotNow, Pace, Refused
 from bot.messengers.plain.places import PlainWay, place_of
@@ -21,7 +25,8 @@ from bot.messengers.plain.values import Entry, Outgoing, Own
 from bot.messengers.plain.wire import Desk
 from bot.messengers.rate_limit import RateLimit
 from peer.calls.line import Line
-from shared.errors import InputError, first_error
+from shared.errors import CopybaraError, InputError, first_error
+from shared.kept_running import Part, kept_running
 
 BURST, SECONDS_EACH, PER_SECOND = 3, 1.0, 10
 "The core sends three messages at once and then one a second; what waited there couldn't be overtaken by a link."
@@ -29,8 +34,11 @@ BURST, SECONDS_EACH, PER_SECOND = 3, 1.0, 10
 MOST_AT_ONCE = 100
 "Messages that are read before they are acted on."
 
-CALLS_TOLD, CALLS_SECONDS = 3, 600.0
-"How many calls of one person's app the owner hears of in so many seconds."
+CALLS_READ, CALLS_SECONDS = 10, 60.0
+"How many calls of one person's app are looked at in so many seconds."
+
+FLUSH_SECONDS = 1.0
+"How long the end of the program waits until the core knows which calls are over."
 
 CLEAR_REMEMBERED = 1000
 "Senders about whose messages in clear the owner has heard."
@@ -46,8 +54,9 @@ class DeltaChatWire:
 
     title = "Delta Chat"
 
-    def __init__(self, rpc: Rpc, messenger: str) -> None:
+    def __init__(self, rpc: Rpc, messenger: str, calls: AppCalls) -> None:
         self._rpc = rpc
+        self._calls = calls
         self._messenger = messenger
         self._account: Account | None = None
         self._desk: Desk | None = None
@@ -56,7 +65,7 @@ class DeltaChatWire:
         self._fetched = 0
         "The last message that `fetch` has returned."
         self._clear_told: set[int] = set()
-        self._calls_told = RateLimit(CALLS_TOLD, seconds=CALLS_SECONDS)
+        self._calls_read = RateLimit(CALLS_READ, seconds=CALLS_SECONDS)
         self._news = asyncio.Event()
         self._wanted = asyncio.Event()
         self._up = asyncio.Event()
@@ -73,7 +82,10 @@ class DeltaChatWire:
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self._keep_running())
             try:
-                yield
+                async with kept_running(Part("Delta Chat's own calls", self._calls.run)):
+                    yield
+                with contextlib.suppress(TimeoutError):
+                    await self._calls.flush(FLUSH_SECONDS)
             finally:
                 keeping.cancel()
 
@@ -91,6 +103,7 @@ class DeltaChatWire:
             raise RpcError("There is no account: copybara setup deltachat makes one.")
         self._account = account = Account(self._rpc, int(numbers[0]))
         await self._find_owner(account, desk)
+        await self._calls.begin(account, desk, listener)
         await account.start()
         desk.say(texts.listening(await account.config("configured_addr") or await account.config("addr") or "?"))
         if self._owner is None:
@@ -123,11 +136,15 @@ class DeltaChatWire:
         await self._own_account.set_config(LAST_MESSAGE, str(self._fetched))
 
     async def act(self, value: bytes, again: bool) -> None:
-        """Somebody of that name has pressed their call button: the owner hears of it."""
-        self._own_desk.tell(texts.app_call(value.decode(errors="replace")))
+        """Somebody has pressed their call button, or the owner wants to say whose app is whose."""
+        try:
+            await self._calls.act(value, again)
+        except CopybaraError as error:
+            self._own_desk.tell(Sentence(error.kind, error.sentence, error.hint))
 
     async def choose(self, what: str, about: str) -> None:
-        """Nothing of its own is asked."""
+        """The owner has said whose app is whose."""
+        await self._calls.choose(what, about)
 
     async def send(self, message: Outgoing, number: int) -> None:
         """Write one message, in encrypted chats only. Raises Refused, NotNow."""
@@ -147,7 +164,8 @@ class DeltaChatWire:
         return Pace(PER_SECOND, BURST, SECONDS_EACH, urgent_too=False)
 
     def call_changed(self, line: Line) -> None:
-        """The owner reads of it in the posts."""
+        """The owner reads of it in the posts; the core hears of calls that it carries."""
+        self._calls.changed(line)
 
     # Reading.
 
@@ -155,11 +173,16 @@ class DeltaChatWire:
         if is_in_clear(message):
             self._tell_in_clear(message)
             return None
-        if is_app_call(message) and self._calls_told.allows(str(message.from_id), time.monotonic()):
-            return Own(message.sender.display_name.encode())
+        if is_app_call(message):
+            allowed = self._calls_read.allows(str(message.from_id), time.monotonic())
+            call = AppCall(message.id, message.from_id, message.sender.display_name)
+            return Own(msgspec.json.encode(call)) if allowed else None
         if message.is_info:
             return None
-        return heard(message, await account.chat(message.chat_id), self._owner, self._messenger)
+        chat = await account.chat(message.chat_id)
+        if name := asks_whose_app(message, chat, self._owner):
+            return Own(msgspec.json.encode(WhoseApp(name)))
+        return heard(message, chat, self._owner, self._messenger)
 
     def _tell_in_clear(self, message: Message) -> None:
         known = self._owner is None or message.from_id in self._clear_told
@@ -222,6 +245,8 @@ class DeltaChatWire:
                 self._news.set()
             case "SecurejoinInviterProgress" if event["progress"] == JOINED:
                 await self._joined(int(event["contactId"]))
+            case "CallEnded" | "IncomingCallAccepted" | "OutgoingCallAccepted":
+                await self._calls.event(int(event["msg_id"]), event.get("accept_call_info"))
 
     def _check_up(self) -> None:
         if self._down is not None:

@@ -177,6 +177,11 @@ class PlainMessenger:
         """Who writes contacts' links."""
         return self._writers.values()
 
+    def settled(self, about: str) -> None:
+        """What could be chosen about that was chosen."""
+        with self._inbox.collecting() as outcome:
+            self._close(about, outcome)
+
     def back(self) -> None:
         """The messenger can be reached again."""
         self._outbox.hurry()

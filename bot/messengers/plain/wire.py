@@ -27,6 +27,9 @@ class Desk(Protocol):
     def writers(self) -> Container[str]:
         """The messenger's ids of those who write contacts' links, as far as that was learned."""
 
+    def settled(self, about: str) -> None:
+        """What could be chosen about that was chosen: its numbers mean nothing any more."""
+
     def back(self) -> None:
         """The messenger can be reached again: what waited for that is tried at once."""
 

@@ -8,6 +8,7 @@ const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/
 // The ends that need no whole sentence; the others have the program's.
 const ENDS = {
   "hung-up": "", "remote-hung-up": "", missed: "Missed", declined: "You declined", "remote-declined": "They declined",
+  "answered-elsewhere": "Answered elsewhere",
   busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You cancelled",
   "remote-cancelled": "They cancelled", "no-answer": "No answer", unreachable: "Couldn't be reached", lost: "Connection lost",
 };

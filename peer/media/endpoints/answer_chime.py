@@ -71,7 +71,7 @@ class Announced:
             # has something to hear the notice with, which is when it sends sound of its own.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(READY_SECONDS):
-                    await leg.control.opened.wait()
+                    await leg.introduced.wait()
                     if Media.AUDIO in media:
                         await _first_packet(leg)
         await end(self._saying)

@@ -19,7 +19,7 @@ from deltachat_rpc_client import Rpc
 
 from tests.bot.deltachat import transcript
 from tests.bot.deltachat.mail import MailServer
-from tests.bot.deltachat.world import SELF, Owner, owners
+from tests.bot.deltachat.world import SELF, Owner, group_of, owners
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,22 +35,11 @@ class Story:
     bobs_group: int
 
 
-def _group(anna: Owner, bob: Owner) -> tuple[int, int]:
-    chat = anna.app.joins(bob.app.rpc.get_chat_securejoin_qr_code(bob.app.number, None))
-    group = anna.app.groups("Calls", anna.app.other_in(anna.chat), anna.app.other_in(chat))
-    anna.app.writes(group, "Hello! Our bots meet here.")
-    theirs = bob.app.is_in("Calls")
-    bob.app.rpc.add_contact_to_chat(bob.app.number, theirs, bob.app.other_in(bob.chat))
-    bob.app.writes(theirs, "Here is mine.")
-    anna.app.reads(group, "Here is mine.")
-    return group, theirs
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rpc: Rpc) -> AsyncIterator[Story]:
     folder: Path = tmp_path_factory.mktemp("bots")
     async with owners(folder, server, rpc, "Anna", "Bob") as (anna, bob):
-        yield Story(anna, bob, server, *await asyncio.to_thread(_group, anna, bob))
+        yield Story(anna, bob, server, *await asyncio.to_thread(group_of, anna, bob))
 
 
 async def _hang_up(story: Story) -> None:
@@ -160,14 +149,6 @@ async def test_a_mail_in_clear_is_not_read_and_the_owner_hears_of_it_once(story:
     assert "No calls." in await anna.asks("/status", "No calls.")
     said = [message["text"] for message in anna.app.messages(anna.chat)]
     assert len([text for text in said if "wasn't encrypted" in text]) == 1
-
-
-async def test_the_owner_hears_who_pressed_the_apps_own_call_button_and_nothing_is_answered(story: Story) -> None:
-    bob, rpc = story.bob, story.bob.app.rpc
-    call = rpc.place_outgoing_call(bob.app.number, bob.chat, "v=0", False)
-    await asyncio.to_thread(bob.reads, "Bob called me")
-    assert rpc.call_info(bob.app.number, call)["state"]["kind"] == "Alerting"
-    rpc.end_call(bob.app.number, call)
 
 
 async def test_everything_that_passes_the_mail_server_is_encrypted(story: Story) -> None:

@@ -193,8 +193,7 @@ async def owners(
             bot = Person(f"{name.lower()}", folder, chat, config=f"{config}{SECTION}")
             await asyncio.to_thread(set_up, bot.home, server, app, f"{name.lower()}-bot")
             await bot.begin()
-            chat_with_bot = await asyncio.to_thread(_chat_with_bot, app)
-            people.append(Owner(app, bot, chat_with_bot))
+            people.append(Owner(app, bot, await asyncio.to_thread(chat_with_bot, app)))
         yield people
         for owner in people:
             owner.bot.check()
@@ -205,7 +204,20 @@ async def owners(
                 await owner.bot.gone()
 
 
-def _chat_with_bot(app: App) -> int:
+def group_of(anna: Owner, bob: Owner) -> tuple[int, int]:
+    """A group of two people and their bots, as each of the two apps knows it."""
+    chat = anna.app.joins(bob.app.rpc.get_chat_securejoin_qr_code(bob.app.number, None))
+    group = anna.app.groups("Calls", anna.app.other_in(anna.chat), anna.app.other_in(chat))
+    anna.app.writes(group, "Hello! Our bots meet here.")
+    theirs = bob.app.is_in("Calls")
+    bob.app.rpc.add_contact_to_chat(bob.app.number, theirs, bob.app.other_in(bob.chat))
+    bob.app.writes(theirs, "Here is mine.")
+    anna.app.reads(group, "Here is mine.")
+    return group, theirs
+
+
+def chat_with_bot(app: App) -> int:
+    """The chat with the bot whose owner the app's person is, once it is there."""
     while True:
         for number in app.rpc.get_chatlist_entries(app.number, None, None, None):
             if app.rpc.get_basic_chat_info(app.number, number)["name"] == "Copybara":

@@ -1,0 +1,106 @@
+"""What the owner reads about calls of Delta Chat itself."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+from bot.texts.chat import shown
+from shared.contacts import Contact
+from shared.errors import CopybaraError
+
+NO_CONTACT = "That contact isn't there any more.", "/contacts lists those that are."
+
+NO_KEY = "That Delta Chat has no key any more.", "Ask them to write to me, and choose again: /contact deltachat NAME"
+
+KEY_DIGITS = 8
+"Hexadecimal digits of a fingerprint that are shown, to tell people of one name apart."
+
+
+def whose(name: str, fingerprint: str, contact: Contact) -> Sentence:
+    """An app that nobody has spoken for has called from a contact's node."""
+    known = f" Until now another key was {contact.name}'s." if contact.deltachat_contact is not None else ""
+    return Sentence(
+        Kind.BOT_WHOSE_APP,
+        f"The call names {contact.name}'s address, and came from {_who(name, fingerprint)} in Delta Chat.{known} "
+        f"If you know that this is {contact.name}'s own app, say so: then its calls prove who is calling.",
+    )
+
+
+def this_is(contact: Contact) -> str:
+    """The choice below it."""
+    return f"This is {contact.name}"
+
+
+def which(contact: Contact) -> Sentence:
+    """After `/contact deltachat NAME`, above the choices."""
+    return Sentence(Kind.BOT_WHOSE_APP, f"Which of these is {contact.name}'s own Delta Chat?")
+
+
+def candidate(name: str, fingerprint: str) -> str:
+    """One choice."""
+    return _who(name, fingerprint)
+
+
+NONE_OF_THEM = "None of them"
+
+
+def nobody_there(contact: Contact) -> Sentence:
+    """After `/contact deltachat NAME`, where there is nobody to choose from."""
+    return Sentence(
+        Kind.BOT_WHOSE_APP,
+        f"I know nobody in Delta Chat who could be {contact.name}. Make a group with {contact.name} and me, and ask "
+        "again once they have written there.",
+    )
+
+
+def is_tied(contact: Contact) -> Sentence:
+    """The owner has said it."""
+    return Sentence(
+        Kind.BOT_APP_TIED,
+        f"Calls of {contact.name}'s Delta Chat now prove who is calling. To ring it with /call {contact.name}: "
+        f"/contact program {contact.name} deltachat",
+    )
+
+
+def is_untied(contact: Contact) -> Sentence:
+    """The owner has taken it back."""
+    return Sentence(Kind.BOT_APP_TIED, f"No Delta Chat is {contact.name}'s any more.")
+
+
+def not_tied(contact: Contact | None) -> tuple[str, str]:
+    """A call can't be placed."""
+    if contact is None:
+        return "Only a contact's Delta Chat can be called.", "Save them first: /contact add NAME NODE-ID"
+    return (
+        f"I don't know which Delta Chat is {contact.name}'s.",
+        f"Write in your own Delta Chat chat with me: /contact deltachat {contact.name}",
+    )
+
+
+def came_to_nothing(name: str, error: CopybaraError) -> Sentence:
+    """Somebody has used the call button, and can't be answered."""
+    text = f"{shown(name, 60)} called me with Delta Chat's own call button, and I can't answer: {error.sentence}"
+    return Sentence(Kind.BOT_APP_CALL, text, error.hint)
+
+
+def outside_overlay(name: str, contact: Contact | None) -> Sentence:
+    """None of the addresses in it belongs to a contact's node."""
+    who = shown(name, 60)
+    node = f"{contact.name}'s node {contact.node.short}…" if contact is not None else "a node in your contacts"
+    return Sentence(
+        Kind.BOT_APP_CALL,
+        f"{who} called me with Delta Chat's own call button. I haven't answered: none of the addresses that their app "
+        f"offers belongs to {node}, and an answer would show yours to others.",
+        f"{who} needs the overlay's app (such as Yggdrasil) running on the same phone or computer"
+        + (
+            ", with that node's key." if contact is not None else ", and you need their node: /contact add NAME NODE-ID"
+        ),
+    )
+
+
+def too_late(name: str) -> Sentence:
+    """It was over when it was read."""
+    return Sentence(Kind.MISSED, f"You missed a call from {shown(name, 60)}, made with Delta Chat's own call button.")
+
+
+def _who(name: str, fingerprint: str) -> str:
+    return f"{shown(name, 60)} (key {fingerprint[:KEY_DIGITS]}…)"

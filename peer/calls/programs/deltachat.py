@@ -1,0 +1,69 @@
+"""Delta Chat's own calls: SDP with the candidates in it, carried by Delta Chat's core as part of a call message.
+
+Both sides open three data channels (npm `@deltachat/calls-webapp`, src/lib/calls.ts): 1 brings further candidates, none
+of which is obeyed, 3 says what is switched on, and 5 asks for a new description, which nobody gets from us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from peer.transport.sdp.writing import OwnOffer, OwnSide
+from shared.messages import MediaState
+from shared.not_json import NOT_JSON
+
+CANDIDATES, SWITCHED_ON, NEGOTIATION = 1, 3, 5
+"The data channels."
+
+MAX_STATE = 1024
+"Characters or bytes of a message that says what is switched on. The page's has 43."
+
+
+class _SwitchedOn(msgspec.Struct, rename="camel"):
+    audio_enabled: bool
+    video_enabled: bool
+
+
+_switched_on = msgspec.json.Decoder(_SwitchedOn)
+
+
+@dataclass(frozen=True)
+class DeltaChatApp:
+    """One call with somebody's Delta Chat."""
+
+    contact: int
+    "Their number in the bot's account."
+
+    message: int = 0
+    "The number of the call's message there; 0 for our own call, which gets one when it is placed."
+
+    name = "deltachat"
+    in_chat = False
+    trickled = False
+    channels = (CANDIDATES, SWITCHED_ON, NEGOTIATION)
+
+    def offer(self, own: OwnSide, offer: OwnOffer) -> str:
+        """The offer."""
+        return offer.sdp
+
+    def answer(self, own: OwnSide, sdp: str) -> str:
+        """The answer."""
+        return sdp
+
+    def read(self, channel: int, message: str | bytes) -> MediaState | None:
+        """What they send now. Candidates and requests for another description are left alone."""
+        if channel != SWITCHED_ON or len(message) > MAX_STATE:
+            return None
+        try:
+            said = _switched_on.decode(message)
+        except NOT_JSON:
+            return None
+        return MediaState(audio=said.audio_enabled, video=said.video_enabled)
+
+    def write(self, said: str | MediaState) -> tuple[int, str] | None:
+        """What we send now; lines of text have the chat."""
+        if isinstance(said, str):
+            return None
+        return SWITCHED_ON, msgspec.json.encode(_SwitchedOn(said.audio, said.video)).decode()

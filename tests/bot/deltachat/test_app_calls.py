@@ -1,0 +1,249 @@
+"""Calls with the call button of somebody's own Delta Chat: real cores on both sides, and a real connection.
+
+The tests of this file are one story, in its order: Bob has Delta Chat and a node, Anna has a bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from deltachat_rpc_client import Rpc
+
+from peer.overlay.loopback import loopback_address
+from shared.media import Media
+from tests.bot.deltachat.friends import Friend, friend, meet
+from tests.bot.deltachat.mail import MailServer
+from tests.bot.deltachat.world import App, Owner, owners
+from tests.peer.calls.nodes import active, over
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Story:
+    """Anna, whose bot Bob's app can call."""
+
+    anna: Owner
+    bob: Friend
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rpc: Rpc) -> AsyncIterator[Story]:
+    folder: Path = tmp_path_factory.mktemp("bots")
+    async with owners(folder, server, rpc, "Anna") as (anna,):
+        bob = await asyncio.to_thread(App, rpc, server, "Bob")
+        bot = await asyncio.to_thread(meet, anna.app, anna.chat, bob)
+        async with friend(folder, bob, bot) as somebody:
+            yield Story(anna, somebody)
+
+
+def number_of(choice: str, text: str) -> str:
+    """The number that is to be replied for a choice."""
+    found = re.search(rf"(\d+): {re.escape(choice)}", text)
+    assert found is not None, text
+    return found[1]
+
+
+async def test_without_an_overlay_address_of_a_contact_nothing_is_answered_and_the_owner_learns_what_bob_needs(
+    story: Story,
+) -> None:
+    anna, bob = story.anna, story.bob
+    _, call = await bob.calls(anna.bot.id)
+    said = await asyncio.to_thread(anna.reads, "call button")
+    assert "Bob called me" in said
+    assert "/contact add NAME NODE-ID" in said
+    assert bob.state(call) == "Alerting"
+    bob.rpc.end_call(bob.app.number, call)
+    bob.carries.switchboard.hang_up(bob.carries.lines[0])
+
+
+async def test_the_first_call_from_a_contacts_node_rings_as_unproven_and_asks_whose_app_it_is(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    await anna.asks(f"/contact add bob {bob.node}", "Saved")
+    await anna.asks("/contact trust bob", "answered")
+    line, call = await bob.calls(anna.bot.id)
+    rings = await asyncio.to_thread(anna.reads, "is calling (video) with Delta Chat")
+    assert "Nothing proves who it is" in rings
+    asked = await asyncio.to_thread(anna.reads, "The call names bob's address")
+    anna.says(number_of("Answer", rings))
+    accepted = await bob.event("OutgoingCallAccepted", call)
+    answer = await bob.takes(accepted["accept_call_info"])
+    assert {str(candidate.address) for candidate in answer.candidates} == {str(loopback_address(anna.bot.id))}
+    await active((bob.carries, line))
+    await anna.bot.call("active")
+    anna.says(number_of("This is bob", asked))
+    await asyncio.to_thread(anna.reads, "now prove who is calling")
+
+
+async def test_bob_hangs_up_and_both_are_over(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line = bob.carries.lines[0]
+    bob.carries.switchboard.hang_up(line)
+    assert (await anna.bot.call("ended"))["reason"] == "remote-hung-up"
+    await over(line)
+
+
+async def test_once_the_owner_has_said_whose_app_it_is_its_calls_prove_who_calls(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line, call = await bob.calls(anna.bot.id, video=False)
+    accepted = await bob.event("OutgoingCallAccepted", call)
+    answer = await bob.takes(accepted["accept_call_info"])
+    assert [section.kind for section in answer.sections if not section.rejected] == ["audio", "application"]
+    await active((bob.carries, line))
+    up = await anna.bot.call("active")
+    assert (up["program"], up["with"]) == ("deltachat", "bob")
+    anna.says("/hangup")
+    await bob.event("CallEnded", call)
+    await over(line)
+    assert (await anna.bot.call("ended"))["reason"] == "hung-up"
+
+
+async def test_a_proven_app_whose_offer_names_no_address_of_its_node_is_not_answered(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line = await bob.carries.switchboard.place(anna.bot.id, Media.BOTH, program="deltachat")
+    await bob.carries.until(lambda: bool(bob.carries.posts))
+    elsewhere = bob.carries.posts.pop().replace(str(loopback_address(bob.node)), "203.0.113.7")
+    call = bob.rings(elsewhere)
+    assert "bob's node" in await asyncio.to_thread(anna.reads, "call button")
+    assert bob.state(call) == "Alerting"
+    bob.rpc.end_call(bob.app.number, call)
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
+
+
+async def test_a_call_that_bob_takes_back_stops_ringing(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    await anna.asks("/contact ring bob", "will ring")
+    line, call = await bob.calls(anna.bot.id)
+    rings = await asyncio.to_thread(anna.reads, "bob is calling (video) with Delta Chat.")
+    assert "Nothing proves" not in rings
+    bob.rpc.end_call(bob.app.number, call)
+    assert (await anna.bot.call("ended"))["reason"] == "remote-cancelled"
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
+
+
+async def test_what_the_owner_declines_is_over_in_bobs_app(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line, call = await bob.calls(anna.bot.id)
+    rings = await asyncio.to_thread(anna.reads, "bob is calling (video) with Delta Chat.")
+    anna.says(number_of("Decline", rings))
+    await bob.event("CallEnded", call)
+    assert bob.state(call) == "Declined"
+    assert (await anna.bot.call("ended"))["reason"] == "declined"
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
+
+
+async def test_whom_the_owner_blocks_learns_nothing(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line, call = await bob.calls(anna.bot.id)
+    rings = await asyncio.to_thread(anna.reads, "bob is calling (video) with Delta Chat.")
+    anna.says(number_of("Block", rings))
+    await anna.bot.call("ended")
+    await asyncio.to_thread(anna.reads, "bob is blocked")
+    again = bob.rings("v=0")
+    await anna.asks("/contact ring bob", "will ring")
+    assert [bob.state(each) for each in (call, again)] == ["Alerting", "Alerting"]
+    for each in (call, again):
+        bob.rpc.end_call(bob.app.number, each)
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
+
+
+async def test_a_call_to_a_contact_marked_so_rings_their_app(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    await anna.asks("/contact program bob deltachat", "ring their Delta Chat")
+    assert "Calling bob (video): it rings in their Delta Chat." in await anna.asks("/call bob", "Calling bob")
+    incoming = await bob.event("IncomingCall")
+    assert incoming["has_video"]
+    offer = incoming["place_call_info"]
+    assert set(re.findall(r"127\.\d+\.\d+\.\d+", offer)) == {str(loopback_address(anna.bot.id))}
+    line, answer = await bob.answers(offer, anna.bot.id)
+    bob.rpc.accept_incoming_call(bob.app.number, incoming["msg_id"], answer)
+    await active((bob.carries, line))
+    assert (await anna.bot.call("active"))["program"] == "deltachat"
+    anna.says("/hangup")
+    await bob.event("CallEnded", incoming["msg_id"])
+    await over(line)
+    await anna.bot.call("ended")
+
+
+async def test_bob_declines_in_his_app(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    anna.says("/call bob audio")
+    incoming = await bob.event("IncomingCall")
+    assert not incoming["has_video"]
+    bob.rpc.end_call(bob.app.number, incoming["msg_id"])
+    assert (await anna.bot.call("ended"))["reason"] == "remote-declined"
+
+
+async def test_a_call_that_the_owner_takes_back_stops_ringing_in_bobs_app(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    anna.says("/call bob")
+    incoming = await bob.event("IncomingCall")
+    anna.says("/hangup")
+    assert (await anna.bot.call("ended"))["reason"] == "cancelled"
+    await bob.event("CallEnded", incoming["msg_id"])
+    assert bob.state(incoming["msg_id"]) == "Missed"
+
+
+async def test_an_answer_that_names_no_address_of_the_node_ends_the_call(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    anna.says("/call bob")
+    incoming = await bob.event("IncomingCall")
+    line, answer = await bob.answers(incoming["place_call_info"], anna.bot.id)
+    elsewhere = answer.replace(str(loopback_address(bob.node)), "203.0.113.7")
+    bob.rpc.accept_incoming_call(bob.app.number, incoming["msg_id"], elsewhere)
+    ended = await anna.bot.call("ended")
+    assert ended["reason"] == "failed"
+    assert "overlay" in await asyncio.to_thread(anna.reads, "failed")
+    await bob.event("CallEnded", incoming["msg_id"])
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
+
+
+async def test_the_owner_can_say_whose_app_is_whose_and_take_it_back(story: Story) -> None:
+    anna = story.anna
+    asked = await anna.asks("/contact deltachat bob", "Which of these is bob's own Delta Chat?")
+    anna.says(number_of("None of them", asked))
+    await asyncio.to_thread(anna.reads, "No Delta Chat is bob's")
+    assert "/contact deltachat bob" in await anna.asks("/call bob", "don't know which Delta Chat")
+    asked = await anna.asks("/contact deltachat bob", "Which of these is bob's own Delta Chat?")
+    anna.says(number_of("Bob", asked))
+    await asyncio.to_thread(anna.reads, "now prove who is calling")
+    assert "key " in await anna.asks("/contact show bob", "deltachat")
+    assert "error" not in await anna.asks("/contact deltachat nobody", "isn't there")
+
+
+async def test_a_call_that_rang_when_the_program_was_killed_rings_again_and_can_be_answered(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    line, call = await bob.calls(anna.bot.id)
+    await asyncio.to_thread(anna.reads, "bob is calling (video) with Delta Chat.")
+    await anna.bot.call("ringing")
+    assert await anna.bot.signalled(signal.SIGKILL) == -signal.SIGKILL
+    await anna.bot.begin()
+    rings = await asyncio.to_thread(anna.reads, "bob is calling (video) with Delta Chat.")
+    assert bob.state(call) == "Alerting"
+    anna.says(number_of("Answer", rings))
+    accepted = await bob.event("OutgoingCallAccepted", call)
+    await bob.takes(accepted["accept_call_info"])
+    await active((bob.carries, line))
+    await anna.bot.call("active")
+
+
+async def test_a_call_that_was_up_when_the_program_was_killed_is_over_in_bobs_app(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    (line,) = bob.carries.lines
+    assert await anna.bot.signalled(signal.SIGKILL) == -signal.SIGKILL
+    await anna.bot.begin()
+    await bob.event("CallEnded")
+    bob.carries.switchboard.hang_up(line)
+    await over(line)
