@@ -11,7 +11,7 @@ import msgspec
 
 from peer.overlay import AUTOMATIC, overlay_name
 from shared.config.schema import Config
-from shared.errors import NodeChanged
+from shared.errors import NodeChanged, NodeIdError
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -35,11 +35,16 @@ def as_before(config: Config, store: Store) -> Config:
 def refuse_change(store: Store, overlay: str, node: NodeId) -> None:
     """Raise NodeChanged if the home had another node id in that overlay."""
     before = store.home_fact(_node_fact(overlay))
-    if before is not None and before != node.key:
+    if before is None or before == node.key:
+        return
+    now = f"Now what answers there says {node.short}…."
+    try:
+        was = NodeId(before).short
+    except NodeIdError:
         raise NodeChanged(
-            f"This home has always been node {NodeId(before).short}… on {overlay_name(overlay)}. "
-            f"Now what answers there says {node.short}…."
-        )
+            f"Which node this home was on {overlay_name(overlay)} can't be read any more. {now}"
+        ) from None
+    raise NodeChanged(f"This home has always been node {was}… on {overlay_name(overlay)}. {now}")
 
 
 def remember(store: Store, overlay: str, node: NodeId) -> None:

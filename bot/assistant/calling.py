@@ -121,7 +121,7 @@ class Calling:
     def answerable(self, whom: str = "") -> Line:
         """What /answer means, see which_call. Raises NothingRings, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_answer(self._switchboard.lines, log, time.time(), whom)
+        return which_call.to_answer(self._switchboard.lines, log, time.time(), whom, self._names())
 
     def declinable(self, said: str) -> tuple[Line, str]:
         """What /decline means, and the words for that caller. Raises NothingRings, WhichCall."""
@@ -130,17 +130,20 @@ class Calling:
 
     def current(self, whom: str = "") -> Line:
         """What /hangup means, see which_call. Raises NoCall, WhichCall."""
-        return which_call.to_hang_up(self._switchboard.lines, whom)
+        return which_call.to_hang_up(self._switchboard.lines, whom, self._names())
 
     def writable(self, said: str) -> tuple[Line, str]:
         """What /say means, see which_call, and the text. Raises InputError, WhichCall."""
-        log, names = self._store.call_log(CALLS_REMEMBERED), [each.name for each in self._store.contacts()]
-        return which_call.to_write(self._switchboard.lines, log, time.time(), said, names)
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self._names())
 
     def unsaved(self) -> NodeId:
         """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""
         log, nodes = self._store.call_log(CALLS_REMEMBERED), [each.node for each in self._store.contacts()]
         return which_call.to_save(self._switchboard.lines, log, time.time(), nodes)
+
+    def _names(self) -> list[str]:
+        return [each.name for each in self._store.contacts()]
 
     def of_id(self, call: str) -> Line:
         """A call that isn't over, by its Line.id. Raises CallOver."""

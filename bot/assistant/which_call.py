@@ -36,16 +36,19 @@ _BY_OTHERS = {EndReason.REMOTE_HUNG_UP, EndReason.LOST, EndReason.FLOODED}
 "Ends of a connected call that the owner needn't know of yet."
 
 
-def to_answer(lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "") -> Line:
+def to_answer(
+    lines: Sequence[Line], log: Sequence[CallRecord], now: float, whom: str = "", contacts: Collection[str] = ()
+) -> Line:
     """What /answer means: the call that rings, else one that waits for the owner's word, else one that they have
-    answered before. `log` are the calls that ended last, `now` is in Unix seconds. Raises NothingRings, WhichCall.
+    answered before. `log` are the calls that ended last, `now` is in Unix seconds, `contacts` are all names in the
+    book. Raises NothingRings, WhichCall.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
     up = [line for line in lines if line.call.state in UP and (line.connection.held or line.call.role is Role.CALLEE)]
     held = [line for line in up if line.connection.held]
     gone = _rang_just_now(log, now)
     if whom:
-        for found in (named(rings, whom), named(held, whom), named(up, whom)):
+        for found in (named(each, whom, contacts) for each in (rings, held, up)):
             if found:
                 line = _one(found, "/answer")
                 if impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]:
@@ -82,12 +85,12 @@ def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, sai
     return rings[-1], said
 
 
-def to_hang_up(lines: Sequence[Line], whom: str = "") -> Line:
+def to_hang_up(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
     """What /hangup means: the call that takes the owner's time, else the only other one. Raises NoCall, WhichCall."""
     ours = [line for line in lines if line.occupies]
     others = [line for line in lines if not (line.occupies or line.call.ended)]
     if whom:
-        for found in (named(ours, whom), named(others, whom)):
+        for found in (named(each, whom, contacts) for each in (ours, others)):
             if found:
                 return _one(found, "/hangup", refusals.several_up)
         raise NoCall(*refusals.no_call_with(whom))
@@ -107,7 +110,7 @@ def to_write(
     up = [line for line in lines if line.engaged]
     whom, colon, text = said.partition(":")
     if colon and text.strip():
-        if found := named(up, whom):
+        if found := named(up, whom, contacts):
             return _there(_one(found, "/say", refusals.several_to_write_to)), text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
             raise InputError(*refusals.not_in_call_with(whom))
@@ -140,10 +143,13 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     return (strangers or all_)[0]
 
 
-def named(lines: Sequence[Line], whom: str) -> list[Line]:
-    """The calls with somebody: by the contact's name, their node id or its beginning."""
+def named(lines: Sequence[Line], whom: str, contacts: Collection[str] = ()) -> list[Line]:
+    """The calls with somebody: by the contact's name, their node id or its beginning.
+
+    A contact's name is no node id: anybody can look for a key until its id begins like one.
+    """
     found = [line for line in lines if line.shown.contact is not None and _same(line.shown.contact, whom)]
-    if not found and len(whom) >= SHORTEST_NODE:
+    if not found and len(whom) >= SHORTEST_NODE and not any(_same(name, whom) for name in contacts):
         found = [line for line in lines if str(line.peer).startswith(whom.lower())]
     return found
 

@@ -9,6 +9,7 @@ from shared.node_id import NodeId
 
 REFERENCE_BYTES = 8
 CALL_SECRET_BYTES = 32
+ROLES = ("caller", "callee")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,10 @@ class RunningCall:
     def __post_init__(self) -> None:
         if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
             raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")
+        if self.role not in ROLES or not (0 <= self.port < 2**16 and 0 <= self.remote_port < 2**16):
+            raise ValueError("a running call is the caller's or the callee's, at ports that there are")
+        if len(self.agreed or bytes(CALL_SECRET_BYTES)) != CALL_SECRET_BYTES or not 0 <= self.epoch < 2**32:
+            raise ValueError("a running call has a pair secret of 32 bytes or none, and epochs of 32 bits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

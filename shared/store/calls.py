@@ -55,6 +55,6 @@ class CallTables(Database):
                 self.erase_log()
 
     def call_log(self, limit: int) -> list[CallRecord]:
-        """The calls that were logged last, newest first, at most `limit`."""
+        """The calls that were logged last, newest first, at most `limit`. One that can't be read is left out."""
         rows = self.rows("SELECT value FROM call_log ORDER BY id DESC LIMIT ?", max(0, limit))
-        return [self.decode(row[0], CallRecord) for row in rows]
+        return self.decode_all("a call of the log", [row[0] for row in rows], CallRecord)

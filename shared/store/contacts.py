@@ -16,8 +16,9 @@ class ContactTable(Database):
     """The contacts."""
 
     def contacts(self) -> list[Contact]:
-        """All contacts by name."""
-        return [self.decode(row[0], Contact) for row in self.rows("SELECT value FROM contacts ORDER BY name_key")]
+        """All contacts by name, as far as they can be read. Whoever asks for one that can't gets an error."""
+        rows = self.rows("SELECT value FROM contacts ORDER BY name_key")
+        return self.decode_all("a contact", [row[0] for row in rows], Contact)
 
     def contact_named(self, name: str) -> Contact | None:
         """The contact of that name, in upper or lower case, with or without the joiners that nobody sees."""

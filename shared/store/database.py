@@ -7,6 +7,8 @@ disk when it ends (WAL, synchronous=FULL), so a process may be killed at any mom
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import logging
 import os
 import sqlite3
 import time
@@ -33,6 +35,8 @@ from shared.store.files import (
     set_aside,
 )
 from shared.store.schema import migrate
+
+logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
 "How long to wait for another process's transaction; each takes some milliseconds."
@@ -69,6 +73,8 @@ class Database:
         self.path = path
         self._busy_seconds = BUSY_SECONDS if busy_seconds is None else busy_seconds
         self._erase_seconds = self._busy_seconds if erase_seconds is None else erase_seconds
+        self._unreadable: set[bytes] = set()
+        "SHA-256 of values about which the log says already that they can't be read."
         self.log_to_erase = False
         "Whether the write-ahead log may still hold what was erased, see erase_log()."
         make_folder(path.parent)
@@ -159,7 +165,23 @@ class Database:
         try:
             return msgspec.json.decode(value, type=kind)
         except (*NOT_JSON, CopybaraError, ValueError) as error:
-            raise self._damaged() from error
+            raise DamagedStore(
+                f"An entry in the database {self.path} can't be read.",
+                "Everything else in it works. A backup, or a newer version of this program, may bring the entry back.",
+            ) from error
+
+    def decode_all(self, what: str, values: list[bytes], kind: type[_Value]) -> list[_Value]:
+        """Those of the values that can be read. Each other one costs itself, and is logged once: `what` says what."""
+        found = []
+        for value in values:
+            try:
+                found.append(self.decode(value, kind))
+            except DamagedStore:
+                digest = hashlib.sha256(value).digest()
+                if digest not in self._unreadable:
+                    self._unreadable.add(digest)
+                    logger.warning("%s can't be read, and is left out", what)
+        return found
 
     # Below: SQLite.
 

@@ -23,5 +23,6 @@ class KeptNames(Database):
         return self.decoded(KeptName, "SELECT value FROM names WHERE name_key = ?", name_key(name))
 
     def kept_names(self) -> list[KeptName]:
-        """All names that were looked up."""
-        return [self.decode(row[0], KeptName) for row in self.rows("SELECT value FROM names ORDER BY name_key")]
+        """All names that were looked up, as far as they can be read."""
+        rows = self.rows("SELECT value FROM names ORDER BY name_key")
+        return self.decode_all("a name that was looked up", [row[0] for row in rows], KeptName)

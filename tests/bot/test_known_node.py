@@ -130,3 +130,14 @@ def test_another_node_that_answers_in_the_nodes_place_is_refused(tmp_path: Path)
                     await open_overlay(Config(overlay="staex", staex=settings), home, store)
 
     in_own_namespace(work)
+
+
+def test_a_home_whose_node_cannot_be_read_says_so_and_starts_when_the_owner_says_so(tmp_path: Path) -> None:
+    node_id, _ = started(tmp_path, "--overlay", "loopback")
+    with Store(Home(tmp_path).database) as store:
+        store.set_home_fact("node.loopback", b"\xff")
+    refused, errors = started(tmp_path, "--overlay", "loopback")
+    assert not refused
+    assert "can't be read any more" in errors
+    assert "copybara run --new-node" in errors
+    assert started(tmp_path, "--overlay", "loopback", "--new-node")[0] == node_id

@@ -205,6 +205,20 @@ def test_two_nodes_that_begin_alike_are_told_apart_by_the_whole_id() -> None:
     assert to_answer([one, other], [], NOW, str(other.peer)) is other
 
 
+def test_a_contacts_name_is_no_beginning_of_a_node_id() -> None:
+    """Whoever looks long enough finds a key whose id begins like the name of somebody in the book."""
+    stranger = call(MALLORY)
+    name = str(MALLORY)[:10]
+    assert to_answer([stranger], [], NOW, name) is stranger
+    with pytest.raises(NothingRings):
+        to_answer([stranger], [], NOW, name, [name.upper()])
+    up = call(MALLORY, state=State.ACTIVE)
+    with pytest.raises(NoCall):
+        to_hang_up([up], name, [name])
+    with pytest.raises(InputError):
+        to_write([up], [], NOW, f"{name}: the key is under the mat", [name])
+
+
 def test_an_answer_that_crosses_the_end_of_a_ring_takes_no_other_call() -> None:
     held = call(BOB, "bob", proven=True, state=State.ACTIVE, held=True)
     mallory = call(MALLORY)

@@ -6,8 +6,6 @@ import email.utils
 import os
 import time
 
-import httpx
-
 from bot.cli.doctor.check import Check
 from bot.home import Home
 from bot.messengers.telegram import switches
@@ -62,10 +60,10 @@ def _owner(home: Home, config: Config) -> Check:
         return Check.failed("telegram", error)
 
 
-def _clock(answer: httpx.Response) -> list[Check]:
+def _clock(answer: switches.Answer) -> list[Check]:
     try:
-        theirs = email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
-    except (KeyError, ValueError):
+        theirs = email.utils.parsedate_to_datetime(answer.date).timestamp()
+    except (ValueError, OverflowError):
         return []
     apart = round(abs(time.time() - theirs))
     if apart < CLOCKS_DIFFER_SECONDS:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
+
+_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
+# The core's contact numbers have 32 bits.
 
 OWNER, ADDRESS = "owner", "address"
 "The facts that hold the owner's key and the bot's address."
@@ -27,4 +31,4 @@ class Owner:
     def read(cls, kept: bytes | None) -> Self | None:
         """Back from there; None if nobody has claimed the bot."""
         number, _, fingerprint = (kept or b"").decode("ascii", "replace").partition(" ")
-        return cls(int(number), fingerprint) if number.isdigit() and fingerprint else None
+        return cls(int(number), fingerprint) if _NUMBER.fullmatch(number) and fingerprint else None

@@ -19,6 +19,7 @@ def compose(
     messenger: str,
     *,
     known: str | None = None,
+    brought: str | None = None,
     choices: list[Choice] | None = None,
     answers: bool = False,
     source: str = "",
@@ -27,13 +28,14 @@ def compose(
     """The message for a post.
 
     `known`: the messenger's id of the one who writes the links of the contact that it concerns, if that was learned.
+    `brought`: the id of the one who has brought the link that it answers; empty: the owner; None: that isn't known.
     `choices`: what the owner can reply. `answers`: whether the owner waits for it. `source`: whose message caused it,
     if not the owner's. `now` is in Unix seconds.
     """
     if post.to == "owner":
         message = _to_owner(post, messenger, choices or [])
     else:
-        message = _to_the_other_side(post, messenger, known)
+        message = _to_the_other_side(post, messenger, known, brought)
     if post.to == "chat" or (post.token is not None and post.line is not None):
         urgency = Priority.LINK
     else:
@@ -65,7 +67,7 @@ def _to_owner(post: Post, messenger: str, choices: list[Choice]) -> Outgoing:
     return Outgoing(text, owner)
 
 
-def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoing:
+def _to_the_other_side(post: Post, messenger: str, known: str | None, brought: str | None) -> Outgoing:
     place = place_of(messenger, post.chat)
     by_hand = _by_hand(post, messenger)
     theirs = Outgoing(post.text, Place(messenger, PlainWay.PERSON, known).chat, instead=(by_hand,)) if known else None
@@ -77,13 +79,20 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None) -> Outgoin
             return theirs or by_hand
         case PlainWay.PERSON if post.contact is not None and known is None and _unproven(post):
             return by_hand
+        case PlainWay.GROUP if theirs is not None and _answers(post) and brought not in ("", known):
+            # Anybody can make a group, and wait there for an answer that the contact never sees.
+            return theirs
     return Outgoing(post.text, place.chat, instead=(by_hand,))
 
 
 def _unproven(post: Post) -> bool:
     """Whether nothing shows that the contact wrote what this answers."""
-    line = post.line
-    return line is not None and line.call.role == "callee" and not line.proven
+    return _answers(post) and post.line is not None and not post.line.proven
+
+
+def _answers(post: Post) -> bool:
+    """Whether it answers somebody else's link."""
+    return post.line is not None and post.line.call.role == "callee"
 
 
 def _by_hand(post: Post, messenger: str) -> Outgoing:

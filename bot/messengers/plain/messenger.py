@@ -91,6 +91,8 @@ class PlainMessenger:
         self._writers = {name: who for name, who in kept.items() if who is not None}
         self._brought: dict[str, tuple[str, str]] = {}
         "Who has brought the link of a call that isn't up yet, by Line.id: the messenger's id, and as people read it."
+        self._bringers: dict[str, str] = {}
+        "The messenger's id of the one who has brought a call's link, by Line.id; empty: the owner."
         self._unfinished = Unfinished(self._writer)
         self._limit = RateLimit(LINKS_PER_MINUTE, seconds=60.0)
         self._strangers_cards = StrangersCards()
@@ -158,6 +160,7 @@ class PlainMessenger:
                 self._learn(line, outcome)
                 if line.call.ended:
                     self._close(line.id, outcome)
+                    self._bringers.pop(line.id, None)
         self._wire.call_changed(line)
 
     # What the wire sees.
@@ -363,11 +366,15 @@ class PlainMessenger:
             warn = functools.partial(self._put, texts.MANY_CARDS.text, outcome, source=stranger)
             if not self._strangers_cards.allow(stranger, warn):
                 return
+        if hearing is not None and call and not hearing.passed_on:
+            # The first that is said of a call is said while its link is heard.
+            self._bringers.setdefault(call, hearing.writer)
         about = replies.subject(post)
         message = compose(
             post,
             self._name,
             known=self._writers.get(f"{WRITES}{post.contact.node}") if post.contact else None,
+            brought=self._bringers.get(call),
             choices=self._offer(replies.offers(post), about, outcome, reserved=replies.may_take_reserve(post.line))
             if about and post.to == "owner"
             else [],

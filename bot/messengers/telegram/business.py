@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 
 from bot.kinds import Sentence
 from bot.messengers.journal_writer import JournalWriter
@@ -14,6 +15,9 @@ from bot.messengers.telegram.requests import Requests
 from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
 
+OTHERS_REMEMBERED = 256
+"Connections to other people's accounts about which Telegram isn't asked again."
+
 
 class BusinessConnections:
     """Those of one bot."""
@@ -23,6 +27,8 @@ class BusinessConnections:
         self._requests = requests
         self._journal = journal
         self._writer = writer
+        self._others: OrderedDict[str, None] = OrderedDict()
+        "Connections to other people's accounts, the latest: anybody can make one, and write there at will."
 
     async def changed(self, connection: Connection) -> Sentence | None:
         """The owner has made, changed or ended one; returns what they should hear of it, if anything."""
@@ -36,6 +42,8 @@ class BusinessConnections:
 
     async def is_the_owners(self, number: str, owner: int | None) -> bool:
         """Whether a connection is to the owner's account, and is on."""
+        if number in self._others:
+            return False
         known = self._known(number)
         if known is None:
             try:
@@ -43,6 +51,9 @@ class BusinessConnections:
             except Refused:
                 return False
             if found.user.id != owner:
+                self._others[number] = None
+                while len(self._others) > OTHERS_REMEMBERED:
+                    self._others.popitem(last=False)
                 return False
             can_reply = found.rights is not None and bool(found.rights.can_reply)
             known = Connection(found.id, found.is_enabled, can_reply)

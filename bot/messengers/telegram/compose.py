@@ -11,6 +11,7 @@ from bot.messengers.telegram.buttons import rows_for
 from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
 from bot.messengers.telegram.outgoing import Outgoing
+from shared.contacts import Contact
 from shared.links.kinds import as_copybara
 
 
@@ -53,7 +54,7 @@ def _to_the_other_side(post: Post) -> Outgoing | None:
             connection, chat, *_ = place.values
             return Outgoing(text, chat=int(chat), business=connection, instead=(by_hand,))
         case Way.GROUP:
-            chat, message = place.values
+            chat, message, _ = place.values
             if bot:
                 # What a bot with privacy mode sees of another bot's messages: commands that name it.
                 text = f"/answer@{bot} {text}"
@@ -86,11 +87,25 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
             known, brought = _text(contact.telegram_user), place.values[0]
         case Way.BUSINESS:
             known, brought = _text(contact.telegram_user), place.values[1]
+        case Way.GROUP | Way.GUEST:
+            return _is_anothers(place.values[-1], contact)
         case _:
             return False
     if known is None:
         return line is not None and not line.proven
     return known.lower() != brought.lower()
+
+
+def _is_anothers(brought: str, contact: Contact) -> bool:
+    """Whether neither the owner nor the contact has put a link into a chat with others, as far as that is known.
+
+    Anybody can make such a chat, and wait there for an answer that the contact never sees.
+    """
+    user, bot = _text(contact.telegram_user), contact.telegram_bot
+    accounts = {user, f"@{bot.lower()}" if bot else None}
+    if not brought or brought.lower() in accounts:
+        return False
+    return bot is not None or (user is not None and not brought.startswith("@"))
 
 
 def _text(number: int | None) -> str | None:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 PREFIX = "telegram:"
 
+HIDDEN = "?"
+"""In place of who brought a link into a chat with others, if Telegram doesn't say. Otherwise that is a person's id, or
+@ and a bot's user name; empty for the owner.
+"""
+
 
 class Way(enum.StrEnum):
     """The ways in which a link gets from one bot to the other, each with how many values its conversations have."""
@@ -32,11 +37,11 @@ class Way(enum.StrEnum):
     BUSINESS = "business", 3
     "A chat of the owner's, by the connection to their personal account. Values: connection, chat, the other's name."
 
-    GROUP = "group", 2
-    "A group. Values: chat, message that is answered."
+    GROUP = "group", 3
+    "A group. Values: chat, message that is answered, who brought the link."
 
-    GUEST = "guest", 1
-    "Any chat in which the bot was called as a guest. Value: the query."
+    GUEST = "guest", 2
+    "Any chat in which the bot was called as a guest. Values: the query, who brought the link."
 
     INLINE = "inline", 1
     "Any chat, written by the owner with the bot's help. Value: the query."

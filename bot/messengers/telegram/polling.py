@@ -76,6 +76,7 @@ class Polling:
         for count, update in enumerate(updates, 1):
             try:
                 entry = self._reader.read(update)
+                kept = to_bytes(entry) if entry is not None else b""
             except Exception as error:
                 # Something that a later Bot API has brought. The others of its batch are not lost for it.
                 logger.info("An update couldn't be read: %s", type(error).__name__)
@@ -83,7 +84,7 @@ class Polling:
             if entry is not None and self._has_room(update["update_id"], entry):
                 if isinstance(entry, Heard) and at_most is not None:
                     self._clock.new_message(entry.date, time.time(), at_most=at_most)
-                entries.append((update["update_id"], to_bytes(entry)))
+                entries.append((update["update_id"], kept))
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
         await self._inbox.store(entries)

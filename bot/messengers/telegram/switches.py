@@ -6,6 +6,7 @@ know it yet, the owner does it by hand with @BotFather.
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,13 +90,35 @@ def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
     return found
 
 
-def asked(token: str, base_url: str, method: str, parameters: Mapping[str, Any] | None = None) -> httpx.Response:
-    """One request to the Bot API. Raises MessengerError if nothing answers, InputError for a token that it refuses."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came, whoever has sent it."""
+
+    status_code: int
+    content: bytes
+    "At most MOST_BYTES + 1; of a longer one the beginning."
+
+    date: str
+    "Of the header of that name; may be empty."
+
+
+def asked(
+    token: str,
+    base_url: str,
+    method: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    seconds: float = SECONDS,
+) -> Answer:
+    """One request to the Bot API, which has to be answered as a whole within `seconds`.
+
+    Raises MessengerError if nothing answers, InputError for a token that it refuses.
+    """
     address = f"{base_url.rstrip('/')}/bot{token}/{method}"
     try:
         form = {name: msgspec.json.encode(value).decode() for name, value in (parameters or {}).items()}
-        answer = httpx.post(address, data=form, timeout=SECONDS, trust_env=False)
-    except (httpx.HTTPError, ValueError) as error:
+        answer = asyncio.run(_answered(address, form, seconds))
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
         raise MessengerError(f"Telegram can't be reached: {type(error).__name__}.", "Try again later.") from None
     if answer.status_code in REFUSED and method == "getMe" and _body(answer).get("ok") is False:
         raise InputError(
@@ -105,7 +128,23 @@ def asked(token: str, base_url: str, method: str, parameters: Mapping[str, Any] 
     return answer
 
 
-def result_of(answer: httpx.Response) -> Any:
+async def _answered(address: str, form: dict[str, str], seconds: float) -> Answer:
+    # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
+    # a little of it unpacks to much.
+    async with (
+        asyncio.timeout(seconds),
+        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+        client.stream("POST", address, data=form, headers={"Accept-Encoding": "identity"}) as answer,
+    ):
+        read = bytearray()
+        async for chunk in answer.aiter_raw():
+            read += chunk[: MOST_BYTES + 1 - len(read)]
+            if len(read) > MOST_BYTES:
+                break
+        return Answer(answer.status_code, bytes(read), answer.headers.get("Date", ""))
+
+
+def result_of(answer: Answer) -> Any:
     """What Telegram answered. Raises MessengerError for a refusal, and for what is no answer of the Bot API."""
     body = _body(answer)
     if answer.status_code != httpx.codes.OK or body.get("ok") is not True:
@@ -115,7 +154,7 @@ def result_of(answer: httpx.Response) -> Any:
     return body.get("result")
 
 
-def _body(answer: httpx.Response) -> dict[str, Any]:
+def _body(answer: Answer) -> dict[str, Any]:
     """The object that was answered; empty if it is none: a page of a proxy's, say."""
     if len(answer.content) > MOST_BYTES:
         return {}

@@ -22,7 +22,7 @@ from telegram.constants import ChatType
 
 from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
-from bot.messengers.telegram.conversations import OWNER, TelegramChat, Way
+from bot.messengers.telegram.conversations import HIDDEN, OWNER, TelegramChat, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
 from shared.printable import without_invisible_edges
 
@@ -109,7 +109,8 @@ class UpdateReader:
         command = ADDRESSED.match(text)
         if command and command["bot"] and command["bot"].lower() != self._own.name.lower():
             return None
-        chat = TelegramChat(Way.GROUP, (str(message.chat.id), str(message.message_id))).chat
+        who = self._brought_by(message)
+        chat = TelegramChat(Way.GROUP, (str(message.chat.id), str(message.message_id), who)).chat
         if links := links_in(text):
             return self._links_from(message, links, chat)
         if command and self._commands(message):
@@ -134,13 +135,17 @@ class UpdateReader:
     def _guest(self, message: Message) -> Incoming | None:
         text = _text(message)
         words = re.sub(rf"@{re.escape(self._own.name)}\b", " ", text, flags=re.IGNORECASE).split()
-        chat = TelegramChat(Way.GUEST, (message.guest_query_id or "",)).chat
+        above = message.reply_to_message
+        chat = TelegramChat(Way.GUEST, (message.guest_query_id or "", self._brought_by(message))).chat
         if links := links_in(text):
             return self._links_from(message, links, chat)
-        above = message.reply_to_message
         if above is not None and (links := links_in(_text(above))):
+            by_owner = self._commands(message)
+            who = "" if by_owner else self._brought_by(above)
+            chat = TelegramChat(Way.GUEST, (message.guest_query_id or "", who)).chat
             found = self._links_from(above, links, chat)
-            return found if found.from_owner else msgspec.structs.replace(found, sender=_sender(message))
+            # Who calls us as a guest counts, whoever has written what they point at.
+            return found if by_owner else msgspec.structs.replace(found, sender=_sender(message))
         if self._commands(message) and words and words[0].lower().lstrip("/") in ABOUT_CALLS:
             return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
         return None
@@ -164,6 +169,15 @@ class UpdateReader:
 
     def _from_others(self, message: Message, links: str, chat: str) -> Heard:
         return Heard(links, chat, identity=_identity(message), sender=_sender(message))
+
+    def _brought_by(self, message: Message) -> str:
+        """Who has put a link into a chat with others, as its TelegramChat has it."""
+        if self._commands(message):
+            return ""
+        identity = _identity(message)
+        if identity is None:
+            return HIDDEN
+        return str(identity.user) if identity.user is not None else f"@{identity.bot or ''}"
 
     def _commands(self, message: Message) -> bool:
         """Whether the owner has typed it, with their own hand and under their own name."""

@@ -48,6 +48,9 @@ KEY_FRAME_SECONDS = 0.5
 REPORT_SECONDS = 1.0
 "Between two receiver reports."
 
+PAUSE_SECONDS = 5.0
+"Without a picture for so long, what is known of the bit rate is of no use any more."
+
 MAX_MISSING = 128
 "Lost packets that are asked for; a larger hole is not worth it (senders keep no more, see RTP_HISTORY_SIZE)."
 
@@ -100,6 +103,9 @@ class Reception:
         self._own_ssrc = random.getrandbits(32)
         self._source: _Source | None = None
         self._bit_rate = RemoteBitrateEstimator()
+        self._estimated = 0.0
+        "When a packet was counted last."
+
         self._feedback: list[bytes] = []
 
     def add(self, data: bytes, now: float) -> list[EncodedFrame]:
@@ -153,6 +159,10 @@ class Reception:
     def _estimate(self, packet: RtpPacket, now: float) -> None:
         if self.kind != "video" or packet.extensions.abs_send_time is None:
             return
+        if now - self._estimated > PAUSE_SECONDS:
+            # The estimator makes up for each millisecond of a pause, one after the other: a second for an hour.
+            self._bit_rate = RemoteBitrateEstimator()
+        self._estimated = now
         estimate = self._bit_rate.add(
             arrival_time_ms=int(now * 1000),
             abs_send_time=packet.extensions.abs_send_time,

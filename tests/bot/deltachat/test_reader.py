@@ -90,3 +90,9 @@ def test_the_owner_is_kept_as_a_key() -> None:
     assert Owner.read(owner.kept()) == owner
     for kept in (None, b"", b"12", b"anna AB", b"\xff"):
         assert Owner.read(kept) is None
+
+
+@pytest.mark.parametrize("kept", [b"", b"12", b"\xff", b"9" * 5000 + b" AB", "\u0661 AB".encode(), b"-1 AB", b"1.5 AB"])
+def test_an_owner_who_cannot_be_read_is_none(kept: bytes) -> None:
+    assert Owner.read(kept) is None
+    assert Owner.read(Owner(12, "AB").kept()) == Owner(12, "AB")

@@ -48,6 +48,31 @@ def test_a_link_that_the_owner_asked_for_in_a_group_goes_there() -> None:
     assert (message.chat, message.text, message.urgency) == ("wire:group:7", "copybara:abc", Priority.LINK)
 
 
+@pytest.mark.parametrize(
+    ("known", "brought", "chat"),
+    [
+        ("5", "5", "wire:group:7"),
+        ("5", "", "wire:group:7"),
+        ("5", "6", "wire:person:5"),
+        ("5", None, "wire:person:5"),
+        (None, "6", "wire:group:7"),
+    ],
+)
+def test_in_a_group_a_contact_is_answered_where_they_or_the_owner_have_put_their_link(
+    known: str | None, brought: str | None, chat: str
+) -> None:
+    line = Line(
+        1,
+        Call(Role.CALLEE, paired=True, state=State.CONNECTING),
+        CallLink(ANNA.node, Media.BOTH, created=1, proven=True),
+        chat="wire:group:7",
+        expires=2,
+        shown=Presented("anna"),
+    )
+    post = Post("chat", LINK, "abc", "wire:group:7", line=line, contact=ANNA)
+    assert compose(post, "wire", known=known, brought=brought).chat == chat
+
+
 def test_a_link_asked_for_alone_goes_to_who_writes_the_contacts_links() -> None:
     message = compose(Post("chat", LINK, "abc", OWNER, contact=ANNA), "wire", known="5")
     assert message.chat == "wire:person:5"

@@ -8,13 +8,14 @@ from pathlib import Path
 from bot.conversation import RINGING, Act, Action, Post
 from bot.kinds import Kind, Sentence
 from bot.messengers.numbered_choices import MOST_KEPT
+from bot.messengers.plain.places import Place, PlainWay
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from shared.call.table import State
 from shared.contacts import Contact
 from shared.node_id import NodeId
 from shared.reasons import Reason
-from tests.bot.messengers.wire import OWNER, call, person, plain_messenger
+from tests.bot.messengers.wire import NAME, OWNER, call, person, plain_messenger
 
 ANNA = NodeId(bytes(31) + b"\1")
 
@@ -103,3 +104,21 @@ async def test_who_passes_a_contacts_link_on_gets_none_of_the_next_ones_until_th
         assert await goes_to("token5") == person("mallory")
     async with plain_messenger(tmp_path) as (messenger, wire, ear):
         assert await goes_to("token6") == person("mallory")
+
+
+async def test_what_somebody_brings_into_their_own_group_is_answered_to_the_contact(tmp_path: Path) -> None:
+    async with plain_messenger(tmp_path) as (messenger, wire, ear):
+        contact = Contact(name="anna", node=ANNA, created=1)
+        for number, account, group in ((1, "anna", ""), (2, "anna", "friends"), (3, "mallory", "trap")):
+            chat = Place(NAME, PlainWay.GROUP, group).chat if group else person("anna")
+            line = call(number, ANNA, name="anna", proven=True, chat=chat)
+            ear.posts[f"link {number}"] = rings(line)
+            since = len(wire.sent)
+            wire.comes(f"link {number}", account, group)
+            await wire.until_sent("anna is calling", since)
+            said = Sentence(Kind.LINK_ANSWER, f"copybara:token{number}")
+            messenger.post(Post("chat", said, f"token{number}", chat, line=line, contact=contact))
+            answer = await wire.until_sent(f"token{number}")
+            assert answer.chat == (chat if account == "anna" else person("anna"))
+            for state in (State.ACTIVE, State.ENDED):
+                messenger.call_changed(call(number, ANNA, name="anna", proven=True, chat=chat, state=state))

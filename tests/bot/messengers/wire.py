@@ -70,11 +70,11 @@ class Wire:
         self._numbers = iter(range(1, 1_000_000))
         self._changed = asyncio.Condition()
 
-    def comes(self, text: str, sender: str = "") -> None:
-        """A message arrives: of the owner, or of an account alone with the bot."""
-        chat = person(sender) if sender else OWNER
+    def comes(self, text: str, sender: str = "", group: str = "") -> None:
+        """A message arrives: of the owner, or of an account, alone with the bot or in a group."""
+        chat = Place(NAME, PlainWay.GROUP, group).chat if group else person(sender) if sender else OWNER
         heard = Heard(
-            text, chat, from_owner=not sender, alone=True, date=int(time.time()), sender=sender, writer=sender
+            text, chat, from_owner=not sender, alone=not group, date=int(time.time()), sender=sender, writer=sender
         )
         self._coming.put_nowait((next(self._numbers), heard))
 

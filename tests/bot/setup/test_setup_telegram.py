@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from bot.messengers.telegram import switches
 from shared.config.file import load
+from shared.errors import MessengerError
 from tests.bot.console import cli
+from tests.bot.setup.test_public_peers import HEAD, serving
 from tests.bot.telegram.server import Server
 from tests.bot.telegram.world import BotAccount, World
 
@@ -121,3 +124,26 @@ def test_what_getme_doesnt_say_is_said_to_be_unknown(me: dict[str, Any]) -> None
     assert found["groups"].state is switches.SwitchState.UNKNOWN
     assert found["groups"].missing
     assert found["deep links"].state is switches.SwitchState.ON
+
+
+@pytest.mark.parametrize(
+    ("parts", "drips"),
+    [
+        ((HEAD, b"Content-Length: 60000\r\n\r\n"), b" "),
+        ((HEAD, b"Content-Length: 9000000\r\n\r\n", b" " * 9_000_000), b""),
+        ((b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",), b""),
+    ],
+    ids=["drips", "megabytes", "redirect"],
+)
+async def test_what_answers_in_telegrams_place_has_one_limit_for_everything(
+    parts: tuple[bytes, ...], drips: bytes
+) -> None:
+    async with serving(*parts, drips=drips) as (address, asked):
+
+        def ask() -> None:
+            switches.result_of(switches.asked(TOKEN, address, "getMe", seconds=2.0 if drips else 60.0))
+
+        with pytest.raises(MessengerError):
+            async with asyncio.timeout(120):
+                await asyncio.to_thread(ask)
+        assert len(asked) == 1

@@ -204,3 +204,33 @@ async def test_a_relayed_request_isnt_answered_to_whoever_brings_it(tmp_path: Pa
         await bob.reads(says.send_this("anna"))
         mallorys = world.between(mallory, bob.bot)
         assert not [each for each in mallorys.messages if each.sender is bob.bot]
+
+
+async def test_a_request_that_somebody_brings_into_their_own_group_isnt_answered_there(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob, paired=False, trust=Trust.RING, bots=False)
+        change(bob, "anna", telegram_user=anna.human.id)
+        mallory = world.human(3, "Mallory", "mallory_example")
+        trap = world.group("Trap", mallory, bob.bot)
+        await asyncio.gather(anna.begin(), bob.begin())
+        anna.says("/call bob")
+        request = await anna.reads(says.send_this("bob"))
+        mallory.says(trap, f"/answer@bob_bot {anna.human.taps_button(request, 'Copy')}")
+        ringing = await bob.reads(says.rings("anna"))
+        bob.human.taps_button(ringing, "Answer")
+        await bob.reads(says.send_this("anna"))
+        assert not [each for each in trap.messages if each.sender is bob.bot]
+
+
+async def test_telegram_is_asked_once_about_a_connection_to_somebody_elses_account(tmp_path: Path) -> None:
+    """Anybody may connect Bob's bot to their own account, and write as much as they like there."""
+    async with two_people(tmp_path) as (_, bob, world, _):
+        mallory, eve = world.human(3, "Mallory", "mallory_example"), world.human(4, "Eve", "eve_example")
+        await bob.begin()
+        world.connect(bob.bot, mallory)
+        for _ in range(5):
+            eve.says(world.between(eve, mallory), LINK)
+        bob.says("/contact show nobody")
+        await bob.reads("nobody")
+        methods = [method for _, method, _ in bob.server.requests]
+        assert methods.count("getbusinessconnection") == 1

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -106,8 +107,8 @@ def test_every_link_fits_the_copy_button() -> None:
         ("telegram:bot:bob_bot", ("@bob_bot", "copybara:")),
         ("telegram:person:8", (8, "https://t.me/bob_bot?start=")),
         ("telegram:business:c1:8:bob", (8, "https://t.me/bob_bot?start=")),
-        ("telegram:group:-5:1", (-5, "/answer@bob_bot https://t.me/bob_bot?start=")),
-        ("telegram:guest:g", (0, "https://t.me/bob_bot?start=")),
+        ("telegram:group:-5:1:8", (-5, "/answer@bob_bot https://t.me/bob_bot?start=")),
+        ("telegram:guest:g:", (0, "https://t.me/bob_bot?start=")),
     ],
 )
 def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
@@ -121,7 +122,7 @@ def test_each_way_has_its_form_and_the_owners_chat_is_the_last_resort(
 
 
 def test_the_sender_of_a_request_is_answered_though_nobody_knows_them() -> None:
-    post = Post("chat", said(as_copybara(SHORT)), SHORT, "telegram:group:-5:1", their_bot="bob_bot")
+    post = Post("chat", said(as_copybara(SHORT)), SHORT, "telegram:group:-5:1:@bob_bot", their_bot="bob_bot")
     letter = compose(post)
     assert letter is not None
     assert letter.text.startswith("/answer@bob_bot")
@@ -145,14 +146,40 @@ def test_what_a_link_doesnt_prove_is_answered_by_the_owner_if_the_contacts_accou
     assert (letter.chat != 0) is proven
 
 
+@pytest.mark.parametrize("chat", ["telegram:group:-5:1", "telegram:guest:g"])
+@pytest.mark.parametrize(
+    ("known", "brought", "there"),
+    [
+        ({}, ("8", "@bob_bot", "?", ""), True),
+        ({"telegram_user": 8}, ("8", "@bob_bot", ""), True),
+        ({"telegram_user": 8}, ("9", "?"), False),
+        ({"telegram_bot": "bob_bot"}, ("@bob_bot", "@Bob_Bot", ""), True),
+        ({"telegram_bot": "bob_bot"}, ("@eves_bot", "9", "?"), False),
+        ({"telegram_user": 8, "telegram_bot": "bob_bot"}, ("8", "@bob_bot", ""), True),
+        ({"telegram_user": 8, "telegram_bot": "bob_bot"}, ("@eves_bot", "9", "?"), False),
+    ],
+)
+def test_among_others_a_contacts_link_is_answered_where_the_contact_or_the_owner_has_put_it(
+    chat: str, known: dict[str, Any], brought: tuple[str, ...], there: bool
+) -> None:
+    who, bot = contact(**known), known.get("telegram_bot")
+    for account in brought:
+        post = Post("chat", said(as_copybara(SHORT)), SHORT, f"{chat}:{account}", contact=who, their_bot=bot)
+        letter = compose(post)
+        assert letter is not None
+        assert (letter.chat == -5 or bool(letter.guest)) is there
+        if not there:
+            assert letter.chat == (f"@{bot}" if bot else 0)
+
+
 def test_conversations_come_back_as_they_were() -> None:
     for route in (
         TelegramChat(Way.OWNER),
         TelegramChat(Way.BUSINESS, ("c1", "8", "")),
-        TelegramChat(Way.GROUP, ("-5", "1")),
+        TelegramChat(Way.GROUP, ("-5", "1", "8")),
     ):
         assert conversation_of(route.chat) == route
-    for other in ("chat", "telegram:pigeon:7", "telegram:group:7"):  # another messenger's, or another version's
+    for other in ("chat", "telegram:pigeon:7", "telegram:group:-5:1"):  # another messenger's, or another version's
         assert conversation_of(other) == TelegramChat(Way.OWNER)
 
 

@@ -166,3 +166,18 @@ def test_a_recording_of_pictures_without_a_size_or_of_tiny_frames_is_written_all
         recording.add(EncodedFrame("video", b"\0", 0, 0.0, size=(0, 0)))
         taken += 1
     assert recording.due
+
+
+def test_a_pause_of_a_day_costs_what_a_packet_costs() -> None:
+    reception = Reception("video")
+    extensions = HeaderExtensionsMap()
+    extensions.configure(receive_parameters("video"))
+
+    def packet(number: int) -> bytes:
+        made = RtpPacket(PAYLOADS["video"], 0, number, 0, 1, b"\x10\0\0")
+        made.extensions.abs_send_time = number
+        return made.serialize(extensions)
+
+    for number in range(3):
+        reception.add(packet(number), number / 1000)
+    assert steps(lambda: reception.add(packet(3), 86_400.0)) <= AT_ONCE

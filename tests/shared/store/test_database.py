@@ -666,15 +666,16 @@ class TestDamage:
             assert store.contacts() == [contact()]
 
     @pytest.mark.parametrize("value", [b"", b"{}", b"\xff", b'{"name":"A","node":{"key":"AA=="},"created":0}'])
-    def test_a_contact_that_cannot_be_read_means_a_damaged_database(
+    def test_a_contact_that_cannot_be_read_is_an_error_for_whoever_asks_for_that_one(
         self, store: Store, path: Path, value: bytes
     ) -> None:
         store.save_contact(contact())
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE contacts SET value = ?", (value,))
         with pytest.raises(DamagedStore) as caught:
-            store.contacts()
-        assert "start it again" in caught.value.hint
+            store.contact_of(node(1))
+        assert "Everything else in it works" in caught.value.hint
+        assert store.contacts() == []
 
     def test_damage_that_shows_while_it_runs_is_a_damaged_database(self, path: Path) -> None:
         self.filled(path)
@@ -776,3 +777,38 @@ class TestImitation:
     def test_a_name_is_found_without_the_joiners_that_nobody_sees(self, store: Store) -> None:
         store.save_contact(contact("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", 1))
         assert store.contact_named("\u0645\u06cc\u062e\u0648\u0627\u0647\u0645") is not None
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"{}", b"null", b'{"name": 1}'])
+def test_an_entry_that_cannot_be_read_costs_no_other(tmp_path: Path, value: bytes, caplog: Any) -> None:
+    with Store(tmp_path / "copybara.db") as store:
+        for number, name in ((1, "Anna"), (2, "Bob")):
+            store.save_contact(contact(name, number))
+            store.end_call(record(number))
+            store.keep_name(kept(f"{name}.azero".lower(), node(number), at=1))
+        with store.transaction() as database:
+            database.execute("UPDATE contacts SET value = ? WHERE node = ?", (value, node(1).key))
+            database.execute("UPDATE call_log SET value = ? WHERE id = 1", (value,))
+            database.execute("UPDATE names SET value = ? WHERE name_key = ?", (value, name_key("anna.azero")))
+        for _ in range(2):
+            assert [each.name for each in store.contacts()] == ["Bob"]
+            assert store.call_log(10) == [record(2)]
+            assert [each.answer.name for each in store.kept_names()] == ["bob.azero"]
+        store.save_contact(contact("Carol", 3))
+        store.rename_contact("Bob", "Ben")
+        with pytest.raises(DamagedStore, match="An entry in the database"):
+            store.contact_of(node(1))
+    assert 1 <= sum("can't be read" in each.message for each in caplog.records) <= 3, "each is logged once"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"role": "nobody"}, {"port": 70_000}, {"remote_port": -1}, {"agreed": "AAAA"}, {"epoch": -1}]
+)
+def test_a_running_call_that_makes_no_sense_is_forgotten(tmp_path: Path, changed: dict[str, Any]) -> None:
+    with Store(tmp_path / "copybara.db") as store:
+        store.save_call(running(1))
+        store.save_call(running(2))
+        value = msgspec.json.encode(msgspec.to_builtins(running(1)) | changed)
+        with store.transaction() as database:
+            database.execute("UPDATE running_calls SET value = ? WHERE reference = ?", (value, running(1).reference))
+        assert store.running_calls() == [running(2)]
