@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import pylibsrtp
 from aiortc import RTCIceTransport
@@ -22,6 +22,7 @@ from OpenSSL import SSL
 
 from peer.transport.profile import Kind
 from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.srtp_streams import BoundedSession
 from shared.secrets.identity import DtlsIdentity, Pin
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.last_heard: float | None = None
         "When the last packet came that could be decrypted, on the monotonic clock."
 
+        self._own_ssrc = secrets.randbits(32)
+        "Of what we ask for. Each further one would be a stream of its own in both sides' SRTP."
+
         self._flight = b""
         "The datagram of the handshake that was sent last."
 
@@ -108,6 +112,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._repeating = asyncio.create_task(self._repeat_flight())
         try:
             await self.start(RTCDtlsParameters(fingerprints=[pinned]))
+            if self.state == "connected":
+                # Nothing was read yet: that is another task, which comes after this one.
+                self._rx_srtp = cast(pylibsrtp.Session, BoundedSession(self._rx_srtp))
+                self._tx_srtp = cast(pylibsrtp.Session, BoundedSession(self._tx_srtp))
         except SSL.Error:
             # After twelve timeouts OpenSSL gives up, which aiortc doesn't expect.
             self._set_state(State.FAILED)
@@ -146,7 +154,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Ask the sender of the picture for a whole one (RFC 4585, section 6.3.1)."""
         ssrc = self.counters.video.newest
         if ssrc is not None:
-            await self.send_rtp(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, secrets.randbits(32), ssrc)))
+            await self.send_rtp(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc)))
 
     async def stop(self) -> None:
         """Close the connection and tell the other side; nothing of it is running afterwards."""

@@ -17,6 +17,7 @@ from aioice.ice import ICE_COMPLETED, ICE_FAILED, CandidatePair, ConnectionEvent
 from aiortc import RTCIceGatherer, RTCIceTransport
 
 from peer.overlay import Address
+from peer.transport import dtls_records
 from peer.transport.connections import ConnectionSocket, Refusal
 from shared.secrets.handshake import IceCredentials
 
@@ -290,11 +291,12 @@ class OverlayConnection(Connection):
         return await super().get_event() or ConnectionClosed()
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Keep a datagram for the reader, unless too many wait already."""
-        if self._queue.qsize() < MAX_WAITING:
-            super().data_received(data, component)
-        else:
-            self._socket.connections.refuse(Refusal.OVERRUN)
+        """Keep a datagram for the reader, each record of DTLS by itself, unless too many wait already."""
+        for each in dtls_records.split(data):
+            if self._queue.qsize() < MAX_WAITING:
+                super().data_received(each, component)
+            else:
+                self._socket.connections.refuse(Refusal.OVERRUN)
 
 
 def make_ice_transport(connection: OverlayConnection) -> RTCIceTransport:

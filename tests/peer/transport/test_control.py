@@ -33,6 +33,7 @@ from hypothesis import strategies as st
 
 from peer.calls.conversation import BYE_SECONDS
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
+from peer.transport.dtls_records import split
 from peer.transport.leg import Leg
 from peer.transport.sctp import ANSWERED
 from peer.transport.sctp_packet import check
@@ -300,6 +301,32 @@ async def test_a_side_that_breaks_sctp_ends_the_leg_and_nothing_else(chunks: obj
         await broken_by(legs)
         assert legs.callee.closed.is_set()
         assert not legs.callee.connected
+
+
+async def test_what_comes_in_one_datagram_is_all_read_at_once() -> None:
+    """Else it would wait in OpenSSL's memory, for as many datagrams more, and there is no end to how much that is."""
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        ssl = legs.caller._dtls._ssl
+        assert ssl is not None
+        for _ in range(50):
+            datagram = b""
+            while len(datagram) < 1400:
+                ssl.send(b"x")
+                datagram += ssl.bio_read(1500)
+            await legs.caller._dtls.transport._send(datagram)
+            await asyncio.sleep(0)
+        legs.caller.control.send(Ping(1))
+        assert await received(legs.callee, 1) == [Ping(1)]
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.binary(max_size=12))
+def test_records_are_told_apart_and_what_is_none_is_left_out(contents: list[bytes], rest: bytes) -> None:
+    records = [bytes([23, 254, 253]) + bytes(8) + len(each).to_bytes(2, "big") + each for each in contents]
+    assert split(b"".join(records) + rest * bool(records)) == (records or [b""])
+    for other in (b"\x80rtp", b"\x3fdtls 1.3", b"\x01stun"):
+        assert split(other) == [other]
 
 
 async def test_sctp_that_is_merely_unusual_is_no_harm() -> None:

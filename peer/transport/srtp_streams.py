@@ -1,0 +1,73 @@
+"""An SRTP session (RFC 3711) with a bounded number of streams.
+
+libsrtp keeps one for each SSRC that it has met, for good, and looks through all of them for each packet: after 40,000
+packets with an SSRC each, every further one takes milliseconds. The other side chooses the SSRCs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import pylibsrtp
+
+MOST = 96
+"Streams of one direction: those that are counted (rtp_statistics.py), and as many reports' own."
+
+IDLE_SECONDS = 10.0
+"A stream that has been silent for so long gives way to a new one."
+
+RTP_SSRC, RTCP_SSRC = 8, 4
+"Where the SSRC stands in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
+
+Process = Callable[[bytes], bytes]
+
+
+class BoundedSession:
+    """What aiortc uses of a session. A packet of one stream too many raises pylibsrtp.Error, as one that is damaged."""
+
+    def __init__(self, session: pylibsrtp.Session, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that never go back."""
+        self._session = session
+        self._clock = clock
+        self._last: OrderedDict[bytes, float] = OrderedDict()
+        "When each stream was heard last, by its SSRC; the one that has been silent longest comes first."
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def protect(self, packet: bytes) -> bytes:
+        """Encrypt RTP. Raises pylibsrtp.Error."""
+        return self._process(packet, RTP_SSRC, self._session.protect)
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """Encrypt RTCP. Raises pylibsrtp.Error."""
+        return self._process(packet, RTCP_SSRC, self._session.protect_rtcp)
+
+    def unprotect(self, packet: bytes) -> bytes:
+        """Decrypt RTP. Raises pylibsrtp.Error."""
+        return self._process(packet, RTP_SSRC, self._session.unprotect)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Decrypt RTCP. Raises pylibsrtp.Error."""
+        return self._process(packet, RTCP_SSRC, self._session.unprotect_rtcp)
+
+    def _process(self, packet: bytes, at: int, process: Process) -> bytes:
+        ssrc, now = packet[at : at + 4], self._clock()
+        known = ssrc in self._last
+        if not known and len(self._last) >= MOST:
+            self._make_room(now)
+        processed = process(packet)
+        # Only now: what isn't the other side's takes nobody's place.
+        self._last[ssrc] = now
+        if known:
+            self._last.move_to_end(ssrc)
+        return processed
+
+    def _make_room(self, now: float) -> None:
+        idle, since = next(iter(self._last.items()))
+        if now - since < IDLE_SECONDS:
+            raise pylibsrtp.Error("There are too many streams.")
+        self._session.remove_stream(int.from_bytes(idle, "big"))
+        del self._last[idle]
