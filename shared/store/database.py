@@ -187,12 +187,15 @@ class Database:
 
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         mode = "ro" if read_only else "rw"
-        return sqlite3.connect(
+        database = sqlite3.connect(
             f"file:{quote(os.fsencode(self.path.absolute()))}?mode={mode}",
             uri=True,
             timeout=self._busy_seconds,
             isolation_level=None,
         )
+        # A damaged text is another text; it keeps nobody from reading the rest of its table.
+        database.text_factory = _text
+        return database
 
     def _make_file(self) -> None:
         # Opened here only when it is new: closing any descriptor of a database drops the locks (fcntl) that
@@ -250,6 +253,10 @@ class Database:
             f"The database {self.path} is damaged.",
             "Stop the program and start it again. It will set the file aside, or keep a copy of it now.",
         )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
 
 
 def _size(path: Path) -> int:

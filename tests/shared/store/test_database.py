@@ -25,6 +25,7 @@ from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.calls import CALLS_LOGGED
+from shared.store.journal import Journal
 from shared.store.schema import APPLICATION_ID, STEPS, Step, migrate, version
 from shared.store.secrets import SECRETS_KEPT
 from tests.child import run_child
@@ -812,3 +813,16 @@ def test_a_running_call_that_makes_no_sense_is_forgotten(tmp_path: Path, changed
         with store.transaction() as database:
             database.execute("UPDATE running_calls SET value = ? WHERE reference = ?", (value, running(1).reference))
         assert store.running_calls() == [running(2)]
+
+
+def test_a_text_that_is_damaged_costs_no_other(tmp_path: Path) -> None:
+    with Store(tmp_path / "copybara.db") as store:
+        journal = Journal(store, "telegram")
+        journal.set_facts({"writes:anna": b"7", "writes:bob": b"8"})
+        journal.show("call", b"{}")
+        with store.transaction() as database:
+            database.execute("UPDATE messenger_facts SET name = CAST(x'ff' AS TEXT) WHERE name = 'writes:anna'")
+            database.execute("UPDATE shown_calls SET call = CAST(x'ff' AS TEXT)")
+        assert journal.facts("writes:") == {"writes:bob": b"8"}
+        assert journal.fact("writes:bob") == b"8"
+        assert list(journal.shown().values()) == [b"{}"]
