@@ -34,7 +34,9 @@ class BoundedSession:
         self._last: OrderedDict[bytes, float] = OrderedDict()
         "When each stream was heard last, by its SSRC; the one that has been silent longest comes first."
 
-    def __len__(self) -> int:
+    @property
+    def streams(self) -> int:
+        """How many there are."""
         return len(self._last)
 
     def protect(self, packet: bytes) -> bytes:
