@@ -123,8 +123,7 @@ class DeltaChatWire:
                 continue
             entries = []
             for number in numbers:
-                message = await account.message(number)
-                entry = await self._read(account, message) if message is not None else None
+                entry = await self._entry(account, number)
                 if entry is not None:
                     entries.append((number, entry))
             self._fetched = numbers[-1]
@@ -168,6 +167,15 @@ class DeltaChatWire:
         self._calls.changed(line)
 
     # Reading.
+
+    async def _entry(self, account: Account, number: int) -> Entry | None:
+        """What is kept of a message. One that can't be read, or whose chat is gone, holds up no other."""
+        try:
+            message = await account.message(number)
+            return await self._read(account, message) if message is not None else None
+        except (RpcError, msgspec.ValidationError) as error:
+            logger.info("A message can't be read: %s", type(error).__name__)
+            return None
 
     async def _read(self, account: Account, message: Message) -> Entry | None:
         if is_in_clear(message):
@@ -226,9 +234,11 @@ class DeltaChatWire:
                 async with self._rpc.running():
                     self._up.set()
                     await self._follow()
-            except* (RpcDown, RpcError, InputError) as group:
+            except* Exception as group:
+                # Also for an event that nobody expected: another version of the core may have it.
                 self._down = first_error(group)
-                logger.warning("Delta Chat's core has ended: %s", self._down)
+                known = isinstance(self._down, RpcDown | RpcError | InputError)
+                logger.warning("Delta Chat's core has ended: %s", self._down if known else type(self._down).__name__)
             self._up.set()
             self._news.set()  # so that `fetch` finds out
 
