@@ -16,7 +16,7 @@ class ContactTable(Database):
     """The contacts."""
 
     def contacts(self) -> list[Contact]:
-        """All contacts by name, as far as they can be read. Whoever asks for one that can't gets an error."""
+        """All contacts by name, as far as they can be read. Asking for another one is an error."""
         rows = self.rows("SELECT value FROM contacts ORDER BY name_key")
         return self.decode_all("a contact", [row[0] for row in rows], Contact)
 

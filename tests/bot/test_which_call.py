@@ -206,7 +206,7 @@ def test_two_nodes_that_begin_alike_are_told_apart_by_the_whole_id() -> None:
 
 
 def test_a_contacts_name_is_no_beginning_of_a_node_id() -> None:
-    """Whoever looks long enough finds a key whose id begins like the name of somebody in the book."""
+    """Anyone who looks long enough finds a key whose id begins like the name of somebody in the book."""
     stranger = call(MALLORY)
     name = str(MALLORY)[:10]
     assert to_answer([stranger], [], NOW, name) is stranger

@@ -667,7 +667,7 @@ class TestDamage:
             assert store.contacts() == [contact()]
 
     @pytest.mark.parametrize("value", [b"", b"{}", b"\xff", b'{"name":"A","node":{"key":"AA=="},"created":0}'])
-    def test_a_contact_that_cannot_be_read_is_an_error_for_whoever_asks_for_that_one(
+    def test_a_contact_that_cannot_be_read_is_an_error_where_it_is_asked_for(
         self, store: Store, path: Path, value: bytes
     ) -> None:
         store.save_contact(contact())
