@@ -291,7 +291,7 @@ class OverlayConnection(Connection):
         return await super().get_event() or ConnectionClosed()
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Keep a datagram for the reader, each record of DTLS by itself, unless too many wait already."""
+        """Keep a datagram for the reader, record by record if it is DTLS, unless too many wait already."""
         for each in dtls_records.split(data):
             if self._queue.qsize() < MAX_WAITING:
                 super().data_received(each, component)
