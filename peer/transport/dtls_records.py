@@ -14,7 +14,7 @@ TYPES = range(20, 26)
 
 
 def split(datagram: bytes) -> list[bytes]:
-    """The records one after the other, as if each had come in a datagram of its own; what is no whole record is left out.
+    """The records, each as if it had come in a datagram of its own; what is no whole record is left out.
 
     Anything but DTLS is returned as it is.
     """

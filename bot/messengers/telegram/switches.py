@@ -92,7 +92,7 @@ def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came, whoever has sent it."""
+    """What came, from Telegram or not."""
 
     status_code: int
     content: bytes

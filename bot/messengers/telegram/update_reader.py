@@ -144,7 +144,7 @@ class UpdateReader:
             who = "" if by_owner else self._brought_by(above)
             chat = TelegramChat(Way.GUEST, (message.guest_query_id or "", who)).chat
             found = self._links_from(above, links, chat)
-            # Who calls us as a guest counts, whoever has written what they point at.
+            # Who calls us as a guest counts, not who has written what they point at.
             return found if by_owner else msgspec.structs.replace(found, sender=_sender(message))
         if self._commands(message) and words and words[0].lower().lstrip("/") in ABOUT_CALLS:
             return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
