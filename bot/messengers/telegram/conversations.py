@@ -8,8 +8,8 @@ from dataclasses import dataclass
 PREFIX = "telegram:"
 
 HIDDEN = "?"
-"""In place of the account that brought a link into a chat with others, if Telegram doesn't say which. That is a person's
-id, or @ and a bot's user name; empty for the owner.
+"""In place of the account that brought a link into a chat with others, if Telegram doesn't say which. That is a
+person's id, or @ and a bot's user name; empty for the owner.
 """
 
 
