@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from peer.overlay import Address, Overlay
+from peer.transport.connections import Connections, StrayCheck
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import BadAddress, OverlayError, PortTaken
 from shared.node_id import NodeId
@@ -22,7 +23,13 @@ class OpenSocket(Protocol):
     """Binds a socket, as OverlaySocket.open does."""
 
     async def __call__(
-        self, local: Address, remote: Address, *, interface: str | None, port: int = 0
+        self,
+        local: Address,
+        remote: Address,
+        *,
+        interface: str | None,
+        port: int = 0,
+        connections: Connections | None = None,
     ) -> OverlaySocket: ...
 
 
@@ -36,10 +43,10 @@ class CallSocket:
         *,
         open_socket: OpenSocket,
         overlay_up: Callable[[], Awaitable[object]],
-        stray_check: Callable[[str, Callable[[str], bool]], bool],
+        stray_check: StrayCheck,
         port: int = 0,
     ) -> None:
-        """`overlay_up` returns when the overlay can be used, `stray_check` is Connections.stray.
+        """`overlay_up` returns when the overlay can be used, `stray_check` is of Connections.
 
         `port` is the one to bind, 0 to let the system choose.
         """
@@ -53,8 +60,7 @@ class CallSocket:
         self._peer = peer
         self._open_socket = open_socket
         self._overlay_up = overlay_up
-        self._stray_check = stray_check
-        self._after_loss = False
+        self._connections = Connections(stray_check)
         self._moved = asyncio.Event()
         self._binding = asyncio.Lock()
 
@@ -69,9 +75,9 @@ class CallSocket:
             remote = await self._overlay.address_of(self._peer)
             interface = self._overlay.interface
             if self.socket is None:
-                self.socket = await self._open_socket(local, remote, interface=interface, port=self.port)
-                self.socket.connections.stray = self._stray_check
-                self.socket.connections.after_loss = self._after_loss
+                self.socket = await self._open_socket(
+                    local, remote, interface=interface, port=self.port, connections=self._connections
+                )
                 self.port = self.socket.port
             elif not self.socket.stands(local, remote, interface):
                 await self.socket.move(local, remote, interface)
@@ -96,9 +102,7 @@ class CallSocket:
 
     def path_lost(self, lost: bool) -> None:
         """Note whether a leg was lost: the other side may still send on it, and that isn't an attack."""
-        self._after_loss = lost
-        if self.socket is not None:
-            self.socket.connections.after_loss = lost
+        self._connections.path_lost(lost)
 
     def overlay_changed(self) -> None:
         """The overlay's device or address came, went or is another one: `follow` looks where it is."""

@@ -100,7 +100,7 @@ class Redialling:
         self._dialling.attempt(Attempt(handshake, self.remote_port or None, self._media(), bound_to))
 
     def heard(self, username: str, made_with: Callable[[str], bool]) -> bool:
-        """Whether a check that is for no leg is of one of the call's epochs, as Connections.stray asks it."""
+        """Whether a check that is for no leg is of one of the call's epochs, as Connections asks it."""
         up = self._dialling.leg is not None
         match self._epochs.heard(username, made_with) if self._epochs is not None else None:
             case HeardEpoch.AHEAD if up:

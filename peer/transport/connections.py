@@ -23,6 +23,9 @@ MAX_DATAGRAM = 1500
 "Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
 
 
+StrayCheck = Callable[[str, Callable[[str], bool]], bool]
+
+
 class Refusal(enum.StrEnum):
     """Why a datagram was dropped."""
 
@@ -125,17 +128,16 @@ class ConnectionSocket(Protocol):
 class Connections:
     """Those of one socket, which hands them what arrives."""
 
-    def __init__(self) -> None:
+    def __init__(self, stray: StrayCheck = lambda username, made_with: False) -> None:
+        """`stray` is asked about a check for no connection here: its username fragment, and whether it was made with a
+        password.
+
+        It returns whether the check belongs to the call all the same. The check gets an answer only if the connection
+        that it is for has been registered meanwhile.
+        """
         self.counters = SocketCounters()
-        self.after_loss = False
-        "Whether a connection was lost: the other side may not know yet, and go on to send on it."
-
-        self.stray: Callable[[str, Callable[[str], bool]], bool] | None = None
-        """Asked about a check for no connection here: its username fragment, and whether it was made with a password.
-
-        Returns whether it belongs to the call all the same. It gets an answer only if the connection that it is for has
-        been registered meanwhile."""
-
+        self._stray = stray
+        self._after_loss = False
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
 
@@ -160,6 +162,10 @@ class Connections:
         else:
             self._owners.setdefault(remote_port, share)
 
+    def path_lost(self, lost: bool) -> None:
+        """Note whether a connection was lost: the other side may not know yet, and go on to send on it."""
+        self._after_loss = lost
+
     def refuse(self, refusal: Refusal) -> None:
         """Count a datagram that is dropped. The sender gets no answer, as if nobody were here."""
         self.counters.refused[refusal] += 1
@@ -182,7 +188,7 @@ class Connections:
         if 128 <= first < 192 or 20 <= first < 64:
             share = self._owners.get(remote_port)
             if share is None:
-                return self.refuse(Refusal.LATE if self.after_loss else Refusal.UNEXPECTED)
+                return self.refuse(Refusal.LATE if self._after_loss else Refusal.UNEXPECTED)
             return share.payload_received(data)
         if first < 4:
             return self._stun_received(data, remote_port)
@@ -211,6 +217,4 @@ class Connections:
         return self.refuse(Refusal.LATE if answer else Refusal.UNEXPECTED)
 
     def _belongs_to_the_call(self, username: str, check: stun.Message) -> bool:
-        return self.stray is not None and self.stray(
-            username, lambda password: check.check_message_integrity(password.encode())
-        )
+        return self._stray(username, lambda password: check.check_message_integrity(password.encode()))

@@ -63,13 +63,16 @@ class OverlaySocket(asyncio.DatagramProtocol):
         *,
         interface: str | None,
         port: int = 0,
+        connections: Connections | None = None,
     ) -> Self:
-        """Bind a socket to `local`, and to the device `interface` where the system allows it.
+        """Bind a socket to `local`, and to the device `interface` where the system allows it, for these connections.
 
         `port` 0 lets the system choose. Raises BadAddress for addresses that no call can use, OverlayDown if the
         device is gone, PortTaken.
         """
         self = cls(local, remote)
+        if connections is not None:
+            self.connections, self.counters = connections, connections.counters
         self.port = port
         await self._bind(interface)
         return self

@@ -22,6 +22,7 @@ BEGIN_AGAIN = (
     "Watching the overlay",
     "Reading messages",
     "Telling the page",
+    "Test calls",
     "The upkeep of calls",
     "Learning where contacts write from",
     "Telling systemd that the program lives",

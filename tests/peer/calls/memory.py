@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from peer.overlay import Address
 from peer.overlay.loopback import loopback_address
+from peer.transport.connections import Connections
 from peer.transport.udp_socket import OverlaySocket
 from shared.errors import NodeUnreachable, OverlayDown, PortTaken
 from shared.node_id import NodeId
@@ -31,9 +32,19 @@ class MemoryNetwork:
         self._bound: dict[Place, MemorySocket] = {}
         self._next = FIRST_PORT
 
-    async def open(self, local: Address, remote: Address, *, interface: str | None, port: int = 0) -> OverlaySocket:
+    async def open(
+        self,
+        local: Address,
+        remote: Address,
+        *,
+        interface: str | None,
+        port: int = 0,
+        connections: Connections | None = None,
+    ) -> OverlaySocket:
         """A socket on this network, as OverlaySocket.open makes one on the kernel's. Raises PortTaken."""
         sock = MemorySocket(local, remote, self)
+        if connections is not None:
+            sock.connections, sock.counters = connections, connections.counters
         sock.port = port
         await sock._bind(interface)
         return sock

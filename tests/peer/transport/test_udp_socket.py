@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peer.overlay.loopback import loopback_address
-from peer.transport.connections import MAX_DATAGRAM, Refusal
+from peer.transport.connections import MAX_DATAGRAM, Connections, Refusal
 from peer.transport.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
 from peer.transport.udp_socket import QUIET_SECONDS, OverlaySocket
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
@@ -65,12 +65,16 @@ async def test_a_port_can_be_bound_again_with_the_same_number() -> None:
 
 
 @asynccontextmanager
-async def waiting_caller() -> AsyncIterator[OverlaySocket]:
+async def waiting_caller(connections: Connections | None = None) -> AsyncIterator[OverlaySocket]:
     """A port with one connection on it that waits to be called."""
-    async with two_sockets() as sockets:
-        attempt = connection(sockets.caller, CALLER)
-        yield sockets.caller
+    sock = await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", connections=connections)
+    attempt = connection(sock, CALLER)
+    try:
+        yield sock
+    finally:
         await attempt.close()
+        sock.close()
+        await asyncio.sleep(0)
 
 
 async def answer_to(neighbour: Stranger, request: stun.Message, sock: OverlaySocket) -> stun.Message:
@@ -347,8 +351,7 @@ async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -
         heard.append((username, made_with(CALLEE.remote_ice.password), made_with("x" * 24)))
         return username == "later"
 
-    async with waiting_caller() as sock:
-        sock.connections.stray = stray
+    async with waiting_caller(Connections(stray)) as sock:
         datagrams = [bytes(check(CALLEE, USERNAME=f"{name}:whoever")) for name in ("later", "nobody")]
         assert await refused_of(datagrams, sock) == {Refusal.LATE: 1, Refusal.UNAUTHENTICATED: 1}
     assert heard == [("later", True, False), ("nobody", True, False)]
@@ -356,7 +359,7 @@ async def test_a_check_of_another_epoch_of_the_call_is_told_and_gets_silence() -
 
 async def test_what_comes_for_a_connection_that_was_lost_is_late_and_no_attack() -> None:
     async with waiting_caller() as sock:
-        sock.connections.after_loss = True
+        sock.connections.path_lost(True)
         assert await refused_of([b"\x80\x6f" + bytes(30), b"\x16\xfe\xff"], sock) == {Refusal.LATE: 2}
 
 
