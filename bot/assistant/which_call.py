@@ -128,8 +128,10 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     `contacts` are the nodes in the book; without a stranger it is the one of them whose call was connected last. Raises
     InputError, WhichCall.
     """
-    connected = [line.peer for line in lines if line.connection.connected is not None]
-    in_call = {line.peer for line in lines if line.connection.connected is not None and line.engaged} - set(contacts)
+    # There is nobody behind a test call.
+    up = [line for line in lines if line.connection.connected is not None and not line.shown.echo]
+    connected = [line.peer for line in up]
+    in_call = {line.peer for line in up if line.engaged} - set(contacts)
     over = [record for record in log if record.connected is not None]
     lately = {record.peer for record in over if record.ended > now - LATELY_SECONDS} - set(contacts)
     if len(in_call) == 1 and lately <= in_call:

@@ -310,6 +310,18 @@ def test_whom_to_save_is_the_only_stranger() -> None:
     dora.connects(bytes(32), None, int(NOW))
     long_ago = LATELY_SECONDS + 1
     assert to_save([dora], [], NOW, []) == BOB
+    test = Line(
+        2,
+        dora.call,
+        CallLink(MALLORY, Media.BOTH, created=0),
+        chat="chat",
+        expires=600,
+        connection=dora.connection,
+        shown=Presented("echo", echo=True),
+    )
+    assert to_save([dora, test], [], NOW, []) == BOB
+    with pytest.raises(InputError):
+        to_save([test], [], NOW, [])
     assert to_save([dora], [talked(MALLORY, long_ago)], NOW, []) == BOB
     assert to_save([], [talked(ANNA, 5), talked(BOB, long_ago)], NOW, [ANNA]) == BOB
     assert to_save([], [ended(MALLORY), talked(BOB, 5)], NOW, []) == BOB  # one that only rang is nobody's call
