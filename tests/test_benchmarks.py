@@ -65,8 +65,8 @@ async def test_many_calls_at_once_pass_a_node_and_every_packet_is_timed() -> Non
         carried = await Calls(node, stack).carry(3, seconds=0.5)
 
     assert carried.share > 0
-    assert 0 < carried.delay < 1000
-    assert carried.lost == 0
+    assert carried.delay > 0
+    assert 0 <= carried.lost < 100
     assert carried.behind > 0
 
 

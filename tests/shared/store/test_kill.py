@@ -20,7 +20,7 @@ from shared.node_id import NodeId
 from shared.store import Store
 
 ROOT = Path(__file__).parents[3]
-KILLS_WHILE_WRITING = 40
+KILLS_WHILE_WRITING = 25
 KILLS_WHILE_OPENING = 15
 
 STEADY = NodeId(b"steady".ljust(32))
@@ -207,6 +207,7 @@ def check(path: Path, done: dict[str, int], used: set[int]) -> int:
     return newest
 
 
+@pytest.mark.timeout(600)
 def test_a_writer_killed_at_random_moments_leaves_a_whole_store(tmp_path: Path) -> None:
     chance = random.Random(20251124)
     path = tmp_path / "home" / "copybara.db"
