@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -55,6 +54,7 @@ def test_the_units_of_the_repository_are_the_ones_that_are_installed() -> None:
 def test_install_writes_valid_units_for_that_home_and_remove_takes_them_away(
     tmp_path: Path, systemctl: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    need("systemd-analyze", packages="systemd")
     home = home_of(tmp_path, "[handset]\nport = 9123\n")
     assert service.install(home) == 0
     assert service.folder() == tmp_path / "config" / "systemd" / "user"
@@ -67,15 +67,14 @@ def test_install_writes_valid_units_for_that_home_and_remove_takes_them_away(
         "systemctl --user restart copybara.service"
     )
     assert "enable-linger" in capsys.readouterr().out
-    if shutil.which("systemd-analyze"):
-        verified = subprocess.run(
-            ["systemd-analyze", "--user", "verify", *map(str, service.folder().iterdir())],
-            env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (verified.returncode, verified.stderr) == (0, "")
+    verified = subprocess.run(
+        ["systemd-analyze", "--user", "verify", *map(str, service.folder().iterdir())],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
     assert service.remove() == 0
     assert list(service.folder().iterdir()) == []
     assert home.own_config.exists()
