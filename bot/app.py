@@ -35,7 +35,7 @@ from bot.messengers.screen import Screen
 from bot.page.no_overlay import until_there
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
-from bot.texts.chat import overlay_notice, part_restarted
+from bot.texts.chat import overlay_notice, part_restarted, restored_notice
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -115,6 +115,8 @@ async def _run(
     assistant = make_assistant(node, talk, news, switchboard, lookups, has_page=presenter is not None)
     handset = make_handset(node, presenter, assistant, switchboard) if presenter is not None else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
+    if (doubted := len(node.thread.store.doubted())) > 0:
+        notices.append(restored_notice(doubted))
     control = ControlAnswers(assistant, node.own, node.overlay, handset, notices)
     manager = ServiceManager()
 

@@ -29,7 +29,8 @@
     │   └── RemoteFlood         … far too often
     ├── StoreError              the home folder and what is kept in it
     │   ├── DamagedStore
-    │   └── HomeInUse
+    │   ├── HomeInUse
+    │   └── BadBackup           a file that no home can be restored from
     ├── OverlayError            the overlay network and its node
     │   ├── OverlayDown
     │   │   └── OverlayForbidden
@@ -316,6 +317,13 @@ class HomeInUse(StoreError):
     """Another copybara is running with this home.
 
     Stop it first, or give this one another home with --home.
+    """
+
+
+class BadBackup(StoreError):
+    """The passphrase is wrong, or the backup was changed.
+
+    Type it again. If it is surely right, take another backup.
     """
 
 

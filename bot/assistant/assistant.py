@@ -217,6 +217,9 @@ class Assistant:
             case commands.ConfirmContact():
                 name, words = command.name, command.words
                 turn.say(texts.confirmed(*await write(lambda store: book.confirm(store, name, words))))
+            case commands.RenewContact():
+                renewed = command.name
+                turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))
             case commands.SetProgram():
                 name, program = command.name, command.program
                 turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))

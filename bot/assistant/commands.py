@@ -167,6 +167,13 @@ class ConfirmContact:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewContact:
+    """`/contact renew NAME`: the contact may have a newer key than we do."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetEndpoint:
     """`/contact endpoint NAME ENDPOINT`, or `default` for the configured one."""
 
@@ -257,6 +264,7 @@ Command = (
     | ShowContact
     | SetTrust
     | ConfirmContact
+    | RenewContact
     | SetEndpoint
     | SetProgram
     | RenameContact
@@ -353,6 +361,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return ShowContact(name)
         case ["confirm", name, *four] if len(four) in (0, 4):
             return ConfirmContact(name, " ".join(four))
+        case ["renew", name]:
+            return RenewContact(name)
         case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
         case ["program", name, program] if program.lower() in PROGRAMS:

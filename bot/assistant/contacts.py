@@ -216,6 +216,13 @@ def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
     return contact, phrase(found[0])
 
 
+def renew(store: Store, name: str) -> Contact:
+    """The contact may have a newer key than we do: the next call to them agrees on one. Raises NameNotFound."""
+    contact = named(store, name)
+    store.doubt_secrets(contact.node)
+    return contact
+
+
 def listed(store: Store) -> list[tuple[Contact, bool]]:
     """All contacts, and whether we share a key with each."""
     return [(contact, is_paired(store, contact)) for contact in store.contacts()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
@@ -28,6 +29,11 @@ ANSWER_SECONDS = 10.0
 "How long writing the answer to another program's offer may take: the overlay is asked for an address."
 
 
+DOUBT_SECONDS = 600.0
+"How often the owner hears of a link that no key of a restored home opens."
+
+DOUBTED_NAMED = 5
+
 ANSWERS_READ = 8
 "Of one message. Anyone can write answers to a call that they have seen; an honest message holds one."
 
@@ -43,6 +49,8 @@ class MessageReader:
         self._switchboard = switchboard
         self._calling = calling
         self._origins = origins
+        self._doubted = float("-inf")
+        "When the owner last heard of a link that a restored home's keys don't open."
 
     async def read(self, turn: Turn, text: str, message: IncomingMessage) -> None:
         """Read everything in a message that is no command. Raises CopybaraError."""
@@ -63,6 +71,8 @@ class MessageReader:
                 self._origins.came_from(reading.line.peer, message.identity)
             if reading.dropped is not None:
                 turn.say(texts.dropped(reading.dropped))
+            if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
+                self._doubt(turn)
             clock = reading.other_clock
             if clock is not None and _clocks_differ(clock, message):
                 ahead = clock.ahead + (message.age or 0)
@@ -76,6 +86,17 @@ class MessageReader:
         if cards:
             # One post a message, however many cards anybody puts into it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
+
+    def _doubt(self, turn: Turn) -> None:
+        """After a link that no key opens: in a restored home it may be a contact's. Said once in a while."""
+        now = time.monotonic()
+        if now < self._doubted + DOUBT_SECONDS:
+            return
+        known = [self._store.contact_of(node) for node in self._store.doubted()]
+        names = [contact.name for contact in known if contact is not None]
+        if names:
+            self._doubted = now
+            turn.say(texts.key_unknown(names[:DOUBTED_NAMED]))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
         """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""

@@ -61,6 +61,8 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return texts.trust_set(contact, book.is_paired(store, contact)).text
         case "confirm":
             return texts.confirmed(*book.confirm(store, options.name, " ".join(options.words))).text
+        case "renew":
+            return texts.renewing(book.renew(store, options.name)).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":

@@ -222,6 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     bug.add_argument("--log", type=Path, metavar="FILE", help="a log whose last lines go along; else the service's")
     bug.add_argument("--output", type=Path, metavar="FILE", help="where to write it; else a new file here")
     bug.add_argument("--yes", action="store_true", help="write it without asking")
+    to_file = command("backup", "the home in one file, encrypted with a passphrase; also while it runs", _backup)
+    to_file.add_argument("file", type=Path, metavar="FILE", help="a new file")
+    from_file = command("restore", "a new home from such a file", _restore)
+    from_file.add_argument("file", type=Path, metavar="FILE")
+    command("export", "contacts and calls as JSON, without keys", _export)
     command("status", "what the running copybara is doing", _status, json=True)
 
     call = command("call", "call somebody, as /call in the chat", _call, json=True)
@@ -257,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     confirm = entry("confirm", "the four words of a call are the same on both sides: accept the new key", "name")
     confirm.add_argument("words", nargs="*", help="the four words; without them it says which words wait")
+    entry("renew", "agree on a new key in the next call, because theirs may be newer than yours", "name")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")
@@ -342,6 +348,24 @@ def _setup(options: argparse.Namespace) -> int:
         given[options.part] = options.answer
     answers = Answers(given, yes=options.yes, only_prints=options.only_prints)
     return setup(_home(options), answers, part=options.part)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from bot.cli.backup import backup
+
+    return backup(_home(options), options.file)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from bot.cli.backup import restore
+
+    return restore(_home(options), options.file)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from bot.cli.backup import export
+
+    return export(_home(options))
 
 
 def _start(options: argparse.Namespace) -> int:

@@ -56,6 +56,7 @@ HELP = f"""\
 /contact add [NAME] [NODE ID or CARD]
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact confirm NAME WORDS      the four words of a call were the same on both sides
+/contact renew NAME              agree on a new key in the next call: theirs may be newer
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
@@ -317,6 +318,34 @@ def confirmed(contact: Contact, words: str) -> Sentence:
     return Sentence(
         Kind.CONTACT_CONFIRMED,
         f"Confirmed {contact.name} by the words: {words}. The key from that call replaces the one you shared before.",
+    )
+
+
+def renewing(contact: Contact) -> Sentence:
+    """After /contact renew."""
+    return Sentence(
+        Kind.CONTACT_RENEWS,
+        f"In your next call with {contact.name} you agree on a new key. It rings there as unproven: "
+        "compare the four words, and both of you confirm them.",
+        f"To call: /call {contact.name}",
+    )
+
+
+def key_unknown(names: list[str]) -> Sentence:
+    """A link that none of the keys of a restored home opens."""
+    return Sentence(
+        Kind.LINK_KEY_UNKNOWN,
+        f"A link came that your keys don't open. Your home was restored from a backup, so it may be from "
+        f"{' or '.join(names)}, with a newer key.",
+        f"Call them, compare the four words, and confirm them: /call {names[0]}",
+    )
+
+
+def restored_notice(contacts: int) -> str:
+    """What the owner should know at the start of a home from a backup, until every contact is reached."""
+    return (
+        f"This home may have older keys than its contacts ({contacts}): it was restored from a backup. "
+        "Call each of them once, and compare the four words."
     )
 
 

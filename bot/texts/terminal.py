@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bot.kinds import Kind, Sentence
 
 OPENING = "It opens in your browser."
@@ -39,4 +41,21 @@ def where_to_talk(address: str) -> Sentence:
         Kind.HANDSET_PAGE,
         "The other side sees a test picture now, because your page isn't open. To talk, open it in the browser of this "
         f"computer, and call again:\n{address}",
+    )
+
+
+def backed_up(file: Path) -> str:
+    """After `copybara backup`."""
+    return (
+        f"The home is in {file}, encrypted. Keep the passphrase apart from it: without it the file is of no use.\n"
+        "To get it back: copybara restore FILE. Recordings and the overlay's own key aren't in it."
+    )
+
+
+def brought_back(folder: Path, contacts: int) -> str:
+    """After `copybara restore`."""
+    return (
+        f"The home is in {folder}, with {contacts} contacts.\n"
+        "Contacts who had calls with you since the backup have newer keys. Call each of them once,\n"
+        "compare the four words, and confirm them on both sides: /contact confirm NAME WORDS"
     )

@@ -37,6 +37,7 @@ from shared.policy import KnownCaller, Verdict, WantedCall
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
 from shared.store import Store
+from shared.store.restored import links_from
 
 LOG_SEARCHED = 9
 "How many calls of the log are searched for one that a killed program may have begun."
@@ -54,6 +55,7 @@ class Admission:
     def __init__(self, calls: IncomingCalls, reader: LinkReader) -> None:
         self._calls = calls
         self._reader = reader
+        self._links_from = links_from(calls.store)
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
 
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
@@ -84,13 +86,14 @@ class Admission:
         seen = self._calls.store.link_seen(link.raw)
         untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
+        unseen = None if again else seen
         contact = self._calls.store.contact_of(link.peer)
         caller = caller_of(contact is not None, link.proven)
         ours = self._crossing(link)
         decision = self._calls.policy.decide(
             KnownCaller(contact, link.proven, link.keyed),
             link.peer,
-            WantedCall(link.media, link.created, None if again else seen),
+            WantedCall(link.media, link.created, "used" if link.created < self._links_from else unseen),
             ours=ours,
         )
         if decision.verdict is Verdict.IGNORE:

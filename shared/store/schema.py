@@ -100,6 +100,10 @@ STEPS: tuple[Step, ...] = (
         # The owner has compared the words, perhaps before the other side's confirmation came; see secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1))",
     ),
+    (
+        # The home was restored from a backup: the contact may have a newer one by now; see secrets.py.
+        "ALTER TABLE pair_secrets ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1))",
+    ),
 )
 
 

@@ -7,6 +7,10 @@ Once a contact is keyed (a secret of theirs was committed, or confirmed by the o
 proves nothing about its caller. What is agreed in such a call is quarantined: links can be read with it but prove
 nothing, none is written with it, and no other secret is erased for it. The owner ends that by confirming that the four
 words were the same on both sides.
+
+A secret is doubted after the home was restored from a backup, or when the owner says so: the contact may have a newer
+one. Links can be read with it and prove their writer, which ends the doubt, but none is written with it: the next call
+to the contact is a request, which rings there, and in it a new secret is agreed, quarantined on both sides.
 """
 
 from __future__ import annotations
@@ -63,9 +67,22 @@ class PairSecrets(Database):
         """
         with self.transaction() as database:
             changed = database.execute(
-                "UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret)
+                "UPDATE pair_secrets SET committed = 1, doubted = 0 WHERE node = ? AND secret = ?", (node.key, secret)
             )
             return changed.rowcount == 1
+
+    def doubt_secrets(self, node: NodeId | None = None) -> None:
+        """The contact may have a newer secret than ours; all contacts, if no node is given."""
+        with self.transaction() as database:
+            if node is None:
+                database.execute("UPDATE pair_secrets SET doubted = 1")
+            else:
+                database.execute("UPDATE pair_secrets SET doubted = 1 WHERE node = ?", (node.key,))
+
+    def doubted(self) -> list[NodeId]:
+        """The contacts whose secrets may be newer than ours."""
+        rows = self.rows("SELECT DISTINCT node FROM pair_secrets WHERE doubted AND node IN (SELECT node FROM contacts)")
+        return [NodeId(node) for (node,) in rows]
 
     def secret_used(self, node: NodeId, secret: bytes) -> None:
         """The other side wrote with this secret, so it has it: commit it and erase all that are older.
@@ -74,6 +91,8 @@ class PairSecrets(Database):
         """
         with self.transaction() as database:
             database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))
+            if self.proves(node, secret):
+                database.execute("UPDATE pair_secrets SET doubted = 0 WHERE node = ?", (node.key,))
             erased = database.execute(
                 "DELETE FROM pair_secrets WHERE node = :node AND id < "
                 "(SELECT id FROM pair_secrets WHERE node = :node AND secret = :secret AND NOT quarantined)",
@@ -90,7 +109,8 @@ class PairSecrets(Database):
         """
         with self.transaction() as database:
             confirmed = database.execute(
-                "UPDATE pair_secrets SET quarantined = 0, confirmed = 1 WHERE node = ? AND secret = ? AND quarantined",
+                "UPDATE pair_secrets SET quarantined = 0, confirmed = 1, doubted = 0 "
+                "WHERE node = ? AND secret = ? AND quarantined",
                 (node.key, secret),
             ).rowcount
             if confirmed:
@@ -111,7 +131,8 @@ class PairSecrets(Database):
         It doesn't say whether the node has to prove itself: that is `keyed`.
         """
         rows = self.rows(
-            "SELECT secret FROM pair_secrets WHERE node = ? AND committed AND NOT quarantined ORDER BY id DESC LIMIT 1",
+            "SELECT secret FROM pair_secrets WHERE node = ? AND committed AND NOT quarantined AND NOT doubted "
+            "ORDER BY id DESC LIMIT 1",
             node.key,
         )
         return bytes(rows[0][0]) if rows else None

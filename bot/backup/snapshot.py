@@ -1,0 +1,94 @@
+"""A home as the bytes of one archive, also while its program runs, and back.
+
+A database is copied by SQLite itself (its backup API), so it is whole as of one moment; other files are small and
+replaced as a whole whenever they change. What belongs to one run or one machine stays behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from shared.errors import BadBackup, StoreError
+from shared.store.files import FILE_MODE, SQLITE_SIDE_FILES, known_errors
+
+LEFT_OUT = ("recordings", "copybara.pid", "control.sock", "accounts.lock")
+"Recordings are files that anyone can copy; the others belong to a program that runs."
+
+DAMAGED = ".damaged-"
+"In the name of a database that was set aside."
+
+SQLITE_MAGIC = b"SQLite format 3\0"
+
+MOST_FILES = 100_000
+MOST_BYTES = 1 << 31
+"Of what a backup unpacks to."
+
+
+def packed(home: Path) -> bytes:
+    """The home's files as a compressed archive. Raises StoreError if one can't be read."""
+    archive = io.BytesIO()
+    with known_errors(home), tarfile.open(fileobj=archive, mode="w:gz", compresslevel=6) as tar:
+        for path in _files(home):
+            content = _database(path) if _is_database(path) else path.read_bytes()
+            entry = tarfile.TarInfo(path.relative_to(home).as_posix())
+            entry.size, entry.mode, entry.mtime = len(content), FILE_MODE, int(path.stat().st_mtime)
+            tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+def unpack(archive: bytes, folder: Path) -> None:
+    """Put the files into an empty folder that is the owner's alone. Raises BadBackup, StoreError."""
+    left = MOST_BYTES
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            for number, entry in enumerate(tar):
+                place = PurePosixPath(entry.name)
+                left -= entry.size
+                if not entry.isreg() or place.is_absolute() or ".." in place.parts or number > MOST_FILES or left < 0:
+                    raise BadBackup("That backup holds something that no home does.")
+                file = tar.extractfile(entry)
+                assert file is not None
+                target = folder.joinpath(*place.parts)
+                with known_errors(target):
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    target.touch(FILE_MODE, exist_ok=False)
+                    target.write_bytes(file.read())
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BadBackup("That backup can't be unpacked.") from error
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for path in sorted(home.rglob("*")):
+        inside = path.relative_to(home)
+        skipped = inside.parts[0] in LEFT_OUT or path.name in LEFT_OUT or DAMAGED in path.name
+        side_file = path.name.endswith(SQLITE_SIDE_FILES)
+        if not skipped and not side_file and path.is_file() and not path.name.endswith(".new"):
+            yield path
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+
+
+def _database(path: Path) -> bytes:
+    """A copy of a database that may be in use. Raises StoreError."""
+    with tempfile.TemporaryDirectory(prefix="copybara-backup-") as folder:  # only the owner can look into it
+        copy = Path(folder) / "copy.db"
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as source,
+                contextlib.closing(sqlite3.connect(copy)) as target,
+            ):
+                source.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE").fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"The database {path} can't be copied: {error}.") from error
+        return copy.read_bytes()

@@ -1,0 +1,114 @@
+"""`copybara backup`, `restore` and `export`: the home in one encrypted file, and what others can read as JSON."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from bot.asking import Answers, Asking
+from bot.backup.sealed_file import LARGEST, seal, unseal
+from bot.backup.snapshot import packed, unpack
+from bot.home import Home
+from bot.streams import print_json, print_text
+from bot.texts import terminal
+from shared.contacts import Contact
+from shared.errors import BadBackup, InputError
+from shared.store import Store
+from shared.store.files import known_errors, make_folder, sync_folder, write_new_file
+from shared.store.restored import restored
+
+SHORTEST = 8
+"Characters of a passphrase. Someone who has the file can try as many as they have time for."
+
+LONGEST = 1024
+
+EVERY_CALL = 1 << 31
+"More than the log keeps."
+
+
+def backup(home: Home, file: Path) -> int:
+    """Write the home into a new file, encrypted with a passphrase. Raises InputError, StoreError."""
+    if not home.database.exists():
+        raise InputError(f"There is no home in {home.folder} yet.", "Run copybara once, or give another --home.")
+    with known_errors(file):
+        if file.exists():
+            raise InputError(f"{file} is there already.", "Give another name.")
+    passphrase = _passphrase("Passphrase for the backup:", twice=True)
+    if len(passphrase) < SHORTEST:
+        raise InputError(
+            f"That passphrase is too short: it needs {SHORTEST} characters or more.",
+            "Take four or five words that nobody would guess. From a script: write it to standard input.",
+        )
+    write_new_file(file.absolute(), seal(packed(home.folder), passphrase))
+    print_text(terminal.backed_up(file))
+    return 0
+
+
+def restore(home: Home, file: Path) -> int:
+    """Make a home from a backup, where there is none. Raises InputError, StoreError, BadBackup."""
+    with known_errors(home.folder):
+        if home.folder.exists() and any(home.folder.iterdir()):
+            raise InputError(
+                f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
+            )
+    with known_errors(file):
+        if file.stat().st_size > LARGEST:
+            raise BadBackup("That file is larger than any backup.", "Give the file that `copybara backup` wrote.")
+        sealed = file.read_bytes()
+    archive = unseal(sealed, _passphrase("Passphrase of the backup:", twice=False))
+    make_folder(home.folder.parent)
+    with tempfile.TemporaryDirectory(prefix=f".{home.folder.name}-", dir=home.folder.parent) as folder:
+        # The home appears as a whole, or not at all.
+        unfinished = Home(Path(folder) / "home")
+        unfinished.prepare()
+        unpack(archive, unfinished.folder)
+        if not unfinished.database.exists():
+            raise BadBackup("That backup holds no home.")
+        with Store(unfinished.database) as store:
+            restored(store, int(time.time()))
+            contacts = len(store.contacts())
+        with known_errors(home.folder):
+            unfinished.folder.rename(home.folder)
+            sync_folder(home.folder.parent)
+    print_text(terminal.brought_back(home.folder, contacts))
+    return 0
+
+
+def export(home: Home) -> int:
+    """Print contacts and log as JSON, without any key. Raises StoreError."""
+    home.prepare()
+    with Store(home.database) as store:
+        contacts = [_contact(contact) for contact in store.contacts()]
+        calls = [
+            msgspec.to_builtins(call)
+            | {"reference": call.reference.hex(), "peer": str(call.peer), "media": call.media.words}
+            for call in store.call_log(EVERY_CALL)
+        ]
+    print_json({"version": 1, "contacts": contacts, "calls": calls})
+    return 0
+
+
+def _contact(contact: Contact) -> dict[str, object]:
+    values: dict[str, object] = msgspec.to_builtins(contact)
+    key = contact.sealing_key
+    return values | {
+        "node": str(contact.node),
+        "media": contact.media.words,
+        "hours": str(contact.hours) if contact.hours else None,
+        "sealing_key": key.hex() if key else None,
+    }
+
+
+def _passphrase(question: str, *, twice: bool) -> str:
+    """Asked for at a terminal; from a script the first line of standard input. Raises InputError."""
+    asking = Asking(Answers())
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(LONGEST).rstrip("\r\n")
+    given = asking.secret(question)
+    if twice and given != asking.secret("The same once more:"):
+        raise InputError("The two aren't the same.", "Try again.")
+    return given

@@ -1,0 +1,57 @@
+"""What a home has to forget, and to doubt, when it comes back as it was some time ago.
+
+Between the backup and now, contacts may have got newer keys, links were used, calls ended and messages left. So every
+pair secret is in doubt until a link of the contact is opened with it; links from before are refused; and nothing that
+waited then is done now.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from shared.call.records import CallRecord
+from shared.call.table import EndReason
+from shared.store.journal import ASIDE_IN
+from shared.store.store import Store
+
+_LINKS_FROM = "links.from"
+_TIME = struct.Struct(">Q")
+
+OTHER_DEVICES = ("matrix",)
+"Messengers whose keys move on with each message: what they had then must not be used again, so they log in again."
+
+
+def restored(store: Store, now: int) -> None:
+    """Make a store from a backup fit for use at `now`, Unix seconds, in one transaction. Raises StoreError."""
+    with store.transaction() as database:
+        for call in store.running_calls():
+            store.end_call(
+                CallRecord(
+                    reference=call.reference,
+                    peer=call.peer,
+                    role=call.role,
+                    media=call.media,
+                    started=call.created or call.started,
+                    connected=call.started or None,
+                    ended=call.alive or call.created or now,
+                    reason=str(EndReason.STOPPED),
+                    automatic=call.automatic,
+                    proven=call.proven,
+                    name=call.name,
+                )
+            )
+        store.doubt_secrets()
+        store.set_home_fact(_LINKS_FROM, _TIME.pack(now))
+        database.execute("UPDATE inbox SET entry = NULL")
+        for table in ("outbox", "shown_calls", "missed_calls"):
+            database.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
+        database.execute("DELETE FROM messenger_facts WHERE substr(name, 1, ?) = ?", (len(ASIDE_IN), ASIDE_IN))
+        for messenger in OTHER_DEVICES:
+            database.execute("DELETE FROM messenger_facts WHERE messenger = ?", (messenger,))
+        store.erase_log()
+
+
+def links_from(store: Store) -> int:
+    """When this home was restored, Unix seconds; a link that was made before may have been used then. 0: never."""
+    value = store.home_fact(_LINKS_FROM)
+    return int(_TIME.unpack(value)[0]) if value is not None and len(value) == _TIME.size else 0

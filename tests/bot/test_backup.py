@@ -1,0 +1,193 @@
+"""A backup is made while the program runs; a home that comes back from it finds back to keys with its contacts."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+import signal
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
+from bot.backup.snapshot import packed, unpack
+from bot.home import Home
+from bot.kinds import Kind
+from shared.errors import BadBackup
+from shared.store.journal import Journal
+from shared.store.restored import links_from
+from tests.bot.console import Person, cli, connect, forms, hang_up, people
+
+PASSPHRASE = b"four words nobody guesses\n"
+
+
+async def backed_up(person: Person, file: Path) -> None:
+    code, _, errors = await person.cli("backup", str(file), stdin=PASSPHRASE)
+    assert (code, errors) == (0, "")
+
+
+async def brought_back(person: Person, file: Path) -> None:
+    """The program ends, the home is lost, and comes back from the file."""
+    assert await person.signalled(signal.SIGTERM) == 0
+    shutil.rmtree(person.home)
+    code, _, errors = await person.cli("restore", str(file), stdin=PASSPHRASE)
+    assert (code, errors) == (0, "")
+    await person.begin()
+
+
+async def words_of(person: Person) -> str:
+    said = await person.until(lambda said: said["type"] == "call" and said["phrase"] is not None)
+    return str(said["phrase"])
+
+
+async def test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparing_words(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        node = anna.node
+        await backed_up(anna, tmp_path / "anna.backup")
+        for caller, callee in ((anna, bob), (bob, anna)):
+            await connect(caller, callee)
+            await asyncio.gather(words_of(caller), words_of(callee))
+            await hang_up(caller, callee)
+        await brought_back(anna, tmp_path / "anna.backup")
+        assert anna.node == node
+        # Bob's link can't be read here any more, and anna learns whose it may be.
+        bob.write("/call anna")
+        assert "bob" in await anna.told(kind=Kind.LINK_KEY_UNKNOWN)
+        bob.write("/hangup")
+        await bob.call("ended")
+        # Nothing is removed anywhere: anna calls, it rings as unproven, both compare the words and confirm.
+        anna.write("/call bob")
+        link = await anna.posted("chat")
+        assert len(link["token"]) > 64
+        assert "anna" in await bob.told(kind=Kind.UNPROVEN_RINGS)
+        bob.write("/answer anna")
+        words = await asyncio.gather(words_of(anna), words_of(bob))
+        assert words[0] == words[1]
+        for person, other in ((anna, bob), (bob, anna)):
+            await person.asked(f"/contact confirm {other.name} {words[0]}", kind=Kind.CONTACT_CONFIRMED)
+        await hang_up(anna, bob)
+        for caller, callee in ((anna, bob), (bob, anna)):
+            link = await connect(caller, callee, answer=f"/answer {caller.name}")
+            assert len(link["token"]) == 64
+            await asyncio.gather(words_of(caller), words_of(callee))
+            await hang_up(caller, callee)
+
+
+async def test_what_nobody_has_confirmed_replaces_no_key_of_a_restored_home(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await backed_up(anna, tmp_path / "anna.backup")
+        await brought_back(anna, tmp_path / "anna.backup")
+        with anna.store() as store:
+            before = store.readable_secrets()
+        anna.write("/call bob")
+        await bob.told(kind=Kind.UNPROVEN_RINGS)
+        bob.write("/answer")
+        await asyncio.gather(words_of(anna), words_of(bob))
+        await hang_up(anna, bob)
+        with anna.store() as store:
+            assert set(before) <= set(store.readable_secrets())
+            assert store.quarantined_secrets(bob.id)
+            assert store.writable_secret(bob.id) is None
+        # A link of bob, whose key is as old as anna's, proves him and ends the doubt.
+        await connect(bob, anna, answer="/answer bob")
+        with anna.store() as store:
+            assert store.doubted() == []
+            assert store.writable_secret(bob.id) is not None
+        await hang_up(bob, anna)
+
+
+async def test_what_was_going_on_at_the_backup_is_over_afterwards_and_links_from_before_are_refused(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await connect(anna, bob)
+        with anna.store() as store:
+            (running,) = store.running_calls()
+            Journal(store, "telegram").done([], outgoing=[(None, b"a message")])
+        await backed_up(anna, tmp_path / "anna.backup")
+        await hang_up(anna, bob)
+        with bob.chat.hold():
+            bob.write(f"/call {anna.node}")
+            old = await bob.posted("chat")
+            await bob.call("calling")
+            await brought_back(anna, tmp_path / "anna.backup")
+        with anna.store() as store:
+            assert store.running_calls() == []
+            assert [call.reason for call in store.call_log(9) if call.reference == running.reference] == ["stopped"]
+            assert Journal(store, "telegram").outgoing() == []
+            assert links_from(store) > 0
+        assert [line for line in await anna.after(old["text"], sender="bob") if line["type"] == "call"] == []
+        bob.write("/hangup")
+        await bob.call("ended")
+
+
+async def test_export_holds_contacts_and_calls_and_no_key(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        code, out, errors = await anna.cli("export")
+        assert (code, errors) == (0, "")
+        exported = json.loads(out)
+        assert [(contact["name"], contact["node"]) for contact in exported["contacts"]] == [("bob", bob.node)]
+        assert exported["calls"][0]["peer"] == bob.node
+        for secret in anna.secrets():
+            assert not any(form in out for form in forms(secret))
+
+
+async def test_backups_that_cant_be_made_or_read_say_why(friends: Path, tmp_path: Path) -> None:
+    shutil.copytree(friends / "anna", tmp_path / "anna")
+    home, file = str(tmp_path / "anna"), tmp_path / "anna.backup"
+    code, _, errors = await cli("--home", home, "backup", str(file), stdin=b"short\n")
+    assert (code, "too short" in errors, file.exists()) == (1, True, False)
+    code, _, errors = await cli("--home", home, "backup", str(file), stdin=PASSPHRASE)
+    assert (code, errors, file.stat().st_mode & 0o777) == (0, "", 0o600)
+    code, _, errors = await cli("--home", home, "restore", str(file), stdin=PASSPHRASE)
+    assert (code, "already" in errors) == (1, True)
+    new = tmp_path / "new"
+    code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=b"something else\n")
+    assert (code, "passphrase is wrong" in errors, new.exists()) == (1, True, False)
+    assert not list(tmp_path.glob(".new*"))  # noqa: ASYNC240 -- a look at a few names
+
+
+def test_only_the_passphrase_opens_a_file_and_no_byte_can_be_changed() -> None:
+    sealed = seal(b"content", "pass phrase")
+    assert unseal(sealed, "pass phrase") == b"content"
+    for place in (len(MAGIC), HEAD_BYTES - 1, HEAD_BYTES, len(sealed) - 1):
+        changed = bytearray(sealed)
+        changed[place] ^= 1
+        with pytest.raises(BadBackup):
+            unseal(bytes(changed), "pass phrase")
+    for other in (b"", sealed[:20], b"x" * 100):
+        with pytest.raises(BadBackup):
+            unseal(other, "pass phrase")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "link"])
+def test_nothing_is_unpacked_beside_the_home(tmp_path: Path, name: str) -> None:
+    archive, folder = io.BytesIO(), tmp_path / "home"
+    folder.mkdir()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.type = tarfile.SYMTYPE if name == "link" else tarfile.REGTYPE
+        entry.linkname = "/etc/passwd" if name == "link" else ""
+        tar.addfile(entry, io.BytesIO())
+    with pytest.raises(BadBackup):
+        unpack(archive.getvalue(), folder)
+    assert list(tmp_path.rglob("*")) == [folder]
+    with pytest.raises(BadBackup):
+        unpack(b"no archive", folder)
+
+
+def test_a_home_is_packed_without_what_belongs_to_one_run(friends: Path, tmp_path: Path) -> None:
+    shutil.copytree(friends / "bob", tmp_path / "bob")
+    home = Home(tmp_path / "bob")
+    home.recordings.mkdir()
+    (home.recordings / "call.webm").write_bytes(b"long")
+    (tmp_path / "again").mkdir()
+    unpack(packed(home.folder), tmp_path / "again")
+    names = {path.name for path in (tmp_path / "again").rglob("*")}
+    assert {"copybara.db", "sealing.key", "node.key"} <= names
+    assert not names & {"call.webm", "recordings", "copybara.pid", "control.sock", "copybara.db-wal"}
