@@ -1,8 +1,9 @@
-"""The call page of Delta Chat's own apps, over Yggdrasil: a friend with their app and a node."""
+"""The call page of Delta Chat's own apps, in both roles, over Yggdrasil: a friend with their app and a node."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sys
 import tempfile
@@ -83,12 +84,12 @@ async def both_receive(at_handset: Somebody, page: AppPage) -> None:
     await asyncio.gather(at_handset.page.receives("audio", "video"), page.view.receives("audio", "video"))
 
 
-async def test_the_apps_own_page_calls_the_handset(tmp_path: Path) -> None:
+async def test_the_apps_own_page_calls_and_is_called_at_the_handset(tmp_path: Path) -> None:
     async with network(tmp_path) as (made, server, seen):
         async with anna_and_bob(made, server, tmp_path) as (anna, at_handset, page):
             await page.rings()
             await at_handset.page.call("ringing")
-            await asyncio.to_thread(anna.reads, "The call names bob's address")
+            asked = await asyncio.to_thread(anna.reads, "The call names bob's address")
             await at_handset.page.answer()
             await page.connects()
             await both_receive(at_handset, page)
@@ -100,9 +101,23 @@ async def test_the_apps_own_page_calls_the_handset(tmp_path: Path) -> None:
             await page.is_told('{"audioEnabled":true,"videoEnabled":false}')
             await page.hangs_up()
             assert (await anna.bot.call("ended"))["reason"] == "remote-hung-up"
+
+            found = re.search(r"(\d+): This is bob", asked)
+            assert found is not None
+            anna.says(found[1])
+            await asyncio.to_thread(anna.reads, "now prove who is calling")
+            await anna.asks("/contact program bob deltachat", "ring their Delta Chat")
+            anna.says("/call bob")
+            await page.answers()
+            await both_receive(at_handset, page)
+            second = await anna.bot.media()
+            await at_handset.page.press("Hang up")
+            await page.is_over()
+            await anna.bot.call("ended")
         # Whatever the page has offered: on the wire our machine has nothing but its overlay's own connection, and in
         # the overlay it knows nobody but Bob's address.
         assert seen.wire_a.leaks(made.a.peering) == []
-        assert (endpoint(report["local"])[0], endpoint(report["remote"])[0]) == (made.a.address, made.b.address)
+        for each in (report, second):
+            assert (endpoint(each["local"])[0], endpoint(each["remote"])[0]) == (made.a.address, made.b.address)
         for flow in seen.overlay_a.flows:
             assert {flow.source, flow.destination} == {made.a.address, made.b.address}, str(flow)
