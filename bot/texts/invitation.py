@@ -34,7 +34,8 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         "  copybara setup",
         "  copybara start",
         "",
-        "A page opens in your browser. Paste my card there and call me; send me the link that it shows, in this chat:",
+        "A page opens in your browser. Paste my card there, save it and call me; send me the link that it shows, in "
+        "this chat:",
         "",
         as_copybara(card.token),
     ]
