@@ -118,6 +118,14 @@ def without_invisible_edges(text: str) -> str:
     return str(_EDGES.sub("", text))
 
 
+def as_command(text: str) -> str:
+    """The text as commands are read: without invisible edges, and its first slash in ASCII, as no Chinese keyboard
+    types it.
+    """
+    text = without_invisible_edges(text)
+    return f"/{text[1:]}" if text.startswith("\N{FULLWIDTH SOLIDUS}") else text
+
+
 def seen_alike(text: str) -> str:
     """The text without what nobody sees and in compatible forms (Unicode NFKC): what two spellings have in common."""
     return str(_IGNORED.sub("", unicodedata.normalize("NFKC", _IGNORED.sub("", text))))

@@ -15,7 +15,7 @@ from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.links.pasted import DescriptionType
 from shared.media import Media
 from shared.messages import MAX_TEXT
-from shared.printable import without_invisible_edges
+from shared.printable import as_command, without_invisible_edges
 
 UNPROVEN = "unproven"
 "After `/contact trust NAME`: answer automatically even while only the node id says who calls."
@@ -282,14 +282,15 @@ Command = (
 
 def is_command(text: str) -> bool:
     """Whether a message is meant as a command at all."""
-    start = without_invisible_edges(text[:MAX_START]) if text[:1] != "/" else text
+    start = as_command(text[:MAX_START]) if text[:1] != "/" else text
     return start.startswith("/") and start[1:2].isalpha()
 
 
 def parse(text: str) -> Command:
     """Read one command. Raises InputError with a sentence that shows the right use."""
-    text = without_invisible_edges(text)
+    text = as_command(text)
     head, *words = text.split() or [""]
+    words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
     word = head.lstrip("/").partition("@")[0].lower()
     if word not in ("sdp", "say") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)

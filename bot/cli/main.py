@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from bot import streams
 from bot.cli.log_lines import set_up_logging
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
-from shared.printable import visible
+from shared.printable import visible, without_invisible_edges
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -141,15 +141,22 @@ class _Parser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     if not text:  # Path would take it for the current folder, and a script's unset variable would fill that
-        raise argparse.ArgumentTypeError("the name of the folder is empty")
+        raise argparse.ArgumentTypeError("the name of the file or folder is empty")
     return Path(text)
+
+
+def _name(text: str) -> str:
+    """Whom a person means, without the marks of direction that keyboards and pages put around a name."""
+    if not (bare := without_invisible_edges(text)):
+        raise argparse.ArgumentTypeError("the name is empty")
+    return bare
 
 
 def _parser() -> argparse.ArgumentParser:
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    everywhere.add_argument("--home", type=_folder, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
+    everywhere.add_argument("--home", type=_path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
     data = _Parser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")
@@ -219,8 +226,8 @@ def _parser() -> argparse.ArgumentParser:
     log = command("log", "the calls that ended last, as /log in the chat", _log, json=True)
     log.add_argument("--calls", type=_count, default=15, metavar="NUMBER", help="how many at most (15)")
     bug = command("bugreport", "a file for a maintainer, with everything private removed; shown first", _bugreport)
-    bug.add_argument("--log", type=Path, metavar="FILE", help="a log whose last lines go along; else the service's")
-    bug.add_argument("--output", type=Path, metavar="FILE", help="where to write it; else a new file here")
+    bug.add_argument("--log", type=_path, metavar="FILE", help="a log whose last lines go along; else the service's")
+    bug.add_argument("--output", type=_path, metavar="FILE", help="where to write it; else a new file here")
     bug.add_argument("--yes", action="store_true", help="write it without asking")
     to_file = command("backup", "the home in one file, encrypted with a passphrase; also while it runs", _backup)
     to_file.add_argument("file", type=Path, metavar="FILE", help="a new file")
@@ -230,15 +237,15 @@ def _parser() -> argparse.ArgumentParser:
     command("status", "what the running copybara is doing", _status, json=True)
 
     call = command("call", "call somebody, as /call in the chat", _call, json=True)
-    call.add_argument("name", help="a contact, a node id or a contact card")
+    call.add_argument("name", type=_name, help="a contact, a node id or a contact card")
     call.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
     answer = command("answer", "answer the ringing call", _answer, json=True)
     answer.add_argument("media", nargs="?", choices=["audio", "video"])
-    answer.add_argument("--name", metavar="NAME", help="whose call, if several ring")
+    answer.add_argument("--name", type=_name, metavar="NAME", help="whose call, if several ring")
     decline = command("decline", "decline the ringing call", _decline, json=True)
     decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
     hang_up = command("hangup", "end the call", _hangup, json=True)
-    hang_up.add_argument("name", nargs="?", help="with whom, if there are several calls")
+    hang_up.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
 
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
     book = contacts.add_subparsers(metavar="COMMAND", required=True)
@@ -248,12 +255,14 @@ def _parser() -> argparse.ArgumentParser:
         sub = book.add_parser(name, help=help_, description=help_, parents=parents)
         sub.set_defaults(run=_contacts, action=name)
         for argument in arguments:
-            sub.add_argument(argument)
+            sub.add_argument(argument, type=_name)
         return sub
 
     entry("list", "all contacts", json=True)
     add = entry("add", "save somebody; without a name, under the one on their card", "name")
-    add.add_argument("whom", nargs="?", help="node id or contact card; without it, the only stranger who was in a call")
+    add.add_argument(
+        "whom", nargs="?", type=_name, help="node id or contact card; without it, the only stranger who was in a call"
+    )
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")
     trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered automatically")
@@ -270,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
     entry("remove", "forget a contact", "name")
 
     card = command("card", "your contact card, as text and as a QR code", _card, json=True)
-    card.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
+    card.add_argument("--qr", type=_path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
     card.add_argument("--records", action="store_true", help="what to write into the records of your name")
     which(card)
 
@@ -280,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
 
     resolve = command("resolve", "name to node id, and where the answer came from", _resolve, json=True)
     resolve.add_argument(
-        "name", help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
+        "name", type=_name, help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
     )
     resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
     resolve.add_argument("--check", action="store_true", help="ask again, and a second time with substrate-interface")
@@ -298,10 +307,12 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     offered = exchange("offer", "write an offer for somebody's program, and wait for its answer")
-    offered.add_argument("name", help="a contact, a node id or a contact card")
+    offered.add_argument("name", type=_name, help="a contact, a node id or a contact card")
     offered.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
     answered = exchange("answer", "answer the offer on standard input, and take the call")
-    answered.add_argument("name", nargs="?", help="whose offer it is, if none of its addresses is a contact's")
+    answered.add_argument(
+        "name", nargs="?", type=_name, help="whose offer it is, if none of its addresses is a contact's"
+    )
     exchange("take", "take the answer on standard input to an offer of yours")
 
     links = link.add_subparsers(metavar="COMMAND", required=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shared.links.kinds import BadLink, as_copybara, decode, find
-from shared.printable import without_invisible_edges
+from shared.printable import as_command
 
 ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=\s|$)", re.ASCII)
 """A command. It may name the bot that it is for, as Telegram's do in a group
@@ -33,5 +33,5 @@ def links_in(text: str) -> str:
 
 def is_about_a_call(text: str) -> bool:
     """Whether a command, read as the assistant reads it, is for now and not for later."""
-    head = (without_invisible_edges(text).split(maxsplit=1) or [""])[0]
+    head = (as_command(text).split(maxsplit=1) or [""])[0]
     return head.startswith("/") and head.lstrip("/").partition("@")[0].lower() in _FOR_NOW

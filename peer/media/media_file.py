@@ -16,7 +16,7 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 
 from peer.media.decoding import SoundBlocks, decode
-from peer.media.picture.size import Fitting, way_up
+from peer.media.picture.size import Fitting, tagged_way_up, way_up
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
 from peer.media.rtp.encoded import Encoded, goes_as_it_is
@@ -123,13 +123,14 @@ class MediaFile:
             raise MediaError(f"There is no {self._media.words} to play in {self._path}.", "Choose another file.")
         videos = [stream for stream in self._streams if isinstance(stream, VideoStream)]
         self._pixel = videos[0].sample_aspect_ratio if videos else None
+        self._tagged = tagged_way_up(videos[0].metadata) if videos else ()
         self._first = (self._container.start_time or 0) / av.time_base
         seconds = (self._container.duration or 0) / av.time_base
         rate = self._container.size * 8 / seconds if seconds else None
         self._as_they_are = {_kind(stream) for stream in self._streams if goes_as_it_is(stream, self._box, rate)}
         if "video" in self._as_they_are:
             if self._upright is None:
-                self._upright = _is_upright(self._path)
+                self._upright = not self._tagged and _is_upright(self._path)
             if not self._upright:
                 self._as_they_are.remove("video")
 
@@ -200,7 +201,7 @@ class MediaFile:
         if position < self._next_picture - self._step / 10:
             return
         self._next_picture = max(self._next_picture + self._step, position)
-        fitted = self._fitting.fit(frame, self._pixel)
+        fitted = self._fitting.fit(frame, self._pixel, self._tagged)
         fitted.pts, fitted.time_base = round(position / VIDEO_TIME), VIDEO_TIME
         yield fitted
 

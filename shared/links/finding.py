@@ -33,8 +33,8 @@ _CANDIDATE = re.compile(
 )
 # Linear: a match takes a whole run, so a prefix is tried once a run, and each of its parts has a bound.
 
-MAX_LINES = 5
-"Further lines that one link may be wrapped into; mail has at least 64 characters a line (RFC 3676, 4.2)."
+MAX_LINES = 8
+"Further lines that one link may be wrapped into: the longest has 256 characters, and a narrow terminal's lines 30."
 
 MAX_MARKS = 4
 "Underscores or dashes around a link that aren't its own."
@@ -42,7 +42,7 @@ MAX_MARKS = 4
 SHORTEST = 64
 "Characters of the shortest link."
 
-_WRAP = re.compile(r"[ \t]{0,8}(?:\r\n?|\n)[ \t>|]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
+_WRAP = re.compile(r"[ \t|\\]{0,8}(?:\r\n?|[\n\v\f])[ \t>|#*/]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
 _LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 
@@ -92,10 +92,15 @@ def find(text: str) -> list[Found]:
             break
     whole = [*found.values()]
     for each in broken[:MAX_FOUND]:
-        # Unless it is what is left of one that was found whole.
-        if not any(each.start < other.end and other.start < each.end for other in whole):
+        # Unless it is what is left of one that was found whole, or its beginning, as pages show long addresses.
+        if not any(_is_part(each, other) for other in whole):
             found.setdefault(each.token, each)
     return sorted(found.values(), key=lambda each: (each.start, each.end))[:MAX_FOUND]
+
+
+def _is_part(broken: Found, whole: Found) -> bool:
+    beside = broken.end <= whole.start or whole.end <= broken.start
+    return not beside or whole.token.startswith(broken.token)
 
 
 def _in_view(view: View) -> Iterator[tuple[Found, bool]]:

@@ -1,7 +1,8 @@
-"""A node id in what a person pasted: with quotes or brackets around it, encoded, wrapped. Pure."""
+"""A node id in what a person pasted: in a sentence, with quotes or brackets around it, encoded, wrapped. Pure."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from shared.errors import NodeIdError
@@ -16,6 +17,9 @@ SURELY_ONE = 41
 "Characters of the alphabet that are no name: a contact's has at most 40."
 
 _WORD = re.compile(f"[{ALPHABET}]+", re.ASCII)
+_AMONG_OTHERS = re.compile(
+    rf"(?<![A-Za-z0-9_-])[{ALPHABET}]{{{TEXT_LENGTH}}}(?![A-Za-z0-9_-])", re.ASCII | re.IGNORECASE
+)
 _WRAPPED = re.compile(r"\s*[\r\n][\s>|]*")
 _AROUND = r"(?:[\W_]|</?[a-z]{1,8}>)*"
 _EDGES = re.compile(rf"^{_AROUND}(?:copybara:)?{_AROUND}|{_AROUND}$", re.IGNORECASE)
@@ -28,7 +32,7 @@ _TYPED = str.maketrans("iloILO", "110110")
 
 
 def node_in(text: str) -> NodeId | None:
-    """The node id that the text is, whatever stands around it; None if it is none.
+    """The node id that the text is, whatever stands around it; None if it is none, or holds more than one.
 
     Raises NodeIdError for one that is mistyped, or of which a part is missing.
     """
@@ -47,6 +51,16 @@ def node_in(text: str) -> NodeId | None:
         missing = TEXT_LENGTH - len(word)
         what = f"{_are(missing)} missing" if missing > 0 else f"{_are(-missing)} too many"
         raise NodeIdError(f"A node id has {TEXT_LENGTH} characters; this has {len(word)}: {what}.")
+    return _only_one(text[:MAX_TEXT])
+
+
+def _only_one(text: str) -> NodeId | None:
+    """The node id that stands in a text with other words, if it is the only one."""
+    for view in views(text):
+        found = {word.lower() for word in _AMONG_OTHERS.findall(view.text)}
+        for word in found if len(found) == 1 else ():
+            with contextlib.suppress(NodeIdError):
+                return NodeId.parse(word)
     return None
 
 

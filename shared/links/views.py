@@ -34,7 +34,8 @@ _ESCAPED = re.compile(r"-([2-7][0-9A-Fa-f])|_", re.ASCII)
 _MARKUP = re.compile(
     r"&(?:\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z]{1,32});"
     r"|</?(?:wbr|b|i|u|s|em|strong|mark|code|tt)[ ]?/?>|</?(?:span|font)(?:[ ][^<>]{0,200})?>"
-    r"|(?P<line><br[ ]?/?>\r?\n?)",
+    r"|(?P<line><br(?:[ ][^<>]{0,100})?/?>\r?\n?|</(?:p|div|li)>\s{0,8}<(?:p|div|li)(?:[ ][^<>]{0,200})?>)"
+    r"|\x1b\[[0-9;:]{0,16}[A-Za-z]",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -94,7 +95,7 @@ def _without_scanner(view: View) -> View | None:
 
 
 def _without_markup(view: View) -> View | None:
-    """HTML's characters and the tags that may stand inside a word; those that hold an address stay."""
+    """HTML's characters and the tags that may stand inside a word, and a terminal's colours; addresses stay."""
     return _replaced(
         view, _MARKUP, lambda match: "\n" if match["line"] else html.unescape(match[0]) * (match[0][0] == "&")
     )

@@ -300,7 +300,34 @@ async def test_an_empty_home_is_wrong_usage_and_not_the_current_folder(tmp_path:
     ended = await Place().run(["contacts", "list", "--home", ""])
     ended.check()
     assert ended.code == 2
-    assert "the name of the folder is empty" in ended.err
+    assert "the name of the file or folder is empty" in ended.err
+
+
+async def test_an_empty_name_is_wrong_usage(tmp_path: Path) -> None:
+    commands = [
+        ["call", ""],
+        ["answer", "--name", ""],
+        ["hangup", " "],
+        ["resolve", "\u200f"],
+        ["contacts", "show", ""],
+        ["contacts", "add", "", NODE],
+        ["contacts", "add", "anna", ""],
+        ["contacts", "rename", "anna", ""],
+        ["sdp", "offer", ""],
+        ["card", "--qr", ""],
+        ["bugreport", "--output", ""],
+    ]
+    for ended in await Place(home=str(tmp_path / "home")).run_all(commands, tmp_path):
+        ended.check()
+        assert (ended.code, "is empty" in ended.err) == (2, True), ended
+
+
+async def test_a_name_with_a_mark_of_direction_around_it_is_that_name(tmp_path: Path) -> None:
+    place = Place(home=str(tmp_path / "home"))
+    added = await place.run(["contacts", "add", "\u2067אבא\u2069", NODE])
+    assert (added.code, added.err) == (0, "")
+    with Store(Home(Path(place.home)).database) as store:
+        assert store.contact_named("אבא") is not None
 
 
 async def test_a_name_in_utf8_is_read_in_an_ascii_locale_too(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
 from bot.messengers.telegram.conversations import HIDDEN, OWNER, TelegramChat, Way
 from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
-from shared.printable import without_invisible_edges
+from shared.printable import as_command
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # core.telegram.org/bots/features#deep-linking.
@@ -198,7 +198,7 @@ def _text(message: Message) -> str:
     the owner didn't see what is behind it, and may have pasted it with the words.
     """
     shown = message.text or message.caption or ""
-    if without_invisible_edges(shown).startswith("/"):
+    if as_command(shown).startswith("/"):
         return shown[:MAX_MESSAGE]
     entities = message.entities or message.caption_entities
     hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]

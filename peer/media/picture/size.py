@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 
-from av import VideoFormat, VideoFrame
+from av import VideoFrame
 from av.buffer import Buffer
 from av.filter import Graph
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace
 
-TURNS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
+Filters = tuple[tuple[str, str], ...]
+"FFmpeg's, each a name and its arguments."
+
+TURNS: dict[tuple[int, int, int, int], Filters] = {
     (1, 0, 0, 1): (),
     (-1, 0, 0, 1): (("hflip", ""),),
     (1, 0, 0, -1): (("vflip", ""),),
@@ -23,6 +27,19 @@ TURNS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
 }
 "FFmpeg's filters by the signs of a display matrix's a, b, c, d: x' = ax + cy, y' = bx + dy (ISO/IEC 14496-12, 8.3.2)."
 
+CLOCKWISE: dict[int, Filters] = {
+    90: (("transpose", "clock"),),
+    180: (("hflip", ""), ("vflip", "")),
+    270: (("transpose", "cclock"),),
+}
+"FFmpeg's filters by degrees."
+
+ONE_FIELD: Filters = (("field", "type=top"),)
+"Of an interlaced picture, whose lines are of two moments in turn: those of one of them."
+
+KEPT_GRAPHS = 2
+"One for fields, one for turning; a source whose pictures change gets new ones."
+
 MATRIX = struct.Struct("=9i")
 "Of a display matrix: a b u, c d v, x y w."
 
@@ -31,53 +48,60 @@ WIDEST_PIXEL = 4
 
 
 class Fitting:
-    """Makes a source's pictures fit an encoder: not larger than allowed, the right way up, with square pixels.
+    """Makes a source's pictures fit an encoder: not larger than allowed, the right way up, with square pixels, of one
+    moment.
 
-    Both sides are even, the form is YUV 4:2:0. Cameras and JPEGs often use all 256 levels of brightness; a call's
-    pictures use 16 to 235, as VP8 assumes.
+    Both sides are even, the form is YUV 4:2:0. Cameras and JPEGs often use all 256 levels of brightness, and films in
+    HD the colours of BT.709; a call's pictures use 16 to 235 and BT.601, as VP8 assumes (RFC 6386, 9.2).
     """
 
     def __init__(self, widest: int, highest: int) -> None:
         self._box = widest, highest
-        self._graph: tuple[tuple[object, ...], Graph] | None = None
+        self._graphs: dict[tuple[object, ...], Graph] = {}
 
-    def fit(self, picture: VideoFrame, pixel: Fraction | None = None) -> VideoFrame:
-        """`pixel` is the width of a pixel divided by its height; None: it is square. Timestamps are the caller's."""
-        turn = way_up(picture)
+    def fit(self, picture: VideoFrame, pixel: Fraction | None = None, tagged: Filters = ()) -> VideoFrame:
+        """`pixel` is the width of a pixel divided by its height; None: it is square. `tagged` turns pictures that say
+        nothing themselves. Timestamps are the caller's.
+        """
+        turn = way_up(picture) or tagged
         shown = (picture.width * _sane(pixel), Fraction(picture.height))
         lying = bool(turn) and turn[0][0] == "transpose"
         box = self._box[::-1] if lying else self._box
         scale = min(Fraction(1), box[0] / shown[0], box[1] / shown[1])
         width, height = (max(2, round(side * scale / 2) * 2) for side in shown)
-        fitted = picture.reformat(width, height, "yuv420p", dst_color_range=ColorRange.MPEG)
+        if picture.interlaced_frame and picture.height > 1:
+            picture = self._filtered(picture, ONE_FIELD)
+        fitted = picture.reformat(
+            width, height, "yuv420p", dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU601
+        )
         if turn:
-            fitted = self._turned(fitted, turn)
+            fitted = self._filtered(fitted, turn)
         # A picture that was a key frame in its source is not to become one in the call.
         fitted.pict_type = PictureType.NONE
         return fitted
 
-    def _turned(self, picture: VideoFrame, turn: tuple[tuple[str, str], ...]) -> VideoFrame:
-        form = picture.width, picture.height, turn
-        if self._graph is None or self._graph[0] != form:
+    def _filtered(self, picture: VideoFrame, filters: Filters) -> VideoFrame:
+        form = picture.width, picture.height, picture.format.name, filters
+        graph = self._graphs.get(form)
+        if graph is None:
             graph = Graph()
             nodes = [
                 graph.add_buffer(
-                    width=picture.width,
-                    height=picture.height,
-                    format=VideoFormat("yuv420p"),
-                    time_base=Fraction(1, 1_000),
+                    width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1_000)
                 ),
-                *(graph.add(name, arguments) for name, arguments in turn),
+                *(graph.add(name, arguments) for name, arguments in filters),
                 graph.add("buffersink"),
             ]
             graph.link_nodes(*nodes).configure()
-            self._graph = form, graph
+            if len(self._graphs) >= KEPT_GRAPHS:
+                self._graphs.clear()
+            self._graphs[form] = graph
         picture.pts, picture.time_base = 0, Fraction(1, 1_000)
-        self._graph[1].vpush(picture)
-        return self._graph[1].vpull()
+        graph.vpush(picture)
+        return graph.vpull()
 
 
-def way_up(picture: VideoFrame) -> tuple[tuple[str, str], ...]:
+def way_up(picture: VideoFrame) -> Filters:
     """The filters that turn a picture as its display matrix says; none for one that isn't by quarters of a turn."""
     matrix = picture.side_data.get("DISPLAYMATRIX")
     data = bytes(matrix) if isinstance(matrix, Buffer) else b""
@@ -85,6 +109,17 @@ def way_up(picture: VideoFrame) -> tuple[tuple[str, str], ...]:
         return ()
     a, b, _, c, d, *_ = MATRIX.unpack(data)
     return TURNS.get((_sign(a), _sign(b), _sign(c), _sign(d)), ())
+
+
+def tagged_way_up(tags: Mapping[str, str]) -> Filters:
+    """The filters for a stream's tag `rotate`, degrees clockwise, as Matroska files made from older phones' films have
+    it; none if there is none.
+    """
+    degrees = next((value for name, value in tags.items() if name.lower() == "rotate"), "0")
+    try:
+        return CLOCKWISE.get(int(degrees) % 360, ())
+    except ValueError:
+        return ()
 
 
 def _sign(number: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 from av import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 
 from peer.media.media_file import MediaFile
 from peer.media.picture.size import Fitting
@@ -53,6 +54,7 @@ def film(
     vflip: bool = False,
     pixel: Fraction = Fraction(1),
     codec: str = "libx264",
+    tag: str = "",
 ) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=15, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
@@ -60,6 +62,8 @@ def film(
         stream.sample_aspect_ratio = pixel
         if degrees or hflip or vflip:
             stream.set_display_rotation(degrees, hflip=hflip, vflip=vflip)
+        if tag:
+            stream.metadata["rotate"] = tag
         for number in range(5):
             picture = quarters()
             picture.pts, picture.time_base = number, Fraction(1, 15)
@@ -109,6 +113,58 @@ def test_a_film_is_shown_the_way_up_that_it_says(
     picture = shown(film(tmp_path / "film.mp4", degrees=degrees, hflip="h" in flips, vflip="v" in flips))
     assert (picture.width, picture.height) == size
     assert seen(picture) == quarters_seen
+
+
+@pytest.mark.parametrize(
+    ("tag", "quarters_seen"),
+    [
+        ("90", ((2, 0), (3, 1))),
+        ("180", ((3, 2), (1, 0))),
+        ("270", ((1, 3), (0, 2))),
+        ("-90", ((1, 3), (0, 2))),
+        ("0", ((0, 1), (2, 3))),
+        ("left", ((0, 1), (2, 3))),
+    ],
+)
+def test_a_film_that_says_it_in_a_tag_is_turned_too(
+    tmp_path: Path, tag: str, quarters_seen: tuple[tuple[int, int], ...]
+) -> None:
+    assert seen(shown(film(tmp_path / "film.mkv", tag=tag))) == quarters_seen
+
+
+def test_a_film_that_a_call_could_carry_and_that_has_the_tag_is_turned(tmp_path: Path) -> None:
+    assert seen(shown(film(tmp_path / "film.webm", codec="libvpx", tag="180"))) == ((3, 2), (1, 0))
+
+
+@pytest.mark.parametrize("colours", [Colorspace.ITU709, Colorspace.ITU601, Colorspace.BT2020])
+@pytest.mark.parametrize("levels", [ColorRange.MPEG, ColorRange.JPEG])
+def test_a_call_shows_the_colours_that_the_source_has(colours: Colorspace, levels: ColorRange) -> None:
+    red = VideoFrame(64, 32, "rgb24")
+    red.planes[0].update(bytes((255, 0, 0)) * 64 * 32)
+    source = red.reformat(format="yuv420p", dst_colorspace=colours, dst_color_range=levels)
+    source.colorspace, source.color_range = colours, levels
+    fitted = Fitting(640, 480).fit(source)
+    # What a browser takes them for: BT.601 with 16 to 235.
+    assert [bytes(plane)[0] for plane in fitted.planes] == pytest.approx([81, 90, 240], abs=3)
+
+
+def test_an_interlaced_picture_shows_one_moment(tmp_path: Path) -> None:
+    # White and black lines in turn: two moments of something that moves, each with half of the lines.
+    combed = VideoFrame(64, 32, "gray")
+    width = combed.planes[0].line_size
+    combed.planes[0].update(b"".join((b"\x00" if line % 2 else b"\xff") * width for line in range(32)))
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as file:
+        options = {"flags": "+ilme+ildct", "qmin": "1", "qmax": "1"}
+        stream = file.add_stream("mpeg2video", rate=25, width=64, height=32, pix_fmt="yuv420p", options=options)
+        for number in range(5):
+            picture = combed.reformat(format="yuv420p")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    picture = shown(path)
+    assert (picture.width, picture.height) == (64, 32)
+    assert min(bytes(picture.planes[0])) > 200
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,15 @@ PACKINGS: dict[str, Callable[[str], str]] = {
     "HTML's soft hyphen": lambda link: split(link, "&shy;"),
     "HTML's zero width": lambda link: split(link, "&#8203;"),
     "HTML's line break": lambda link: split(link, "<br>\r\n"),
+    "HTML's line break with a class": lambda link: split(link, '<br class="x">'),
+    "HTML's paragraphs": lambda link: split(link, '</p>\n<p dir="auto">'),
+    "Markdown's hard line break": lambda link: split(link, "\\\n"),
+    "in a comment": lambda link: split(link, "\n# "),
+    "in a comment of C": lambda link: split(link, "\n * "),
+    "between bars": lambda link: split(link, " |\n| "),
+    "a form feed": lambda link: split(link, "\f"),
+    "underlined in a terminal": lambda link: f"\x1b[4m{link}\x1b[0m",
+    "half in colour": lambda link: split(link, "\x1b[38;5;4m"),
     "half in bold": lambda link: split(link, "<b>") + "</b>",
     "percent-encoded zero width": lambda link: quote(split(link, "\u200b"), safe=""),
     "percent-encoded soft hyphen twice": lambda link: encoded(split(link, "\xad"), 2),
@@ -159,8 +168,22 @@ def test_a_link_is_found_whatever_wrote_it_in_another_way(link: Link, pack: Call
 @pytest.mark.parametrize("pack", PACKINGS.values(), ids=PACKINGS)
 def test_a_damaged_link_is_found_as_whole_as_it_came(pack: Callable[[str], str]) -> None:
     damaged = TOKEN[:-1]
-    if "\n" not in (packed := pack(as_copybara(damaged))) and not {"\r", "\u2028"} & {*packed}:
+    packed = pack(as_copybara(damaged))
+    if not any(end in packed for end in ("\n", "\r", "\f", "\u2028", "<br")):  # it may go on in the next line
         assert tokens(f"so: {packed} ok") == [damaged]
+
+
+@every_link
+def test_an_address_that_is_shown_abbreviated_is_no_second_link(link: Link) -> None:
+    whole = as_handset(link.token, 8765)
+    assert tokens(f'<a href="{whole}">{whole[:30]}…</a>') == [link.token]
+    assert tokens(f"{whole[:34]}... ({whole})") == [link.token]
+
+
+@pytest.mark.parametrize("link", [REQUEST, SEALED, CARD], ids=["request", "sealed", "card"])
+def test_a_link_that_a_narrow_terminal_has_wrapped_is_one(link: Link) -> None:
+    whole = as_copybara(link.token)
+    assert tokens("\n".join(whole[start : start + 30] for start in range(0, len(whole), 30))) == [link.token]
 
 
 def test_lines_that_are_one_token_only_by_chance_stay_two() -> None:
@@ -210,6 +233,39 @@ def test_a_damaged_link_says_which_part_is_missing(token: str, what: str) -> Non
 )
 def test_a_node_id_is_read_whatever_stands_around_it(text: str) -> None:
     assert node_in(text.replace("{}", str(NODE))) == NODE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "node: {}",
+        "staex-id {}",
+        "staex-id={}",
+        '{{"node": "{}"}}',
+        '"{{\\"node\\": \\"{}\\"}}"',
+        "[{}]({})",
+        "- {}",
+        "1. {}",
+        "{} - that's me",
+        "{}—me",
+        "Anna, 11:40\n{}",
+        "<anna> {}",
+        "| anna | {} |",
+        "按{}打",
+        "我的节点{}。",
+        "اتصل بي {}، شكرا",
+        "https://explorer.example/node/{}?tab=1",
+        "mailto:a@x.example?body=my%20node%20{}",
+        '<p dir="auto">{}</p>',
+        "\x1b[4m{}\x1b[0m",
+    ],
+)
+def test_a_node_id_is_read_in_a_sentence(text: str) -> None:
+    assert node_in(text.format(*[NODE] * text.count("{}"))) == NODE
+
+
+def test_of_two_node_ids_none_is_chosen() -> None:
+    assert node_in(f"anna {NODE} and bob {NodeId(bytes(32))}") is None
 
 
 def test_a_node_id_that_a_phone_has_capitalised_or_mail_has_wrapped_is_read() -> None:
