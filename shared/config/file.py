@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from shared.config.problems import problems
 from shared.config.schema import Config
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
+
+_CURLY = re.compile("[\u2018-\u201f\u00ab\u00bb\uff02]")
+_ODD_SPACE = re.compile(r"(?![ \t\r])\s|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
 
 
 def load(path: Path | None) -> Config:
@@ -71,11 +75,23 @@ def _document(text: str, path: Path) -> dict[str, Any]:
         line = bisect.bisect_left(range(len(lines)), True, key=lambda count: _fails(lines[:count], kind))
         sentence = "a number has too many digits" if kind is ValueError else "there are too many brackets"
         reason = error
-    raise ConfigError(
-        f"{path}, line {line}: this isn't valid TOML: {sentence}.",
-        'Text needs quotes, as in: name = "Anna". Compare the line with config/copybara.toml.',
-        line=line,
-    ) from reason
+    broken = f"{path}, line {line}: this isn't valid TOML: {sentence}."
+    raise ConfigError(broken, _hint([*text.split("\n"), ""][line - 1], sentence), line=line) from reason
+
+
+def _hint(line: str, sentence: str) -> str:
+    """What to do about a line that can't be read."""
+    if sentence.startswith("cannot "):  # "overwrite a value", "declare … twice"
+        return "It is there twice: keep one of them."
+    if curly := _CURLY.search(line):
+        return f'Write straight quotes, as in: name = "Anna". {curly[0]} is one that word processors make.'
+    if odd := _ODD_SPACE.search(line):
+        return f"Type the line instead of copying it: it has a character that only looks like a space, {_name(odd[0])}."
+    return 'Text needs quotes, as in: name = "Anna". Compare the line with config/copybara.toml.'
+
+
+def _name(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
 
 
 def _fails(lines: list[str], kind: type[Exception]) -> bool:

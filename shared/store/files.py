@@ -127,5 +127,7 @@ def known_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"{path} can't be used: {error.strerror or error}.") from error
+    except RuntimeError as error:  # Path.resolve, before Python 3.13
+        raise StoreError(f"{path} can't be used: its symbolic links lead in a circle.") from error
     except ValueError as error:  # a NUL character in the path
         raise StoreError(f"{str(path)!r} isn't a path.") from error

@@ -303,6 +303,14 @@ async def test_an_empty_home_is_wrong_usage_and_not_the_current_folder(tmp_path:
     assert "the name of the file or folder is empty" in ended.err
 
 
+async def test_a_home_whose_links_lead_in_a_circle_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    ended = await Place(home=str(tmp_path / "one")).run(["contacts", "list"])
+    ended.check()
+    assert "symbolic links lead in a circle" in ended.err or "Too many levels of symbolic links" in ended.err
+
+
 async def test_an_empty_name_is_wrong_usage(tmp_path: Path) -> None:
     commands = [
         ["call", ""],

@@ -24,7 +24,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, ChatMigrated
 
 from bot.messengers.telegram.buttons import Rows
 from bot.messengers.telegram.clock import Clock
@@ -156,7 +156,12 @@ class Api:
 
         Not Bot.send_message: Telegram has taken the message, whether the library can read what it says of it or not.
         """
-        sent = await _call(self._bot, method, what, **limits)
+        try:
+            sent = await _call(self._bot, method, what, **limits)
+        except ChatMigrated as moved:
+            # The group has become a supergroup since: it has another number, and so have its messages.
+            there = {**what, "chat_id": moved.new_chat_id, "reply_parameters": None}
+            sent = await _call(self._bot, method, there, **limits)
         number = sent.get("message_id") if isinstance(sent, dict) else None
         if not isinstance(number, int):
             raise NotTelegram("a message without a number")

@@ -198,8 +198,8 @@ def _text(message: Message) -> str:
     the owner didn't see what is behind it, and may have pasted it with the words.
     """
     shown = message.text or message.caption or ""
-    if as_command(shown).startswith("/"):
-        return shown[:MAX_MESSAGE]
+    if (command := as_command(shown)).startswith("/"):
+        return command[:MAX_MESSAGE]
     entities = message.entities or message.caption_entities
     hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]
     return "\n".join([shown, *hidden])[:MAX_MESSAGE]

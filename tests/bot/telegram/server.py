@@ -114,7 +114,9 @@ class Server:
                 request.transport.close()
             return _json({})
         except BadRequest as error:
-            return _json({"ok": False, "error_code": error.code, "description": error.description}, error.code)
+            parameters = {"parameters": error.parameters} if error.parameters else {}
+            said = {"ok": False, "error_code": error.code, "description": error.description, **parameters}
+            return _json(said, error.code)
         return answer
 
     def _limited(self, method: str, what: Answer) -> web.Response | None:

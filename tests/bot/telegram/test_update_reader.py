@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,12 @@ def test_what_the_owner_writes_to_the_bot_is_kept_as_it_is() -> None:
     assert kept == Heard("/contact add bob", "telegram:owner", from_owner=True, alone=True, date=1)
 
 
+@pytest.mark.parametrize("typed", ["\u200e/call bob", "\ufeff/call bob", " \xa0/call bob\u200f", "\uff0fcall bob"])
+def test_a_command_is_one_in_every_chat_whatever_nobody_sees_before_it(typed: str) -> None:
+    for kept in (heard("message", message(OWNER, typed, GROUP)), business(OWNER, typed)):
+        assert (kept.text, kept.from_owner) == ("/call bob", True)
+
+
 def test_a_deep_link_of_the_owner_is_its_token() -> None:
     assert heard("message", message(OWNER, f"/start {TOKEN}")).text == TOKEN
 
@@ -77,7 +84,7 @@ def test_addresses_behind_words_are_read() -> None:
 def test_a_command_has_nothing_but_what_can_be_seen_of_it() -> None:
     entity = {"type": "text_link", "offset": 0, "length": 17, "url": as_telegram(TOKEN, "anna_bot")}
     for text in ("/contact add anna", "\u200b/contact add anna"):
-        assert heard("message", message(OWNER, text, entities=[entity])).text == text
+        assert heard("message", message(OWNER, text, entities=[entity])).text == "/contact add anna"
 
 
 def test_in_a_group_only_what_is_for_us_is_kept() -> None:

@@ -266,6 +266,20 @@ async def test_a_group_takes_no_tap_without_privacy_mode(tmp_path: Path) -> None
         assert world.taps == []
 
 
+async def test_a_group_that_becomes_a_supergroup_while_it_rings_gets_the_answer(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob, world, _):
+        await friends(anna, bob, bots=False, trust=Trust.RING)
+        for each in (anna.bot, bob.bot):
+            each.bot_to_bot, each.privacy = True, False
+        group = world.group("Friends", anna.human, bob.human, anna.bot, bob.bot)
+        await start(anna, bob)
+        anna.human.says(group, "/call@anna_bot copybara.azero")
+        await bob.reads("anna")
+        world.becomes_supergroup(group)
+        bob.says("/answer")
+        await asyncio.gather(anna.media(), bob.media())
+
+
 async def test_a_group_takes_one_tap_where_bots_are_deaf(tmp_path: Path) -> None:
     """Way 5 without the mode: bots don't hear each other, and Bob taps the link that he sees."""
     async with two_people(tmp_path) as (anna, bob, world, _):

@@ -39,6 +39,9 @@ class BadRequest(Exception):
     def __init__(self, description: str, code: int = 400) -> None:
         super().__init__(description)
         self.code = code
+        self.parameters: dict[str, Any] = {}
+        "Bot API, ResponseParameters."
+
         self.description = f"{'Forbidden' if code == 403 else 'Bad Request'}: {description}"
 
 
@@ -63,6 +66,9 @@ class Chat:
     members: list[Account]
     group: int = 0
     title: str = ""
+    was: int = 0
+    "Its number before it became a supergroup."
+
     messages: list[Message] = field(default_factory=list)
     admins: set[int] = field(default_factory=set)
     last_bot: Account | None = None
@@ -74,7 +80,7 @@ class Chat:
     def as_chat(self, reader: Account) -> dict[str, Any]:
         """Bot API, Chat."""
         if self.group:
-            return {"id": self.group, "type": "group", "title": self.title}
+            return {"id": self.group, "type": "supergroup" if self.was else "group", "title": self.title}
         other = next(each for each in self.members if each is not reader)
         return {"id": other.id, "type": "private", "first_name": other.name, "username": other.username}
 
@@ -196,6 +202,11 @@ class World:
         chat = Chat(list(members), group=-next(self._numbers), title=title)
         self.chats.append(chat)
         return chat
+
+    def becomes_supergroup(self, chat: Chat) -> None:
+        """As it does when its history is shown to new members: another number, and new ones for its messages."""
+        chat.was, chat.group = chat.group, -1_000_000_000_000 - next(self._numbers)
+        chat.messages.clear()
 
     def between(self, one: Account, other: Account) -> Chat:
         """The private chat of two."""
@@ -387,6 +398,11 @@ class World:
             if not isinstance(other, BotAccount):
                 raise BadRequest("chat not found")  # Bot API, chat_id: @names are of channels, groups and bots
         else:
+            for each in self.chats:
+                if each.was == int(name):
+                    moved = BadRequest("group chat was upgraded to a supergroup chat")
+                    moved.parameters = {"migrate_to_chat_id": each.group}
+                    raise moved
             group = next((each for each in self.chats if each.group == int(name)), None)
             if group is not None:
                 if bot not in group.members:

@@ -304,3 +304,21 @@ def test_a_person_and_a_device_may_have_names_in_every_script(name: str) -> None
 @pytest.mark.parametrize("name", ["\u3164", "\u202eanna", "anna\u200b", "\u2800"])
 def test_a_name_that_nobody_sees_is_refused(name: str) -> None:
     assert mistake(f'name = "{name}"').key == "name"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("name = \u201cAnna\u201d", "Write straight quotes"),
+        ("name\xa0= 'Anna'", "a character that only looks like a space, U+00A0 NO-BREAK SPACE."),
+        ("[calls]\nlifetime = 10\u202f", "U+202F NARROW NO-BREAK SPACE."),
+        ("\u200bname = 'Anna'", "U+200B ZERO WIDTH SPACE."),
+        ("name = 'Anna'\nname = 'Bob'", "It is there twice"),
+        ("[calls]\n[calls]", "It is there twice"),
+        ("name = Anna", "Text needs quotes"),
+    ],
+)
+def test_the_hint_says_what_makes_a_line_unreadable(text: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(text, Path("copybara.toml"))
+    assert hint in raised.value.hint
