@@ -26,6 +26,8 @@ MAX_START = 400
 MAX_ARGUMENT = 400
 "Characters of one argument: longer than any card or link, shorter than a nuisance."
 
+MAX_WHY = 200
+"Characters of what a caller is told when they are declined."
 
 MAX_PAGE_DIGITS = 6
 
@@ -292,7 +294,7 @@ def parse(text: str) -> Command:
     head, *words = text.split() or [""]
     words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
     word = head.lstrip("/").partition("@")[0].lower()
-    if word not in ("sdp", "say") and any(len(argument) > MAX_ARGUMENT for argument in words):
+    if word not in ("sdp", "say", "decline") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
@@ -327,8 +329,11 @@ def _answer(words: list[str], _text: str) -> Command:
 
 
 def _decline(_words: list[str], text: str) -> Command:
-    why = text.split(maxsplit=1)[1:]
-    return Decline(" ".join(why[0].split())[:200] if why else "")
+    """The words behind it are sent whole or not at all."""
+    why = " ".join(text.split()[1:])
+    if len(why) > MAX_WHY:
+        raise InputError(*refusals.why_too_long(len(why), MAX_WHY))
+    return Decline(why)
 
 
 def _alone(command: Command) -> Callable[[list[str], str], Command]:

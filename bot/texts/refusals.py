@@ -59,6 +59,11 @@ def text_too_long(length: int) -> tuple[str, str]:
     return f"That text has {length} characters, of at most {MAX_TEXT}.", "Send it in parts."
 
 
+def why_too_long(length: int, most: int) -> tuple[str, str]:
+    """Words for a caller who is declined; nothing was done."""
+    return f"Those words have {length} characters, of at most {most}. The call still rings.", "Write fewer."
+
+
 def unknown_command(word: str) -> str:
     """A word after / that means nothing; the hint is the error's own."""
     return f"There is no command /{shown(word, 20)}."

@@ -38,6 +38,20 @@ from shared.store.schema import migrate
 
 logger = logging.getLogger(__name__)
 
+_UNUSABLE: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_BUSY: (
+        "another process has been writing to it for too long",
+        "Close what has it open, such as a backup or a database viewer.",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "it can't be written to",
+        "Let your user write to it and to its folder, or mount the disk for writing.",
+    ),
+    sqlite3.SQLITE_FULL: ("the disk is full", "Make room on the disk."),
+    sqlite3.SQLITE_IOERR: ("the disk is full, or it fails", "Make room on the disk, and look at the system's log."),
+}
+"What is wrong with a database that isn't damaged, and what to do."
+
 BUSY_SECONDS = 5.0
 "How long to wait for another process's transaction; each takes some milliseconds."
 
@@ -240,13 +254,8 @@ class Database:
             code = _code(error)
             if code in _DAMAGE:
                 raise self._damaged() from error
-            reason = {
-                sqlite3.SQLITE_BUSY: "another process has been writing to it for too long",
-                sqlite3.SQLITE_READONLY: "it can't be written to",
-                sqlite3.SQLITE_FULL: "the disk is full",
-                sqlite3.SQLITE_IOERR: "the disk is full, or it fails",
-            }.get(code, str(error))
-            raise StoreError(f"The database {self.path} can't be used: {reason}.") from error
+            reason, hint = _UNUSABLE.get(code, (str(error), ""))
+            raise StoreError(f"The database {self.path} can't be used: {reason}.", hint) from error
 
     def _damaged(self) -> DamagedStore:
         return DamagedStore(

@@ -49,6 +49,7 @@ MEANT = {
     "/answer anna audio": Answer(Media.AUDIO, "anna"),
     "/decline": Decline(),
     "/decline  I am\n in a   meeting": Decline("I am in a meeting"),
+    f"/decline {'x' * 200}": Decline("x" * 200),
     "/decline /hangup": Decline("/hangup"),
     "/hangup": HangUp(),
     "/hangup anna": HangUp("anna"),
@@ -62,7 +63,7 @@ MEANT = {
     "\ufeff\u2066 /hangup\u2069": HangUp(),
     "\uff0fhangup": HangUp(),
     "/call \u2067אבא\u2069": Call("אבא", Media.BOTH),
-    "/call\xa0\u200eanna\u202fvideo": Call("anna", Media.VIDEO),
+    "/call\xa0\u200eanna\u202faudio": Call("anna", Media.AUDIO),
     "/contact add anna": AddContact("anna"),
     f"/contact add anna {NODE}": AddContact("anna", NODE),
     "/contact ADD Anna": AddContact("Anna"),
@@ -87,6 +88,7 @@ MEANT = {
 }
 
 WRONG = [
+    f"/decline {'busy ' * 50}",
     "/",
     "/nonsense",
     "/call",

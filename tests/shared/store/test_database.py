@@ -556,8 +556,9 @@ class TestFiles:
         store.save_contact(contact("Anna"))
         pages = store.rows("PRAGMA page_count")[0][0]
         store.rows(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match="the disk is full"):
+        with pytest.raises(StoreError, match="the disk is full") as raised:
             store.save_contact(msgspec.structs.replace(contact("Bob", 2), endpoint="x" * 100_000))
+        assert raised.value.hint == "Make room on the disk."
         assert store.contacts() == [contact("Anna")]
 
 
