@@ -19,13 +19,18 @@ from shared.contacts import Contact
 from shared.links.classic import GZIP_AS_BASE64
 from shared.links.pasted import MAX_PASTED, looks_pasted
 from shared.media import Media
+from shared.printable import as_command
 
 MAX_MESSAGE = 4096
 "Characters of a message that are read; Telegram's own limit, and enough for 60 links."
 
 
 def readable(text: str) -> str:
-    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written."""
+    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written. A command
+    begins with its slash, whatever stood unseen before it.
+    """
+    if (command := as_command(text[:MAX_PASTED])).startswith("/"):
+        text = command
     start = text[:MAX_MESSAGE]
     foreign = looks_pasted(text) or start.lstrip().lower().startswith("/sdp") or f"?{GZIP_AS_BASE64}" in start
     return text[:MAX_PASTED] if foreign else start

@@ -36,6 +36,14 @@ def test_in_a_group_the_owner_commands_calls_only() -> None:
         assert heard(message(text), GROUP, OWNER, "deltachat") is None
 
 
+@pytest.mark.parametrize("typed", ["\u200e/call bob", "\ufeff/call bob\u200f", "\uff0fcall bob"])
+def test_what_nobody_sees_before_a_command_takes_nothing_from_it(typed: str) -> None:
+    for chat in (ALONE, GROUP):
+        entry = heard(message(typed), chat, OWNER, "deltachat")
+        assert entry is not None
+        assert (entry.text, entry.from_owner) == ("/call bob", True)
+
+
 def test_of_others_only_the_links_are_kept() -> None:
     entry = heard(message(f"Here you are: {LINK} See you!", FRIEND), ALONE, OWNER, "deltachat")
     assert entry is not None

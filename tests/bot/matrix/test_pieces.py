@@ -178,8 +178,10 @@ def test_the_owner_commands_everything_alone_and_calls_among_others() -> None:
     alone = heard(message("/contacts"), Audience.OWNERS, unverified=False)
     assert alone is not None
     assert (alone.text, alone.from_owner, alone.alone) == ("/contacts", True, True)
-    among = heard(message("/call bob"), Audience.SEVERAL, unverified=False)
-    assert among is not None
+    for typed in ("\u200e/call bob", "\uff0fcall bob", "/call bob"):
+        among = heard(message(typed), Audience.SEVERAL, unverified=False)
+        assert among is not None
+        assert among.text == "/call bob"
     assert (among.from_owner, among.alone, among.chat) == (True, False, f"matrix:group:{ROOM}")
     assert heard(message("/contacts"), Audience.SEVERAL, unverified=False) is None
 
