@@ -57,7 +57,9 @@ _CONTROLS = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]")
 
 _SEEN = regex.compile(rf"[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]", regex.V1)
 
-_EDGES = regex.compile(rf"^[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+|[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]+$")
+_EDGE = rf"[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]*+"
+_BEGINNING, _END = regex.compile(_EDGE), regex.compile(rf"(?r){_EDGE}")
+# The second is matched from the end on.
 
 
 def is_printable(text: str) -> bool:
@@ -114,8 +116,11 @@ def escaped(text: str) -> str:
 
 
 def without_invisible_edges(text: str) -> str:
-    """The text without spaces and invisible marks around it: a command that was copied stays a command."""
-    return str(_EDGES.sub("", text))
+    """The text without spaces and invisible marks around it: a command that was copied stays a command. Takes time
+    linear in the text.
+    """
+    text = _BEGINNING.sub("", text, count=1)
+    return str(_END.sub("", text, count=1))
 
 
 def as_command(text: str) -> str:

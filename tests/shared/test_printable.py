@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.contacts import check_name
 from shared.errors import InputError
 from shared.lookalikes import look_alike
-from shared.printable import is_blank, is_printable, visible
+from shared.printable import is_blank, is_printable, visible, without_invisible_edges
 
 NEEDED = [
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
@@ -146,3 +146,11 @@ def test_no_text_keeps_the_reader_busy(piece: str) -> None:
     started = time.process_time()
     visible(piece * (16_000 // len(piece)))
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("text", ["a{}b", "{}b", "a{}", "{}"])
+def test_the_edges_of_a_text_take_time_linear_in_it(text: str) -> None:
+    started = time.process_time()
+    kept = without_invisible_edges(text.format("\u200b" * 200_000))
+    assert time.process_time() - started < 3
+    assert kept.replace("\u200b", "") == text.replace("{}", "")
