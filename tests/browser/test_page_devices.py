@@ -91,6 +91,55 @@ async def test_a_refused_permission_is_said_as_what_it_is() -> None:
         await notice(play, "The browser doesn't let this page use microphone and camera.")
 
 
+async def test_a_permission_that_is_given_in_a_call_is_used_at_once() -> None:
+    async with theatre(allowed=()) as play:
+        play.tell(call(1, "active"))
+        await notice(play, "The browser doesn't let this page use microphone and camera.")
+        await play.page.context.grant_permissions(["camera", "microphone"])
+        await play.view.shows("Your microphone is back.")
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        await notice(play, "")
+
+
+SPEAKERS = """
+(() => {
+  // A speaker beside those that the browser makes up, and where the sound of the call is played.
+  window.headset = true;
+  const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+  navigator.mediaDevices.enumerateDevices = async () => [
+    ...(await list()), { kind: "audiooutput", deviceId: "system", label: "System" },
+    ...(window.headset ? [{ kind: "audiooutput", deviceId: "headset", label: "Headset" }] : []),
+  ];
+  window.sink = "";
+  Object.defineProperty(HTMLMediaElement.prototype, "sinkId", { get: () => window.sink });
+  HTMLMediaElement.prototype.setSinkId = async (id) => {
+    if (id === "headset" && !window.headset) throw new DOMException("gone", "NotFoundError");
+    window.sink = id;
+  };
+  window.replug = (there) => {
+    window.headset = there;
+    navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  };
+})()
+"""
+
+
+async def test_a_speaker_that_goes_away_gives_way_to_the_systems_until_it_is_back() -> None:
+    async with theatre() as play:
+        await play.page.evaluate("localStorage.setItem('speaker', 'headset')")
+        await play.page.reload()
+        await play.view.shows("Recent calls")
+        await play.page.evaluate(SPEAKERS)
+        play.tell(call(1, "active"))
+        await play.until("sink === 'headset'")
+        await play.page.evaluate("replug(false)")
+        await play.view.shows("Your speaker was disconnected. Another one is used now.")
+        await play.until("sink === ''")
+        await play.page.evaluate("replug(true)")
+        await play.view.shows("Your speaker is back.")
+        await play.until("sink === 'headset'")
+
+
 async def covered(play: Theatre) -> list[str]:
     """The buttons that something else lies on."""
     found: list[str] = await play.page.evaluate(

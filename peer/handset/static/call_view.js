@@ -1,12 +1,13 @@
 // In a call: the pictures, the controls, how good it is, and what has to be said about it.
 
 import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, toast } from "./dom.js";
-import { chosen, troubleInWords, why } from "./devices.js";
+import { troubleInWords, why } from "./devices.js";
 import { OwnPicture } from "./own_picture.js";
 import { attachPicture } from "./picture.js";
 import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
 import { drawWords, SidePanel } from "./side_panel.js";
+import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 
@@ -21,6 +22,7 @@ export class CallView {
   #call = null;
   #own = new OwnPicture();
   #playback = new Playback();
+  #speaker = new Speaker($("remote-audio"));
   #notices = new Map();
   #compared = new Set();
   #size = null;
@@ -49,6 +51,11 @@ export class CallView {
     $("remote-video").addEventListener("resize", () => this.#fit());
     for (const id of ["c-screen", "m-screen"]) show($(id), Boolean(navigator.mediaDevices?.getDisplayMedia));
     this.#playback.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));
+    this.#speaker.addEventListener("told", ({ detail: sentence }) => {
+      if (!this.#calls.current) return;
+      announce(sentence);
+      toast(sentence);
+    });
     setInterval(() => this.#everySecond(), 1000);
   }
 
@@ -153,12 +160,8 @@ export class CallView {
   sound() {
     const call = this.#calls.current;
     const track = (call && this.#calls.media(call.id)?.tracks.audio) ?? null;
-    const speaker = $("remote-audio");
-    this.#playback.attach(speaker, track);
-    if (speaker.setSinkId && speaker.sinkId !== chosen.speaker) {
-      // A speaker that is gone: the system's own one then.
-      speaker.setSinkId(chosen.speaker).catch(() => speaker.setSinkId("").catch(() => {}));
-    }
+    this.#playback.attach($("remote-audio"), track);
+    this.#speaker.use();
     put($("stage-hear-text"), call ? `Click anywhere to hear ${call.name}.` : "");
     show($("stage-hear"), this.#playback.blocked);
   }

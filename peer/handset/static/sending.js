@@ -4,6 +4,7 @@
 import { capture, cause, chosen, open } from "./devices.js";
 
 const FIELD = { mic: "audio", camera: "camera" };
+const COMES_BACK = ["absent", "lost", "busy"];
 const NAME = { mic: "microphone", camera: "camera" };
 
 // Events: `changed`; `told` with a sentence in its detail, for what has changed without the person.
@@ -18,12 +19,23 @@ export class Sending extends EventTarget {
   #ready = null;
   #over = false;
   #turn = Promise.resolve();
-  #look = () => this.#devicesChanged();
+  #look = () => this.#devicesChanged(COMES_BACK);
+  #allow = ({ target }) => { if (target.state === "granted") this.#devicesChanged(["denied"]); };
+  #permissions = [];
 
   constructor(media) {
     super();
     this.#wanted = media;
     navigator.mediaDevices.addEventListener("devicechange", this.#look);
+    for (const name of ["microphone", "camera"]) this.#watchPermission(name);
+  }
+
+  // The person may take a permission away in a call, and give it again. Not every browser tells.
+  async #watchPermission(name) {
+    const status = await navigator.permissions?.query({ name }).catch(() => null);
+    if (!status || this.#over) return;
+    this.#permissions.push(status);
+    status.addEventListener("change", this.#allow);
   }
 
   get picture() {
@@ -99,15 +111,16 @@ export class Sending extends EventTarget {
     });
   }
 
-  // A device has come or gone: what is missing may be there now, and what was chosen may be back.
-  #devicesChanged() {
+  // A device has come or gone, or is allowed again: what is missing for one of these reasons may be there now, and what
+  // was chosen may be back.
+  #devicesChanged(reasons) {
     this.#one(async () => {
       const there = new Set((await navigator.mediaDevices.enumerateDevices()).map((device) => device.deviceId));
       for (const kind of ["mic", "camera"]) {
         const track = this[FIELD[kind]];
         const wanted = kind === "mic" || (this.#wanted === "video" && !this.cameraOff);
         const back = track && chosen[kind] && there.has(chosen[kind]) && track.getSettings().deviceId !== chosen[kind];
-        const missing = !track && ["absent", "lost", "busy"].includes(this.trouble[kind]);
+        const missing = !track && reasons.includes(this.trouble[kind]);
         if (!this.#over && wanted && (back || missing)) {
           await this.#open(kind).then(() => this.#tell(`Your ${NAME[kind]} is back.`)).catch(() => {});
         }
@@ -176,6 +189,7 @@ export class Sending extends EventTarget {
   stop() {
     this.#over = true;
     navigator.mediaDevices.removeEventListener("devicechange", this.#look);
+    for (const status of this.#permissions) status.removeEventListener("change", this.#allow);
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
   }
