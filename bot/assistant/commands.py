@@ -27,7 +27,7 @@ MAX_ARGUMENT = 400
 "Characters of one argument: longer than any card or link, shorter than a nuisance."
 
 MAX_WHY = 200
-"Characters of what a caller is told when they are declined."
+"Characters of the words for a caller who is declined."
 
 MAX_PAGE_DIGITS = 6
 
