@@ -223,6 +223,8 @@ class Assistant:
             case commands.SetProgram():
                 name, program = command.name, command.program
                 turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))
+            case commands.ChooseApp():
+                raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
             case commands.SetEndpoint():
                 name, endpoint = command.name, command.endpoint
                 turn.say(texts.endpoint_set(await write(lambda store: book.set_endpoint(store, name, endpoint))))

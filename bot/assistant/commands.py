@@ -192,6 +192,13 @@ class SetProgram:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseApp:
+    """`/contact deltachat NAME`: which Delta Chat is theirs. Only Delta Chat asks that, and reads it before us."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenameContact:
     """`/contact rename OLD NEW`"""
 
@@ -269,6 +276,7 @@ Command = (
     | RenewContact
     | SetEndpoint
     | SetProgram
+    | ChooseApp
     | RenameContact
     | RemoveContact
     | LookUp
@@ -377,6 +385,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return _trust(name, Trust.RING, limits)
         case ["block", name]:
             return SetTrust(name, Trust.BLOCK)
+        case ["deltachat", name]:
+            return ChooseApp(name)
         case ["endpoint", name, endpoint]:
             return SetEndpoint(name, endpoint.lower())
         case ["rename", old, new]:

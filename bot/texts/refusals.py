@@ -50,8 +50,14 @@ NOT_THAT_CONTACT = (
     "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",
 )
 NO_NAME_LEFT = "There is no name left for them.", "Write /contact add NAME NODE-ID."
+_ONLY_IN_DELTACHAT = "I only know in Delta Chat who is there."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "The name isn't looked up any more.", ""
+
+
+def only_in_deltachat(contact: Contact) -> Refusal:
+    """After `/contact deltachat NAME`, anywhere else."""
+    return _ONLY_IN_DELTACHAT, f"Write it in your own Delta Chat chat with me: /contact deltachat {contact.name}"
 
 
 def text_too_long(length: int) -> tuple[str, str]:
