@@ -91,7 +91,7 @@ def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TelegramAnswer:
     """What came, from Telegram or not."""
 
     status_code: int
@@ -109,7 +109,7 @@ def asked(
     parameters: Mapping[str, Any] | None = None,
     *,
     seconds: float = SECONDS,
-) -> Answer:
+) -> TelegramAnswer:
     """One request to the Bot API, which has to be answered as a whole within `seconds`.
 
     Raises MessengerError if nothing answers, InputError for a token that it refuses.
@@ -128,7 +128,7 @@ def asked(
     return answer
 
 
-async def _answered(address: str, form: dict[str, str], seconds: float) -> Answer:
+async def _answered(address: str, form: dict[str, str], seconds: float) -> TelegramAnswer:
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
@@ -141,10 +141,10 @@ async def _answered(address: str, form: dict[str, str], seconds: float) -> Answe
             read += chunk[: MOST_BYTES + 1 - len(read)]
             if len(read) > MOST_BYTES:
                 break
-        return Answer(answer.status_code, bytes(read), answer.headers.get("Date", ""))
+        return TelegramAnswer(answer.status_code, bytes(read), answer.headers.get("Date", ""))
 
 
-def result_of(answer: Answer) -> Any:
+def result_of(answer: TelegramAnswer) -> Any:
     """What Telegram answered. Raises MessengerError for a refusal, and for what is no answer of the Bot API."""
     body = _body(answer)
     if answer.status_code != httpx.codes.OK or body.get("ok") is not True:
@@ -154,7 +154,7 @@ def result_of(answer: Answer) -> Any:
     return body.get("result")
 
 
-def _body(answer: Answer) -> dict[str, Any]:
+def _body(answer: TelegramAnswer) -> dict[str, Any]:
     """The object that was answered; empty if it is none: a page of a proxy's, say."""
     if len(answer.content) > MOST_BYTES:
         return {}
