@@ -64,8 +64,10 @@ def silence(token: BotToken) -> None:
     for name in ("httpx", "httpcore", "telegram"):
         logging.getLogger(name).setLevel(logging.WARNING)
     hide = _Hide(token)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(hide)
+    # Without -v there is no handler, and Python's last resort writes the warnings.
+    for handler in (*logging.getLogger().handlers, logging.lastResort):
+        if handler is not None:
+            handler.addFilter(hide)
 
 
 class _Hide(logging.Filter):

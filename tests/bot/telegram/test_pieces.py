@@ -289,6 +289,22 @@ def test_the_token_shows_itself_to_no_log(caplog: pytest.LogCaptureFixture) -> N
             logging.getLogger(name).setLevel(level)
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_token_is_in_no_warning_that_a_program_writes(verbose: bool) -> None:
+    program = f"""
+import logging
+from bot.cli.log_lines import set_up_logging
+from bot.messengers.telegram.token import BotToken, silence
+set_up_logging(verbose={verbose})
+silence(BotToken({SECRET_TOKEN!r}))
+logging.getLogger("other").warning("it was https://api.telegram.org/bot%s/getMe", {SECRET_TOKEN!r})
+"""
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert "it was https://api.telegram.org/bot" in ran.stderr
+    assert SECRET_TOKEN not in ran.stderr
+
+
 def test_without_a_configured_bot_the_library_isnt_loaded() -> None:
     code = "import sys, bot.app, bot.cli.setup, bot.cli.doctor; sys.exit('telegram' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
