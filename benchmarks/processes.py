@@ -27,6 +27,16 @@ def memory(pid: int) -> Memory:
     return Memory(kibibytes["Rss"] * 1024 / 1e6, kibibytes["Pss"] * 1024 / 1e6)
 
 
+def of_family(pid: int) -> Memory:
+    """What the process and all that it has started hold now."""
+    pids, found = [pid], list[Memory]()
+    for each in pids:
+        found.append(memory(each))
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            pids += [int(child) for child in children.read_text().split()]
+    return Memory(sum(each.resident for each in found), sum(each.proportional for each in found))
+
+
 def processor_seconds(pid: int) -> float:
     """User and system time that all its threads have had so far, to a hundredth of a second."""
     # The program's name stands in parentheses and may hold anything.

@@ -143,6 +143,7 @@ class Kind(enum.StrEnum):
     BOT_NOT_ENCRYPTED = "bot.not-encrypted", "A message wasn't encrypted, or not by a verified device: it did nothing."
     BOT_KEY_CHANGED = "bot.key-changed", "Somebody has another key in the messenger than before."
     BOT_KEY_ACCEPTED = "bot.key-accepted", "You said that a new key is theirs."
+    BOT_UNREAD = "bot.unread", "There were more messages than the bot reads when it comes back."
     BOT_KEY_WITHHELD = "bot.key-withheld", "Somebody's app doesn't let the bot read their messages."
     BOT_OTHER_ACCOUNT = "bot.other-account", "Another account than before brought a contact's link."
     BOT_ACCOUNT_ACCEPTED = "bot.account-accepted", "You said that it is the contact's."

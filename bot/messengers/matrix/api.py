@@ -35,20 +35,19 @@ TYPES = [
 ]
 "The events of a room that we look at: reactions, receipts and typing never come here."
 
-FILTER = {
-    "presence": {"types": []},
-    "account_data": {"types": []},
-    "room": {
+
+def sync_filter(events: int) -> Json:
+    """What a sync is about; of each room at most so many events."""
+    return {
+        "presence": {"types": []},
         "account_data": {"types": []},
-        "ephemeral": {"types": []},
-        "state": {"types": ["m.room.encryption", "m.room.tombstone"]},
-        "timeline": {
-            "limit": ROOM_EVENTS,
-            "types": TYPES,
+        "room": {
+            "account_data": {"types": []},
+            "ephemeral": {"types": []},
+            "state": {"types": ["m.room.encryption", "m.room.tombstone"]},
+            "timeline": {"limit": events, "types": TYPES},
         },
-    },
-}
-"What a sync is about."
+    }
 
 
 LONGEST_WAIT_SECONDS = 300.0
@@ -61,6 +60,10 @@ class Unreachable(Exception):
     def __init__(self, why: str, seconds: float | None = None) -> None:
         self.seconds = seconds
         super().__init__(why)
+
+
+class TooLarge(Unreachable):
+    """The server answers with more than we read."""
 
 
 class ServerRefusal(Exception):
@@ -121,9 +124,12 @@ class MatrixApi:
 
     # What is asked for in more than one place.
 
-    async def sync(self, since: str, *, wait: bool) -> Json:
-        """What is new. Raises Unreachable, Refusal."""
-        query = {"timeout": str(int(SYNC_SECONDS * 1000) if wait else 0), "filter": _FILTER}
+    async def sync(self, since: str, *, wait: bool, little: bool = False) -> Json:
+        """What is new; with `little` only the last event of each room. Raises TooLarge, Unreachable, ServerRefusal."""
+        query = {
+            "timeout": str(int(SYNC_SECONDS * 1000) if wait else 0),
+            "filter": _LITTLE_FILTER if little else _FILTER,
+        }
         if since:
             query["since"] = since
         return await self.get("/sync", query, ANSWER_SECONDS + SYNC_SECONDS)
@@ -184,7 +190,8 @@ class MatrixApi:
         raise ServerRefusal(response.status_code, answer, after)
 
 
-_FILTER = msgspec.json.encode(FILTER).decode()
+_FILTER = msgspec.json.encode(sync_filter(ROOM_EVENTS)).decode()
+_LITTLE_FILTER = msgspec.json.encode(sync_filter(1)).decode()
 _TIMELINE = msgspec.json.encode({"types": TYPES}).decode()
 
 
@@ -198,7 +205,7 @@ async def _read(response: httpx.Response) -> bytes:
     async for each in response.aiter_bytes():
         size += len(each)
         if size > ANSWER_BYTES:
-            raise Unreachable(f"an answer of more than {ANSWER_BYTES} bytes")
+            raise TooLarge(f"an answer of more than {ANSWER_BYTES} bytes")
         parts.append(each)
     return b"".join(parts)
 

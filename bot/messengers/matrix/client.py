@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from bot.messengers.matrix.account_file import MatrixAccount
-from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal
+from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge
 from bot.messengers.matrix.canonical import Json, items, part, text
+from bot.messengers.matrix.invitations import GUEST
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
@@ -33,10 +35,11 @@ SINCE = "since"
 PAGES = 10
 "Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
 
+MOST_LEFT_OUT = 16 * 1024 * 1024
+"Bytes of what a sync has left out, of all rooms together."
+
 FEW_KEYS = 25
 "One-time keys on the server below which new ones are published."
-
-logger = logging.getLogger(__name__)
 
 
 class Client:
@@ -101,18 +104,23 @@ class Client:
         """What is new; the same again until it is confirmed. Raises Unreachable, Refusal."""
         since = self._vault.get(SINCE, str) or ""
         if self._answer is None:
-            self._answer = await self.api.sync(since, wait=wait and bool(since))
+            try:
+                self._answer = await self.api.sync(since, wait=wait and bool(since))
+            except TooLarge:
+                # Somebody has filled rooms: what is left out is fetched in pages, as much of it as we read.
+                self._answer = await self.api.sync(since, wait=False, little=True)
         if self._taken is None:
             self._taken = Sync()
             self._reader.take_devices(self._answer, self._taken)
         answer = self._answer
         # Those parts that may fail come with nothing done that can't be done again.
-        earlier = await self._left_out(answer, since) if since else {}
+        earlier, unread = await self._left_out(answer, since) if since else ({}, False)
         sync = Sync(
             verifications=self._taken.verifications,
             wedged=self._taken.wedged,
             withheld=self._taken.withheld,
             one_time_keys=self._taken.one_time_keys,
+            unread=unread,
         )
         events = self._reader.take_rooms(answer, sync, earlier)
         # A first sync shows what was said before this device was there: it has no keys for it, and wasn't asked.
@@ -135,16 +143,18 @@ class Client:
             await self.save()
         self._answer = self._taken = None
 
-    async def _left_out(self, answer: Json, since: str) -> dict[str, list[Json]]:
-        """What a sync has left out of rooms that we know, in its order."""
+    async def _left_out(self, answer: Json, since: str) -> tuple[dict[str, list[Json]], bool]:
+        """What a sync has left out of rooms that we know, in its order; and whether there was more than we fetch."""
         found: dict[str, list[Json]] = {}
-        for room, value in part(answer, "rooms", "join").items():
-            timeline = part(value, "timeline")
+        unread, left = False, MOST_LEFT_OUT
+        rooms = part(answer, "rooms", "join")
+        for room in sorted(rooms, key=self._is_strangers):
+            timeline = part(rooms[room], "timeline")
             if timeline.get("limited") is not True or not self.rooms.is_known(room):
                 continue
             place, events = text(timeline, "prev_batch", most=4096), list[Json]()
             for _ in range(PAGES):
-                if not place:
+                if not place or left <= 0:
                     break
                 try:
                     page = await self.api.messages(room, place, since, ROOM_EVENTS)
@@ -152,12 +162,17 @@ class Client:
                     if refusal.for_now:
                         raise
                     break
-                events += items(page, "chunk")
+                for event in items(page, "chunk"):
+                    left -= len(msgspec.json.encode(event))
+                    events.append(event)
                 place = text(page, "end", most=4096) if page.get("chunk") else ""
-            else:
-                logger.warning("A room had more than %d messages while nobody read it.", PAGES * ROOM_EVENTS)
+            unread = unread or bool(place)
             found[room] = events[::-1]
-        return found
+        return found, unread
+
+    def _is_strangers(self, room: str) -> bool:
+        """Whether a stranger has invited us to it: such rooms are read last."""
+        return self._vault.has(GUEST + room)
 
     # Writing.
 

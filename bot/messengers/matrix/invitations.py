@@ -22,7 +22,8 @@ OF_STRANGER = 4
 MOST_ROOMS = 30
 "Rooms of strangers that the bot stays in; of more it leaves the oldest."
 
-_NAME = "guest:"
+GUEST = "guest:"
+"What the names of the vault begin with that say which rooms are strangers'."
 
 
 class Guest(msgspec.Struct, frozen=True):
@@ -74,10 +75,10 @@ class Invitations:
         self._accepted.discard((room, user))
         if user == self._account.owner or user in self._contacts() or self._rooms.is_upgrade(room):
             return []
-        self._vault.put(_NAME + room, Guest(user, now))
-        guests = {name: guest for name in self._vault.names(_NAME) if (guest := self._vault.get(name, Guest))}
+        self._vault.put(GUEST + room, Guest(user, now))
+        guests = {name: guest for name in self._vault.names(GUEST) if (guest := self._vault.get(name, Guest))}
         oldest = sorted(guests, key=lambda name: guests[name].since)[: max(0, len(guests) - MOST_ROOMS)]
         for name in oldest:
             self._vault.drop(name)
         # Who has become a contact since then stays.
-        return [name.removeprefix(_NAME) for name in oldest if guests[name].user not in self._contacts()]
+        return [name.removeprefix(GUEST) for name in oldest if guests[name].user not in self._contacts()]

@@ -24,6 +24,9 @@ UNWEDGE_SECONDS = 3600
 """How often a new session is begun with a device whose messages can't be read (specification, Recovering from
 undecryptable messages)."""
 
+MOST_UNWEDGED = 10
+"Devices with which new sessions are begun after one sync: each costs two requests, and anybody can cause one."
+
 PUBLISHED = "published"
 "Of the vault: that the server has the device's keys."
 
@@ -105,18 +108,24 @@ class Keys:
 
     async def unwedge(self, wedged: Iterable[tuple[str, str]]) -> None:
         """Begin new sessions with devices whose messages we can't read. Raises Unreachable."""
-        for user, curve25519 in wedged:
-            name = f"unwedged:{curve25519}"
-            device = next(
-                ((n, d) for n, d in self._people.of(user).devices.items() if d.curve25519 == curve25519), None
-            )
-            if device is None or (self._vault.get(name, int) or 0) + UNWEDGE_SECONDS > time.time():
-                continue
-            self._vault.put(name, int(time.time()))
+        for user, device_name, device in self._due(wedged)[:MOST_UNWEDGED]:
+            self._vault.put(f"unwedged:{device.curve25519}", int(time.time()))
             logger.info("A device's messages can't be read; a new session begins.")
             try:
-                self._olm.forget(device[1])
-                reached = await self.reach({user: {device[0]: device[1]}})
+                self._olm.forget(device)
+                reached = await self.reach({user: {device_name: device}})
                 await self.send({user: reached[user]}, "m.dummy", {})
             except ServerRefusal as refusal:
                 logger.info("The new session was refused: %s", refusal.code)
+
+    def _due(self, wedged: Iterable[tuple[str, str]]) -> list[tuple[str, str, Device]]:
+        """Those of them that are known and weren't renewed lately, the owner's first."""
+        due = [
+            (user, name, device)
+            for user, curve25519 in wedged
+            for name, device in self._people.of(user).devices.items()
+            if device.curve25519 == curve25519
+            and (self._vault.get(f"unwedged:{curve25519}", int) or 0) + UNWEDGE_SECONDS <= time.time()
+        ]
+        owner = self._people.owner
+        return sorted(due, key=lambda each: (owner is None or each[0] != owner.user, each[:2]))

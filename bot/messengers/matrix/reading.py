@@ -90,6 +90,9 @@ class Sync:
     one_time_keys: int | None = None
     "How many the server has left; None: it doesn't say."
 
+    unread: bool = False
+    "Whether there was more in a room than we fetch: the oldest of it is never read."
+
 
 class Reader:
     """Reads what the server sends."""

@@ -25,6 +25,12 @@ TOKEN_REFUSED = Sentence(
 
 TOKEN_ACCEPTED = Sentence(Kind.BOT_TOKEN_ACCEPTED, "The Matrix server accepts this device again.")
 
+UNREAD = Sentence(
+    Kind.BOT_UNREAD,
+    "There were too many new messages in a room while I was away. I read the latest thousand of them. If somebody "
+    "called you there before that, ask them to call again.",
+)
+
 ACCEPT_KEY = "accept"
 "The choice under `changed`, for the wire."
 

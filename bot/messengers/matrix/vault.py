@@ -38,6 +38,10 @@ class Vault:
         except NOT_JSON:
             return None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a value."""
+        return name in self._values
+
     def names(self, beginning: str) -> Iterator[str]:
         """The names that begin so."""
         return (name for name in list(self._values) if name.startswith(beginning))

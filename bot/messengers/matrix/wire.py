@@ -17,7 +17,7 @@ from bot.messengers.matrix.api import ServerRefusal, Unreachable
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.invitations import Invitations
-from bot.messengers.matrix.notices import Notices
+from bot.messengers.matrix.notices import DAY, Notices
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import Standing
 from bot.messengers.matrix.reading import RoomMessage, Sync
@@ -33,7 +33,7 @@ from shared.errors import InputError
 PACE = Pace(per_second=10, burst=5, seconds_each=1.0, urgent_too=False)
 "Synapse lets an account write ten messages at once and then one in five seconds, unless its owner says otherwise."
 
-FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 10.0
 TOKEN_SECONDS = 15.0
 "How often a server is asked again that doesn't know this device."
 
@@ -147,6 +147,8 @@ class MatrixWire:
                 entries.append((message.number, entry))
                 if entry.alone:
                     await self._own_room.spoken_in(message.room)
+        if sync.unread and self._is_told("unread", self._account.user, str(int(time.time()) // DAY)):
+            self._tell(texts.UNREAD)
         for user in sync.withheld:
             if self._is_told("withheld", user, ""):
                 self._tell(texts.withheld(user))
@@ -208,7 +210,7 @@ class MatrixWire:
             self._tell(texts.not_read(user, standing))
 
     def _is_told(self, subject: str, user: str, about: str) -> bool:
-        stranger = user != self._account.owner and user not in self._contacts()
+        stranger = user not in (self._account.owner, self._account.user) and user not in self._contacts()
         return self._notices.tell(subject, user, about, int(time.time()), stranger=stranger)
 
     def _tell(self, said: Sentence) -> None:

@@ -1,7 +1,9 @@
-"""One Synapse for each module, and Anna and Bob with their bots on it."""
+"""One Synapse for each worker, and Anna and Bob with their bots on it."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,27 +15,46 @@ from tests.bot.matrix.people import Pair, somebody
 from tests.bot.matrix.synapse import Synapse, is_installed
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
-    """A homeserver of this module's own."""
+@pytest.fixture(scope="session")
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
+    """A homeserver that may still be starting: that takes a while, in which other things can be made."""
     if not is_installed():
         assert not os.environ.get("CI"), "tests/synapse hasn't been run"
         pytest.skip("needs Synapse and matrix-js-sdk (run tests/synapse and tests/node-packages)")
     synapse = Synapse(tmp_path_factory.mktemp("synapse"))
-    synapse.start()
+    synapse.begin()
     yield synapse
     synapse.stop()
 
 
+@pytest.fixture(scope="session")
+def server(starting: Synapse, friends: Path) -> Synapse:
+    """A homeserver that answers; the homes of all people are made while it starts."""
+    del friends
+    starting.ready()
+    return starting
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def anna(server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+async def both(
+    server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pair, Pair]]:
+    """Anna and Bob, who set their bots up at the same time."""
+    async with contextlib.AsyncExitStack() as stack:
+        hers, his = (
+            stack.enter_async_context(somebody(server, tmp_path_factory.mktemp(name[0]), name, friends))
+            for name in ("anna", "bob")
+        )
+        yield tuple(await asyncio.gather(hers, his))
+
+
+@pytest.fixture(scope="module")
+def anna(both: tuple[Pair, Pair]) -> Pair:
     """Anna, whose bot has an account of its own."""
-    async with somebody(server, tmp_path_factory.mktemp("a"), "anna", friends) as pair:
-        yield pair
+    return both[0]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bob(server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+@pytest.fixture(scope="module")
+def bob(both: tuple[Pair, Pair]) -> Pair:
     """Bob, whose bot has an account of its own."""
-    async with somebody(server, tmp_path_factory.mktemp("b"), "bob", friends) as pair:
-        yield pair
+    return both[1]

@@ -102,10 +102,14 @@ class Homeserver:
     async def put(self, room: str, event: Json) -> Json:
         """Have an event in a room, as it is."""
         async with self._news:
-            self._place += 1
-            self.rooms[room].events.append((self._place, event))
+            self.add(room, event)
             self._news.notify_all()
         return event
+
+    def add(self, room: str, event: Json) -> None:
+        """Have an event in a room, of which those who wait for one hear with the next."""
+        self._place += 1
+        self.rooms[room].events.append((self._place, event))
 
     async def send_to_device(self, user: str, device: str, event: Json) -> None:
         """Have a message for a device."""
@@ -186,7 +190,7 @@ class Homeserver:
                 return _json({})
             case "GET", ["sync"]:
                 since = int(request.query.get("since") or 0)
-                return _json(await self._sync(user, device, since, int(request.query["timeout"]) / 1000))
+                return _json(await self._sync(user, device, since, request.query))
         return web.json_response({"errcode": "M_UNRECOGNIZED"}, status=404)
 
     async def _upload(self, user: str, device: str, body: Json) -> web.Response:
@@ -265,7 +269,9 @@ class Homeserver:
         ][: int(query["limit"])]
         return {"chunk": [event for _, event in events], "end": str(events[-1][0]) if events else None}
 
-    async def _sync(self, user: str, device: str, since: int, seconds: float) -> Json:
+    async def _sync(self, user: str, device: str, since: int, query: Any) -> Json:
+        seconds = int(query["timeout"]) / 1000
+        limit = min(self.limit, json.loads(query["filter"])["room"]["timeline"]["limit"])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._news:
                 while self._runner is not None and not self._new_for(user, device, since):
@@ -277,7 +283,7 @@ class Homeserver:
         left: Json = {}
         for name, room in self.rooms.items():
             how, by, place = room.members.get(user, ("", "", 0))
-            if how == "join" and (found := self._joined(room, place if place > since else since, place > since)):
+            if how == "join" and (found := self._joined(room, max(place, since), place > since, limit)):
                 joined[name] = found
             elif how == "invite" and place > since:
                 event = {"type": "m.room.member", "state_key": user, "sender": by, "content": {"membership": how}}
@@ -292,12 +298,12 @@ class Homeserver:
             "rooms": {"join": joined, "invite": invited, "leave": left},
         }
 
-    def _joined(self, room: Room, since: int, newly: bool) -> Json | None:
+    def _joined(self, room: Room, since: int, newly: bool, limit: int) -> Json | None:
         new = [(place, event) for place, event in room.events if place > since]
         state = [event for place, event in room.events if place <= since and "state_key" in event] if newly else []
         if not new and not newly:
             return None
-        shown = new[-self.limit :]
+        shown = new[-limit:]
         before = shown[0][0] if shown else since
         timeline = {
             "events": [event for _, event in shown],

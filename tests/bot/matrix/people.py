@@ -108,13 +108,15 @@ async def setting_up(home: Path, **answers: str) -> AsyncIterator[SettingUp]:
         os.close(terminal)
 
 
-async def set_up(server: Synapse, home: Path, person: Human, bot: str, password: str) -> str:
-    """Log a bot in, and verify it in both windows; returns the room of the two, empty if the account is the human's."""
-    seen, room = len(person.told), ""
-    answers = {"user": bot, "owner": person.user, "server": server.address, "password": password}
-    async with setting_up(home, **answers) as command:
+async def set_up(home: Path, person: Human, bot: str, room: str = "", **answers: str) -> str:
+    """Set a bot up, and verify it in both windows; returns the room of the two, empty if the account is the human's.
+
+    `room` is that room if there is one already.
+    """
+    seen = len(person.told)
+    async with setting_up(home, user=bot, **answers) as command:
         await command.until("Now verify the bot")
-        if bot != person.user:
+        if bot != person.user and not room:
             wanted = ("membership", person.user, "invite")
             invited = await person.until(
                 lambda each: (each["type"], each.get("user"), each.get("membership")) == wanted, seen
@@ -143,7 +145,8 @@ async def somebody(
     shutil.copytree(friends / name, person.home)
     (person.home / "copybara.toml").write_text(f'name = "{name}"\noverlay = "loopback"\n{CONFIG}')
     async with human(server.address, user, "secret") as someone:
-        room = await set_up(server, person.home, someone, bot, "secret" if own else "secret of the bot")
+        password = "secret" if own else "secret of the bot"
+        room = await set_up(person.home, someone, bot, owner=someone.user, server=server.address, password=password)
         await person.begin()
         try:
             yield Pair(someone, person, bot, room)

@@ -36,6 +36,7 @@ report_stats: false
 enable_registration: true
 enable_registration_without_verification: true
 presence: {{enabled: false}}
+bcrypt_rounds: 4
 allow_public_rooms_over_federation: false
 rc_message: {{per_second: 10000, burst_count: 10000}}
 rc_registration: {{per_second: 10000, burst_count: 10000}}
@@ -76,9 +77,18 @@ class Synapse:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
+        self.begin()
+        self.ready()
+
+    def begin(self) -> None:
+        """Start; other things can be done meanwhile."""
         command = [ENVIRONMENT / "bin" / "python", "-m", "synapse.app.homeserver", "-c", self.folder / "config.yaml"]
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output)
+
+    def ready(self) -> None:
+        """Wait until it answers."""
+        assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             said = (self.folder / "output").read_text()[-2000:]

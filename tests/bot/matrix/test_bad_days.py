@@ -20,7 +20,7 @@ from bot.messengers.matrix.account_file import read_account
 from bot.messengers.matrix.login import log_in
 from tests.bot.console import SECONDS
 from tests.bot.matrix.homeserver import Fault, Homeserver
-from tests.bot.matrix.members import Bot, bot, member
+from tests.bot.matrix.members import Bot, bot, joined, member
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -132,6 +132,34 @@ async def test_what_a_sync_leaves_out_is_fetched_up_to_where_it_was_read(bobs: B
     assert 3 <= len(pages) <= 10
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 1
+
+
+async def test_the_owner_hears_that_there_was_more_than_is_read(bobs: Bot, server: Homeserver) -> None:
+    assert await bobs.program.signalled(signal.SIGTERM) == 0
+    seen = len(bobs.owner.seen)
+    for number in range(1200):
+        filler = server.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
+        await server.put(bobs.room, filler)
+    await bobs.owner.says(bobs.room, "/contacts")
+    await bobs.program.begin()
+    await bobs.owner.reads("too many new messages", room=bobs.room, after=seen)
+    await bobs.owner.reads("anna", room=bobs.room, after=seen)
+
+
+async def test_rooms_full_of_huge_events_keep_nobody_from_being_read(bobs: Bot, server: Homeserver) -> None:
+    rooms = [await bobs.owner.client.make_room([bobs.user], "") for _ in range(6)]
+    for room in rooms:
+        await joined(server, room, bobs.user)
+    assert await bobs.program.signalled(signal.SIGTERM) == 0
+    seen = len(bobs.owner.seen)
+    await bobs.owner.says(bobs.room, "/contacts")
+    content = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "x", "ciphertext": "A" * 63_000}
+    huge = server.event(bobs.owner.user, "m.room.encrypted", content)
+    for room in rooms:
+        for number in range(100):
+            server.add(room, huge | {"event_id": f"${room}{number}"})  # more than 32 megabytes in one answer
+    await bobs.program.begin()
+    await bobs.owner.reads("anna", room=bobs.room, after=seen)
 
 
 async def test_events_that_come_again_or_in_another_order_are_acted_on_once(bobs: Bot, server: Homeserver) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.bot.matrix.human import PATIENCE, human
-from tests.bot.matrix.people import Pair, shared_room
+from tests.bot.matrix.people import Pair, in_room, set_up, shared_room, somebody
 from tests.bot.matrix.synapse import Synapse
 from tests.bot.matrix.transcript import Transcript
 
@@ -130,6 +133,64 @@ async def test_a_server_that_goes_down_costs_no_running_call_and_no_message(
     await anna.asks("/status", "bob")
     await bob.asks("/status", "anna")
     await over(anna, bob)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def carol(server: Synapse, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+    """Carol, whose bot is a device of her own account."""
+    async with somebody(server, tmp_path_factory.mktemp("own"), "carol", friends, own=True) as pair:
+        told = await pair.human.until(lambda each: each["type"] == "message" and "loopback" in str(each["text"]))
+        pair.own_room = told["room"]
+        yield pair
+
+
+async def test_a_bot_in_the_owners_account_answers_in_a_room_of_its_own(carol: Pair) -> None:
+    await carol.says("/contacts")
+    answer = await carol.human.until(lambda each: each["type"] == "message" and "bob" in str(each["text"]))
+    assert (answer["room"], answer["from"], answer["encrypted"]) == (carol.own_room, carol.human.user, True)
+
+
+async def test_a_call_in_a_direct_room_of_two_people_rings_and_is_answered(bob: Pair, carol: Pair) -> None:
+    room = str((await bob.human.do("room", name="Carol", invite=[carol.human.user, bob.bot]))["room"])
+    await carol.human.do("join", room=room)
+    for user in (carol.human.user, bob.bot):
+        await in_room(bob, room, user)
+    await bob.says("/call carol", room)
+    rings = await carol.human.until(lambda each: each["type"] == "message" and "Decline" in str(each["text"]))
+    await carol.says(rings["text"].partition(": Answer,")[0].split()[-1])
+    await asyncio.gather(*(each.program.call("active") for each in (bob, carol)))
+    await carol.says("/hangup", room)
+    await asyncio.gather(*(each.program.call("ended") for each in (bob, carol)))
+
+
+async def test_both_bots_follow_a_room_that_was_upgraded(anna: Pair, bob: Pair) -> None:
+    old = await shared_room(anna, bob)
+    new = str((await anna.human.do("upgrade", room=old))["room"])
+    for user in (bob.human.user, anna.bot):
+        await anna.human.do("invite", room=new, who=user)
+    await bob.human.do("join", room=new)
+    await bob.human.do("invite", room=new, who=bob.bot)
+    for user in (bob.human.user, anna.bot, bob.bot):
+        await in_room(anna, new, user)
+    seen = len(bob.human.told)
+    await anna.says("/call bob", new)
+    await bob.human.reads("copybara:", room=new, after=seen)
+    await bob.human.reads("Answer", room=bob.own_room, after=seen)
+    await bob.says("/decline")
+    await anna.program.call("ended")
+
+
+async def test_an_owner_who_resets_their_encryption_commands_again_once_they_have_compared_emoji(bob: Pair) -> None:
+    await bob.human.do("reset")
+    await bob.human.do("withdraw", who=bob.bot)
+    await bob.says("/contact block anna")
+    async with asyncio.timeout(PATIENCE):
+        while "has a new key" not in bob.program.errors:
+            await bob.program.status()
+    assert await bob.program.signalled(signal.SIGTERM) == 0
+    await set_up(bob.program.home, bob.human, bob.bot, bob.own_room, again="verify")
+    await bob.program.begin()
+    assert "blocked" not in (await bob.asks("/contact show anna", "anna"))["text"]
 
 
 async def test_the_server_has_nothing_but_ciphertext(anna: Pair, bob: Pair, server: Synapse) -> None:
