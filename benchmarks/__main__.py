@@ -16,6 +16,7 @@ from benchmarks import (
     deltachat_call,
     ear_to_ear,
     glass_to_glass,
+    growth,
     idle_memory,
     matrix_call,
     messages_in_a_call,
@@ -57,6 +58,7 @@ FIGURES = (
     yggdrasil_setup,
     name_lookup,
     newcomers,
+    growth,
 )
 
 MIN_WIDTH = 140

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from benchmarks import (
+    growth,
     idle_memory,
     messages_in_a_call,
     other_programs,
@@ -45,6 +46,10 @@ def test_a_benchmark_gives_numbers(benchmark: ModuleType) -> None:
 
 def test_reading_links_gives_numbers() -> None:
     assert_gives_numbers(reading_links.measure(rounds=1, contacts=10))
+
+
+def test_growth_gives_numbers() -> None:
+    assert_gives_numbers(growth.measure(rounds=1, few=5, many=10, most=20, rows=30))
 
 
 def test_idle_memory_gives_numbers() -> None:

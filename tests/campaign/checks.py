@@ -85,9 +85,10 @@ def _log(person: Person, begun: dict[bytes, tuple[str, str]], crossing: set[byte
 
 
 def _readable(writer: Person, reader: Person) -> Iterator[str]:
-    """What the one writes with, the other has to be able to read."""
+    """What the one writes with, the other has to be able to read, as long as both are contacts."""
     with writer.store() as ours, reader.store() as theirs:
-        secret = ours.writable_secret(reader.id) if ours.contact_of(reader.id) is not None else None
+        contacts = ours.contact_of(reader.id) is not None and theirs.contact_of(writer.id) is not None
+        secret = ours.writable_secret(reader.id) if contacts else None
         if secret is not None and (writer.id, secret) not in theirs.readable_secrets():
             yield f"{reader.name} can't read the links that {writer.name} writes"
 
