@@ -111,15 +111,15 @@ class MatrixApi:
                 self._client = None
 
     async def get(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS) -> Json:
-        """Raises Unreachable, Refusal."""
+        """Raises Unreachable, ServerRefusal."""
         return await self._request("GET", path, None, seconds, query)
 
     async def post(self, path: str, body: Json) -> Json:
-        """Raises Unreachable, Refusal."""
+        """Raises Unreachable, ServerRefusal."""
         return await self._request("POST", path, body, ANSWER_SECONDS, {})
 
     async def put(self, path: str, body: Json) -> Json:
-        """Raises Unreachable, Refusal."""
+        """Raises Unreachable, ServerRefusal."""
         return await self._request("PUT", path, body, ANSWER_SECONDS, {})
 
     # What is asked for in more than one place.
@@ -135,21 +135,21 @@ class MatrixApi:
         return await self.get("/sync", query, ANSWER_SECONDS + SYNC_SECONDS)
 
     async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:
-        """Write an event, once for each `transaction`; returns its id. Raises Unreachable, Refusal."""
+        """Write an event, once for each `transaction`; returns its id. Raises Unreachable, ServerRefusal."""
         answer = await self.put(f"/rooms/{_part(room)}/send/{_part(type_)}/{_part(transaction)}", content)
         return text(answer, "event_id")
 
     async def to_device(self, type_: str, transaction: str, messages: dict[str, dict[str, Json]]) -> None:
-        """Write to devices: by person and device. Raises Unreachable, Refusal."""
+        """Write to devices: by person and device. Raises Unreachable, ServerRefusal."""
         await self.put(f"/sendToDevice/{_part(type_)}/{_part(transaction)}", {"messages": messages})
 
     async def messages(self, room: str, before: str, after: str, limit: int) -> Json:
-        """A page of a room's events between two places, the newest first. Raises Unreachable, Refusal."""
+        """A page of a room's events between two places, the newest first. Raises Unreachable, ServerRefusal."""
         query = {"dir": "b", "from": before, "to": after, "limit": str(limit), "filter": _TIMELINE}
         return await self.get(f"/rooms/{_part(room)}/messages", query)
 
     async def members(self, room: str) -> list[str]:
-        """Who is in a room or invited to it. Raises Unreachable, Refusal."""
+        """Who is in a room or invited to it. Raises Unreachable, ServerRefusal."""
         found = []
         for membership in ("join", "invite"):
             answer = await self.get(f"/rooms/{_part(room)}/members", {"membership": membership})
@@ -158,11 +158,11 @@ class MatrixApi:
         return [user for user in found if user]
 
     async def leave(self, room: str) -> None:
-        """Leave a room, or decline an invitation to it. Raises Unreachable, Refusal."""
+        """Leave a room, or decline an invitation to it. Raises Unreachable, ServerRefusal."""
         await self.post(f"/rooms/{_part(room)}/leave", {})
 
     async def join(self, room: str, via: str = "") -> None:
-        """Accept an invitation, or follow an upgraded room. Raises Unreachable, Refusal."""
+        """Accept an invitation, or follow an upgraded room. Raises Unreachable, ServerRefusal."""
         query = {"via": via} if via else {}
         await self._request("POST", f"/join/{_part(room)}", {}, ANSWER_SECONDS, query)
 

@@ -87,7 +87,7 @@ class Client:
     async def begin(self) -> None:
         """Publish our keys if the server hasn't got them, and learn who we and the owner are.
 
-        Raises Unreachable, Refusal.
+        Raises Unreachable, ServerRefusal.
         """
         await self.save()
         await self.keys.publish()
@@ -101,7 +101,7 @@ class Client:
     # Reading.
 
     async def sync(self, *, wait: bool) -> Sync:
-        """What is new; the same again until it is confirmed. Raises Unreachable, Refusal."""
+        """What is new; the same again until it is confirmed. Raises Unreachable, ServerRefusal."""
         since = self._vault.get(SINCE, str) or ""
         if self._answer is None:
             try:
@@ -177,16 +177,16 @@ class Client:
     # Writing.
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message in a room, encrypted. Raises NotEncrypted, Unreachable, Refusal."""
+        """Write a message in a room, encrypted. Raises NotEncrypted, Unreachable, ServerRefusal."""
         async with self._locks[room]:
             return await self.writer.write(room, transaction, content, type_)
 
     async def members(self, room: str) -> set[str]:
-        """Who is in a room or invited. Raises Unreachable, Refusal."""
+        """Who is in a room or invited. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))
 
     async def make_room(self, others: list[str], name: str) -> str:
-        """A new encrypted room with people; returns its id. Raises Unreachable, Refusal."""
+        """A new encrypted room with people; returns its id. Raises Unreachable, ServerRefusal."""
         body: dict[str, Any] = {
             "preset": "trusted_private_chat",
             "is_direct": bool(others),

@@ -48,7 +48,7 @@ class Keys:
         self._save = save
 
     async def publish(self, on_server: int | None = None) -> None:
-        """Publish our device's keys, and as many one-time keys as the server lacks. Raises Unreachable, Refusal."""
+        """Publish our device's keys, and as many one-time keys as the server lacks. Raises what requests raise."""
         first = self._vault.get(PUBLISHED, str) != self._own.ed25519
         one_time = self._own.one_time_keys(0 if first else on_server)
         if not (first or one_time):
@@ -63,7 +63,7 @@ class Keys:
         await self._save()
 
     async def query(self, users: Iterable[str]) -> None:
-        """Ask for the keys of people. Raises Unreachable, Refusal."""
+        """Ask for the keys of people. Raises Unreachable, ServerRefusal."""
         waiting = sorted(set(users))
         while waiting:
             now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
@@ -76,7 +76,7 @@ class Keys:
     async def reach(self, devices: dict[str, dict[str, Device]]) -> dict[str, dict[str, Device]]:
         """Begin sessions with the devices that we have none with; returns those that can be written to.
 
-        Raises Unreachable, Refusal.
+        Raises Unreachable, ServerRefusal.
         """
         lacking = {
             user: {name: device for name, device in named.items() if not self._olm.has_session(device)}
@@ -97,7 +97,7 @@ class Keys:
         }
 
     async def send(self, devices: dict[str, dict[str, Device]], type_: str, content: Json) -> None:
-        """Write to devices, encrypted for each. Raises Unreachable, Refusal."""
+        """Write to devices, encrypted for each. Raises Unreachable, ServerRefusal."""
         flat = [(user, name, device) for user, named in devices.items() for name, device in named.items()]
         for start in range(0, len(flat), DEVICES_AT_ONCE):
             messages: dict[str, dict[str, Json]] = {}

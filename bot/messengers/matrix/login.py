@@ -149,7 +149,7 @@ class Ceremony:
         self._verifier = Verifier(client, client.account.owner)
 
     async def begin(self) -> None:
-        """Be where the owner finds us. Raises Unreachable, Refusal."""
+        """Be where the owner finds us. Raises Unreachable, ServerRefusal."""
         client = self._client
         await client.begin()
         if not (client.people.of(client.account.owner).offered):
@@ -163,13 +163,13 @@ class Ceremony:
         await client.save()
 
     async def until_emoji(self) -> tuple[tuple[str, str], ...]:
-        """Wait until the owner's app shows emoji, and return the same. Raises InputError, Unreachable, Refusal."""
+        """Wait until the owner's app shows emoji, and return the same. Raises InputError, what requests raise."""
         await self._until(VerificationStep.COMPARING)
         assert self._verifier.current is not None
         return self._verifier.current.emoji
 
     async def same(self) -> None:
-        """They are the same: the owner's key is theirs from now on. Raises InputError, Unreachable, Refusal."""
+        """They are the same: the owner's key is theirs from now on. Raises InputError, Unreachable, ServerRefusal."""
         await self._verifier.same()
         await self._until(VerificationStep.DONE)
         current, client = self._verifier.current, self._client
@@ -181,7 +181,7 @@ class Ceremony:
             await client.keys.query([client.account.user])
 
     async def differ(self) -> None:
-        """They are not the same. Raises Unreachable, Refusal."""
+        """They are not the same. Raises Unreachable, ServerRefusal."""
         await self._verifier.cancel()
 
     @property

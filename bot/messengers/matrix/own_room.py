@@ -25,7 +25,7 @@ class OwnRoom:
         return {account.user, account.owner}
 
     async def is_alone(self, room: str) -> bool:
-        """Whether only the owner and we are in a room, as far as the server says. Raises Unreachable, Refusal."""
+        """Whether only the owner and we are in a room, as far as the server says. Raises Unreachable, ServerRefusal."""
         known = self._client.rooms.of(room)
         return known.encrypted and not known.left and await self._client.members(room) <= self._people
 
@@ -34,7 +34,7 @@ class OwnRoom:
         self._vault.put(OWN_ROOM, room)
 
     async def get(self) -> str:
-        """The room; a new one if there is none, or somebody else has come into it. Raises Unreachable, Refusal."""
+        """The room; a new one if there is none, or somebody else has come into it. Raises what requests raise."""
         kept = self._vault.get(OWN_ROOM, str)
         if kept:
             kept = self._client.rooms.newest(kept)

@@ -40,7 +40,7 @@ class Verifier:
         self._encrypted = False
 
     async def take(self, sync: Sync) -> None:
-        """Go on with what has come. Raises Unreachable, Refusal."""
+        """Go on with what has come. Raises Unreachable, ServerRefusal."""
         for event in _events(sync):
             if event.sender != self._user:
                 continue
@@ -51,12 +51,12 @@ class Verifier:
                 await self._send(self.current.receive(event.type, event.content, keys))
 
     async def same(self) -> None:
-        """The emoji are the same on both sides. Raises Unreachable, Refusal."""
+        """The emoji are the same on both sides. Raises Unreachable, ServerRefusal."""
         if self.current is not None:
             await self._send(self.current.same(self._client.people.keys_of(self._user)))
 
     async def cancel(self, code: str = "m.mismatched_sas") -> None:
-        """They are not, or nobody has compared them. Raises Unreachable, Refusal."""
+        """They are not, or nobody has compared them. Raises Unreachable, ServerRefusal."""
         if self.current is not None:
             await self._send(self.current.cancel(code))
 

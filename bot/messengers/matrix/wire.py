@@ -221,7 +221,7 @@ class MatrixWire:
     # Writing.
 
     async def _room_for(self, chat: str) -> str:
-        """The room of a conversation; empty if there is nobody to write to. Raises Refused, Unreachable, Refusal."""
+        """The room of a conversation; empty if there is nobody to write to. Raises Refused, what requests raise."""
         place = place_of(NAME, chat)
         match place.way:
             case PlainWay.OWNER:

@@ -43,7 +43,7 @@ class Writer:
         self._unverified = unverified
 
     async def members(self, room: str) -> list[str]:
-        """Who may read what is written in a room, by the server. Raises Unreachable, Refusal."""
+        """Who may read what is written in a room, by the server. Raises Unreachable, ServerRefusal."""
         known = self._rooms.of(room)
         if known.members is None:
             known = msgspec.structs.replace(known, members=await self._api.members(room))
@@ -51,7 +51,7 @@ class Writer:
         return known.members or []
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, Refusal."""
+        """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, ServerRefusal."""
         if not self._rooms.of(room).encrypted:
             raise NotEncrypted(room)
         members = await self.members(room)
