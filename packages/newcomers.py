@@ -169,7 +169,12 @@ async def walk(release: str, folder: Path) -> Walk:
         await anna.follow(INDENTED.findall(invitation))
         card = CARD.search(invitation)
         assert card is not None
-        await _talk(stack, anna, bob, card[0], folder)
+        try:
+            await _talk(stack, anna, bob, card[0], folder)
+        except Exception as error:
+            for person in (anna, bob):
+                error.add_note(f"{person.name}'s page says: {await person.page.page.inner_text('body')}")
+            raise
         return Walk(reader=bob.effort(), friend=anna.effort())
 
 
