@@ -368,7 +368,7 @@ def not_kept(line: Line, error: CopybaraError) -> Sentence:
     """The disk failed a call."""
     return Sentence(
         Kind.NOT_KEPT,
-        f"The call with {line.name} can't be written down: {error.sentence} I keep trying. {error.hint}".strip(),
+        f"The call with {line.name} can't be saved: {error.sentence} I keep trying. {error.hint}".strip(),
     )
 
 
@@ -660,7 +660,9 @@ def renamed(old: str, new: str) -> Sentence:
 
 def removed(contact: Contact) -> Sentence:
     """After remove."""
-    return Sentence(Kind.CONTACT_REMOVED, f"Removed {contact.name} and the keys you shared. They are now a stranger.")
+    return Sentence(
+        Kind.CONTACT_REMOVED, f"Removed {contact.name} and the keys you shared. Their calls now count as a stranger's."
+    )
 
 
 def overlay_notice(overlay: str) -> str:

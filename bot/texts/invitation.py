@@ -25,7 +25,7 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
         "encrypted, with no server in between and no address shown to anybody.",
         "",
-        f"You need a computer with Linux (Debian or Ubuntu are tested), and {node}. {where}:",
+        f"You need a computer with Linux (tested on Debian 12), and {node}. {where}:",
         "",
         f"  sudo apt install git pipx && pipx install {get} && pipx ensurepath",
         "",

@@ -81,11 +81,11 @@ def port_forbidden(port: int) -> str:
 
 
 _SAYS = {
-    Operation.RINGING: "it rings there",
+    Operation.RINGING: "it is ringing there",
     Operation.ACCEPT: "the call is answered",
     Operation.DECLINE: "they decline",
     Operation.BUSY: "they are busy",
-    Operation.CANCEL: "they take their call back",
+    Operation.CANCEL: "they cancelled their call",
 }
 
 _ANSWERS = {
@@ -117,7 +117,7 @@ def call_sentence(line: Line) -> Sentence:
 def trust_words(line: Line, contact: Contact | None) -> str:
     """How we know who it is."""
     if line.shown.echo:
-        return "Nobody is there: your own program sends back what you say and show, over the same way as in any call."
+        return "Nobody is there: your own program sends back what you say and show, over the same route as any call."
     if contact is None:
         return "Not in your contacts. Make sure you know who this is."
     if line.proven:
@@ -161,7 +161,7 @@ def link_to_send(line: Line) -> Sentence:
         return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
         return Sentence(
-            Kind.LINK_TO_SEND, f"Send this answer to {line.name}. The call is up as soon as they have read it."
+            Kind.LINK_TO_SEND, f"Send this answer to {line.name}. The call connects as soon as they have read it."
         )
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
     if line.call.paired:
@@ -178,12 +178,12 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
     ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
     if contact is None:
         return (
-            f"Somebody who isn't in your contacts calls you ({link.media.words}), {ago}: node {link.peer}. "
-            "If you don't know them, don't answer."
+            f"Somebody who isn't in your contacts is calling you ({link.media.words}); link made {ago}: "
+            f"node {link.peer}. If you don't know them, don't answer."
         )
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
-    return f"{contact.name} calls you ({link.media.words}), {ago}."
+    return f"{contact.name} is calling you ({link.media.words}); link made {ago}."
 
 
 def explained_said(link: SaidLink, contact: Contact | None) -> str:
@@ -199,7 +199,7 @@ def explained_response(response: Response) -> str:
 
 def card_named(name: str) -> Sentence:
     """The owner has chosen what their card calls them."""
-    return Sentence(Kind.CARD_NAMED, f"Your card says {name} now." if name else "Your card has no name now.")
+    return Sentence(Kind.CARD_NAMED, f"Your card now says {name}." if name else "Your card now has no name.")
 
 
 def explained_card(card: Card, known: Contact | None) -> str:

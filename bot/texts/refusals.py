@@ -49,10 +49,10 @@ NOT_THAT_CONTACT = (
     "That contact was removed or renamed since.",
     "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",
 )
-NO_NAME_LEFT = "There is no name left for them.", "Write /contact add NAME NODE-ID."
+NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME NODE-ID."
 _ONLY_IN_DELTACHAT = "I only know in Delta Chat who is there."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
-LOOK_UP_ENDED = "The name isn't looked up any more.", ""
+LOOK_UP_ENDED = "That lookup is no longer running.", ""
 
 
 def only_in_deltachat(contact: Contact) -> Refusal:

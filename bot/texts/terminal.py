@@ -10,9 +10,9 @@ OPENING = "It opens in your browser."
 
 OPEN_IT = "Open it in the browser of this computer."
 
-BOOKMARK = "This browser finds it again at {place}: keep that as a bookmark. It works while Copybara runs."
+BOOKMARK = "Next time, open {place} in this browser: bookmark that address. It works while Copybara is running."
 
-NO_BOOKMARK = "The address holds for this run alone: don't keep it as a bookmark, another program may get it later."
+NO_BOOKMARK = "This address is only good for this run. Don't bookmark it: another program may get it later."
 
 NO_PAGE = "There is no page: `enabled` under [handset] is false."
 

@@ -58,7 +58,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A link says something that changes nothing in the call: it rings there, or somebody unproven declines."""
+    """A link says something that changes nothing in the call: it is ringing there, or somebody unproven declines."""
 
     noted: Noted
 

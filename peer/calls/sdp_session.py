@@ -141,7 +141,7 @@ class SdpSession:
         """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
         self._own_texts.take(connected=self.leg is not None)
         if not self._say(text):
-            raise LocalProtocolError("The other program takes no text.")
+            raise LocalProtocolError("The other program takes no text.", "Say it in the call, or write in your chat.")
 
     def show_media(self, state: MediaState) -> None:
         """Tell what is sent from now on, if the other program has a message for it; also before the leg is up."""

@@ -290,8 +290,10 @@ class Session:
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:
-    """Await the end of a leg. Raises _Lost, also when something has ended this task."""
+    """Await the end of a leg. Raises _Lost, whatever ended this task; a fault of ours is logged first."""
     try:
         await end()
+    except Exception:
+        logger.exception("what watches a leg broke")
     finally:
         raise _Lost

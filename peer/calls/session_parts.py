@@ -12,7 +12,7 @@ from shared.errors import LocalProtocolError, PortTaken
 from shared.media import Media
 from shared.rate import Bucket
 
-BROKEN = "Something in the program broke this call; see its log."
+BROKEN = "A fault in the program ended this call."
 
 
 class OwnTexts:
@@ -24,9 +24,9 @@ class OwnTexts:
     def take(self, *, connected: bool) -> None:
         """Count one more line. Raises LocalProtocolError without a connection, and for too many lines."""
         if not connected:
-            raise LocalProtocolError("There is no call to write in.")
+            raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
         if not self._bucket.takes(time.monotonic()):
-            raise LocalProtocolError("Those are too many lines at once.")
+            raise LocalProtocolError("Those are too many lines at once.", "Wait a few seconds, then write again.")
 
 
 class FirstArrivals:

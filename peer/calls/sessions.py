@@ -237,7 +237,7 @@ class LineSessions:
             line.put(Failed(BROKEN))
             return
         except asyncio.CancelledError:
-            line.put(Failed("What carried this call was ended."))
+            line.put(Failed(BROKEN))
             raise
         if line.connection.goodbye_unheard and line.call.paired:
             try:

@@ -336,7 +336,7 @@ class Switchboard:
     def write(self, line: Line, text: str) -> None:
         """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""
         if line.session is None:
-            raise LocalProtocolError("There is no call to write in.")
+            raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
         line.session.write(text)
 
     # Beginnings and ends of the program.

@@ -339,7 +339,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "This program answered without asking."
 
     rings_there: bool
-    "The other side's program has said that it rings there."
+    "The other side's program has said that it is ringing there."
 
     remote_automatic: bool
     "The other side's program did, so nobody may be there yet."
@@ -457,7 +457,7 @@ class Problem(_ToPage, frozen=True, tag="problem"):
 
 
 class Said(_ToPage, frozen=True, tag="said"):
-    """A note about a call that changes nothing: it rings there; a refusal that anybody could have written."""
+    """A note about a call that changes nothing: it is ringing there; a refusal that anybody could have written."""
 
     call: int
     kind: str

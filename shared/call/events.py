@@ -83,7 +83,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRinging:
-    """The callee's program says that it rings there."""
+    """The callee's program says that it is ringing there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ async def befriend(caller: Person, callee: Person) -> None:
 
 
 async def ring(caller: Person, callee: Person, media: str = "") -> Said:
-    """Call a contact until it rings there, and return the link."""
+    """Call a contact until it is ringing there, and return the link."""
     caller.write(f"/call {callee.name} {media}")
     link = await caller.posted("chat")
     await callee.told(caller.name, kind=Kind.RINGS)

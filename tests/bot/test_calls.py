@@ -86,7 +86,7 @@ async def talk(*everybody: Person, kinds: tuple[str, ...] = ("audio", "video")) 
 
 
 async def request_of(caller: Person, callee: Person, media: str = "") -> tuple[Said, Request]:
-    """Call a stranger until it rings there, and return the link as it was posted and as it is read."""
+    """Call a stranger until it is ringing there, and return the link as it was posted and as it is read."""
     caller.write(f"/call {callee.node} {media}")
     link = await caller.posted("chat")
     await callee.told(kind=Kind.STRANGER_RINGS)

@@ -187,7 +187,7 @@ async def first_contact(caller: Caller, callee: Caller) -> tuple[Said, Said]:
 
 
 async def called(caller: Caller, callee: Caller) -> Said:
-    """A call to a stranger, until it rings there. Returns the link."""
+    """A call to a stranger, until it is ringing there. Returns the link."""
     caller.write(f"/call {callee.node}")
     link = await caller.posted("chat")
     await callee.told(kind="call.stranger-rings")

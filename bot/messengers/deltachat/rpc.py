@@ -52,7 +52,7 @@ def program() -> str:
         if path.exists():
             return str(path)
     if (path_of := shutil.which(PROGRAM)) is None:
-        raise InputError("Delta Chat isn't installed.", "Install copybara-relay[deltachat].")
+        raise InputError("Delta Chat isn't installed.", "In the program's folder: pipx install --force '.[deltachat]'")
     return path_of
 
 

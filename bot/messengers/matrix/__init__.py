@@ -40,4 +40,6 @@ def matrix(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
 def check_installed() -> None:
     """Raise InputError without the library, which is an extra."""
     if importlib.util.find_spec("vodozemac") is None:
-        raise InputError("Matrix needs the package vodozemac.", "Install it: pip install 'copybara-relay[matrix]'")
+        raise InputError(
+            "Matrix needs the package vodozemac.", "In the program's folder: pipx install --force '.[matrix]'"
+        )

@@ -34,7 +34,7 @@ SETTINGS = {
     "supports_guest_queries": True,
     "can_communicate_with_bots": True,
 }
-"All six ways. Reading all messages of groups (privacy mode off) isn't needed and stays as it is."
+"All that have a switch. Reading all messages of groups (privacy mode off) isn't needed and stays as it is."
 
 MENU = "In @BotFather: /mybots, your bot, Bot Settings:"
 
@@ -49,7 +49,7 @@ class SwitchState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwitchableWay:
-    """One of the six ways, as docs/telegram.md has them."""
+    """One row of the table in docs/telegram.md."""
 
     name: str
     state: SwitchState

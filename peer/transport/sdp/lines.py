@@ -75,11 +75,11 @@ def codec_lines(
     number: int,
     feedback: Iterable[str],
     *,
-    video: VideoCodec = VideoCodec.VP8,
+    video: VideoCodec | None = None,
     parameters: Mapping[str, object] | None = None,
 ) -> Iterator[str]:
     """One payload type; `feedback` as `a=rtcp-fb` has it (RFC 4585), `parameters` instead of the profile's."""
-    described = codec(kind, video)
+    described = codec(kind, video or VideoCodec.VP8)
     channels = f"/{described.channels}" if described.channels else ""
     yield f"a=rtpmap:{number} {described.name}/{described.clockRate}{channels}"
     if said := described.parameters if parameters is None else parameters:

@@ -175,10 +175,10 @@ def _channel_lines(own: OwnSide, sctp_port: int, protocol: str = CHANNEL_PROTOCO
     yield f"a=max-message-size:{MAX_MESSAGE}"
 
 
-def _offered(kind: Kind, video: frozenset[VideoCodec]) -> dict[int, VideoCodec]:
-    """Payload types, the preferred one first, and what a picture is in then."""
+def _offered(kind: Kind, video: frozenset[VideoCodec]) -> dict[int, VideoCodec | None]:
+    """Payload types, the preferred one first; for a picture with what it is in then."""
     if kind == "audio":
-        return {AUDIO_PAYLOAD_TYPE: VideoCodec.VP8}
+        return {AUDIO_PAYLOAD_TYPE: None}
     numbers = {VIDEO_PAYLOAD_TYPE: VideoCodec.VP8, H264_PAYLOAD_TYPE: VideoCodec.H264}
     return {number: codec for number, codec in numbers.items() if codec in video}
 

@@ -97,7 +97,7 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 assert (own["kind"], own["can_act"]) == ("own", False)
                 call = await bob.ask("explain", text=f"look: http://127.0.0.1:8765/#{token}")
                 assert (call["kind"], call["can_act"], call["token"]) == ("call", True, token)
-                assert call["sentence"].startswith("anna calls you (video), just now")
+                assert call["sentence"].startswith("anna is calling you (video); link made just now")
                 done = await bob.ask("act", text=token)
                 assert (done["type"], done["call"]) == ("done", 2)
                 await bob.next("ring", call=2)
