@@ -16,9 +16,12 @@ from hypothesis import settings
 settings.register_profile("any machine", settings.default, deadline=None)
 settings.load_profile("any machine")
 
-# A shell starts what it puts into the background with SIGINT ignored, and children inherit that (POSIX, 2.11).
+# A shell starts what it puts into the background with SIGINT ignored (POSIX, 2.11), and nohup with SIGHUP; both are
+# inherited.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 TESTS = Path(__file__).parent

@@ -18,7 +18,7 @@ from shared.call.table import State
 from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
-from shared.links.kinds import MAX_CLOCK_AHEAD, Found, Kind, find
+from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Found, Kind, find
 from shared.links.pasted import DescriptionType, looks_pasted
 from shared.links.tokens import to_bytes
 from shared.node_id import NodeId
@@ -146,8 +146,15 @@ class MessageReader:
 
 def _few_answers(found: list[Found]) -> list[Found]:
     """The links without the answers to first calls beyond the first ANSWERS_READ."""
-    answers = [link for link in found if to_bytes(link.token)[:1] == bytes([Kind.RESPONSE.first_byte])]
+    answers = [link for link in found if _is_answer(link)]
     return [link for link in found if link not in answers[ANSWERS_READ:]]
+
+
+def _is_answer(link: Found) -> bool:
+    try:
+        return to_bytes(link.token)[:1] == bytes([Kind.RESPONSE.first_byte])
+    except BadLink:
+        return False
 
 
 def _clocks_differ(clock: OtherClock, message: IncomingMessage) -> bool:

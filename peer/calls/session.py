@@ -290,7 +290,7 @@ class Session:
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:
-    """Await the end of a leg. Raises _Lost, whatever ended this task; a fault of ours is logged first."""
+    """Await the end of a leg. Raises _Lost, whatever ended this task; our own fault is logged first."""
     try:
         await end()
     except Exception:

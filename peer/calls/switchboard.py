@@ -36,7 +36,7 @@ from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, E
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
-from shared.call.events import Answer, Decline, HangUp, Ignore, Stop
+from shared.call.events import Answer, Decline, Event, HangUp, Ignore, Stop
 from shared.call.records import RunningCall
 from shared.call.table import State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
@@ -332,6 +332,10 @@ class Switchboard:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""
         line.confirm()
         self._tasks.create_task(self._keep_begun(line), name=f"keeping line {line.number}")
+
+    def happened(self, line: Line, event: Event) -> None:
+        """Tell a call what the app of another program did with it."""
+        line.put(event)
 
     def write(self, line: Line, text: str) -> None:
         """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""

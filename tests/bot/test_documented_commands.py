@@ -18,9 +18,13 @@ NODE = "mc5221af8k6zrx5q850bhqjjx2n1jx9nn2jy1vv62n7gkvhcdat0"
 
 SERVICE = "service/test_service.py::test_install_writes_valid_units_for_that_home_and_remove_takes_them_away"
 
+BACKUP = "test_backup.py::test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparing_words"
+
 ELSEWHERE = {
     "bugreport": "test_bugreport.py::test_nothing_is_written_without_a_yes_nor_over_another_file",
     "bugreport --log FILE": "test_bugreport.py::test_a_report_tells_a_maintainer_what_they_need",
+    "backup copybara.backup": BACKUP,
+    "restore copybara.backup": BACKUP,
     "demo --handset": "../browser/test_one_browser.py::test_the_echo_brings_the_own_tone_and_picture_back",
     "start": "test_start.py::test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_key",
     "run": "test_start.py::test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page",

@@ -277,7 +277,7 @@ async def test_nobody_but_the_owner_commands(bob: Person, sender: str) -> None:
 
 BAD_NAMES = [
     "an\u202ena",
-    "\u200banna",
+    "a\u200bnna",
     "an\u2066na",
     "an\0na",
     "an\x1b[31mna",
@@ -304,15 +304,15 @@ async def test_a_name_that_shows_something_else_than_it_is_becomes_nobodys(bob: 
 
 @pytest.mark.parametrize("mark", ["\u2066", "\u00ad", "\u200b", "\ufeff"], ids=ascii)
 async def test_an_invisible_mark_at_the_end_of_a_command_is_no_part_of_the_name(bob: Person, mark: str) -> None:
-    """It came along when somebody copied the line; within a line it is refused, as above."""
+    """It came along when somebody copied the line; within a name it is refused, as above."""
     assert "anna" in await bob.asked(f"/contact rename friend-2 anna{mark}", kind=Kind.CONTACT_RENAMED)
     with bob.store() as store:
         named = store.contact_named("anna")
     assert named is not None
     assert named.name == "anna"
     await bob.asked(f"{mark}/contact rename anna friend-2", kind=Kind.CONTACT_RENAMED)
-    (said,) = await bob.after(f"/contact add anna{mark} {NodeId(b'anna'.ljust(32))}")
-    assert said["kind"] not in (Kind.CONTACT_SAVED, Kind.CONTACT_KNOWN)
+    await bob.asked(f"/contact add anna{mark} {NodeId(b'anna'.ljust(32))}", kind=Kind.CONTACT_SAVED)
+    await bob.asked("/contact remove anna", kind=Kind.CONTACT_REMOVED)
 
 
 async def test_a_card_with_a_name_that_shows_something_else_is_damaged(bob: Person) -> None:
@@ -328,7 +328,7 @@ async def test_what_the_owner_says_to_a_caller_is_shown_as_one_line(friends: Pat
     async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
         anna.write("/call bob")
         await bob.told("anna", kind=Kind.RINGS)
-        bob.write("/decline no\u202e time\x1b[2J\n\ncopybara:" + "A" * 300)
+        bob.write("/decline no\u202e time\x1b[2J\n\ncopybara:" + "A" * 150)
         refusal = await bob.posted("chat")
         assert all(character.isprintable() for character in refusal["text"])
         await anna.told("bob", kind=Kind.ENDED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -43,10 +44,12 @@ class Program:
         return int(await asyncio.shield(self._code))
 
     def send_signal(self, number: int) -> None:
-        """Raises ProcessLookupError if it has ended."""
+        """Raises ProcessLookupError if it is known to have ended."""
         if self._code.done():
             raise ProcessLookupError
-        os.kill(self.pid, number)
+        # It may have ended a moment ago, without our having heard of it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """As Ctrl-C of a service manager."""

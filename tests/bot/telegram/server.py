@@ -290,6 +290,7 @@ class Conflicted(BadRequest):
     def __init__(self) -> None:
         Exception.__init__(self)
         self.code = 409
+        self.parameters = {}
         self.description = (
             "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
         )

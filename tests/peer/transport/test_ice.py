@@ -50,8 +50,8 @@ async def test_data_passes_between_the_two_ends() -> None:
         await asyncio.gather(ends.caller.connect(), ends.callee.connect())
         await ends.caller.send(b"\x80 there")
         assert await ends.callee.recv() == b"\x80 there"
-        await ends.callee.send(b"\x16 back")
-        assert await ends.caller.recv() == b"\x16 back"
+        await ends.callee.send(b"\x90 back")
+        assert await ends.caller.recv() == b"\x90 back"
 
 
 async def test_checks_that_came_before_connect_are_not_lost() -> None:

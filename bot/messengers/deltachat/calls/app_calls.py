@@ -29,6 +29,7 @@ from shared.call.table import State
 from shared.errors import CopybaraError, InputError, NameNotFound, OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.not_json import NOT_JSON
 from shared.secrets.handshake import Role
 from shared.store import StoreThread
 
@@ -184,7 +185,7 @@ class AppCalls:
             return
         happened = means(line.call.state, theirs, seconds_left=line.expires - time.time())
         if happened is not None:
-            line.put(happened)
+            self._own_listener.switchboard.happened(line, happened)
 
     def _answered(self, line: Line, answer: str) -> None:
         try:
@@ -195,7 +196,7 @@ class AppCalls:
             if reading.line is not line:
                 raise InputError("The answer of their Delta Chat isn't to this call.")
         except CopybaraError as error:
-            line.put(Failed(error.sentence, error.hint))
+            self._own_listener.switchboard.happened(line, Failed(error.sentence, error.hint))
 
     # Who it is.
 
@@ -261,9 +262,10 @@ class AppCalls:
         try:
             await self._carry(line, self._own_account)
         except (RpcError, RpcDown) as error:
-            line.put(Failed(f"{CORE_FAILED}: {error}."))
+            self._own_listener.switchboard.happened(line, Failed(f"{CORE_FAILED}: {error}."))
         except Exception:
-            line.put(Failed(f"{CORE_FAILED}."))  # it costs this call, whatever it is, and no other
+            # It costs this call, whatever it is, and no other.
+            self._own_listener.switchboard.happened(line, Failed(f"{CORE_FAILED}."))
             raise
 
     async def _carry(self, line: Line, account: Account) -> None:
@@ -336,5 +338,5 @@ class AppCalls:
 def _numbers(kept: bytes | None) -> list[int]:
     try:
         return msgspec.json.decode(kept or b"[]", type=list[int])
-    except msgspec.MsgspecError:
+    except NOT_JSON:
         return []
