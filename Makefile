@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 4
+WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo test lint bench campaign deb packages docs lock format clean
@@ -17,7 +17,7 @@ test: $(VENV)/dev.stamp lint ## all tests, lint included, in less than 20 minute
 	@tests/system-packages
 	@tests/node-packages
 	@tests/synapse
-	@echo "running the tests, about 17 minutes on two cores; a line for each file that begins"
+	@echo "running the tests, about 18 minutes on two cores; a line for each file that begins"
 	@tests/all $(BIN)/pytest $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
