@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from peer.media.ending import EndpointTasks
 from peer.media.trouble import MediaTrouble
 from shared.errors import LegFailed, MediaError, first_error
 from shared.media import Media
@@ -41,13 +40,13 @@ class Host:
         self._next: tuple[Leg, Media] | None = None
         self._changed = asyncio.Event()
         self._began = False
-        self._error: Exception | None = None
-        "What a tap of the endpoint has raised, or that something has ended one of its tasks."
+        self._tap_error: Exception | None = None
+        "What a tap of the endpoint has raised."
 
     def attach(self, leg: Leg, media: Media) -> None:
         """Let the endpoint send and receive the given kinds on this leg, and no longer on the one before."""
         self._next = leg, media
-        leg.on_tap_failed = self._failed
+        leg.on_tap_failed = self._tap_failed
         self._changed.set()
 
     async def run(self) -> None:
@@ -69,22 +68,19 @@ class Host:
                     )
                 )
 
-    def _failed(self, error: Exception) -> None:
-        self._error = error
+    def _tap_failed(self, error: Exception) -> None:
+        self._tap_error = error
         self._changed.set()
-
-    def _cut_off(self) -> None:
-        self._failed(RuntimeError("something has cancelled a task of the endpoint"))
 
     async def _run(self) -> None:
         failure: BaseExceptionGroup[Exception] | None = None
         try:
-            async with EndpointTasks(self._cut_off) as tasks:
+            async with asyncio.TaskGroup() as tasks:
                 while True:
                     await self._changed.wait()
                     self._changed.clear()
-                    if self._error is not None:
-                        raise self._error
+                    if self._tap_error is not None:
+                        raise self._tap_error
                     assert self._next is not None
                     # A leg that is lost meanwhile is the session's to notice; the next one comes.
                     with contextlib.suppress(LegFailed):
