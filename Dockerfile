@@ -9,7 +9,7 @@ RUN apt-get update -q \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-# The wheel's version comes from git, whoever owns the files here.
+# The wheel's version comes from git, which otherwise refuses files of another user.
 RUN git config --global --add safe.directory /source \
     && python3 -m venv /opt/copybara \
     && packages/install /opt/copybara

@@ -19,7 +19,7 @@ IDLE_SECONDS = 10.0
 "A stream that has been silent for so long gives way to a new one."
 
 RTP_SSRC, RTCP_SSRC = 8, 4
-"Where the SSRC stands in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
+"The offset of the SSRC in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
 
 Process = Callable[[bytes], bytes]
 

@@ -55,7 +55,7 @@ def node_in(text: str) -> NodeId | None:
 
 
 def _only_one(text: str) -> NodeId | None:
-    """The node id that stands in a text with other words, if it is the only one."""
+    """The node id among the words of a text, if it is the only one."""
     for view in views(text):
         found = {word.lower() for word in _AMONG_OTHERS.findall(view.text)}
         for word in found if len(found) == 1 else ():

@@ -208,7 +208,7 @@ def key_of(room: str, event: Json) -> tuple[str, str, str]:
 
 
 def _inbound(room: str, sender: str, name: str) -> str:
-    """Where a session is kept: one that somebody else passes on as theirs never stands in its sender's place."""
+    """Where a session is kept: one that somebody else passes on as theirs never replaces its sender's."""
     return f"inbound:{room} {sender} {name}"
 
 

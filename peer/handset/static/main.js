@@ -147,7 +147,7 @@ program.addEventListener("hello", ({ detail: hello }) => {
   explain();
 });
 
-// Before the first network is there. The program goes on by itself then, and this page connects again.
+// Before the first network is there. Once there is one the program starts, and this page connects again.
 program.addEventListener("no-overlay", ({ detail: { sentence, hint, command } }) => {
   gate = {
     title: "No network to call through yet",
