@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +29,8 @@ REPOSITORY = Path(__file__).parents[1]
 NAME = "copybara-relay"
 
 PEER_PORT = 12345
-PEER_ANSWERS_SECONDS = 60
+GIT_PORT = 9418
+SECONDS_TO_LISTEN = 60.0
 
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^  (\S.*)$", re.MULTILINE)
@@ -174,6 +176,7 @@ async def walk(release: str, folder: Path) -> Walk:
         except Exception as error:
             for person in (anna, bob):
                 error.add_note(f"{person.name}'s page says: {await person.page.page.inner_text('body')}")
+                await person.page.page.screenshot(path=folder / f"{person.name}.png")
             raise
         return Walk(reader=bob.effort(), friend=anna.effort())
 
@@ -268,7 +271,21 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
         with (folder / "peer.log").open("wb") as log:
             command = ("chroot", str(root), "yggdrasil", "-useconffile", "/etc/peer.json")
             async with hosts.r.process(*command, stdout=log.fileno(), stderr=log.fileno()):
+                await _listens(hosts.r, PEER_PORT)
                 yield f"tls://{{address}}:{PEER_PORT}?key={key}"
+
+
+async def _listens(host: Namespace, port: int) -> None:
+    """Wait until a program that was just started there takes connections."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(SECONDS_TO_LISTEN):
+        while True:
+            with host.open_socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+                connection.setblocking(False)
+                try:
+                    return await loop.sock_connect(connection, (host.wires[0].address, port))
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
@@ -280,4 +297,5 @@ async def _git_server(host: Namespace, folder: Path) -> AsyncIterator[str]:
     subprocess.run(["git", "-C", served / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
     command = ("git", "daemon", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
     async with host.process(*command):
+        await _listens(host, GIT_PORT)
         yield f"git://{{address}}/{NAME}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import unquote
 
 from bot.kinds import Kind, Sentence
 from shared.links.card import Card
@@ -13,6 +16,12 @@ _NODE = {
     "staex": "a Staex node on that computer (https://docs.staex.io)",
     "yggdrasil": "Yggdrasil, which the set-up installs if you like",
 }
+
+MOST_CHARACTERS = 65_536
+"Of git's configuration that are read."
+
+_ORIGIN = re.compile(r'^\[remote "origin"\]\n(?:[ \t]+(?!url\b).*\n)*[ \t]+url = (\S+)$', re.MULTILINE)
+"As git writes it."
 
 
 def invitation(card: Card, overlay: str, source: str) -> Sentence:
@@ -43,11 +52,29 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
 
 
 def installed_from() -> str:
-    """The public address that this program was installed from (PEP 610), without a password; empty if there is none."""
+    """The public address that this program came from (PEP 610), without a password; empty if there is none.
+
+    Installed from a folder, it is the address that the folder was cloned from.
+    """
     try:
-        told = distribution("copybara-relay").read_text("direct_url.json")
-        url = json.loads(told or "{}").get("url", "")
+        told = json.loads(distribution("copybara-relay").read_text("direct_url.json") or "{}")
+        return public_source(told.get("url", ""))
     except (PackageNotFoundError, ValueError, AttributeError):
         return ""
+
+
+def public_source(url: object) -> str:
+    """An address that a friend can install from too; empty if it is none."""
+    if isinstance(url, str) and url.startswith("file:///"):
+        url = _cloned_from(Path(unquote(url.removeprefix("file://"))))
     usable = isinstance(url, str) and url.startswith("https://") and "@" not in url and url.isprintable()
-    return url if usable and not set(url) & set(" '\"$`\\;&|<>") else ""
+    return str(url) if usable and not set(str(url)) & set(" '\"$`\\;&|<>") else ""
+
+
+def _cloned_from(folder: Path) -> str:
+    try:
+        with (folder / ".git" / "config").open(encoding="utf-8", errors="replace") as file:
+            found = _ORIGIN.search(file.read(MOST_CHARACTERS))
+    except OSError:
+        return ""
+    return found[1] if found else ""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import socket
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -98,51 +101,63 @@ async def _internet(host: Namespace) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _booted(root: Path, host: Namespace) -> AsyncIterator[Machine]:
-    process = await asyncio.create_subprocess_exec(
-        *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"),
-        *(f"--machine={host.name}", f"--directory={root}", f"--network-namespace-path={NAMESPACE_FILES / host.name}"),
-        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe"),
-        "--capability=CAP_NET_ADMIN",
-        # Debian 13's systemd knows no other.
-        env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-        stdin=DEVNULL,
-        stdout=DEVNULL,
-        stderr=PIPE,
-    )
-    leader = process.pid
-    try:
-        async with asyncio.timeout(SECONDS_TO_BOOT):
-            leader = await _init_of(process)
-            booted = Machine(host, root, leader)
-            while "running" not in (state := await booted.run("systemctl", "is-system-running", check=False)):
-                if "degraded" in state:
-                    break  # such as a unit that wants a device which no container has
-                await asyncio.sleep(0.2)
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as news:
+        news.setblocking(False)
+        news.bind(f"{folder}/news")
+        process = await asyncio.create_subprocess_exec(
+            *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"),
+            *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", "--notify-ready=yes"),
+            *(f"--machine={host.name}", f"--directory={root}"),
+            f"--network-namespace-path={NAMESPACE_FILES / host.name}",
+            "--capability=CAP_NET_ADMIN",
+            # Debian 13's systemd knows no other.
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "NOTIFY_SOCKET": f"{folder}/news"},
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+        )
+        leader = process.pid
+        try:
+            async with asyncio.timeout(SECONDS_TO_BOOT):
+                leader = await _leader(process, news)
+                booted = Machine(host, root, leader)
+                # It ends with 1 if the machine is "degraded", as by a unit that wants a device which no container has.
+                await booted.run("systemctl", "is-system-running", "--wait", check=False)
             # As udev makes it where there is one.
             await booted.run(
                 "sh",
                 "-c",
                 "mkdir -p /dev/net; test -e /dev/net/tun || mknod /dev/net/tun c 10 200; chmod 666 /dev/net/tun",
             )
-        yield booted
+            yield booted
+        finally:
+            # As if somebody pulled the plug: with its init, the kernel ends every process on it.
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(leader, signal.SIGKILL)
+            await process.wait()
+
+
+async def _leader(process: asyncio.subprocess.Process, news: socket.socket) -> int:
+    """The process id of its init, once that has begun its work: systemd-nspawn tells both. Raises MachineFailed."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.create_task(process.wait())
+    said = b""
+    try:
+        while not (b"READY=1" in said and (found := re.search(rb"X_NSPAWN_LEADER_PID=(\d+)", said))):
+            more = asyncio.ensure_future(loop.sock_recv(news, 4096))
+            try:
+                await asyncio.wait((ended, more), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not more.done():
+                    more.cancel()
+            if ended.done():
+                assert process.stderr is not None
+                raise MachineFailed((await process.stderr.read()).decode(errors="replace"))
+            said += more.result() + b"\n"
+        return int(found[1])
     finally:
-        # As if somebody pulled the plug: with its init, the kernel ends every process on it.
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.kill(leader, signal.SIGKILL)
-        await process.wait()
-
-
-async def _init_of(process: asyncio.subprocess.Process) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while True:
-        if process.returncode is not None:
-            assert process.stderr is not None
-            raise MachineFailed((await process.stderr.read()).decode(errors="replace"))
-        for child in children.read_text().split():
-            if Path(f"/proc/{child}/root/run/systemd/private").exists():
-                return int(child)
-        await asyncio.sleep(0.1)
+        ended.cancel()
 
 
 async def _output_of(*command: str, check: bool) -> str:

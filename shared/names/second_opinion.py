@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.errors import InputError, NamesUnreachable, NoNodeRecord
+from shared.extras import how_to_add
 from shared.in_thread import in_thread
 from shared.names.azero import Network
 from shared.names.records import node_in
@@ -58,9 +59,7 @@ def _read(network: Network, url: str, name: str, records: Sequence[str]) -> dict
     try:
         from substrateinterface import SubstrateInterface
     except ImportError:
-        raise InputError(
-            f"--check needs {CLIENT}, which isn't installed.", "Install it: pip install 'copybara-relay[substrate]'"
-        ) from None
+        raise InputError(f"--check needs {CLIENT}, which isn't installed.", how_to_add("substrate")) from None
     label, _, tld = name.rpartition(".")
     try:
         with SubstrateInterface(url=url, auto_discover=False, ws_options={"timeout": CHECK_SECONDS}) as client:

@@ -184,7 +184,7 @@ async def test_portaudio_is_used_where_it_is_wanted(
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     if importlib.util.find_spec("sounddevice") is None or not find_library("portaudio"):
-        pytest.skip("needs sounddevice (pip install copybara-relay[sound]) and Debian's libportaudio2")
+        pytest.skip("needs sounddevice and Debian's libportaudio2")
     # PortAudio knows ALSA's devices, and ALSA is made to lead to the sound server.
     devices = [f"{air}_{what}" for air in ("there", "back") for what in ("microphone", "ear")]
     alsa = tmp_path / "asound.conf"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from bot.cli.main import _parser
 from bot.kinds import Kind
-from bot.texts.invitation import invitation
+from bot.texts.invitation import invitation, public_source
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -33,6 +34,26 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         code, out, _ = await bob.cli("invite", "--from", "https://example.org/copybara.git")
         assert "pipx install git+https://example.org/copybara.git" in out
         assert isinstance(decode(find(chat)[0].token), Card)
+
+
+def test_a_friend_gets_it_from_where_the_folder_was_cloned(tmp_path: Path) -> None:
+    """The README's way: a clone, and `pipx install .` in it."""
+    folder = tmp_path / "my programs"
+    assert public_source(folder.as_uri()) == ""
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    assert public_source(folder.as_uri()) == ""
+    for address, said in (
+        ("https://example.org/copybara.git", "https://example.org/copybara.git"),
+        ("https://anna:secret@example.org/copybara.git", ""),
+        ("git@example.org:copybara.git", ""),
+        ("/home/anna/copybara", ""),
+        ("https://example.org/$(reboot)", ""),
+    ):
+        subprocess.run(["git", "-C", folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])
+        subprocess.run(["git", "-C", folder, "config", "remote.origin.url", address], check=True)
+        assert public_source(folder.as_uri()) == said
+    assert public_source(7) == public_source("https://anna:secret@example.org/a.git") == ""
+    assert public_source("https://example.org/a.git") == "https://example.org/a.git"
 
 
 @pytest.mark.parametrize("overlay", ["yggdrasil", "staex", "loopback", "another"])

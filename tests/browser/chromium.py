@@ -229,7 +229,9 @@ class PageView:
 
     async def click(self, button: Any) -> None:
         """Press a button, once a person can have read it: until then some are deaf. If it was all the same, again."""
-        await button.scroll_into_view_if_needed(timeout=PATIENCE * 1000)
+        await button.wait_for(timeout=PATIENCE * 1000)
+        # As a person would: to where nothing that stays at the window's edge covers it.
+        await button.evaluate('button => button.scrollIntoView({block: "center"})')
         before = await self.page.evaluate("watched.pressed")
         while await self.page.evaluate("watched.pressed") == before:
             await button.and_(self.page.locator(READABLE)).click()

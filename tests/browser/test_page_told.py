@@ -6,6 +6,8 @@ COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written ane
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import msgspec
 import pytest
 from aiohttp import web
@@ -35,6 +37,7 @@ from peer.handset.protocol import (
     Text,
     Write,
 )
+from peer.handset.shown_link import shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
@@ -115,6 +118,20 @@ LOG = [
     logged("node k7r3f0q2…", "missed", started=NOW - 7200, media="audio"),
     logged("anna", "no-answer", contact="anna", role="caller", started=NOW - 86_400),
 ]
+
+
+LAPTOP = {"width": 1280, "height": 720}
+
+SEALED_REQUEST = urlsafe_b64encode(b"\x11" + bytes(range(145))).decode().rstrip("=")
+"As long as a first link that a contact card encrypts."
+
+REACHABLE = """
+"IDS".split(" ").every((id) => {
+  const button = document.getElementById(id), at = button.getBoundingClientRect();
+  return button.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height - 4));
+})
+"""
+"Whether these are in the window, their lower edge too, and nothing covers them."
 
 
 async def everywhere(play: Theatre, name: str) -> None:
@@ -554,6 +571,31 @@ async def test_a_call_to_a_contact_is_one_link() -> None:
         await everywhere(play, "calling")
         await play.page.keyboard.press("Shift+H")
         await play.wants(HangUp, call=1)
+
+
+async def test_a_small_laptop_shows_every_button_of_a_first_call_without_scrolling() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size(LAPTOP)
+        play.tell(
+            call(1, "calling", role="caller", paired=False),
+            ShowLink(
+                call=1,
+                link=shown_link(SEALED_REQUEST),
+                kind=Kind.LINK_TO_SEND,
+                sentence="Send this to anna, and paste the answer that they send back. The link is good until 10:42.",
+            ),
+            Said(call=1, kind=Kind.REMOTE_RINGS, sentence="It is ringing at anna's. " * 3),
+        )
+        await play.until("document.getElementById('outgoing-own').videoWidth > 0")
+        await play.until(REACHABLE.replace("IDS", "outgoing-copy answer-text answer-connect outgoing-cancel"))
+        assert await play.page.evaluate("scrollY") == 0
+        # In a lower window, what has the focus isn't covered by what stays at the window's edge.
+        await play.page.set_viewport_size({"width": 1280, "height": 560})
+        await play.page.locator("#outgoing-copy").focus()
+        for _ in range(3):
+            await play.page.keyboard.press("Tab")
+        assert await play.focused() == "answer-connect"
+        await play.until(REACHABLE.replace("IDS", "answer-connect outgoing-cancel"))
 
 
 async def test_that_it_rings_there_is_heard_until_it_is_silenced() -> None:

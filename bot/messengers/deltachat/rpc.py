@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import InputError
+from shared.extras import how_to_add
 from shared.not_json import NOT_JSON
 
 PROGRAM = "deltachat-rpc-server"
@@ -52,7 +53,7 @@ def program() -> str:
         if path.exists():
             return str(path)
     if (path_of := shutil.which(PROGRAM)) is None:
-        raise InputError("Delta Chat isn't installed.", "In the program's folder: pipx install --force '.[deltachat]'")
+        raise InputError("Delta Chat isn't installed.", how_to_add("deltachat"))
     return path_of
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.home import Home
 from shared.config.schema import Config
 from shared.errors import InputError
+from shared.extras import how_to_add
 from shared.store import StoreThread
 from shared.store.journal import Journal
 
@@ -40,6 +41,4 @@ def matrix(home: Home, config: Config, thread: StoreThread) -> PlainMessenger:
 def check_installed() -> None:
     """Raise InputError without the library, which is an extra."""
     if importlib.util.find_spec("vodozemac") is None:
-        raise InputError(
-            "Matrix needs the package vodozemac.", "In the program's folder: pipx install --force '.[matrix]'"
-        )
+        raise InputError("Matrix needs the package vodozemac.", how_to_add("matrix"))

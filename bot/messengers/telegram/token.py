@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.home import Home
 from shared.config.schema import Telegram as Settings
 from shared.errors import InputError, StoreError
+from shared.extras import how_to_add
 from shared.store.files import known_errors
 
 VARIABLE = "COPYBARA_TELEGRAM_TOKEN"
@@ -104,7 +105,7 @@ def _from_keyring() -> str:
     try:
         found = importlib.import_module("keyring").get_password(SERVICE, USER)
     except ImportError:
-        raise InputError("The package keyring isn't installed.", "Install it, or keep the token in a file.") from None
+        raise InputError("The package keyring isn't installed.", how_to_add("keyring")) from None
     except Exception as error:
         raise InputError(f"The keyring can't be read: {type(error).__name__}.", "Unlock it, or use a file.") from None
     if not found:

@@ -8,6 +8,7 @@ from peer.media.sound.pulse import PROGRAMS, Pulse
 from peer.media.sound.types import SoundSystem
 from shared.config.schema import Devices
 from shared.errors import MediaError
+from shared.extras import how_to_add
 
 
 async def open_sound(settings: Devices) -> SoundSystem:
@@ -23,6 +24,6 @@ async def open_sound(settings: Devices) -> SoundSystem:
             pass
     raise MediaError(
         "There is no sound system to talk through.",
-        "For PulseAudio and PipeWire install pulseaudio-utils, else libportaudio2 and `pip install "
-        "copybara-relay[sound]`; then run this program as the user whose desktop it is.",
+        "Run this program as the user whose desktop it is, and install Debian's pulseaudio-utils. Without PulseAudio "
+        f"and PipeWire install libportaudio2 and the library sounddevice. {how_to_add('sound')}",
     )
