@@ -52,6 +52,7 @@ def run(
     console: bool = False,
     starts: bool = False,
     opens: bool = False,
+    link: str = "",
     as_json: bool = False,
     overlay: str | None = None,
     new_node: bool = False,
@@ -60,8 +61,8 @@ def run(
     """Run until the chat ends, or SIGINT, SIGTERM or SIGHUP. Raises CopybaraError when it can't start or go on.
 
     With `console` the chat is stdin and stdout. `starts`: somebody sits there who wants to see what happens; `opens`:
-    and the page in their browser; `looks_again`: called while they see there that no overlay is found yet. With
-    `new_node` the home's overlay and node id may be others than at its last start.
+    and the page in their browser, which explains `link`; `looks_again`: called while they see there that no
+    overlay is found yet. With `new_node` the home's overlay and node id may be others than at its last start.
     """
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
@@ -78,7 +79,7 @@ def run(
             page_is_first = config.answer.endpoint == AUTO
             messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
         else:
-            screen = Screen(as_json=as_json, starts=starts, opens=opens)
+            screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
             messengers.append(screen)
         page = None
         if not console and screen.opens and config.handset.enabled and not as_json:
@@ -87,6 +88,7 @@ def run(
                 find,
                 port=config.handset.port,
                 key=home.load_handset_key(),
+                link=link,
                 opened=screen.has_opened,
                 looks_again=looks_again,
             )

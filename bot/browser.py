@@ -7,12 +7,24 @@ import shutil
 import subprocess
 import sys
 import webbrowser
+from urllib.parse import quote
 
 VARIABLE = "BROWSER"
 "The environment variable that names a browser: see the module webbrowser."
 
 _OPENERS = ("xdg-open", "gio open")
 "What opens an address on a Linux desktop. Both return at once."
+
+MAX_LINK = 4096
+"Characters of a link that the page looks at."
+
+
+def with_link(address: str, link: str) -> str:
+    """An address of the page that holds a ticket, with a link for the page to explain; unchanged without one.
+
+    Anything may be in `link`: it can add nothing else to the address.
+    """
+    return f"{address}&{quote(link[:MAX_LINK], safe='')}" if link else address
 
 
 def has_browser() -> bool:

@@ -199,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
         which(set_up)
 
     start = command("start", "start, and open the page where you talk; runs until Ctrl-C", _start, json=True)
+    start.add_argument("link", nargs="?", default="", metavar="LINK", help="a link for the page to explain")
     start.add_argument("--no-open", action="store_true", help="print the page's address only")
     run = command("run", "the same for services and scripts: opens nothing", _run, json=True)
     run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
@@ -218,7 +219,19 @@ def _parser() -> argparse.ArgumentParser:
         sub = does.add_parser(name, help=about, description=about, parents=[everywhere])
         sub.set_defaults(run=_service, action=name)
 
-    gone = command("uninstall", "remove the service and, if you say so, keys and contacts; says the rest", _uninstall)
+    desktop = commands.add_parser("desktop", help="links, and a start at each log-in", description="on the desktop")
+    knows = desktop.add_subparsers(metavar="COMMAND", required=True)
+
+    def on_desktop(name: str, help_: str) -> argparse.ArgumentParser:
+        sub = knows.add_parser(name, help=help_, description=help_, parents=[everywhere])
+        sub.set_defaults(run=_desktop, action=name)
+        return sub
+
+    known = on_desktop("install", "be among the applications, open links copybara:…, start at each log-in")
+    known.add_argument("--no-autostart", action="store_true", help="don't start when you log in")
+    on_desktop("remove", "take that away again; your home stays")
+
+    gone = command("uninstall", "remove service and desktop entry and, if you say so, keys and contacts", _uninstall)
     keys = gone.add_mutually_exclusive_group()
     keys.add_argument("--keep-keys", action="store_const", const="no", dest="shred", help="without asking")
     keys.add_argument("--shred-keys", action="store_const", const="yes", dest="shred", help="without asking")
@@ -388,6 +401,7 @@ def _start(options: argparse.Namespace) -> int:
         as_json=options.json,
         overlay=options.overlay,
         new_node=options.new_node,
+        link=options.link,
     )
 
 
@@ -409,6 +423,14 @@ def _service(options: argparse.Namespace) -> int:
     if options.action == "install":
         return service.install(_home(options))
     return service.status() if options.action == "status" else service.remove()
+
+
+def _desktop(options: argparse.Namespace) -> int:
+    from bot.cli import desktop
+
+    if options.action == "install":
+        return desktop.install(_home(options), starts_at_login=not options.no_autostart)
+    return desktop.remove()
 
 
 def _uninstall(options: argparse.Namespace) -> int:

@@ -7,31 +7,46 @@ from __future__ import annotations
 
 import sys
 
-from bot.browser import has_browser, open_page
+from bot.browser import has_browser, open_page, with_link
 from bot.cli.group_membership import missing_group, start_within
 from bot.control_socket import AskPage, AskStatus, ask
 from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
-from shared.errors import HomeInUse
+from shared.errors import HomeInUse, InputError
+from shared.links.finding import find
+
+SHOWN = 60
+"Characters of what isn't a link that the error repeats."
+
+SCHEME = "copybara:"
+"What a link begins with that a desktop hands over."
 
 
-def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_node: bool) -> int:
-    """Run until Ctrl-C, or open the page of the program that runs with this home. Raises CopybaraError."""
+def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_node: bool, link: str) -> int:
+    """Run until Ctrl-C, or open the page of the program that runs with this home. Raises CopybaraError.
+
+    The page explains `link`, which may be empty, and does nothing with it before a click.
+    """
     from bot.app import run
+
+    # What a click in another program has brought is explained on the page, whatever it is.
+    if link and not link.lower().startswith(SCHEME) and not find(link):
+        raise InputError(f"There is no link in {link[:SHOWN]!r}.", "To call somebody: copybara call NAME")
 
     try:
         return run(
             home,
             starts=True,
             opens=opens,
+            link=link,
             as_json=as_json,
             overlay=overlay,
             new_node=new_node,
             looks_again=_join_within_open_page,
         )
     except HomeInUse:
-        return _open_again(home, opens=opens and has_browser(), as_json=as_json)
+        return _open_again(home, opens=opens and has_browser(), as_json=as_json, link=link)
 
 
 def _join_within_open_page() -> None:
@@ -40,7 +55,7 @@ def _join_within_open_page() -> None:
         start_within(group, [*sys.argv[1:], "--no-open"])
 
 
-def _open_again(home: Home, *, opens: bool, as_json: bool) -> int:
+def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
     status = ask(home.control_socket, AskStatus()).status or {}
     address = str(status.get("handset") or "")
     if as_json:
@@ -53,5 +68,5 @@ def _open_again(home: Home, *, opens: bool, as_json: bool) -> int:
     else:
         print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
     if opens and (once := ask(home.control_socket, AskPage()).page):
-        open_page(once)
+        open_page(with_link(once, link))
     return 0

@@ -15,6 +15,9 @@ from pathlib import Path
 from bot.asking import Asking
 from bot.cli import service
 from bot.cli.service import units
+from bot.desktop.install import anything_installed
+from bot.desktop.install import remove as remove_from_desktop
+from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from shared.store.files import known_errors
 
@@ -37,9 +40,14 @@ CHUNK = 1 << 20
 
 
 def uninstall(home: Home, asking: Asking) -> int:
-    """Remove the service and, if the person says so, the home. Raises HomeInUse, StoreError, InputError."""
+    """Remove the service, what the desktop has and, if the person says so, the home.
+
+    Raises HomeInUse, StoreError, InputError.
+    """
     if (service.folder() / units.SERVICE).exists():
         service.remove()
+    if anything_installed(places := Places.of_user()):
+        remove_from_desktop(places)
     found = own_files(home.folder)
     if not found:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")

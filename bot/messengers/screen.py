@@ -11,7 +11,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 
-from bot.browser import has_browser, open_page
+from bot.browser import has_browser, open_page, with_link
 from bot.conversation import Capabilities, HandsetPage, Listener, Post
 from bot.kinds import Kind
 from bot.streams import only_the_user_reads, print_json, print_text
@@ -27,10 +27,11 @@ class Screen:
 
     capabilities = Capabilities(at_terminal=False, rings_again=False)
 
-    def __init__(self, *, as_json: bool, starts: bool, opens: bool) -> None:
-        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser."""
+    def __init__(self, *, as_json: bool, starts: bool, opens: bool, link: str = "") -> None:
+        """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`."""
         self._as_json = as_json
         self._starts = starts
+        self._link = link
         self.opens = starts and opens and has_browser()
         "Whether the page is opened in the browser."
 
@@ -67,7 +68,7 @@ class Screen:
         sys.stdout.flush()
         if self.opens and handset is not None and not self._open_already:
             # Others may see what a browser is started with: this address works once, and holds no key.
-            self._opening.put_nowait(handset.address_for(PLACE, lambda: None))
+            self._opening.put_nowait(with_link(handset.address_for(PLACE, lambda: None), self._link))
 
     def _page(self, address: str) -> str:
         return (texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS).text

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.browser import open_page
+from bot.browser import open_page, with_link
 from bot.page.service import listening_at
 from bot.streams import print_text
 from bot.texts import no_overlay as texts
@@ -49,13 +49,15 @@ async def until_there(
     *,
     port: int,
     key: bytes,
+    link: str = "",
     opened: Callable[[], None] = lambda: None,
     looks_again: Callable[[], None] = lambda: None,
 ) -> Found | None:
     """Find the overlay; while there is none, show a page that says so. None if the program is to stop before.
 
-    `port` and `key` are those of the handset page; `opened` is called once the page is open, which then goes on as the
-    true one; `looks_again` before each further look. Raises NodeChanged, and what `find` raises beside OverlayError.
+    `port` and `key` are those of the handset page, which explains `link` then; `opened` is called once the page
+    is open, which then goes on as the true one; `looks_again` before each further look. Raises NodeChanged, and what
+    `find` raises beside OverlayError.
     """
     try:
         return await find()
@@ -71,7 +73,8 @@ async def until_there(
         for line in texts.in_the_terminal(waiting.error):
             print_text(line)
         sys.stdout.flush()
-        await asyncio.to_thread(open_page, server.session.address_with(server.tickets.issue(PLACE, lambda: None)))
+        address = server.session.address_with(server.tickets.issue(PLACE, lambda: None))
+        await asyncio.to_thread(open_page, with_link(address, link))
         opened()
         while not await _stops(stopping):
             looks_again()

@@ -9,6 +9,8 @@ import pytest
 from bot.asking import Answers, Asking
 from bot.cli import service
 from bot.cli.uninstall import uninstall
+from bot.desktop.install import anything_installed, install
+from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from shared.errors import HomeInUse
 from shared.store import Store
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_service")
 @pytest.fixture
 def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
 @pytest.fixture
@@ -94,3 +97,15 @@ def test_the_service_goes_first(home: Home, tmp_path: Path, monkeypatch: pytest.
     unit.touch()
     removing(home, "no")
     assert not unit.exists()
+
+
+def test_the_desktop_forgets_it(home: Home, tmp_path: Path) -> None:
+    mine = tmp_path / "config" / "mimeapps.list"
+    mine.parent.mkdir()
+    mine.write_text("[Default Applications]\ntext/plain=mine.desktop\n")
+    install(Places.of_user(), "/usr/bin/copybara", str(home.folder), starts_at_login=True)
+    removing(home, "no")
+    assert not anything_installed(Places.of_user())
+    left = [path for path in (*(tmp_path / "config").rglob("*"), *(tmp_path / "data").rglob("*")) if path.is_file()]
+    assert left == [mine]
+    assert mine.read_text() == "[Default Applications]\ntext/plain=mine.desktop\n"

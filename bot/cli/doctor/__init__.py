@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from bot.cli.doctor import devices, system
+from bot.cli.doctor import desktop, devices, system
 from bot.cli.doctor import home as home_checks
 from bot.cli.doctor.check import Check, checked
 from bot.cli.doctor.media import media_ready
@@ -81,6 +81,8 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
         yield browser
     if service := background():
         yield service
+    if known := desktop.links():
+        yield known
     for messenger in messengers_of(config):
         if messenger.name == TELEGRAM:
             with said_if_slow("Asking Telegram about the bot"):

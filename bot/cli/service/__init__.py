@@ -10,11 +10,11 @@ import getpass
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from bot.cli.service import units
 from bot.home import Home
+from bot.own_program import own_program
 from bot.settings import settings
 from bot.streams import print_text
 from shared.errors import InputError, StoreError
@@ -40,7 +40,7 @@ def install(home: Home) -> int:
     _need_systemd()
     config = settings(home)
     home.prepare()
-    program = units.escaped(_program())
+    program = units.escaped(own_program())
     texts = {units.SERVICE: units.service(program, units.escaped(str(home.folder)))}
     if config.handset.enabled and config.handset.port:
         texts[units.SOCKET] = units.socket(config.handset.port)
@@ -96,15 +96,6 @@ def remove() -> int:
     _systemctl("daemon-reload")
     print_text("The service was removed. Your home, with keys and contacts, is still there.")
     return 0
-
-
-def _program() -> str:
-    """The program's own path."""
-    beside = Path(sys.executable).with_name("copybara")
-    found = str(beside) if beside.exists() else shutil.which("copybara")
-    if found is None:
-        raise InputError("The program copybara isn't installed.", "Install it: pipx install .")
-    return found
 
 
 def _need_systemd() -> None:

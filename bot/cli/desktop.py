@@ -1,0 +1,39 @@
+"""`copybara desktop install | remove`: make this user's desktop know the program, or forget it."""
+
+from __future__ import annotations
+
+from bot.cli import service
+from bot.cli.service import units
+from bot.desktop.install import anything_installed
+from bot.desktop.install import install as install_files
+from bot.desktop.install import remove as remove_files
+from bot.desktop.places import Places
+from bot.home import Home
+from bot.own_program import own_program
+from bot.streams import print_text
+
+
+def install(home: Home, *, starts_at_login: bool) -> int:
+    """An entry among the applications, links, and a start at each log-in. Raises InputError, StoreError."""
+    home.prepare()
+    runs_as_service = (service.folder() / units.SERVICE).exists()
+    places = Places.of_user()
+    program, folder = own_program(), str(home.folder.absolute())
+    install_files(places, program, folder, starts_at_login=starts_at_login and not runs_as_service)
+    print_text("Copybara is among your applications. A click on a link copybara:… opens the page, which explains it.")
+    if runs_as_service:
+        print_text("The service starts it; see `copybara service status`.")
+    elif starts_at_login:
+        print_text("It starts when you log in. To start it now: copybara start")
+    return 0
+
+
+def remove() -> int:
+    """Take all of that away again. Raises StoreError."""
+    places = Places.of_user()
+    if not anything_installed(places):
+        print_text("The desktop doesn't know Copybara. `copybara desktop install` changes that.")
+        return 0
+    remove_files(places)
+    print_text("The desktop no longer knows Copybara. Your home, with keys and contacts, is still there.")
+    return 0
