@@ -191,4 +191,5 @@ async def test_ring_notes_are_not_saved_up_while_the_browser_keeps_the_page_sile
         await until_seen(play.page, "started.length >= 4")
         first = await looked_at(play.page, "started.slice(0, 4)")
         assert [state for state, _ in first] == ["running"] * 4
-        assert all(0 <= at < 1.5 for _, at in first)
+        # On a busy machine the clock of the sound runs on between the note's time and its start.
+        assert all(-1 < at < 1.5 for _, at in first), first

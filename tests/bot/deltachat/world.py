@@ -63,7 +63,9 @@ class App:
         """Add somebody by their QR; the chat with them."""
         self.rpc.clear_all_events(self.number)
         chat = int(self.rpc.secure_join(self.number, invite))
-        self.event(lambda event: event["kind"] == "SecurejoinJoinerProgress" and event["progress"] == 1000)
+        # Another one's join may end meanwhile.
+        added = {"kind": "SecurejoinJoinerProgress", "progress": 1000, "contactId": self.other_in(chat)}
+        self.event(lambda event: added.items() <= event.items())
         return chat
 
     def writes(self, chat: int, text: str) -> int:
