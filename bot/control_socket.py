@@ -16,13 +16,24 @@ from pathlib import Path
 
 import msgspec
 
-from shared.errors import CopybaraError, NotRunning
+from shared.errors import CopybaraError, InputError, NotRunning
 from shared.not_json import NOT_JSON
 
-MAX_LINE = 64 * 1024
-"Bytes of one question or answer. A status with a hundred calls is below 40 KiB."
+MAX_QUESTION = 64 * 1024
+"Bytes of one question; an SDP description is among the longest."
+
+MAX_REPLY = 4 * 1024 * 1024
+"Bytes of one answer. A status with a hundred calls is below 40 KiB."
 
 ANSWER_SECONDS = 20.0
+"How long the running program may take; it says so itself when that isn't enough."
+
+PATIENCE_SECONDS = ANSWER_SECONDS + 5
+"How long the one who asks waits."
+
+
+TOO_LONG = f"That is longer than the {MAX_QUESTION // 1024} KiB that the running copybara reads."
+SLOW = f"The running copybara wasn't done after {ANSWER_SECONDS:.0f} seconds, and has stopped trying."
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -64,22 +75,17 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            reply = await _reply_to(reader, answer)
+            writer.write(msgspec.json.encode(reply) + b"\n")
             async with asyncio.timeout(ANSWER_SECONDS):
-                try:
-                    reply = await answer(_questions.decode(await reader.readuntil()))
-                except CopybaraError as error:
-                    reply = Reply(error=error.sentence, hint=error.hint, kind=error.kind)
-                except (*NOT_JSON, ValueError):
-                    reply = Reply(error="That isn't a question this copybara understands.")
-                writer.write(msgspec.json.encode(reply) + b"\n")
                 await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the client has gone, or asks nothing
         finally:
             writer.close()
 
     _remove(path)
-    server = await asyncio.start_unix_server(serve, sock=_bound(path), limit=MAX_LINE)
+    server = await asyncio.start_unix_server(serve, sock=_bound(path), limit=MAX_QUESTION)
     try:
         yield
     finally:
@@ -87,18 +93,39 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
         _remove(path)
 
 
+async def _reply_to(reader: asyncio.StreamReader, answer: Callable[[Question], Awaitable[Reply]]) -> Reply:
+    """Raises TimeoutError if nothing is asked."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            raw = await reader.readuntil()
+    except asyncio.LimitOverrunError:
+        return Reply(error=TOO_LONG)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await answer(_questions.decode(raw))
+    except CopybaraError as error:
+        return Reply(error=error.sentence, hint=error.hint, kind=error.kind)
+    except (*NOT_JSON, ValueError):
+        return Reply(error="That isn't a question this copybara understands.")
+    except TimeoutError:
+        return Reply(error=SLOW, hint="`copybara status` shows which calls there are.")
+
+
 def ask(path: Path, question: Question) -> Reply:
     """Put one question to the running copybara. Raises NotRunning, or the error that it answers."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWER_SECONDS)
+        connection.settimeout(PATIENCE_SECONDS)
         try:
             with _short(path) as name:
                 connection.connect(name)
             if _user_of(connection) not in (None, 0, os.geteuid()):
                 raise NotRunning("Another user's program answers in this home.", "Give a home of your own with --home.")
-            connection.sendall(msgspec.json.encode(question) + b"\n")
+            asked = msgspec.json.encode(question) + b"\n"
+            if len(asked) > MAX_QUESTION:
+                raise InputError(TOO_LONG)
+            connection.sendall(asked)
             with connection.makefile("rb") as lines:
-                reply = _replies.decode(lines.readline(MAX_LINE))
+                reply = _replies.decode(lines.readline(MAX_REPLY))
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunning() from None
         except (OSError, *NOT_JSON):

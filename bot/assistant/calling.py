@@ -23,7 +23,7 @@ from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
-from shared.errors import CallOver, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound
+from shared.errors import CallOver, CallRefused, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound
 from shared.media import Media
 from shared.names import NameAnswer
 from shared.names.book import ContactBook
@@ -87,7 +87,7 @@ class Calling:
         turn.say(name_texts.looking_up(name))
 
     async def _go_on(self, found: NameAnswer | CopybaraError, *, chat: str, then: Then, waits: bool) -> Outcome:
-        async with self._turns.taken(chat) as turn:
+        async with self._turns.taken(chat, [] if waits else None) as turn:
             try:
                 if isinstance(found, CopybaraError):
                     raise found
@@ -182,6 +182,11 @@ class Calling:
         line = await self._dial(who, media, turn.chat, program=program)
         if not line.call.ended:
             turn.posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+            return
+        await over(line)
+        if turn.lookups is not None:  # the command line: it didn't work
+            said = texts.ended(line)
+            raise CallRefused(said.sentence, said.hint)
 
     async def place_from_page(self, whom: str, media: Media, *, chat: str, endpoint: str | None) -> Line:
         """Call somebody, with the given endpoint instead of the usual one. Raises CopybaraError."""

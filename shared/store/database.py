@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 _UNUSABLE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: (
         "another process has been writing to it for too long",
-        "Close what has it open, such as a backup or a database viewer.",
+        "Close what has it open, such as a backup or a database viewer, and try again.",
     ),
     sqlite3.SQLITE_READONLY: (
         "it can't be written to",
@@ -255,13 +255,29 @@ class Database:
             if code in _DAMAGE:
                 raise self._damaged() from error
             reason, hint = _UNUSABLE.get(code, (str(error), ""))
-            raise StoreError(f"The database {self.path} can't be used: {reason}.", hint) from error
+            raise _unusable(self.path, reason, hint) from error
 
     def _damaged(self) -> DamagedStore:
         return DamagedStore(
             f"The database {self.path} is damaged.",
             "Stop the program and start it again. It will set the file aside, or keep a copy of it now.",
         )
+
+
+def in_use(path: Path) -> StoreError:
+    """Another process has it, and a write couldn't begin."""
+    return _unusable(path, *_UNUSABLE[sqlite3.SQLITE_BUSY])
+
+
+def slow_disk(path: Path) -> StoreError:
+    """Nobody else has it, and a write couldn't begin all the same."""
+    return _unusable(
+        path, "the disk takes too long", "Look whether it is full, fails, or is a network drive that has gone."
+    )
+
+
+def _unusable(path: Path, reason: str, hint: str) -> StoreError:
+    return StoreError(f"The database {path} can't be used: {reason}.", hint)
 
 
 def _text(raw: bytes) -> str:

@@ -16,6 +16,8 @@ so reads stay ordinary calls on the event loop's own store:
   before it can be decided what to write is read inside the function.
 - Writes are done one after another, in the order in which `write` was called.
 - `write` raises what the function raises, and StoreError when the file can't be written. The next one is tried again.
+- A write that can't begin because another process has the database raises StoreError once its patience is over, and is
+  never done: somebody waits for a sentence.
 - A caller that is cancelled stops waiting; its write is done all the same, in its place.
 - Leaving the `async with` does all writes that were begun; `write` raises StoreError from then on.
 
@@ -31,16 +33,26 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from shared.errors import StoreError
+from shared.store.database import in_use, slow_disk
 from shared.store.store import Store
 from shared.store.upkeep import UPKEEP_SECONDS, tidy
 
 BUSY_SECONDS = 30.0
 "How long a write waits for another process's transaction. Nobody's sound or picture waits with it."
+
+SLOW_SECONDS = 30.0
+"How long a write may wait to begin behind others that a slow disk holds up."
+
+PATIENCE_SECONDS = 3.0
+"How long it waits for another process while a person wants to know what became of their command."
+
+LOOK_SECONDS = 0.25
+"How often who waits looks whether that is over: what comes while another process has the database waits no longer."
 
 ERASE_AGAIN_SECONDS = 0.25
 "How soon to try again to empty a log with erased secrets in it, when somebody was reading."
@@ -67,6 +79,7 @@ class StoreThread:
         store: Store,
         *,
         busy_seconds: float = BUSY_SECONDS,
+        slow_seconds: float = SLOW_SECONDS,
         upkeep_seconds: float = UPKEEP_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -79,22 +92,36 @@ class StoreThread:
         self.store = store
         "For reading."
         self._busy_seconds = busy_seconds
+        self._slow_seconds = slow_seconds
         self._waiting: queue.SimpleQueue[_Write[Any] | _Close] = queue.SimpleQueue()
         self._open = False
+        self._locked_since: float | None = None
+        "Since when the next write waits for another process, by the monotonic clock; None: it doesn't."
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._started: asyncio.Future[None]
         self._ended: asyncio.Future[None]
 
-    async def write(self, work: Callable[[Store], _Result]) -> _Result:
+    async def write(self, work: Callable[[Store], _Result], *, patience: float = PATIENCE_SECONDS) -> _Result:
         """Do `work` in one transaction and return what it returns, once that is on the disk.
 
-        Raises what `work` raises, and StoreError.
+        Raises what `work` raises, and StoreError: also when another process has had the database for `patience`
+        seconds. Then it is never done.
         """
         if not self._open:
             raise StoreError("The database is closed.", "Start the program again.")
         write = _Write(work, asyncio.get_running_loop())
         self._waiting.put(write)
-        return await write.done
+        given_up = time.monotonic() + self._slow_seconds
+        try:
+            while not (await asyncio.wait([write.done], timeout=min(patience, LOOK_SECONDS)))[0]:
+                now = time.monotonic()
+                locked = self._locked_since is not None and now >= self._locked_since + patience
+                if (locked or now >= given_up) and write.withdraw():
+                    raise in_use(self.store.path) if locked else slow_disk(self.store.path)
+        except asyncio.CancelledError:
+            write.done.cancel()
+            raise
+        return write.done.result()
 
     async def __aenter__(self) -> Self:
         """Open the thread's connection. Raises StoreError."""
@@ -127,6 +154,14 @@ class StoreThread:
 
     # Below: in the thread.
 
+    @contextlib.contextmanager
+    def _waiting_for_others(self) -> Iterator[None]:
+        self._locked_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._locked_since = None
+
     def _run(self) -> None:
         try:
             store = Store(self.store.path, busy_seconds=self._busy_seconds, erase_seconds=0)
@@ -139,7 +174,7 @@ class StoreThread:
                 due = time.monotonic()
                 while (write := self._next(store, due)) is not _CLOSE:
                     if write is not None:
-                        write.do(store)
+                        write.do(store, self._waiting_for_others)
                     if time.monotonic() >= due:
                         due = time.monotonic() + self._upkeep_seconds
                         self._tidy(store)
@@ -182,21 +217,44 @@ class _Write(Generic[_Result]):
     def __init__(self, work: Callable[[Store], _Result], loop: asyncio.AbstractEventLoop) -> None:
         self._work = work
         self._loop = loop
+        self._deciding = threading.Lock()
+        self._begun = False
+        self._withdrawn = False
         self.done: asyncio.Future[_Result] = loop.create_future()
+
+    def withdraw(self) -> bool:
+        """Have it never done. False: it has begun."""
+        with self._deciding:
+            self._withdrawn = not self._begun
+            return self._withdrawn
 
     def refuse(self, error: StoreError) -> None:
         _settle(self._loop, self.done, None, error)
 
-    def do(self, store: Store) -> None:
+    def do(self, store: Store, waiting: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        """Do it if it wasn't withdrawn; `waiting` is entered while another process may have the database."""
+        if self._withdrawn:
+            return
         try:
-            with store.transaction():
+            with contextlib.ExitStack() as transaction:
+                with waiting():
+                    transaction.enter_context(store.transaction())
+                if not self._begins():
+                    return
                 result = self._work(store)
         except BaseException as error:
             if self.done.cancelled():
                 log.warning("a write that nobody waits for any more failed: %s", error)
-            _settle(self._loop, self.done, None, error)
+            if not self._withdrawn:
+                _settle(self._loop, self.done, None, error)
         else:
             _settle(self._loop, self.done, result, None)
+
+    def _begins(self) -> bool:
+        """Once another process lets us write: whether somebody still wants it."""
+        with self._deciding:
+            self._begun = not self._withdrawn
+            return self._begun
 
 
 def _settle(

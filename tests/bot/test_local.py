@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.control_socket import MAX_LINE, AskStatus, Question, Reply, Say, ask, listening
+from bot.control_socket import MAX_QUESTION, AskStatus, Question, Reply, Say, ask, listening
 from shared.errors import CopybaraError, InputError, NotRunning
 
 
@@ -72,12 +72,12 @@ async def test_what_is_no_question_gets_a_sentence(tmp_path: Path, line: bytes) 
     assert b"isn't a question" in said
 
 
-async def test_an_endless_line_ends_the_connection_and_nothing_else(tmp_path: Path) -> None:
+async def test_an_endless_line_gets_a_sentence_and_ends_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     async with listening(path, answer):
         reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(b"x" * (MAX_LINE + 1))
-        assert await reader.read() == b""
+        writer.write(b"x" * (MAX_QUESTION + 1))
+        assert b"longer than the 64 KiB" in await reader.read()
         writer.close()
         assert await asyncio.to_thread(ask, path, AskStatus()) == Reply(status={"calls": []})
 

@@ -20,7 +20,7 @@ from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.outbox import NotNow, Pace, Refused
-from bot.messengers.plain.places import PlainWay, place_of
+from bot.messengers.plain.places import Place, PlainWay, place_of
 from bot.messengers.plain.values import Entry, Outgoing, Own
 from bot.messengers.plain.wire import Desk
 from bot.messengers.rate_limit import RateLimit
@@ -157,6 +157,10 @@ class DeltaChatWire:
             raise Refused(str(refused)) from refused
         except RpcDown:
             raise NotNow from None
+
+    async def warn(self, said: Sentence) -> None:
+        """The core has a database of its own."""
+        await self.send(Outgoing(said.text, Place(self._messenger, PlainWay.OWNER).chat), 0)
 
     def pace(self, chat: str) -> Pace:
         """As fast as the core sends, so that what is urgent is never behind news there."""

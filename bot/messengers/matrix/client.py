@@ -181,6 +181,11 @@ class Client:
         async with self._locks[room]:
             return await self.writer.write(room, transaction, content, type_)
 
+    async def encrypted(self, room: str, content: Json) -> Json:
+        """A message to be sent later, or never. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        async with self._locks[room]:
+            return await self.writer.encrypted(room, content)
+
     async def members(self, room: str) -> set[str]:
         """Who is in a room or invited. Raises Unreachable, ServerRefusal."""
         return set(await self.writer.members(room))

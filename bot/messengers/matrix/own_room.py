@@ -24,6 +24,12 @@ class OwnRoom:
         account = self._client.account
         return {account.user, account.owner}
 
+    @property
+    def known(self) -> str:
+        """The room where the owner last spoke, or that was made for them; empty if there is none yet."""
+        kept = self._vault.get(OWN_ROOM, str)
+        return self._client.rooms.newest(kept) if kept else ""
+
     async def is_alone(self, room: str) -> bool:
         """Whether only the owner and we are in a room, as far as the server says. Raises Unreachable, ServerRefusal."""
         known = self._client.rooms.of(room)
@@ -35,12 +41,10 @@ class OwnRoom:
 
     async def get(self) -> str:
         """The room; a new one if there is none, or somebody else has come into it. Raises what requests raise."""
-        kept = self._vault.get(OWN_ROOM, str)
-        if kept:
-            kept = self._client.rooms.newest(kept)
-            # The owner may have been away: who left can't read any more, so they are invited again, to another room.
-            if await self.is_alone(kept) and self._client.account.owner in await self._client.members(kept):
-                return kept
+        kept = self.known
+        # The owner may have been away: who left can't read any more, so they are invited again, to another room.
+        if kept and await self.is_alone(kept) and self._client.account.owner in await self._client.members(kept):
+            return kept
         others = sorted(self._people - {self._client.account.user})
         room = await self._client.make_room(others, NAME)
         self._vault.put(OWN_ROOM, room)

@@ -7,6 +7,13 @@ from bot.messengers.matrix.notices import Counted
 from bot.messengers.matrix.people import Standing
 from bot.texts.chat import shown
 
+CANNOT_STORE = Sentence(
+    Kind.BOT_NOT_STORED,
+    "I can't save anything: the disk is full, or another program has the database open. I'll do what you wrote as soon "
+    "as I can save it. Running calls are not affected.",
+)
+"To the owner. It is encrypted before that happens, for nothing can be encrypted then."
+
 UNCLAIMED = Sentence(
     Kind.BOT_UNCLAIMED, "Nobody is the Matrix bot's owner yet. Stop copybara and run: copybara setup matrix"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from typing import TypeVar
@@ -14,6 +15,7 @@ from bot.kinds import Sentence
 from bot.messengers.matrix import NAME, texts
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ServerRefusal, Unreachable
+from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.client import Client
 from bot.messengers.matrix.heard import Audience, heard, would_count
 from bot.messengers.matrix.invitations import Invitations
@@ -56,6 +58,8 @@ class MatrixWire:
         self._own_room = OwnRoom(self._client, vault)
         self._notices = Notices(vault)
         self._invitations = Invitations(account, vault, self._client.rooms, self._contacts, strangers=strangers)
+        self._spare: tuple[str, Json] | None = None
+        "The warning that nothing can be stored, with its room, encrypted while its key could still be stored."
         self._desk: Desk | None = None
         self._failures = 0
         self._token_refused = False
@@ -74,6 +78,7 @@ class MatrixWire:
         desk.say(texts.listening(self._account.user))
         if not self.has_owner:
             desk.say(texts.UNCLAIMED)
+        await self._prepare_warning()
 
     async def fetch(self) -> list[tuple[int, Entry]]:
         """Wait for messages; returns what is kept of them, with their numbers."""
@@ -82,6 +87,7 @@ class MatrixWire:
     async def confirm(self) -> None:
         """What was fetched is stored."""
         await self._client.confirm()
+        await self._prepare_warning()
 
     async def act(self, value: bytes, again: bool) -> None:
         """There are no entries of its own."""
@@ -114,6 +120,19 @@ class MatrixWire:
             if refusal.for_now or refusal.logged_out:
                 raise NotNow(refusal.seconds) from None
             logger.info("The Matrix server refuses a message: %s", refusal.code)
+            raise Refused(refusal.code) from None
+
+    async def warn(self, said: Sentence) -> None:
+        """A message needs a key that is stored before it is sent, so it was encrypted in time, in general words."""
+        del said
+        if self._spare is None:
+            raise Refused("no warning was prepared")
+        (room, encrypted), self._spare = self._spare, None
+        try:
+            await self._client.api.send(room, "m.room.encrypted", secrets.token_hex(16), encrypted)
+        except Unreachable as error:
+            raise NotNow(error.seconds) from None
+        except ServerRefusal as refusal:
             raise Refused(refusal.code) from None
 
     def pace(self, chat: str) -> Pace:
@@ -219,6 +238,17 @@ class MatrixWire:
         self._desk.tell(said)
 
     # Writing.
+
+    async def _prepare_warning(self) -> None:
+        """Have a warning ready for the room in which the owner last spoke."""
+        room = self._own_room.known
+        if not room or (self._spare is not None and self._spare[0] == room):
+            return
+        try:
+            said = {"msgtype": "m.text", "body": texts.CANNOT_STORE.text}
+            self._spare = room, await self._client.encrypted(room, said)
+        except (NotEncrypted, Unreachable, ServerRefusal) as error:
+            logger.info("No warning could be prepared: %s", type(error).__name__)
 
     async def _room_for(self, chat: str) -> str:
         """The room of a conversation; empty if there is nobody to write to. Raises Refused, what requests raise."""

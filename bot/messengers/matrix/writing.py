@@ -52,6 +52,14 @@ class Writer:
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
         """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        encrypted = await self.encrypted(room, content, type_)
+        return await self._api.send(room, "m.room.encrypted", transaction, encrypted)
+
+    async def encrypted(self, room: str, content: Json, type_: str = "m.room.message") -> Json:
+        """A message as it goes to the server, once those who may read it have its key, and all of that is on the disk.
+
+        Raises NotEncrypted, Unreachable, ServerRefusal.
+        """
         if not self._rooms.of(room).encrypted:
             raise NotEncrypted(room)
         members = await self.members(room)
@@ -75,7 +83,7 @@ class Writer:
             )
         encrypted = self._megolm.encrypt(room, type_, content)
         await self._save()
-        return await self._api.send(room, "m.room.encrypted", transaction, encrypted)
+        return encrypted
 
     def _readers(self, user: str) -> dict[str, Device]:
         devices = self._people.devices_for(user, unverified=self._unverified)

@@ -31,7 +31,7 @@ from bot.messengers.journal_writer import JournalWriter, StoreWrite
 from bot.messengers.kept_facts import as_text
 from bot.messengers.kept_text import is_about_a_call
 from bot.messengers.numbered_choices import Choice, NumberedChoices, number_in
-from bot.messengers.outbox import START_SECONDS, Outbox
+from bot.messengers.outbox import START_SECONDS, NotNow, Outbox, Refused
 from bot.messengers.owners_news import tell_missed, tell_notices
 from bot.messengers.plain import replies, values
 from bot.messengers.plain.compose import compose, numbered
@@ -102,6 +102,8 @@ class PlainMessenger:
         self._page: HandsetPage | None = None
         self._page_known = asyncio.Event()
         self._notices: list[str] = []
+        self._warnings: asyncio.Queue[Sentence] = asyncio.Queue()
+        "What the owner has to hear while nothing can be stored."
         self._hearing: Heard | None = None
         "The message that is acted on."
 
@@ -113,6 +115,7 @@ class PlainMessenger:
         parts = (
             Part(f"{self._wire.title}'s journal", self._writer.run, terminal.say_of_failure),
             Part(f"{self._wire.title}'s outbox", self._outbox.run, terminal.say_of_failure),
+            Part(f"{self._wire.title}'s warnings", self._warn, terminal.say_of_failure),
         )
         async with self._wire.running(), kept_running(*parts):
             try:
@@ -353,8 +356,22 @@ class PlainMessenger:
                 self._put(said.text, outcome, source=FAILURES)
 
     def _disk_troubled(self, error: StoreError | None) -> None:
-        # Nothing that is stored first would leave: the terminal hears of it.
-        self.say(texts.can_store() if error is None else texts.cannot_store(error.sentence))
+        said = texts.can_store() if error is None else texts.cannot_store(error.sentence)
+        self.say(said)
+        if not self._wire.has_owner:
+            return
+        if error is None:
+            self.tell(said)
+        else:
+            self._warnings.put_nowait(said)  # nothing that is stored first would leave
+
+    async def _warn(self) -> None:
+        while True:
+            said = await self._warnings.get()
+            try:
+                await self._wire.warn(said)
+            except (Refused, NotNow) as error:
+                logger.info("The owner can't be warned: %s", type(error).__name__)
 
     # Writing.
 

@@ -67,6 +67,9 @@ class Wire(Protocol):
     async def send(self, message: Outgoing, number: int) -> None:
         """Write one message with its number in the journal. Raises Refused, NotNow."""
 
+    async def warn(self, said: Sentence) -> None:
+        """Tell the owner at once that nothing can be stored, without storing anything. Raises Refused, NotNow."""
+
     def pace(self, chat: str) -> Pace:
         """How fast a conversation may be written to."""
 

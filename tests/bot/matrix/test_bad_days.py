@@ -6,8 +6,10 @@ Bob's program and bot are real, the server is in memory; what Element does is in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -218,6 +220,20 @@ async def test_a_kill_while_an_answer_leaves_writes_it_once(bobs: Bot, server: H
     await bobs.owner.reads("anna", room=bobs.room, after=seen)
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 1
+
+
+async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_when_it_can(bobs: Bot) -> None:
+    """Another program holds the database, so no new message can be encrypted."""
+    await bobs.asks("/contacts", "anna")
+    seen = len(bobs.owner.seen)
+    database = Home(bobs.program.home).database
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await bobs.owner.says(bobs.room, "/status")
+        await bobs.owner.reads("I can't save anything", room=bobs.room, after=seen)
+        assert answers(bobs, "No calls", seen) == 0
+    for words in ("No calls", "I can save messages again."):
+        await bobs.owner.reads(words, room=bobs.room, after=seen)
 
 
 async def test_a_server_that_was_gone_is_found_again(bobs: Bot, server: Homeserver) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from pathlib import Path
 
 from bot.conversation import RINGING, Act, Action, Post
@@ -49,6 +51,23 @@ async def test_a_flood_of_strangers_never_keeps_a_contacts_call_from_being_shown
         said = await wire.until_sent("anna is calling")
         wire.comes(number_of(said.text, "Answer"))
         assert await ear.acted.get() == Action(Act.ANSWER, anna.id)
+
+
+async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_when_it_can(tmp_path: Path) -> None:
+    """Another program holds the database."""
+    async with plain_messenger(tmp_path) as (_, wire, ear):
+        ear.posts["/status"] = Post("owner", Sentence(Kind.STATUS, "no calls"), chat=OWNER)
+        wire.comes("/status")
+        await wire.until_sent("no calls")
+        already = len(wire.sent)
+        with contextlib.closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            wire.comes("/status")
+            said = await wire.until_sent("at once: I can't save anything", already)
+            assert "another process has been writing to it for too long" in said.text
+            assert not [each for each in wire.sent[already:] if "no calls" in each.text]
+        await wire.until_sent("no calls", already)
+        await wire.until_sent("I can save messages again.", already)
 
 
 async def test_the_number_of_a_call_that_is_up_is_never_a_strangers(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.conversation import Action, IncomingMessage, Post
+from bot.kinds import Sentence
 from bot.messengers.outbox import Pace
 from bot.messengers.plain.messenger import PlainMessenger
 from bot.messengers.plain.places import Place, PlainWay
@@ -107,6 +108,9 @@ class Wire:
         async with self._changed:
             self.sent.append(message)
             self._changed.notify_all()
+
+    async def warn(self, said: Sentence) -> None:
+        await self.send(Outgoing(f"at once: {said.text}", OWNER), 0)
 
     def pace(self, chat: str) -> Pace:
         return Pace(per_second=10_000, burst=10_000, seconds_each=0.0001, urgent_too=False)

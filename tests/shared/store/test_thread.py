@@ -93,7 +93,7 @@ async def test_a_foreign_write_lock_of_seconds_does_not_stall_the_event_loop(
     over = asyncio.Event()
     with foreign_lock(path) as other:
         stall = asyncio.create_task(longest_stall(over))
-        writing = asyncio.create_task(thread.write(lambda store: store.save_contact(contact())))
+        writing = asyncio.create_task(thread.write(lambda store: store.save_contact(contact()), patience=60))
         end = time.monotonic() + LOCK_SECONDS
         while time.monotonic() < end:
             assert store.contacts() == []
@@ -200,6 +200,46 @@ async def test_a_lock_that_is_held_for_too_long_is_an_error_and_the_next_write_w
     assert store.contacts() == [contact()]
 
 
+async def test_who_waits_for_another_process_hears_of_it_after_their_patience_and_what_they_wanted_is_never_done(
+    store: Store, path: Path
+) -> None:
+    async with StoreThread(store, busy_seconds=600) as thread:
+        with foreign_lock(path):
+            patient = asyncio.create_task(thread.write(saving("Anna", 1), patience=600))
+            await asyncio.sleep(0)
+            for number in (2, 3):
+                with pytest.raises(StoreError, match="another process has been writing"):
+                    await thread.write(saving("Carol", number), patience=0.05)
+            assert not patient.done()
+        await patient
+        await thread.write(saving("Dora", 4))
+    assert [each.name for each in store.contacts()] == ["Anna", "Dora"]
+
+
+async def test_who_waits_behind_a_slow_write_of_our_own_waits_until_it_is_done(store: Store) -> None:
+    may_end = threading.Event()
+    async with StoreThread(store) as thread:
+        slow = asyncio.create_task(thread.write(lambda _: may_end.wait(60)))
+        behind = asyncio.create_task(thread.write(saving("Anna", 1), patience=0.01))
+        done, _ = await asyncio.wait([behind], timeout=0.2)
+        assert not done
+        may_end.set()
+        await asyncio.gather(slow, behind)
+    assert store.contacts() == [contact("Anna", 1)]
+
+
+async def test_a_disk_that_hangs_has_a_sentence_of_its_own(store: Store) -> None:
+    may_end = threading.Event()
+    async with StoreThread(store, slow_seconds=0.1) as thread:
+        slow = asyncio.create_task(thread.write(lambda _: may_end.wait(60)))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreError, match="the disk takes too long"):
+            await thread.write(saving("Anna", 1), patience=0.01)
+        may_end.set()
+        await slow
+    assert store.contacts() == []
+
+
 async def test_a_full_disk_is_an_error_of_that_write_alone(thread: StoreThread, store: Store) -> None:
     await thread.write(lambda store: store.rows(f"PRAGMA max_page_count = {store.rows('PRAGMA page_count')[0][0]}"))
 
@@ -276,7 +316,7 @@ async def test_reading_goes_on_while_another_process_writes_and_empties_the_log(
         while seen[-1] < 50:
             seen.append(int(store.home_fact("count") or 0))
             store.revision()
-            await thread.write(lambda store: store.set_home_fact("mine", b"1"))
+            await thread.write(lambda store: store.set_home_fact("mine", b"1"), patience=60)
     finally:
         stop.set()
         other.join()
