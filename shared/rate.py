@@ -24,12 +24,15 @@ class Bucket:
         self._left = float(limit.at_once)
         self._at: float | None = None
 
-    def takes(self, now: float) -> bool:
-        """Whether once more is within the limit at `now`, in seconds of a clock that never goes back; it counts."""
+    def takes(self, now: float, times: int = 1) -> bool:
+        """Whether so many times more are within the limit at `now`, in seconds of a clock that never goes back.
+
+        If they are, they count; if not, none does.
+        """
         if self._at is not None:
             self._left = min(float(self._limit.at_once), self._left + (now - self._at) * self._limit.per_second)
         self._at = now
-        if self._left < 1.0:
+        if self._left < times:
             return False
-        self._left -= 1.0
+        self._left -= times
         return True

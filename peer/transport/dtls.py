@@ -16,13 +16,22 @@ from typing import Protocol, cast
 
 import pylibsrtp
 from aiortc import RTCIceTransport
-from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, State
+from aiortc.rtcdtlstransport import (
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    SRTPProtectionProfile,
+    State,
+)
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
+from cryptography import x509
 from OpenSSL import SSL
 
 from peer.transport.profile import Kind
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.srtp_streams import BoundedSession
+from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
 
 logger = logging.getLogger(__name__)
@@ -48,6 +57,15 @@ FLIGHT_RECORDS = (20, 22)
 "What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
 
 
+MAX_RECORD = 1500
+"Bytes of plain text that are read at once: more than a datagram has."
+
+RTCP = Limit(at_once=64 * 1024, per_second=40_000.0)
+"""Bytes of RTCP that are read. A browser reports with up to a twentieth of what it gets (RFC 3550, section 6.2), some
+15,000 a second; reading a datagram full of requests takes as long as thirty of sound. What comes beyond it is dropped
+like a packet that got lost."""
+
+
 class Translation(Protocol):
     """Between RTP and RTCP packets of our profile and those of the other side."""
 
@@ -56,6 +74,18 @@ class Translation(Protocol):
 
     def outward(self, packet: bytes) -> bytes | None:
         """A packet of our profile as the other side wants it; nothing if it wants none of it."""
+
+
+class OneHandshake(RTCCertificate):
+    """A certificate for connections whose keys, once agreed on, stay.
+
+    A server may ask for another handshake at any time, with another certificate, which nobody would look at.
+    """
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
+        return context
 
 
 class PinnedDtlsTransport(RTCDtlsTransport):
@@ -79,7 +109,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         `on_tap_failed` is called with what a tap has raised, which has been taken off by then and isn't logged here;
         `on_first_media` when the first packet of a kind arrives.
         """
-        super().__init__(transport, [RTCCertificate(identity.key, identity.certificate)])
+        super().__init__(transport, [OneHandshake(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
         self._client = client
         self._pin = pin
@@ -97,6 +127,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
+        self._rtcp = Bucket(RTCP)
         self.taps: list[RtpSink] = []
         "Get every packet."
 
@@ -192,13 +223,18 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:  # noqa: N803
         assert self._ssl is not None
-        certificate = self._ssl.get_peer_certificate(as_cryptography=True)
+        try:
+            certificate = self._ssl.get_peer_certificate(as_cryptography=True)
+        except (ValueError, x509.InvalidVersion):
+            certificate = None  # OpenSSL takes certificates that nobody else can read
         if certificate is None or not self._pin.matches(certificate):
             self.refused_identity = True
             self._set_state(State.FAILED)
 
     async def _write_ssl(self) -> None:
         assert self._ssl is not None
+        if self.encrypted:
+            self._drop_unread(self._ssl)
         try:
             datagram = self._ssl.bio_read(MAX_FLIGHT)
         except SSL.Error:
@@ -206,6 +242,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         if datagram[0] in FLIGHT_RECORDS:
             self._flight = datagram
         await self.transport._send(datagram)
+
+    def _drop_unread(self, ssl: SSL.Connection) -> None:
+        """Leave nothing in OpenSSL's memory of what came.
+
+        aiortc reads once for each datagram, or record of it (dtls_records.py). In one that OpenSSL passes over there
+        may be others; they would wait there, and there is no end to how many they may be.
+        """
+        with contextlib.suppress(SSL.Error):
+            while ssl.recv(MAX_RECORD):
+                logger.debug("a hidden record is dropped")
 
     async def _send_rtp(self, data: bytes) -> None:
         translated = self._translation.outward(data) if self._translation is not None else data
@@ -232,6 +278,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         self.heard()
+        if not self._rtcp.takes(time.monotonic(), len(data)):
+            return
         if self._translation is not None:
             data = self._translation.inward(data) or b""
             if not data:

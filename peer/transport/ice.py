@@ -47,6 +47,10 @@ PATIENT_SECONDS = 1.0
 PATIENT_RETRANSMISSIONS = 10
 "How often aioice may double its wait for an answer to a check: until 17 minutes have passed, more than a link lives."
 
+MAX_ERRORS = 8
+"""Errors that a connection takes as answers to its checks. There is one honest one, about the roles (RFC 8445, section
+7.3.1.1), and aioice sends another check at once; those beyond it count as no answer."""
+
 MAX_WAITING = 512
 "Datagrams kept for a reader; DTLS reads them as they come, so more means that nobody reads."
 
@@ -74,6 +78,7 @@ class SocketShare(StunProtocol):
         self.local_candidate = host_candidate(socket.local, socket.port)
         self._connection = connection
         self._checks: dict[int, stun.Message] = {}
+        self._errors = 0
 
     # What the socket calls.
 
@@ -81,6 +86,11 @@ class SocketShare(StunProtocol):
         self._connection.request_received(request, self._address(remote_port), self)
 
     def answer_received(self, answer: stun.Message, remote_port: int) -> None:
+        if answer.message_class is stun.Class.ERROR:
+            self._errors += 1
+            if self._errors > MAX_ERRORS:
+                self.socket.connections.refuse(Refusal.UNEXPECTED)
+                return
         self.transactions[answer.transaction_id].response_received(answer, self._address(remote_port))
 
     def payload_received(self, datagram: bytes) -> None:

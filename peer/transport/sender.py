@@ -8,7 +8,15 @@ from __future__ import annotations
 import time
 
 from aiortc import MediaStreamTrack, RTCDtlsTransport, RTCRtpSender
-from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, RTCP_RTPFB_NACK, AnyRtcpPacket, RtcpPsfbPacket, RtcpRtpfbPacket
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRtpfbPacket,
+)
 
 from shared.rate import Bucket, Limit
 
@@ -19,6 +27,10 @@ section 6.2.1); what a lossy path needs is a third of what is sent, some 300 a s
 WHOLE_PICTURES = Limit(at_once=3, per_second=4.0)
 "Whole pictures that the other side may ask for (RFC 4585, section 6.3.1); they cost the most to encode and to send."
 
+BIT_RATES = Limit(at_once=4, per_second=2.0)
+"""Bit rates that the other side may name (draft-alvestrand-rmcat-remb). For each that differs by a tenth aiortc makes
+a new encoder, whose first picture is a whole one."""
+
 
 class EncodingSender(RTCRtpSender):
     """Does what the other side's RTCP asks for, within the limits above, and ignores the rest."""
@@ -27,6 +39,7 @@ class EncodingSender(RTCRtpSender):
         super().__init__(track, transport)
         self._sent_again = Bucket(SENT_AGAIN)
         self._whole_pictures = Bucket(WHOLE_PICTURES)
+        self._bit_rates = Bucket(BIT_RATES)
 
     # What aiortc calls.
 
@@ -39,6 +52,9 @@ class EncodingSender(RTCRtpSender):
                 await self._retransmit(number)
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
             if self._whole_pictures.takes(now):
+                await super()._handle_rtcp_packet(packet)
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            if self._bit_rates.takes(now):
                 await super()._handle_rtcp_packet(packet)
         else:
             await super()._handle_rtcp_packet(packet)

@@ -2,6 +2,9 @@
 
 libsrtp keeps one for each SSRC that it has met, for good, and looks through all of them for each packet: after 40,000
 packets with an SSRC each, every further one takes milliseconds. The other side chooses the SSRCs.
+
+Private names of pylibsrtp's session are used here and nowhere else; tests/peer/transport/test_private_names.py lists
+them.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import pylibsrtp
+from pylibsrtp import ffi  # type: ignore[attr-defined]
 
 MOST = 96
 "Streams of one direction: those that are counted (rtp_statistics.py), and as many reports' own."
@@ -21,6 +25,10 @@ IDLE_SECONDS = 10.0
 RTP_SSRC, RTCP_SSRC = 8, 4
 "The offset of the SSRC in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
 
+ROOM = 2048
+"""Bytes for a packet and what encrypting adds. pylibsrtp has 1,500, keeps 148 of them for that, and raises ValueError
+for what is larger: some programs send packets of 1,400 bytes, which the relay is to encrypt again."""
+
 Process = Callable[[bytes], bytes]
 
 
@@ -30,6 +38,8 @@ class BoundedSession:
     def __init__(self, session: pylibsrtp.Session, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds that never go back."""
         self._session = session
+        session._cdata = ffi.new("char[]", ROOM)
+        session._buffer = ffi.buffer(session._cdata)
         self._clock = clock
         self._last: OrderedDict[bytes, float] = OrderedDict()
         "When each stream was heard last, by its SSRC; the one that has been silent longest comes first."

@@ -20,6 +20,11 @@ def test_time_makes_room_again_and_never_more_than_at_first() -> None:
     ]  # fmt: skip
 
 
+def test_many_at_once_are_taken_as_a_whole_or_not_at_all() -> None:
+    bucket = Bucket(Limit(at_once=5, per_second=1.0))
+    assert [bucket.takes(0.0, times) for times in (3, 3, 2, 1)] == [True, False, True, False]
+
+
 @given(st.lists(st.floats(0, 1), max_size=200))
 def test_over_any_time_no_more_is_taken_than_the_limit_says(waits: list[float]) -> None:
     limit = Limit(at_once=5, per_second=2.0)

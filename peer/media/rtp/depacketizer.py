@@ -145,9 +145,10 @@ class Reception:
 
     def _ask(self, source: _Source, now: float) -> None:
         missing = source.missing_now(now)
-        if missing and self.kind == "video":
-            nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, source.ssrc, missing)
-            self._feedback.append(bytes(nack))
+        if self.kind == "video":
+            for numbers in _growing(missing):
+                nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, source.ssrc, numbers)
+                self._feedback.append(bytes(nack))
         if source.key_frame_wanted and now >= source.ask_key_frame_at:
             source.ask_key_frame_at = now + KEY_FRAME_SECONDS
             pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, source.ssrc)
@@ -308,6 +309,12 @@ class _Source:
         self._picture = None
         if self._kind == "video":
             self.key_frame_wanted = True
+
+
+def _growing(numbers: list[int]) -> list[list[int]]:
+    """The numbers up to 65,535, and those from 0 on: aiortc can't write one request for both."""
+    wrap = next((at for at in range(1, len(numbers)) if numbers[at] < numbers[at - 1]), len(numbers))
+    return [part for part in (numbers[:wrap], numbers[wrap:]) if part]
 
 
 def key_frame_size(picture: bytes) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from av.packet import Packet
 from peer.media.devices.device_words import SPEAKER
 from peer.media.devices.follower import FollowedDevice
 from peer.media.ending import end
+from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.sound.types import SAMPLE_RATE, SoundSink, SoundSystem
@@ -23,6 +24,7 @@ from peer.media.trouble import MediaTrouble
 from peer.transport.profile import OPUS
 from shared.errors import MediaError
 from shared.media import Media
+from shared.rate import Bucket, Limit
 
 if TYPE_CHECKING:
     from peer.transport.leg import Leg
@@ -41,6 +43,11 @@ CONCEALED_BLOCKS = 5
 "How many lost packets in a row are played as a fading echo of what was before; then there is silence."
 
 
+SOUND = Limit(at_once=1000, per_second=1500.0)
+"""Milliseconds of sound that are decoded. More can't be played, and a packet of a few bytes may hold 120 of them, with
+a hole before it that costs five times as much to fill."""
+
+
 class Sound:
     """Opus packets in, samples for a speaker out. Not aiortc's decoder, whose jitter buffer holds back 80 ms."""
 
@@ -51,6 +58,7 @@ class Sound:
         self._codec.sample_rate = SAMPLE_RATE
         self._codec.layout = "stereo"
         self._resampler = AudioResampler("s16", "stereo", SAMPLE_RATE)
+        self._limit = Bucket(SOUND)
         self._last = b""
         self._due = 0
         "The RTP timestamp of what comes next."
@@ -58,8 +66,10 @@ class Sound:
     def add(self, frame: EncodedFrame) -> Iterator[bytes]:
         """What to play: a replacement for packets that are missing before this one, then its own samples.
 
-        All 16-bit stereo. A damaged packet gives nothing.
+        All 16-bit stereo. A damaged packet gives nothing, nor does one that comes faster than it could be played.
         """
+        if not frame.data or not self._limit.takes(frame.arrived, max(1, opus.milliseconds(frame.data))):
+            return
         samples = b"".join(self._samples(frame.data))
         if not samples:
             return

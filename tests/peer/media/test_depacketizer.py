@@ -89,6 +89,14 @@ def test_a_lost_packet_is_asked_for_and_nothing_is_missing_when_it_comes() -> No
     assert len(frames) == 5
 
 
+@pytest.mark.parametrize("first", [0, 2**16 - 3])
+def test_what_was_lost_where_the_numbers_begin_again_is_asked_for_like_any_other(first: int) -> None:
+    reception = Reception("video")
+    for number in (first, first + 6):
+        reception.add(RtpPacket(96, 0, number & 0xFFFF, 0, SSRC, b"\x10\0").serialize(), 0.1)
+    assert asked_for(feedback(reception)) == [number & 0xFFFF for number in range(first + 1, first + 6)]
+
+
 def test_after_a_loss_for_good_pictures_go_on_with_the_key_frame_that_is_asked_for() -> None:
     reception = Reception("video")
     pictures = video_packets(12, key_at=frozenset({9}))

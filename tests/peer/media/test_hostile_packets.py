@@ -18,6 +18,8 @@ from peer.media.endpoints.echo import MAX_QUEUED, MirrorTrack
 from peer.media.endpoints.recorder import Recording
 from peer.media.rtp.depacketizer import MAX_FRAME, MAX_MISSING, MAX_SPAN, MAX_WAITING, EncodedFrame, Reception
 from peer.media.rtp.timeline import Timeline
+from peer.media.sound.speaker import CONCEALED_BLOCKS, SOUND, Sound
+from peer.media.sound.types import SAMPLE_RATE
 from peer.transport.profile import Kind, receive_parameters
 from shared.media import Media
 
@@ -181,3 +183,14 @@ def test_a_pause_of_a_day_costs_what_a_packet_costs() -> None:
     for number in range(3):
         reception.add(packet(number), number / 1000)
     assert steps(lambda: reception.add(packet(3), 86_400.0)) <= AT_ONCE
+
+
+def test_sound_that_comes_faster_than_it_can_be_played_is_neither_decoded_nor_are_its_holes_filled() -> None:
+    sound = Sound()
+    # 120 ms in two bytes (RFC 6716, section 3.2.5), a hole before each, a millisecond apart.
+    packets = [EncodedFrame("audio", b"\xff\x06", 50_000 * n, n / 1000) for n in range(1_000)]
+    played = sum(len(samples) for frame in packets for samples in sound.add(frame))
+    second = SAMPLE_RATE * 4
+    assert second <= played <= (SOUND.at_once + SOUND.per_second) / 1000 * (1 + CONCEALED_BLOCKS) * second
+    # The next that comes in time is heard.
+    assert list(sound.add(EncodedFrame("audio", b"\xff\x06", 50_000 * 1_001, 3.0)))

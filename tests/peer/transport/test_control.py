@@ -30,10 +30,11 @@ from aiortc.rtcsctptransport import (
 from google_crc32c import value as crc32c
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
 
 from peer.calls.conversation import BYE_SECONDS
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
-from peer.transport.dtls_records import split
+from peer.transport.dtls_records import MAX_RECORDS, split
 from peer.transport.leg import Leg
 from peer.transport.sctp import ANSWERED
 from peer.transport.sctp_packet import check
@@ -321,12 +322,45 @@ async def test_what_comes_in_one_datagram_is_all_read_at_once() -> None:
         assert await received(legs.callee, 1) == [Ping(1)]
 
 
+@pytest.mark.parametrize(
+    "outer",
+    [
+        b"",
+        b"\x28\xfe\xfd" + bytes(8) + b"\0\0",
+        # Records of the wrong version: OpenSSL passes over their header alone, and reads what they hold.
+        b"\x17\0\0" + bytes(8) + b"\x05\x00",
+        b"\x17\xfe\xff\0\1" + bytes(6) + b"\x05\x00",
+    ],
+)
+async def test_no_datagram_has_anything_wait_in_the_memory_of_a_library(outer: bytes) -> None:
+    async with connected() as legs:
+        legs.caller.control.send(Ping(0))
+        await received(legs.callee, 1)
+        ssl, theirs = legs.caller._dtls._ssl, legs.callee._dtls._ssl
+        assert ssl is not None
+        assert theirs is not None
+        for _ in range(20):
+            datagram = outer
+            while len(datagram) < 1280 + len(outer):
+                ssl.send(b"x" * 20)
+                datagram += ssl.bio_read(1500)
+            await legs.caller._dtls.transport._send(datagram[: 1280 + len(outer)])
+            await asyncio.sleep(0)
+        legs.caller.control.send(Ping(1))
+        assert await received(legs.callee, 1) == [Ping(1)]
+        with pytest.raises(SSL.WantReadError):
+            theirs.recv(1500)
+
+
 @given(st.lists(st.binary(max_size=40), max_size=8), st.binary(max_size=12))
 def test_records_are_told_apart_and_what_is_none_is_left_out(contents: list[bytes], rest: bytes) -> None:
     records = [bytes([23, 254, 253]) + bytes(8) + len(each).to_bytes(2, "big") + each for each in contents]
     assert split(b"".join(records) + rest * bool(records)) == (records or [b""])
-    for other in (b"\x80rtp", b"\x3fdtls 1.3", b"\x01stun"):
+    for other in (b"\x80rtp", b"\x01stun", b""):
         assert split(other) == [other]
+    assert split(b"\x3fdtls 1.3") == split(b"\x28" + records[0][1:] if records else b"\x28") == []
+    many = (records or [bytes([23, 254, 253]) + bytes(10)]) * MAX_RECORDS
+    assert split(b"".join(many)) == many[:MAX_RECORDS]
 
 
 async def test_sctp_that_is_merely_unusual_is_no_harm() -> None:

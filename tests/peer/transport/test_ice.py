@@ -13,7 +13,7 @@ from aioice.ice import StunProtocol
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.connections import Refusal
-from peer.transport.ice import MAX_WAITING, OverlayConnection, host_candidate
+from peer.transport.ice import MAX_ERRORS, MAX_WAITING, OverlayConnection, host_candidate
 from peer.transport.udp_socket import OverlaySocket
 from shared.secrets.handshake import Role
 from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Sockets, Stranger, one_link_handshake, two_sockets
@@ -162,3 +162,31 @@ async def test_nothing_is_gathered() -> None:
         await ends.caller.gather_candidates()
         assert [candidate.host for candidate in before] == [str(loopback_address(ANNA))]
         assert ends.caller.local_candidates == before
+
+
+async def test_errors_without_end_make_no_checks_without_end() -> None:
+    """To the one about the roles the library sends another check at once."""
+
+    class Quarrelsome(OverlayConnection):
+        def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+            answer = stun.Message(stun.Method.BINDING, stun.Class.ERROR, message.transaction_id)
+            answer.attributes["ERROR-CODE"] = (487, "Role Conflict")
+            answer.add_message_integrity(self.local_password.encode())
+            protocol.send_stun(answer, addr)
+            answered.append(message.transaction_id)
+            # The one that is left is repeated by the clock.
+            if answered.count(answered[-1]) == 3:
+                enough.set()
+
+    answered: list[bytes] = []
+    enough = asyncio.Event()
+    async with two_sockets() as sockets, asyncio.timeout(PATIENCE):
+        caller, callee = made(sockets.caller, Role.CALLER, Quarrelsome), made(sockets.callee, Role.CALLEE)
+        await callee.add_remote_candidate(host_candidate(sockets.callee.remote, sockets.caller.port))
+        connecting = asyncio.create_task(callee.connect())
+        await enough.wait()
+        assert len(set(answered)) == MAX_ERRORS + 1
+        await callee.close()
+        with pytest.raises(ConnectionError):
+            await connecting
+        await caller.close()

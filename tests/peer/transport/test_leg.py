@@ -13,14 +13,21 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import pytest
 from aioice import ice
-from aiortc import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCCertificate, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcdtlstransport import SRTPProtectionProfile
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL, crypto
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.connections import MAX_DATAGRAM, Refusal
+from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.ice import FOUNDATION
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
@@ -152,6 +159,81 @@ async def test_somebody_with_another_certificate_is_refused_and_notices(
         assert not legs[refusing.other].connected
         for leg in legs.values():
             await leg.close()
+
+
+VERSION = b"\xa0\x03\x02\x01\x02"
+DATE = b"\x17\x0d00"
+"Of a certificate (RFC 5280, section 4.1): version 3, and the year 2000."
+
+
+@pytest.mark.parametrize("refusing", list(Role))
+@pytest.mark.parametrize(("field", "value"), [(VERSION, b"\xa0\x03\x02\x01\x05"), (DATE, b"\x17\x0dxx")])
+async def test_a_certificate_that_cannot_be_read_is_refused_like_any_other(
+    refusing: Role, field: bytes, value: bytes, tmp_path: Path
+) -> None:
+    async with two_legs() as legs:
+        by_role = {Role.CALLER: legs.caller, Role.CALLEE: legs.callee}
+        certificate = by_role[refusing.other]._dtls._RTCDtlsTransport__local_certificate  # type: ignore[attr-defined]
+        der = certificate._cert.public_bytes(serialization.Encoding.DER)
+        assert field in der
+        file = tmp_path / "certificate.der"
+        file.write_bytes(der.replace(field, value))
+        create = certificate._create_ssl_context
+
+        def with_another(srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+            context: SSL.Context = create(srtp_profiles=srtp_profiles)
+            context.use_certificate_file(str(file), crypto.FILETYPE_ASN1)
+            return context
+
+        certificate._create_ssl_context = with_another
+        other = asyncio.create_task(by_role[refusing.other].connect())
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(WrongIdentity):
+                await by_role[refusing].connect()
+            await asyncio.wait([other])
+            if other.exception() is not None:
+                assert isinstance(other.exception(), LegFailed)
+
+
+async def test_a_server_that_wants_another_handshake_gets_none() -> None:
+    """Nobody would look at its certificate then, and each is work."""
+    async with two_legs(RecordingSocket) as legs:
+        server = legs.caller._dtls
+        certificate = RTCCertificate(*_key_and_certificate(server))
+        server._RTCDtlsTransport__local_certificate = certificate  # type: ignore[attr-defined]
+        await together(legs.caller, legs.callee)
+        legs.caller.control.send(Ping(0))
+        async with asyncio.timeout(PATIENCE):
+            await anext(legs.callee.control)
+        exported, sent = legs.callee.exported, legs.sockets.callee
+        assert isinstance(sent, RecordingSocket)
+        sent.recorded.clear()
+        assert server._ssl is not None
+        assert server._ssl.renegotiate()
+        with contextlib.suppress(SSL.Error):
+            server._ssl.do_handshake()
+        await server._write_ssl()
+        # A packet of sound shows that what came before it was read.
+        heard = asyncio.Event()
+
+        async def tap(packet: bytes) -> None:
+            heard.set()
+
+        legs.callee.tap(tap)
+        await legs.caller.send_rtp(b"\x80\x6f" + bytes(20))
+        async with asyncio.timeout(PATIENCE):
+            await heard.wait()
+        assert not [datagram for datagram in sent.recorded if datagram[0] == HANDSHAKE]
+        assert legs.callee.exported == exported
+
+
+HANDSHAKE = 22
+"What a record of a DTLS handshake begins with (RFC 6347, section 4.1)."
+
+
+def _key_and_certificate(transport: PinnedDtlsTransport) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    certificate = transport._RTCDtlsTransport__local_certificate  # type: ignore[attr-defined]
+    return certificate._key, certificate._cert
 
 
 class RecordingSocket(OverlaySocket):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, is_rtcp
 from av import AudioFrame, VideoFrame
 
+from peer.transport.dtls import RTCP
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError
 from shared.media import Media
@@ -100,17 +102,19 @@ async def test_the_first_packet_of_each_kind_is_told() -> None:
 
 async def test_packets_pass_from_leg_to_leg_untouched() -> None:
     async with connected() as first, connected() as second:
-        tap = Tap(lambda packets: len(packets) == 3)
+        tap = Tap(lambda packets: len(packets) == 5)
         # A relay in the middle: what the first call's callee gets, the second call's caller sends.
         first.callee.tap(second.caller.send_rtp)
         second.callee.tap(tap)
         report = b"\x80\xc9\x00\x01\x00\x00\x00\x07"
         packets = [rtp(1), report, rtp(2, payload_type=96, first=0x90, rest=b"\xbe\xde\x00\x01\x10\x30\x00\x00data")]
+        # As large as they come in a datagram.
+        packets += [rtp(3, rest=bytes(1_440)), report + bytes([0x80, 203, 1, 99]) + bytes(4 * 355)]
         for packet in packets:
             await first.caller.send_rtp(packet)
         await tap.done()
         assert tap.packets == packets
-        assert second.callee.counters.rtcp == 1
+        assert second.callee.counters.rtcp == 2
 
 
 async def test_a_tap_that_fails_is_taken_off_and_the_call_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -177,6 +181,22 @@ async def test_hostile_packets_of_the_authenticated_side_cost_only_themselves() 
         await tap.done()
         assert legs.callee.connected
         assert legs.callee.counters.malformed > 0
+
+
+async def test_reports_without_end_are_read_up_to_a_limit() -> None:
+    """A datagram full of them takes as long to read as thirty of sound."""
+    async with connected() as legs:
+        last = rtp(50)
+        tap = Tap(lambda packets: packets[-1] == last)
+        legs.callee.tap(tap)
+        goodbyes, began = b"\x80\xcb\0\0" * 350, time.monotonic()
+        for _ in range(400):
+            await legs.caller.send_rtp(goodbyes)
+            await asyncio.sleep(0)
+        await legs.caller.send_rtp(last)
+        await tap.done()
+        read = sum(len(packet) for packet in tap.packets if is_rtcp(packet))
+        assert 0 < read <= RTCP.at_once + RTCP.per_second * (time.monotonic() - began)
 
 
 def protected(leg: Leg, packet: bytes) -> bytes:

@@ -23,6 +23,7 @@ from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport, RTCRtpSender
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, RTCRtpReceiver
 from aiortc.rtcsctptransport import RTCSctpTransport
+from pylibsrtp import Session
 
 from peer.overlay.loopback import loopback_address
 from peer.transport.ice import host_candidate
@@ -34,6 +35,7 @@ DTLS = PEER / "transport" / "dtls.py"
 SCTP = PEER / "transport" / "sctp.py"
 DECODING_LEG = Path(__file__).parents[1] / "decoding_leg.py"
 SENDER = PEER / "transport" / "sender.py"
+STREAMS = PEER / "transport" / "srtp_streams.py"
 
 ROOT = PEER.parent
 PRODUCT = [path for room in ("bot", "peer", "shared") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -53,13 +55,13 @@ INNER: dict[str, dict[str, str]] = {
     },
     "peer/media/sound/portaudio.py": {"sounddevice": "_initialize _terminate"},
     "peer/transport/dtls.py": {
-        "aiortc.rtcdtlstransport": "State",
+        "aiortc.rtcdtlstransport": "SRTPProtectionProfile State",
         "aiortc.rtp": "RTCP_PSFB_PLI RtcpPsfbPacket",
     },
     "peer/transport/ice.py": {
         "aioice.candidate": "candidate_priority",
         "aioice.ice": "CandidatePair ConnectionEvent ICE_COMPLETED ICE_FAILED StunProtocol",
-        "aioice.stun": "Message Method",
+        "aioice.stun": "Class Message Method",
     },
     "peer/transport/profile.py": {
         "aiortc.rtcrtpparameters": "RTCRtcpFeedback RTCRtpReceiveParameters RTCRtpSendParameters",
@@ -68,7 +70,9 @@ INNER: dict[str, dict[str, str]] = {
         "aiortc.rtcsctptransport": "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_RTO_MIN SackChunk serialize_packet",
     },
     "peer/transport/sender.py": {
-        "aiortc.rtp": ("AnyRtcpPacket RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"),
+        "aiortc.rtp": (
+            "AnyRtcpPacket RTCP_PSFB_APP RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"
+        ),
     },
     "peer/transport/connections.py": {"aioice.stun": "Class Message Transaction parse_message"},
 }
@@ -104,6 +108,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
         RTCIceGatherer: ["_connection"],
     },
     DTLS: {
+        RTCCertificate: ["_create_ssl_context"],
         RTCIceTransport: ["_recv", "_send"],
         RTCDtlsTransport: [
             "_handle_rtcp_data",
@@ -146,6 +151,9 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_t3_handle",
         ],
     },
+    STREAMS: {
+        Session: ["_buffer", "_cdata"],
+    },
     SENDER: {
         RTCRtpSender: ["_handle_rtcp_packet", "_retransmit"],
     },
@@ -169,18 +177,21 @@ def one_of_each() -> dict[type, object]:
     candidate = protocol.local_candidate = host_candidate(loopback_address(ANNA), 1)
     gatherer = RTCIceGatherer(iceServers=[])
     transport = RTCIceTransport(gatherer)
-    dtls = RTCDtlsTransport(transport, [RTCCertificate.generateCertificate()])
+    certificate = RTCCertificate.generateCertificate()
+    dtls = RTCDtlsTransport(transport, [certificate])
     made = [
         connection,
         protocol,
         CandidatePair(protocol, candidate),
         gatherer,
         transport,
+        certificate,
         dtls,
         RTCSctpTransport(dtls),
         RTCRtpReceiver("audio", dtls),
         RTCRtpSender("audio", dtls),
         RemoteStreamTrack("audio"),
+        Session(),
     ]
     return {type(thing): thing for thing in made}
 

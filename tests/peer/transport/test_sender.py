@@ -6,10 +6,20 @@ import asyncio
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
+import pytest
 from aiortc import AudioStreamTrack, VideoStreamTrack
-from aiortc.rtp import RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpRtpfbPacket, is_rtcp
+from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    RtcpPsfbPacket,
+    RtcpRtpfbPacket,
+    is_rtcp,
+    pack_remb_fci,
+)
 
-from peer.transport.sender import SENT_AGAIN, WHOLE_PICTURES
+from peer.transport.sender import BIT_RATES, SENT_AGAIN, WHOLE_PICTURES
 from peer.transport.udp_socket import OverlaySocket
 from tests.peer.pair import PATIENCE, Legs, two_legs
 from tests.peer.pair import together as connect
@@ -117,6 +127,38 @@ async def test_whole_pictures_are_made_as_often_as_the_limit_says_however_often_
             for _ in range(5):
                 await pictures.get()
         assert 1 <= len(made) <= WHOLE_PICTURES.at_once + WHOLE_PICTURES.per_second * (loop.time() - began)
+
+
+async def test_bit_rates_without_end_make_no_new_encoder_with_each_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[int] = []
+    bit_rate = Vp8Encoder.target_bitrate
+
+    def name(encoder: Vp8Encoder, wanted: int) -> None:
+        named.append(wanted)
+        bit_rate.fset(encoder, wanted)
+
+    monkeypatch.setattr(Vp8Encoder, "target_bitrate", property(bit_rate.fget, name))
+    async with two_legs() as legs:
+        await connect(legs.caller, legs.callee)
+        pictures: asyncio.Queue[int] = asyncio.Queue()
+
+        async def sink(packet: bytes) -> None:
+            if not is_rtcp(packet) and packet[1] & 0x80:
+                pictures.put_nowait(int.from_bytes(packet[8:12], "big"))
+
+        legs.callee.tap(sink)
+        await legs.caller.send(VideoStreamTrack())
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            ssrc = await pictures.get()
+            began = loop.time()
+            for number in range(500):
+                wanted = pack_remb_fci((300_000, 1_400_000)[number % 2], [ssrc])
+                await legs.callee.send_rtp(bytes(RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, wanted)))
+                await asyncio.sleep(0)
+            for _ in range(5):
+                await pictures.get()
+        assert 1 <= len(named) <= BIT_RATES.at_once + BIT_RATES.per_second * (loop.time() - began)
 
 
 def nack(ssrc: int, lost: list[int]) -> bytes:
