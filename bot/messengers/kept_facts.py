@@ -1,10 +1,13 @@
-"""Reading a messenger's facts as text or a number. What can't be read counts as not kept, and is logged once."""
+"""Reading a messenger's facts as text or numbers. What can't be read counts as not kept, and is logged once."""
 
 from __future__ import annotations
 
 import functools
 import logging
 
+import msgspec
+
+from shared.not_json import NOT_JSON
 from shared.store.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,15 @@ def number(journal: Journal, name: str) -> int | None:
         _unreadable(name)
         return None
     return int(kept)
+
+
+def as_numbers(name: str, raw: bytes | None) -> list[int]:
+    """A fact that is a list of numbers; empty if there is none, or it is anything else."""
+    try:
+        return msgspec.json.decode(raw, type=list[int]) if raw is not None else []
+    except NOT_JSON:
+        _unreadable(name)
+        return []
 
 
 @functools.lru_cache(maxsize=64)

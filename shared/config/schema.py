@@ -216,6 +216,10 @@ class DeltaChat(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = False
     "Whether the account is used that `copybara setup deltachat` has made."
 
+    unencrypted: bool = False
+    """Whether call links are also read in messages that weren't encrypted, and answered there. They are never the
+    owner's."""
+
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """[matrix]: the owner's bot in encrypted rooms, logged in by `copybara setup matrix`."""

@@ -116,6 +116,12 @@ class Journal:
                 (self._messenger, now - KEPT_SECONDS),
             )
 
+    def forget_everything(self) -> None:
+        """Begin again: the messenger has another account, whose numbers mean other messages and other people."""
+        with self._store.transaction() as database:
+            for table in ("inbox", "outbox", "shown_calls", "missed_calls", "messenger_facts"):
+                database.execute(f"DELETE FROM {table} WHERE messenger = ?", (self._messenger,))  # noqa: S608 - ours
+
     # What goes out.
 
     def outgoing(self, after: int = 0) -> list[Kept]:

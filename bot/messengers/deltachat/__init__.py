@@ -1,9 +1,9 @@
-"""Delta Chat: an account of its own, a full member of end-to-end encrypted chats.
+"""Delta Chat: an account of its own or another device of the owner's, a full member of end-to-end encrypted chats.
 
 Start at wire.py, which fetches, sends, and knows the owner; plain/ in the room above does everything else. rpc.py
 speaks with the child process `deltachat-rpc-server`, account.py says what we ask of it, reader.py what is kept of a
-message. calls/ is about calls of people's own apps. setup.py makes the account. May import what bot.messengers offers,
-bot.texts, peer.calls, peer/transport/sdp's reader and shared.
+message. calls/ is about calls of people's own apps. setup.py makes the account, second_device.py takes the owner's.
+May import what bot.messengers offers, bot.texts, peer.calls, peer/transport/sdp's reader and shared.
 The program is started only when the account is configured; of Delta Chat's Python packages nothing is imported.
 """
 
@@ -32,5 +32,7 @@ def deltachat(home: Home, config: Config, thread: StoreThread) -> PlainMessenger
     from bot.messengers.plain.messenger import PlainMessenger
 
     check_made(home)
-    wire = DeltaChatWire(Rpc(accounts_folder(home) / "accounts"), NAME, AppCalls(NAME, thread))
+    rpc = Rpc(accounts_folder(home) / "accounts")
+    calls = AppCalls(NAME, thread, strangers=config.calls.unknown == "ring")
+    wire = DeltaChatWire(rpc, NAME, calls, unencrypted=config.deltachat.unencrypted)
     return PlainMessenger(wire, NAME, Journal(thread.store, NAME), thread.write, lifetime=config.calls.lifetime)

@@ -10,7 +10,7 @@ import msgspec
 
 from bot.messengers.deltachat.rpc import Rpc, RpcError
 
-LAST_SPECIAL_CONTACT = 9
+SELF, LAST_SPECIAL_CONTACT = 1, 9
 "Contacts up to this number are the core's own: 1 is the account itself, 2 notes in a chat, 5 the device."
 
 JOINED = 1000
@@ -29,6 +29,8 @@ class ChatInfo(msgspec.Struct, frozen=True, rename="camel"):
     chat_type: str = ""
     is_encrypted: bool = False
     is_contact_request: bool = False
+    is_self_talk: bool = False
+    """Whether it is "Saved messages", which only the account's own devices read."""
 
 
 class Sender(msgspec.Struct, frozen=True, rename="camel"):
@@ -67,6 +69,9 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     from_id: int
     text: str = ""
     timestamp: int = 0
+    received_timestamp: int = 0
+    "When this device received it, Unix seconds; 0: it was written here."
+
     show_padlock: bool = False
     "Whether it came encrypted and signed."
 
@@ -118,14 +123,20 @@ class Account:
         """The chat with one contact, made if there is none."""
         return int(await self._rpc.call("create_chat_by_contact_id", self.number, contact))
 
+    async def accept(self, chat: int) -> None:
+        """Let a chat that somebody else began be written to."""
+        await self._rpc.call("accept_chat", self.number, chat)
+
     async def fingerprint_of(self, contact: int) -> str:
-        """The fingerprint of a contact's key, 40 hexadecimal digits; empty if there is none.
+        """The fingerprint of a contact's or the account's own key, 40 hexadecimal digits; empty if there is none.
 
         It stands only in a text for people: theirs comes before ours where the core sorts by address, so ours is taken
         out by what it is.
         """
-        text = str(await self._rpc.call("get_contact_encryption_info", self.number, contact))
         own = await self._own_fingerprint()
+        if contact == SELF:
+            return own
+        text = str(await self._rpc.call("get_contact_encryption_info", self.number, contact))
         found = ["".join(each.split()) for each in _FINGERPRINT.findall(text)]
         theirs = [each for each in found if each != own]
         return theirs[0] if len(theirs) == 1 else ""

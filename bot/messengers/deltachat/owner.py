@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from bot.messengers.deltachat.account import SELF
+
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 # The core's contact numbers have 32 bits.
 
@@ -18,10 +20,17 @@ class Owner:
     """The owner's key."""
 
     contact: int
-    "Its number in the bot's account. A contact's key never changes: another key is another contact."
+    """Its number in the bot's account; SELF, if the bot is another device of the owner's account. A contact's key never
+    changes: another key is another contact.
+    """
 
     fingerprint: str
     "40 hexadecimal digits; empty is nobody's."
+
+    @property
+    def has_this_account(self) -> bool:
+        """Whether the account is the owner's own, and the bot another device of it."""
+        return self.contact == SELF
 
     def kept(self) -> bytes:
         """For the journal."""

@@ -1,8 +1,9 @@
 """From a message to what is kept of it, or to nothing. Pure.
 
-Only what came encrypted is read. The owner commands by what they typed in their own app: what was forwarded, or written
-by a program, is read for links like anybody's. Of other people's messages only the links are kept, and nothing of a
-message without one.
+Only what came encrypted is read, or by the configuration also others' links that didn't. The owner commands by what
+they typed in their own app: what was forwarded, or written by a program, is read for links like anybody's. Of other
+people's messages only the links are kept, and nothing of a message without one. If the bot is another device of the
+owner's account, the owner is SELF, and the chat with the bot is "Saved messages".
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 
 from bot.conversation import readable
-from bot.messengers.deltachat.account import LAST_SPECIAL_CONTACT, ChatInfo, Message
+from bot.messengers.deltachat.account import LAST_SPECIAL_CONTACT, SELF, ChatInfo, Message
 from bot.messengers.kept_text import ADDRESSED, is_about_a_call, links_in
 from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.values import Heard
@@ -20,40 +21,54 @@ _WHOSE_APP = re.compile(r"\s*/contact\s+deltachat\s+(?P<name>\S{1,40})\s*", re.I
 SINGLE, GROUP, CALL = "Single", "Group", "Call"
 
 
-def is_from_somebody(message: Message) -> bool:
-    """Whether a person or program has written it, whole, and not the core itself."""
-    return message.from_id > LAST_SPECIAL_CONTACT and not message.is_info and message.download_state == "Done"
+def is_from_somebody(message: Message, owner: int | None) -> bool:
+    """Whether a person or program has written it, whole, and neither the core itself nor this device."""
+    owners_device = message.from_id == owner == SELF and message.received_timestamp > 0
+    somebody = message.from_id > LAST_SPECIAL_CONTACT or owners_device
+    return somebody and not message.is_info and message.download_state == "Done"
 
 
 def is_app_call(message: Message) -> bool:
-    """Whether somebody has pressed their app's call button."""
-    return is_from_somebody(message) and message.show_padlock and message.view_type == CALL
+    """Whether somebody else has pressed their app's call button."""
+    return is_from_somebody(message, None) and message.show_padlock and message.view_type == CALL
 
 
 def asks_whose_app(message: Message, chat: ChatInfo, owner: int | None) -> str:
     """The name after the owner's `/contact deltachat`, in their own chat; empty for any other message."""
     typed = message.show_padlock and not (message.is_forwarded or message.is_bot or message.override_sender_name)
-    if message.from_id != owner or chat.chat_type != SINGLE or not chat.is_encrypted or not typed:
+    if not is_from_somebody(message, owner) or message.from_id != owner or not chat.is_encrypted or not typed:
+        return ""
+    if not _is_alone(chat, owner):
         return ""
     asked = _WHOSE_APP.fullmatch(readable(message.text))
     return asked["name"] if asked is not None else ""
 
 
-def is_in_clear(message: Message) -> bool:
-    """Whether it concerns us and wasn't encrypted, which the owner hears once."""
+def is_in_clear(message: Message, owner: int | None, *, unencrypted: bool = False) -> bool:
+    """Whether it concerns us, wasn't encrypted and isn't read for that, which the owner hears once."""
+    if message.show_padlock or not is_from_somebody(message, owner):
+        return False
     text = readable(message.text)
-    return is_from_somebody(message) and not message.show_padlock and bool(links_in(text) or is_about_a_call(text))
+    links = links_in(text)
+    return bool(links or is_about_a_call(text)) and not (links and unencrypted and message.from_id != owner)
 
 
-def heard(message: Message, chat: ChatInfo, owner: int | None, messenger: str) -> Heard | None:
-    """What is kept of a message; `owner` is the contact with the owner's key."""
-    if not is_from_somebody(message) or not message.show_padlock or not chat.is_encrypted:
+def heard(
+    message: Message, chat: ChatInfo, owner: int | None, messenger: str, *, unencrypted: bool = False
+) -> Heard | None:
+    """What is kept of a message; `owner` is the contact with the owner's key. `unencrypted`: whether links of others
+    are read as well that didn't come encrypted.
+    """
+    is_encrypted = message.show_padlock and chat.is_encrypted
+    if not is_from_somebody(message, owner) or not (is_encrypted or (unencrypted and message.from_id != owner)):
         return None
     if message.view_type == CALL or chat.chat_type not in (SINGLE, GROUP):
         return None
+    if chat.is_self_talk and message.from_id != owner:
+        return None  # the owner has saved what somebody wrote elsewhere
     text = readable(message.text)
     if message.from_id == owner:
-        return _from_owner(message, chat, text, messenger)
+        return _from_owner(message, _is_alone(chat, owner), text, messenger)
     links = links_in(text)
     if not links:
         return None
@@ -65,13 +80,17 @@ def heard(message: Message, chat: ChatInfo, owner: int | None, messenger: str) -
         date=message.timestamp,
         sender=f"contact {message.from_id}",
         shown="" if passed_on else message.sender.display_name,
-        writer=str(message.from_id),
+        writer=str(message.from_id) if is_encrypted else "",
         passed_on=passed_on,
     )
 
 
-def _from_owner(message: Message, chat: ChatInfo, text: str, messenger: str) -> Heard | None:
-    alone = chat.chat_type == SINGLE
+def _is_alone(chat: ChatInfo, owner: int | None) -> bool:
+    """Whether only the owner and the bot read a chat in which the owner has written."""
+    return chat.is_self_talk if owner == SELF else chat.chat_type == SINGLE
+
+
+def _from_owner(message: Message, alone: bool, text: str, messenger: str) -> Heard | None:
     place = Place(messenger, PlainWay.OWNER) if alone else Place(messenger, PlainWay.GROUP, str(message.chat_id))
     if message.is_forwarded or message.is_bot or message.override_sender_name is not None:
         links = links_in(text)

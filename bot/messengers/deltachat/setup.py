@@ -16,6 +16,7 @@ from bot.messengers.deltachat import NAME
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, next_events
 from bot.messengers.deltachat.owner import ADDRESS, OWNER, Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError, program
+from bot.messengers.deltachat.second_device import is_code, is_file, take_over
 from bot.slow_steps import said_if_slow
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -23,9 +24,14 @@ from shared.store import Store
 from shared.store.files import make_folder
 from shared.store.journal import Journal
 
-QUESTION = "The bot's Delta Chat account: an invite (dcaccount:…) or an address? (empty: no Delta Chat)"
+QUESTION = """
+The bot's Delta Chat account. One of its own: an invite (dcaccount:…) or an address. Or yours, with the bot as one more
+device: what your app shows and copies in Settings > Add Second Device (DCBACKUP…), or the file of a backup (….tar).
+Which one? (empty: no Delta Chat)"""
 
 PASSWORD = "The password of that account?"  # noqa: S105 - a question
+
+BACKUPS_PASSWORD = "The password of that backup? (empty: none)"  # noqa: S105 - a question
 
 SCAN = "Scan this with your own Delta Chat, or open it there. It makes you the bot's owner:"
 
@@ -64,7 +70,7 @@ def accounts_folder(home: Home) -> Path:
 def check_made(home: Home) -> None:
     """Raise InputError if there is no account, or the program for it isn't installed."""
     program()
-    if not (accounts_folder(home) / "accounts" / "accounts.toml").exists():
+    if not _is_made(home):
         raise InputError(*NOT_MADE)
 
 
@@ -76,16 +82,22 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     if asking.answers.only_prints:
         asking.say("deltachat  makes an account for the bot, and shows the QR code that makes you its owner")
         return None
-    if config.deltachat.enabled and _owner(home) is not None:
+    made = config.deltachat.enabled and _is_made(home)
+    if made and _owner(home) is not None:
         return None
-    given = "" if config.deltachat.enabled else asking.text(QUESTION, what="deltachat_account")
-    if not given and not config.deltachat.enabled:
+    given = "" if made else asking.text(QUESTION, what="deltachat_account")
+    if not given and not made:
         return None
     password = ""
-    if given and not given.lower().startswith(INVITES):
-        password = asking.secret(PASSWORD, what="deltachat_password")
-    with said_if_slow("Finding and asking the mail servers, up to three minutes"):
+    is_device = is_code(given) or is_file(given)
+    if given and not is_code(given) and not given.lower().startswith(INVITES):
+        password = asking.secret(BACKUPS_PASSWORD if is_device else PASSWORD, what="deltachat_password")
+    slow = "Fetching your account" if is_device else "Finding and asking the mail servers, up to three minutes"
+    with said_if_slow(slow):
         address = make(home, given, password)
+    if is_device:
+        asking.say(f"The bot is a device of your account {address}.")
+        return {"enabled": True}
     asking.say(f"The bot's account: {address}")
 
     def show(invite: str) -> None:
@@ -101,7 +113,9 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
 
 def next_step(home: Home) -> str:
     """How the owner claims the bot."""
-    if _owner(home) is not None:
+    if (owner := _owner(home)) is not None and owner.has_this_account:
+        return "  Delta Chat: write /help to Saved messages once the bot runs"
+    if owner is not None:
         return "  Delta Chat: write to your bot once it runs; /help lists what it can do"
     return "  copybara setup deltachat   shows the QR code with which your Delta Chat becomes the bot's owner"
 
@@ -117,11 +131,14 @@ def look(home: Home, config: Config) -> str:
     name = address.decode(errors="replace") if address else "the bot"
     if owner is None:
         raise InputError(f"Nobody is the owner of {name} yet.", "`copybara setup deltachat` shows a QR code to scan.")
+    if owner.has_this_account:
+        return f"a device of {name}, and listens to its others"
     return f"{name} listens to the key {owner.fingerprint[:16]}…"
 
 
 def make(home: Home, account: str, password: str) -> str:
-    """Make the account by an invite, or by an address and its password; its address. One that is there stays.
+    """Make the account by an invite, by an address and its password, or as a device of the owner's; its address. One
+    that is there stays.
 
     Raises InputError, StoreError.
     """
@@ -143,6 +160,10 @@ def claim(home: Home, show: Callable[[str], None], seconds: float) -> bool:
     return owner is not None
 
 
+def _is_made(home: Home) -> bool:
+    return (accounts_folder(home) / "accounts" / "accounts.toml").exists()
+
+
 def _owner(home: Home) -> Owner | None:
     with Store(home.database) as store:
         return Owner.read(Journal(store, NAME).fact(OWNER))
@@ -159,7 +180,11 @@ async def _make(home: Home, given: str, password: str) -> str:
             await rpc.call("remove_account", number)
         if not given:
             raise InputError("There is nothing to make an account from.", "Give an invite, or the bot's address.")
+        with Store(home.database) as store:
+            Journal(store, NAME).forget_everything()
         number = await rpc.call("add_account")
+        if is_code(given) or is_file(given):
+            return await _taken_over(home, rpc, number, given, password)
         await rpc.call("batch_set_config", number, _SETTINGS)
         try:
             if given.lower().startswith(INVITES):
@@ -172,6 +197,17 @@ async def _make(home: Home, given: str, password: str) -> str:
             raise InputError(f"Delta Chat can't use that account: {error}", "Check it, and try again.") from error
         await _seen_its_inbox(rpc, Account(rpc, number))
         return await _address(home, Account(rpc, number))
+
+
+async def _taken_over(home: Home, rpc: Rpc, number: int, given: str, password: str) -> str:
+    try:
+        owner = await take_over(rpc, number, given, password)
+    except InputError:
+        await rpc.call("remove_account", number)
+        raise
+    with Store(home.database) as store:
+        Journal(store, NAME).set_facts({OWNER: owner.kept()})
+    return await _address(home, Account(rpc, number))
 
 
 async def _seen_its_inbox(rpc: Rpc, account: Account) -> None:

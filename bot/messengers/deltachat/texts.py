@@ -16,6 +16,12 @@ NOT_CLAIMED = Sentence(
     "I'm not set up yet. If you are my owner, scan the QR code that copybara shows.",
 )
 
+OTHER_KEY = Sentence(
+    Kind.BOT_KEY_CHANGED,
+    "Your Delta Chat account has another key than when I became a device of it, so I take no commands there. Stop "
+    "copybara, remove the folder deltachat in its home, and run: copybara setup deltachat",
+)
+
 
 def listening(address: str) -> Sentence:
     """On the terminal."""
@@ -31,10 +37,11 @@ def unclaimed(invite: str) -> Sentence:
     )
 
 
-def in_clear(name: str) -> Sentence:
-    """To the owner, once a sender."""
+def in_clear(name: str, *, links_count: bool) -> Sentence:
+    """To the owner, once a sender; `links_count`: whether the configuration has links read all the same."""
+    what = "Commands" if links_count else "Links and commands"
     return Sentence(
         Kind.BOT_NOT_ENCRYPTED,
-        f"A message from {shown(name, 60)} wasn't encrypted, so I didn't read it. Links and commands only count in "
-        "encrypted chats. Ask them to add me by QR code or in a group.",
+        f"A message from {shown(name, 60)} wasn't encrypted, so I didn't read it. {what} only count in encrypted "
+        "chats. Ask them to add me by QR code or in a group.",
     )

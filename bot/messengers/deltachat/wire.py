@@ -19,6 +19,7 @@ from bot.messengers.deltachat.calls.app_calls import AppCall, AppCalls, WhoseApp
 from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
+from bot.messengers.kept_facts import as_numbers
 from bot.messengers.outbox import NotNow, Pace, Refused
 from bot.messengers.plain.places import Place, PlainWay, place_of
 from bot.messengers.plain.values import Entry, Outgoing, Own
@@ -41,7 +42,10 @@ FLUSH_SECONDS = 1.0
 "How long the end of the program waits until the core knows which calls are over."
 
 CLEAR_REMEMBERED = 1000
-"Senders about whose messages in clear the owner has heard."
+"Senders about whose messages in clear the owner hears at most, once each."
+
+CLEAR = "in-clear"
+"The fact that holds their numbers in the account."
 
 NEWS = frozenset({"IncomingMsg", "IncomingCall", "MsgsChanged"})
 "Events after which there may be new messages."
@@ -54,17 +58,22 @@ class DeltaChatWire:
 
     title = "Delta Chat"
 
-    def __init__(self, rpc: Rpc, messenger: str, calls: AppCalls) -> None:
+    def __init__(self, rpc: Rpc, messenger: str, calls: AppCalls, *, unencrypted: bool = False) -> None:
+        """`unencrypted`: see [deltachat] in the configuration."""
         self._rpc = rpc
         self._calls = calls
+        self._unencrypted = unencrypted
         self._messenger = messenger
         self._account: Account | None = None
         self._desk: Desk | None = None
         self._owner: int | None = None
+        self._may_be_claimed = False
+        "Whether the first who adds the bot by its QR becomes its owner."
+
         self._invite = ""
         self._fetched = 0
         "The last message that `fetch` has returned."
-        self._clear_told: set[int] = set()
+        self._clear_told: list[int] = []
         self._calls_read = RateLimit(CALLS_READ, seconds=CALLS_SECONDS)
         self._news = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -103,12 +112,15 @@ class DeltaChatWire:
             raise RpcError("There is no account: copybara setup deltachat makes one.")
         self._account = account = Account(self._rpc, int(numbers[0]))
         await self._find_owner(account, desk)
+        self._clear_told = as_numbers(CLEAR, desk.fact(CLEAR))
         await self._calls.begin(account, desk, listener)
         await account.start()
         desk.say(texts.listening(await account.config("configured_addr") or await account.config("addr") or "?"))
-        if self._owner is None:
+        if self._may_be_claimed:
             self._invite = await account.invite()
             desk.say(texts.unclaimed(self._invite))
+        elif self._owner is None:
+            desk.say(texts.OTHER_KEY)
         self._news.set()
 
     async def fetch(self) -> list[tuple[int, Entry]]:
@@ -146,12 +158,16 @@ class DeltaChatWire:
         await self._calls.choose(what, about)
 
     async def send(self, message: Outgoing, number: int) -> None:
-        """Write one message, in encrypted chats only. Raises Refused, NotNow."""
+        """Write one message, in encrypted chats only unless configured. Raises Refused, NotNow."""
         try:
             account = self._own_account
-            chat = await self._chat_of(account, message.chat)
-            if not (await account.chat(chat)).is_encrypted:
+            place = place_of(self._messenger, message.chat)
+            chat = await self._chat_of(account, place)
+            info = await account.chat(chat)
+            if not info.is_encrypted and (not self._unencrypted or place.way is PlainWay.OWNER):
                 raise Refused("the chat isn't encrypted")
+            if info.is_contact_request:  # in an account that is the owner's own
+                await account.accept(chat)
             await account.send(chat, message.text, message.file)
         except RpcError as refused:
             raise Refused(str(refused)) from refused
@@ -182,8 +198,8 @@ class DeltaChatWire:
             return None
 
     async def _read(self, account: Account, message: Message) -> Entry | None:
-        if is_in_clear(message):
-            self._tell_in_clear(message)
+        if is_in_clear(message, self._owner, unencrypted=self._unencrypted):
+            await self._tell_in_clear(message)
             return None
         if is_app_call(message):
             allowed = self._calls_read.allows(str(message.from_id), time.monotonic())
@@ -194,13 +210,14 @@ class DeltaChatWire:
         chat = await account.chat(message.chat_id)
         if name := asks_whose_app(message, chat, self._owner):
             return Own(msgspec.json.encode(WhoseApp(name)))
-        return heard(message, chat, self._owner, self._messenger)
+        return heard(message, chat, self._owner, self._messenger, unencrypted=self._unencrypted)
 
-    def _tell_in_clear(self, message: Message) -> None:
+    async def _tell_in_clear(self, message: Message) -> None:
         known = self._owner is None or message.from_id in self._clear_told
         if not known and len(self._clear_told) < CLEAR_REMEMBERED:
-            self._clear_told.add(message.from_id)
-            self._own_desk.tell(texts.in_clear(message.sender.display_name))
+            self._clear_told.append(message.from_id)
+            self._own_desk.tell(texts.in_clear(message.sender.display_name, links_count=self._unencrypted))
+            await self._own_desk.keep({CLEAR: msgspec.json.encode(self._clear_told)})
 
     # The owner.
 
@@ -209,18 +226,20 @@ class DeltaChatWire:
         owner = Owner.read(desk.fact(OWNER))
         if owner is not None and await account.fingerprint_of(owner.contact) == owner.fingerprint:
             self._owner = owner.contact
+        # Friends add the owner's own account by its QR as well.
+        self._may_be_claimed = self._owner is None and not (owner is not None and owner.has_this_account)
 
     async def _joined(self, contact: int) -> None:
         """Somebody has added the bot by its QR: the first is its owner, for only the owner's terminal showed it."""
         account, desk = self._own_account, self._own_desk
-        if self._owner is not None:
+        if not self._may_be_claimed:
             return
         fingerprint = await account.fingerprint_of(contact)
         if not fingerprint:
             logger.warning("Somebody has joined whose key can't be read.")
             return
         await desk.keep({OWNER: Owner(contact, fingerprint).kept()})
-        self._owner = contact
+        self._owner, self._may_be_claimed = contact, False
         if self._invite:
             await account.withdraw(self._invite)
             self._invite = ""
@@ -277,8 +296,7 @@ class DeltaChatWire:
         assert self._desk is not None
         return self._desk
 
-    async def _chat_of(self, account: Account, chat: str) -> int:
-        place = place_of(self._messenger, chat)
+    async def _chat_of(self, account: Account, place: Place) -> int:
         match place.way:
             case PlainWay.GROUP:
                 return int(place.value)

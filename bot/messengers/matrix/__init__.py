@@ -2,7 +2,8 @@
 
 Start at wire.py, which is what bot.messengers.plain wants of a messenger, and at client.py, which wires the device.
 In: api, reading (olm, megolm, people, rooms). Out: writing, keys. Set-up: login, account_file, verification, verifying.
-vault is what a device must not forget. vodozemac does the cryptography, and is imported only when Matrix is configured.
+vault is what a device must not forget, forgetting whom it does. vodozemac does the cryptography, and is imported only
+when Matrix is configured.
 """
 
 from __future__ import annotations

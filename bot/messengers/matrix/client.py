@@ -17,6 +17,7 @@ import msgspec
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge
 from bot.messengers.matrix.canonical import Json, items, part, text
+from bot.messengers.matrix.forgetting import MOST_PEOPLE, tie, to_forget
 from bot.messengers.matrix.invitations import GUEST
 from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
@@ -62,6 +63,7 @@ class Client:
         self.rooms = Rooms(vault)
         self.save = save
         self._vault = vault
+        self._contacts = contacts
         ranks = Ranks(self.people, self.rooms, contacts)
         self._olm = Olm(vault, self.own, ranks)
         self._megolm = Megolm(vault, self.own, ranks)
@@ -129,6 +131,7 @@ class Client:
         if unknown := self._reader.read(events, sync):
             await self.keys.query(unknown)
             sync.messages = [self._reader.judged_again(message) for message in sync.messages]
+        await self._forget_people()
         if sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS:
             await self.keys.publish(sync.one_time_keys)
         await self.keys.unwedge(sync.wedged)
@@ -169,6 +172,21 @@ class Client:
             unread = unread or bool(place)
             found[room] = events[::-1]
         return found, unread
+
+    async def _forget_people(self) -> None:
+        """Let go of those beyond the number that is kept. Raises Unreachable, ServerRefusal."""
+        known = self.people.known()
+        if len(known) <= MOST_PEOPLE:
+            return
+        members: dict[bool, set[str]] = {True: set(), False: set()}
+        for room in self.rooms.names():
+            if not self.rooms.of(room).left:
+                members[self._is_strangers(room)] |= await self.members(room)
+        contacts, own = self._contacts(), {self.account.user, self.account.owner}
+        stays = {user for user in known if user in own or user in contacts}
+        ties = {user: tie(user, stays=stays, rooms=members[False], guests=members[True]) for user in known}
+        for user in to_forget({user: self.people.of(user).day for user in known}, ties):
+            self.people.forget(user)
 
     def _is_strangers(self, room: str) -> bool:
         """Whether a stranger has invited us to it: such rooms are read last."""

@@ -8,6 +8,7 @@ can't replace either unnoticed: from then on messages from the other key's devic
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -20,6 +21,10 @@ MOST_DEVICES = 200
 
 OWNER = "owner"
 "Of the vault: who the owner is."
+
+DAY = 24 * 3600
+
+_PERSON = "person:"
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -43,6 +48,9 @@ class Person(msgspec.Struct, frozen=True):
     devices: dict[str, Device] = {}
     outdated: bool = True
     "Whether the server has said that there is something new."
+
+    day: int = 0
+    "When the server has told us of them last, in days since 1970; 0: before that was kept."
 
 
 class OwnerKey(msgspec.Struct, frozen=True):
@@ -78,7 +86,7 @@ class People:
 
     def of(self, user: str) -> Person:
         """What is known of somebody."""
-        return self._vault.get(f"person:{user}", Person) or Person()
+        return self._vault.get(f"{_PERSON}{user}", Person) or Person()
 
     def is_outdated(self, user: str) -> bool:
         """Whether the server has to be asked before anything is sent to them."""
@@ -87,7 +95,7 @@ class People:
     def changed(self, users: Iterable[object]) -> None:
         """The server has something new about those of them that we know."""
         for user in users:
-            if isinstance(user, str) and (known := self._vault.get(f"person:{user}", Person)) is not None:
+            if isinstance(user, str) and (known := self._vault.get(f"{_PERSON}{user}", Person)) is not None:
                 self._put(user, msgspec.structs.replace(known, outdated=True))
 
     def answered(self, user: str, answer: Json) -> None:
@@ -103,7 +111,8 @@ class People:
             if self_signing and is_signed(keys, user, f"ed25519:{self_signing}", self_signing):
                 device = msgspec.structs.replace(device, signed=master)
             devices[name] = device
-        self._put(user, Person(before.master or master, master, devices, outdated=False))
+        day = int(time.time()) // DAY
+        self._put(user, Person(before.master or master, master, devices, outdated=False, day=day))
 
     def accept(self, user: str, key: str) -> bool:
         """Believe the identity with that master key from now on. False if another is shown, and for the owner."""
@@ -163,8 +172,17 @@ class People:
             return Standing.OWNER if device.signed == owner.master else Standing.CHANGED
         return Standing.VERIFIED if device.signed == person.master else Standing.CHANGED
 
+    def known(self) -> list[str]:
+        """Everybody of whom something is kept."""
+        return [name.removeprefix(_PERSON) for name in self._vault.names(_PERSON)]
+
+    def forget(self, user: str) -> None:
+        """Keep nothing of somebody: if they come again, they are new. Never for the owner."""
+        if self.owner is None or self.owner.user != user:
+            self._vault.drop(f"{_PERSON}{user}")
+
     def _put(self, user: str, person: Person) -> None:
-        self._vault.put(f"person:{user}", person)
+        self._vault.put(f"{_PERSON}{user}", person)
 
 
 def _identity(user: str, answer: Json) -> tuple[str, str]:

@@ -258,8 +258,9 @@ class MatrixWire:
                 return await self._own_room.get() if self.has_owner else ""
             case PlainWay.GROUP:
                 return self._client.rooms.newest(place.value)
-        for room in self._client.rooms.names():
-            known = self._client.rooms.of(room)
+        rooms = self._client.rooms
+        for room in sorted(rooms.names(), key=lambda name: not rooms.of(name).encrypted):
+            known = rooms.of(room)
             if not (known.left or known.replaced_by) and await self._client.members(room) == {
                 self._account.user,
                 place.value,

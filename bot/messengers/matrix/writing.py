@@ -1,4 +1,7 @@
-"""Writing to a room: encrypted, for the devices that may read it, once for each message however often it is tried."""
+"""Writing to a room: encrypted, for the devices that may read it, once for each message however often it is tried.
+
+Only by the configuration a message leaves in clear, in a room that isn't encrypted.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ class Writer:
         *,
         unverified: bool,
     ) -> None:
-        """`unverified`: whether devices may read what we write that their people haven't verified."""
+        """`unverified`: whether devices may read what we write that their people haven't verified, and what is written
+        in a room that isn't encrypted.
+        """
         self._api = api
         self._own = own
         self._people = people
@@ -52,6 +57,8 @@ class Writer:
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
         """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        if self._unverified and not self._rooms.of(room).encrypted:
+            return await self._api.send(room, type_, transaction, content)
         encrypted = await self.encrypted(room, content, type_)
         return await self._api.send(room, "m.room.encrypted", transaction, encrypted)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bot.messengers.deltachat.account import ChatInfo, Message, Sender
+from bot.messengers.deltachat.account import SELF, ChatInfo, Message, Sender
 from bot.messengers.deltachat.owner import Owner
-from bot.messengers.deltachat.reader import heard, is_in_clear
+from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
 from shared.node_id import NodeId
 
 OWNER, FRIEND = 12, 13
 ALONE, GROUP = ChatInfo("Single", True), ChatInfo("Group", True)
+SAVED = ChatInfo("Single", True, is_self_talk=True)
 LINK = as_copybara(Card(node=NodeId(bytes(31) + b"\1"), sealing_key=bytes(32), name="anna").token)
 
 
@@ -72,8 +73,61 @@ def test_what_was_not_encrypted_counts_for_nothing() -> None:
         clear = message(text, show_padlock=False)
         assert heard(clear, ALONE, OWNER, "deltachat") is None
         assert heard(message(text), ChatInfo("Single", False), OWNER, "deltachat") is None
-        assert is_in_clear(clear)
-    assert not is_in_clear(message("Hello!", show_padlock=False))
+        assert is_in_clear(clear, OWNER)
+    assert not is_in_clear(message("Hello!", show_padlock=False), OWNER)
+
+
+def test_by_the_configuration_others_links_count_unencrypted_and_nothing_else() -> None:
+    clear = message(f"/call bob {LINK}", FRIEND, show_padlock=False)
+    entry = heard(clear, ChatInfo("Single", False), OWNER, "deltachat", unencrypted=True)
+    assert entry is not None
+    # Who brought it isn't learned from it: anybody could have written that.
+    assert (entry.text, entry.chat, entry.from_owner, entry.writer) == (LINK, "deltachat:person:13", False, "")
+    assert not is_in_clear(clear, OWNER, unencrypted=True)
+    command = message("/call bob", FRIEND, show_padlock=False)
+    assert heard(command, ChatInfo("Single", False), OWNER, "deltachat", unencrypted=True) is None
+    assert is_in_clear(command, OWNER, unencrypted=True)
+    for owners in (message(LINK, show_padlock=False), message("/call bob", show_padlock=False)):
+        assert heard(owners, ALONE, OWNER, "deltachat", unencrypted=True) is None
+        assert is_in_clear(owners, OWNER, unencrypted=True)
+
+
+def from_own_device(text: str, **changes: object) -> Message:
+    """What the owner has written on another device of the account that the bot has, too."""
+    return message(text, SELF, **{"received_timestamp": 1001, **changes})
+
+
+def test_as_another_device_of_the_owners_account_saved_messages_command_everything() -> None:
+    entry = heard(from_own_device("/contacts"), SAVED, SELF, "deltachat")
+    assert entry is not None
+    assert (entry.text, entry.chat, entry.from_owner, entry.alone) == ("/contacts", "deltachat:owner", True, True)
+    assert asks_whose_app(from_own_device("/contact deltachat bob"), SAVED, SELF) == "bob"
+    for chat in (ALONE, GROUP):
+        assert heard(from_own_device("/contacts"), chat, SELF, "deltachat") is None
+        assert asks_whose_app(from_own_device("/contact deltachat bob"), chat, SELF) == ""
+        call = heard(from_own_device("/call bob"), chat, SELF, "deltachat")
+        assert call is not None
+        assert (call.chat, call.from_owner, call.alone) == ("deltachat:group:20", True, False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"received_timestamp": 0}, {"show_padlock": False}, {"is_info": True}, {"view_type": "Call"}],
+    ids=["written by the bot itself", "in clear", "the core's own", "a call"],
+)
+def test_what_the_owners_other_device_did_not_write_encrypted_commands_nothing(changes: dict[str, object]) -> None:
+    for unencrypted in (False, True):
+        assert heard(from_own_device("/call bob", **changes), SAVED, SELF, "deltachat", unencrypted=unencrypted) is None
+    assert not is_app_call(from_own_device("", view_type="Call"))
+
+
+def test_what_others_wrote_is_not_theirs_again_when_the_owner_saves_it() -> None:
+    assert heard(message(LINK, FRIEND), SAVED, SELF, "deltachat") is None
+
+
+def test_of_a_bots_own_account_other_devices_command_nothing() -> None:
+    for chat in (ALONE, GROUP, SAVED):
+        assert heard(from_own_device(f"/call bob {LINK}"), chat, OWNER, "deltachat") is None
 
 
 @pytest.mark.parametrize(

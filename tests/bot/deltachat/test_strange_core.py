@@ -4,38 +4,90 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
-from bot.messengers.deltachat.account import Account
-from bot.messengers.deltachat.calls.app_calls import AppCalls
+from bot.conversation import Listener
+from bot.kinds import Sentence
+from bot.messengers.deltachat.account import JOINED, SELF, Account
+from bot.messengers.deltachat.calls.app_calls import OPEN, RINGS, TOLD_OF_STRANGERS, AppCall, AppCalls
+from bot.messengers.deltachat.calls.states import ALERTING
+from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
 from bot.messengers.deltachat.wire import DeltaChatWire
 from bot.messengers.plain.values import Heard
+from peer.calls.programs.deltachat import DeltaChatApp
+from peer.calls.switchboard import Switchboard
+from peer.overlay.loopback import loopback_address
+from shared.call.table import EndReason, State
+from shared.contacts import Trust
+from shared.media import Media
 from shared.store import Store, StoreThread
+from tests.bot.deltachat.friends import Sockets
+from tests.peer.calls.nodes import node, over
 
 PATIENCE = 60.0
 
+ANYTHING = "anything"
+
+OWN_KEY = "AB" * 20
+
+INVITE = f"https://i.delta.chat/#{OWN_KEY}&i=x"
+
 
 class Core(Rpc):
-    """What it answers, by the method and its last parameter."""
+    """What it answers, by the method and its last parameter, or ANYTHING."""
 
     def __init__(self, said: dict[tuple[str, object], Any]) -> None:
         super().__init__(Path("nowhere"))
         self._said = said
+        self.asked: list[tuple[object, ...]] = []
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         yield
 
     async def call(self, method: str, *parameters: object, seconds: float | None = None) -> Any:
-        answer = self._said[method, parameters[-1] if parameters else None]
+        self.asked.append((method, *parameters))
+        last = parameters[-1] if parameters else None
+        answer = self._said[method, last] if (method, last) in self._said else self._said[method, ANYTHING]
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class Table:
+    """A desk that remembers what was told, and keeps facts as the journal does."""
+
+    def __init__(self, facts: dict[str, bytes | None] | None = None) -> None:
+        self.facts = facts or {}
+        self.told: list[str] = []
+
+    def tell(self, said: Sentence, *, choices: Iterable[tuple[str, str]] = (), about: str = "") -> None:
+        self.told.append(said.text)
+
+    def say(self, said: Sentence) -> None:
+        self.told.append(said.text)
+
+    def writers(self) -> Container[str]:
+        return ()
+
+    def settled(self, about: str) -> None:
+        pass
+
+    def back(self) -> None:
+        pass
+
+    def fact(self, name: str) -> bytes | None:
+        return self.facts.get(name)
+
+    async def keep(self, facts: dict[str, bytes | None]) -> None:
+        self.facts.update(facts)
 
 
 @contextlib.asynccontextmanager
@@ -84,3 +136,118 @@ async def test_an_event_that_nobody_expects_is_the_end_of_the_core_and_of_nothin
         await made._news.wait()
         with pytest.raises(RpcDown):
             await made.fetch()
+
+
+async def test_a_device_of_the_owners_account_is_nobodys_by_a_qr(tmp_path: Path) -> None:
+    """Friends add the owner by the same account's QR; nobody takes the bot with it, whatever has become of its key."""
+    said: dict[tuple[str, object], Any] = {
+        ("get_chat_securejoin_qr_code", None): INVITE,
+        ("get_contact_encryption_info", 12): "CDCD " * 10,
+    }
+    for kept, owner in ((OWN_KEY, SELF), ("EF" * 20, None)):
+        table = Table({OWNER: Owner(SELF, kept).kept()})
+        async with asyncio.timeout(PATIENCE), wire(tmp_path, said) as made:
+            made._owner, made._desk = None, table
+            await made._find_owner(Account(made._rpc, 1), table)
+            await made._event({"kind": "SecurejoinInviterProgress", "progress": JOINED, "contactId": 12})
+            assert made._owner == owner
+            assert table.facts[OWNER] == Owner(SELF, kept).kept()
+
+
+@dataclass
+class Assistant:
+    """What of the assistant calls need."""
+
+    switchboard: Switchboard
+
+
+async def test_a_core_that_is_gone_when_a_call_is_answered_costs_that_call_and_ends_it_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with (
+        asyncio.timeout(PATIENCE),
+        node(tmp_path, "bob", Sockets()) as bob,  # type: ignore[arg-type]
+        node(tmp_path, "anna", Sockets()) as anna,  # type: ignore[arg-type]
+    ):
+        bob.switchboard.programs["deltachat"] = lambda _: DeltaChatApp(0)
+        bob.knows(anna)
+        anna.knows(bob)
+        await bob.switchboard.place(anna.id, Media.BOTH, program="deltachat")
+        await bob.until(lambda: bool(bob.posts))
+        said: dict[tuple[str, object], Any] = {
+            ("call_info", 7): {"sdpOffer": bob.posts.pop(), "hasVideo": True, "state": {"kind": ALERTING}},
+            ("get_chat_securejoin_qr_code", None): INVITE,
+            ("get_contact_encryption_info", 12): "CDCD " * 10,
+            ("accept_incoming_call", ANYTHING): RpcDown("it has ended"),
+            ("end_call", 7): RpcDown("it has ended"),
+        }
+        core, table, calls = Core(said), Table(), AppCalls("deltachat", anna.writes)
+        begin = Account(core, 1), table, cast(Listener, Assistant(anna.switchboard))
+        await calls.begin(*begin)
+        await calls.act(msgspec.json.encode(AppCall(7, 12, "Bob")), again=False)
+        (line,) = anna.lines
+        calls.changed(line)
+        await calls.flush(PATIENCE)
+        assert table.facts[RINGS] == b"[7]"
+
+        await anna.switchboard.answer(line)
+        await anna.until(lambda: bool(anna.posts))
+        calls.changed(line)
+        await calls.flush(PATIENCE)
+        await over(line)
+        assert (line.call.state, line.call.reason) == (State.ENDED, EndReason.FAILED)
+        calls.changed(line)
+        await calls.flush(PATIENCE)
+        # It isn't a call that rings any more, but one that the friend's app is still to hear the end of.
+        assert (table.facts[OPEN], table.facts[RINGS]) == (b"[7]", None)
+
+        said["end_call", 7] = None
+        core.asked.clear()
+        await calls.begin(*begin)
+        assert core.asked == [("end_call", 1, 7)]
+        assert (table.facts[OPEN], anna.lines) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("strangers", "trust", "told"),
+    [(True, None, 1), (False, None, 0), (False, Trust.RING, 1), (True, Trust.BLOCK, 0)],
+    ids=["a stranger", "a stranger, and strangers are ignored", "a contact", "a contact who is blocked"],
+)
+async def test_of_an_apps_call_outside_the_overlay_the_owner_hears_by_who_it_is(
+    tmp_path: Path, strangers: bool, trust: Trust | None, told: int
+) -> None:
+    async with (
+        asyncio.timeout(PATIENCE),
+        node(tmp_path, "bob", Sockets()) as bob,  # type: ignore[arg-type]
+        node(tmp_path, "anna", Sockets()) as anna,  # type: ignore[arg-type]
+    ):
+        bob.switchboard.programs["deltachat"] = lambda _: DeltaChatApp(0)
+        bob.knows(anna)
+        if trust is not None:
+            anna.knows(bob, trust=trust, deltachat_contact=12, deltachat_key="CD" * 20)
+        await bob.switchboard.place(anna.id, Media.BOTH, program="deltachat")
+        await bob.until(lambda: bool(bob.posts))
+        elsewhere = bob.posts.pop().replace(str(loopback_address(bob.id)), "203.0.113.7")
+        said: dict[tuple[str, object], Any] = {
+            ("call_info", 7): {"sdpOffer": elsewhere, "hasVideo": True, "state": {"kind": ALERTING}},
+            ("get_chat_securejoin_qr_code", None): INVITE,
+            ("get_contact_encryption_info", 12): "CDCD " * 10,
+        }
+        table, calls = Table(), AppCalls("deltachat", anna.writes, strangers=strangers)
+        await calls.begin(Account(Core(said), 1), table, cast(Listener, Assistant(anna.switchboard)))
+        await calls.act(msgspec.json.encode(AppCall(7, 12, "Bob")), again=False)
+        assert ([bool("haven't answered" in text) for text in table.told], anna.lines) == ([True] * told, [])
+
+
+async def test_strangers_who_are_many_are_a_few_notices(tmp_path: Path) -> None:
+    async with asyncio.timeout(PATIENCE), node(tmp_path, "anna", Sockets()) as anna:  # type: ignore[arg-type]
+        said: dict[tuple[str, object], Any] = {
+            ("call_info", ANYTHING): {"sdpOffer": "v=0", "state": {"kind": ALERTING}},
+            ("get_chat_securejoin_qr_code", None): INVITE,
+            ("get_contact_encryption_info", ANYTHING): "CDCD " * 10,
+        }
+        table, calls = Table(), AppCalls("deltachat", anna.writes)
+        await calls.begin(Account(Core(said), 1), table, cast(Listener, Assistant(anna.switchboard)))
+        for number in range(50):
+            await calls.act(msgspec.json.encode(AppCall(number, 100 + number, "Eve")), again=False)
+        assert len(table.told) == TOLD_OF_STRANGERS

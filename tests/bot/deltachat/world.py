@@ -184,7 +184,7 @@ def void(_: object) -> None:
 
 @contextlib.asynccontextmanager
 async def owners(
-    folder: Path, server: MailServer, rpc: Rpc, *names: str, config: str = ""
+    folder: Path, server: MailServer, rpc: Rpc, *names: str, config: str = "", section: str = SECTION
 ) -> AsyncIterator[list[Owner]]:
     """People, each with a bot that they own; both run for the length of the block."""
     chat = Chat()
@@ -192,7 +192,7 @@ async def owners(
     try:
         for name in names:
             app = App(rpc, server, name)
-            bot = Person(f"{name.lower()}", folder, chat, config=f"{config}{SECTION}")
+            bot = Person(f"{name.lower()}", folder, chat, config=f"{config}{section}")
             await asyncio.to_thread(set_up, bot.home, server, app, f"{name.lower()}-bot")
             await bot.begin()
             people.append(Owner(app, bot, await asyncio.to_thread(chat_with_bot, app)))

@@ -120,10 +120,13 @@ async def member(
 
 @contextlib.asynccontextmanager
 async def bot(
-    server: Homeserver, folder: Path, owner: Member, name: str, friends: Path, *, config: str = ""
+    server: Homeserver, folder: Path, owner: Member, name: str, friends: Path, *, config: str = "", more: str = ""
 ) -> AsyncIterator[Bot]:
-    """That person's program with a bot that they have verified, running; `friends` has their home."""
-    settings = f"{config}\n[handset]\nenabled = false\n[matrix]\nenabled = true\n"
+    """That person's program with a bot that they have verified, running; `friends` has their home.
+
+    `config` goes before the tables of the configuration, `more` into [matrix].
+    """
+    settings = f"{config}\n[handset]\nenabled = false\n[matrix]\nenabled = true\n{more}"
     program = Person(name, folder, Chat(), config=settings)
     shutil.copytree(friends / name, program.home)
     (program.home / "copybara.toml").write_text(f'name = "{name}"\noverlay = "loopback"\n[matrix]\nenabled = true\n')

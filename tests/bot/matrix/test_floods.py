@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.budgets import Item, KeptBudget, Rank, giving_way
+from bot.messengers.matrix.forgetting import MOST_PEOPLE, Tie, to_forget
 from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
 from bot.messengers.matrix.olm import FromDevice
@@ -24,6 +26,9 @@ from bot.messengers.matrix.vault import Vault
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.matrix.devices import ROOM, Device, two
+from tests.bot.matrix.homeserver import NAME as SERVER
+from tests.bot.matrix.homeserver import Homeserver
+from tests.bot.matrix.members import joined, member
 
 MALLORY = "@mallory:chat.test"
 
@@ -231,6 +236,47 @@ def test_where_strangers_are_ignored_they_cannot_invite_the_bot(tmp_path: Path) 
         invitations = Invitations(account, vault, Rooms(vault), lambda: {"@contact:b"}, strangers=False)
         assert not invitations.accepts("!room:b", "@stranger:b", 0.0)
         assert invitations.accepts("!room:b", "@contact:b", 0.0)
+
+
+PEOPLE = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=2), st.tuples(st.sampled_from(Tie), st.integers(0, 9)), max_size=30
+)
+
+
+@given(PEOPLE, st.integers(0, 20))
+def test_of_too_many_people_those_go_first_who_are_least_to_us_and_some_never(
+    people: dict[str, tuple[Tie, int]], most: int
+) -> None:
+    ties = {user: each[0] for user, each in people.items()}
+    gone = set(to_forget({user: each[1] for user, each in people.items()}, ties, most))
+    left = set(people) - gone
+    assert len(left) <= max(most, sum(each is Tie.STAYS for each in ties.values()))
+    assert not gone or len(left) >= most
+    assert not any(ties[user] is Tie.STAYS for user in gone)
+    going = left - {user for user in left if ties[user] is Tie.STAYS}
+    assert all(people[user] <= people[other] for user in gone for other in going)
+
+
+async def test_thousands_of_people_push_out_neither_the_owner_nor_who_is_in_a_room_with_the_bot(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(60),
+        Homeserver().running() as server,
+        member(server, tmp_path, "anna") as anna,
+        member(server, tmp_path, "bob") as bob,
+    ):
+        room = await bob.client.make_room([anna.user], "")
+        await joined(server, room, anna.user)
+        await bob.client.keys.query([anna.user])
+        master = bob.client.people.of(anna.user).master
+        for number in range(MOST_PEOPLE + 100):
+            bob.client.people.answered(f"@{number}:{SERVER}", {})
+        await bob.client.save()
+        await server.put(room, server.event(anna.user, "m.room.topic", {"topic": "news"}, state_key=""))
+        async with bob.news:
+            while len(bob.client.people.known()) > MOST_PEOPLE:
+                await bob.news.wait()
+        assert {anna.user, bob.user} <= set(bob.client.people.known())
+        assert bob.client.people.of(anna.user).master == master
 
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"]), st.sampled_from(Rank)), max_size=40)

@@ -40,6 +40,19 @@ def test_done_numbers_are_forgotten_when_nobody_repeats_them_any_more(journal: J
     assert [kept.value for kept in journal.waiting()] == [b"waits", b"another"]
 
 
+def test_another_account_begins_with_nothing_and_takes_nothing_from_other_messengers(journal: Journal) -> None:
+    other = Journal(journal._store, "matrix")
+    for each in (journal, other):
+        each.store([(1, b"done"), (2, b"waits")], 100)
+        each.done([1], outgoing=[("c", b"hello")], shown={"c": b"rings"}, missed=[b"anna"], facts={"owner": b"12"})
+    journal.forget_everything()
+    assert (journal.waiting(), journal.outgoing(), journal.shown(), journal.missed()) == ([], [], {}, [])
+    assert journal.facts("") == {}
+    assert len(other.waiting()) == len(other.outgoing()) == len(other.shown()) == len(other.missed()) == 1
+    journal.store([(1, b"another")], 101)
+    assert [kept.value for kept in journal.waiting()] == [b"another"]
+
+
 def test_what_comes_of_an_entry_is_stored_with_the_mark_that_it_is_done(journal: Journal) -> None:
     journal.store([(1, b"one")], 100)
     journal.done([1], outgoing=[("c", b"hello")], shown={"c": b"rings"}, missed=[b"anna"])

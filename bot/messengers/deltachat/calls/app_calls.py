@@ -18,6 +18,7 @@ from bot.messengers.deltachat.account import Account
 from bot.messengers.deltachat.calls import texts, ties
 from bot.messengers.deltachat.calls.states import ALERTING, MISSED, RINGS_SECONDS, means
 from bot.messengers.deltachat.rpc import RpcDown, RpcError
+from bot.messengers.kept_facts import as_numbers
 from bot.messengers.plain.places import Place, PlainWay
 from bot.messengers.plain.wire import Desk
 from bot.messengers.rate_limit import RateLimit
@@ -26,15 +27,17 @@ from peer.calls.programs.deltachat import DeltaChatApp
 from peer.transport.sdp.reading import read_description
 from shared.call.events import Failed
 from shared.call.table import State
+from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, InputError, NameNotFound, OutsideOverlay
 from shared.media import Media
 from shared.node_id import NodeId
-from shared.not_json import NOT_JSON
 from shared.secrets.handshake import Role
 from shared.store import StoreThread
 
-TOLD, TOLD_SECONDS = 3, 600.0
-"How many calls of one person's app that come to nothing the owner hears of in so many seconds."
+TOLD, TOLD_OF_STRANGERS, TOLD_SECONDS = 3, 10, 600.0
+"""How many calls that come to nothing the owner hears of in so many seconds: of one person's app, and of those of all
+strangers together.
+"""
 
 CHOICES = 8
 "People who are offered as a contact's own app; those who wrote last come first."
@@ -82,7 +85,8 @@ class _Carried:
 class AppCalls:
     """The calls of one account."""
 
-    def __init__(self, messenger: str, writes: StoreThread) -> None:
+    def __init__(self, messenger: str, writes: StoreThread, *, strangers: bool = True) -> None:
+        """`strangers`: whether the owner hears of calls of those that nobody knows."""
         self._messenger = messenger
         self._writes = writes
         self._store = writes.store
@@ -90,8 +94,13 @@ class AppCalls:
         self._desk: Desk | None = None
         self._listener: Listener | None = None
         self._lines: dict[Line, _Carried] = {}
+        self._unended: set[int] = set()
+        "Calls that are over, which the core couldn't be told: the next `begin` does."
+
         self._due: asyncio.Queue[Line] = asyncio.Queue()
+        self._strangers = strangers
         self._told = RateLimit(TOLD, seconds=TOLD_SECONDS)
+        self._told_of_strangers = RateLimit(TOLD_OF_STRANGERS, seconds=TOLD_SECONDS)
 
     async def begin(self, account: Account, desk: Desk, listener: Listener) -> None:
         """The core runs. Of the calls that a run before this one has left there, those that ring do so again, and
@@ -100,10 +109,11 @@ class AppCalls:
         self._account, self._desk, self._listener = account, desk, listener
         listener.switchboard.programs[self._messenger] = self._called_with
         carried = {each.message for each in self._lines.values()}
-        for number in _numbers(desk.fact(OPEN)):
+        for number in as_numbers(OPEN, desk.fact(OPEN)):
             if number not in carried:
                 await self._end(account, number)
-        for number in _numbers(desk.fact(RINGS)):
+        self._unended.clear()
+        for number in as_numbers(RINGS, desk.fact(RINGS)):
             if number not in carried:
                 await self._ring_again(account, number)
         for number in carried - {0}:
@@ -136,7 +146,7 @@ class AppCalls:
         fingerprint = await account.fingerprint_of(call.contact)
         contact = ties.tied(self._store.contacts(), call.contact, fingerprint)
         if info.state.kind != ALERTING:
-            if info.state.kind == MISSED and self._may_tell(call):
+            if info.state.kind == MISSED and self._may_tell(call, contact):
                 desk.tell(texts.too_late(call.name))
             return
         try:
@@ -151,11 +161,11 @@ class AppCalls:
                 again=again,
             )
         except (OutsideOverlay, InputError):
-            if self._may_tell(call):
+            if self._may_tell(call, contact):
                 desk.tell(texts.outside_overlay(call.name, contact))
             return
         except CopybaraError as error:
-            if self._may_tell(call):
+            if self._may_tell(call, contact):
                 desk.tell(texts.came_to_nothing(call.name, error))
             return
         if (line := reading.line) is not None and contact is None and fingerprint:
@@ -165,8 +175,14 @@ class AppCalls:
                 said = texts.whose(call.name, fingerprint, caller)
                 desk.tell(said, choices=[(f"{TIE}{call.contact}", texts.this_is(caller))], about=str(line.peer))
 
-    def _may_tell(self, call: AppCall) -> bool:
-        return self._told.allows(str(call.contact), time.monotonic())
+    def _may_tell(self, call: AppCall, contact: Contact | None) -> bool:
+        """Whether the owner hears of a call that came to nothing; `contact`: whose app it is, if that is known."""
+        now = time.monotonic()
+        if contact is None:
+            allowed = self._strangers and self._told_of_strangers.allows("", now)
+        else:
+            allowed = contact.trust is not Trust.BLOCK
+        return allowed and self._told.allows(str(call.contact), now)
 
     async def event(self, message: int, answer: str | None) -> None:
         """The core says that something about the call of that message has changed; `answer` is theirs to our offer.
@@ -274,8 +290,11 @@ class AppCalls:
             return
         if line.call.ended:
             del self._lines[line]
-            if carried.message and (carried.said or foreign.refused):
-                await self._end(account, carried.message)
+            try:
+                if carried.message and (carried.said or foreign.refused):
+                    await self._end(account, carried.message)
+            except RpcDown:
+                self._unended.add(carried.message)
             await self._keep()
         elif line.call.state is State.RINGING:
             await self._keep()
@@ -310,7 +329,7 @@ class AppCalls:
             logger.info("Delta Chat's core can't end a call: %s", error)
 
     async def _keep(self) -> None:
-        open_ = [each.message for each in self._lines.values() if each.said and each.message]
+        open_ = [*self._unended, *(each.message for each in self._lines.values() if each.said and each.message)]
         rings = [each.message for line, each in self._lines.items() if line.call.state is State.RINGING]
         await self._own_desk.keep(
             {name: msgspec.json.encode(kept) if kept else None for name, kept in ((OPEN, open_), (RINGS, rings))}
@@ -333,10 +352,3 @@ class AppCalls:
     def _own_listener(self) -> Listener:
         assert self._listener is not None
         return self._listener
-
-
-def _numbers(kept: bytes | None) -> list[int]:
-    try:
-        return msgspec.json.decode(kept or b"[]", type=list[int])
-    except NOT_JSON:
-        return []

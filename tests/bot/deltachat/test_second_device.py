@@ -1,0 +1,193 @@
+"""The bot as another device of its owner's account, made so by the set-up from the code that the owner's app shows.
+
+The tests of this file are one story, in its order: Anna's bot is her second device, Bob's has an account of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from deltachat_rpc_client import Rpc
+
+from bot.home import Home
+from bot.messengers.deltachat.owner import OWNER, Owner
+from bot.messengers.deltachat.setup import look, make
+from shared.config.file import load
+from shared.config.schema import Config
+from shared.store import Store
+from shared.store.journal import Journal
+from tests.bot.console import Chat, Person, cli
+from tests.bot.deltachat.mail import MailServer
+from tests.bot.deltachat.world import SECTION, SELF, App, owners
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Both(App):
+    """Anna's app, with her bot's messages, which are her own account's, in Saved messages."""
+
+    saved: int
+
+    def hears(self, containing: str = "") -> str:
+        """What the bot writes next to Saved messages that contains a text."""
+        while True:
+            for message in self.messages(self.saved):
+                from_bot = message["receivedTimestamp"] > 0
+                if from_bot and message["id"] not in self.seen and containing in message["text"]:
+                    self.seen.add(message["id"])
+                    return str(message["text"])
+            self.event(lambda event: event["kind"] == "MsgsChanged" and event["chatId"] == self.saved)
+
+    async def asks(self, text: str, containing: str) -> str:
+        """Write to Saved messages, and return the bot's answer."""
+        self.seen.update(message["id"] for message in self.messages(self.saved))
+        self.writes(self.saved, text)
+        return await asyncio.to_thread(self.hears, containing)
+
+
+@dataclass
+class Story:
+    """Anna, Bob, and a group of the two and Bob's bot."""
+
+    anna: Both
+    annas_bot: Person
+    bob: App
+    bobs_bot: Person
+    server: MailServer
+    annas_group: int
+    bobs_group: int
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def story(tmp_path_factory: pytest.TempPathFactory, server: MailServer, rpc: Rpc) -> AsyncIterator[Story]:
+    folder: Path = tmp_path_factory.mktemp("bots")
+    async with owners(folder, server, rpc, "Bob") as (bob,):
+        anna = await asyncio.to_thread(Both, rpc, server, "Anna")
+        anna.saved = int(rpc.create_chat_by_contact_id(anna.number, SELF))
+        chat = await asyncio.to_thread(anna.joins, rpc.get_chat_securejoin_qr_code(bob.app.number, None))
+        group = anna.groups("Calls", anna.other_in(chat))
+        await asyncio.to_thread(anna.delivers, group, f"/call {bob.bot.node}")  # before there is a bot
+        theirs = await asyncio.to_thread(bob.app.is_in, "Calls")
+        rpc.add_contact_to_chat(bob.app.number, theirs, bob.app.other_in(bob.chat))
+        await asyncio.to_thread(bob.app.delivers, theirs, "Here is my bot.")
+        await asyncio.to_thread(anna.reads, group, "Here is my bot.")
+        bot = Person("anna", folder, Chat(), config=SECTION)
+        await set_up_as_device(anna, bot.home)
+        await bot.begin()
+        try:
+            yield Story(anna, bot, bob.app, bob.bot, server, group, theirs)
+            bot.check()
+        finally:
+            if bot.running:
+                bot.process.kill()
+                await bot.gone()
+
+
+async def set_up_as_device(app: App, home: Path) -> None:
+    """What the owner does: they let their app show the code, and give it to the set-up."""
+    shows = asyncio.create_task(asyncio.to_thread(app.rpc.provide_backup, app.number))
+    code = await asyncio.to_thread(app.rpc.get_backup_qr, app.number)
+    given = {"COPYBARA_DELTACHAT_ACCOUNT": code}
+    code, said, errors = await cli("--home", str(home), "setup", "deltachat", "--yes", environment=given)
+    assert (code, errors) == (0, "")
+    assert "The bot is a device of your account anna@mail.test." in said
+    assert load(home / "copybara.toml").deltachat.enabled
+    await shows
+
+
+def number_of(choice: str, text: str) -> str:
+    """The number that is to be replied for a choice."""
+    found = re.search(rf"(\d+): {re.escape(choice)}", text)
+    assert found is not None, text
+    return found[1]
+
+
+async def test_saved_messages_command_and_what_was_written_before_does_nothing(story: Story) -> None:
+    assert "No calls." in await story.anna.asks("/status", "No calls.")
+    assert [m for m in story.anna.messages(story.annas_group) if "copybara:" in m["text"]] == []
+
+
+async def test_the_owners_call_in_a_group_reaches_the_other_bot(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    anna.writes(story.annas_group, f"/call {story.bobs_bot.node}")
+    chat = next(
+        int(number)
+        for number in bob.rpc.get_chatlist_entries(bob.number, None, "Copybara", None)
+        if bob.rpc.get_basic_chat_info(bob.number, number)["name"] == "Copybara"
+    )
+    await asyncio.to_thread(bob.reads, chat, "Reply 1: Answer")
+    bob.writes(chat, "1")
+    for bot in (story.annas_bot, story.bobs_bot):
+        await bot.call("active")
+        await bot.media()
+    # The link is the account's own in the group, and everything else stands in Saved messages.
+    links = [m for m in anna.messages(story.annas_group) if "copybara:" in m["text"] and m["fromId"] == SELF]
+    assert len(links) == 1
+    await anna.asks(f"/contact add bob {story.bobs_bot.node}", "bob")
+    anna.writes(story.annas_group, "/hangup")
+    await story.annas_bot.call("ended")
+    await story.bobs_bot.call("ended")
+
+
+async def test_a_number_in_saved_messages_answers_and_the_same_one_elsewhere_does_not(story: Story) -> None:
+    anna = story.anna
+    story.bob.writes(story.bobs_group, f"/call {story.annas_bot.node}")
+    rings = await asyncio.to_thread(anna.hears, "Answer with audio only")
+    number = number_of("Answer", rings)
+    await asyncio.to_thread(anna.delivers, story.annas_group, number)
+    assert "ringing" in await anna.asks("/status", "bob")
+    anna.writes(anna.saved, number)
+    for bot in (story.annas_bot, story.bobs_bot):
+        await bot.call("active")
+    anna.writes(anna.saved, "/hangup")
+    for bot in (story.annas_bot, story.bobs_bot):
+        await bot.call("ended")
+
+
+async def test_in_chats_with_others_the_owner_commands_calls_only_and_others_nothing(story: Story) -> None:
+    anna, bob = story.anna, story.bob
+    before = len(anna.messages(story.annas_group))
+    await asyncio.to_thread(anna.delivers, story.annas_group, "/contact trust bob")
+    await asyncio.to_thread(bob.delivers, story.bobs_group, "/contact trust bob")
+    assert "automatically" not in await anna.asks("/contact show bob", "bob")
+    await asyncio.to_thread(anna.reads, story.annas_group, "/contact trust bob")
+    assert len(anna.messages(story.annas_group)) == before + 2
+
+
+async def test_a_mail_in_clear_in_the_owners_name_commands_nothing(story: Story) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Anna <anna@mail.test>", "anna@mail.test", "Hello"
+    mail["Message-ID"], mail["Date"], mail["Chat-Version"] = "<clear@eve>", datetime.now(UTC), "1.0"
+    mail.set_content("/call bob")
+    await asyncio.to_thread(story.server.deliver, "anna@mail.test", mail.as_bytes(policy=SMTP))
+    assert "No calls." in await story.anna.asks("/status", "No calls.")
+
+
+async def test_the_doctor_and_the_journal_know_whose_device_it_is(story: Story) -> None:
+    assert look(Home(story.annas_bot.home), Config()).startswith("a device of anna@mail.test")
+    with Store(Home(story.annas_bot.home).database) as store:
+        owner = Owner.read(Journal(store, "deltachat").fact(OWNER))
+    assert owner is not None
+    assert owner.has_this_account
+    own = story.anna.rpc.get_chat_securejoin_qr_code(story.anna.number, None)
+    assert owner.fingerprint in own
+
+
+async def test_an_exported_account_is_taken_over_with_its_password_only(story: Story, tmp_path: Path, rpc: Rpc) -> None:
+    rpc.export_backup(story.anna.number, str(tmp_path), "a phrase")
+    (file,) = await asyncio.to_thread(lambda: list(tmp_path.glob("*.tar")))
+    home = tmp_path / "home"
+    given = {"COPYBARA_DELTACHAT_ACCOUNT": str(file), "COPYBARA_DELTACHAT_PASSWORD": "another"}
+    code, _, errors = await cli("--home", str(home), "setup", "deltachat", "--yes", environment=given)
+    assert code == 1
+    assert errors.startswith("error: Your account can't be taken over")
+    assert await asyncio.to_thread(make, Home(home), str(file), "a phrase") == "anna@mail.test"
