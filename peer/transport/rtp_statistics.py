@@ -14,6 +14,11 @@ RTP_HEADER = struct.Struct("!BBHLL")
 
 RTP_VERSION = 2
 
+EXTENDED = 0x10
+MAX_EXTENSIONS = 64
+"""Words of 4 bytes (RFC 3550, section 5.3.1). Browsers fill a dozen; an extension may take a byte, and each is read
+several times."""
+
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 "Steps of the sequence number beyond which a stream is taken to have started again (RFC 3550, appendix A.1)."
@@ -170,7 +175,7 @@ class MediaCounters:
             return None
         first, second, sequence, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
         kind = KINDS.get(second & 0x7F)
-        if first >> 6 != RTP_VERSION or kind is None:
+        if first >> 6 != RTP_VERSION or kind is None or (first & EXTENDED and _extensions(packet) > MAX_EXTENSIONS):
             self.malformed += 1
             return None
         counter = self.of(kind)
@@ -192,3 +197,9 @@ class MediaCounters:
         if begins and self.on_stream is not None:
             self.on_stream()
         return kind
+
+
+def _extensions(packet: bytes) -> int:
+    """How many words of header extensions a packet says that it has."""
+    at = RTP_HEADER.size + 4 * (packet[0] & 0x0F)
+    return int.from_bytes(packet[at + 2 : at + 4], "big")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_QUEUE = 64
 "Frames that may wait for the sender: a second and a bit of audio, two of video."
 
-MAX_QUEUED = 4 * 1024 * 1024
+MAX_QUEUED = 1024 * 1024
 "Bytes of them: two of the largest that there are."
 
 
@@ -55,6 +55,8 @@ class MirrorTrack(MediaStreamTrack):
     async def recv(self) -> Packet[Stream]:
         """The next frame. Raises MediaStreamError once the track has ended."""
         frame = await self._frames.get() if self.readyState == "live" else None
+        # The sender waits for nothing but frames: others get their turn before each, however many there are.
+        await asyncio.sleep(0)
         if frame is None or self.readyState != "live":
             raise MediaStreamError
         self._queued -= len(frame.data)

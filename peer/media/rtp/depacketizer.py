@@ -63,8 +63,9 @@ MAX_SPAN = 1_024
 MAX_WAITING = 1024 * 1024
 "Bytes of packets that wait for one before them."
 
-MAX_FRAME = 2 * 1024 * 1024
-"Bytes of an encoded frame; a sender that never ends one is cut off here."
+MAX_FRAME = 512 * 1024
+"""Bytes of an encoded frame: two seconds of the best video that browsers send. A sender that never ends one is cut off
+here; where the frame goes on to somebody, all of its packets are sent in one go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Work is counted in steps of the interpreter, not in seconds: the bounds hold on 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
@@ -159,6 +160,25 @@ async def test_an_echo_that_is_held_up_keeps_a_bounded_number_of_bytes() -> None
     for _ in range(taken):
         await track.recv()
     assert track.put(frame)
+
+
+async def test_others_get_their_turn_between_the_frames_of_an_echo() -> None:
+    """The sender waits for nothing else; all packets of a frame are sent in one go."""
+    track, turns = MirrorTrack("audio"), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    while track.put(EncodedFrame("audio", b"x", 0, 0.0)):
+        pass
+    counting = asyncio.create_task(others())
+    for taken in range(1, 30):
+        await track.recv()
+        assert turns >= taken
+    counting.cancel()
 
 
 def test_a_recording_of_pictures_without_a_size_or_of_tiny_frames_is_written_all_the_while() -> None:

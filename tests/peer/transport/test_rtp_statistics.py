@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.transport.rtp_statistics import IDLE_SECONDS, MAX_STREAMS, MediaCounters, StreamCounter
+from peer.transport.rtp_statistics import IDLE_SECONDS, MAX_EXTENSIONS, MAX_STREAMS, MediaCounters, StreamCounter
 
 
 def counted(sequences: list[int]) -> StreamCounter:
@@ -154,3 +154,13 @@ def test_new_streams_begin_no_more_often_than_old_ones_can_have_ended() -> None:
     for packet in range(10_000):
         counters.add_rtp(rtp(ssrc=packet), packet * 0.001)
     assert len(began) <= MAX_STREAMS * (1 + 10_000 * 0.001 / IDLE_SECONDS)
+
+
+@pytest.mark.parametrize("sources", [0, 15])
+def test_a_packet_that_is_full_of_header_extensions_is_none(sources: int) -> None:
+    counters = MediaCounters()
+    for words, wanted in ((MAX_EXTENSIONS, "audio"), (MAX_EXTENSIONS + 1, None), (0xFFFF, None)):
+        extensions = bytes(4 * sources) + b"\xbe\xde" + words.to_bytes(2, "big")
+        packet = rtp(first=0x90 | sources, size=12) + extensions + bytes(1_300)
+        assert counters.add_rtp(packet, 0.0) == wanted
+    assert counters.malformed == 2
