@@ -107,7 +107,7 @@ async def call_answered_by_aiortc() -> CallTimes:
         ports = ports_at(description.candidates, ADDRESS)
         leg = SdpLeg(socket, SdpTerms(own, identity, agreement, ports, (0,)))
         arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        leg.on_first_media = lambda kind: None if arrived.done() else arrived.set_result(time.monotonic())
+        leg.first_media.listen(lambda kind: None if arrived.done() else arrived.set_result(time.monotonic()))
         await leg.connect()
         connected = time.monotonic()
         async with asyncio.TaskGroup() as tasks:

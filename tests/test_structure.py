@@ -81,6 +81,35 @@ def test_a_class_name_stands_for_one_thing() -> None:
     assert {name for name, count in names.items() if count > 1} <= KNOWN_TWICE
 
 
+def fields_and_methods() -> tuple[set[str], set[str]]:
+    """The names that hold values in some class, and those of the methods that are called."""
+    fields, methods = set(), set()
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AnnAssign):
+                fields.add(ast.unparse(node.target).removeprefix("self."))
+            elif isinstance(node, ast.Assign):
+                fields.update(ast.unparse(target).removeprefix("self.") for target in node.targets)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                (fields if node.decorator_list else methods).add(node.name)
+    return fields, methods
+
+
+def test_no_object_gets_its_callbacks_from_outside_after_it_is_made() -> None:
+    """They are given when it is made, or it has something to listen to (peer/transport/listeners.py)."""
+    fields, methods = fields_and_methods()
+    late = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for file, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Lambda | ast.Attribute)
+        and not (isinstance(node.value, ast.Attribute) and node.value.attr not in methods - fields)
+        and any(isinstance(t, ast.Attribute) and ast.unparse(t.value) not in ("self", "cls") for t in node.targets)
+    ]
+    assert late == []
+
+
 def test_nothing_is_defined_that_the_program_does_not_use() -> None:
     known = used()
     unused = [

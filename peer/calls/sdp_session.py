@@ -198,8 +198,8 @@ class SdpSession:
     async def _carry(self, leg: SdpLeg, media: Media) -> None:
         """Carry the call over a connected leg until it is over."""
         self._traffic.begin_leg(leg.counters, leg.remote_address)
-        leg.on_first_media = self._first_media
-        leg.on_message = self._message
+        leg.first_media.listen(self._first_media)
+        leg.messages.listen(self._message)
         try:
             await self._keep(MediaAgreed(media))
             await self._keep(Connected(b"", leg.first_heard))

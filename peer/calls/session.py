@@ -266,7 +266,7 @@ class Session:
         self._media = attempt.media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
-        leg.on_first_media = self._first_media
+        leg.first_media.listen(self._first_media)
         if self._redialling.begun:
             await self._keep(PathRestored())
         else:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from peer.handset.browser_leg import BrowserLeg
@@ -64,6 +64,9 @@ class HandsetEndpoint:
         "What the page knows of that."
 
         self._soon: asyncio.TimerHandle | None = None
+        self._stop_listening: Callable[[], None] | None = None
+        "To new streams of the other side."
+
         self._from_the_first = False
         "Whether sound could pass to a page before any had come."
 
@@ -197,7 +200,7 @@ class HandsetEndpoint:
         self._from_the_first = self._from_the_first or self._overlay.counters.audio.first_arrival is None
         self._relay = Relay(self._overlay, self._browser, self._media, self.counters, self._is_notice)
         self._relay.start()
-        self._overlay.counters.on_stream = self._stream_began
+        self._stop_listening = self._overlay.counters.streams.listen(lambda kind: self._stream_began())
         self._stream_began()
         if Media.VIDEO in self._media:
             # The page would notice that it has no whole picture, but a moment later.
@@ -207,8 +210,9 @@ class HandsetEndpoint:
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.stop()
-        if self._overlay is not None:
-            self._overlay.counters.on_stream = None
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self._stop_listening = None
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None

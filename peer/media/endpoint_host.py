@@ -46,7 +46,7 @@ class Host:
     def attach(self, leg: Leg, media: Media) -> None:
         """Let the endpoint send and receive the given kinds on this leg, and no longer on the one before."""
         self._next = leg, media
-        leg.on_tap_failed = self._tap_failed
+        leg.tap_failures.listen(self._tap_failed)
         self._changed.set()
 
     async def run(self) -> None:

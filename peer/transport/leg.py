@@ -18,6 +18,7 @@ from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink, Translation
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
+from peer.transport.listeners import Listeners
 from peer.transport.profile import MEDIA, USUAL, Kind, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
@@ -42,19 +43,17 @@ class Leg:
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE after half a minute of silence."
 
-        self.on_first_media: Callable[[Media], None] | None = None
-        "Called when the first packet of a kind arrives. To be set before anything is awaited after `connect`."
+        self.first_media: Listeners[[Media]] = Listeners()
+        "Hear of the first packet of each kind. Listen before anything is awaited after `connect`."
 
-        self.on_tap_failed: Callable[[Exception], None] | None = None
-        "Called with what a tap raises; without it that is only logged."
-
-        self.before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] | None = None
-        "Puts something before every track of sound that is sent from now on."
+        self.tap_failures: Listeners[[Exception]] = Listeners()
+        "Hear what a tap raises. If nobody listens, it is only logged."
 
         self.sound_free = asyncio.Event()
-        "Cleared while something is said before a sound that isn't sent as a track, which has to wait for it."
+        "Cleared while an announcement plays (`announce`): sound that isn't sent as a track waits for its end."
 
         self.sound_free.set()
+        self._before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] = lambda track: track
 
         self.variant = USUAL
         "What the other side does of our profile."
@@ -150,8 +149,8 @@ class Leg:
         if not self.connected:
             raise LegFailed("The other side can't be reached any more.")
         kind: Kind = track.kind
-        if kind == "audio" and self.before_sound is not None:
-            track = self.before_sound(track)
+        if kind == "audio":
+            track = self._before_sound(track)
         await self.stop_sending(kind)
         self._senders[kind] = sender = EncodingSender(track, self._dtls)
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
@@ -166,10 +165,19 @@ class Leg:
         if sender is not None:
             await sender.stop()
 
+    def announce(self, before: Callable[[MediaStreamTrack], MediaStreamTrack]) -> Callable[[], None]:
+        """Send `before(track)` for every track of sound from now on, and clear `sound_free`.
+
+        Returns what sets `sound_free` again, to be called when the announcement is over.
+        """
+        self._before_sound = before
+        self.sound_free.clear()
+        return self.sound_free.set
+
     def tap(self, sink: RtpSink) -> None:
         """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival.
 
-        One that raises gets nothing more, and `on_tap_failed` learns why.
+        One that raises gets nothing more, and `tap_failures` hear why.
         """
         self._dtls.taps.append(sink)
 
@@ -180,9 +188,7 @@ class Leg:
 
     def tap_failed(self, error: Exception) -> None:
         """What taps this leg has failed, here or where the packets go on to."""
-        if self.on_tap_failed is not None:
-            self.on_tap_failed(error)
-        else:
+        if not self.tap_failures.tell(error):
             logger.error("what tapped a leg has failed", exc_info=error)
 
     async def send_rtp(self, packet: bytes) -> None:
@@ -247,5 +253,4 @@ class Leg:
         self.control.end()
 
     def _first_media(self, kind: Kind) -> None:
-        if self.on_first_media is not None:
-            self.on_first_media(MEDIA[kind])
+        self.first_media.tell(MEDIA[kind])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from peer.transport.listeners import Listeners
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind
 from peer.transport.sequence_numbers import unwrapped
 
@@ -158,8 +158,8 @@ class MediaCounters:
         self.malformed = 0
         "Datagrams that were decrypted but aren't RTP or RTCP of our profile."
 
-        self.on_stream: Callable[[], None] | None = None
-        "Called when a stream has begun: at most MAX_STREAMS times in IDLE_SECONDS for each kind."
+        self.streams: Listeners[[Kind]] = Listeners()
+        "Hear that a stream has begun: at most MAX_STREAMS times in IDLE_SECONDS for each kind."
 
     def of(self, kind: Kind) -> KindCounter:
         """The counter of a kind."""
@@ -194,8 +194,8 @@ class MediaCounters:
             stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
         if stream is not None:
             stream.add(sequence, timestamp, len(packet), arrival)
-        if begins and self.on_stream is not None:
-            self.on_stream()
+        if begins:
+            self.streams.tell(kind)
         return kind
 
 

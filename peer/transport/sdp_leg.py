@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters
@@ -16,6 +15,7 @@ from aiortc import RTCDataChannel, RTCDataChannelParameters
 from peer.transport.connections import ConnectionSocket
 from peer.transport.dtls import PinnedDtlsTransport
 from peer.transport.leg import Leg
+from peer.transport.listeners import Listeners
 from peer.transport.sctp import ChannelTransport, ControlTransport
 from peer.transport.sdp.negotiation import Agreement
 from peer.transport.sdp.translation import SdpTranslation
@@ -58,8 +58,8 @@ class SdpLeg(Leg):
         self._agreement = agreement
         self._own = own
         self._channel_numbers = frozenset(terms.channels)
-        self.on_message: Callable[[int, str | bytes], None] = lambda number, message: None
-        "Called with each message that comes on a data channel, and the channel's number."
+        self.messages: Listeners[[int, str | bytes]] = Listeners()
+        "Hear each message that comes on a data channel, with the channel's number first."
 
         self.channels_open = asyncio.Event()
         "Set once texts can leave. Never, if the other side has no data channels."
@@ -103,7 +103,7 @@ class SdpLeg(Leg):
             parameters = RTCDataChannelParameters(label="channel", negotiated=True, id=number)
             self._channels[number] = channel = RTCDataChannel(sctp, parameters)
             channel.on("open", lambda number=number: self._opened(number))
-            channel.on("message", lambda message, number=number: self.on_message(number, message))
+            channel.on("message", lambda message, number=number: self.messages.tell(number, message))
         return sctp
 
     def _opened(self, number: int) -> None:

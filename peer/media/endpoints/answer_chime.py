@@ -75,10 +75,9 @@ class Announced:
                     if Media.AUDIO in media:
                         await _first_packet(leg)
         await end(self._saying)
-        leg.before_sound = self._tone.before
-        leg.sound_free.clear()
+        over = leg.announce(self._tone.before)
         await self._endpoint.attach(leg, media, tasks)
-        self._saying = tasks.create_task(self._say(leg, media, tasks))
+        self._saying = tasks.create_task(self._say(leg, media, tasks, over))
 
     async def detach(self) -> None:
         """Detach the endpoint."""
@@ -88,8 +87,8 @@ class Announced:
         await self._endpoint.detach()
         await self._sending.stop()
 
-    async def _say(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
-        """Send the chime if the endpoint sends no sound that it could come before."""
+    async def _say(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup, over: Callable[[], None]) -> None:
+        """Send the chime if the endpoint sends no sound that it could come before; then call `over`."""
         if Media.AUDIO in media and not leg.sends("audio") and not self._tone.over:
             alone = ToneFirst(self._tone)
             try:
@@ -99,7 +98,7 @@ class Announced:
             finally:
                 # What is relayed must not be a second stream beside this one.
                 await self._sending.stop()
-        leg.sound_free.set()
+        over()
 
     async def _ring(self) -> None:
         """Play the chime on the speaker of this machine."""

@@ -332,7 +332,7 @@ async def test_a_relay_that_fails_is_the_endpoint_s_own_failure(monkeypatch: pyt
     failed: asyncio.Queue[Exception] = asyncio.Queue()
     async with call(Media.AUDIO) as (endpoint, pages, _), at(endpoint, pages) as browser:
         assert endpoint._overlay is not None
-        endpoint._overlay.on_tap_failed = failed.put_nowait
+        endpoint._overlay.tap_failures.listen(failed.put_nowait)
         monkeypatch.setattr(Relay, "_outward", breaks)
         await browser.join()
         async with asyncio.timeout(PATIENCE):

@@ -17,7 +17,7 @@ async def test_no_media_sends_nothing_and_what_comes_is_only_counted() -> None:
         await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         assert asyncio.all_tasks() <= before
         arrived = asyncio.Event()
-        legs.callee.on_first_media = lambda kind: arrived.set()
+        legs.callee.first_media.listen(lambda kind: arrived.set())
         await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await arrived.wait()
         await pattern.detach()

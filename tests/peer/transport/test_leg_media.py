@@ -91,7 +91,7 @@ async def test_packets_are_counted_and_tapped_though_nobody_decodes_them() -> No
 async def test_the_first_packet_of_each_kind_is_told() -> None:
     async with connected() as legs:
         told: list[Media] = []
-        legs.callee.on_first_media = told.append
+        legs.callee.first_media.listen(told.append)
         tap = Tap(lambda packets: len(packets) == 4)
         legs.callee.tap(tap)
         for packet in (rtp(1), rtp(2), rtp(1, payload_type=96), rtp(3)):

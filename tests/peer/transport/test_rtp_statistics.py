@@ -136,8 +136,8 @@ def test_the_other_side_cannot_fill_the_memory_with_streams() -> None:
 
 def test_a_stream_that_has_ended_gives_way_to_a_new_one_and_its_losses_still_count() -> None:
     counters = MediaCounters()
-    began: list[int] = []
-    counters.on_stream = lambda: began.append(1)
+    began: list[str] = []
+    counters.streams.listen(began.append)
     for ssrc in range(2 * MAX_STREAMS):
         at = ssrc * (IDLE_SECONDS + 1.0)
         for sequence in (1, 3):
@@ -149,8 +149,8 @@ def test_a_stream_that_has_ended_gives_way_to_a_new_one_and_its_losses_still_cou
 
 def test_new_streams_begin_no_more_often_than_old_ones_can_have_ended() -> None:
     counters = MediaCounters()
-    began: list[int] = []
-    counters.on_stream = lambda: began.append(1)
+    began: list[str] = []
+    counters.streams.listen(began.append)
     for packet in range(10_000):
         counters.add_rtp(rtp(ssrc=packet), packet * 0.001)
     assert len(began) <= MAX_STREAMS * (1 + 10_000 * 0.001 / IDLE_SECONDS)

@@ -130,7 +130,7 @@ async def talk(leg: DecodingSdpLeg, other: Other) -> None:
     """Connect, and see sound, picture and text pass both ways."""
     async with asyncio.timeout(PATIENCE):
         heard: asyncio.Queue[tuple[int, str | bytes]] = asyncio.Queue()
-        leg.on_message = lambda number, message: heard.put_nowait((number, message))
+        leg.messages.listen(lambda number, message: heard.put_nowait((number, message)))
         tracks = {kind: await leg.receive(kind) for kind in ("audio", "video")}
         await leg.connect()
         endpoint = Pattern(160, 120, 10)
