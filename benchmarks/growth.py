@@ -15,7 +15,7 @@ from benchmarks.measuring import Figure, Row, Samples, interleaved
 from peer.calls.link_reader import LinkReader
 from shared.call.records import CallRecord
 from shared.contacts import Contact
-from shared.links.kinds import BadLink, Kind, PairedToken
+from shared.links.kinds import BadLink, LinkKind, PairedToken
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.store import Store
@@ -111,7 +111,7 @@ def _reads(store: Store, contacts: int) -> Callable[[], float]:
     reader = LinkReader(NodeId(secrets.token_bytes(32)), store, X25519PrivateKey.generate())
 
     def run() -> float:
-        token = PairedToken(bytes([Kind.PAIRED.first_byte]) + secrets.token_bytes(47)).token
+        token = PairedToken(bytes([LinkKind.PAIRED.first_byte]) + secrets.token_bytes(47)).token
         start = time.perf_counter_ns()
         with contextlib.suppress(BadLink):
             reader.open(token)

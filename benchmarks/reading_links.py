@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved
 from peer.calls.link_reader import LinkReader
-from shared.links.kinds import BadLink, Kind, PairedToken, decode
+from shared.links.kinds import BadLink, LinkKind, PairedToken, decode
 from shared.links.paired import Keyring
 from shared.node_id import NodeId
 from shared.store import Store
@@ -105,7 +105,7 @@ def _paired(token: str) -> PairedToken:
 
 
 def _foreign_token() -> str:
-    return PairedToken(bytes([Kind.PAIRED.first_byte]) + secrets.token_bytes(47)).token
+    return PairedToken(bytes([LinkKind.PAIRED.first_byte]) + secrets.token_bytes(47)).token
 
 
 def _random_node() -> NodeId:

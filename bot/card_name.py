@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.settings import own_card
 from shared.config.schema import Config
@@ -41,6 +41,6 @@ class CardName:
         return name
 
     def _write(self, name: str) -> None:
-        draft = Draft.of(self._home)
+        draft = ConfigDraft.of(self._home)
         draft.set("name", name)
         draft.write()

@@ -18,7 +18,7 @@ from shared.store.files import locked_folder, replace_file
 HEADER = "# Written by `copybara setup`. Everything that can be set is explained in config/copybara.toml.\n"
 
 
-class Draft:
+class ConfigDraft:
     """One configuration file that is being changed."""
 
     def __init__(self, path: Path, before: str) -> None:
@@ -31,7 +31,7 @@ class Draft:
         "Whether there is no configuration yet."
 
     @classmethod
-    def of(cls, home: Home) -> Draft:
+    def of(cls, home: Home) -> ConfigDraft:
         """What the home has now. Raises ConfigError if that can't be read."""
         path = home.config
         if path is None:

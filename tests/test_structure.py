@@ -24,18 +24,6 @@ CALLED_BY_LIBRARIES = {
 
 A_LIMIT_THAT_TESTS_HOLD = {"MAX_REPORT"}
 
-KNOWN_TWICE = {
-    "Connection",  # what Telegram says about the owner's account; how a call's connection stands
-    "Draft",  # a message that Telegram offers to send; a configuration that is being changed
-    "Heard",  # a message as it is kept, in Telegram and in messengers without buttons
-    "Kind",  # of a sentence; of a link
-    "LegFailed",  # an event of the call's table; an error
-    "Machine",  # this machine's devices; the configuration's section about the answering machine
-    "Outgoing",  # a message to be sent, in Telegram and in messengers without buttons
-    "Part",  # of the program; of setup
-    "Place",  # a conversation; an event of the call's table
-}
-
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -78,7 +66,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, count in names.items() if count > 1} <= KNOWN_TWICE
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 def fields_and_methods() -> tuple[set[str], set[str]]:

@@ -18,7 +18,7 @@ from shared.call.table import State
 from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
-from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Found, Kind, find
+from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Found, LinkKind, find
 from shared.links.pasted import DescriptionType, looks_pasted
 from shared.links.tokens import to_bytes
 from shared.node_id import NodeId
@@ -152,7 +152,7 @@ def _few_answers(found: list[Found]) -> list[Found]:
 
 def _is_answer(link: Found) -> bool:
     try:
-        return to_bytes(link.token)[:1] == bytes([Kind.RESPONSE.first_byte])
+        return to_bytes(link.token)[:1] == bytes([LinkKind.RESPONSE.first_byte])
     except BadLink:
         return False
 

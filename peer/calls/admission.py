@@ -13,7 +13,7 @@ from peer.calls.budget import Caller, caller_of
 from peer.calls.call_link import CallLink
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import begun
 from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
@@ -117,7 +117,7 @@ class Admission:
             link,
             chat=chat,
             expires=expires,
-            connection=Connection(decision.media or link.media, dialled=time.monotonic()),
+            connection=ConnectionState(decision.media or link.media, dialled=time.monotonic()),
             shown=Presented(name, automatic=decision.verdict is Verdict.AUTO and not crosses),
         )
         if ours is not None and crosses:

@@ -17,7 +17,7 @@ from peer.calls.call_link import CallLink
 from peer.calls.foreign import ForeignCall
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import begun
 from peer.calls.programs.envelope import Envelope
 from peer.calls.reading import Reading
@@ -164,7 +164,7 @@ class ForeignAdmission:
             link,
             chat=chat,
             expires=now + (self._calls.settings.lifetime if offer.rings is None else offer.rings),
-            connection=Connection(decision.media or offer.agreement.media, dialled=time.monotonic()),
+            connection=ConnectionState(decision.media or offer.agreement.media, dialled=time.monotonic()),
             shown=Presented(contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO),
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )

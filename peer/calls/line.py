@@ -14,7 +14,7 @@ from dataclasses import replace
 from peer.calls.call_link import CallLink
 from peer.calls.first_contact import FirstContact
 from peer.calls.foreign import ForeignCall
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from shared.call.effects import Effect
@@ -38,7 +38,7 @@ class Line:
         *,
         chat: str,
         expires: int,
-        connection: Connection | None = None,
+        connection: ConnectionState | None = None,
         shown: Presented = Presented(),  # noqa: B008 -- a value
         foreign: ForeignCall | None = None,
         sealing_key: bytes | None = None,
@@ -53,7 +53,7 @@ class Line:
         self._link = link
         self._chat = chat
         self._expires = expires
-        self._connection = connection or Connection(link.media)
+        self._connection = connection or ConnectionState(link.media)
         self._shown = shown
         self._foreign = foreign
         self._first_contact = FirstContact(sealing_key)
@@ -82,7 +82,7 @@ class Line:
         return self._link
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> ConnectionState:
         """How the connection stands."""
         return self._connection
 

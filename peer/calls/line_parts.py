@@ -15,7 +15,7 @@ from shared.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ConnectionState:
     """How the connection stands. Times are monotonic seconds unless it says otherwise."""
 
     media: Media

@@ -6,7 +6,7 @@ import time
 
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import Call, EndReason, State
 from shared.secrets.handshake import Role
@@ -137,7 +137,7 @@ def rejoined(
         ),
         chat=kept.chat,
         expires=kept.created + lifetime,
-        connection=Connection(
+        connection=ConnectionState(
             kept.media,
             connected=time.monotonic() - max(0.0, time.time() - kept.started),
             connected_at=kept.started or None,

@@ -40,9 +40,9 @@ from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.call.events import (
+    ConnectFailed,
     Failed,
     HangUp,
-    LegFailed,
     LegUp,
     PathLost,
     PathRestored,
@@ -249,7 +249,7 @@ class LineSessions:
         """Pass on what a session tells."""
         match event:
             case AttemptFailed():
-                line.put(LegFailed(event.error.sentence, event.error.hint))
+                line.put(ConnectFailed(event.error.sentence, event.error.hint))
             case FirstMedia():
                 line.media_arrived(event.kind, event.at)
                 self._listeners.told(line, event)

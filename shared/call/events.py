@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceCall:
     """The owner calls somebody. Begins a call as its caller."""
 
 
@@ -129,7 +129,7 @@ class LegUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LegFailed:
+class ConnectFailed:
     """One attempt to connect a leg failed."""
 
     detail: str = field(default="", compare=False)
@@ -188,7 +188,7 @@ class Replaced:
 
 
 Event: TypeAlias = (
-    Place
+    PlaceCall
     | Rejoin
     | Offered
     | Answer
@@ -206,7 +206,7 @@ Event: TypeAlias = (
     | RemoteCancelled
     | Glare
     | LegUp
-    | LegFailed
+    | ConnectFailed
     | PathLost
     | PathRestored
     | RemoteBye

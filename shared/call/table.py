@@ -43,6 +43,7 @@ from shared.call.events import (
     Answer,
     AnsweredElsewhere,
     Busy,
+    ConnectFailed,
     ConnectTimeout,
     Decline,
     Event,
@@ -52,12 +53,11 @@ from shared.call.events import (
     Glare,
     HangUp,
     Ignore,
-    LegFailed,
     LegUp,
     Offered,
     PathLost,
     PathRestored,
-    Place,
+    PlaceCall,
     Rejoin,
     RemoteAccepted,
     RemoteBusy,
@@ -71,7 +71,7 @@ from shared.call.events import (
     Unanswered,
 )
 from shared.errors import LocalProtocolError
-from shared.links.tokens import Kind
+from shared.links.tokens import LinkKind
 from shared.secrets.handshake import Role
 
 
@@ -224,7 +224,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     **{(state, link): _to(state) for state in State if state is not State.ENDED for link in LINKS},
     #
     # Beginnings
-    (Role.CALLER, Place()): _to(State.CALLING, Listen(), PostRequest(), StartTimer(Timer.RING)),
+    (Role.CALLER, PlaceCall()): _to(State.CALLING, Listen(), PostRequest(), StartTimer(Timer.RING)),
     (Role.CALLEE, Offered()): _to(State.RINGING, Ring(), StartTimer(Timer.RING)),
     (Role.CALLEE, Offered(machine=True)): _to(State.RINGING, Ring(), StartTimer(Timer.MACHINE)),
     (Role.CALLEE, Answer()): _to(State.CONNECTING, OpenLeg(), _ANSWER, StartTimer(Timer.CONNECT)),
@@ -238,7 +238,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.CALLING, RemoteRinging()): _to(State.CALLING, Noted(RemoteRinging())),
     (State.CALLING, RemoteAccepted()): _to(State.CALLING, TryResponse()),
     (State.CALLING, LegUp()): _to(State.ACTIVE, StopTimer()),
-    (State.CALLING, LegFailed()): _to(State.CALLING),
+    (State.CALLING, ConnectFailed()): _to(State.CALLING),
     (State.CALLING, RemoteDeclined(False)): _to(State.CALLING, Noted(RemoteDeclined(False))),
     (State.CALLING, RemoteDeclined(True)): _end(EndReason.REMOTE_DECLINED, CloseLeg(), StopTimer()),
     (State.CALLING, RemoteBusy(False)): _to(State.CALLING, Noted(RemoteBusy(False))),
@@ -267,7 +267,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     #
     # The callee dials. If that fails the chat says so, because the caller still waits.
     (State.CONNECTING, LegUp()): _to(State.ACTIVE, StopTimer()),
-    (State.CONNECTING, LegFailed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
+    (State.CONNECTING, ConnectFailed()): _end(EndReason.FAILED, PostBusy(), CloseLeg(), StopTimer()),
     (State.CONNECTING, ConnectTimeout()): _end(EndReason.UNREACHABLE, PostBusy(), CloseLeg(), StopTimer()),
     (State.CONNECTING, RemoteCancelled()): _end(EndReason.REMOTE_CANCELLED, CloseLeg(), StopTimer()),
     (State.CONNECTING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
@@ -282,7 +282,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.ACTIVE, RemoteDeclined(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
     (State.ACTIVE, RemoteBusy(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
     (State.ACTIVE, RemoteCancelled()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg()),
-    (State.ACTIVE, LegFailed()): _to(State.ACTIVE),
+    (State.ACTIVE, ConnectFailed()): _to(State.ACTIVE),
     (State.ACTIVE, PathLost()): _to(State.RECONNECTING, Redial(), StartTimer(Timer.REDIAL)),
     (State.ACTIVE, Replaced()): _end(EndReason.REPLACED, SayBye(), CloseLeg()),
     (State.ACTIVE, Busy()): _end(EndReason.BUSY, SayBye(), CloseLeg()),
@@ -292,7 +292,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     #
     # Both dial again. There is no leg to say goodbye on, so the chat says it.
     (State.RECONNECTING, PathRestored()): _to(State.ACTIVE, StopTimer()),
-    (State.RECONNECTING, LegFailed()): _to(State.RECONNECTING, Redial()),
+    (State.RECONNECTING, ConnectFailed()): _to(State.RECONNECTING, Redial()),
     (State.RECONNECTING, GaveUp()): _end(EndReason.LOST, CloseLeg(), StopTimer()),
     (State.RECONNECTING, RemoteBye()): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
     (State.RECONNECTING, RemoteDeclined(True)): _end(EndReason.REMOTE_HUNG_UP, CloseLeg(), StopTimer()),
@@ -307,7 +307,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
 
 def outgoing(*, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
     """Begin a call that the owner places."""
-    return _apply(TABLE[Role.CALLER, Place()], Place(), Role.CALLER, paired)
+    return _apply(TABLE[Role.CALLER, PlaceCall()], PlaceCall(), Role.CALLER, paired)
 
 
 def incoming(first: Offered | Answer | Busy, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
@@ -341,11 +341,11 @@ def glare(our_link: bytes, their_link: bytes) -> bool:
 
 
 def _precedence(link: bytes) -> tuple[bool, bytes]:
-    return link[0] == Kind.PAIRED.first_byte, link
+    return link[0] == LinkKind.PAIRED.first_byte, link
 
 
 def _apply(rule: Rule, event: Event, role: Role, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    why = event if rule.reason is not None and isinstance(event, Failed | LegFailed) else Failed()
+    why = event if rule.reason is not None and isinstance(event, Failed | ConnectFailed) else Failed()
     effects = []
     for effect in rule.effects:
         if not isinstance(effect, Only):

@@ -137,7 +137,7 @@ class Handset(msgspec.Struct, frozen=True, kw_only=True):
     "On 127.0.0.1. If another program has it, a free one is taken."
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
+class MachineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[machine]: the answering machine."""
 
     greeting: Annotated[str, Meta(description="the path of a file, or empty", extra=_accepts(checks.path))] = ""
@@ -330,7 +330,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     devices: Devices = Devices()
     camera: Camera = Camera()
     handset: Handset = Handset()
-    machine: Machine = Machine()
+    machine: MachineSettings = MachineSettings()
     staex: Staex = Staex()
     yggdrasil: Yggdrasil = Yggdrasil()
     telegram: Telegram = Telegram()

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Self
 
 from shared.errors import InputError
-from shared.links.tokens import SIZES, BadLink, Kind, Token, check_frame
+from shared.links.tokens import SIZES, BadLink, LinkKind, Token, check_frame
 from shared.node_id import NodeId
 from shared.printable import is_line
 from shared.reasons import Reason
@@ -89,7 +89,7 @@ class Card(Token):
             raise InputError("That isn't a Telegram user name.", "It has 4 to 32 of the characters A-Z a-z 0-9 _.")
         if self.telegram_user is not None and not 0 < self.telegram_user < 1 << 63:
             raise InputError("That isn't a Telegram user id.", "It is a positive number.")
-        if len(self.encode()) not in SIZES[Kind.CARD]:
+        if len(self.encode()) not in SIZES[LinkKind.CARD]:
             raise InputError("The names on this card are too long together.", "Shorten one of them.")
 
     def encode(self) -> bytes:
@@ -103,13 +103,13 @@ class Card(Token):
             _Field.TELEGRAM_USER: b"" if self.telegram_user is None else self.telegram_user.to_bytes(8, "big"),
         }
         fields = b"".join(bytes([type_, len(value)]) + value for type_, value in values.items() if value)
-        content = bytes([Kind.CARD.first_byte]) + fields
+        content = bytes([LinkKind.CARD.first_byte]) + fields
         return content + _checksum(content)
 
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Read a card's bytes. Raises BadLink(MALFORMED or WRONG_VERSION)."""
-        check_frame(raw, Kind.CARD)
+        check_frame(raw, LinkKind.CARD)
         content, checksum = raw[:-_CHECKSUM_BYTES], raw[-_CHECKSUM_BYTES:]
         if checksum != _checksum(content):
             raise BadLink(Reason.MALFORMED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.errors import LocalProtocolError
 from shared.links.card import Card
-from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, Kind, kind_of, to_bytes
+from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, BadLink, LinkKind, kind_of, to_bytes
 from shared.links.views import View, views
 
 MAX_TEXT = 4 * 4096
@@ -156,7 +156,7 @@ def _without_marks(run: str) -> str | None:
 def _is_whole(run: str) -> bool:
     """Whether it looks like exactly one link. A card's length varies, so its checksum decides."""
     kind = _fitting_kind(run)
-    if kind is not Kind.CARD:
+    if kind is not LinkKind.CARD:
         return kind is not None
     try:
         Card.decode(to_bytes(run))
@@ -165,7 +165,7 @@ def _is_whole(run: str) -> bool:
     return True
 
 
-def _fitting_kind(run: str) -> Kind | None:
+def _fitting_kind(run: str) -> LinkKind | None:
     """The kind that its first byte names, if its length may be that of one."""
     if len(run) < SHORTEST or run[0] not in "EF":
         return None

@@ -17,7 +17,7 @@ from typing import Self, TypeAlias
 from shared.errors import LocalProtocolError
 from shared.links.card import Card
 from shared.links.finding import Found, as_copybara, as_telegram, find
-from shared.links.tokens import VERSION, BadLink, Kind, Token, check_frame, kind_of, to_bytes
+from shared.links.tokens import VERSION, BadLink, LinkKind, Token, check_frame, kind_of, to_bytes
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -30,8 +30,8 @@ __all__ = [
     "BadLink",
     "Card",
     "Found",
-    "Kind",
     "Link",
+    "LinkKind",
     "PairedToken",
     "Request",
     "Response",
@@ -143,7 +143,7 @@ class Request(Token):
     def encode(self) -> bytes:
         """The 96 bytes."""
         return _REQUEST.pack(
-            Kind.REQUEST.first_byte,
+            LinkKind.REQUEST.first_byte,
             self.media,
             self.created,
             self.seed,
@@ -156,7 +156,7 @@ class Request(Token):
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Read the 96 bytes. Raises BadLink(MALFORMED or WRONG_VERSION)."""
-        check_frame(raw, Kind.REQUEST)
+        check_frame(raw, LinkKind.REQUEST)
         _, media, created, seed, source, hint, fingerprint, port = _REQUEST.unpack(raw)
         return cls(Media(media), created, seed, NodeId(source), hint, fingerprint, port)
 
@@ -240,7 +240,7 @@ class Response(Token):
     def encode(self) -> bytes:
         """The 48 bytes."""
         return _RESPONSE.pack(
-            Kind.RESPONSE.first_byte,
+            LinkKind.RESPONSE.first_byte,
             self.status << 4 | self.media,
             self.request_hint,
             self.seed,
@@ -251,7 +251,7 @@ class Response(Token):
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Read the 48 bytes. Raises BadLink(MALFORMED or WRONG_VERSION)."""
-        check_frame(raw, Kind.RESPONSE)
+        check_frame(raw, LinkKind.RESPONSE)
         _, status_and_media, hint, seed, fingerprint, port = _RESPONSE.unpack(raw)
         try:
             status = Status(status_and_media >> 4)
@@ -277,7 +277,7 @@ class PairedToken(Token):
     "All 48 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
 
     def __post_init__(self) -> None:
-        check_frame(self.raw, Kind.PAIRED)
+        check_frame(self.raw, LinkKind.PAIRED)
 
     @property
     def nonce(self) -> bytes:
@@ -310,7 +310,7 @@ class SealedRequest(Token):
     "All 145 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
 
     def __post_init__(self) -> None:
-        check_frame(self.raw, Kind.SEALED)
+        check_frame(self.raw, LinkKind.SEALED)
 
     def encode(self) -> bytes:
         """The 145 bytes."""
@@ -328,15 +328,15 @@ def decode(token: str) -> Link:
     """
     raw = to_bytes(token)
     match kind_of(raw):
-        case Kind.REQUEST:
+        case LinkKind.REQUEST:
             return Request.decode(raw)
-        case Kind.RESPONSE:
+        case LinkKind.RESPONSE:
             return Response.decode(raw)
-        case Kind.PAIRED:
+        case LinkKind.PAIRED:
             return PairedToken(raw)
-        case Kind.SEALED:
+        case LinkKind.SEALED:
             return SealedRequest(raw)
-        case Kind.CARD:
+        case LinkKind.CARD:
             return Card.decode(raw)
 
 

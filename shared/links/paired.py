@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from shared.hkdf import hkdf
 from shared.links.kinds import PairedToken, Request
-from shared.links.tokens import BadLink, Kind
+from shared.links.tokens import BadLink, LinkKind
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -25,7 +25,7 @@ _BODY = struct.Struct(">BBIH8s3s")
 _NO_REFERENCE = bytes(8)
 _KEY_LABEL = b"copybara/1 link key"
 _SEAL_LABEL = b"copybara/1 link"
-_FIRST_BYTE = bytes([Kind.PAIRED.first_byte])
+_FIRST_BYTE = bytes([LinkKind.PAIRED.first_byte])
 
 
 class Operation(IntEnum):

@@ -6,7 +6,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from shared.links.kinds import BadLink, Kind, Request, SealedRequest
+from shared.links.kinds import BadLink, LinkKind, Request, SealedRequest
 from shared.node_id import NodeId
 from shared.reasons import Reason
 
@@ -22,7 +22,7 @@ def seal_request(request: Request, card_key: bytes, destination: NodeId) -> Seal
         sealed = _SUITE.encrypt(request.encode(), X25519PublicKey.from_public_bytes(card_key), info=_info(destination))
     except ValueError:
         raise BadLink(Reason.MALFORMED) from None
-    return SealedRequest(bytes([Kind.SEALED.first_byte]) + sealed)
+    return SealedRequest(bytes([LinkKind.SEALED.first_byte]) + sealed)
 
 
 def open_request(sealed: SealedRequest, key: X25519PrivateKey, own: NodeId) -> Request:

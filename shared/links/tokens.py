@@ -16,7 +16,7 @@ MAX_TOKEN_LENGTH = 256
 "Characters: what Telegram's copy button takes (Bot API, CopyTextButton), and more than any link needs."
 
 
-class Kind(enum.IntEnum):
+class LinkKind(enum.IntEnum):
     """Low nibble of the first byte: what the other bytes are."""
 
     REQUEST = 1
@@ -32,11 +32,11 @@ class Kind(enum.IntEnum):
 
 
 SIZES = {
-    Kind.REQUEST: range(96, 97),
-    Kind.RESPONSE: range(48, 49),
-    Kind.PAIRED: range(48, 49),
-    Kind.SEALED: range(145, 146),
-    Kind.CARD: range(73, 193),
+    LinkKind.REQUEST: range(96, 97),
+    LinkKind.RESPONSE: range(48, 49),
+    LinkKind.PAIRED: range(48, 49),
+    LinkKind.SEALED: range(145, 146),
+    LinkKind.CARD: range(73, 193),
 }
 "Bytes that a link of each kind may have, its first byte included."
 
@@ -90,7 +90,7 @@ def to_bytes(token: str) -> bytes:
     return raw
 
 
-def kind_of(raw: bytes) -> Kind:
+def kind_of(raw: bytes) -> LinkKind:
     """The kind that the first byte names.
 
     Raises BadLink(WRONG_VERSION) for another version, BadLink(MALFORMED) for no bytes or an unknown kind.
@@ -100,12 +100,12 @@ def kind_of(raw: bytes) -> Kind:
     if raw[0] >> 4 != VERSION:
         raise BadLink(Reason.WRONG_VERSION)
     try:
-        return Kind(raw[0] & 15)
+        return LinkKind(raw[0] & 15)
     except ValueError:
         raise BadLink(Reason.MALFORMED) from None
 
 
-def check_frame(raw: bytes, kind: Kind) -> None:
+def check_frame(raw: bytes, kind: LinkKind) -> None:
     """Raise BadLink unless these bytes begin as `kind` of version 1 and have a size that it may have."""
     if kind_of(raw) is not kind or len(raw) not in SIZES[kind]:
         raise BadLink(Reason.MALFORMED)

@@ -15,7 +15,7 @@ from bot.page import view
 from bot.texts import call_log
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import interrupted, record
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import Call, EndReason, State
@@ -65,7 +65,7 @@ def a_line() -> Line:
         CallLink(NODE, Media.BOTH, RECORD.started, reference=RECORD.reference, proven=True),
         chat="chat",
         expires=0,
-        connection=Connection(Media.BOTH, connected_at=RECORD.connected),
+        connection=ConnectionState(Media.BOTH, connected_at=RECORD.connected),
         shown=Presented("anna", automatic=True),
     )
 

@@ -19,7 +19,7 @@ from bot.assistant.which_call import (
 )
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.records import CallRecord
 from shared.call.table import Call, EndReason, State
 from shared.errors import InputError, NoCall, NothingRings, WhichCall
@@ -44,7 +44,7 @@ def call(
         CallLink(node, Media.BOTH, created=0, proven=proven),
         chat="chat",
         expires=600,
-        connection=Connection(Media.BOTH),
+        connection=ConnectionState(Media.BOTH),
         shown=Presented(name),
     )
     if held:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bot.asking import Answers, Asking, until_stopped
 from bot.cli.setup.parts import PARTS
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 
 
@@ -18,7 +18,7 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
     asking = Asking(answers)
     if not answers.only_prints:
         home.prepare()
-    draft = Draft.of(home)
+    draft = ConfigDraft.of(home)
     chosen = [each for each in PARTS if part in (None, each.name)]
     with until_stopped():
         for each in chosen:

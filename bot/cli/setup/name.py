@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bot.asking import Asking
 from bot.card_name import check_card_name
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 
 
-def set_up(home: Home, draft: Draft, asking: Asking) -> None:
+def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Ask for it. Raises InputError for one that fits on no card."""
     now = draft.config.name
     name = asking.text("The name on your contact card? (may be empty)", what="name", default=now)

@@ -9,7 +9,7 @@ import sys
 from bot.asking import Asking
 from bot.cli import group_membership
 from bot.cli.setup.yggdrasil.install import install, only_shown, peers_wanted
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from peer.overlay.choose import OverlayReport, configured, examine
@@ -24,7 +24,7 @@ BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (docs/ove
 TRY = "Only try it on this machine, without privacy"
 
 
-def set_up(home: Home, draft: Draft, asking: Asking) -> None:
+def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Find the overlay's node, or install one. Raises InputError for an overlay that there isn't, OverlayError."""
     given = asking.answers.get("overlay")
     if given is not None and given not in OVERLAYS:
@@ -58,7 +58,7 @@ def _is_there(report: OverlayReport) -> bool:
     return any(isinstance(finding.error, OverlayForbidden) for finding in report.findings)
 
 
-def _none(draft: Draft, asking: Asking) -> None:
+def _none(draft: ConfigDraft, asking: Asking) -> None:
     """No node runs here."""
     if asking.answers.only_prints:
         only_shown(asking)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from bot.asking import Asking
 from bot.cli.setup import name, overlay, sound
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.messengers.registry import MESSENGERS, Entry
 from shared.config.schema import Config
 
-SetUp = Callable[[Home, Draft, Asking], None]
+SetUp = Callable[[Home, ConfigDraft, Asking], None]
 "Asks what is needed, and puts what is to be written into the draft. Raises CopybaraError."
 
 NextSteps = Callable[[Home, Config], Sequence[str]]
@@ -23,7 +23,7 @@ NextSteps = Callable[[Home, Config], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SetupPart:
     """One thing that is set up."""
 
     name: str
@@ -35,8 +35,8 @@ class Part:
     "If it only tries what is written already: the question whether to, unless it is asked for by its name."
 
 
-def _messenger(entry: Entry) -> Part:
-    def set_up(home: Home, draft: Draft, asking: Asking) -> None:
+def _messenger(entry: Entry) -> SetupPart:
+    def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
         values = entry.setup.set_up(home, draft.config, asking)
         if values:
             draft.set_in(entry.name, values)
@@ -44,7 +44,7 @@ def _messenger(entry: Entry) -> Part:
     def next_steps(home: Home, config: Config) -> Sequence[str]:
         return [entry.setup.next_step(home)] if entry.is_configured(config) else []
 
-    return Part(entry.name, set_up, next_steps)
+    return SetupPart(entry.name, set_up, next_steps)
 
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
@@ -56,8 +56,8 @@ def _in_the_end(home: Home, config: Config) -> Sequence[str]:
 
 
 PARTS = (
-    Part("overlay", overlay.set_up),
-    Part("name", name.set_up, _in_the_end),
+    SetupPart("overlay", overlay.set_up),
+    SetupPart("name", name.set_up, _in_the_end),
     *(_messenger(entry) for entry in MESSENGERS),
-    Part("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
+    SetupPart("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
 )

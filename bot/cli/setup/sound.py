@@ -9,7 +9,7 @@ import asyncio
 import sys
 
 from bot.asking import Asking
-from bot.config_draft import Draft
+from bot.config_draft import ConfigDraft
 from bot.home import Home
 from peer.media.sound.types import SoundSystem
 from shared.config.schema import Config
@@ -31,7 +31,7 @@ NO_TONE = "Check the volume in the desktop's sound settings, or choose another `
 ON_THE_PAGE = "On the page the browser's devices are used: `copybara start`, then Test call."
 
 
-def set_up(home: Home, draft: Draft, asking: Asking) -> None:
+def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Try them and say what came of it. A device that doesn't work is no reason to stop."""
     config = draft.config
     asyncio.run(_try(config, asking))

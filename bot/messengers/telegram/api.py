@@ -39,7 +39,7 @@ from bot.messengers.telegram.limits import (
     POLL_SECONDS,
     UPDATES_AT_ONCE,
 )
-from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.token import BotToken
 from bot.messengers.telegram.update_reader import OwnBot
 
@@ -113,7 +113,7 @@ class Api:
             raise NotTelegram("updates that aren't any")
         return found
 
-    async def send(self, message: Outgoing, owner: int) -> int:
+    async def send(self, message: TelegramPost, owner: int) -> int:
         """Write a message, and return its number (0 for an answer to a guest query)."""
         if message.guest:
             article = _article("call", "Call", message.text)
@@ -135,7 +135,7 @@ class Api:
             },
         )
 
-    async def _send_file(self, message: Outgoing, owner: int) -> int:
+    async def _send_file(self, message: TelegramPost, owner: int) -> int:
         path = Path(message.file)
         content = await asyncio.to_thread(_content, path)
         if content is None:

@@ -14,7 +14,7 @@ from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.buttons import Rows, handset_row, rows_for
 from bot.messengers.telegram.call_text import leads_to_handset, text_of
 from bot.messengers.telegram.limits import EDIT_SECONDS, REFRESH_SECONDS
-from bot.messengers.telegram.outgoing import OWNERS_QUEUE, Outgoing, Shown, to_bytes
+from bot.messengers.telegram.outgoing import OWNERS_QUEUE, Shown, TelegramPost, to_bytes
 from bot.messengers.telegram.requests import Requests
 from peer.calls.line import Line
 from shared.call.table import State
@@ -28,7 +28,7 @@ class CallMessages:
         self,
         api: Api,
         requests: Requests,
-        outbox: Outbox[Outgoing],
+        outbox: Outbox[TelegramPost],
         journal: Journal,
         writer: JournalWriter,
         *,
@@ -125,7 +125,7 @@ class CallMessages:
             if number:
                 await self._requests.once(lambda: self._api.edit(owner, number, text, rows))
             else:
-                shown.message = await self._requests.once(lambda: self._api.send(Outgoing(text, rows=rows), owner))
+                shown.message = await self._requests.once(lambda: self._api.send(TelegramPost(text, rows=rows), owner))
                 self._writer.put(functools.partial(Journal.show, call=call, value=to_bytes(shown)))
         except Refused:
             # It was deleted, or is too old: what is true now is written again, once.

@@ -10,12 +10,12 @@ from bot.messengers.telegram import render, texts
 from bot.messengers.telegram.buttons import rows_for
 from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
-from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.outgoing import TelegramPost
 from shared.contacts import Contact
 from shared.links.kinds import as_copybara
 
 
-def compose(post: Post, *, answers: bool = False, source: str = "", now: int = 0) -> Outgoing | None:
+def compose(post: Post, *, answers: bool = False, source: str = "", now: int = 0) -> TelegramPost | None:
     """The message for a post. None: there is nobody to write to.
 
     `answers`: whether the owner waits for it. `source`: whose message caused it, if not the owner's. `now` is in Unix
@@ -36,37 +36,37 @@ def compose(post: Post, *, answers: bool = False, source: str = "", now: int = 0
     )
 
 
-def _to_the_other_side(post: Post) -> Outgoing | None:
+def _to_the_other_side(post: Post) -> TelegramPost | None:
     assert post.token is not None
     place = conversation_of(post.chat)
     bot = post.their_bot
     by_hand = _by_hand(post, place.values[2] if place.way is Way.BUSINESS else "")
     if _is_relayed(post, place):
         # Somebody else than the link's writer brought it: the answer goes to the writer's known account.
-        return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,)) if bot else by_hand
+        return TelegramPost(_bare(post), chat=f"@{bot}", instead=(by_hand,)) if bot else by_hand
     text = render.for_the_chat(post)
     match place.way:
         case Way.BOT:
-            return Outgoing(_bare(post), chat=f"@{place.values[0]}", instead=(by_hand,))
+            return TelegramPost(_bare(post), chat=f"@{place.values[0]}", instead=(by_hand,))
         case Way.PERSON:
-            return Outgoing(text, chat=place.number, instead=(by_hand,))
+            return TelegramPost(text, chat=place.number, instead=(by_hand,))
         case Way.BUSINESS:
             connection, chat, *_ = place.values
-            return Outgoing(text, chat=int(chat), business=connection, instead=(by_hand,))
+            return TelegramPost(text, chat=int(chat), business=connection, instead=(by_hand,))
         case Way.GROUP:
             chat, message, _ = place.values
             if bot:
                 # What a bot with privacy mode sees of another bot's messages: commands that name it.
                 text = f"/answer@{bot} {text}"
-            return Outgoing(text, chat=int(chat), reply_to=int(message), instead=(by_hand,))
+            return TelegramPost(text, chat=int(chat), reply_to=int(message), instead=(by_hand,))
         case Way.GUEST:
-            return Outgoing(text, guest=place.values[0], instead=(by_hand,))
+            return TelegramPost(text, guest=place.values[0], instead=(by_hand,))
         case Way.INLINE if (
             post.line is not None and post.line.shown.provisional and post.line.connection.connected is None
         ):
             return None  # its first link is the result itself, and nothing else of it was ever posted
     if bot:
-        return Outgoing(_bare(post), chat=f"@{bot}", instead=(by_hand,))
+        return TelegramPost(_bare(post), chat=f"@{bot}", instead=(by_hand,))
     return by_hand
 
 
@@ -112,26 +112,26 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _to_owner(post: Post) -> Outgoing:
+def _to_owner(post: Post) -> TelegramPost:
     if post.token is not None:
         return _by_hand(post) if post.line is not None else _card(post)
     call = post.line.id if post.line is not None else post.call or ""
     if post.handset:
-        return Outgoing(render.as_html(f"{post.text}\n{texts.ABOUT_HANDSET}"), handset=True)
-    words = Outgoing(render.as_html(post.text), rows=rows_for(post.actions, call, post.words, post.trusts))
+        return TelegramPost(render.as_html(f"{post.text}\n{texts.ABOUT_HANDSET}"), handset=True)
+    words = TelegramPost(render.as_html(post.text), rows=rows_for(post.actions, call, post.words, post.trusts))
     if post.file is None or len(post.text) > CAPTION_CHARACTERS:
         return words
-    return Outgoing(words.text, file=str(post.file), instead=(words,))
+    return TelegramPost(words.text, file=str(post.file), instead=(words,))
 
 
-def _card(post: Post) -> Outgoing:
+def _card(post: Post) -> TelegramPost:
     text, rows = render.card(post)
-    return Outgoing(text, rows=rows)
+    return TelegramPost(text, rows=rows)
 
 
-def _by_hand(post: Post, user_name: str = "") -> Outgoing:
+def _by_hand(post: Post, user_name: str = "") -> TelegramPost:
     text, rows, draft = render.for_the_owner(post, user_name)
-    return Outgoing(text, rows=rows, draft=draft)
+    return TelegramPost(text, rows=rows, draft=draft)
 
 
 def _bare(post: Post) -> str:

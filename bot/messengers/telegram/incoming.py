@@ -7,7 +7,7 @@ import msgspec
 from bot.conversation import Identity
 
 
-class Heard(msgspec.Struct, frozen=True, tag="heard"):
+class TelegramMessage(msgspec.Struct, frozen=True, tag="heard"):
     """A message: the owner's as it is, anybody else's cut down to the links in it."""
 
     text: str
@@ -70,7 +70,7 @@ class Greeted(msgspec.Struct, frozen=True, tag="greeted"):
     user: int
 
 
-Incoming = Heard | Tapped | Asked | Chosen | Connection | Claimed | Greeted
+Incoming = TelegramMessage | Tapped | Asked | Chosen | Connection | Claimed | Greeted
 
 _decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
 
@@ -88,7 +88,7 @@ def from_bytes(raw: bytes) -> Incoming:
 def stranger(entry: Incoming) -> str:
     """Who has sent it, if that isn't the owner; empty if it is."""
     match entry:
-        case Heard():
+        case TelegramMessage():
             return entry.sender
         case Claimed() | Greeted():
             return f"user {entry.user}"

@@ -39,8 +39,8 @@ from bot.messengers.telegram.incoming import (
     Claimed,
     Connection,
     Greeted,
-    Heard,
     Tapped,
+    TelegramMessage,
     from_bytes,
     to_bytes,
 )
@@ -52,7 +52,7 @@ from bot.messengers.telegram.limits import (
     MESSAGES_PER_CHAT_SECONDS,
     MESSAGES_PER_SECOND,
 )
-from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.ownership import Ownership
 from bot.messengers.telegram.polling import Polling
 from bot.messengers.telegram.requests import Requests, UnknownMethod
@@ -97,7 +97,7 @@ class TelegramMessenger:
         self._writer = JournalWriter(name, write, self._disk_troubled)
         self._requests = Requests(self._api, say, self._back)
         self._ownership = Ownership(journal, self._writer)
-        self._outbox: Outbox[Outgoing] = Outbox(
+        self._outbox: Outbox[TelegramPost] = Outbox(
             journal,
             self._writer,
             read=outgoing.outgoing_from,
@@ -124,7 +124,7 @@ class TelegramMessenger:
         self._page_known = asyncio.Event()
         self._has_page = False
         self._notices: list[str] = []
-        self._hearing: Heard | None = None
+        self._hearing: TelegramMessage | None = None
         "The message that is acted on."
         self._clock_told = float("-inf")
         self._group: asyncio.TaskGroup | None = None
@@ -222,7 +222,7 @@ class TelegramMessenger:
         listener, entry = self._listener, from_bytes(raw)
         assert listener is not None
         match entry:
-            case Heard():
+            case TelegramMessage():
                 with self._inbox.collecting() as outcome:
                     await self._hear(entry, outcome, again=again)
             case Tapped():
@@ -238,7 +238,7 @@ class TelegramMessenger:
             case Greeted():
                 self._put(await self._ownership.greet(entry.user), chat=entry.user)
 
-    async def _hear(self, entry: Heard, outcome: Outcome, *, again: bool) -> None:
+    async def _hear(self, entry: TelegramMessage, outcome: Outcome, *, again: bool) -> None:
         listener, place = self._listener, conversation_of(entry.chat)
         assert listener is not None
         if place.way is Way.BUSINESS and not await self._business.is_the_owners(place.values[0], self._ownership.owner):
@@ -270,7 +270,7 @@ class TelegramMessenger:
         for task in listener.unfinished() - before:
             self._unfinished.note(to_bytes(entry), task, outcome.facts)
 
-    def _age(self, entry: Heard) -> float:
+    def _age(self, entry: TelegramMessage) -> float:
         return self._clock.age(entry.date, time.time())
 
     async def _tapped(self, entry: Tapped, listener: Listener) -> None:
@@ -316,7 +316,7 @@ class TelegramMessenger:
 
     async def _tell_missed(self) -> None:
         def to_bytes(said: Sentence) -> bytes:
-            return outgoing.to_bytes(Outgoing(render.as_html(said.text), written=int(time.time())))
+            return outgoing.to_bytes(TelegramPost(render.as_html(said.text), written=int(time.time())))
 
         if await tell_missed(self._journal, self._writer, to_bytes):
             self._outbox.take_up()
@@ -325,7 +325,7 @@ class TelegramMessenger:
         say(common.set_aside(why))
         self._tell(common.set_aside(why))
 
-    def _not_delivered(self, message: Outgoing | None, why: str) -> None:
+    def _not_delivered(self, message: TelegramPost | None, why: str) -> None:
         said = common.not_delivered("Telegram", message.text if message is not None else "?", why)
         logger.warning("%s", said.text)
         if message is None or (message.queue == outgoing.OWNERS_QUEUE and message.source != FAILURES):
@@ -338,7 +338,7 @@ class TelegramMessenger:
         say(said)
         owner = self._ownership.owner
         if owner is not None:
-            self._beside(lambda: self._api.send(Outgoing(render.as_html(said.text)), owner))
+            self._beside(lambda: self._api.send(TelegramPost(render.as_html(said.text)), owner))
 
     def _tell(self, said: Sentence | None) -> None:
         """Say something to the owner."""
@@ -367,12 +367,12 @@ class TelegramMessenger:
     def _put(self, said: Sentence | None, *, chat: int = outgoing.TO_OWNER, source: str = "") -> None:
         if said is None or not said.text:
             return
-        message = Outgoing(render.as_html(said.text), chat=chat, source=source, written=int(time.time()))
+        message = TelegramPost(render.as_html(said.text), chat=chat, source=source, written=int(time.time()))
         if self._outbox.has_room(message):
             with self._inbox.collecting() as outcome:
                 outcome.outgoing.append((None, outgoing.to_bytes(message)))
 
-    async def _send(self, message: Outgoing, number: int) -> None:
+    async def _send(self, message: TelegramPost, number: int) -> None:
         """Write one message. Raises Refused, NotNow."""
         owner = self._ownership.owner
         if owner is None and not (message.chat or message.guest):

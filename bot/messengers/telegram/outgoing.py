@@ -36,7 +36,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     "The one in the contact book."
 
 
-class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
+class TelegramPost(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message."""
 
     text: str
@@ -62,7 +62,7 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
     draft: Draft | None = None
     "A button for sending a link on."
 
-    instead: tuple[Outgoing, ...] = ()
+    instead: tuple[TelegramPost, ...] = ()
     "What is written if Telegram doesn't take it."
 
     urgency: Priority = Priority.NEWS
@@ -80,17 +80,17 @@ class Outgoing(msgspec.Struct, frozen=True, omit_defaults=True):
         return str(self.chat) if self.chat != TO_OWNER else OWNERS_QUEUE
 
     @property
-    def other_ways(self) -> tuple[Outgoing, ...]:
+    def other_ways(self) -> tuple[TelegramPost, ...]:
         """What is written instead."""
         return self.instead
 
-    def joined(self, other: Outgoing) -> Outgoing | None:
+    def joined(self, other: TelegramPost) -> TelegramPost | None:
         """Plain texts of one source can share a message."""
         plain = self._is_plain and other._is_plain
         text = joined(self.text, other.text, MESSAGE_CHARACTERS) if plain else None
         return msgspec.structs.replace(self, text=text) if text is not None else None
 
-    def others_left_out(self, count: int) -> Outgoing:
+    def others_left_out(self, count: int) -> TelegramPost:
         """With a word about those that were too many."""
         text = self.text if self.file else with_left_out(self.text, count, MESSAGE_CHARACTERS)
         return msgspec.structs.replace(self, text=text)
@@ -114,14 +114,14 @@ class Shown(KeptCall, omit_defaults=True):
     "Whether nothing will change any more once it is written."
 
 
-_outgoing = msgspec.json.Decoder(Outgoing)
+_outgoing = msgspec.json.Decoder(TelegramPost)
 
 
-def to_bytes(value: Outgoing | Shown) -> bytes:
+def to_bytes(value: TelegramPost | Shown) -> bytes:
     """For the journal."""
     return msgspec.json.encode(value)
 
 
-def outgoing_from(raw: bytes) -> Outgoing:
+def outgoing_from(raw: bytes) -> TelegramPost:
     """Back from there. Raises msgspec.MsgspecError for what another version has written."""
     return _outgoing.decode(raw)

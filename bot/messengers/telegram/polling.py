@@ -14,7 +14,7 @@ from bot.messengers.outbox import Refused
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.clock import Clock
-from bot.messengers.telegram.incoming import Heard, Incoming, stranger, to_bytes
+from bot.messengers.telegram.incoming import Incoming, TelegramMessage, stranger, to_bytes
 from bot.messengers.telegram.limits import UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
 from bot.messengers.telegram.requests import Requests
 from bot.messengers.telegram.update_reader import UpdateReader
@@ -82,7 +82,7 @@ class Polling:
                 logger.info("An update couldn't be read: %s", type(error).__name__)
                 continue
             if entry is not None and self._has_room(update["update_id"], entry):
-                if isinstance(entry, Heard) and at_most is not None:
+                if isinstance(entry, TelegramMessage) and at_most is not None:
                     self._clock.new_message(entry.date, time.time(), at_most=at_most)
                 entries.append((update["update_id"], kept))
             if count % AT_ONCE == 0:

@@ -17,14 +17,14 @@ from bot.messengers.kept_call import ring_again
 from bot.messengers.outbox import Outbox
 from bot.messengers.telegram.call_messages import CallMessages
 from bot.messengers.telegram.conversations import OWNER
-from bot.messengers.telegram.incoming import Heard, from_bytes
-from bot.messengers.telegram.outgoing import Outgoing
+from bot.messengers.telegram.incoming import TelegramMessage, from_bytes
+from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.unfinished import taken_up
 from shared.store.journal import Journal
 
 
 async def take_up_calls(
-    calls: CallMessages, inbox: Inbox, outbox: Outbox[Outgoing], writer: JournalWriter, listener: Listener
+    calls: CallMessages, inbox: Inbox, outbox: Outbox[TelegramPost], writer: JournalWriter, listener: Listener
 ) -> None:
     """Show how the calls stand that the last run has shown."""
     for call, shown in list(calls.shown.items()):
@@ -45,12 +45,12 @@ async def take_up_calls(
         calls.touch(call)
 
 
-async def unfinished(journal: Journal, writer: JournalWriter) -> list[Heard]:
+async def unfinished(journal: Journal, writer: JournalWriter) -> list[TelegramMessage]:
     """The commands whose name was being looked up; they are kept no longer."""
     found = []
     for raw in await taken_up(journal, writer):
         with contextlib.suppress(msgspec.MsgspecError):
             entry = from_bytes(raw)
-            if isinstance(entry, Heard):
+            if isinstance(entry, TelegramMessage):
                 found.append(entry)
     return found

@@ -23,7 +23,16 @@ from telegram.constants import ChatType
 from bot.conversation import MAX_MESSAGE, Identity
 from bot.messengers.kept_text import ABOUT_CALLS, ADDRESSED, links_in
 from bot.messengers.telegram.conversations import HIDDEN, OWNER, TelegramChat, Way
-from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Incoming, Tapped
+from bot.messengers.telegram.incoming import (
+    Asked,
+    Chosen,
+    Claimed,
+    Connection,
+    Greeted,
+    Incoming,
+    Tapped,
+    TelegramMessage,
+)
 from shared.printable import as_command
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -95,14 +104,14 @@ class UpdateReader:
             return Claimed(_start_parameter(text) or "", sender.id)
         return Greeted(sender.id)
 
-    def _from_owner_alone(self, message: Message, text: str) -> Heard:
+    def _from_owner_alone(self, message: Message, text: str) -> TelegramMessage:
         if _is_passed_on(message):
-            return Heard(links_in(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
+            return TelegramMessage(links_in(text), OWNER.chat, from_owner=True, alone=True, passed_on=True)
         # A deep link arrives as /start TOKEN. Anybody may have made it, so it is no command, whatever it says.
         parameter = _start_parameter(text)
         if parameter:
             text = parameter if _PARAMETER.fullmatch(parameter) else links_in(parameter)
-        return Heard(text, OWNER.chat, from_owner=True, alone=True)
+        return TelegramMessage(text, OWNER.chat, from_owner=True, alone=True)
 
     def _group(self, message: Message) -> Incoming | None:
         text = _text(message)
@@ -114,7 +123,7 @@ class UpdateReader:
         if links := links_in(text):
             return self._links_from(message, links, chat)
         if command and self._commands(message):
-            return Heard(text[: command.end("word")] + text[command.end() :], chat, from_owner=True)
+            return TelegramMessage(text[: command.end("word")] + text[command.end() :], chat, from_owner=True)
         return None
 
     def _business(self, message: Message) -> Incoming | None:
@@ -129,7 +138,7 @@ class UpdateReader:
             # There are no bot_command entities in a chat between people.
             if not self._commands(message) or links or command is None or command["bot"]:
                 return None
-            return Heard(text, chat, from_owner=True) if command["word"].lower() in ABOUT_CALLS else None
+            return TelegramMessage(text, chat, from_owner=True) if command["word"].lower() in ABOUT_CALLS else None
         return self._from_others(message, links, chat) if links else None
 
     def _guest(self, message: Message) -> Incoming | None:
@@ -147,7 +156,7 @@ class UpdateReader:
             # Who calls us as a guest counts, not who has written what they point at.
             return found if by_owner else msgspec.structs.replace(found, sender=_sender(message))
         if self._commands(message) and words and words[0].lower().lstrip("/") in ABOUT_CALLS:
-            return Heard(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
+            return TelegramMessage(f"/{' '.join(words).lstrip('/')}", chat, from_owner=True)
         return None
 
     def _tap(self, query: CallbackQuery) -> Incoming | None:
@@ -161,14 +170,14 @@ class UpdateReader:
             return None
         return Tapped(query.id, query.data or "", message.message_id)
 
-    def _links_from(self, message: Message, links: str, chat: str) -> Heard:
+    def _links_from(self, message: Message, links: str, chat: str) -> TelegramMessage:
         """Links that stand in a chat with others. What the owner writes there says nothing of where links are from."""
         if self._commands(message):
-            return Heard(links, chat, from_owner=True)
+            return TelegramMessage(links, chat, from_owner=True)
         return self._from_others(message, links, chat)
 
-    def _from_others(self, message: Message, links: str, chat: str) -> Heard:
-        return Heard(links, chat, identity=_identity(message), sender=_sender(message))
+    def _from_others(self, message: Message, links: str, chat: str) -> TelegramMessage:
+        return TelegramMessage(links, chat, identity=_identity(message), sender=_sender(message))
 
     def _brought_by(self, message: Message) -> str:
         """Who has put a link into a chat with others, as its TelegramChat has it."""
@@ -188,7 +197,7 @@ class UpdateReader:
 
 
 def _dated(entry: Incoming | None, message: Message) -> Incoming | None:
-    if not isinstance(entry, Heard):
+    if not isinstance(entry, TelegramMessage):
         return entry
     return msgspec.structs.replace(entry, date=int(message.date.timestamp()))
 

@@ -19,7 +19,7 @@ from bot.messengers.plain.values import Heard, Outgoing, Own
 from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.table import Call, State
 from shared.contacts import Contact
 from shared.media import Media
@@ -109,7 +109,7 @@ def test_the_number_that_confirms_words_carries_them() -> None:
         CallLink(ANNA.node, Media.BOTH, created=0),
         chat=OWNER,
         expires=600,
-        connection=Connection(Media.BOTH),
+        connection=ConnectionState(Media.BOTH),
         shown=Presented("anna", phrase="bar casual negative verify", quarantined=True),
     )
     post = Post("owner", Sentence(Kind.WORDS, "Compare these words."), actions=(Act.CONFIRM,), line=line)

@@ -18,7 +18,7 @@ from bot.messengers.plain.values import Entry, Heard, Outgoing
 from bot.messengers.plain.wire import Desk
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.table import Call, State
 from shared.errors import CallOver
 from shared.media import Media
@@ -54,7 +54,7 @@ def call(
         link,
         chat=chat,
         expires=600,
-        connection=Connection(Media.BOTH),
+        connection=ConnectionState(Media.BOTH),
         shown=Presented(name),
     )
 

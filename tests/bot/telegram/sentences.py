@@ -8,7 +8,7 @@ from bot.messengers.telegram import texts as telegram
 from bot.texts import chat, names
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.reading import MissedCall
 from shared.call.records import RunningCall
 from shared.call.table import Call, EndReason, State
@@ -38,7 +38,7 @@ def _line(
         CallLink(node, media, created=0, proven=True),
         chat="",
         expires=expires,
-        connection=Connection(media, taken_up=taken_up),
+        connection=ConnectionState(media, taken_up=taken_up),
         shown=Presented(name, phrase=phrase),
     )
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.clock import Clock
-from bot.messengers.telegram.incoming import Heard, Tapped, to_bytes
+from bot.messengers.telegram.incoming import Tapped, TelegramMessage, to_bytes
 from bot.messengers.telegram.limits import ANSWER_BYTES
 from bot.texts.chat import LOOPBACK as LOOPBACK_NOTICE
 from shared.contacts import Trust
@@ -149,7 +149,7 @@ async def test_a_message_that_telegram_refuses_is_told_and_kept_aside(tmp_path: 
         b"\xff\x00nonsense",
         b'{"type": "pigeon"}',
         b'{"type": "heard", "text": 7}',
-        to_bytes(Heard("/call bob", "telegram:group:not-a-number:x", from_owner=True)),
+        to_bytes(TelegramMessage("/call bob", "telegram:group:not-a-number:x", from_owner=True)),
         to_bytes(Tapped("", "answer:" + "x" * 500)),
     ],
     ids=["garbage", "another version's", "of the wrong type", "a chat that is none", "a tap on nothing"],

@@ -21,7 +21,7 @@ from bot.messengers.outbox import (
     Priority,
     Refused,
 )
-from bot.messengers.telegram.outgoing import Outgoing, outgoing_from, to_bytes
+from bot.messengers.telegram.outgoing import TelegramPost, outgoing_from, to_bytes
 from shared.call.table import State
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
@@ -41,11 +41,11 @@ class Office:
     def __init__(self, journal: Journal, thread: StoreThread, pace: Pace) -> None:
         self.sent: list[str] = []
         self.lost: list[str] = []
-        self.answer: Callable[[Outgoing], Awaitable[None]] | None = None
+        self.answer: Callable[[TelegramPost], Awaitable[None]] | None = None
         self.journal = journal
         self.thread = thread
         self.writer = JournalWriter("test", thread.write, lambda _: None)
-        self.outbox: Outbox[Outgoing] = Outbox(
+        self.outbox: Outbox[TelegramPost] = Outbox(
             journal,
             self.writer,
             read=outgoing_from,
@@ -55,7 +55,7 @@ class Office:
             lost=lambda message, why: self.lost.append(why),
         )
 
-    async def put(self, *messages: Outgoing, call: str | None = None) -> None:
+    async def put(self, *messages: TelegramPost, call: str | None = None) -> None:
         rows = [(call, to_bytes(each)) for each in messages if self.outbox.has_room(each)]
         await self.thread.write(lambda store: Journal(store, "test").done([], outgoing=rows))
         self.outbox.take_up()
@@ -66,7 +66,7 @@ class Office:
         await self.writer.flush(30)
         assert self.journal.outgoing() == []
 
-    async def _send(self, message: Outgoing, _: int) -> None:
+    async def _send(self, message: TelegramPost, _: int) -> None:
         if self.answer is not None:
             await self.answer(message)
         self.sent.append(message.text)
@@ -87,8 +87,8 @@ async def office(
                 task.cancel()
 
 
-def news(text: str, chat: int = 0, source: str = "", **more: object) -> Outgoing:
-    return Outgoing(text, chat=chat, source=source, written=int(time.time()), **more)  # type: ignore[arg-type]
+def news(text: str, chat: int = 0, source: str = "", **more: object) -> TelegramPost:
+    return TelegramPost(text, chat=chat, source=source, written=int(time.time()), **more)  # type: ignore[arg-type]
 
 
 async def test_links_leave_first_then_answers_then_news(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_a_slow_chat_holds_up_no_other_and_its_link_passes_the_news(tmp_pa
     async with office(tmp_path) as made:
         tried = asyncio.Event()
 
-        async def answer(message: Outgoing) -> None:
+        async def answer(message: TelegramPost) -> None:
             if message.text == "first" and not tried.is_set():
                 tried.set()
                 raise NotNow(1.0)
@@ -121,7 +121,7 @@ async def test_one_message_that_always_fails_lets_the_next_pass(tmp_path: Path) 
     async with office(tmp_path) as made:
         good = asyncio.Event()
 
-        async def answer(message: Outgoing) -> None:
+        async def answer(message: TelegramPost) -> None:
             if message.text == "bad":
                 raise NotNow(0.01)
             good.set()
@@ -135,7 +135,7 @@ async def test_one_message_that_always_fails_lets_the_next_pass(tmp_path: Path) 
 async def test_a_message_that_is_refused_goes_its_other_way_or_is_set_aside_and_told(tmp_path: Path) -> None:
     async with office(tmp_path) as made:
 
-        async def answer(message: Outgoing) -> None:
+        async def answer(message: TelegramPost) -> None:
             if message.text.startswith("bad"):
                 raise Refused("Bad Request: because")
 
@@ -172,7 +172,7 @@ async def test_of_what_nobody_takes_only_the_newest_is_kept(tmp_path: Path) -> N
 
     async with office(tmp_path, before=before) as made:
 
-        async def refuse(_: Outgoing) -> None:
+        async def refuse(_: TelegramPost) -> None:
             raise Refused("no")
 
         made.answer = refuse
@@ -189,7 +189,7 @@ async def test_what_one_source_says_is_joined_and_bounded(tmp_path: Path) -> Non
     async with office(tmp_path, slow) as made:
         gate = asyncio.Event()
 
-        async def answer(_: Outgoing) -> None:
+        async def answer(_: TelegramPost) -> None:
             await gate.wait()
 
         made.answer = answer

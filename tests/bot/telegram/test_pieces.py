@@ -35,7 +35,7 @@ from shared.contacts import MAX_NAME, Contact
 from shared.errors import InputError
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
-from shared.links.tokens import Kind, to_text
+from shared.links.tokens import LinkKind, to_text
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
@@ -43,9 +43,9 @@ from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.telegram import tdlib
 
-SHORT = to_text(bytes([Kind.PAIRED.first_byte]) + bytes(47))
-LONG = to_text(bytes([Kind.REQUEST.first_byte]) + bytes(95))
-SEALED = to_text(bytes([Kind.SEALED.first_byte]) + bytes(144))
+SHORT = to_text(bytes([LinkKind.PAIRED.first_byte]) + bytes(47))
+LONG = to_text(bytes([LinkKind.REQUEST.first_byte]) + bytes(95))
+SEALED = to_text(bytes([LinkKind.SEALED.first_byte]) + bytes(144))
 SECRET_TOKEN = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
 
 

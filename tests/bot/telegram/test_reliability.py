@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.messengers.telegram.outgoing import Outgoing, to_bytes
+from bot.messengers.telegram.outgoing import TelegramPost, to_bytes
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.links.kinds import as_copybara
@@ -384,8 +384,8 @@ async def test_a_recording_goes_along_as_a_file_if_the_owner_wants_that(tmp_path
         with bob.store() as store:
             journal = Journal(store, "telegram")
             for path in (recording, tmp_path / "gone.mkv"):
-                words = Outgoing(f"A message: {path.name}")
-                with_file = Outgoing(words.text, file=str(path), instead=(words,))
+                words = TelegramPost(f"A message: {path.name}")
+                with_file = TelegramPost(words.text, file=str(path), instead=(words,))
                 journal.done([], outgoing=[(None, to_bytes(with_file))])
         await bob.begin()
         message = await bob.reads("A message: talk.mkv")

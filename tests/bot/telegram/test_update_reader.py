@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Heard, Tapped
+from bot.messengers.telegram.incoming import Asked, Chosen, Claimed, Connection, Greeted, Tapped, TelegramMessage
 from bot.messengers.telegram.update_reader import OwnBot, UpdateReader
 from shared.links.kinds import as_telegram
-from shared.links.tokens import Kind, to_text
+from shared.links.tokens import LinkKind, to_text
 
 OWNER: dict[str, Any] = {"id": 7, "is_bot": False, "first_name": "Anna", "username": "anna_example"}
 BOB: dict[str, Any] = {"id": 8, "is_bot": False, "first_name": "Bob", "username": "bob_example"}
 BOT: dict[str, Any] = {"id": 9, "is_bot": True, "first_name": "Bob's bot", "username": "bob_bot"}
 OURS: dict[str, Any] = {"id": 100, "is_bot": True, "first_name": "Anna's bot", "username": "anna_bot"}
-TOKEN = to_text(bytes([Kind.PAIRED.first_byte]) + bytes(47))
+TOKEN = to_text(bytes([LinkKind.PAIRED.first_byte]) + bytes(47))
 LINK = f"copybara:{TOKEN}"
 PRIVATE: dict[str, Any] = {"id": 7, "type": "private"}
 GROUP: dict[str, Any] = {"id": -5, "type": "supergroup", "title": "Friends"}
@@ -42,7 +42,7 @@ def business(sender: dict[str, Any], text: str, **more: Any) -> Any:
 
 def test_what_the_owner_writes_to_the_bot_is_kept_as_it_is() -> None:
     kept = heard("message", message(OWNER, "/contact add bob"))
-    assert kept == Heard("/contact add bob", "telegram:owner", from_owner=True, alone=True, date=1)
+    assert kept == TelegramMessage("/contact add bob", "telegram:owner", from_owner=True, alone=True, date=1)
 
 
 @pytest.mark.parametrize("typed", ["\u200e/call bob", "\ufeff/call bob", " \xa0/call bob\u200f", "\uff0fcall bob"])

@@ -11,7 +11,7 @@ import pytest
 
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
-from peer.calls.line_parts import Connection, Presented
+from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import rejoined, report
 from shared.call.records import RunningCall
 from shared.call.table import Call, State
@@ -45,7 +45,7 @@ def test_what_can_be_read_of_a_line_cannot_be_assigned(name: str) -> None:
         setattr(a_line(), name, None)
 
 
-@pytest.mark.parametrize("part", [CallLink, Connection, Presented])
+@pytest.mark.parametrize("part", [CallLink, ConnectionState, Presented])
 def test_the_parts_of_a_line_are_values(part: type) -> None:
     value = {type(each): each for each in (a_line().link, a_line().connection, a_line().shown)}[part]
     for field in dataclasses.fields(value):

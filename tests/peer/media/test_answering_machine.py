@@ -17,7 +17,7 @@ from peer.media.endpoints.pattern import Pattern
 from peer.media.endpoints.recorder import Recorder
 from peer.media.trouble import MediaTrouble
 from peer.transport.leg import Leg
-from shared.config.schema import Config, Machine, MediaSettings
+from shared.config.schema import Config, MachineSettings, MediaSettings
 from shared.media import Media
 from tests.peer.media.pulse_server import frequency
 from tests.peer.media.test_file import make_wave
@@ -203,7 +203,7 @@ async def test_a_disk_that_takes_nothing_ends_the_call(tmp_path: Path, machines:
 
 
 async def test_a_machine_is_made_from_the_configuration(tmp_path: Path) -> None:
-    config = Config(machine=Machine(longest=1), media=MediaSettings(record_to=str(tmp_path / "here")))
+    config = Config(machine=MachineSettings(longest=1), media=MediaSettings(record_to=str(tmp_path / "here")))
     recorded: list[Path] = []
     ended = asyncio.Event()
     machine = make(

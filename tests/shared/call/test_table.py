@@ -36,6 +36,7 @@ from shared.call.effects import (
 from shared.call.events import (
     Answer,
     Busy,
+    ConnectFailed,
     ConnectTimeout,
     Decline,
     Event,
@@ -44,12 +45,11 @@ from shared.call.events import (
     GaveUp,
     Glare,
     HangUp,
-    LegFailed,
     LegUp,
     Offered,
     PathLost,
     PathRestored,
-    Place,
+    PlaceCall,
     RemoteAccepted,
     RemoteBusy,
     RemoteBye,
@@ -62,7 +62,7 @@ from shared.call.events import (
 )
 from shared.call.table import LINKS, RUNS_OUT, TABLE, Call, EndReason, Only, State, glare, incoming, outgoing, step
 from shared.errors import LocalProtocolError
-from shared.links.tokens import Kind
+from shared.links.tokens import LinkKind
 from shared.secrets.handshake import Role
 
 
@@ -101,7 +101,7 @@ def test_a_first_contact_call_tries_the_response_and_goes_on_waiting() -> None:
 
 
 def test_a_forged_response_costs_nothing() -> None:
-    waiting = caller(RemoteAccepted(), LegFailed("The certificate is another one."), paired=False)
+    waiting = caller(RemoteAccepted(), ConnectFailed("The certificate is another one."), paired=False)
     call, effects = step(waiting, RemoteAccepted())
     assert effects == (TryResponse(),)
     assert follow(call, LegUp()).state is State.ACTIVE
@@ -245,7 +245,7 @@ def test_a_proven_link_that_crossed_the_leg_coming_up_ends_the_call(event: Event
 
 
 def test_a_failed_leg_ends_the_callees_call_with_what_failed() -> None:
-    call = callee(Answer(), LegFailed("The certificate is another one."))
+    call = callee(Answer(), ConnectFailed("The certificate is another one."))
     assert (call.reason, call.detail) == (EndReason.FAILED, "The certificate is another one.")
 
 
@@ -255,7 +255,7 @@ def test_a_failed_leg_ends_the_callees_call_with_what_failed() -> None:
 def test_a_lost_path_is_dialled_again_and_restored() -> None:
     call, effects = step(caller(LegUp()), PathLost())
     assert (call.state, effects) == (State.RECONNECTING, (Redial(), StartTimer(Timer.REDIAL)))
-    call, effects = step(call, LegFailed())
+    call, effects = step(call, ConnectFailed())
     assert (call.state, effects) == (State.RECONNECTING, (Redial(),))
     call, effects = step(call, PathRestored())
     assert (call.state, effects) == (State.ACTIVE, (StopTimer(),))
@@ -304,10 +304,10 @@ def test_both_sides_find_the_same_winner(one: bytes, other: bytes) -> None:
     assert one == other or glare(one, other) is not glare(other, one)
 
 
-@pytest.mark.parametrize("kind", [Kind.REQUEST, Kind.SEALED])
-def test_a_request_wins_over_a_paired_link_that_its_writer_may_be_unable_to_read(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LinkKind.REQUEST, LinkKind.SEALED])
+def test_a_request_wins_over_a_paired_link_that_its_writer_may_be_unable_to_read(kind: LinkKind) -> None:
     request = bytes([kind.first_byte]) + b"\xff" * 95
-    paired = bytes([Kind.PAIRED.first_byte]) + b"\x00" * 47
+    paired = bytes([LinkKind.PAIRED.first_byte]) + b"\x00" * 47
     assert glare(request, paired)
     assert not glare(paired, request)
 
@@ -450,8 +450,8 @@ def test_every_effect_is_used() -> None:
 
 
 def test_only_beginnings_place_and_offer() -> None:
-    assert {origin for origin, event in TABLE if isinstance(event, Place | Offered)} == {Role.CALLER, Role.CALLEE}
+    assert {origin for origin, event in TABLE if isinstance(event, PlaceCall | Offered)} == {Role.CALLER, Role.CALLEE}
 
 
 def test_a_failure_of_an_attempt_that_was_not_the_last_leaves_no_detail() -> None:
-    assert caller(LegFailed("a forged response"), paired=False).detail == ""
+    assert caller(ConnectFailed("a forged response"), paired=False).detail == ""

@@ -52,7 +52,7 @@ from shared.call.events import (
     Stop,
 )
 from shared.call.table import RUNS_OUT, Call, EndReason, State, glare, incoming, outgoing, step
-from shared.links.tokens import Kind
+from shared.links.tokens import LinkKind
 from shared.secrets.handshake import Role
 
 Link = bytes
@@ -205,7 +205,7 @@ class World:
 
     def _read_request(self, at: int, link: Link) -> None:
         node = self.nodes[at]
-        paired = link[0] == Kind.PAIRED.first_byte
+        paired = link[0] == LinkKind.PAIRED.first_byte
         ours = [each for each in node.live() if node.calls[each].role is Role.CALLER]
         if ours:
             call, effects = step(node.calls[ours[0]], Glare(glare(ours[0], link)))
@@ -219,7 +219,7 @@ class World:
 
 
 def link_of(number: int, *, paired: bool) -> Link:
-    kind = Kind.PAIRED if paired else Kind.REQUEST
+    kind = LinkKind.PAIRED if paired else LinkKind.REQUEST
     return bytes([kind.first_byte, number])
 
 

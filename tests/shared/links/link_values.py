@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import strategies as st
 
 from shared.links.card import MAX_NAME, MAX_RESOLVES_AS, Card
-from shared.links.kinds import BadLink, Kind, Link, PairedToken, Request, Response, SealedRequest, Status, decode
+from shared.links.kinds import BadLink, Link, LinkKind, PairedToken, Request, Response, SealedRequest, Status, decode
 from shared.links.paired import Operation, PairedBody
 from shared.links.tokens import to_text
 from shared.media import Media
@@ -100,7 +100,7 @@ near_tokens = st.one_of(
     st.text("ABEFgw0189_-=+/ ", max_size=300),
     st.binary(max_size=200).map(to_text),
     st.builds(
-        lambda kind, rest: to_text(bytes([kind.first_byte]) + rest), st.sampled_from(Kind), st.binary(max_size=192)
+        lambda kind, rest: to_text(bytes([kind.first_byte]) + rest), st.sampled_from(LinkKind), st.binary(max_size=192)
     ),
 )
 "Text that looks more and more like a token."

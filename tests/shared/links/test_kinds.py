@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import LinkError, LocalProtocolError
-from shared.links.kinds import BadLink, Card, Kind, Link, PairedToken, Request, Response, SealedRequest, Status, decode
+from shared.links.kinds import (
+    BadLink,
+    Card,
+    Link,
+    LinkKind,
+    PairedToken,
+    Request,
+    Response,
+    SealedRequest,
+    Status,
+    decode,
+)
 from shared.links.tokens import MAX_TOKEN_LENGTH, SIZES, to_bytes, to_text
 from shared.media import Media
 from shared.reasons import Reason
@@ -84,17 +95,17 @@ def test_a_link_with_something_behind_it_is_malformed(link: Link, more: str) -> 
 
 def test_thousands_of_random_tokens_give_a_value_or_one_error() -> None:
     dice = random.Random(1)
-    accepted = dict.fromkeys(Kind, 0)
+    accepted = dict.fromkeys(LinkKind, 0)
     for _ in range(8_000):
-        kind = dice.choice(list(Kind))
+        kind = dice.choice(list(LinkKind))
         size = dice.choice(SIZES[kind]) if dice.random() < 0.9 else dice.randrange(200)
         token = to_text(bytes([kind.first_byte]) + dice.randbytes(max(0, size - 1)))
         accepted[kind] += is_accepted(token)
     # Random bytes are a valid request only with three of 256 media values; a card's checksum never fits by chance.
-    assert accepted[Kind.PAIRED] > 1_000
-    assert accepted[Kind.SEALED] > 1_000
-    assert accepted[Kind.REQUEST] < 100
-    assert accepted[Kind.CARD] == 0
+    assert accepted[LinkKind.PAIRED] > 1_000
+    assert accepted[LinkKind.SEALED] > 1_000
+    assert accepted[LinkKind.REQUEST] < 100
+    assert accepted[LinkKind.CARD] == 0
 
 
 def test_sizes_are_those_of_the_design() -> None:
@@ -194,15 +205,15 @@ def test_an_unknown_kind_is_malformed(kind: int, size: int) -> None:
 @pytest.mark.parametrize(
     ("decode_kind", "kind"),
     [
-        (Request.decode, Kind.REQUEST),
-        (Response.decode, Kind.RESPONSE),
-        (PairedToken, Kind.PAIRED),
-        (SealedRequest, Kind.SEALED),
-        (Card.decode, Kind.CARD),
+        (Request.decode, LinkKind.REQUEST),
+        (Response.decode, LinkKind.RESPONSE),
+        (PairedToken, LinkKind.PAIRED),
+        (SealedRequest, LinkKind.SEALED),
+        (Card.decode, LinkKind.CARD),
     ],
-    ids=lambda value: value.name if isinstance(value, Kind) else "",
+    ids=lambda value: value.name if isinstance(value, LinkKind) else "",
 )
-def test_one_kind_is_not_read_as_another(decode_kind: Callable[[bytes], Link], kind: Kind) -> None:
+def test_one_kind_is_not_read_as_another(decode_kind: Callable[[bytes], Link], kind: LinkKind) -> None:
     for link in LINKS:
         if link.encode()[0] != kind.first_byte:
             with pytest.raises(BadLink) as caught:
