@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.assistant.commands import parse
-from bot.cli.main import _parser
+from bot.cli.arguments import make_parser
 from bot.messengers.deltachat.reader import _WHOSE_APP
 from shared.errors import CopybaraError, UnknownCommand
 
@@ -35,7 +35,7 @@ def test_every_command_line_is_understood(page: Path) -> None:
         words = [MADE_UP.get(word, word) for word in shlex.split(line)]
         given = argparse.Namespace(home=None, verbose=False)
         with contextlib.suppress(SystemExit):
-            assert callable(_parser().parse_args(words, given).run)
+            assert callable(make_parser().parse_args(words, given).run)
             continue
         assert {"--help", "--version"} & set(words), f"{page.name}: copybara {line}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.main import _parser
+from bot.cli.arguments import make_parser
 from bot.kinds import Kind
 from bot.texts.invitation import invitation, public_source
 from shared.links.card import Card
@@ -62,7 +62,7 @@ def test_every_command_of_an_invitation_exists(overlay: str) -> None:
     commands = re.findall(r"^  copybara (.+)$", text, flags=re.MULTILINE)
     assert commands == ["setup", "start"]
     for command in commands:
-        assert isinstance(_parser().parse_args(command.split(), argparse.Namespace(home=None)), argparse.Namespace)
+        assert isinstance(make_parser().parse_args(command.split(), argparse.Namespace(home=None)), argparse.Namespace)
     assert text.startswith("Anna Maria invites you")
     assert [found.token for found in find(text)] == [CARD.token]
 

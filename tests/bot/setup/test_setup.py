@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.asking import Answers
-from bot.cli import main
+from bot.cli import arguments
 from bot.cli.setup import setup
 from bot.cli.setup.parts import PARTS
 from bot.home import Home
@@ -93,10 +93,10 @@ def test_print_makes_nothing(home: Home) -> None:
 
 
 def test_every_part_can_be_asked_for_by_name() -> None:
-    assert tuple(part.name for part in PARTS) == main.SETUP
-    assert {messenger.name for messenger in MESSENGERS} <= set(main.SETUP)
+    assert tuple(part.name for part in PARTS) == arguments.SETUP
+    assert {messenger.name for messenger in MESSENGERS} <= set(arguments.SETUP)
     with pytest.raises((SystemExit, argparse.ArgumentError)):
-        main._parser().parse_args(["setup", "nonsense"])
+        arguments.make_parser().parse_args(["setup", "nonsense"])
 
 
 def test_only_one_part_is_set_up_where_one_is_named(home: Home) -> None:

@@ -1,0 +1,246 @@
+"""What `copybara` takes on the command line: every command with its arguments, for argparse."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.cli import dispatch
+from shared.printable import without_invisible_edges
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+Run = Callable[[argparse.Namespace], int]
+
+SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
+"The parts of `copybara setup`, as in bot/cli/setup/parts.py."
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if file is not None and file is sys.stdout:
+            sys.stdout.write(message)
+        else:
+            super()._print_message(message, file)
+
+
+def _path(text: str) -> Path:
+    if not text:  # Path would take it for the current folder, and a script's unset variable would fill that
+        raise argparse.ArgumentTypeError("the name of the file or folder is empty")
+    return Path(text)
+
+
+def _name(text: str) -> str:
+    """Whom a person means, without the marks of direction that keyboards and pages put around a name."""
+    if not (bare := without_invisible_edges(text)):
+        raise argparse.ArgumentTypeError("the name is empty")
+    return bare
+
+
+def _count(text: str) -> int:
+    """A number of things, for argparse."""
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0 and len(text) < 9):
+        raise argparse.ArgumentTypeError("a whole number from 1 is needed")
+    return int(text)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line. Its `run` is the function that carries the command out."""
+    everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--home", type=_path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
+    everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
+    data = _Parser(add_help=False)
+    data.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = _Parser(
+        prog="copybara",
+        description="Private calls between overlay nodes, set up by links in a chat you already have.",
+        parents=[everywhere],
+        epilog="New here? `copybara demo` shows everything on this machine in 20 seconds; `copybara setup` is next.",
+    )
+    parser.add_argument("--version", action="version", version=f"copybara {version('copybara-relay')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, help_: str, run: Run, *, json: bool = False) -> argparse.ArgumentParser:
+        parents = [everywhere, data] if json else [everywhere]
+        sub = commands.add_parser(name, help=help_, description=help_, parents=parents)
+        sub.set_defaults(run=run)
+        return sub
+
+    def which(sub: argparse.ArgumentParser) -> None:
+        overlays = ["auto", "staex", "yggdrasil", "loopback"]
+        sub.add_argument("--overlay", choices=overlays, help="instead of the configured one")
+
+    demo = command(
+        "demo",
+        "two nodes on this machine call each other; shows the chat and what was measured",
+        dispatch.do_demo,
+        json=True,
+    )
+    demo.add_argument(
+        "--handset", action="store_true", help="instead: call two built-in contacts from the page in your browser"
+    )
+    demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
+
+    for name in ("setup", "init"):
+        set_up = command(
+            name, "from nothing to a first call: ask what is needed, and write the configuration", dispatch.do_setup
+        )
+        set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
+        set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
+        set_up.add_argument("--name", help="the name on your contact card")
+        set_up.add_argument("--peers", help="Yggdrasil peers for the node, separated by blanks")
+        set_up.add_argument("--yes", action="store_true", help="ask nothing: what isn't given here gets its default")
+        set_up.add_argument("--print", action="store_true", dest="only_prints", help="only print what would be done")
+        which(set_up)
+
+    start = command("start", "start, and open the page where you talk; runs until Ctrl-C", dispatch.do_start, json=True)
+    start.add_argument("link", nargs="?", default="", metavar="LINK", help="a link for the page to explain")
+    start.add_argument("--no-open", action="store_true", help="print the page's address only")
+    run = command("run", "the same for services and scripts: opens nothing", dispatch.do_run, json=True)
+    run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
+    for runs in (start, run):
+        runs.add_argument(
+            "--new-node", action="store_true", help="this home's overlay or node id has changed, as intended"
+        )
+        which(runs)
+
+    service = commands.add_parser("service", help="run in the background", description="run in the background")
+    does = service.add_subparsers(metavar="COMMAND", required=True)
+    for name, about in (
+        ("install", "start it now and at each log-in, as a systemd user service"),
+        ("status", "whether it runs"),
+        ("remove", "stop it, and take the service away; your home stays"),
+    ):
+        sub = does.add_parser(name, help=about, description=about, parents=[everywhere])
+        sub.set_defaults(run=dispatch.do_service, action=name)
+
+    desktop = commands.add_parser("desktop", help="links, and a start at each log-in", description="on the desktop")
+    knows = desktop.add_subparsers(metavar="COMMAND", required=True)
+
+    def on_desktop(name: str, help_: str) -> argparse.ArgumentParser:
+        sub = knows.add_parser(name, help=help_, description=help_, parents=[everywhere])
+        sub.set_defaults(run=dispatch.do_desktop, action=name)
+        return sub
+
+    known = on_desktop("install", "be among the applications, open links copybara:…, start at each log-in")
+    known.add_argument("--no-autostart", action="store_true", help="don't start when you log in")
+    on_desktop("remove", "take that away again; your home stays")
+
+    gone = command(
+        "uninstall", "remove service and desktop entry and, if you say so, keys and contacts", dispatch.do_uninstall
+    )
+    keys = gone.add_mutually_exclusive_group()
+    keys.add_argument("--keep-keys", action="store_const", const="no", dest="shred", help="without asking")
+    keys.add_argument("--shred-keys", action="store_const", const="yes", dest="shred", help="without asking")
+    which(command("doctor", "check everything that can be wrong, a line each", dispatch.do_doctor, json=True))
+    log = command("log", "the calls that ended last, as /log in the chat", dispatch.do_log, json=True)
+    log.add_argument("--calls", type=_count, default=15, metavar="NUMBER", help="how many at most (15)")
+    bug = command(
+        "bugreport", "a file for a maintainer, with everything private removed; shown first", dispatch.do_bugreport
+    )
+    bug.add_argument("--log", type=_path, metavar="FILE", help="a log whose last lines go along; else the service's")
+    bug.add_argument("--output", type=_path, metavar="FILE", help="where to write it; else a new file here")
+    bug.add_argument("--yes", action="store_true", help="write it without asking")
+    to_file = command(
+        "backup", "the home in one file, encrypted with a passphrase; also while it runs", dispatch.do_backup
+    )
+    to_file.add_argument("file", type=Path, metavar="FILE", help="a new file")
+    from_file = command("restore", "a new home from such a file", dispatch.do_restore)
+    from_file.add_argument("file", type=Path, metavar="FILE")
+    command("export", "contacts and calls as JSON, without keys", dispatch.do_export)
+    command("status", "what the running copybara is doing", dispatch.do_status, json=True)
+
+    call = command("call", "call somebody, as /call in the chat", dispatch.do_call, json=True)
+    call.add_argument("name", type=_name, help="a contact, a node id or a contact card")
+    call.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
+    answer = command("answer", "answer the ringing call", dispatch.do_answer, json=True)
+    answer.add_argument("media", nargs="?", choices=["audio", "video"])
+    answer.add_argument("--name", type=_name, metavar="NAME", help="whose call, if several ring")
+    decline = command("decline", "decline the ringing call", dispatch.do_decline, json=True)
+    decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
+    hang_up = command("hangup", "end the call", dispatch.do_hang_up, json=True)
+    hang_up.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
+
+    contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
+    book = contacts.add_subparsers(metavar="COMMAND", required=True)
+
+    def entry(name: str, help_: str, *arguments: str, json: bool = False) -> argparse.ArgumentParser:
+        parents = [everywhere, data] if json else [everywhere]
+        sub = book.add_parser(name, help=help_, description=help_, parents=parents)
+        sub.set_defaults(run=dispatch.do_contacts, action=name)
+        for argument in arguments:
+            sub.add_argument(argument, type=_name)
+        return sub
+
+    entry("list", "all contacts", json=True)
+    add = entry("add", "save somebody; without a name, under the one on their card", "name")
+    add.add_argument(
+        "whom", nargs="?", type=_name, help="node id or contact card; without it, the only stranger who was in a call"
+    )
+    entry("show", "all that is known of a contact", "name", json=True)
+    trust = entry("trust", "answer a contact's calls without asking", "name")
+    trust.add_argument("media", nargs="?", choices=["audio", "video"], help="what is answered automatically")
+    trust.add_argument(
+        "--unproven", action="store_true", help="even before you share a key, when only the node id says who is calling"
+    )
+    confirm = entry("confirm", "the four words of a call are the same on both sides: accept the new key", "name")
+    confirm.add_argument("words", nargs="*", help="the four words; without them it says which words wait")
+    entry("renew", "agree on a new key in the next call, because theirs may be newer than yours", "name")
+    entry("ring", "ask before answering (the default)", "name")
+    entry("block", "ignore a contact's calls", "name")
+    entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")
+    entry("rename", "give a contact another name", "old", "new")
+    entry("remove", "forget a contact", "name")
+
+    card = command("card", "your contact card, as text and as a QR code", dispatch.do_card, json=True)
+    card.add_argument("--qr", type=_path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
+    card.add_argument("--records", action="store_true", help="what to write into the records of your name")
+    which(card)
+
+    invite = command("invite", "a text for a friend who doesn't have the program yet", dispatch.do_invite, json=True)
+    invite.add_argument("--from", dest="source", metavar="URL", help="where they can get it: a git address")
+    which(invite)
+
+    resolve = command("resolve", "name to node id, and where the answer came from", dispatch.do_resolve, json=True)
+    resolve.add_argument(
+        "name", type=_name, help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
+    )
+    resolve.add_argument("--fresh", action="store_true", help="ask again, and use nothing that is kept")
+    resolve.add_argument("--check", action="store_true", help="ask again, and a second time with substrate-interface")
+    decision = resolve.add_mutually_exclusive_group()
+    decision.add_argument("--follow", action="store_true", help="use the node that the name leads to now")
+    decision.add_argument("--keep", action="store_true", help="keep the node that the name led to before")
+
+    link = commands.add_parser("link", help="about links", description="about links")
+    sdp = commands.add_parser("sdp", help="calls with programs that speak SDP", description="calls with other programs")
+    described = sdp.add_subparsers(metavar="COMMAND", required=True)
+
+    def exchange(name: str, help_: str) -> argparse.ArgumentParser:
+        sub = described.add_parser(name, help=help_, description=help_, parents=[everywhere, data])
+        sub.set_defaults(run=dispatch.do_sdp, action=name)
+        return sub
+
+    offered = exchange("offer", "write an offer for somebody's program, and wait for its answer")
+    offered.add_argument("name", type=_name, help="a contact, a node id or a contact card")
+    offered.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
+    answered = exchange("answer", "answer the offer on standard input, and take the call")
+    answered.add_argument(
+        "name", nargs="?", type=_name, help="whose offer it is, if none of its addresses is a contact's"
+    )
+    exchange("take", "take the answer on standard input to an offer of yours")
+
+    links = link.add_subparsers(metavar="COMMAND", required=True)
+    explain = links.add_parser(
+        "explain", help="what a link is, without acting on it", parents=[everywhere, data], description="what a link is"
+    )
+    explain.add_argument("link")
+    explain.set_defaults(run=dispatch.do_explain)
+    return parser
