@@ -13,8 +13,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from bot.assistant.assistant import Assistant
-from bot.control_answers import ControlAnswers
-from bot.control_socket import listening
+from bot.command_replies import CommandReplies
+from bot.command_socket import listening
 from bot.conversation import Messenger
 from bot.home import Home, HomeLock
 from bot.makers import (
@@ -119,7 +119,7 @@ async def _run(
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
     if (doubted := len(node.thread.store.doubted())) > 0:
         notices.append(restored_notice(doubted))
-    control = ControlAnswers(assistant, node.own, node.overlay, handset, notices)
+    replies = CommandReplies(assistant, node.own, node.overlay, handset, notices)
     manager = ServiceManager()
 
     def failed(what: str) -> None:
@@ -137,7 +137,7 @@ async def _run(
         chats.running(),
         switchboard.running(),
         lookups.running(),
-        listening(node.home.control_socket, control.answer),
+        listening(node.home.command_socket, replies.reply),
         handset.running() if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)

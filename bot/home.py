@@ -84,8 +84,8 @@ class Home:
         return self.folder / "handset.key"
 
     @property
-    def control_socket(self) -> Path:
-        """The Unix socket of the running process."""
+    def command_socket(self) -> Path:
+        """The socket on which the running process takes commands (bot/command_socket.py)."""
         return self.folder / "control.sock"
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bot.control_socket import AskStatus, ask
+from bot.command_socket import AskStatus, ask
 from bot.home import Home
 from bot.known_node import as_before, refuse_change
 from bot.messengers.kept_facts import number, text
@@ -38,7 +38,7 @@ def own_node(home: Home, config: Config) -> NodeId:
 def own_overlay(home: Home, config: Config) -> tuple[str, NodeId]:
     """The name of the overlay that calls go through, and our node id in it. Raises OverlayError."""
     try:
-        status: dict[str, Any] = ask(home.control_socket, AskStatus()).status or {}
+        status: dict[str, Any] = ask(home.command_socket, AskStatus()).status or {}
         return str(status["overlay"]["name"]), NodeId.parse(str(status.get("node")))
     except NotRunning:
         return asyncio.run(_asked(home, config))

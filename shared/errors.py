@@ -52,7 +52,7 @@
     │   └── LookingUp           … or a name that can't be looked up right now
     ├── MessengerError          a messenger's server that doesn't answer as it should
     ├── HandsetError            a handset page that isn't ours, or isn't of this version
-    ├── NotRunning              nobody to talk to on the control socket
+    ├── NotRunning              no copybara runs with this home
     ├── DemoFailed              the demo didn't show what it promises
     └── Fault                   … of the program itself
 

@@ -58,7 +58,7 @@ def used() -> Counter[str]:
 
 def test_a_class_name_stands_for_one_thing() -> None:
     """Messages are called alike on the page, on the wire and as the owner's command: these name what is said."""
-    messages = {"bot/assistant/commands.py", "bot/control_socket.py", "peer/handset/protocol.py"}
+    messages = {"bot/assistant/commands.py", "bot/command_socket.py", "peer/handset/protocol.py"}
     names = Counter(
         node.name
         for file, tree in trees().items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.control_socket import AskStatus, Say, ask
+from bot.command_socket import AskStatus, Say, ask
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
@@ -14,7 +14,7 @@ from shared.printable import visible
 def say(home: Home, text: str, *, as_json: bool) -> int:
     """Say `text` as the owner and print what the bot answers. Raises NotRunning."""
     with said_if_slow(f"Waiting for copybara to carry out: {text.strip()}"):
-        posts = ask(home.control_socket, Say(text)).posts
+        posts = ask(home.command_socket, Say(text)).posts
     if as_json:
         print_json({"posts": posts})
         return 0
@@ -66,7 +66,7 @@ def status(home: Home, *, as_json: bool) -> int:
 
 def _asked(home: Home) -> dict[str, Any]:
     with said_if_slow("Waiting for copybara's answer"):
-        return ask(home.control_socket, AskStatus()).status or {}
+        return ask(home.command_socket, AskStatus()).status or {}
 
 
 def _or_dash(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bot.control_socket import Say, ask
+from bot.command_socket import Say, ask
 from bot.home import Home
 from bot.streams import print_json
 from shared.errors import InputError
@@ -19,7 +19,7 @@ def exchange(home: Home, words: list[str], *, as_json: bool) -> int:
     text = ""
     if words[0] != "offer":
         text = _read()
-    posts = ask(home.control_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
+    posts = ask(home.command_socket, Say(f"/sdp {' '.join(words)} {text}")).posts
     if as_json:
         print_json({"posts": posts})
         return 0

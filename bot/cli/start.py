@@ -9,7 +9,7 @@ import sys
 
 from bot.browser import has_browser, open_page, with_link
 from bot.cli.group_membership import missing_group, start_within
-from bot.control_socket import AskPage, AskStatus, ask
+from bot.command_socket import AskPage, AskStatus, ask
 from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
@@ -56,7 +56,7 @@ def _join_within_open_page() -> None:
 
 
 def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
-    status = ask(home.control_socket, AskStatus()).status or {}
+    status = ask(home.command_socket, AskStatus()).status or {}
     address = str(status.get("handset") or "")
     if as_json:
         kind = texts.RUNS_ALREADY.kind
@@ -67,6 +67,6 @@ def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
         print_text(f"{page.text}\n{texts.OPENING if opens else texts.OPEN_IT}")
     else:
         print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
-    if opens and (once := ask(home.control_socket, AskPage()).page):
+    if opens and (once := ask(home.command_socket, AskPage()).page):
         open_page(with_link(once, link))
     return 0

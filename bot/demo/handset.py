@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.browser import open_page
-from bot.control_socket import AskPage, ask
+from bot.command_socket import AskPage, ask
 from bot.demo.node import DemoNode, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
@@ -54,7 +54,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
             _say(address, as_json)
             if opens:
                 # Others may see what a browser is started with: this address works once, and holds no key.
-                once = await asyncio.to_thread(ask, Home(chat.owner.home).control_socket, AskPage())
+                once = await asyncio.to_thread(ask, Home(chat.owner.home).command_socket, AskPage())
                 await asyncio.to_thread(open_page, once.page)
             await _until_stopped(chat)
         finally:

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.control_socket import AskStatus, ask
+from bot.command_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, Said
 from bot.home import Home
 from bot.kinds import Kind
@@ -126,7 +126,7 @@ class Person(PreloadedNode):
 
     async def status(self) -> dict[str, Any]:
         """What `copybara status --json` prints, without a process for it."""
-        answer = await asyncio.to_thread(ask, Home(self.home).control_socket, AskStatus())
+        answer = await asyncio.to_thread(ask, Home(self.home).command_socket, AskStatus())
         assert answer.status is not None
         return answer.status
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.control_socket import Question, Reply, listening
+from bot.command_socket import Question, Reply, listening
 from bot.home import VARIABLE, Home, HomeLock
 from shared.errors import HomeInUse, StoreError
 from tests.child import run_child
@@ -355,7 +355,7 @@ def test_a_home_that_is_named_needs_no_home_folder(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_nobody_else_can_ever_open_the_control_socket(tmp_path: Path) -> None:
+async def test_nobody_else_can_ever_open_the_command_socket(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     seen: set[int] = set()
     over = threading.Event()

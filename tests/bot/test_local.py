@@ -1,4 +1,4 @@
-"""The control socket, by real sockets in one process."""
+"""The command socket, by real sockets in one process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.control_socket import MAX_QUESTION, AskStatus, Question, Reply, Say, ask, listening
+from bot.command_socket import MAX_QUESTION, AskStatus, Question, Reply, Say, ask, listening
 from shared.errors import CopybaraError, InputError, NotRunning
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.cli.main import main
 from bot.cli.remote import status
-from bot.control_socket import Question, Reply, listening
+from bot.command_socket import Question, Reply, listening
 from bot.home import Home
 from bot.qr_code import in_terminal, made
 from bot.streams import print_text
@@ -46,7 +46,7 @@ async def test_a_name_with_markup_is_shown_as_it_is_in_the_status(
         told = {"node": "n", "overlay": overlay, "handset": None, "notices": [HOSTILE], "calls": [CALL]}
         return Reply(status=told)
 
-    async with listening(home.control_socket, answer):
+    async with listening(home.command_socket, answer):
         code = await asyncio.to_thread(status, home, as_json=False)
     out = capsys.readouterr().out
     assert code == 0

@@ -26,7 +26,7 @@ def slow_program(home: Home) -> Iterator[None]:
     """A running copybara's socket, which answers after four seconds: twice what may pass in silence."""
     home.prepare()
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(home.control_socket))
+        listening.bind(str(home.command_socket))
         listening.listen()
 
         def answer() -> None:

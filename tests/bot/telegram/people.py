@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from bot.control_socket import AskStatus, ask
+from bot.command_socket import AskStatus, ask
 from bot.demo.node import DemoFailed, Said
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
@@ -140,7 +140,7 @@ class Person(PreloadedNode):
 
     async def call_now(self) -> dict[str, Any]:
         """How the one call stands, as `copybara status` shows it."""
-        status = (await asyncio.to_thread(ask, Home(self.home).control_socket, AskStatus())).status or {}
+        status = (await asyncio.to_thread(ask, Home(self.home).command_socket, AskStatus())).status or {}
         (call,) = status["calls"]  # type: ignore[misc]
         return dict(call)
 

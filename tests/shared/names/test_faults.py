@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager as Running
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from bot.control_socket import ANSWER_SECONDS
+from bot.command_socket import REPLY_SECONDS
 from shared.errors import NamesUnreachable
 from shared.names.azero import AzeroId, Network
 from shared.names.ens import Chain as EnsChain
@@ -338,7 +338,7 @@ async def test_all_servers_together_take_no_longer_than_a_lookup_may(monkeypatch
         with pytest.raises(NamesUnreachable):
             await servers.ask("x", Trace(), lambda _: asyncio.sleep(0))
         assert time.monotonic() - begun < BOUND
-    assert LOOKUP_SECONDS < ANSWER_SECONDS  # what `copybara call` waits for the running program
+    assert LOOKUP_SECONDS < REPLY_SECONDS  # what `copybara call` waits for the running program
 
 
 async def test_a_host_name_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,11 @@
-"""What `copybara status`, `call`, `answer` … ask over the control socket, answered by the running program."""
+"""What the running program replies to `copybara status`, `call`, `answer` … on the command socket."""
 
 from __future__ import annotations
 
 import time
 
 from bot.assistant.assistant import Assistant
-from bot.control_socket import AskPage, AskStatus, Question, Reply, Say
+from bot.command_socket import AskPage, AskStatus, Question, Reply, Say
 from bot.conversation import Post
 from bot.messengers.console import CHAT
 from bot.page.service import HandsetService
@@ -16,11 +16,11 @@ from shared.errors import OverlayError
 from shared.node_id import NodeId
 
 PLACE = "command line"
-"Whom an address of the page is for that is asked for here."
+"For whom the page's addresses are that the command line asks for."
 
 
-class ControlAnswers:
-    """Answers one question after the other."""
+class CommandReplies:
+    """Replies to one question after the other."""
 
     def __init__(
         self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: HandsetService | None, notices: list[str]
@@ -32,7 +32,7 @@ class ControlAnswers:
         self._notices = notices
         self._started = time.time()
 
-    async def answer(self, question: Question) -> Reply:
+    async def reply(self, question: Question) -> Reply:
         """Do what is asked. Raises CopybaraError if that can't be done."""
         match question:
             case Say():

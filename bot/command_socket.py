@@ -1,7 +1,8 @@
-"""The unix socket by which `copybara status`, `call`, `answer` … speak with the running copybara.
+"""The unix socket by which `copybara status`, `call`, `answer` … command the running copybara.
 
 One JSON line in, one JSON line out, then the connection closes. The socket lies in the home folder, which only its
-owner may enter, so anyone who can connect is the owner.
+owner may enter, so anyone who can connect is the owner. It has nothing to do with a call's control channel
+(peer/transport/control.py).
 """
 
 from __future__ import annotations
@@ -23,17 +24,16 @@ MAX_QUESTION = 64 * 1024
 "Bytes of one question; an SDP description is among the longest."
 
 MAX_REPLY = 4 * 1024 * 1024
-"Bytes of one answer. A status with a hundred calls is below 40 KiB."
+"Bytes of one reply. A status with a hundred calls is below 40 KiB."
 
-ANSWER_SECONDS = 20.0
+REPLY_SECONDS = 20.0
 "How long the running program may take; it says so itself when that isn't enough."
 
-PATIENCE_SECONDS = ANSWER_SECONDS + 5
-"How long the one who asks waits."
-
+PATIENCE_SECONDS = REPLY_SECONDS + 5
+"How long the command line waits."
 
 TOO_LONG = f"That is longer than the {MAX_QUESTION // 1024} KiB that the running copybara reads."
-SLOW = f"The running copybara wasn't done after {ANSWER_SECONDS:.0f} seconds, and has stopped trying."
+SLOW = f"The running copybara wasn't done after {REPLY_SECONDS:.0f} seconds, and has stopped trying."
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -43,7 +43,7 @@ class Say(msgspec.Struct, frozen=True, tag="say"):
 
 
 class AskStatus(msgspec.Struct, frozen=True, tag="status"):
-    """Tell what is going on."""
+    """Say what is going on."""
 
 
 class AskPage(msgspec.Struct, frozen=True, tag="page"):
@@ -51,7 +51,7 @@ class AskPage(msgspec.Struct, frozen=True, tag="page"):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the running copybara answers."""
+    """What the running copybara replies."""
 
     posts: list[dict[str, object]] = []
     status: dict[str, object] | None = None
@@ -70,14 +70,13 @@ _replies = msgspec.json.Decoder(Reply)
 
 
 @contextlib.asynccontextmanager
-async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) -> AsyncIterator[None]:
+async def listening(path: Path, reply: Callable[[Question], Awaitable[Reply]]) -> AsyncIterator[None]:
     """Serve the socket at `path` for the length of the block. The caller holds the home's lock."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            reply = await _reply_to(reader, answer)
-            writer.write(msgspec.json.encode(reply) + b"\n")
-            async with asyncio.timeout(ANSWER_SECONDS):
+            writer.write(msgspec.json.encode(await _replied(reader, reply)) + b"\n")
+            async with asyncio.timeout(REPLY_SECONDS):
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the client has gone, or asks nothing
@@ -93,16 +92,16 @@ async def listening(path: Path, answer: Callable[[Question], Awaitable[Reply]]) 
         _remove(path)
 
 
-async def _reply_to(reader: asyncio.StreamReader, answer: Callable[[Question], Awaitable[Reply]]) -> Reply:
+async def _replied(reader: asyncio.StreamReader, reply: Callable[[Question], Awaitable[Reply]]) -> Reply:
     """Raises TimeoutError if nothing is asked."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(REPLY_SECONDS):
             raw = await reader.readuntil()
     except asyncio.LimitOverrunError:
         return Reply(error=TOO_LONG)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await answer(_questions.decode(raw))
+        async with asyncio.timeout(REPLY_SECONDS):
+            return await reply(_questions.decode(raw))
     except CopybaraError as error:
         return Reply(error=error.sentence, hint=error.hint, kind=error.kind)
     except (*NOT_JSON, ValueError):
@@ -112,7 +111,7 @@ async def _reply_to(reader: asyncio.StreamReader, answer: Callable[[Question], A
 
 
 def ask(path: Path, question: Question) -> Reply:
-    """Put one question to the running copybara. Raises NotRunning, or the error that it answers."""
+    """Put one question to the running copybara. Raises NotRunning, or the error in its reply."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE_SECONDS)
         try:
@@ -148,7 +147,7 @@ def _user_of(connection: socket.socket) -> int | None:
 
 
 def _bound(path: Path) -> socket.socket:
-    """A socket at `path` that from its first moment on only its owner can open. Raises OSError."""
+    """A socket at `path` that only its owner can open, from the first moment. Raises OSError."""
     bound = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)  # a file that another thread makes meanwhile is private, too, which does no harm
     try:
