@@ -14,7 +14,7 @@ ATTRIBUTE = struct.Struct("=HH")
 
 NLM_F_REQUEST = 1
 MOST_BYTES = 1 << 16
-ANSWER_SECONDS = 1.0
+REPLY_SECONDS = 1.0
 
 
 def asked(service: int, kind: int, body: bytes) -> tuple[int, bytes]:
@@ -23,7 +23,7 @@ def asked(service: int, kind: int, body: bytes) -> tuple[int, bytes]:
     Raises OSError where there is no such service, struct.error for an answer that is none.
     """
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, service) as kernel:
-        kernel.settimeout(ANSWER_SECONDS)
+        kernel.settimeout(REPLY_SECONDS)
         kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 1, 0) + body)
         answer = kernel.recv(MOST_BYTES)
     length, kind, *_ = HEADER.unpack_from(answer)

@@ -34,7 +34,7 @@ from shared.contacts import Contact, check_name
 from shared.errors import CopybaraError, InputError, LookingUp, NameHeld
 from shared.links.card import Card
 from shared.media import Media
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 
@@ -261,10 +261,10 @@ class Assistant:
             raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
         self._saving.tell(turn, await self._saving.add(name or book.name_on_card(self._store, who), who))
 
-    async def _show_name(self, turn: Turn, answer: NameAnswer) -> None:
+    async def _show_name(self, turn: Turn, answer: NamedNode) -> None:
         turn.say(name_texts.details(answer, int(time.time())))
 
-    async def _save_named(self, turn: Turn, answer: NameAnswer, *, name: str) -> None:
+    async def _save_named(self, turn: Turn, answer: NamedNode, *, name: str) -> None:
         self._saving.tell(turn, await self._saving.add(name, meant(answer)))
 
 

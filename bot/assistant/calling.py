@@ -25,7 +25,7 @@ from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
 from shared.errors import CallOver, CallRefused, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound
 from shared.media import Media
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.book import ContactBook
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
@@ -34,7 +34,7 @@ from shared.store import Store
 CALLS_REMEMBERED = 100
 "Calls of the log that a button may still be about."
 
-Then = Callable[[Turn, NameAnswer], Awaitable[None]]
+Then = Callable[[Turn, NamedNode], Awaitable[None]]
 "What goes on when a name was found, in a turn of its own."
 
 
@@ -86,7 +86,7 @@ class Calling:
             turn.lookups.append(task)
         turn.say(name_texts.looking_up(name))
 
-    async def _go_on(self, found: NameAnswer | CopybaraError, *, chat: str, then: Then, waits: bool) -> Outcome:
+    async def _go_on(self, found: NamedNode | CopybaraError, *, chat: str, then: Then, waits: bool) -> Outcome:
         async with self._turns.taken(chat, [] if waits else None) as turn:
             try:
                 if isinstance(found, CopybaraError):
@@ -98,10 +98,10 @@ class Calling:
                 turn.tell(error)
             return turn.posts, None
 
-    async def _looked_up(self, name: str) -> NameAnswer:
+    async def _looked_up(self, name: str) -> NamedNode:
         """Where a name leads. Raises CopybaraError."""
 
-        async def found(result: NameAnswer | CopybaraError) -> NameAnswer | CopybaraError:
+        async def found(result: NamedNode | CopybaraError) -> NamedNode | CopybaraError:
             return result
 
         try:
@@ -173,7 +173,7 @@ class Calling:
             return
         await self.place(turn, await self.whom(whom), media, program)
 
-    async def _call_named(self, turn: Turn, answer: NameAnswer, *, media: Media, program: str | None) -> None:
+    async def _call_named(self, turn: Turn, answer: NamedNode, *, media: Media, program: str | None) -> None:
         turn.say(name_texts.found(answer))
         await self.place(turn, meant(answer), media, program)
 
@@ -288,6 +288,6 @@ async def over(line: Line) -> None:
             await line.over.wait()
 
 
-def meant(answer: NameAnswer) -> book.Whom:
+def meant(answer: NamedNode) -> book.Whom:
     """Whom a name means: its node, and the card in its records."""
     return book.Whom(answer.node, name_book.card_of(answer))

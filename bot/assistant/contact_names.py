@@ -9,7 +9,7 @@ from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, NameNotFound
 from shared.links.card import Card
 from shared.links.kinds import decode
-from shared.names import NameAnswer, kept
+from shared.names import NamedNode, kept
 from shared.names.kept import KeptName
 from shared.names.memory import contact_for
 from shared.node_id import NodeId
@@ -43,7 +43,7 @@ def stay(store: Store, name: str) -> KeptName:
     return old
 
 
-def card_of(answer: NameAnswer) -> Card | None:
+def card_of(answer: NamedNode) -> Card | None:
     """The contact card that a name's records had."""
     try:
         card = decode(answer.card) if answer.card else None

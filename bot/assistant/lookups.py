@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from shared.errors import CopybaraError, Fault, LookingUp
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.lookup import SystemNames
 
 AT_ONCE = 4
@@ -48,7 +48,7 @@ class Lookups:
         return self._systems.knows(name)
 
     def begin(
-        self, name: str, then: Callable[[NameAnswer | CopybaraError], Awaitable[_Result]]
+        self, name: str, then: Callable[[NamedNode | CopybaraError], Awaitable[_Result]]
     ) -> asyncio.Task[_Result]:
         """Look a name up and do something with what comes of it. Raises CallRefused if that is under way already."""
         assert self._group is not None
@@ -58,7 +58,7 @@ class Lookups:
             raise LookingUp("Several names are being looked up already.", "Wait for them, or /hangup.")
 
         async def look_up() -> _Result:
-            found: NameAnswer | CopybaraError
+            found: NamedNode | CopybaraError
             try:
                 answer = await self._systems.resolve(name)
                 assert answer is not None  # as `knows` has said

@@ -15,7 +15,7 @@ from bot.texts import names as name_texts
 from bot.texts.chat import shown
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, NameHeld, NameNotFound, NamesDisagree, NameSystemError
-from shared.names import NameAnswer, endings, ss58
+from shared.names import NamedNode, endings, ss58
 from shared.names.azero import AzeroId
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
@@ -61,7 +61,7 @@ def resolve(home: Home, name: str, *, fresh: bool, decision: str | None, as_json
     return 0
 
 
-async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, check: bool, trace: Trace) -> NameAnswer:
+async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, check: bool, trace: Trace) -> NamedNode:
     named = SystemNames(
         systems(config.names),
         store,
@@ -78,7 +78,7 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, chec
     return answer
 
 
-async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) -> NameAnswer:
+async def _checked(config: Config, named: SystemNames, name: str, trace: Trace) -> NamedNode:
     """Where a name of AZERO.ID leads, if a second client reads the same. Raises NamesDisagree, InputError."""
     known = networks(config.names)
     network = next((network for network in known if endings.ending(name) in network.registries), None)
@@ -134,7 +134,7 @@ def _steps(trace: Trace) -> list[dict[str, object]]:
     return [{"what": step.what, "outcome": step.outcome, "ms": round(step.milliseconds, 1)} for step in trace.steps]
 
 
-def _as_dict(answer: NameAnswer) -> dict[str, object]:
+def _as_dict(answer: NamedNode) -> dict[str, object]:
     return {
         "name": answer.name,
         "node": str(answer.node),

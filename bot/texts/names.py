@@ -8,7 +8,7 @@ from bot.kinds import Kind, Sentence
 from bot.texts.chat import shown
 from shared.contacts import Contact
 from shared.errors import NameHeld
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.names.trace import Trace
 
@@ -23,7 +23,7 @@ def given_up(name: str) -> Sentence:
     return Sentence(Kind.NAME_STOPPED, f"Stopped looking up {shown(name, 80)}.")
 
 
-def found(answer: NameAnswer) -> Sentence:
+def found(answer: NamedNode) -> Sentence:
     """Where a name leads, before it is called; what isn't as it should be is said first."""
     node = f"node {answer.node.short}…"
     sentences = []
@@ -76,7 +76,7 @@ def stays(name: KeptName) -> Sentence:
     )
 
 
-def details(answer: NameAnswer, now: int) -> Sentence:
+def details(answer: NamedNode, now: int) -> Sentence:
     """All that is known of where a name leads, as lines."""
     lines = [f"{answer.name}", f"node     {answer.node}", f"from     {_source(answer, now)}"]
     if answer.from_memory:
@@ -96,7 +96,7 @@ def details(answer: NameAnswer, now: int) -> Sentence:
     return Sentence(Kind.NAME_DETAILS, "\n".join(lines))
 
 
-def resolved(answer: NameAnswer, now: int) -> str:
+def resolved(answer: NamedNode, now: int) -> str:
     """What `copybara resolve` prints: the node alone on its line, for scripts."""
     name, node, *rest = details(answer, now).text.splitlines()
     del name, node
@@ -121,7 +121,7 @@ def steps(trace: Trace) -> str:
     )
 
 
-def _source(answer: NameAnswer, now: int) -> str:
+def _source(answer: NamedNode, now: int) -> str:
     if answer.source == "contacts":
         return "contacts"
     return f"{answer.source}, {answer.server or 'an unnamed server'}, {_age(max(0, now - answer.at))}"

@@ -14,7 +14,7 @@ from shared.node_id import NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class NameAnswer:
+class NamedNode:
     """Which node a name stands for, and who says so."""
 
     node: NodeId
@@ -63,7 +63,7 @@ class NameAnswer:
 class Resolver(Protocol):
     """Somebody to ask for a name."""
 
-    async def resolve(self, name: str) -> NameAnswer | None:
+    async def resolve(self, name: str) -> NamedNode | None:
         """The node of that name, or None if this resolver doesn't know it.
 
         Raises a CopybaraError when it can't tell: nobody answers, or the name has two meanings.

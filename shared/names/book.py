@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.memory import Acquaintances, contact_for
 
 
@@ -18,7 +18,7 @@ class ContactBook:
         self._known = known
         self._but = but
 
-    async def resolve(self, name: str) -> NameAnswer | None:
+    async def resolve(self, name: str) -> NamedNode | None:
         """The node of the contact of that name, else of the one that resolves from it, in upper or lower case.
 
         Raises InputError if several contacts resolve from it.
@@ -26,4 +26,4 @@ class ContactBook:
         contact = None if self._but(name) else contact_for(self._known, name)
         if contact is None:
             return None
-        return NameAnswer(node=contact.node, source=self.source, name=name, at=contact.created, from_memory=False)
+        return NamedNode(node=contact.node, source=self.source, name=name, at=contact.created, from_memory=False)

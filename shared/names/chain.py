@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.errors import CopybaraError, InputError
-from shared.names import NameAnswer, Resolver
+from shared.names import NamedNode, Resolver
 
 
 class ResolverChain:
@@ -14,7 +14,7 @@ class ResolverChain:
     def __init__(self, members: Sequence[Resolver]) -> None:
         self._members = tuple(members)
 
-    async def resolve(self, name: str) -> NameAnswer | None:
+    async def resolve(self, name: str) -> NamedNode | None:
         """The first member's answer that knows the name; None if all say that they don't.
 
         A member that can't tell is skipped, and its error is raised only if nobody after it knows the name

@@ -43,7 +43,7 @@ class _Error(msgspec.Struct, frozen=True):
     data: Any = None
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Reply(msgspec.Struct, frozen=True):
     id: Any = None
     result: Any = msgspec.UNSET
     error: _Error | None = None
@@ -66,7 +66,7 @@ class JsonRpc(Protocol):
 def decode(raw: str | bytes) -> tuple[object, object]:
     """The id of an answer, and its result or RpcError. Raises BadAnswer."""
     try:
-        answer = msgspec.json.decode(raw, type=_Answer)
+        answer = msgspec.json.decode(raw, type=_Reply)
     except NOT_JSON as error:
         raise BadAnswer("The server answered with something that isn't JSON-RPC.") from error
     if answer.error is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.errors import NameHeld
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.node_id import NodeId
 
 
@@ -17,17 +17,17 @@ from shared.node_id import NodeId
 class KeptName:
     """A name that was looked up."""
 
-    answer: NameAnswer
+    answer: NamedNode
     "The node that the owner goes by."
 
-    held: NameAnswer | None = None
+    held: NamedNode | None = None
     "Another node, which the name led to last; the owner hasn't said yet what to do about it."
 
     refused: NodeId | None = None
     "A node that the name leads to and that the owner doesn't want to follow."
 
 
-def weigh(now: NameAnswer, kept: KeptName | None, contact: NodeId | None) -> KeptName:
+def weigh(now: NamedNode, kept: KeptName | None, contact: NodeId | None) -> KeptName:
     """What to keep after an answer. `contact` is the node of the contact that goes by this name.
 
     What is called is `answer` of the result, and nothing if it has something `held`: raise `moved` then.
@@ -38,7 +38,7 @@ def weigh(now: NameAnswer, kept: KeptName | None, contact: NodeId | None) -> Kep
     if kept is not None and kept.answer.node == known:
         before = kept.answer
     else:
-        before = NameAnswer(known, "contacts", now.name, now.at, from_memory=False)
+        before = NamedNode(known, "contacts", now.name, now.at, from_memory=False)
     if kept is not None and kept.refused == now.node:
         return KeptName(before, refused=now.node)
     return KeptName(before, held=now)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from shared.contacts import name_key
 from shared.errors import ContractGone, CopybaraError, InputError, NameNotFound, NamesUnreachable
 from shared.in_thread import in_thread
-from shared.names import NameAnswer, normal_form
+from shared.names import NamedNode, normal_form
 from shared.names.kept import KeptName, moved, weigh
 from shared.names.memory import Memory, contact_for
 from shared.names.records import ANY_NODE
@@ -54,7 +54,7 @@ class SystemNames:
         """Whether the name ends like one of a name system."""
         return self._system(name) is not None
 
-    async def resolve(self, name: str) -> NameAnswer | None:
+    async def resolve(self, name: str) -> NamedNode | None:
         """Where the name leads; None if it is of no name system.
 
         Raises NameHeld if that is another node than before; nothing has changed then. Raises NameNotFound,
@@ -76,7 +76,7 @@ class SystemNames:
             return self._remembered(name, failure)
         except NameNotFound as gone:
             raise self._with_memory(name, gone) from None
-        answer = NameAnswer(
+        answer = NamedNode(
             node=record.node,
             source=system.source,
             name=name,
@@ -105,7 +105,7 @@ class SystemNames:
             return None
         return next((system for system in self._systems if tld.lower() in system.tlds), None)
 
-    def _ready(self, kept: KeptName, *, why: str = "", from_memory: bool = False) -> NameAnswer:
+    def _ready(self, kept: KeptName, *, why: str = "", from_memory: bool = False) -> NamedNode:
         known = {each.answer.name for each in self._memory.kept_names()} - {kept.answer.name}
         known.update(alias for contact in self._memory.contacts() for alias in contact.resolves_as)
         return replace(
@@ -116,7 +116,7 @@ class SystemNames:
             refused=kept.refused,
         )
 
-    def _remembered(self, name: str, failure: CopybaraError) -> NameAnswer:
+    def _remembered(self, name: str, failure: CopybaraError) -> NamedNode:
         """What is known of a name that can't be looked up now. Raises NameHeld, or `failure` if nothing is known."""
         kept, contact = self._memory.kept_name(name), contact_for(self._memory, name)
         if kept is not None and kept.held is not None:
@@ -126,7 +126,7 @@ class SystemNames:
             return self._ready(kept, why=failure.sentence, from_memory=True)
         if self._from_memory and contact is not None and name_key(contact.name) == name_key(name):
             # The owner's own word. What somebody's card says about them is not enough.
-            return NameAnswer(contact.node, "contacts", name, contact.created, from_memory=True, why=failure.sentence)
+            return NamedNode(contact.node, "contacts", name, contact.created, from_memory=True, why=failure.sentence)
         raise self._with_memory(name, failure)
 
     def _with_memory(self, name: str, error: CopybaraError) -> CopybaraError:

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class ServersAnswer(Generic[_Result]):
+class ServersReply(Generic[_Result]):
     """What servers said."""
 
     value: _Result
@@ -49,7 +49,7 @@ class Servers:
         trace: Trace,
         ask: Callable[[JsonRpc], Awaitable[_Result]],
         show: Callable[[_Result], str] = str,
-    ) -> ServersAnswer[_Result]:
+    ) -> ServersReply[_Result]:
         """What `ask` returns for two of the servers, both asked at once; they must say the same.
 
         A server for which it raises ServerFault is replaced by the next in order. With one server, or when only
@@ -92,7 +92,7 @@ class Servers:
         if isinstance(agreed, CopybaraError):
             raise agreed
         silent = [server.shown for server in faults] if len(answers) < len(tasks) else []
-        return ServersAnswer(agreed, tuple(silent))
+        return ServersReply(agreed, tuple(silent))
 
     def _load(self) -> None:
         """Import the clients. That takes longer than asking, and must not count as the servers' time."""

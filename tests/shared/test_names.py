@@ -10,7 +10,7 @@ import pytest
 
 from shared.contacts import Contact
 from shared.errors import InputError, OverlayDown
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.book import ContactBook
 from shared.names.chain import ResolverChain
 from shared.node_id import NodeId
@@ -28,14 +28,14 @@ class Table:
         self.known = known
         self.asked: list[str] = []
 
-    async def resolve(self, name: str) -> NameAnswer | None:
+    async def resolve(self, name: str) -> NamedNode | None:
         self.asked.append(name)
         found = self.known.get(name)
         if isinstance(found, Exception):
             raise found
         if found is None:
             return None
-        return NameAnswer(node=found, source="table", name=name, at=1, from_memory=False)
+        return NamedNode(node=found, source="table", name=name, at=1, from_memory=False)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_a_chain_is_a_resolver_itself() -> None:
 
 @pytest.mark.parametrize("name", ["Anna", "ANNA", "anna.azero", "Anna.AZERO"])
 async def test_the_book_knows_a_contacts_name_and_what_it_resolves_from(store: Store, name: str) -> None:
-    assert await ContactBook(store).resolve(name) == NameAnswer(
+    assert await ContactBook(store).resolve(name) == NamedNode(
         node=node(1), source="contacts", name=name, at=100, from_memory=False
     )
 

@@ -60,7 +60,7 @@ def _owner(home: Home, config: Config) -> Check:
         return Check.failed("telegram", error)
 
 
-def _clock(answer: switches.TelegramAnswer) -> list[Check]:
+def _clock(answer: switches.TelegramReply) -> list[Check]:
     try:
         theirs = email.utils.parsedate_to_datetime(answer.date).timestamp()
     except (ValueError, OverflowError):

@@ -57,13 +57,13 @@ def program() -> str:
     return path_of
 
 
-class _Answer(msgspec.Struct):
+class _Reply(msgspec.Struct):
     id: int = 0
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: Any = None
 
 
-_answer = msgspec.json.Decoder(_Answer)
+_answer = msgspec.json.Decoder(_Reply)
 
 
 class Rpc:

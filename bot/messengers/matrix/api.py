@@ -15,10 +15,10 @@ import msgspec
 from bot.messengers.matrix.canonical import Json, items, number, text
 from shared.not_json import NOT_JSON
 
-ANSWER_BYTES = 32 * 1024 * 1024
+REPLY_BYTES = 32 * 1024 * 1024
 "Of one answer; a first sync of a large account is some megabytes."
 
-ANSWER_SECONDS = 30.0
+REPLY_SECONDS = 30.0
 SYNC_SECONDS = 25.0
 "How long the server waits for something new before it answers a sync."
 
@@ -104,23 +104,23 @@ class MatrixApi:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold the connections for the length of the block."""
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as self._client:
+        async with httpx.AsyncClient(timeout=REPLY_SECONDS, trust_env=False) as self._client:
             try:
                 yield
             finally:
                 self._client = None
 
-    async def get(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS) -> Json:
+    async def get(self, path: str, query: dict[str, str], seconds: float = REPLY_SECONDS) -> Json:
         """Raises Unreachable, ServerRefusal."""
         return await self._request("GET", path, None, seconds, query)
 
     async def post(self, path: str, body: Json) -> Json:
         """Raises Unreachable, ServerRefusal."""
-        return await self._request("POST", path, body, ANSWER_SECONDS, {})
+        return await self._request("POST", path, body, REPLY_SECONDS, {})
 
     async def put(self, path: str, body: Json) -> Json:
         """Raises Unreachable, ServerRefusal."""
-        return await self._request("PUT", path, body, ANSWER_SECONDS, {})
+        return await self._request("PUT", path, body, REPLY_SECONDS, {})
 
     # What is asked for in more than one place.
 
@@ -132,7 +132,7 @@ class MatrixApi:
         }
         if since:
             query["since"] = since
-        return await self.get("/sync", query, ANSWER_SECONDS + SYNC_SECONDS)
+        return await self.get("/sync", query, REPLY_SECONDS + SYNC_SECONDS)
 
     async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:
         """Write an event, once for each `transaction`; returns its id. Raises Unreachable, ServerRefusal."""
@@ -164,7 +164,7 @@ class MatrixApi:
     async def join(self, room: str, via: str = "") -> None:
         """Accept an invitation, or follow an upgraded room. Raises Unreachable, ServerRefusal."""
         query = {"via": via} if via else {}
-        await self._request("POST", f"/join/{_part(room)}", {}, ANSWER_SECONDS, query)
+        await self._request("POST", f"/join/{_part(room)}", {}, REPLY_SECONDS, query)
 
     async def _request(self, method: str, path: str, body: Json | None, seconds: float, query: dict[str, str]) -> Json:
         assert self._client is not None
@@ -204,8 +204,8 @@ async def _read(response: httpx.Response) -> bytes:
     parts, size = [], 0
     async for each in response.aiter_bytes():
         size += len(each)
-        if size > ANSWER_BYTES:
-            raise TooLarge(f"an answer of more than {ANSWER_BYTES} bytes")
+        if size > REPLY_BYTES:
+            raise TooLarge(f"an answer of more than {REPLY_BYTES} bytes")
         parts.append(each)
     return b"".join(parts)
 

@@ -31,12 +31,12 @@ from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.http import Http, NotTelegram
 from bot.messengers.telegram.limits import (
     ALLOWED_UPDATES,
-    ANSWER_SECONDS,
     CALLBACK_ANSWER_CHARACTERS,
     FILE_BYTES,
     FILE_SECONDS,
     INLINE_BUTTON_CHARACTERS,
     POLL_SECONDS,
+    REPLY_SECONDS,
     UPDATES_AT_ONCE,
 )
 from bot.messengers.telegram.outgoing import TelegramPost
@@ -105,7 +105,7 @@ class Api:
                 "timeout": POLL_SECONDS if wait else 0,
                 "allowed_updates": list(ALLOWED_UPDATES),
             },
-            read_timeout=POLL_SECONDS + ANSWER_SECONDS,
+            read_timeout=POLL_SECONDS + REPLY_SECONDS,
         )
         if not isinstance(found, list) or not all(
             isinstance(each, dict) and isinstance(each.get("update_id"), int) for each in found

@@ -18,7 +18,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import HTTPXRequest, RequestData
 
 from bot.messengers.telegram.clock import Clock
-from bot.messengers.telegram.limits import ANSWER_BYTES, ANSWER_SECONDS, CONNECT_SECONDS
+from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
 from shared.not_json import NOT_JSON
 
 
@@ -26,7 +26,7 @@ class NotTelegram(NetworkError):
     """The answer isn't Telegram's."""
 
 
-class _Answer(msgspec.Struct):
+class _Reply(msgspec.Struct):
     """Bot API, Making requests."""
 
     ok: bool
@@ -35,7 +35,7 @@ class _Answer(msgspec.Struct):
     description: str | msgspec.UnsetType = msgspec.UNSET
 
 
-_answers = msgspec.json.Decoder(_Answer)
+_answers = msgspec.json.Decoder(_Reply)
 
 
 class Http(HTTPXRequest):
@@ -45,9 +45,9 @@ class Http(HTTPXRequest):
         super().__init__(
             connection_pool_size=connections,
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=ANSWER_SECONDS,
-            write_timeout=ANSWER_SECONDS,
-            pool_timeout=ANSWER_SECONDS,
+            read_timeout=REPLY_SECONDS,
+            write_timeout=REPLY_SECONDS,
+            pool_timeout=REPLY_SECONDS,
         )
         self._clock = clock
 
@@ -63,9 +63,9 @@ class Http(HTTPXRequest):
     ) -> tuple[int, bytes]:
         """See BaseRequest.do_request. Raises NotTelegram, TimedOut, NetworkError."""
         files = request_data.multipart_data if request_data else None
-        read = read_timeout if isinstance(read_timeout, int | float) else ANSWER_SECONDS
-        write = write_timeout if isinstance(write_timeout, int | float) else ANSWER_SECONDS
-        timeout = httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=write, pool=ANSWER_SECONDS)
+        read = read_timeout if isinstance(read_timeout, int | float) else REPLY_SECONDS
+        write = write_timeout if isinstance(write_timeout, int | float) else REPLY_SECONDS
+        timeout = httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=write, pool=REPLY_SECONDS)
         try:
             # Each byte that comes begins httpx's limits again; this one holds for the whole.
             async with asyncio.timeout(CONNECT_SECONDS + write + read):
@@ -97,8 +97,8 @@ async def _read(response: httpx.Response) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_bytes():
         size += len(part)
-        if size > ANSWER_BYTES:
-            raise NotTelegram(f"an answer of more than {ANSWER_BYTES} bytes")
+        if size > REPLY_BYTES:
+            raise NotTelegram(f"an answer of more than {REPLY_BYTES} bytes")
         parts.append(part)
     return b"".join(parts)
 

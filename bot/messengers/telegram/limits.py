@@ -62,7 +62,7 @@ POLL_SECONDS = 25
 "How long one getUpdates waits for an update."
 
 CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 15.0
+REPLY_SECONDS = 15.0
 "How long any other request may take."
 
 FILE_SECONDS = 120.0
@@ -83,7 +83,7 @@ TOKEN_REFUSALS = 3
 TOKEN_LAST_RETRY_SECONDS = 120.0
 "How often a token that counts as revoked is tried again."
 
-ANSWER_BYTES = 32 * 2**20
+REPLY_BYTES = 32 * 2**20
 "The longest answer that is read: a hundred updates of the longest messages have some 5 MB."
 
 REPEAT_SECONDS = 600.0

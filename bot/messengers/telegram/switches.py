@@ -19,7 +19,7 @@ from shared.errors import InputError, MessengerError
 from shared.not_json import NOT_JSON
 
 SECONDS = 15.0
-"How long Telegram may take to answer."
+"How long Telegram may take to reply."
 
 MOST_BYTES = 64 * 1024
 
@@ -79,7 +79,7 @@ _RULES = (
 
 
 def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
-    """The ways that getMe's answer shows. With `told` Telegram has just taken all SETTINGS."""
+    """The ways that getMe's reply shows. With `told` Telegram has just taken all SETTINGS."""
     found = []
     for rule in _RULES:
         value = True if not rule.switch else me.get(rule.switch)
@@ -91,7 +91,7 @@ def ways(me: Mapping[str, Any], *, told: bool = False) -> list[SwitchableWay]:
 
 
 @dataclass(frozen=True, slots=True)
-class TelegramAnswer:
+class TelegramReply:
     """What came, from Telegram or not."""
 
     status_code: int
@@ -109,7 +109,7 @@ def asked(
     parameters: Mapping[str, Any] | None = None,
     *,
     seconds: float = SECONDS,
-) -> TelegramAnswer:
+) -> TelegramReply:
     """One request to the Bot API, which has to be answered as a whole within `seconds`.
 
     Raises MessengerError if nothing answers, InputError for a token that it refuses.
@@ -117,49 +117,49 @@ def asked(
     address = f"{base_url.rstrip('/')}/bot{token}/{method}"
     try:
         form = {name: msgspec.json.encode(value).decode() for name, value in (parameters or {}).items()}
-        answer = asyncio.run(_answered(address, form, seconds))
+        reply = asyncio.run(_replied(address, form, seconds))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
         raise MessengerError(f"Telegram can't be reached: {type(error).__name__}.", "Try again later.") from None
-    if answer.status_code in REFUSED and method == "getMe" and _body(answer).get("ok") is False:
+    if reply.status_code in REFUSED and method == "getMe" and _body(reply).get("ok") is False:
         raise InputError(
             "Telegram doesn't know the bot's token: it was revoked or mistyped.",
             "Get a new one from @BotFather: /token, and replace the old one with it.",
         )
-    return answer
+    return reply
 
 
-async def _answered(address: str, form: dict[str, str], seconds: float) -> TelegramAnswer:
+async def _replied(address: str, form: dict[str, str], seconds: float) -> TelegramReply:
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
         asyncio.timeout(seconds),
         httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
-        client.stream("POST", address, data=form, headers={"Accept-Encoding": "identity"}) as answer,
+        client.stream("POST", address, data=form, headers={"Accept-Encoding": "identity"}) as reply,
     ):
         read = bytearray()
-        async for chunk in answer.aiter_raw():
+        async for chunk in reply.aiter_raw():
             read += chunk[: MOST_BYTES + 1 - len(read)]
             if len(read) > MOST_BYTES:
                 break
-        return TelegramAnswer(answer.status_code, bytes(read), answer.headers.get("Date", ""))
+        return TelegramReply(reply.status_code, bytes(read), reply.headers.get("Date", ""))
 
 
-def result_of(answer: TelegramAnswer) -> Any:
-    """What Telegram answered. Raises MessengerError for a refusal, and for what is no answer of the Bot API."""
-    body = _body(answer)
-    if answer.status_code != httpx.codes.OK or body.get("ok") is not True:
+def result_of(reply: TelegramReply) -> Any:
+    """What Telegram replied. Raises MessengerError for a refusal, and for what is no reply of the Bot API."""
+    body = _body(reply)
+    if reply.status_code != httpx.codes.OK or body.get("ok") is not True:
         raise MessengerError(
-            f"What answers for Telegram says {answer.status_code}.", "Check `base_url` under [telegram]."
+            f"What answers for Telegram says {reply.status_code}.", "Check `base_url` under [telegram]."
         )
     return body.get("result")
 
 
-def _body(answer: TelegramAnswer) -> dict[str, Any]:
+def _body(reply: TelegramReply) -> dict[str, Any]:
     """The object that was answered; empty if it is none: a page of a proxy's, say."""
-    if len(answer.content) > MOST_BYTES:
+    if len(reply.content) > MOST_BYTES:
         return {}
     try:
-        body = msgspec.json.decode(answer.content)
+        body = msgspec.json.decode(reply.content)
     except NOT_JSON:
         return {}
     return body if isinstance(body, dict) else {}
@@ -175,8 +175,8 @@ def me(token: str, base_url: str) -> dict[str, Any]:
 
 def switch_on(token: str, base_url: str) -> bool:
     """Ask Telegram to open all ways; False if this server can't, or won't. Raises MessengerError if nothing answers."""
-    answer = asked(token, base_url, "setMySettings", SETTINGS)
+    reply = asked(token, base_url, "setMySettings", SETTINGS)
     try:
-        return result_of(answer) is True
+        return result_of(reply) is True
     except MessengerError:
         return False

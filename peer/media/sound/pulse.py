@@ -25,7 +25,7 @@ PLAYED_MS = 50
 PIPE_BYTES = 4096
 "What may wait in the pipe to pacat, the least that Linux gives: 21 ms. What waits there is heard later."
 
-ANSWER_SECONDS = 3.0
+REPLY_SECONDS = 3.0
 
 NUDGE_SECONDS = 0.5
 "How long a new subscription waits for its first event before it makes one."
@@ -153,7 +153,7 @@ class PulseSink:
         if drain:
             # pacat ends once it has played everything.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(REPLY_SECONDS):
                     await self._process.wait()
         await end_process(self._process)
         # That pacat ended with sound left to play is no error: Python 3.11.2 would report it.
@@ -198,7 +198,7 @@ async def _pactl(*arguments: str) -> str:
     """What pactl prints. Raises MediaError when there is no server, or none that answers."""
     process = await _start("pactl", *arguments)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(REPLY_SECONDS):
             out, _ = await process.communicate()
     except TimeoutError:
         raise SoundGone from None

@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.messengers.inbox import STARTS
 from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Tapped, TelegramMessage, to_bytes
-from bot.messengers.telegram.limits import ANSWER_BYTES
+from bot.messengers.telegram.limits import REPLY_BYTES
 from bot.texts.chat import LOOPBACK as LOOPBACK_NOTICE
 from shared.contacts import Trust
 from shared.store import Store
@@ -53,7 +53,7 @@ ANSWERS: dict[str, Make] = {
     "a result that is none": page(200, b'{"ok": true, "result": 7}', "application/json"),
     "nested without end": page(200, b'{"ok": true, "result": ' + b"[" * 100_000, "application/json"),
     "bytes that are no text": page(200, b"\xff\xfe\x00" * 100, "application/json"),
-    "a gigantic answer": page(200, b"x" * (ANSWER_BYTES + 1)),
+    "a gigantic answer": page(200, b"x" * (REPLY_BYTES + 1)),
     "one 404 in Telegram's form": lambda: _json_error(404, "Not Found"),
     "one 401 in Telegram's form": lambda: _json_error(401, "Unauthorized"),
 }

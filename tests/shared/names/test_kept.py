@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.kept import KeptName, follow, moved, stay, weigh
 from shared.node_id import NodeId
 
 
-def answer(number: int, *, at: int = 100) -> NameAnswer:
-    return NameAnswer(NodeId(number.to_bytes(32, "big")), "AZERO.ID", "copybara.azero", at, from_memory=False)
+def answer(number: int, *, at: int = 100) -> NamedNode:
+    return NamedNode(NodeId(number.to_bytes(32, "big")), "AZERO.ID", "copybara.azero", at, from_memory=False)
 
 
 def test_the_first_answer_is_kept() -> None:

@@ -20,7 +20,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact, Hours, Trust, name_key
 from shared.errors import DamagedStore, InputError, LocalProtocolError, NameNotFound, StoreError
 from shared.media import Media
-from shared.names import NameAnswer
+from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
@@ -404,7 +404,7 @@ class TestNames:
 
 
 def kept(name: str, node: NodeId, *, at: int) -> KeptName:
-    return KeptName(NameAnswer(node=node, source="AZERO.ID", name=name, at=at, from_memory=False))
+    return KeptName(NamedNode(node=node, source="AZERO.ID", name=name, at=at, from_memory=False))
 
 
 class TestSeveralAtATime:
