@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import http
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import msgspec
 
 from shared.errors import InputError, MessengerError
@@ -114,6 +114,8 @@ def asked(
 
     Raises MessengerError if nothing answers, InputError for a token that it refuses.
     """
+    import httpx  # takes a fifth of a second, and every start of the program comes by this file
+
     address = f"{base_url.rstrip('/')}/bot{token}/{method}"
     try:
         form = {name: msgspec.json.encode(value).decode() for name, value in (parameters or {}).items()}
@@ -129,6 +131,8 @@ def asked(
 
 
 async def _replied(address: str, form: dict[str, str], seconds: float) -> TelegramReply:
+    import httpx
+
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
@@ -147,7 +151,7 @@ async def _replied(address: str, form: dict[str, str], seconds: float) -> Telegr
 def result_of(reply: TelegramReply) -> Any:
     """What Telegram replied. Raises MessengerError for a refusal, and for what is no reply of the Bot API."""
     body = _body(reply)
-    if reply.status_code != httpx.codes.OK or body.get("ok") is not True:
+    if reply.status_code != http.HTTPStatus.OK or body.get("ok") is not True:
         raise MessengerError(
             f"What answers for Telegram says {reply.status_code}.", "Check `base_url` under [telegram]."
         )

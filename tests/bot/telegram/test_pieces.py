@@ -305,6 +305,11 @@ logging.getLogger("other").warning("it was https://api.telegram.org/bot%s/getMe"
     assert SECRET_TOKEN not in ran.stderr
 
 
-def test_without_a_configured_bot_the_library_isnt_loaded() -> None:
-    code = "import sys, bot.app, bot.cli.setup, bot.cli.doctor; sys.exit('telegram' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_without_a_configured_bot_no_library_that_speaks_to_servers_is_loaded() -> None:
+    """Neither Telegram's, nor httpx, which brings rich and click along."""
+    code = (
+        "import sys, bot.app, bot.cli.setup, bot.cli.doctor; "
+        "print(*{'telegram', 'httpx', 'rich', 'click'}.intersection(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.split() == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import httpx
 import msgspec
 
 from bot.cli.setup.yggdrasil.peers import check
@@ -46,6 +45,8 @@ def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
     Its operator learns this machine's internet address. Redirects aren't followed, and no proxy of the
     environment is asked. Raises OverlayError.
     """
+    import httpx  # here, because the list is rarely asked for
+
     try:
         return asyncio.run(_fetched(address, seconds))
     except TimeoutError as error:
@@ -58,6 +59,8 @@ def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
 
 
 async def _fetched(address: str, seconds: float) -> bytes:
+    import httpx
+
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
