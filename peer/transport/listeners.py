@@ -1,4 +1,4 @@
-"""Who hears of something that happens later, perhaps more than once."""
+"""Callbacks for something that happens later, perhaps more than once."""
 
 from __future__ import annotations
 
