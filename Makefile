@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint bench campaign deb packages docs lock format clean
+.PHONY: help demo test lint bench campaign fuzz deb packages docs lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -39,6 +39,12 @@ campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their h
 	@$(BIN)/python -m tests.campaign --kills $(KILLS) --seed $(SEED)
 KILLS ?= 300
 SEED ?= 1
+
+fuzz: $(VENV)/dev.stamp ## let each parser of foreign bytes read what nobody would send, SECONDS=30 for each
+	@./install-locked tests/fuzz/requirements.lock $(PIP)
+	@echo "about a quarter of an hour; a line for each parser"
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+SECONDS ?= 30
 
 deb: ## the package for the Debian that this machine runs, into dist/, in about a minute
 	@packages/debian/build

@@ -1,0 +1,6 @@
+"""Each parser of foreign bytes is a target: it takes any bytes, and ends in a value or in its known error.
+
+texts.py holds the parsers of what chats, names, pages and files bring, packets.py those of what the network brings.
+`make test` runs each for a moment (test_fuzz.py), with everything in `found/`: inputs that once did harm. `make fuzz`
+runs each for half a minute under atheris, which follows the branches that an input takes.
+"""

@@ -1,0 +1,86 @@
+"""`python -m tests.fuzz --seconds 30 [NAME…]`: the targets one after the other, a line for each.
+
+What does harm is kept in found/, where test_fuzz.py finds it, so that the repair has its test already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+SLOW_SECONDS = 5
+"What one input may take. Each ends in milliseconds; this is for machines that have other work."
+
+MOST_MEGABYTES = 1500
+LONGEST = 20_000
+"Bytes of an input."
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Let parsers read what nobody would send."
+    )
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+    _say("looking at every branch of the code, up to a minute")
+    code = ["bot", "peer", "shared", "aioice", "aiortc"]
+    # atheris names each module there.
+    with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=code):
+        from tests.fuzz.targets import TARGETS
+    unknown = set(options.names) - set(TARGETS)
+    if unknown:
+        parser.error(f"no target is called {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+    clean = [run(name, options.seconds) for name in options.names or TARGETS]
+    return 0 if all(clean) else 1
+
+
+def run(name: str, seconds: int) -> bool:
+    """Run one target in a process of its own; whether it did no harm."""
+    from tests.fuzz.targets import FOUND, TARGETS
+
+    with tempfile.TemporaryDirectory(prefix="fuzz") as place:
+        inputs, harm, log = Path(place) / "inputs", Path(place) / "harm", Path(place) / "log"
+        inputs.mkdir()
+        harm.mkdir()
+        for number, seed in enumerate(TARGETS[name].seeds):
+            (inputs / f"seed-{number}").write_bytes(seed)
+        child = os.fork()
+        if child == 0:
+            output = os.open(log, os.O_WRONLY | os.O_CREAT)
+            os.dup2(output, sys.stdout.fileno())
+            os.dup2(output, sys.stderr.fileno())
+            limits = [f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}", f"-max_len={LONGEST}"]
+            atheris.Setup(
+                [sys.argv[0], str(inputs), f"-max_total_time={seconds}", f"-artifact_prefix={harm}/", *limits],
+                TARGETS[name].meet,
+            )
+            atheris.Fuzz()  # which ends this process
+        _, status = os.waitpid(child, 0)
+        for path in harm.iterdir():
+            kept = FOUND / name.replace(" ", "-") / path.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(path.read_bytes())
+            _say(f"kept {kept}")
+        said = log.read_text(errors="replace")
+    runs, branches = re.findall(r"^#(\d+)", said, re.MULTILINE), re.findall(r"cov: (\d+)", said)
+    _say(f"{name}: {(runs or [0])[-1]} inputs, {(branches or [0])[-1]} branches{', HARM' if status else ''}")
+    if status:
+        _say(said[-3000:])
+    return status == 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 -- for the terminal
+
+
+if __name__ == "__main__":
+    sys.exit(main())

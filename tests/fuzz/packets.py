@@ -1,0 +1,117 @@
+"""Parsers of what the network brings: at the choke point, and from the other side of an answered call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aioice import stun
+from aiortc.rtp import RtpPacket
+
+from peer.media.rtp import opus
+from peer.media.rtp.depacketizer import Reception, key_frame_size
+from peer.media.rtp.incoming import key_frame_asked
+from peer.transport import dtls_records, sctp_packet
+from peer.transport.connections import Connections
+from peer.transport.rtp_packets import is_rtp
+from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.transport_cc import transport_number
+from shared.errors import RemoteProtocolError
+from shared.messages import Bye, Hello, Ping, Text, decode, encode
+from tests.fuzz.target import Target
+
+
+class Heard:
+    """A connection at the choke point, for which a check with the right name comes as far as aioice's reading of it."""
+
+    username = "ours"
+
+    def __init__(self) -> None:
+        self.transactions: dict[bytes, stun.Transaction] = {}
+
+    def check_received(self, request: stun.Message, remote_port: int) -> None:
+        """The first thing that a real one does."""
+        request.check_message_integrity(b"secret")
+
+    def answer_received(self, answer: stun.Message, remote_port: int) -> None:
+        """Nothing waits for one."""
+        raise AssertionError("an answer that nobody waited for")
+
+    def payload_received(self, datagram: bytes) -> None:
+        """No port has proved itself."""
+        raise AssertionError("a payload before any proof")
+
+    def socket_lost(self) -> None:
+        """It never is."""
+
+
+def _datagram(data: bytes) -> None:
+    connections = Connections()
+    connections.register(Heard())
+    connections.received(data, 40_000)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """An input as a row of packets, each with its length in two bytes before it; libsrtp lets none through below 8."""
+    while len(data) > 2:
+        length = max(8, int.from_bytes(data[:2], "big"))
+        if len(data) < 2 + length:
+            return
+        yield data[2 : 2 + length]
+        data = data[2 + length :]
+
+
+def _row(*packets: bytes) -> bytes:
+    return b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
+
+
+def _received(data: bytes) -> None:
+    """A row of RTP packets at what puts frames together."""
+    for kind in ("audio", "video"):
+        reception = Reception(kind)
+        for number, packet in enumerate(_cut(data)):
+            for frame in reception.add(packet, number / 50):
+                opus.milliseconds(frame.data)
+                key_frame_size(frame.data)
+            reception.take_feedback()
+
+
+def _counted(data: bytes) -> None:
+    counters = MediaCounters()
+    for number, packet in enumerate(_cut(data)):
+        if is_rtp(packet):
+            counters.add_rtp(packet, number / 50)
+        transport_number(packet)
+        key_frame_asked(packet)
+
+
+def _records(data: bytes) -> None:
+    records = dtls_records.split(data)
+    assert sum(map(len, records)) <= len(data)
+
+
+def _check() -> bytes:
+    request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, transaction_id=bytes(12))
+    request.attributes = {"USERNAME": "ours:theirs", "PRIORITY": 1, "ICE-CONTROLLED": 1}
+    request.add_message_integrity(b"secret")
+    request.add_fingerprint()
+    return bytes(request)
+
+
+_AUDIO = [RtpPacket(111, 0, number, 960 * number, 7, b"\x78abc").serialize() for number in range(65_534, 65_536)]
+_VIDEO = [
+    RtpPacket(96, 1, number, 3000, 8, b"\x10\x10\0\0\x9d\x01\x2a\x40\x01\xf0\0").serialize() for number in range(3)
+]
+_PLI = bytes.fromhex("81ce00020000000100000002")
+
+PACKETS = {
+    "a datagram": Target(_datagram, (ValueError,), (_check(), b"\x16\xfe\xfd" + bytes(10), b"\x80\x6f" + bytes(12))),
+    "a datagram of DTLS": Target(_records, (), (b"\x16\xfe\xfd" + bytes(9) + b"\x02ab",)),
+    "a packet of SCTP": Target(
+        sctp_packet.check, (RemoteProtocolError,), (bytes(12) + b"\x01\0\0\x18" + bytes(16) + b"\xc0\0\0\x04",)
+    ),
+    "a control message": Target(
+        decode, (RemoteProtocolError,), tuple(map(encode, (Text("Hello"), Bye(), Ping(1), Hello(1, 3))))
+    ),
+    "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
+    "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
+}
