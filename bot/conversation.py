@@ -26,14 +26,25 @@ MAX_MESSAGE = 4096
 
 
 def readable(text: str) -> str:
-    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written. A command
-    begins with its slash, whatever stood unseen before it.
+    """As much of a message as is read: MAX_MESSAGE characters, and more of what another program has written. One more
+    shows that there was more, see `whole`. A command begins with its slash, whatever stood unseen before it.
     """
     if (command := as_command(text[:MAX_PASTED])).startswith("/"):
         text = command
+    return text[:MAX_PASTED] if _is_foreign(text) else text[: MAX_MESSAGE + 1]
+
+
+def whole(text: str) -> tuple[str, bool]:
+    """What `readable` left of a message, without what shows that there was more; and whether that is the whole."""
+    if len(text) <= MAX_MESSAGE or _is_foreign(text):
+        return text, True
+    return text[:MAX_MESSAGE], False
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether another program may have written it."""
     start = text[:MAX_MESSAGE]
-    foreign = looks_pasted(text) or start.lstrip().lower().startswith("/sdp") or f"?{GZIP_AS_BASE64}" in start
-    return text[:MAX_PASTED] if foreign else start
+    return looks_pasted(text) or start.lstrip().lower().startswith("/sdp") or f"?{GZIP_AS_BASE64}" in start
 
 
 EVERYWHERE = ""

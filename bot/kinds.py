@@ -123,6 +123,7 @@ class Kind(enum.StrEnum):
     STATUS = "node.status", "Your node and its calls."
     HELP = "help.commands", "What you can write."
     NOT_UNDERSTOOD = "help.not-understood", "There was no link and no command in your message."
+    MESSAGE_CUT = "help.message-cut", "Your message was longer than what is read."
     OUTPUT_LOST = "console.output-lost", "Lines were left out because nobody read them in time."
     HANDSET_PAGE = "handset.page", "The way to the handset page."
     NOTICES = "node.notices", "What you should know about this start of the program."

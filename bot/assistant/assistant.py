@@ -21,7 +21,7 @@ from bot.assistant.reading import MessageReader
 from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
-from bot.conversation import Action, IncomingMessage, Post, readable
+from bot.conversation import Action, IncomingMessage, Post, readable, whole
 from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
@@ -89,13 +89,17 @@ class Assistant:
 
         Never raises for what a message holds. Only the owner may give commands; links are read from everybody.
         """
-        text = readable(message.text)
+        text, is_whole = whole(readable(message.text))
         async with self._turns.taken(message.chat) as turn:
             try:
                 if message.from_owner and commands.is_command(text):
+                    if not is_whole:
+                        raise InputError(*refusals.COMMAND_TOO_LONG)
                     await self._obey(turn, commands.parse(text))
                 else:
                     await self._reader.read(turn, text, message)
+                    if not is_whole and message.from_owner and message.alone:
+                        turn.say(texts.MESSAGE_TOO_LONG)
             except CopybaraError as error:
                 turn.tell(error)
         return turn.posts
@@ -206,7 +210,7 @@ class Assistant:
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))
             case commands.ShowLog():
-                turn.say(call_log.calls(self._store.call_log(call_log.SHOWN)))
+                turn.say(call_log.calls(self._store.call_log(call_log.SHOWN + 1)))
             case commands.AddContact():
                 await self._add_contact(turn, command.name, command.whom)
             case commands.ShowContact():

@@ -96,7 +96,7 @@ class MessageReader:
         names = [contact.name for contact in known if contact is not None]
         if names:
             self._doubted = now
-            turn.say(texts.key_unknown(names[:DOUBTED_NAMED]))
+            turn.say(texts.key_unknown(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
         """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""

@@ -12,11 +12,11 @@ from shared.store.files import known_errors
 
 def log(home: Home, *, calls: int, as_json: bool) -> int:
     """Print at most so many calls, newest first. Raises StoreError. A home without any is left as it is."""
-    records = _records(home, calls)
+    records = _records(home, calls + 1)
     if as_json:
-        print_json([_as_dict(record) for record in records])
+        print_json([_as_dict(record) for record in records[:calls]])
     else:
-        print_text(texts.calls(records).text)
+        print_text(texts.calls(records, calls).text)
     return 0
 
 

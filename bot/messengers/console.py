@@ -100,6 +100,9 @@ class Console:
         """Let every line of input be heard, one after the other, until the input ends."""
         while (line := await self._lines.get()) is not None:
             self._room.release()
+            if len(line) > MAX_LINE:
+                self._complain(f"A line of more than {MAX_LINE // 1024} KiB is no message. I read nothing of it.")
+                continue
             message = self._message(line.decode(self._encoding, "replace"))
             if message is not None:
                 await listener.hear(message)
@@ -151,15 +154,16 @@ class Console:
         try:
             said = msgspec.json.decode(line, type=InputLine)
         except NOT_JSON:
-            self._put(
-                {
-                    "type": "error",
-                    "kind": kind_of(InputError),
-                    "text": f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}',
-                }
-            )
+            self._complain(f'Not a line like {{"from": "owner", "text": "…"}}: {shown(line, 80)}')
             return None
         return IncomingMessage(readable(said.text), said.sender, from_owner=said.sender == OWNER)
+
+    def _complain(self, text: str) -> None:
+        """What came in can't be read."""
+        if self._as_json:
+            self._put({"type": "error", "kind": kind_of(InputError), "text": text})
+        else:
+            self._print(text)
 
     def _put(self, value: dict[str, object]) -> None:
         self._unwritten.put(msgspec.json.encode(value) + b"\n")
@@ -225,17 +229,17 @@ class Unwritten:
 
 
 def _lines(source: int) -> Iterator[bytes]:
-    """The lines of a descriptor as they come; of one longer than MAX_LINE only its beginning."""
+    """The lines of a descriptor as they come; of one longer than MAX_LINE its beginning, and one byte more."""
     pending, skipping = b"", False
     while data := _read(source):
         *whole, pending = (pending + data).split(b"\n")
         for line in whole:
             if not skipping:
-                yield line[:MAX_LINE]
+                yield line[: MAX_LINE + 1]
             skipping = False
         if len(pending) > MAX_LINE:
             if not skipping:
-                yield pending[:MAX_LINE]
+                yield pending[: MAX_LINE + 1]
             pending, skipping = b"", True
     if pending and not skipping:
         yield pending

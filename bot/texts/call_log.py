@@ -14,11 +14,12 @@ SHOWN = 15
 "Calls in one message: as many as always fit into it."
 
 
-def calls(records: Sequence[CallRecord]) -> Sentence:
-    """The calls that ended last, newest first, a line each."""
+def calls(records: Sequence[CallRecord], most: int = SHOWN) -> Sentence:
+    """The calls that ended last, newest first, a line each; with more than `most`, those and how to see others."""
     if not records:
         return Sentence(Kind.LOG, "No call has ended yet.")
-    return Sentence(Kind.LOG, "\n".join(map(_line, records)))
+    more = f"There are earlier calls: copybara log --calls {2 * most}" if len(records) > most else ""
+    return Sentence(Kind.LOG, "\n".join(map(_line, records[:most])), more)
 
 
 def ending(record: CallRecord) -> Sentence:

@@ -160,6 +160,13 @@ def help_with(*, page: bool) -> Sentence:
     return Sentence(Kind.HELP, HELP if page else HELP.replace(_HANDSET_HELP, ""))
 
 
+MESSAGE_TOO_LONG = Sentence(
+    Kind.MESSAGE_CUT,
+    "That message is longer than the 4096 characters that I read. I haven't seen the rest.",
+    "If there are links in it, send them in a second message.",
+)
+
+
 def not_understood() -> Sentence:
     """A message in the owner's own chat that holds nothing for us."""
     return Sentence(Kind.NOT_UNDERSTOOD, "I see no link and no command in that.", "/help lists what I can do.")
@@ -331,12 +338,12 @@ def renewing(contact: Contact) -> Sentence:
     )
 
 
-def key_unknown(names: list[str]) -> Sentence:
+def key_unknown(names: list[str], *, more: bool = False) -> Sentence:
     """A link that none of the keys of a restored home opens."""
     return Sentence(
         Kind.LINK_KEY_UNKNOWN,
         f"A link came that your keys don't open. Your home was restored from a backup, so it may be from "
-        f"{' or '.join(names)}, with a newer key.",
+        f"{' or '.join(names)}{' or others' if more else ''}, with a newer key.",
         f"Call them, compare the four words, and confirm them: /call {names[0]}",
     )
 

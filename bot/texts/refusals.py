@@ -27,6 +27,7 @@ CONTACT_USAGE = (
 
 # How commands are written.
 TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has 52 characters, a card at most 400."
+COMMAND_TOO_LONG = "That command is longer than the 4096 characters that I read. I did nothing.", "Write a shorter one."
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
 WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
 MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, /answer audio, or /answer NAME audio"

@@ -129,7 +129,11 @@ def test_the_chat_lists_the_latest_calls() -> None:
 
 def test_the_longest_list_fits_into_a_message() -> None:
     long = dataclasses.replace(RECORD, reason="busy", proven=False, name="n" * 64)
-    assert len(call_log.calls([long] * call_log.SHOWN).text) <= 4096
+    listed = call_log.calls([long] * (call_log.SHOWN + 1))
+    assert len(listed.text) <= 4096
+    assert len(listed.sentence.splitlines()) == call_log.SHOWN
+    assert listed.hint == "There are earlier calls: copybara log --calls 30"
+    assert call_log.calls([long] * call_log.SHOWN).hint == ""
 
 
 def test_the_command_line_lists_the_calls_that_ended_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

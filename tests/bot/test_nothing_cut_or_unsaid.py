@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.home import Home
 from bot.kinds import Kind
+from bot.messengers.console import MAX_LINE
 from bot.messengers.telegram.limits import MESSAGE_CHARACTERS
 from bot.texts import chat as texts
 from shared.contacts import MAX_NAME, Contact
@@ -85,6 +86,24 @@ async def test_a_long_text_is_read_whole_and_in_its_lines(tmp_path: Path) -> Non
         eve.control.send(Text(words))
         pieces = [await emil.told(f" writes {which}: ", kind=Kind.TEXT) for which in ("(1 of 2)", "(2 of 2)")]
         assert " ".join(each.partition(": ")[2] for each in pieces).split() == words.split()
+
+
+async def test_a_message_of_the_owners_that_is_too_long_is_said_to_be_and_a_command_does_nothing(
+    tmp_path: Path,
+) -> None:
+    async with people(tmp_path, "emil") as (emil,):
+        assert "longer than the 4096 characters" in await emil.asked("hello " * 800, kind=Kind.MESSAGE_CUT)
+        await emil.asked("/contacts " + "2" * 4096, "I did nothing", kind="error.input")
+
+
+async def test_a_line_on_the_console_that_is_too_long_gets_a_sentence(tmp_path: Path) -> None:
+    async with people(tmp_path, "emil") as (emil,):
+        emil.write("/say " + "a" * MAX_LINE)
+        async with asyncio.timeout(60):
+            while not (said := [line["text"] for line in emil.said if line["type"] == "error"]):
+                await emil.status()
+        assert said == ["A line of more than 64 KiB is no message. I read nothing of it."]
+        await emil.asked("/status", kind=Kind.STATUS)
 
 
 def test_every_piece_of_a_text_fits_into_a_message() -> None:

@@ -200,6 +200,23 @@ async def test_what_cannot_be_done_is_said_beside_the_field() -> None:
         assert await play.page.locator("#whom").input_value() == "zoe"
 
 
+async def test_what_is_too_long_is_refused_and_never_cut() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        page = play.page
+        await page.click("#c-chat")
+        await page.fill("#write", "a" * 4001)
+        await page.press("#write", "Enter")
+        await play.view.shows("That is too long: 4001 characters, of at most 4000.")
+        await page.fill("#write", "\N{EARTH GLOBE EUROPE-AFRICA}" * 4000)
+        await page.press("#write", "Enter")
+        await play.wants(Write, text="\N{EARTH GLOBE EUROPE-AFRICA}" * 4000)
+    async with theatre() as play:
+        await play.view.place("who " * 400)
+        await play.view.shows("That is too long to be a name, a node id or a card.")
+        await play.view.place("anna")
+        await play.wants(Place, whom="anna")
+
+
 async def test_a_pasted_link_is_explained_before_anything_happens() -> None:
     async with theatre(
         explained=Explained(token=TOKEN, kind="own", sentence="Yours.", can_act=False, button="")

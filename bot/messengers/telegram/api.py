@@ -42,6 +42,7 @@ from bot.messengers.telegram.limits import (
 from bot.messengers.telegram.outgoing import TelegramPost
 from bot.messengers.telegram.token import BotToken
 from bot.messengers.telegram.update_reader import OwnBot
+from bot.texts.chat import shown
 
 COMMANDS = (
     ("call", "call a contact: /call anna, or /call anna audio"),
@@ -207,7 +208,7 @@ class Api:
             [_article(*result)] if result else [],
             cache_time=0,
             is_personal=True,
-            button=InlineQueryResultsButton(hint[:INLINE_BUTTON_CHARACTERS], start_parameter="inline")
+            button=InlineQueryResultsButton(shown(hint, INLINE_BUTTON_CHARACTERS - 1), start_parameter="inline")
             if hint
             else None,
         )

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
-from bot.kinds import Sentence
+from bot.kinds import Sentence, of_error
 from bot.messengers import texts as common
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, StoreWrite
@@ -46,6 +46,7 @@ from bot.messengers.telegram.incoming import (
 )
 from bot.messengers.telegram.inline import InlineQueries
 from bot.messengers.telegram.limits import (
+    CALLBACK_ANSWER_CHARACTERS,
     FLUSH_SECONDS,
     GROUP_MESSAGES_PER_MINUTE,
     MESSAGES_AT_ONCE,
@@ -280,7 +281,10 @@ class TelegramMessenger:
             try:
                 word, alert = await listener.act(action, OWNER.chat), False
             except CopybaraError as error:
-                word = error.sentence
+                word = f"{error.sentence} {error.hint}".strip()
+                if len(word) > CALLBACK_ANSWER_CHARACTERS:
+                    self._tell(of_error(error))
+                    word = texts.TAP_REFUSED
         self._beside(lambda: self._api.answer_tap(entry.query, word, alert=alert))
         owner = self._ownership.owner
         if action is not None and action.act in ONCE and not alert and owner is not None and entry.message:

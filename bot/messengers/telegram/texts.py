@@ -105,6 +105,10 @@ def clock_is_off(seconds: float) -> Sentence:
     )
 
 
+TAP_REFUSED = "That didn't work. I've written the reason into our chat."
+"Over a button, where there is no room for it."
+
+
 def tap_or_send(name: str) -> str:
     """Above a link that a tap hands to the other side's bot; `name` is a contact's, empty for anyone else."""
     whom = shown(name) or common.THE_OTHER

@@ -33,6 +33,7 @@ from bot.messengers.telegram.incoming import (
     Tapped,
     TelegramMessage,
 )
+from shared.links.finding import MAX_TEXT
 from shared.printable import as_command
 
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -211,7 +212,7 @@ def _text(message: Message) -> str:
         return command[:MAX_MESSAGE]
     entities = message.entities or message.caption_entities
     hidden = [entity.url for entity in entities if entity.type == MessageEntity.TEXT_LINK and entity.url]
-    return "\n".join([shown, *hidden])[:MAX_MESSAGE]
+    return "\n".join([shown, *hidden])[:MAX_TEXT]
 
 
 def _start_parameter(text: str) -> str | None:

@@ -55,12 +55,23 @@ export function problem(element, error) {
   show(element, Boolean(element.textContent));
 }
 
+// The browser would cut what is pasted, in silence.
+export function refuseLong(form) {
+  for (const field of form.querySelectorAll("[data-most]")) {
+    const { length } = [...field.value.trim()];
+    if (length > Number(field.dataset.most)) {
+      throw { sentence: `That is too long: ${length} characters, of at most ${field.dataset.most}.`, hint: "Nothing was cut or sent." };
+    }
+  }
+}
+
 // What a form does; what goes wrong is said below it.
 export function onSubmit(id, said, act) {
   $(id).addEventListener("submit", async (event) => {
     event.preventDefault();
     problem($(said), null);
     try {
+      refuseLong(event.currentTarget);
       await act();
     } catch (error) {
       problem($(said), error);

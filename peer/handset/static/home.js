@@ -1,9 +1,12 @@
 // No call: whom to call, the contacts, the latest calls.
 
-import { $, avatar, icon, lasted, make, moment, problem, put, redraw, say, show } from "./dom.js";
+import { $, avatar, icon, lasted, make, moment, problem, put, redraw, refuseLong, say, show } from "./dom.js";
 import { silentByBrowser } from "./sounds.js";
 
 const LINK = /^(copybara:|https?:\/\/|file:\/\/|\{ *"|v=0)|^[A-Za-z0-9_-]{64,}$/;
+
+const LONGEST_NAME = 1024; // characters, as in peer/handset/protocol.py
+const TOO_LONG = { sentence: "That is too long to be a name, a node id or a card.", hint: "Nothing was cut or sent." };
 
 // The ends that need no whole sentence; the others have the program's.
 const ENDS = {
@@ -50,8 +53,14 @@ export class Home {
       return $("whom").focus();
     }
     // A contact card is a link too, and can be called.
+    try {
+      refuseLong($("new-form"));
+      if (!LINK.test(whom) && whom.length > LONGEST_NAME) throw TOO_LONG;
+    } catch (error) {
+      return problem($("new-problem"), error);
+    }
     if (LINK.test(whom)) {
-      this.#program.send("explain", { text: whom.slice(0, 32768) });
+      this.#program.send("explain", { text: whom });
       $("whom").value = "";
       return undefined;
     }
@@ -61,7 +70,7 @@ export class Home {
   async #call(whom, media) {
     problem($("new-problem"), null);
     try {
-      await this.#program.ask("place", { whom: whom.slice(0, 1024), media });
+      await this.#program.ask("place", { whom, media });
       $("whom").value = "";
     } catch (error) {
       problem($("new-problem"), error);

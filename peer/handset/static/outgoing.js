@@ -66,7 +66,7 @@ export class Outgoing {
   async #readAnswer() {
     const text = $("answer-text").value.trim();
     if (!text) throw { sentence: "Paste the answer that they sent you.", hint: "" };
-    await this.#program.ask("act", { text: text.slice(0, 32768) });
+    await this.#program.ask("act", { text });
     $("answer-text").value = "";
   }
 }

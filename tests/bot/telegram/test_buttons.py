@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
+from bot.messengers.telegram.texts import TAP_REFUSED
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.media import Media
@@ -13,6 +16,8 @@ from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import SECRET, Person, friends, two_people
 from tests.bot.telegram.test_reliability import call_link
 from tests.bot.telegram.world import Message
+
+LONG = "the disk is full of what nobody has looked at for years, " * 4
 
 
 async def ring(anna: Person, bob: Person) -> Message:
@@ -78,6 +83,20 @@ async def test_decline_tells_the_caller_and_block_tells_nobody(tmp_path: Path) -
         with bob.store() as store:
             (contact,) = store.contacts()
         assert contact.trust is Trust.BLOCK
+
+
+async def test_what_is_too_long_for_a_tap_is_written_into_the_chat(tmp_path: Path) -> None:
+    """The disk's own words for why the contact can't be blocked."""
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        ringing = await ring(anna, bob)
+        with contextlib.closing(sqlite3.connect(bob.home / "copybara.db", isolation_level=None, timeout=60)) as disk:
+            for change in ("INSERT", "UPDATE"):
+                disk.execute(
+                    f"CREATE TRIGGER no_{change} BEFORE {change} ON contacts BEGIN SELECT RAISE(FAIL, '{LONG}'); END"
+                )
+        query = bob.human.taps_button(ringing, "Block")
+        assert (await bob.human.answer_to(query))["text"] == TAP_REFUSED
+        await bob.reads(LONG)
 
 
 async def test_only_the_owner_can_tap(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ class AppCalls:
         contact = self._store.contact_named(name)
         if contact is None:
             raise NameNotFound(*texts.NO_CONTACT)
-        people = {person: await account.fingerprint_of(person.id) for person in (await account.people())[:CHOICES]}
+        everybody = await account.people()
+        people = {person: await account.fingerprint_of(person.id) for person in everybody[:CHOICES]}
         choices = [
             (f"{TIE}{person.id}", texts.candidate(person.display_name, fingerprint))
             for person, fingerprint in people.items()
@@ -238,7 +239,7 @@ class AppCalls:
             desk.tell(texts.nobody_there(contact))
             return
         choices.append((UNTIE, texts.NONE_OF_THEM))
-        desk.tell(texts.which(contact), choices=choices, about=str(contact.node))
+        desk.tell(texts.which(contact, more=len(everybody) > CHOICES), choices=choices, about=str(contact.node))
 
     async def choose(self, what: str, about: str) -> None:
         """The owner has said whose app it is. Raises InputError, StoreError."""

@@ -30,9 +30,10 @@ def this_is(contact: Contact) -> str:
     return f"This is {contact.name}"
 
 
-def which(contact: Contact) -> Sentence:
-    """After `/contact deltachat NAME`, above the choices."""
-    return Sentence(Kind.BOT_WHOSE_APP, f"Which of these is {contact.name}'s own Delta Chat?")
+def which(contact: Contact, *, more: bool = False) -> Sentence:
+    """After `/contact deltachat NAME`, above the choices; `more`: others are there, who wrote longer ago."""
+    others = f"These are those who wrote last. Somebody else? Let {contact.name} write to me, and ask again."
+    return Sentence(Kind.BOT_WHOSE_APP, f"Which of these is {contact.name}'s own Delta Chat?", others if more else "")
 
 
 def candidate(name: str, fingerprint: str) -> str:
