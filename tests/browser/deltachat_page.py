@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.bot.deltachat.world import App
-from tests.browser.chromium import Browser, PageView, until
+from tests.browser.chromium import Browser, PageView, until, until_seen
 
 FOLDER = Path(__file__).parent / "node" / "node_modules" / "@deltachat" / "calls-webapp" / "dist"
 
@@ -29,11 +29,28 @@ window.heardOnChannels = [];
   RTCPeerConnection.prototype.createDataChannel = function (...parameters) {
     const channel = create.apply(this, parameters);
     channel.addEventListener("message", (event) => heardOnChannels.push([channel.id, event.data]));
+    if (channel.id === 3) {
+      window.renegotiation = this.createDataChannel("renegotiation", {negotiated: true, id: 5});
+      window.appConnection = this;
+    }
     return channel;
   };
 })();
 """
-"What an app puts around the page: its README. What comes on the data channels is kept beside."
+"""What an app puts around the page: its README. What comes on the data channels is kept beside, and there is the one
+that Android's app has.
+"""
+
+RESTART = """
+async () => {
+  appConnection.restartIce();
+  await appConnection.setLocalDescription(await appConnection.createOffer());
+  renegotiation.send(JSON.stringify({type: "offer", sdp: appConnection.localDescription.sdp}));
+}
+"""
+"""What Android's app does when the network changes or the connection is lost (its WebRTCClient.java): three times, if
+no answer comes, and then it looks whether the connection is up.
+"""
 
 
 def require_page() -> None:
@@ -101,6 +118,16 @@ class AppPage:
             return [3, said] in heard
 
         await until(there, said)
+
+    async def restarts_ice(self) -> None:
+        """Ask for a new connection beside the one that is up, as often as Android's app does."""
+        await until_seen(self.view.page, "renegotiation.readyState === 'open'")
+        for _ in range(3):
+            await self.view.page.evaluate(RESTART)
+
+    async def is_connected(self) -> None:
+        """Wait until the page says that the connection is up."""
+        await until_seen(self.view.page, "appConnection.connectionState === 'connected'")
 
     async def _open(self, hash_: str) -> None:
         self.view = await self._chromium.open(f"{self._address}#{hash_}", HOST)

@@ -1,7 +1,9 @@
 """Delta Chat's own calls: SDP with the candidates in it, carried by Delta Chat's core as part of a call message.
 
-Both sides open three data channels (npm `@deltachat/calls-webapp`, src/lib/calls.ts): 1 brings further candidates, none
-of which is obeyed, 3 says what is switched on, and 5 asks for a new description, which nobody gets from us.
+Both sides open three data channels (npm `@deltachat/calls-webapp`, src/lib/calls.ts; Android's WebRTCClient.java). 1
+brings further candidates, none of which is obeyed. 3 says what is switched on. On 5 Android's app restarts ICE with an
+offer, or asks for one, when its network changes or nothing arrives. Nobody answers: the one address in the overlay is
+the same on any network, the connection stays as it was negotiated, and the app keeps it as long as packets arrive.
 """
 
 from __future__ import annotations

@@ -23,62 +23,13 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from tests.bot.deltachat.dovecot import Places, configuration, installed_version
 from tests.shared.names.chain import free_port
 
 DOMAIN = "mail.test"
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 "Where programs are, daemons included."
-
-_CONFIG = """\
-base_dir = {run}
-state_dir = {run}
-log_path = {folder}/dovecot.log
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-first_valid_gid = 1
-mail_location = maildir:~/Maildir
-mailbox_idle_check_interval = 1 secs
-namespace inbox {{
-  inbox = yes
-  mailbox DeltaChat {{
-    auto = create
-  }}
-}}
-passdb {{
-  driver = static
-  args = nopassword=y
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/home/%u allow_all_users=yes
-}}
-service anvil {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-  process_min_avail = 1
-  service_count = 0
-  inet_listener imap {{
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service stats {{
-  unix_listener stats-writer {{
-    mode = 0666
-  }}
-}}
-"""
 
 
 class MailServer:
@@ -106,10 +57,11 @@ class MailServer:
             each.mkdir()
             os.chown(each, self._uid, self._gid)
         config = self.folder / "dovecot.conf"
-        config.write_text(_CONFIG.format(run=run, folder=self.folder, user=user, group=group, port=self.imap_port))
         # As root its daemon switches to its own users.
         dovecot = shutil.which("dovecot", path=PATH)
         assert dovecot is not None
+        places = Places(self.folder, run, user, group, self.imap_port)
+        config.write_text(configuration(installed_version(dovecot), places))
         process = subprocess.Popen([dovecot, "-F", "-c", str(config)])
         self.begin_smtp()
         try:
