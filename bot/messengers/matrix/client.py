@@ -23,8 +23,8 @@ from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
-from bot.messengers.matrix.people import People
-from bot.messengers.matrix.ranks import Contacts, Ranks
+from bot.messengers.matrix.people import Contacts, People
+from bot.messengers.matrix.ranks import Ranks
 from bot.messengers.matrix.reading import Reader, Sync
 from bot.messengers.matrix.rooms import Room, Rooms
 from bot.messengers.matrix.vault import Vault
@@ -38,6 +38,9 @@ PAGES = 10
 
 MOST_LEFT_OUT = 16 * 1024 * 1024
 "Bytes of what a sync has left out, of all rooms together."
+
+MOST_ASKED = 20
+"Strangers about whose devices the server is asked, of those who wrote in one sync. All contacts are."
 
 FEW_KEYS = 25
 "One-time keys on the server below which new ones are published."
@@ -59,7 +62,7 @@ class Client:
         self.account = account
         self.api = MatrixApi(account.server, account.token)
         self.own = OwnDevice(vault, account.user, account.device)
-        self.people = People(vault)
+        self.people = People(vault, account.user, contacts)
         self.rooms = Rooms(vault)
         self.save = save
         self._vault = vault
@@ -112,8 +115,9 @@ class Client:
                 # Somebody has filled rooms: what is left out is fetched in pages, as much of it as we read.
                 self._answer = await self.api.sync(since, wait=False, little=True)
         if self._taken is None:
-            self._taken = Sync()
-            self._reader.take_devices(self._answer, self._taken)
+            taken = Sync()
+            await self._reader.take_devices(self._answer, taken)
+            self._taken = taken
         answer = self._answer
         # Those parts that may fail come with nothing done that can't be done again.
         earlier, unread = await self._left_out(answer, since) if since else ({}, False)
@@ -124,12 +128,12 @@ class Client:
             one_time_keys=self._taken.one_time_keys,
             unread=unread,
         )
-        events = self._reader.take_rooms(answer, sync, earlier)
+        events = await self._reader.take_rooms(answer, sync, earlier)
         # A first sync shows what was said before this device was there: it has no keys for it, and wasn't asked.
         events = [*self._reader.waiting(), *(events if since else [])]
-        await self.keys.query(self._reader.wants(events))
-        if unknown := self._reader.read(events, sync):
-            await self.keys.query(unknown)
+        await self.keys.query(self.people.first(self._reader.wants(events), MOST_ASKED))
+        if unknown := await self._reader.read(events, sync):
+            await self.keys.query(self.people.first(unknown, MOST_ASKED))
             sync.messages = [self._reader.judged_again(message) for message in sync.messages]
         await self._forget_people()
         if sync.one_time_keys is not None and sync.one_time_keys < FEW_KEYS:
@@ -195,7 +199,7 @@ class Client:
     # Writing.
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message in a room, encrypted. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        """Write a message in a room, encrypted. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
         async with self._locks[room]:
             return await self.writer.write(room, transaction, content, type_)
 

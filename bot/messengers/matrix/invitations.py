@@ -1,6 +1,7 @@
 """Which invitations the bot accepts: the owner's, those of people who write contacts' links, and a few strangers'.
 
 A stranger who writes to the bot directly has to invite it first. What their link may do is the policy's, as everywhere.
+Who says that another room takes a room's place invites to that one: anybody can say so in a room of their own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.messengers.matrix.account_file import MatrixAccount
-from bot.messengers.matrix.ranks import Contacts
+from bot.messengers.matrix.people import Contacts
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.rate_limit import RateLimit
@@ -54,7 +55,10 @@ class Invitations:
         self._of_strangers = RateLimit(OF_STRANGERS, seconds=HOUR)
 
     def accepts(self, room: str, user: str, now: float) -> bool:
-        """Whether to join a room to which that user invites; `now` is in seconds of any clock."""
+        """Whether to join a room to which that user invites, or that takes the place of one, as they say.
+
+        `now` is in seconds of any clock.
+        """
         if self._account.owner == self._account.user:
             return False  # the owner's own app does
         if (room, user) not in self._accepted and self._may(room, user, now):
@@ -62,9 +66,17 @@ class Invitations:
         return (room, user) in self._accepted
 
     def _may(self, room: str, user: str, now: float) -> bool:
-        if user == self._account.owner or user in self._contacts() or self._rooms.is_upgrade(room):
+        if self._is_known(user):
             return self._each.allows(user, now)
-        return self._strangers and self._of_stranger.allows(user, now) and self._of_strangers.allows("", now)
+        reads = self._strangers or self._rooms.is_upgrade(room)
+        return reads and self._of_stranger.allows(user, now) and self._of_strangers.allows("", now)
+
+    def wanted(self, room: str) -> None:
+        """The owner or a contact has written in a room: it is a stranger's no more, no matter who led us there."""
+        self._vault.drop(GUEST + room)
+
+    def _is_known(self, user: str) -> bool:
+        return user == self._account.owner or user in self._contacts()
 
     def refused(self, room: str, user: str) -> None:
         """The server doesn't let us in."""
@@ -73,7 +85,7 @@ class Invitations:
     def joined(self, room: str, user: str, now: int) -> list[str]:
         """We are in it; returns the rooms to leave for it. `now` is in Unix seconds."""
         self._accepted.discard((room, user))
-        if user == self._account.owner or user in self._contacts() or self._rooms.is_upgrade(room):
+        if self._is_known(user):
             return []
         self._vault.put(GUEST + room, Guest(user, now))
         guests = {name: guest for name in self._vault.names(GUEST) if (guest := self._vault.get(name, Guest))}
@@ -81,4 +93,4 @@ class Invitations:
         for name in oldest:
             self._vault.drop(name)
         # Who has become a contact since then stays.
-        return [name.removeprefix(GUEST) for name in oldest if guests[name].user not in self._contacts()]
+        return [name.removeprefix(GUEST) for name in oldest if not self._is_known(guests[name].user)]

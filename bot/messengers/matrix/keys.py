@@ -7,12 +7,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from bot.messengers.long_work import LongWork
 from bot.messengers.matrix.api import MatrixApi, ServerRefusal
 from bot.messengers.matrix.canonical import Json, part
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Device, People
 from bot.messengers.matrix.vault import Vault
+from bot.messengers.rate_limit import RateLimit
 
 QUERY_AT_ONCE = 100
 "People in one question."
@@ -46,6 +48,7 @@ class Keys:
         self._people = people
         self._olm = olm
         self._save = save
+        self._unwedged = RateLimit(1, seconds=UNWEDGE_SECONDS)
 
     async def publish(self, on_server: int | None = None) -> None:
         """Publish our device's keys, and as many one-time keys as the server lacks. Raises what requests raise."""
@@ -64,7 +67,7 @@ class Keys:
 
     async def query(self, users: Iterable[str]) -> None:
         """Ask for the keys of people. Raises Unreachable, ServerRefusal."""
-        waiting = sorted(set(users))
+        waiting, work = sorted(set(users)), LongWork(1)
         while waiting:
             now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
             answer = await self._api.post("/keys/query", {"device_keys": {user: [] for user in now}})
@@ -72,6 +75,7 @@ class Keys:
                 # A server that can't be reached now says nothing of its people: what is known of them stays.
                 if user in part(answer, "device_keys"):
                     self._people.answered(user, answer)
+                    await work.pause()
 
     async def reach(self, devices: dict[str, dict[str, Device]]) -> dict[str, dict[str, Device]]:
         """Begin sessions with the devices that we have none with; returns those that can be written to.
@@ -108,8 +112,11 @@ class Keys:
 
     async def unwedge(self, wedged: Iterable[tuple[str, str]]) -> None:
         """Begin new sessions with devices whose messages we can't read. Raises Unreachable."""
-        for user, device_name, device in self._due(wedged)[:MOST_UNWEDGED]:
-            self._vault.put(f"unwedged:{device.curve25519}", int(time.time()))
+        left = MOST_UNWEDGED
+        for user, device_name, device in self._of_people(wedged):
+            if not left or not self._unwedged.allows(device.curve25519, time.monotonic()):
+                continue
+            left -= 1
             logger.info("A device's messages can't be read; a new session begins.")
             try:
                 self._olm.forget(device)
@@ -118,14 +125,13 @@ class Keys:
             except ServerRefusal as refusal:
                 logger.info("The new session was refused: %s", refusal.code)
 
-    def _due(self, wedged: Iterable[tuple[str, str]]) -> list[tuple[str, str, Device]]:
-        """Those of them that are known and weren't renewed lately, the owner's first."""
-        due = [
+    def _of_people(self, wedged: Iterable[tuple[str, str]]) -> list[tuple[str, str, Device]]:
+        """Those of them that are known, the owner's first."""
+        found = [
             (user, name, device)
             for user, curve25519 in wedged
             for name, device in self._people.of(user).devices.items()
             if device.curve25519 == curve25519
-            and (self._vault.get(f"unwedged:{curve25519}", int) or 0) + UNWEDGE_SECONDS <= time.time()
         ]
         owner = self._people.owner
-        return sorted(due, key=lambda each: (owner is None or each[0] != owner.user, each[:2]))
+        return sorted(found, key=lambda each: (owner is None or each[0] != owner.user, each[:2]))

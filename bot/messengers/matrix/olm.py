@@ -55,6 +55,8 @@ class Sessions(msgspec.Struct, frozen=True):
     "When the first was begun, Unix seconds."
 
     pickles: list[str]
+    renew: bool = False
+    "Whether another one is to be begun before the next message to the device."
 
 
 class Olm:
@@ -71,8 +73,8 @@ class Olm:
 
     def has_session(self, device: Device) -> bool:
         """Whether a message can be written to a device without one of its one-time keys."""
-        renew = self._vault.get(f"renew:{device.curve25519}", bool)
-        return not renew and bool(self._sessions(device.curve25519))
+        kept = self._vault.get(_NAME + device.curve25519, Sessions)
+        return kept is not None and bool(kept.pickles) and not kept.renew
 
     def begin(self, user: str, name: str, device: Device, claimed: Json) -> bool:
         """Begin a session with a one-time key of the device (keys/claim). False if the key isn't the device's."""
@@ -86,13 +88,14 @@ class Olm:
             )
         except ValueError:
             return False
-        self._keep(user, device.curve25519, [session, *self._sessions(device.curve25519)])
-        self._vault.drop(f"renew:{device.curve25519}")
+        self._keep(user, device.curve25519, [session, *self._sessions(device.curve25519)], begun=True)
         return True
 
     def forget(self, device: Device) -> None:
         """Begin another session with a device before the next message to it; what it writes in the old ones is read."""
-        self._vault.put(f"renew:{device.curve25519}", True)
+        name = _NAME + device.curve25519
+        if (kept := self._vault.get(name, Sessions)) is not None:
+            self._vault.put(name, msgspec.structs.replace(kept, renew=True))
 
     def encrypt(self, user: str, device: Device, type_: str, content: Json) -> Json:
         """The content of an m.room.encrypted event for one device. Must be on the disk before it is sent."""
@@ -173,11 +176,13 @@ class Olm:
         kept = self._vault.get(_NAME + curve25519, Sessions)
         return [vodozemac.Session.from_pickle(pickle, PICKLE_KEY) for pickle in kept.pickles] if kept else []
 
-    def _keep(self, user: str, curve25519: str, sessions: list[vodozemac.Session]) -> None:
+    def _keep(self, user: str, curve25519: str, sessions: list[vodozemac.Session], *, begun: bool = False) -> None:
+        """`begun`: we have begun the first of them."""
         name = _NAME + curve25519
         before = self._vault.get(name, Sessions)
         user, since = (before.user, before.since) if before is not None else (user, int(time.time()))
-        kept = Sessions(user, since, [each.pickle(PICKLE_KEY) for each in sessions[:MOST_SESSIONS]])
+        renew = before is not None and before.renew and not begun
+        kept = Sessions(user, since, [each.pickle(PICKLE_KEY) for each in sessions[:MOST_SESSIONS]], renew)
         self._vault.put(name, kept)
         if name not in self._devices:
             for gone in self._devices.add(_item(name, kept)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -19,12 +19,18 @@ from bot.messengers.matrix.vault import Vault
 MOST_DEVICES = 200
 "Of one person; more are not looked at."
 
+MOST_READ = 100
+"People of whom it isn't read again what the vault has: each message is judged by it, and may be one of thousands."
+
 OWNER = "owner"
 "Of the vault: who the owner is."
 
 DAY = 24 * 3600
 
 _PERSON = "person:"
+
+Contacts = Callable[[], Container[str]]
+"The users who write contacts' links, learned from calls that were up."
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -80,13 +86,31 @@ class Standing(enum.Enum):
 class People:
     """Everybody with whom we share a room."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, own: str = "", contacts: Contacts = frozenset) -> None:
+        """`own` is the account's user id."""
         self._vault = vault
+        self._own = own
+        self._contacts = contacts
         self.owner = vault.get(OWNER, OwnerKey)
+        self._read: dict[str, Person] = {}
 
     def of(self, user: str) -> Person:
         """What is known of somebody."""
-        return self._vault.get(f"{_PERSON}{user}", Person) or Person()
+        known = self._read.get(user)
+        if known is None:
+            known = self._vault.get(f"{_PERSON}{user}", Person)
+            if known is None:
+                return Person()
+            self._remember(user, known)
+        return known
+
+    def first(self, users: Iterable[str], strangers: int) -> list[str]:
+        """The owner, our own account and contacts of them, and of all others so many."""
+        stay = {self._own, self.owner.user if self.owner is not None else ""}
+        known, others = list[str](), list[str]()
+        for user in sorted(users):
+            (known if user in stay or user in self._contacts() else others).append(user)
+        return known + others[:strangers]
 
     def is_outdated(self, user: str) -> bool:
         """Whether the server has to be asked before anything is sent to them."""
@@ -95,8 +119,8 @@ class People:
     def changed(self, users: Iterable[object]) -> None:
         """The server has something new about those of them that we know."""
         for user in users:
-            if isinstance(user, str) and (known := self._vault.get(f"{_PERSON}{user}", Person)) is not None:
-                self._put(user, msgspec.structs.replace(known, outdated=True))
+            if isinstance(user, str) and self._vault.has(f"{_PERSON}{user}"):
+                self._put(user, msgspec.structs.replace(self.of(user), outdated=True))
 
     def answered(self, user: str, answer: Json) -> None:
         """What the server says about one person (keys/query, the whole answer)."""
@@ -180,9 +204,16 @@ class People:
         """Keep nothing of somebody: if they come again, they are new. Never for the owner."""
         if self.owner is None or self.owner.user != user:
             self._vault.drop(f"{_PERSON}{user}")
+            self._read.pop(user, None)
 
     def _put(self, user: str, person: Person) -> None:
         self._vault.put(f"{_PERSON}{user}", person)
+        self._remember(user, person)
+
+    def _remember(self, user: str, person: Person) -> None:
+        if len(self._read) >= MOST_READ:
+            self._read.clear()
+        self._read[user] = person
 
 
 def _identity(user: str, answer: Json) -> tuple[str, str]:

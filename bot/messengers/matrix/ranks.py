@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-
 from bot.messengers.matrix.budgets import Item, Rank
-from bot.messengers.matrix.people import People, Standing
+from bot.messengers.matrix.people import Contacts, People, Standing
 from bot.messengers.matrix.rooms import Rooms
-
-Contacts = Callable[[], Container[str]]
-"The users who write contacts' links, learned from calls that were up."
 
 
 class Ranks:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from bot.messengers.long_work import LongWork
 from bot.messengers.matrix.budgets import Item, KeptBudget, Ledger
 from bot.messengers.matrix.canonical import Json, items, number, part, text
 from bot.messengers.matrix.megolm import Decrypted, Megolm, key_of
@@ -29,6 +30,9 @@ WAITING = KeptBudget(total=300, of_sender=20, of_room=100)
 
 MOST_BYTES = 64 * 1024
 "Of an event (specification, Size limits)."
+
+AT_ONCE = 10
+"Events that are read in one go; decrypting one takes about a millisecond."
 
 _WAITING = "waiting:"
 
@@ -80,7 +84,9 @@ class Sync:
     invitations: list[tuple[str, str]] = field(default_factory=list)
     "Rooms that somebody invites us to, with who says so."
 
-    upgraded: list[str] = field(default_factory=list)
+    upgraded: list[tuple[str, str]] = field(default_factory=list)
+    "Rooms that another one replaces, with who says so."
+
     wedged: set[tuple[str, str]] = field(default_factory=set)
     "Devices (person, curve25519 key) whose messages we can't read any more."
 
@@ -127,9 +133,11 @@ class Reader:
             else:
                 self._wait(name, kept)
 
-    def take_devices(self, answer: Json, sync: Sync) -> None:
+    async def take_devices(self, answer: Json, sync: Sync) -> None:
         """What came to this device: keys first, for the messages need them."""
+        work = LongWork(AT_ONCE)
         for event in items(answer, "to_device", "events"):
+            await work.pause()
             type_, sender = text(event, "type"), text(event, "sender")
             if type_ == "m.room.encrypted":
                 try:
@@ -146,16 +154,18 @@ class Reader:
         if counts:
             sync.one_time_keys = number(counts, "signed_curve25519")
 
-    def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
+    async def take_rooms(self, answer: Json, sync: Sync, earlier: dict[str, list[Json]]) -> list[tuple[str, Json]]:
         """What changed in rooms; returns the events that may be messages, in their order.
 
         `earlier`: what a sync has left out, by room.
         """
         found: list[tuple[str, Json]] = []
+        work = LongWork(AT_ONCE)
         for room, value in part(answer, "rooms", "join").items():
             for event in items(value, "state", "events"):
                 self._seen(room, event, sync)
             for event in [*earlier.get(room, []), *items(value, "timeline", "events")]:
+                await work.pause()
                 self._seen(room, event, sync)
                 type_ = text(event, "type")
                 if type_ in ("m.room.encrypted", "m.room.message") or type_.startswith(VERIFICATION):
@@ -170,14 +180,23 @@ class Reader:
         return found
 
     def wants(self, events: Iterable[tuple[str, Json]]) -> set[str]:
-        """The people of whom the server has to be asked before these events can be judged."""
-        senders = {text(event, "sender") for _, event in events if text(event, "type") == "m.room.encrypted"}
+        """The people of whom the server has to be asked before these events can be judged.
+
+        Those whose events can't be decrypted aren't among them: anybody can send such in any number of names.
+        """
+        senders = {
+            text(event, "sender")
+            for room, event in events
+            if text(event, "type") == "m.room.encrypted" and self._megolm.has_key(key_of(room, event))
+        }
         return {user for user in senders if user and self._people.is_outdated(user)}
 
-    def read(self, events: Iterable[tuple[str, Json]], sync: Sync) -> set[str]:
+    async def read(self, events: Iterable[tuple[str, Json]], sync: Sync) -> set[str]:
         """Decrypt and judge; what has no key yet waits for it. Returns people whose devices we should ask for again."""
         unknown = set()
+        work = LongWork(AT_ONCE)
         for room, event in events:
+            await work.pause()
             message = self._message(room, event)
             if message is None:
                 continue
@@ -234,7 +253,7 @@ class Reader:
     def _seen(self, room: str, event: Json, sync: Sync) -> None:
         self._rooms.seen(room, event)
         if text(event, "type") == "m.room.tombstone" and self._rooms.of(room).replaced_by:
-            sync.upgraded.append(room)
+            sync.upgraded.append((room, text(event, "sender")))
         user = text(event, "state_key")
         if text(event, "type") == "m.room.member" and user:
             self._people.changed([user])

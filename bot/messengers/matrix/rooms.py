@@ -9,6 +9,9 @@ import msgspec
 from bot.messengers.matrix.canonical import Json, text
 from bot.messengers.matrix.vault import Vault
 
+MOST_MEMBERS = 1000
+"Of a room in which the bot writes."
+
 MOST_UPGRADES = 20
 "Steps from a room to the one that replaces it that are followed."
 
@@ -20,7 +23,7 @@ class Room(msgspec.Struct, frozen=True):
     "Once a room is encrypted it stays so, whatever the server says later."
 
     members: list[str] | None = None
-    "Who may read what is written; None: to be asked for."
+    "Who may read what is written, up to one more than MOST_MEMBERS; None: to be asked for."
 
     replaced_by: str = ""
     left: bool = False
@@ -39,6 +42,11 @@ class Rooms:
     def is_known(self, room: str) -> bool:
         """Whether anything is known of it."""
         return self._vault.get(f"room:{room}", Room) is not None
+
+    def is_in(self, room: str) -> bool:
+        """Whether we are in it, as far as is known."""
+        known = self._vault.get(f"room:{room}", Room)
+        return known is not None and not known.left
 
     def names(self) -> Iterable[str]:
         """The rooms that we are in."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from bot.conversation import Listener
 from bot.kinds import Sentence
+from bot.messengers.long_work import LongWork
 from bot.messengers.matrix import NAME, texts
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ServerRefusal, Unreachable
@@ -22,9 +23,9 @@ from bot.messengers.matrix.invitations import Invitations
 from bot.messengers.matrix.notices import DAY, Notices
 from bot.messengers.matrix.own_room import OwnRoom
 from bot.messengers.matrix.people import Standing
-from bot.messengers.matrix.reading import RoomMessage, Sync
+from bot.messengers.matrix.reading import AT_ONCE, RoomMessage, Sync
 from bot.messengers.matrix.vault import Vault
-from bot.messengers.matrix.writing import NotEncrypted
+from bot.messengers.matrix.writing import Crowded, NotEncrypted
 from bot.messengers.outbox import NotNow, Pace, Refused
 from bot.messengers.plain.places import PlainWay, place_of
 from bot.messengers.plain.values import Entry, Outgoing
@@ -113,6 +114,8 @@ class MatrixWire:
                 await self._client.write(room, f"copybara-{number}", {"msgtype": "m.text", "body": message.text})
         except NotEncrypted:
             raise Refused("the room isn't encrypted") from None
+        except Crowded:
+            raise Refused("there are too many people in the room") from None
         except Unreachable as error:
             self._not_answered(error)
             raise NotNow(error.seconds) from None
@@ -156,7 +159,9 @@ class MatrixWire:
         sync = await self._client.sync(wait=True)
         await self._follow(sync)
         entries: list[tuple[int, Entry]] = []
+        work = LongWork(AT_ONCE)
         for message in sync.messages:
+            await work.pause()
             if message.standing is not Standing.OWNER and would_count(message, self._account.owner):
                 self._tell_unless_it_counts(message)
             if message.standing is None and not self._unverified:
@@ -164,6 +169,8 @@ class MatrixWire:
             entry = heard(message, await self._kind(message.room), unverified=self._unverified)
             if entry is not None:
                 entries.append((message.number, entry))
+                if entry.from_owner or (message.standing is Standing.VERIFIED and message.sender in self._contacts()):
+                    self._invitations.wanted(message.room)
                 if entry.alone:
                     await self._own_room.spoken_in(message.room)
         if sync.unread and self._is_told("unread", self._account.user, str(int(time.time()) // DAY)):
@@ -182,7 +189,10 @@ class MatrixWire:
         return Audience.TWO if len(members) <= 2 else Audience.SEVERAL
 
     async def _follow(self, sync: Sync) -> None:
-        for room, user in sync.invitations:
+        upgraded = [(self._client.rooms.newest(room), user) for room, user in sync.upgraded]
+        # Into rooms that it is in the bot is led by nobody.
+        upgraded = [(room, user) for room, user in upgraded if not self._client.rooms.is_in(room)]
+        for room, user in dict.fromkeys([*sync.invitations, *upgraded]):
             if not self._invitations.accepts(room, user, time.monotonic()):
                 continue
             if not await self._join(room):
@@ -190,8 +200,6 @@ class MatrixWire:
                 continue
             for left in self._invitations.joined(room, user, int(time.time())):
                 await self._leave(left)
-        for room in sync.upgraded:
-            await self._join(self._client.rooms.newest(room))
 
     async def _join(self, room: str) -> bool:
         return await self._moved(self._client.api.join(room, self._account.user.partition(":")[2]))

@@ -13,11 +13,15 @@ from bot.messengers.matrix.keys import Keys, Save
 from bot.messengers.matrix.megolm import Megolm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Device, People
-from bot.messengers.matrix.rooms import Rooms
+from bot.messengers.matrix.rooms import MOST_MEMBERS, Rooms
 
 
 class NotEncrypted(Exception):
     """The room isn't encrypted: nothing is written there."""
+
+
+class Crowded(Exception):
+    """More people are in the room than we write to."""
 
 
 class Writer:
@@ -51,12 +55,13 @@ class Writer:
         """Who may read what is written in a room, by the server. Raises Unreachable, ServerRefusal."""
         known = self._rooms.of(room)
         if known.members is None:
-            known = msgspec.structs.replace(known, members=await self._api.members(room))
+            members = await self._api.members(room)
+            known = msgspec.structs.replace(known, members=members[: MOST_MEMBERS + 1])
             self._rooms.put(room, known)
         return known.members or []
 
     async def write(self, room: str, transaction: str, content: Json, type_: str = "m.room.message") -> str:
-        """Write a message; returns its event's id. Raises NotEncrypted, Unreachable, ServerRefusal."""
+        """Write a message; returns its event's id. Raises NotEncrypted, Crowded, Unreachable, ServerRefusal."""
         if self._unverified and not self._rooms.of(room).encrypted:
             return await self._api.send(room, type_, transaction, content)
         encrypted = await self.encrypted(room, content, type_)
@@ -65,11 +70,13 @@ class Writer:
     async def encrypted(self, room: str, content: Json, type_: str = "m.room.message") -> Json:
         """A message as it goes to the server, once those who may read it have its key, and all of that is on the disk.
 
-        Raises NotEncrypted, Unreachable, ServerRefusal.
+        Raises NotEncrypted, Crowded, Unreachable, ServerRefusal.
         """
         if not self._rooms.of(room).encrypted:
             raise NotEncrypted(room)
         members = await self.members(room)
+        if len(members) > MOST_MEMBERS:
+            raise Crowded(room)
         outdated = [user for user in members if self._people.is_outdated(user)]
         if outdated:
             await self._keys.query(outdated)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.messengers.matrix.canonical import Json
 from bot.messengers.matrix.megolm import Megolm
@@ -20,6 +20,17 @@ from shared.store.journal import Journal
 
 ROOM = "!room:chat.test"
 
+_Result = TypeVar("_Result")
+
+
+def done(reading: Coroutine[Any, Any, _Result]) -> _Result:
+    """What comes of reading, without an event loop: it only lets others have their turn."""
+    while True:
+        try:
+            reading.send(None)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
 
 class Device:
     """One device, with everything that it keeps."""
@@ -30,9 +41,9 @@ class Device:
         self.own = OwnDevice(self.vault, user, name)
         if identity and self.own.identity is None:
             self.own.make_identity()
-        self.people = People(self.vault)
-        self.rooms = Rooms(self.vault)
         self.contacts: set[str] = set()
+        self.people = People(self.vault, user, lambda: self.contacts)
+        self.rooms = Rooms(self.vault)
         ranks = Ranks(self.people, self.rooms, lambda: self.contacts)
         self.olm = Olm(self.vault, self.own, ranks)
         self.megolm = Megolm(self.vault, self.own, ranks)
@@ -79,10 +90,10 @@ class Device:
     def reads(self, *events: Json, to_device: tuple[Json, ...] = ()) -> Sync:
         """What comes of an answer with these events."""
         sync = Sync()
-        self.reader.take_devices({"to_device": {"events": list(to_device)}}, sync)
+        done(self.reader.take_devices({"to_device": {"events": list(to_device)}}, sync))
         answer = {"rooms": {"join": {ROOM: {"timeline": {"events": list(events)}}}}}
-        found = self.reader.take_rooms(answer, sync, {})
-        self.reader.read([*self.reader.waiting(), *found], sync)
+        found = done(self.reader.take_rooms(answer, sync, {}))
+        done(self.reader.read([*self.reader.waiting(), *found], sync))
         return sync
 
     def texts(self, *events: Json, to_device: tuple[Json, ...] = ()) -> list[Any]:

@@ -20,6 +20,7 @@ from bot.messengers.matrix.invitations import MOST_ROOMS, Invitations
 from bot.messengers.matrix.notices import Counted, Notices
 from bot.messengers.matrix.olm import FromDevice
 from bot.messengers.matrix.own_device import OLM, unpadded
+from bot.messengers.matrix.reading import Sync
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.texts import many_not_read
 from bot.messengers.matrix.vault import Vault
@@ -162,6 +163,54 @@ def test_devices_that_write_once_push_out_no_session_with_the_owners(devices: tu
     assert bob.olm.has_session(bob.people.of(anna.own.user).devices["DEVICE"])
 
 
+def test_of_invented_events_the_server_is_asked_about_nobody(devices: tuple[Device, Device]) -> None:
+    anna, bob = devices
+    bob.people.changed([anna.own.user])
+    bob.reads(to_device=(anna.room_key_for(bob),))
+    true = anna.says("hello", "$true")
+    invented = [{**true, "sender": f"@{number}:evil.test", "event_id": f"${number}"} for number in range(100)]
+    assert bob.reader.wants((ROOM, event) for event in [true, *invented]) == {anna.own.user}
+
+
+def test_of_many_strangers_the_server_is_asked_about_a_few_and_about_all_who_matter(
+    devices: tuple[Device, Device],
+) -> None:
+    anna, bob = devices
+    bob.people.verified_owner(anna.own.user, anna.own.master)
+    bob.contacts.add("@carol:chat.test")
+    strangers = {f"@{number}:evil.test" for number in range(1000)}
+    asked = bob.people.first({anna.own.user, "@carol:chat.test"} | strangers, 20)
+    assert set(asked[:2]) == {anna.own.user, "@carol:chat.test"}
+    assert len(asked) == 22
+
+
+@pytest.mark.asyncio
+async def test_while_a_thousand_messages_are_read_everything_else_goes_on(devices: tuple[Device, Device]) -> None:
+    anna, bob = devices
+    turns = 0
+
+    async def media() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    other = asyncio.create_task(media())
+    sync = Sync()
+    await bob.reader.take_devices({"to_device": {"events": [anna.room_key_for(bob)] * 100}}, sync)
+    assert turns >= 9
+    before = turns
+    events = [anna.says("hello", f"${number}") for number in range(1000)]
+    answer = {"rooms": {"join": {ROOM: {"timeline": {"events": events}}}}}
+    found = await bob.reader.take_rooms(answer, sync, {})
+    assert turns >= before + 99
+    before = turns
+    await bob.reader.read(found, sync)
+    assert turns >= before + 99
+    other.cancel()
+    assert len(sync.messages) == 1000
+
+
 NOW = 1_800_000_000
 
 
@@ -277,6 +326,28 @@ async def test_thousands_of_people_push_out_neither_the_owner_nor_who_is_in_a_ro
                 await bob.news.wait()
         assert {anna.user, bob.user} <= set(bob.client.people.known())
         assert bob.client.people.of(anna.user).master == master
+
+
+def test_another_room_in_a_rooms_place_costs_a_stranger_what_an_invitation_costs(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        vault = Vault(Journal(store, "matrix"))
+        rooms = Rooms(vault)
+        account = MatrixAccount("@bot:b", "http://127.0.0.1", "D", "t", "@owner:b")
+        invitations = Invitations(account, vault, rooms, lambda: {"@contact:b"}, strangers=True)
+
+        def leads(user: str, old: str, new: str) -> bool:
+            replaced = {"replacement_room": new}
+            rooms.seen(old, {"type": "m.room.tombstone", "sender": user, "state_key": "", "content": replaced})
+            return invitations.accepts(new, user, 0.0)
+
+        followed = [number for number in range(200) if leads(f"@{number % 50}:b", f"!{number}:b", f"!{number + 1}:b")]
+        assert len(followed) == 20
+        assert invitations.joined("!1:b", "@1:b", 1_800_000_000) == []
+        assert vault.has("guest:!1:b")  # one of the rooms of which it leaves the oldest
+        assert leads("@owner:b", "!a:b", "!b:b")
+        assert leads("@contact:b", "!c:b", "!d:b")
+        invitations.wanted("!1:b")  # the owner has written there
+        assert not vault.has("guest:!1:b")
 
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"]), st.sampled_from(Rank)), max_size=40)

@@ -19,7 +19,7 @@ from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.verification import Verification, VerificationStep
 from shared.store import Store
 from shared.store.journal import Journal
-from tests.bot.matrix.devices import ROOM, Device, two
+from tests.bot.matrix.devices import ROOM, Device, done, two
 from tests.bot.telegram.burst import foreign_link
 
 LINK = foreign_link()
@@ -93,7 +93,7 @@ def test_a_key_counts_for_its_room_and_its_sender_only(devices: tuple[Device, De
     assert bob.texts({**event, "sender": "@mallory:chat.test"}) == []
     answer = {"rooms": {"join": {"!other:chat.test": {"timeline": {"events": [event]}}}}}
     sync = bob.reads()
-    bob.reader.read(bob.reader.take_rooms(answer, sync, {}), sync)
+    done(bob.reader.read(done(bob.reader.take_rooms(answer, sync, {})), sync))
     assert sync.messages == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 import pytest_asyncio
 
 from bot.kinds import Kind
+from bot.messengers.matrix.invitations import OF_STRANGER
 from tests.bot.console import Chat, Person, people
-from tests.bot.matrix.homeserver import Homeserver
+from tests.bot.matrix.homeserver import Homeserver, Room
 from tests.bot.matrix.members import Bot, Member, bot, joined, member
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -140,3 +142,17 @@ async def test_the_bot_follows_a_room_that_was_upgraded_whoever_invites_it(
     await joined(server, new, annas.user)
     await annas.owner.says(new, f"/call {Kind.STATUS}")  # nobody is called so, and the bot says so to its owner
     await annas.owner.reads(Kind.STATUS, room=annas.room)
+
+
+async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_the_bot_nowhere_for_long(
+    annas: Bot, server: Homeserver, tmp_path: Path
+) -> None:
+    async with member(server, tmp_path, "erin") as erin:
+        rooms = [await erin.client.make_room([annas.user], ""), *(f"!{number}:evil.test" for number in range(20))]
+        await joined(server, rooms[0], annas.user)
+        for old, new in itertools.pairwise(rooms):
+            server.rooms[new] = Room(members={annas.user: ("invite", erin.user, 0)})
+            server.add(old, server.event(erin.user, "m.room.tombstone", {"replacement_room": new}, state_key=""))
+        for _ in range(20):  # it reads each room that it has been led to before it answers
+            await annas.asks("/status", "No calls")
+        assert 2 <= sum(server.rooms[room].members[annas.user][0] == "join" for room in rooms) <= OF_STRANGER
