@@ -21,6 +21,7 @@ from bot.makers import (
     Node,
     Talk,
     make_assistant,
+    make_devices,
     make_handset,
     make_lookups,
     make_news,
@@ -114,12 +115,13 @@ async def _run(
     presenter = make_presenter(node) if config.handset.enabled else None
     switchboard = make_switchboard(node, news, presenter, chats)
     lookups = make_lookups(node)
-    assistant = make_assistant(node, talk, news, switchboard, lookups, has_page=presenter is not None)
-    handset = make_handset(node, presenter, assistant, switchboard) if presenter is not None else None
+    devices = make_devices(node, talk) if presenter is not None else None
+    assistant = make_assistant(node, talk, news, switchboard, lookups, devices)
+    handset = make_handset(node, presenter, assistant, switchboard, devices) if presenter and devices else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
     if (doubted := len(node.thread.store.doubted())) > 0:
         notices.append(restored_notice(doubted))
-    replies = CommandReplies(assistant, node.own, node.overlay, handset, notices)
+    replies = CommandReplies(assistant, node.own, node.overlay, handset, devices, notices)
     manager = ServiceManager()
 
     def failed(what: str) -> None:

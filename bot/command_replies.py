@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 from bot.assistant.assistant import Assistant
-from bot.command_socket import AskPage, AskStatus, Question, Reply, Say
+from bot.command_socket import AskPage, AskPairing, AskStatus, Question, Reply, Say
 from bot.conversation import Post
+from bot.devices.book import DeviceBook
 from bot.messengers.console import CHAT
 from bot.page.service import HandsetService
 from bot.texts.chat import with_commands
@@ -14,6 +16,7 @@ from peer.calls.line_records import report as line_report
 from peer.overlay import Overlay
 from shared.errors import OverlayError
 from shared.node_id import NodeId
+from shared.paired_device import PairedDevice
 
 PLACE = "command line"
 "For whom the page's addresses are that the command line asks for."
@@ -23,10 +26,17 @@ class CommandReplies:
     """Replies to one question after the other."""
 
     def __init__(
-        self, assistant: Assistant, own: NodeId, overlay: Overlay, handset: HandsetService | None, notices: list[str]
+        self,
+        assistant: Assistant,
+        own: NodeId,
+        overlay: Overlay,
+        handset: HandsetService | None,
+        devices: DeviceBook | None,
+        notices: list[str],
     ) -> None:
         self._assistant = assistant
         self._handset = handset
+        self._devices = devices
         self._own = own
         self._overlay = overlay
         self._notices = notices
@@ -40,6 +50,9 @@ class CommandReplies:
                 return Reply(posts=[self._as_dict(post) for post in posts])
             case AskStatus():
                 return Reply(status=await self._status())
+            case AskPairing():
+                shown = self._devices.shown() if self._devices else None
+                return Reply(pairing=dataclasses.asdict(shown) if shown else None)
             case AskPage():
                 return Reply(page=self._handset.address_for(PLACE, lambda: None) if self._handset else "")
 
@@ -55,7 +68,18 @@ class CommandReplies:
             "running_since": int(self._started),
             "handset": self._page,
             "notices": self._notices,
+            "devices": [self._device(each) for each in self._devices.listed()] if self._devices else [],
             "calls": [line_report(line) for line in self._assistant.switchboard.lines],
+        }
+
+    def _device(self, device: PairedDevice) -> dict[str, object]:
+        connected = self._devices is not None and self._devices.is_connected(device)
+        return {
+            "name": device.name,
+            "address": device.address,
+            "added": device.added,
+            "seen": device.seen,
+            "connected": connected,
         }
 
     def _as_dict(self, post: Post) -> dict[str, object]:

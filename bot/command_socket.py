@@ -50,6 +50,10 @@ class AskPage(msgspec.Struct, frozen=True, tag="page"):
     """Give an address of the handset page that works once and holds no key."""
 
 
+class AskPairing(msgspec.Struct, frozen=True, tag="pairing"):
+    """Tell about the device that is being added."""
+
+
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the running copybara replies."""
 
@@ -58,13 +62,16 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     page: str = ""
     "Empty: there is no page."
 
+    pairing: dict[str, object] | None = None
+    "The device that is being added."
+
     error: str = ""
     hint: str = ""
     kind: str = ""
     "The error's."
 
 
-Question = Say | AskStatus | AskPage
+Question = Say | AskStatus | AskPage | AskPairing
 _questions = msgspec.json.Decoder(Question)
 _replies = msgspec.json.Decoder(Reply)
 

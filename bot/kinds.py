@@ -128,6 +128,13 @@ class Kind(enum.StrEnum):
     HANDSET_PAGE = "handset.page", "The way to the handset page."
     NOTICES = "node.notices", "What you should know about this start of the program."
 
+    DEVICES = "device.list", "Your other devices."
+    DEVICE_PAIRING = "device.pairing", "A device can be added now, by the address in the text."
+    DEVICE_WAITS = "device.waits", "A device has opened that address and shows a code for you to compare."
+    DEVICE_ADDED = "device.added", "You confirmed the code: it is one of your devices."
+    DEVICE_CANCELLED = "device.cancelled", "No device is being added any more."
+    DEVICE_REMOVED = "device.removed", "A device was locked out."
+
     BOT_LISTENING = "bot.listening", "The messenger's bot is reading its messages."
     BOT_UNCLAIMED = "bot.unclaimed", "The bot has no owner yet."
     BOT_CLAIMED = "bot.claimed", "You are the bot's owner now."

@@ -13,6 +13,8 @@ from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.card_name import CardName
+from bot.devices.book import DeviceBook, OpenPairing
+from bot.devices.serving import DeviceServing
 from bot.home import Home
 from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
@@ -22,6 +24,7 @@ from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
 from bot.settings import open_overlay
+from bot.texts import devices as device_texts
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
@@ -129,8 +132,18 @@ def make_lookups(node: Node) -> Lookups:
     return Lookups(system_names(node.config, node.thread.store, node.overlay.name, node.thread))
 
 
+def make_devices(node: Node, talk: Talk) -> DeviceBook:
+    """Knows the owner's other devices, and tells the chats of one that is to be added."""
+
+    def tell_visit(shown: OpenPairing) -> None:
+        if shown.visitor is not None and shown.code is not None:
+            talk.posting.everywhere(device_texts.waits(shown.name, shown.visitor, shown.code))
+
+    return DeviceBook(node.thread, node.pages, tell_visit)
+
+
 def make_assistant(
-    node: Node, talk: Talk, news: CallNews, switchboard: Switchboard, lookups: Lookups, *, has_page: bool
+    node: Node, talk: Talk, news: CallNews, switchboard: Switchboard, lookups: Lookups, devices: DeviceBook | None
 ) -> Assistant:
     """Does what messages ask for."""
     return Assistant(
@@ -145,11 +158,13 @@ def make_assistant(
         news=news,
         learning=talk.learning,
         call_changed=talk.chats.call_changed,
-        has_page=has_page,
+        devices=devices,
     )
 
 
-def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard) -> HandsetService:
+def make_handset(
+    node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard, devices: DeviceBook
+) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     echo = EchoCalls(
         own=node.own,
@@ -161,6 +176,7 @@ def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchb
     )
     requests = PageRequests(
         presenter=presenter,
+        pages=node.pages,
         assistant=assistant,
         switchboard=switchboard,
         store=node.thread.store,
@@ -171,4 +187,6 @@ def make_handset(node: Node, presenter: Presenter, assistant: Assistant, switchb
         card_name=node.card_name,
     )
     port, key = node.config.handset.port, node.home.load_handset_key()
-    return open_handset(node.pages, presenter, requests, echo, port=port, key=key)
+    device_port = node.config.handset.device_port
+    serving = DeviceServing(devices, node.pages, requests, node.thread, node.watch, device_port)
+    return open_handset(node.pages, presenter, requests, echo, serving, port=port, key=key)

@@ -51,7 +51,9 @@
     │   ├── OnlyForTrusted
     │   └── LookingUp           … or a name that can't be looked up right now
     ├── MessengerError          a messenger's server that doesn't answer as it should
-    ├── HandsetError            a handset page that isn't ours, or isn't of this version
+    ├── HandsetError            a handset page that isn't ours, or isn't of this version; a device that can't be served
+    │   ├── NoDevice
+    │   └── NoPairing
     ├── NotRunning              no copybara runs with this home
     ├── DemoFailed              the demo didn't show what it promises
     └── Fault                   … of the program itself
@@ -469,6 +471,20 @@ class HandsetError(CopybaraError):
     """The handset page sent something that this program doesn't understand.
 
     Reload the page.
+    """
+
+
+class NoDevice(HandsetError):
+    """There is no device of that name.
+
+    `copybara devices` lists them, as /devices does in the chat.
+    """
+
+
+class NoPairing(HandsetError):
+    """No device waits for you to confirm that code.
+
+    `copybara devices add NAME` begins; the device shows a code once it has opened the address.
     """
 
 

@@ -13,6 +13,7 @@ from bot.assistant import contact_names as name_book
 from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
 from bot.assistant.calling import Calling, meant
+from bot.assistant.device_commands import obey
 from bot.assistant.learning import Learning
 from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
@@ -22,9 +23,11 @@ from bot.assistant.saving import Saving
 from bot.assistant.taps import Taps
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Action, IncomingMessage, Post, readable, whole
+from bot.devices.book import DeviceBook
 from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
+from bot.texts import devices as device_texts
 from bot.texts import names as name_texts
 from bot.texts.invitation import installed_from, invitation
 from peer.calls.line import Line
@@ -56,16 +59,17 @@ class Assistant:
         news: CallNews,
         learning: Learning,
         call_changed: Callable[[Line], None],
-        has_page: bool = False,
+        devices: DeviceBook | None = None,
     ) -> None:
-        """`call_changed` shows a call's state and may not block. `has_page`: whether there is a handset page."""
+        """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page."""
         self.switchboard = switchboard
         self.lookups = lookups
         self._own = own
         self._overlay = overlay
         self._store = writes.store
         self._own_card = own_card
-        self._has_page = has_page
+        self._devices = devices
+        self._has_page = devices is not None
         self._call_changed = call_changed
         self._overlay_was_down = False
         self._posting = posting
@@ -242,6 +246,16 @@ class Assistant:
                 turn.say(texts.card(card.token, card.name), card.token)
             case commands.Invite():
                 turn.say(invitation(self._own_card(), self._overlay, installed_from()))
+            case (
+                commands.ListDevices()
+                | commands.AddDevice()
+                | commands.ConfirmDevice()
+                | commands.CancelDevice()
+                | commands.RemoveDevice()
+            ):
+                if self._devices is None:
+                    raise InputError(*device_texts.NO_PAGE)
+                await obey(turn, command, self._devices)
             case commands.OpenHandset() if self._has_page:
                 turn.say(texts.HANDSET_PAGE, handset=True)
             case commands.OpenHandset():

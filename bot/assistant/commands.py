@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.texts import devices as device_texts
 from bot.texts import refusals
 from shared.contacts import MAX_NAME, Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
@@ -245,6 +246,38 @@ class Invite:
 
 
 @dataclass(frozen=True, slots=True)
+class ListDevices:
+    """`/devices`: the owner's other devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddDevice:
+    """`/devices add NAME [ADDRESS]`, the device's overlay address if the owner knows it."""
+
+    name: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmDevice:
+    """`/devices confirm CODE`: the device shows the same code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelDevice:
+    """`/devices cancel`"""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDevice:
+    """`/devices remove NAME`"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenHandset:
     """`/handset`"""
 
@@ -284,6 +317,11 @@ Command = (
     | KeepName
     | ShowCard
     | Invite
+    | ListDevices
+    | AddDevice
+    | ConfirmDevice
+    | CancelDevice
+    | RemoveDevice
     | OpenHandset
     | Status
     | Help
@@ -448,6 +486,23 @@ def _hang_up(words: list[str], _text: str) -> Command:
     raise WrongUse(*refusals.MORE_THAN_HANG_UP)
 
 
+def _devices(words: list[str], _text: str) -> Command:
+    match [words[0].lower(), *words[1:]] if words else []:
+        case []:
+            return ListDevices()
+        case ["add", name]:
+            return AddDevice(name)
+        case ["add", name, address]:
+            return AddDevice(name, address)
+        case ["confirm", *code] if code:
+            return ConfirmDevice("".join(code))
+        case ["cancel"]:
+            return CancelDevice()
+        case ["remove", name]:
+            return RemoveDevice(name)
+    raise WrongUse(*device_texts.USAGE)
+
+
 def _say(words: list[str], text: str) -> Command:
     """What stands behind the word, as it is. It is sent whole or not at all."""
     if not words:
@@ -471,6 +526,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "name": _name,
     "card": _alone(ShowCard()),
     "invite": _alone(Invite()),
+    "devices": _devices,
     "handset": _alone(OpenHandset()),
     "status": _alone(Status()),
     "help": _alone(Help()),

@@ -200,6 +200,29 @@ def make_parser() -> argparse.ArgumentParser:
     entry("rename", "give a contact another name", "old", "new")
     entry("remove", "forget a contact", "name")
 
+    devices = commands.add_parser(
+        "devices", help="your phone as handset: the devices that may use your page", parents=[everywhere, data]
+    )
+    devices.set_defaults(run=dispatch.do_devices, action="list")
+    does = devices.add_subparsers(metavar="COMMAND")
+
+    def for_devices(name: str, help_: str) -> argparse.ArgumentParser:
+        sub = does.add_parser(name, help=help_, description=help_, parents=[everywhere, data])
+        sub.set_defaults(run=dispatch.do_devices, action=name)
+        return sub
+
+    for_devices("list", "all devices")
+    added = for_devices("add", "let a device open your page: shows a QR code, then asks you to compare a code")
+    added.add_argument("name", type=_name, help="what you call it, such as phone")
+    added.add_argument(
+        "address", nargs="?", type=_name, help="its overlay address: then nobody else sees that there is a server"
+    )
+    confirmed = for_devices("confirm", "the device shows the same code")
+    confirmed.add_argument("code")
+    for_devices("cancel", "add no device after all")
+    locked_out = for_devices("remove", "lock a device out at once")
+    locked_out.add_argument("name", type=_name)
+
     card = command("card", "your contact card, as text and as a QR code", dispatch.do_card, json=True)
     card.add_argument("--qr", type=_path, metavar="FILE", help="write the QR code into a .png, .svg or .pdf file")
     card.add_argument("--records", action="store_true", help="what to write into the records of your name")

@@ -164,6 +164,12 @@ def do_contacts(options: argparse.Namespace) -> int:
     return contacts(_home(options), options)
 
 
+def do_devices(options: argparse.Namespace) -> int:
+    from bot.cli.devices import devices
+
+    return devices(_home(options), options)
+
+
 def do_card(options: argparse.Namespace) -> int:
     from bot.cli.card import show_card
 

@@ -8,29 +8,30 @@ from peer.handset.page import Page, Pages
 
 
 class Chime:
-    """Knows which page can be heard, and which calls' notices nobody has heard yet."""
+    """Knows which pages can be heard, and which calls' notices nobody has heard yet."""
 
     def __init__(self, pages: Pages, sound: Callable[[int], None]) -> None:
         """`sound` has the page give the notice of the call with that number."""
         self._pages = pages
         self._sound = sound
-        self._audible: Page | None = None
-        "The page that has said last that it can be heard."
+        self._audible: set[Page] = set()
+        "The pages that have said that they can be heard."
 
         self._unheard: set[int] = set()
 
     def can_be_heard(self, page: Page, on: bool) -> None:
         """A page says whether its owner hears what it plays."""
+        self._audible.intersection_update(self._pages.open)
         if on:
-            self._audible = page
+            self._audible.add(page)
             for number in tuple(self._unheard):
                 self.give(number)
-        elif self._audible is page:
-            self._audible = None
+        else:
+            self._audible.discard(page)
 
     def give(self, number: int) -> bool:
         """Give the notice of a call. Returns False when no page can be heard."""
-        if self._audible is None or self._audible is not self._pages.current:
+        if self._pages.current not in self._audible:
             return False
         self._unheard.discard(number)
         self._sound(number)

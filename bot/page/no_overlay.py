@@ -34,7 +34,7 @@ class _Waiting:
     def __init__(self, error: OverlayError) -> None:
         self.error = error
 
-    async def hello(self) -> NoOverlay:
+    async def hello(self, page: Page) -> NoOverlay:
         """See Listener."""
         return texts.for_the_page(self.error)
 

@@ -113,7 +113,7 @@ class Presenter:
 
     def attended(self) -> bool:
         """Whether somebody has the page open."""
-        return self._pages.current is not None
+        return bool(self._pages.open)
 
     def can_be_heard(self, page: Page, on: bool) -> None:
         """A page says whether its owner hears what it plays."""
@@ -154,7 +154,7 @@ class Presenter:
 
     def _look_at_contacts(self) -> None:
         """Show the contacts again if the store has changed: the command line writes there too."""
-        if self._pages.current is None:
+        if not self._pages.open:
             return
         try:
             if self._revision != (revision := self._store.revision()):
@@ -164,13 +164,14 @@ class Presenter:
         except StoreError as error:
             if not self._failing:
                 logger.warning("the page: %s", error.sentence)
-                self._pages.current.problem(error)
+                for page in self._pages.open:
+                    page.problem(error)
             self._failing = True
 
     # What a page gets.
 
-    async def hello(self) -> Hello:
-        """Everything that there is."""
+    async def hello(self, page: Page) -> Hello:
+        """Everything that there is, for a page that comes."""
         self._contacts = self._book()
         card = self._own_card()
         return Hello(
@@ -180,7 +181,7 @@ class Presenter:
             overlay=self._overlay_state(),
             card=shown_link(card.token),
             contacts=self._contacts,
-            calls=[self._call(line) for line in self._lines],
+            calls=[self._call(line, page) for line in self._lines],
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[self._links[line.number] for line in self._lines if line.number in self._links],
@@ -199,13 +200,13 @@ class Presenter:
                 self._links[number] = link = ShowLink(call=number, link=shown, kind=said.kind, sentence=said.sentence)
                 send(link)
             case Rings():
-                send(self._call(line))
+                self._show(line)
                 self._ring(line, news.reason)
             case AnsweredAlone() | TakesMessage():
-                send(self._call(line))
+                self._show(line)
                 self._answered_alone(line)
             case RemoteAnsweredAlone():
-                send(self._call(line))
+                self._show(line)
                 self._answered_alone(line)
                 if not self._hears_theirs(line):
                     self.unheard(number)
@@ -216,7 +217,7 @@ class Presenter:
             case Said():
                 if isinstance(news.noted.event, RemoteRinging):
                     self._rings_there.add(number)
-                    send(self._call(line))
+                    self._show(line)
                     self._say(line, texts.remote_rings(line))
                 else:
                     self._say(line, texts.unproven(line))
@@ -232,14 +233,14 @@ class Presenter:
                     page_protocol.Problem(call=number, kind=Kind.MEDIA_TROUBLE, sentence=news.sentence, hint=news.hint)
                 )
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed():
-                send(self._call(line))
+                self._show(line)
 
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
             self._links.pop(line.number, None)
         if line.call.state is State.ACTIVE:
             self._show_media(line)
-        self._pages.send(self._call(line))
+        self._show(line)
         if line.call.ended:
             for kept in (self._endpoints, self._texts, self._links):
                 kept.pop(line.number, None)
@@ -250,6 +251,8 @@ class Presenter:
     def _page_changed(self) -> None:
         """A page that has just come sends nothing yet, and one that has left sends nothing any more."""
         for line in self._lines:
+            if line.number in self._endpoints:
+                self._show(line)
             self._show_media(line)
             self._answered_alone(line)
             if line.call.state is State.RINGING:
@@ -278,9 +281,16 @@ class Presenter:
         else:
             return
         by: Literal["us", "them"] = "them" if line.shown.remote_automatic and not line.shown.automatic else "us"
-        self._pages.send(
-            page_protocol.AnsweredAlone(call=line.number, by=by, kind=said.kind, sentence=said.sentence, chime=chime)
-        )
+        for page in self._pages.open:
+            page.send(
+                page_protocol.AnsweredAlone(
+                    call=line.number,
+                    by=by,
+                    kind=said.kind,
+                    sentence=said.sentence,
+                    chime=chime and page is self._pages.current,
+                )
+            )
 
     def _hears_theirs(self, line: Line) -> bool:
         """Whether the notice that the other side sends is heard here: by the speaker, or at a page from its start."""
@@ -294,12 +304,20 @@ class Presenter:
         kept.append(page_protocol.Text(call=line.number, ours=ours, text=text, at=int(time.time())))
         self._pages.send(kept[-1])
 
-    def _call(self, line: Line) -> page_protocol.Call:
+    def _show(self, line: Line) -> None:
+        for page in self._pages.open:
+            page.send(self._call(line, page))
+
+    def _call(self, line: Line, page: Page) -> page_protocol.Call:
+        at_page = line.number in self._endpoints
+        pages = self._pages
+        here = page is pages.current if page in pages.open else pages.would_be_current(page)
         return view.call(
             line,
             self._store.contact_of(line.peer),
             overlay=self._overlay,
-            at_page=line.number in self._endpoints,
+            at_page=at_page and here,
+            elsewhere=handset_texts.place_of(pages.current) if at_page and not here else None,
             rings_there=line.number in self._rings_there,
         )
 
@@ -321,7 +339,7 @@ class Presenter:
         """Show the contacts, and the calls by their new names."""
         self._refresh_contacts()
         for line in self._lines:
-            self._pages.send(self._call(line))
+            self._show(line)
         self._pages.send(page_protocol.Log(log=self._log()))
 
     def _log(self) -> list[LogEntry]:

@@ -16,7 +16,7 @@ from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
-from peer.handset.page import Page
+from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
     AddContact,
@@ -39,6 +39,7 @@ from peer.handset.protocol import (
     SetMedia,
     SetName,
     SetTrust,
+    TakeHere,
     WantOffer,
     Write,
 )
@@ -59,6 +60,7 @@ class PageRequests:
         self,
         *,
         presenter: Presenter,
+        pages: Pages,
         assistant: Assistant,
         switchboard: Switchboard,
         store: Store,
@@ -71,6 +73,7 @@ class PageRequests:
         self._echo = echo
         self._card_name = card_name
         self._presenter = presenter
+        self._pages = pages
         self._assistant = assistant
         self._switchboard = switchboard
         self._lines = switchboard.lines
@@ -78,9 +81,9 @@ class PageRequests:
         self._writes = writes
         self._explainer = Explainer(reader, store, switchboard, settings=settings)
 
-    async def hello(self) -> Hello:
+    async def hello(self, page: Page) -> Hello:
         """Everything that there is to show."""
-        return await self._presenter.hello()
+        return await self._presenter.hello(page)
 
     async def heard(self, page: Page, message: FromPage) -> None:
         """Do it, or say why not. Raises HandsetError for what our page never sends."""
@@ -102,14 +105,21 @@ class PageRequests:
             case Act():
                 call = await self._act(message)
             case Place():
+                self._pages.take(page)
                 line = await self._assistant.place(
                     message.whom.strip(), media(message.media), chat=EVERYWHERE, endpoint=HANDSET
                 )
                 call = line.number
             case PlaceEcho():
+                self._pages.take(page)
                 call = (await self._echo.place(media(message.media), HANDSET)).number
             case Answer():
-                await self._switchboard.answer(self._line(message.call), media(message.media), endpoint=HANDSET)
+                line = self._line(message.call)
+                self._pages.take(page)
+                await self._switchboard.answer(line, media(message.media), endpoint=HANDSET)
+            case TakeHere():
+                self._line(message.call)
+                self._pages.take(page)
             case Decline():
                 self._switchboard.decline(self._line(message.call))
             case Block():
@@ -118,12 +128,12 @@ class PageRequests:
                 self._switchboard.hang_up(self._line(message.call))
             case Write():
                 self._write(self._line(message.call), message.text)
-            case SetMedia():
+            case SetMedia() if page is self._pages.current:
                 self._set_media(message)
-            case MediaAnswer():
+            case MediaAnswer() if page is self._pages.current:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.answered(message.leg, message.sdp)
-            case WantOffer():
+            case WantOffer() if page is self._pages.current:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
             case ConfirmWords():

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+from bot.devices.serving import DeviceServing
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
@@ -24,10 +25,18 @@ class HandsetService:
     """Everything that there is for the page."""
 
     def __init__(
-        self, presenter: Presenter, server: HandsetServer, echo: EchoCalls, notices: list[str], *, lasts: bool
+        self,
+        presenter: Presenter,
+        server: HandsetServer,
+        echo: EchoCalls,
+        devices: DeviceServing,
+        notices: list[str],
+        *,
+        lasts: bool,
     ) -> None:
         self._presenter = presenter
         self._echo = echo
+        self._devices = devices
         self.lasts = lasts
         "Whether the next run is at the same address."
 
@@ -53,12 +62,20 @@ class HandsetService:
         """Serve the page for the length of the block."""
         telling = Part("Telling the page", self._presenter.run)
         echoing = Part("Test calls", self._echo.run)
-        async with self._server.running(), kept_running(telling, echoing):
+        serving = Part("Serving other devices", self._devices.run)
+        async with self._server.running(), kept_running(telling, echoing, serving):
             yield
 
 
 def open_handset(
-    pages: Pages, presenter: Presenter, requests: PageRequests, echo: EchoCalls, *, port: int, key: bytes
+    pages: Pages,
+    presenter: Presenter,
+    requests: PageRequests,
+    echo: EchoCalls,
+    devices: DeviceServing,
+    *,
+    port: int,
+    key: bytes,
 ) -> HandsetService:
     """Take the socket that systemd holds, else bind the port that is configured, else any other.
 
@@ -70,7 +87,8 @@ def open_handset(
     listening, notices = listening_at(port)
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
-    return HandsetService(presenter, HandsetServer(pages, requests, listening, key), echo, notices, lasts=lasts)
+    server = HandsetServer(pages, requests, listening, key)
+    return HandsetService(presenter, server, echo, devices, notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

@@ -19,8 +19,19 @@ from shared.media import Media
 from shared.messages import MediaState
 
 
-def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, rings_there: bool) -> page_protocol.Call:
-    """A call as it stands now; `contact` is who it is with, `at_page` that its media come to the page."""
+def call(
+    line: Line,
+    contact: Contact | None,
+    *,
+    overlay: str,
+    at_page: bool,
+    elsewhere: str | None,
+    rings_there: bool,
+) -> page_protocol.Call:
+    """A call as it stands now, for one page; `contact` is who it is with.
+
+    `at_page`: its media come to that page; `elsewhere`: to which other one.
+    """
     report = report_of(line)
     said = texts.call_sentence(line)
     return page_protocol.Call(
@@ -48,6 +59,7 @@ def call(line: Line, contact: Contact | None, *, overlay: str, at_page: bool, ri
         path=texts.path(overlay_name(overlay), report.local, report.remote),
         remote=sends(line.connection.remote_media),
         report=report,
+        elsewhere=elsewhere,
     )
 
 

@@ -40,7 +40,10 @@ PIECE = 2000
 MAX_SHOWN = 400
 "Characters of somebody else's text that are repeated."
 
-_HANDSET_HELP = "/handset                    the page in your browser where you talk\n"
+_HANDSET_HELP = """\
+/handset                    the page in your browser where you talk
+/devices                    your phone as handset: add NAME, confirm CODE, cancel, remove NAME
+"""
 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card

@@ -11,6 +11,7 @@ from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
+from peer.handset.page import Page
 from shared.call.table import State
 from shared.contacts import Contact, Trust
 from shared.errors import (
@@ -20,6 +21,8 @@ from shared.errors import (
     InputError,
     LookingUp,
     NoCall,
+    NoDevice,
+    NoPairing,
     NothingRings,
     OnlyForTrusted,
     OwnNode,
@@ -54,6 +57,8 @@ _HINTS: dict[type[CopybaraError], str] = {
     InCall: "End it first.",
     OnlyForTrusted: "To trust them, open their entry in your contacts.",
     LookingUp: "Wait for it, or cancel it in the chat.",
+    NoDevice: "",
+    NoPairing: "",
 }
 "What to do, for errors whose own hint is a command to type. A test keeps the table complete."
 
@@ -62,6 +67,13 @@ def hint(error: CopybaraError) -> str:
     """What to do next, for somebody who has buttons."""
     own = _HINTS.get(type(error))
     return own if own is not None and error.hint == hint_of(type(error)) else error.hint
+
+
+def place_of(page: Page | None) -> str:
+    """Where a page is, among the owner's own; empty: there is none."""
+    if page is None:
+        return ""
+    return page.device or "the computer at home"
 
 
 def port_taken(port: int) -> str:

@@ -1,4 +1,4 @@
-"""Which requests the handset's server answers. Pure: what a request says goes in, a refusal or nothing comes out.
+"""Which requests a server of the page answers. Pure: what a request says goes in, a refusal or nothing comes out.
 
 Every web page that the owner visits can send requests to a loopback port. So a request has to name us as its host
 (against DNS rebinding) and may come from no other origin. Whose process is at the other end is checked before, by
@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
-"The only address that is listened on, and how it stands in the addresses that we print."
+"""Where the page is for this machine's browser, and how it stands in the addresses that we print.
 
-HOSTS = (HOST,)
-"""Our names. `localhost` is none: browsers look for it at ::1 first, where another user of this machine may listen."""
+`localhost` isn't served: browsers look for it at ::1 first, where another user of this machine may listen."""
 
 KEY_BYTES = 32
 
@@ -41,24 +40,36 @@ class PageSession:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(KEY_BYTES), repr=False)
     "Stands in the address that the owner opens, 43 characters of base64url."
 
+    host: str = HOST
+    "As it stands in addresses: IPv6 in brackets."
+
+    secure: bool = False
+    "Whether it is served over TLS."
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as requests have to name them."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Where our scripts come from."""
+        return f"{'https' if self.secure else 'http'}://{self.authority}"
+
     @property
     def address(self) -> str:
         """What the owner opens. The key is in the fragment, which browsers send to nobody."""
-        return f"http://{HOST}:{self.port}/#key={self.key}"
+        return f"{self.origin}/#key={self.key}"
 
     def address_with(self, ticket: str) -> str:
         """What the owner opens where others can read it."""
-        return f"http://{HOST}:{self.port}/#ticket={ticket}"
-
-    def origins(self) -> tuple[str, ...]:
-        """Where our scripts come from."""
-        return tuple(f"http://{host}:{self.port}" for host in HOSTS)
+        return f"{self.origin}/#ticket={ticket}"
 
 
 def check_host(session: PageSession, host: str | None) -> None:
     """Refuse a request whose Host isn't ours: a page of a name that was made to lead here (DNS rebinding)."""
-    if host not in [f"{name}:{session.port}" for name in HOSTS]:
-        raise RequestRefused(421, f"This server answers to {HOST}:{session.port} only.")
+    if host != session.authority:
+        raise RequestRefused(421, f"This server answers to {session.authority} only.")
 
 
 def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: bool) -> None:
@@ -67,7 +78,7 @@ def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: b
     With `document` a link on another page may lead here, as long as it opens in a window of its own.
     """
     origin = headers.get("Origin")
-    if origin is not None and origin not in session.origins():
+    if origin is not None and origin != session.origin:
         raise RequestRefused(403, "Another site's page asked for this.")
     site = headers.get("Sec-Fetch-Site", "none")
     if site in ("none", "same-origin"):
@@ -78,20 +89,21 @@ def check_fetch(session: PageSession, headers: Mapping[str, str], *, document: b
 
 def check_socket_origin(session: PageSession, host: str | None, origin: str | None) -> None:
     """Refuse a WebSocket that wasn't opened by a page of this server: browsers connect them across origins freely."""
-    if origin is None or origin != f"http://{host}" or origin not in session.origins():
+    if origin != session.origin or host != session.authority:
         raise RequestRefused(403, "Only the handset page may connect.")
 
 
 def response_headers(session: PageSession) -> dict[str, str]:
     """What goes with every answer: the page may load what this server has and nothing else, and nobody may frame it."""
-    sockets = " ".join(f"ws://{host}:{session.port}" for host in HOSTS)
+    # A policy can't name an IPv6 address; over TLS 'self' covers the socket too (CSP 3, 6.7.2.8).
+    sockets = "" if session.secure else f" ws://{session.authority}"
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data: blob:",
         "media-src": "'self' data: blob:",
-        "connect-src": f"'self' {sockets}",
+        "connect-src": f"'self'{sockets}",
         "manifest-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",

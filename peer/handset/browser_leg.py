@@ -1,4 +1,4 @@
-"""The second leg of a call: DTLS-SRTP over loopback between this program and the handset page."""
+"""The second leg of a call: DTLS-SRTP to a page, over loopback or to the overlay address of a device."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from aiortc import RTCIceParameters, RTCIceTransport
 
-from peer.handset.loopback_socket import LoopbackSocket
 from peer.handset.offer import offer, read_answer
+from peer.handset.page_socket import PageSocket
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink
 from peer.transport.ice import OverlayConnection, make_ice_transport
 from peer.transport.profile import USUAL, Kind, Variant
@@ -33,8 +33,16 @@ class BrowserLeg:
     """One media connection to one page. Its maker closes it."""
 
     def __init__(
-        self, socket: LoopbackSocket, media: Media, variant: Variant, on_tap_failed: Callable[[Exception], None]
+        self,
+        socket: PageSocket,
+        media: Media,
+        variant: Variant = USUAL,
+        on_tap_failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
+        """`media` and `variant` are those of the call's other side; closing the leg closes the socket.
+
+        `on_tap_failed` is called with what a tap raises; it gets nothing more then.
+        """
         self.closed = asyncio.Event()
         "Set when the leg is gone: closed by either side, or given up by ICE."
 
@@ -50,21 +58,6 @@ class BrowserLeg:
         self._identity = DtlsIdentity.generate()
         self._ice_transport: RTCIceTransport | None = None
         self._dtls: PinnedDtlsTransport | None = None
-
-    @classmethod
-    async def open(
-        cls,
-        media: Media,
-        variant: Variant = USUAL,
-        *,
-        on_tap_failed: Callable[[Exception], None] = lambda error: None,
-    ) -> BrowserLeg:
-        """Bind a port on loopback for a leg that carries `media`, as the call's other side does it.
-
-        `on_tap_failed` is called with what a tap raises; it gets nothing more then. Raises OverlayError if there is no
-        port.
-        """
-        return cls(await LoopbackSocket.listen(), media, variant, on_tap_failed)
 
     def offer(self, seen: Mapping[Kind, int]) -> str:
         """The SDP for the page; `seen` are the SSRCs that the other side of the call sends already.

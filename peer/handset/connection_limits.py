@@ -1,8 +1,8 @@
 """Who may hold a connection to the server, how many there are, and for how long. It comes before any HTTP.
 
-Another user's process is turned away before a byte of it is read, and only so many times a second: this event loop
-carries calls. The rest is bounded in number and time, so that connections that say nothing cost the program neither its
-descriptors nor its patience.
+On loopback another user's process is turned away, on the overlay an address that isn't a device's: before a byte is
+read, and only so many times a second, because this event loop carries calls. The rest is bounded in number and time, so
+that connections that say nothing cost the program neither its descriptors nor its patience.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import contextlib
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 from peer.handset.access import HOST
 from shared.connection_user import CannotTell, user_of
@@ -29,8 +30,11 @@ REQUEST_SECONDS = 10.0
 CONNECTION_SECONDS = 60.0
 "How long a connection lasts that doesn't become a page's socket. Browsers open another one as they need it."
 
+SHUTDOWN_SECONDS = 2.0
+"Over TLS: until the other side has agreed to the end of a connection."
+
 TURNED_AWAY_AT_ONCE = 20
-"Connections of other users; then accepting pauses for a moment, and new ones wait in the kernel's queue."
+"Connections; then accepting pauses for a moment, and new ones wait in the kernel's queue."
 
 PAUSE_SECONDS = 0.1
 
@@ -38,24 +42,37 @@ WAITING = 100
 "Connections in that queue, listen(2)."
 
 TOLD_SECONDS = 60.0
-"Between two lines in the log about other users."
+"Between two lines in the log about those who are turned away."
 
 Factory = Callable[[], asyncio.BaseProtocol]
+Client = tuple[Any, ...]
+"Address and port, as the socket module has them."
 
 
 class ConnectionLimits:
     """Accepts the connections of a server."""
 
-    def __init__(self, inside: Factory, *, port: int, most: int = MAX_CONNECTIONS) -> None:
-        """`inside` makes the protocol of a connection that is let in; `port` is the server's."""
+    def __init__(
+        self,
+        inside: Factory,
+        *,
+        admits: Callable[[Client], bool],
+        most: int = MAX_CONNECTIONS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`inside` makes the protocol of a connection that is let in; `admits` says from where one is."""
         self._inside = inside
-        self._port = port
+        self._admits = admits
+        self._tls = tls
         self._most = most
         self._limits: dict[asyncio.Transport, asyncio.TimerHandle] = {}
         "Connections that have a time limit, oldest first."
 
         self._lasting: set[asyncio.Transport] = set()
         "Sockets of pages."
+
+        self._hosts: dict[asyncio.Transport, str] = {}
+        "Where all of these come from."
 
         self._arriving: set[asyncio.Task[None]] = set()
         self._turned_away = 0
@@ -81,7 +98,7 @@ class ConnectionLimits:
                 loop.remove_reader(listening)
                 reopening = loop.call_later(PAUSE_SECONDS, reopen)
                 return
-            if self._is_ours(client):
+            if self._admits(client) and len(self._arriving) < self._most:
                 arriving = loop.create_task(self._let_in(accepted))
                 self._arriving.add(arriving)
                 arriving.add_done_callback(self._arriving.discard)
@@ -128,14 +145,25 @@ class ConnectionLimits:
         known = cast(asyncio.Transport, transport)
         return known if known in self._limits else None
 
+    def turn_out(self, host: str) -> None:
+        """End every connection from an address, those of pages too."""
+        for each in [each for each, peer in self._hosts.items() if peer == host]:
+            self._turn_out(each)
+
     async def _let_in(self, accepted: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it has gone already
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Accepted(self._arrived), accepted)
+        with contextlib.suppress(OSError):  # it has gone already, or speaks no TLS
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: _Accepted(self._arrived),
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=REQUEST_SECONDS if self._tls else None,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS if self._tls else None,
+            )
 
     def _tell(self, now: float) -> None:
         if now - self._told >= TOLD_SECONDS:
             self._told = now
-            logger.info("connections of another user of this machine are turned away")
+            logger.info("connections from elsewhere are turned away")
 
     def _arrived(self, transport: asyncio.Transport) -> None:
         for each in [each for each in (*self._limits, *self._lasting) if each.is_closing()]:
@@ -147,15 +175,10 @@ class ConnectionLimits:
                 return
             self._turn_out(next(iter(self._limits)))
         self._limit(transport, REQUEST_SECONDS)
+        self._hosts[transport] = str((transport.get_extra_info("peername") or ("",))[0])
         protocol = self._inside()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-
-    def _is_ours(self, client: tuple[str, int]) -> bool:
-        try:
-            return user_of(client, (HOST, self._port)) == os.geteuid()
-        except CannotTell:
-            return True
 
     def _limit(self, transport: asyncio.Transport, seconds: float) -> None:
         if (before := self._limits.get(transport)) is not None:
@@ -164,12 +187,22 @@ class ConnectionLimits:
 
     def _turn_out(self, transport: asyncio.Transport) -> None:
         self._forget(transport)
-        transport.abort()
+        if not transport.is_closing():  # one over TLS that is can't be ended twice, and has a limit of its own
+            transport.abort()
 
     def _forget(self, transport: asyncio.Transport) -> None:
         if (limit := self._limits.pop(transport, None)) is not None:
             limit.cancel()
         self._lasting.discard(transport)
+        self._hosts.pop(transport, None)
+
+
+def of_this_user(client: Client, port: int) -> bool:
+    """Whether a connection to that port on loopback is of a process of our own user."""
+    try:
+        return user_of((client[0], client[1]), (HOST, port)) == os.geteuid()
+    except CannotTell:
+        return True
 
 
 class _Accepted(asyncio.Protocol):

@@ -54,6 +54,9 @@ class HandsetEndpoint:
         "What has passed, through all legs."
 
         self._pages = pages
+        self._page: Page | None = None
+        "The one that has sound and picture."
+
         self._call = call
         self._media = Media.NONE
         self._overlay: Leg | None = None
@@ -95,11 +98,12 @@ class HandsetEndpoint:
         self._unjoin()
         self._overlay, self._media = leg, media
         if self._task is None:
+            self._pages.take_if_nobody_has()
             self._pages.listen(self._page_changed)
-            self._page_changed()
+            self._begin_again()
         elif again:
             # Fewer kinds were agreed on than were asked for: the page gets an offer of those.
-            self._page_changed()
+            self._begin_again()
         else:
             await self._join()
 
@@ -124,7 +128,7 @@ class HandsetEndpoint:
     def offer_again(self) -> None:
         """The page wants a new leg."""
         if self._overlay is not None:
-            self._page_changed()
+            self._begin_again()
 
     def answered_alone(self) -> bool:
         """The other side answered automatically, so its sound begins with the notice of that.
@@ -137,9 +141,14 @@ class HandsetEndpoint:
         return False
 
     def _page_changed(self) -> None:
+        if self._page is not self._pages.current:
+            self._begin_again()
+
+    def _begin_again(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._task = self._start(self._serve(self._pages.current))
+        self._page = self._pages.current
+        self._task = self._start(self._serve(self._page))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._tasks is not None
@@ -163,7 +172,7 @@ class HandsetEndpoint:
     async def _serve_leg(self, page: Page) -> None:
         assert self._overlay is not None
         overlay = self._overlay
-        browser = await BrowserLeg.open(self._media, overlay.variant, on_tap_failed=overlay.tap_failed)
+        browser = BrowserLeg(await page.open_socket(), self._media, overlay.variant, overlay.tap_failed)
         try:
             self._number = next(_legs)
             self._answer = asyncio.get_running_loop().create_future()

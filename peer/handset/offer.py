@@ -1,4 +1,4 @@
-"""The SDP of the loopback leg: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
+"""The SDP of the leg to a page: an offer of the one RTP profile, and what is read of the browser's answer (RFC 8829).
 
 Nothing is negotiated. The offer says what peer/transport/profile.py says; of the answer only the credentials and the
 certificate's fingerprint are taken. The browser's candidates are never used: its packets show where it is.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from peer.overlay import Address
 from peer.transport.profile import (
     MEDIA,
     MIDS,
@@ -58,7 +58,7 @@ def offer(
     *,
     ice: IceCredentials,
     fingerprint: bytes,
-    listening: Sequence[tuple[IPv4Address, int]],
+    listening: Sequence[tuple[Address, int]],
     media: Media,
     variant: Variant = USUAL,
     seen: Mapping[Kind, int],

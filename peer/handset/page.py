@@ -1,11 +1,13 @@
-"""Which pages are connected. Of several only the newest has the calls."""
+"""Which pages are connected, and which of them has sound and picture."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Problem, TakenOver, ToPage
+from peer.handset.loopback_socket import LoopbackSocket
+from peer.handset.page_socket import PageSocket
+from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, Problem, TakenOver, ToPage
 from shared.errors import CopybaraError
 
 MAX_WAITING = 1_000
@@ -18,7 +20,19 @@ CLOSE_OVERRUN = 1008
 class Page:
     """One connected page: what to send to it, in order, and whether it is still there."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        device: str = "",
+        address: str = "",
+        open_socket: Callable[[], Awaitable[PageSocket]] = LoopbackSocket.listen,
+    ) -> None:
+        """`device` is the name of the device that it is on, and `address` the device's; both empty: this machine.
+
+        `open_socket` opens the socket for its sound and picture, and raises OverlayError.
+        """
+        self.device = device
+        self.address = address
+        self.open_socket = open_socket
         self.gone = asyncio.Event()
         "Set when the page has left, or has to."
 
@@ -59,14 +73,20 @@ class Page:
 
 
 class Pages:
-    """The one page that has the calls, if any, and its listeners."""
+    """The pages that are open, one on each device and one on this machine, and their listeners.
+
+    All of them see all calls. One, `current`, has sound and picture: the one that took them, or came while none had.
+    """
 
     def __init__(self) -> None:
         self.current: Page | None = None
+        self.open: tuple[Page, ...] = ()
+        "The one that came last is the last."
+
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever `current` has changed."""
+        """Call `listener` whenever a page has come or gone, or `current` has changed."""
         self._listeners.append(listener)
 
     def ignore(self, listener: Callable[[], None]) -> None:
@@ -75,30 +95,56 @@ class Pages:
             self._listeners.remove(listener)
 
     def send(self, message: ToPage) -> None:
-        """Tell the page that has the calls, if there is one."""
-        if self.current is not None:
-            self.current.send(message)
+        """Tell every page."""
+        for page in self.open:
+            page.send(message)
+
+    def come(self, page: Page) -> None:
+        """A page is there. The one that was open at the same place gets a message, and is closed."""
+        becomes_current = self.would_be_current(page)
+        for before in self.open:
+            if before.address == page.address:
+                before.send(TakenOver())
+                before.end(CLOSE_TAKEN_OVER)
+        self.open = (*(each for each in self.open if each.address != page.address), page)
+        self._change(page if becomes_current else self.current)
+
+    def would_be_current(self, page: Page) -> bool:
+        """Whether this page has sound and picture, or would have them as soon as it comes."""
+        return self.current is None or self.current.address == page.address
 
     def take(self, page: Page) -> None:
-        """Give this page the calls; the one that had them gets a message, and is closed."""
-        if self.current is not None:
-            self.current.send(TakenOver())
-            self.current.end(CLOSE_TAKEN_OVER)
-        self._change(page)
+        """Give sound and picture to a page that is open: somebody there has asked for it."""
+        if page in self.open and page is not self.current:
+            self._change(page)
+
+    def take_if_nobody_has(self) -> None:
+        """Give them to the page that came last, if none has them: a call begins."""
+        if self.current is None and self.open:
+            self._change(self.open[-1])
 
     def leave(self, page: Page) -> None:
         """The page has closed its socket."""
         page.end()
-        if self.current is page:
-            self._change(None)
+        self._close([page], None)
 
-    def stop(self) -> None:
-        """The program ends."""
-        if self.current is not None:
-            self.current.end(CLOSE_STOPPING)
-            self._change(None)
+    def stop(self, *, devices: bool = False) -> None:
+        """The server of this machine's pages ends, or that of devices."""
+        self._close([page for page in self.open if bool(page.device) is devices], CLOSE_STOPPING)
 
-    def _change(self, page: Page | None) -> None:
-        self.current = page
+    def end_device(self, address: str) -> None:
+        """The device at that address is no device any more: close its page."""
+        self._close([page for page in self.open if page.address == address], CLOSE_UNPROVEN)
+
+    def _close(self, gone: list[Page], code: int | None) -> None:
+        for page in gone:
+            page.end(code)
+        left = tuple(page for page in self.open if page not in gone)
+        if left != self.open:
+            self.open = left
+            self._change(self.current if self.current in left else None)
+
+    def _change(self, current: Page | None) -> None:
+        self.current = current
         for listener in tuple(self._listeners):
             listener()

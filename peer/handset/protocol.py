@@ -11,6 +11,11 @@ wrong; before, it acts on nothing else. Then it sends PageProof. If that is righ
 key that passes, and Hello. The home's key stays in the browser (IndexedDB, where no script can read it), so a page that
 is reloaded or opened again, also in a later run, names it: `"key": "home"`. proof.py has the bytes.
 
+On a device the page is at `https://[OVERLAY ADDRESS]:PORT/#pair=SECRET` the first time: it proves the secret as
+`"key": "pairing"`, and is sent PairingCode. Once the owner has confirmed the code it gets a key of its own (HomeKey)
+and Hello. From then on it names that key, and the cookie that it got with its first file goes along; devices/ has the
+rest.
+
 Closed with CLOSE_UNPROVEN: the key is unknown here (a used ticket, another run's key); another one that the page has
 may do. Closed with CLOSE_TAKEN_OVER: another page took the calls, connect again only when the person asks for it. Any
 other end: connect again after a moment.
@@ -39,7 +44,7 @@ MAX_MESSAGE = 64 * 1024
 "Bytes of one message from the page; Chromium's SDP answer has about 3,000."
 
 CLOSE_TAKEN_OVER = 4001
-"WebSocket close code: a newer page has taken the calls (RFC 6455, section 7.4.2: private use)."
+"WebSocket close code: a newer page on the same machine has come (RFC 6455, section 7.4.2: private use)."
 
 CLOSE_STOPPING = 4002
 "WebSocket close code: the program ends."
@@ -197,7 +202,7 @@ class Report(msgspec.Struct, frozen=True):
 class Prove(msgspec.Struct, frozen=True, tag_field="type", tag="prove", forbid_unknown_fields=True):
     """The page's first message: show that you know this key."""
 
-    key: Literal["home", "run", "ticket"]
+    key: Literal["home", "run", "ticket", "pairing"]
     nonce: Annotated[bytes, Meta(min_length=32, max_length=32)]
     name: Annotated[str, Meta(max_length=32)] = ""
     "Which ticket: see `ticket_name`."
@@ -225,9 +230,25 @@ class _ToPage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
 
 
 class HomeKey(_ToPage, frozen=True, tag="home-key"):
-    """The home's key, for a page that came with another: encrypted for it, see proof.py."""
+    """The key to keep, for a page that came with another: encrypted for it, see proof.py.
+
+    It is the home's on this machine, and the device's own on a device.
+    """
 
     key: bytes
+
+
+class PairingCode(_ToPage, frozen=True, tag="pairing-code"):
+    """To a page that has proven a pairing's secret: show the code, and wait until its owner confirms it at home."""
+
+    name: str
+    "What the device will be called."
+
+    code: str
+    "Six digits, which are shown at home too."
+
+    authority: str
+    "The SHA-256 fingerprint of the home's certificate authority, in hexadecimal with colons."
 
 
 class Hello(_ToPage, frozen=True, tag="hello"):
@@ -345,7 +366,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "The other side's program did, so nobody may be there yet."
 
     handset: bool
-    "Sound and picture come to the page. If not, they go to `endpoint`."
+    "Sound and picture come to this page. If not, they are `elsewhere`, or go to `endpoint`."
 
     endpoint: str
 
@@ -371,6 +392,10 @@ class Call(_ToPage, frozen=True, tag="call"):
     "What the other side has told us that it sends; None until then."
 
     report: Report
+
+    elsewhere: str | None = None
+    """Which other page of the owner's has sound and picture: the name of a device, or `the computer at home`; empty:
+    none, though they come to a page. TakeHere brings them here. None: they are here, or come to no page."""
 
 
 class Ring(_ToPage, frozen=True, tag="ring"):
@@ -515,11 +540,15 @@ class Quality(_ToPage, frozen=True, tag="quality"):
 
 
 class TakenOver(_ToPage, frozen=True, tag="taken-over"):
-    """A newer page has the calls now. The last message; the socket is closed with CLOSE_TAKEN_OVER."""
+    """A newer page on the same machine has the calls now.
+
+    The last message; the socket is closed with CLOSE_TAKEN_OVER.
+    """
 
 
 ToPage: TypeAlias = (
     HomeKey
+    | PairingCode
     | Hello
     | NoOverlay
     | OverlayState
@@ -593,6 +622,12 @@ class Answer(_FromPage, frozen=True, tag="answer"):
 
     call: Number
     media: Kinds = "video"
+
+
+class TakeHere(_FromPage, frozen=True, tag="take-here"):
+    """Have sound and picture of this call come to this page, and leave the page that has them."""
+
+    call: Number
 
 
 class Decline(_FromPage, frozen=True, tag="decline"):
@@ -698,6 +733,7 @@ FromPage: TypeAlias = (
     | Place
     | PlaceEcho
     | Answer
+    | TakeHere
     | Decline
     | Block
     | HangUp

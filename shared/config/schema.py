@@ -136,6 +136,9 @@ class Handset(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port number, or 0 for any that is free")] = 8765
     "On 127.0.0.1. If another program has it, a free one is taken."
 
+    device_port: Annotated[int, Meta(ge=0, le=65_535, description="a port number, or 0 for any that is free")] = 8766
+    "On the overlay address, for the owner's other devices, while there are any."
+
 
 class MachineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[machine]: the answering machine."""

@@ -26,6 +26,7 @@ from shared.contacts import Contact
 from shared.errors import CopybaraError, DamagedStore, InputError, StoreError
 from shared.names.kept import KeptName
 from shared.not_json import NOT_JSON
+from shared.paired_device import PairedDevice
 from shared.store.files import (
     FILE_MODE,
     known_errors,
@@ -60,7 +61,7 @@ SMALLEST_PAGE = 512
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName)
+_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName, PairedDevice)
 
 
 class Database:
@@ -288,7 +289,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def encode(value: Contact | RunningCall | CallRecord | KeptName) -> bytes:
+def encode(value: Contact | RunningCall | CallRecord | KeptName | PairedDevice) -> bytes:
     """A value as it is kept: JSON, so that a later version can add fields."""
     return msgspec.json.encode(value)
 

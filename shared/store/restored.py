@@ -41,6 +41,7 @@ def restored(store: Store, now: int) -> None:
                 )
             )
         store.doubt_secrets()
+        store.forget_devices()  # one may have been removed since
         store.set_home_fact(_LINKS_FROM, _TIME.pack(now))
         database.execute("UPDATE inbox SET entry = NULL")
         for table in ("outbox", "shown_calls", "missed_calls"):

@@ -104,6 +104,14 @@ STEPS: tuple[Step, ...] = (
         # The home was restored from a backup: the contact may have a newer one by now; see secrets.py.
         "ALTER TABLE pair_secrets ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0 CHECK (doubted IN (0, 1))",
     ),
+    (
+        # The owner's other devices, see devices.py.
+        """CREATE TABLE paired_devices (
+            name_key BLOB PRIMARY KEY NOT NULL,
+            address TEXT NOT NULL UNIQUE,
+            value BLOB NOT NULL
+        ) STRICT""",
+    ),
 )
 
 

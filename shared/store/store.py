@@ -6,13 +6,14 @@ from shared.contacts import Contact
 from shared.names.kept import KeptName
 from shared.store.calls import CallTables
 from shared.store.contacts import ContactTable
+from shared.store.devices import DeviceTable
 from shared.store.facts import Facts
 from shared.store.links import UsedLinks
 from shared.store.names import KeptNames
 from shared.store.secrets import PairSecrets
 
 
-class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, Facts):
+class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
     def remove_contact(self, name: str) -> Contact:

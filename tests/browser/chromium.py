@@ -52,7 +52,6 @@ FLAGS = [
 ]
 
 QUIET_FLAGS = [
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--disable-features=MediaRouter,WebRtcHideLocalIpsWithMdns",
 ]
 """What the browser does by itself has no part in what our page does: it asks its maker's servers for this and that, and
@@ -489,12 +488,14 @@ async def browser(
     camera: Path | None = None,
     speaker: Mapping[str, str] | None = None,
     allowed: Sequence[str] = ("camera", "microphone"),
+    server: str = "127.0.0.1",
 ) -> AsyncIterator[Browser]:
     """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
     `allowed` is what the person has allowed the page. With `screen` they pick one when the browser asks.
 
-    `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser.
+    `on` makes a command line that runs a command on another host; a script in `folder` then stands for the browser,
+    which may connect to `server` only.
     `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
     is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
     beeps would pass for any note.
@@ -506,7 +507,8 @@ async def browser(
         script.write_text(f'#!/bin/sh\nexec {shlex.join(on(path))} "$@"\n')
         script.chmod(0o755)
         path = str(script)
-    flags = [*FLAGS, *(QUIET_FLAGS if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
+    quiet = [f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {server}", *QUIET_FLAGS]
+    flags = [*FLAGS, *(quiet if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
     if "screen" in allowed:
         flags.append("--use-fake-ui-for-media-stream")
     if camera is not None:

@@ -208,7 +208,7 @@ class Script:
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hello(self) -> Hello | NoOverlay:
+    async def hello(self, page: Page) -> Hello | NoOverlay:
         """See Listener."""
         return self.greeting
 

@@ -34,6 +34,7 @@ from peer.handset.protocol import (
     Said,
     SetTrust,
     ShowLink,
+    TakeHere,
     Text,
     Write,
 )
@@ -947,6 +948,22 @@ async def test_a_narrow_screen_has_what_a_wide_one_has() -> None:
         await play.view.press("About")
         await play.view.shows("nobody is between you")
         await play.can_be_used()
+
+
+async def test_a_call_at_another_of_the_owners_pages_is_said_and_taken_here_in_one_click() -> None:
+    elsewhere = call(1, "active", handset=False, elsewhere="phone")
+    async with theatre(greeting(calls=[elsewhere])) as play:
+        await play.view.shows("You are talking at phone.")
+        assert (await play.view.stats())["state"] == "none"
+        for width, height in ((360, 640), (640, 360)):
+            await play.page.set_viewport_size({"width": width, "height": height})
+            await play.can_be_used()
+        await play.view.press("Take it here")
+        await play.wants(TakeHere, call=1)
+        play.tell(call(1, "active"))
+        await play.until("document.querySelector('#take-here').hidden")
+        play.tell(elsewhere)
+        await play.view.shows("You are talking at phone.")
 
 
 async def test_the_script_speaks_the_protocol() -> None:

@@ -49,8 +49,9 @@ def database(home: Home) -> str:
         if not home.database.exists():
             return "none yet; the first start makes it"
     with Store(home.database) as store:
-        contacts = len(store.contacts())
-    return f"{contacts} contact{'' if contacts == 1 else 's'}"
+        contacts, others = len(store.contacts()), store.devices()
+    known = f"{contacts} contact{'' if contacts == 1 else 's'}"
+    return f"{known}, other devices: {', '.join(each.name for each in others)}" if others else known
 
 
 def _room(path: Path) -> None:

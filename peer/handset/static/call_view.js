@@ -44,6 +44,7 @@ export class CallView {
     more("m-screen", () => this.share());
     more("m-devices", () => dialogs.settings());
     more("m-full", () => this.fullScreen());
+    press("take-here", () => calls.takeHere(this.#call.id));
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
     addEventListener("fullscreenchange", () => this.#drawFull());
@@ -176,6 +177,7 @@ export class CallView {
     show($("remote-empty"), !track && call.state !== "reconnecting");
     avatar($("remote-avatar"), call.name, call.node);
     put($("remote-state"), this.#remoteState(call));
+    show($("take-here"), call.elsewhere != null);
     put($("remote-muted-text"), `${call.name} is muted`);
     show($("remote-muted"), Boolean(call.remote && !call.remote.audio));
     $("pictures").classList.toggle("shows-screen", Boolean(call.remote?.screen));
@@ -201,6 +203,8 @@ export class CallView {
   }
 
   #remoteState(call) {
+    if (call.elsewhere) return `You are talking at ${call.elsewhere}.`;
+    if (call.elsewhere === "") return "None of your pages has this call's sound and picture.";
     if (!call.handset) return `This call's sound and picture go to ${call.endpoint}.`;
     if (call.media === "audio") return "Sound only";
     if (call.remote && !call.remote.video && !call.remote.screen) return "Their camera is off";

@@ -76,6 +76,11 @@ export class Calls extends EventTarget {
     if (this.current) this.#program.send("hang-up", { call: this.current.id });
   }
 
+  // Have sound and picture come to this page.
+  takeHere(id) {
+    this.#program.send("take-here", { call: id });
+  }
+
   putAway(id) {
     this.#dismissed.add(id);
     this.#changed();
@@ -85,7 +90,8 @@ export class Calls extends EventTarget {
     const before = this.#calls.get(call.id);
     // A call of somebody else that ended without us is in the log; it needs no page of its own.
     if (call.state === "ended" && (!before || before.state === "ringing")) this.#dismissed.add(call.id);
-    if (call.state === "ended") this.#end(call.id);
+    // Another page of the owner's has taken it: let go of camera and microphone.
+    if (call.state === "ended" || call.elsewhere != null) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
     if (call.media === "audio") this.#media.get(call.id)?.sending.onlySound();
     this.#calls.set(call.id, call);
@@ -122,6 +128,8 @@ export class Calls extends EventTarget {
   async #offered({ call: id, leg: number, sdp }) {
     const call = this.#calls.get(id);
     if (!call || call.state === "ended") return;
+    // The offer may come before the news that the call is here now.
+    this.#calls.set(id, { ...call, handset: true, elsewhere: null });
     const media = this.#of(id, call.media);
     if (media.leg?.number === number) {
       await this.#answer(id, media, media.leg, sdp);

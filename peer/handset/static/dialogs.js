@@ -40,6 +40,13 @@ export class Dialogs {
     }
   }
 
+  // Returns whether there was anything to close. What rings stays.
+  closeAny() {
+    const open = [...document.querySelectorAll("dialog[open]:not(#incoming)")].at(-1);
+    open?.close();
+    return Boolean(open);
+  }
+
   card() {
     const { card, node } = this.#world.hello;
     put($("card-token"), card.text);

@@ -12,9 +12,11 @@ import { Incoming } from "./incoming.js";
 import { whenKept } from "./key_store.js";
 import { keys } from "./keys.js";
 import { Notices } from "./notices.js";
+import { keepBack } from "./back.js";
 import { Outgoing } from "./outgoing.js";
 import { Program } from "./socket.js";
 import { chime, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
+import { stayAwake } from "./wake_lock.js";
 import { Welcome } from "./welcome.js";
 
 const program = new Program();
@@ -29,6 +31,13 @@ const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
 const notices = new Notices();
 dialogs.onDevice = (kind) => view.useDevice(kind);
+
+// Over TLS this is the page of a device, such as a phone.
+const ON_DEVICE = location.protocol === "https:";
+const back = keepBack(() => {
+  if (view.panel.close() || dialogs.closeAny()) return;
+  toast("The call goes on. Hang up to leave it.", { seconds: 3 });
+});
 
 const VIEWS = ["gate", "home", "outgoing", "stage", "ended"];
 let shown = "";
@@ -51,6 +60,10 @@ function draw() {
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
     put($("gate-hint"), gate.hint);
+    put($("gate-code"), gate.code ?? "");
+    show($("gate-code"), Boolean(gate.code));
+    put($("gate-fingerprint"), gate.authority ?? "");
+    show($("gate-authority"), Boolean(gate.authority));
     put($("gate-button"), gate.button);
     show($("gate-button"), Boolean(gate.button));
     put($("gate-command"), gate.command ?? "");
@@ -75,6 +88,9 @@ function draw() {
     }
   }
   title();
+  const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);
+  stayAwake(busy);
+  if (ON_DEVICE) back(busy);
 }
 
 function title() {
@@ -95,12 +111,20 @@ program.addEventListener("state", ({ detail: { state } }) => {
     connecting: gate ?? { title: "Connecting", text: "Looking for Copybara …", hint: "", button: "" },
     lost: {
       title: "Copybara isn't running",
-      text: "It was stopped, or this computer slept. A call that was up here ends with it.",
+      text: ON_DEVICE
+        ? "It was stopped, or this device can't reach it: check that the overlay's app is on."
+        : "It was stopped, or this computer slept. A call that was up here ends with it.",
       hint: "This page connects again as soon as Copybara is back.",
       button: "Try now",
       act: again,
     },
-    unknown: {
+    unknown: ON_DEVICE ? {
+      title: "This isn't one of your devices",
+      text: "It was removed, its address was used already, or its time was over.",
+      hint: "At home, run “copybara devices add NAME”, or write /devices add NAME in the chat, and open the new address here.",
+      button: "Try again",
+      act: again,
+    } : {
       title: "This page has expired",
       text: "Its address belongs to an earlier run, was used already, or wasn't opened by you.",
       hint: "Run “copybara start” in a terminal: it opens this page. “copybara status” shows its address.",
@@ -158,6 +182,20 @@ program.addEventListener("no-overlay", ({ detail: { sentence, hint, command } })
     button: "",
   };
   document.body.dataset.gate = "no-overlay";
+  draw();
+});
+
+// This device has opened the address that its owner's home has shown. Both show a code.
+program.addEventListener("pairing-code", ({ detail: { name, code, authority } }) => {
+  gate = {
+    title: `Add this device as ${name}`,
+    text: "Your home shows a code. It must be this one:",
+    code: `${code.slice(0, 3)} ${code.slice(3)}`,
+    hint: "Confirm it there. Then this page goes on.",
+    authority,
+    button: "",
+  };
+  document.body.dataset.gate = "pairing";
   draw();
 });
 

@@ -26,7 +26,7 @@ class Notes:
     def __init__(self) -> None:
         self.heard_messages: asyncio.Queue[FromPage] = asyncio.Queue()
 
-    async def hello(self) -> Hello:
+    async def hello(self, page: Page) -> Hello:
         link = Link("token", "copybara:token", "data:image/svg+xml,")
         return Hello(
             version="0",

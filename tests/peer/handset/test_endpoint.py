@@ -91,7 +91,7 @@ class BrowserPage:
 async def at(endpoint: HandsetEndpoint, pages: Pages) -> AsyncIterator[BrowserPage]:
     """A page that has just been opened; it leaves at the end."""
     browser = BrowserPage(endpoint)
-    pages.take(browser.page)
+    pages.come(browser.page)
     try:
         yield browser
     finally:
@@ -306,7 +306,7 @@ async def test_an_answer_with_another_certificate_gets_no_media() -> None:
 
 async def test_an_answer_whose_browser_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("peer.handset.browser_leg.CONNECT_SECONDS", 0.2)
-    leg = await BrowserLeg.open(Media.AUDIO)
+    leg = BrowserLeg(await LoopbackSocket.listen(), Media.AUDIO)
     try:
         answer = await _answer(leg.offer({}))
         with pytest.raises(HandsetError):
@@ -341,7 +341,7 @@ async def test_a_relay_that_fails_is_the_endpoint_s_own_failure(monkeypatch: pyt
 
 
 async def test_a_check_is_answered_from_where_it_was_sent_to_and_says_where_it_came_from() -> None:
-    leg = await BrowserLeg.open(Media.AUDIO)
+    leg = BrowserLeg(await LoopbackSocket.listen(), Media.AUDIO)
     offer = leg.offer({})
     answer = await _answer(offer)
     connecting = asyncio.create_task(leg.connect(answer))

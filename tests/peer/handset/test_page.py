@@ -26,8 +26,8 @@ async def test_the_newer_page_has_the_calls() -> None:
     pages, older, newer = Pages(), Page(), Page()
     changes: list[Page | None] = []
     pages.listen(lambda: changes.append(pages.current))
-    pages.take(older)
-    pages.take(newer)
+    pages.come(older)
+    pages.come(newer)
     pages.send(NEWS)
     assert isinstance(await older.next(), TakenOver)
     assert await older.next() is None
@@ -49,7 +49,7 @@ async def test_a_page_that_takes_nothing_is_given_up() -> None:
 
 async def test_the_end_of_the_program_ends_the_page() -> None:
     pages, page = Pages(), Page()
-    pages.take(page)
+    pages.come(page)
     pages.stop()
     assert page.close_code == CLOSE_STOPPING
     assert pages.current is None

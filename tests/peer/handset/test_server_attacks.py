@@ -17,11 +17,11 @@ import aiohttp
 import pytest
 
 from peer.handset import connection_limits
-from peer.handset import server as server_module
+from peer.handset import page_server as server_module
 from peer.handset.connection_limits import MAX_CONNECTIONS, PAUSE_SECONDS, TURNED_AWAY_AT_ONCE
+from peer.handset.page_server import MESSAGES_AT_ONCE
 from peer.handset.proof import PAGE, Meeting, proof_key
 from peer.handset.protocol import CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, MAX_MESSAGE
-from peer.handset.server import MESSAGES_AT_ONCE
 from peer.handset.tickets import ticket_name
 from tests.peer.handset.knocking import encoded, knock
 from tests.peer.handset.serving import HOME_KEY, PATIENCE, Served

@@ -1,0 +1,34 @@
+"""What the owner commands about their devices, in the chat, in the console and at the command line."""
+
+from __future__ import annotations
+
+from bot.assistant.commands import AddDevice, CancelDevice, ConfirmDevice, ListDevices, RemoveDevice
+from bot.assistant.turn import Turn
+from bot.devices.book import DeviceBook
+from bot.texts import devices as texts
+from shared.errors import InputError
+
+DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
+
+
+async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
+    """Carry out one of them. Raises CopybaraError."""
+    match command:
+        case ListDevices():
+            known = devices.listed()
+            turn.say(texts.devices(known, [devices.is_connected(each) for each in known]))
+        case AddDevice():
+            shown = await devices.begin(command.name, command.address)
+            turn.say(
+                texts.pairing_open(
+                    shown.name, shown.address, shown.fingerprint, shown.seconds, open_to_all=shown.open_to_all
+                )
+            )
+        case ConfirmDevice():
+            turn.say(texts.added(await devices.confirm(command.code)))
+        case CancelDevice():
+            if not devices.cancel():
+                raise InputError(*texts.NOTHING_TO_CANCEL)
+            turn.say(texts.cancelled())
+        case RemoveDevice():
+            turn.say(texts.removed(await devices.remove(command.name)))

@@ -1,0 +1,168 @@
+"""The home's own small certificate authority, for one address: it can vouch for nothing else (RFC 5280, 4.2.1.10).
+
+So a device that trusts it trusts no more than before for any other address, whatever becomes of its key.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+import sys
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from peer.overlay import Address
+from shared.errors import HandsetError
+
+AUTHORITY_DAYS = 3650
+
+LEAF_DAYS = 90
+"Phones take at most 398 days, or 825 of an authority that their owner has installed."
+
+RENEWED_DAYS = 30
+"How old a leaf may become while the program runs."
+
+EVERY_HOST_NAME = [x509.DNSName("")]
+"A constraint on addresses says nothing about names, so these are excluded: an empty one stands for all."
+
+CLOCK_DAYS = 2
+"What the device's clock may be behind."
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The key, and the certificate to install."""
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+
+    @classmethod
+    def made(cls, address: Address, now: datetime.datetime) -> Self:
+        """A new one that can vouch for this address alone."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Copybara at {address}")])
+        certificate = (
+            _begun(name, name, key.public_key(), now, AUTHORITY_DAYS)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.NameConstraints(
+                    permitted_subtrees=[x509.IPAddress(_only(address))], excluded_subtrees=EVERY_HOST_NAME
+                ),
+                critical=True,
+            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(key, certificate)
+
+    @classmethod
+    def of_pem(cls, pem: bytes) -> Self:
+        """Read what `pem` has written. Raises ValueError for anything else."""
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("the authority's key isn't on P-256")
+        return cls(key, x509.load_pem_x509_certificate(pem))
+
+    def pem(self) -> bytes:
+        """Key and certificate, to be kept where only the owner reads."""
+        return _private(self.key) + self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def to_install(self) -> bytes:
+        """The certificate in DER, as phones take it."""
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, as browsers and phones show it: hexadecimal with colons."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+    def is_for(self, address: Address, now: datetime.datetime) -> bool:
+        """Whether it can still vouch for this address for as long as a leaf lives."""
+        constraints = self.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+        lives = self.certificate.not_valid_after_utc > now + datetime.timedelta(days=LEAF_DAYS)
+        return lives and constraints.permitted_subtrees == [x509.IPAddress(_only(address))]
+
+    def leaf(self, address: Address, now: datetime.datetime) -> tuple[bytes, bytes]:
+        """A new key for the server at that address, and the certificate for it; both in PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        # Not the address: an old checker would take it for a host name, and those are excluded.
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Copybara")])
+        certificate = (
+            _begun(name, self.certificate.subject, key.public_key(), now, LEAF_DAYS)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        return _private(key), certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def server_context(authority: Authority, address: Address, now: datetime.datetime) -> ssl.SSLContext:
+    """What the server at that address encrypts with: TLS 1.3, with a new leaf. Raises HandsetError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    new_leaf(context, authority, address, now)
+    return context
+
+
+def new_leaf(context: ssl.SSLContext, authority: Authority, address: Address, now: datetime.datetime) -> None:
+    """Have connections from now on see a new leaf. Raises HandsetError where no key can be kept off the disk."""
+    if sys.platform != "linux":
+        raise HandsetError("Only on Linux can other devices be used as handset.")
+    key, certificate = authority.leaf(address, now)
+    # Python reads keys from files only. This one is in memory, and no other process sees its name.
+    descriptor = os.memfd_create("leaf", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, key + certificate + authority.certificate.public_bytes(serialization.Encoding.PEM))
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def _begun(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime.datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=CLOCK_DAYS))
+        .not_valid_after(now + datetime.timedelta(days=days))
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _only(address: Address) -> IPv4Network | IPv6Network:
+    return ip_network(address)
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

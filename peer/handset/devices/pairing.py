@@ -1,0 +1,106 @@
+"""How a device is added: it proves a one-time secret, shows a code that its owner sees at home too, and is confirmed.
+
+The secret stands in the address that the device opens, behind `#`. It is proven, never sent (peer/handset/proof.py).
+The code is made of the secret and of both sides' random numbers, so that somebody else who has got hold of the address
+can't choose it: their device shows another code than the owner's own, and the owner doesn't confirm it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from peer.handset.proof import Meeting, proof_key
+from peer.overlay import Address
+from shared.paired_device import PairedDevice
+
+PAIRING_SECONDS = 300.0
+"How long it is open."
+
+SECRET_BYTES = 16
+
+MAX_VISITORS = 5
+"Devices that may prove the secret, one after the other: the owner's browser may try more than once."
+
+CODE_DIGITS = 6
+
+CODE_LABEL = b"copybara pairing code 1"
+
+
+@dataclass(eq=False)
+class Visitor:
+    """A page that has proven the secret and waits for the owner."""
+
+    address: Address
+    code: str
+    cookie: bytes = field(repr=False)
+    "SHA-256 of the cookie that it brings."
+
+    decided: asyncio.Future[PairedDevice | None] = field(repr=False)
+    "The device that it has become, once the owner has confirmed the code; None: refused."
+
+
+class DevicePairing:
+    """One device to be added, for PAIRING_SECONDS."""
+
+    def __init__(self, name: str, expected: Address | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """`expected` is its overlay address, if the owner knows it: then nobody else sees that there is a server."""
+        self.name = name
+        self.expected = expected
+        self.secret = secrets.token_urlsafe(SECRET_BYTES)
+        "22 characters of base64url."
+
+        self.visitor: Visitor | None = None
+        self._visits = 0
+        self._clock = clock
+        self._ends = clock() + PAIRING_SECONDS
+
+    @property
+    def seconds_left(self) -> float:
+        """Until it is over; 0 or less: it is."""
+        return self._ends - self._clock()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many have proven the secret that nobody else may."""
+        return self._visits >= MAX_VISITORS and self.visitor is None
+
+    def admits(self, address: Address) -> bool:
+        """Whether a device at that address may try: the expected one, or anyone, until one has proven the secret."""
+        if self.seconds_left <= 0 or self.exhausted:
+            return False
+        if self.visitor is not None:
+            return address == self.visitor.address
+        return self.expected is None or address == self.expected
+
+    def welcome(self, address: Address, cookie: bytes, meeting: Meeting) -> Visitor | None:
+        """A device has proven the secret. None: another one did before, or it is over."""
+        if not self.admits(address) or self.visitor is not None:
+            return None
+        self._visits += 1
+        decided: asyncio.Future[PairedDevice | None] = asyncio.get_running_loop().create_future()
+        self.visitor = Visitor(address, pairing_code(self.secret, meeting), cookie, decided)
+        return self.visitor
+
+    def leave(self, visitor: Visitor) -> None:
+        """A device that waited has gone."""
+        if self.visitor is visitor:
+            self.visitor = None
+
+    def end(self) -> None:
+        """It is over. A device that waits is refused."""
+        self._ends = self._clock()
+        if self.visitor is not None and not self.visitor.decided.done():
+            self.visitor.decided.set_result(None)
+
+
+def pairing_code(secret: str, meeting: Meeting) -> str:
+    """The six digits that both sides show."""
+    said = CODE_LABEL + meeting.page_nonce + meeting.server_nonce
+    number = int.from_bytes(hmac.digest(proof_key(secret.encode()), said, sha256), "big")
+    return f"{number % 10**CODE_DIGITS:0{CODE_DIGITS}d}"

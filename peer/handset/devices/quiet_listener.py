@@ -1,0 +1,98 @@
+"""A TCP listener that answers nobody but some addresses: what others send to it gets no answer at all.
+
+Two sockets share the port (SO_REUSEPORT). The first is a decoy whose queue is full for good, so the kernel drops every
+connection that is begun with it (Linux, tcp_conn_request). A filter that any user may attach
+(SO_ATTACH_REUSEPORT_CBPF) gives the second one, which is served, to the allowed addresses alone; it can be replaced
+while both listen. A lone ACK gets the RST that a closed port gives.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Collection
+from typing import Self
+
+from peer.handset.devices.visitor_filter import packed, visitor_filter
+from peer.overlay import Address
+from shared.errors import HandsetError, OverlayDown, PortTaken
+
+SO_ATTACH_REUSEPORT_CBPF = 51
+"asm-generic/socket.h; Python has no name for it."
+
+DECOY, SERVED = 0, 1
+"Their places in the group: in the order in which they began to listen."
+
+FILL_SECONDS = 5.0
+
+
+class QuietListener:
+    """The two sockets, from `open` to `close`."""
+
+    def __init__(self, decoy: socket.socket, filler: socket.socket, served: socket.socket) -> None:
+        self._decoy = decoy
+        self._filler = filler
+        "Takes the only place in the decoy's queue."
+
+        self.served = served
+        "Listens already."
+
+    @classmethod
+    def open(cls, address: Address, port: int, allowed: Collection[Address] | None, device: int | None) -> Self:
+        """Listen at that address for these addresses, by that device; `port` 0 takes any that is free.
+
+        Raises PortTaken, OverlayDown if the machine doesn't have the address, and HandsetError where the system has no
+        such filter.
+        """
+        if sys.platform != "linux":
+            raise HandsetError("Only on Linux can other devices be used as handset.")
+        opened: list[socket.socket] = []
+        try:
+            decoy = _bound(address, port, opened)
+            decoy.listen(0)
+            filler = socket.socket(decoy.family, socket.SOCK_STREAM)
+            opened.append(filler)
+            filler.settimeout(FILL_SECONDS)
+            filler.connect(decoy.getsockname())
+            _attach(decoy, allowed, device)
+            served = _bound(address, decoy.getsockname()[1], opened)
+            served.listen()
+            served.setblocking(False)
+        except OSError as error:
+            for each in opened:
+                each.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise PortTaken(f"Another program has the TCP port {port} on the overlay address.") from error
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise OverlayDown("This machine doesn't have its overlay address any more.") from error
+            raise HandsetError("This system can't hide a port from strangers, so no device is served.") from error
+        return cls(decoy, filler, served)
+
+    def allow(self, allowed: Collection[Address] | None, device: int | None) -> None:
+        """From now on answer these addresses, by that device; None: every address, any device."""
+        _attach(self._decoy, allowed, device)
+
+    def close(self) -> None:
+        """Close both. The one that answers goes first: between the two moments nobody is answered."""
+        self.served.close()
+        self._decoy.close()
+        self._filler.close()
+
+
+def _bound(address: Address, port: int, opened: list[socket.socket]) -> socket.socket:
+    sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    opened.append(sock)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((str(address), port))
+    return sock
+
+
+def _attach(sock: socket.socket, allowed: Collection[Address] | None, device: int | None) -> None:
+    steps = visitor_filter(allowed, device, yes=SERVED, no=DECOY)
+    program = packed(steps)
+    kept = ctypes.create_string_buffer(program, len(program))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, struct.pack("HP", len(steps), ctypes.addressof(kept)))

@@ -1,0 +1,75 @@
+"""A program for the kernel that tells the packets of some addresses from all others. Pure.
+
+Linux' networking/filter.rst documents the language. The program looks at the network device that a packet came by and
+at its source address, and answers with one of two numbers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from typing import NamedTuple
+
+from peer.overlay import Address
+
+LOAD_WORD = 0x20
+JUMP_IF_EQUAL = 0x15
+RETURN = 0x06
+"BPF_LD | BPF_W | BPF_ABS, BPF_JMP | BPF_JEQ | BPF_K and BPF_RET | BPF_K of linux/bpf_common.h."
+
+INTERFACE_INDEX = 0xFFFFF008
+"SKF_AD_OFF + SKF_AD_IFINDEX of linux/filter.h: the number of the device instead of a part of the packet."
+
+NETWORK_HEADER = 0xFFF00000
+"SKF_NET_OFF: offsets from here on count from the IP header."
+
+SOURCE = {4: 12, 6: 8}
+"Where the source address begins in the header (RFC 791, RFC 8200)."
+
+WORD = 4
+"Bytes."
+
+MOST_ADDRESSES = 256
+"One takes ten instructions of IPv6, of the 4,096 that the kernel takes."
+
+
+class Instruction(NamedTuple):
+    """One step (struct sock_filter)."""
+
+    code: int
+    if_true: int
+    if_false: int
+    value: int
+
+
+def visitor_filter(allowed: Collection[Address] | None, device: int | None, *, yes: int, no: int) -> list[Instruction]:
+    """A program that returns `yes` for packets of these addresses by this device, and `no` for all others.
+
+    `allowed` None means every address, `device` None any device. Raises ValueError for more than MOST_ADDRESSES.
+    """
+    steps: list[Instruction] = []
+    if device is not None:
+        steps += [
+            Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
+            Instruction(JUMP_IF_EQUAL, 1, 0, device),
+            Instruction(RETURN, 0, 0, no),
+        ]
+    if allowed is None:
+        return [*steps, Instruction(RETURN, 0, 0, yes)]
+    if len(allowed) > MOST_ADDRESSES:
+        raise ValueError("too many addresses for one filter")
+    for address in allowed:
+        words = struct.unpack(f"!{len(address.packed) // WORD}I", address.packed)
+        for number, word in enumerate(words):
+            left = (len(words) - number - 1) * 2 + 1  # the rest of this address, and its answer
+            steps += [
+                Instruction(LOAD_WORD, 0, 0, NETWORK_HEADER + SOURCE[address.version] + number * WORD),
+                Instruction(JUMP_IF_EQUAL, 0, left, word),
+            ]
+        steps.append(Instruction(RETURN, 0, 0, yes))
+    return [*steps, Instruction(RETURN, 0, 0, no)]
+
+
+def packed(steps: Collection[Instruction]) -> bytes:
+    """As the kernel reads it."""
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)

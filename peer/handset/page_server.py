@@ -1,0 +1,308 @@
+"""What serves the page, wherever it is: files and one WebSocket.
+
+connection_limits.py decides about each connection, access.py about each request, proof.py whether a page knows one of
+our keys. Only the messages of a page that has proven that can change anything. server.py serves this machine's browser,
+devices/ the owner's other devices: they differ in who is let in, and by which keys.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from peer.handset.access import (
+    PageSession,
+    RequestRefused,
+    check_fetch,
+    check_host,
+    check_socket_origin,
+    response_headers,
+)
+from peer.handset.connection_limits import Client, ConnectionLimits
+from peer.handset.page import Page, Pages
+from peer.handset.proof import NONCE_BYTES, PAGE, SERVER, Meeting
+from peer.handset.protocol import (
+    CLOSE_UNPROVEN,
+    MAX_MESSAGE,
+    FromPage,
+    Hello,
+    NoOverlay,
+    PageProof,
+    Prove,
+    ServerProof,
+    decode,
+    decode_proof,
+    encode,
+)
+from shared.errors import CopybaraError, HandsetError
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+
+CONTENT_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+    ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+}
+"What there is to serve. A file of any other kind isn't."
+
+MAX_AT_ONCE = 32
+"Messages of one page that may be worked on at the same time."
+
+SEND_SECONDS = 10.0
+"How long a page may take to receive a message."
+
+PROOF_SECONDS = 20.0
+"How long a page may take to prove that it knows the key; a busy browser takes a moment."
+
+MESSAGES_A_SECOND = 200
+"From one page, in the long run."
+
+MESSAGES_AT_ONCE = 4_000
+"What it may send in a burst; one that sends more is closed."
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PageListener(Protocol):
+    """Acts on what a page says."""
+
+    async def hello(self, page: Page) -> Hello | NoOverlay:
+        """The first message to a page that comes. Everything after it is sent through Pages."""
+
+    async def heard(self, page: Page, message: FromPage) -> None:
+        """Act on one message. Raises CopybaraError; the page then shows its sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a page has proven to know."""
+
+    asked: Prove
+    secret: bytes
+    "The secret that the key is made of."
+
+    meeting: Meeting
+
+
+class PageServer(abc.ABC):
+    """Serves the page for the length of `running`, at a socket that listens already."""
+
+    def __init__(
+        self, pages: Pages, listener: PageListener, listening: socket.socket, session: PageSession, static: Path
+    ) -> None:
+        """`session` is where the socket listens."""
+        self._pages = pages
+        self._listener = listener
+        self._static = static
+        self._socket = listening
+        self.session = session
+        "Holds the address to open."
+
+        self._headers = response_headers(self.session)
+        self._limits: ConnectionLimits
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve for the length of the block; then tell the pages, and close them."""
+        app = web.Application(middlewares=[self._guarded])
+        app.router.add_get("/socket", self._serve_socket)
+        app.router.add_get("/{path:.*}", self._serve_file)
+        app.on_response_prepare.append(self._add_headers)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0)
+        await runner.setup()
+        assert runner.server is not None
+        self._limits = ConnectionLimits(runner.server, admits=self._admits, tls=self._tls())
+        with self._limits.open(self._socket):
+            try:
+                yield
+            finally:
+                self._stop()
+                await runner.cleanup()
+                self._limits.close()
+
+    # What differs.
+
+    @abc.abstractmethod
+    def _admits(self, client: Client) -> bool:
+        """Whether a connection from there is accepted."""
+
+    async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request that passed all checks. Raises RequestRefused."""
+        return await handler(request)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """What the connections are encrypted with, if they are."""
+        return None
+
+    @abc.abstractmethod
+    def _stop(self) -> None:
+        """Close the pages that came in here."""
+
+    @abc.abstractmethod
+    def _key_named(self, asked: Prove, request: web.Request) -> tuple[bytes, bytes] | None:
+        """The HMAC key that a page wants proven, and the secret that it is made of."""
+
+    @abc.abstractmethod
+    async def _let_in(self, sock: web.WebSocketResponse, request: web.Request, proven: Proven) -> Page | None:
+        """The page that has proven a key, with what it is to get before its Hello; None if it isn't to come in."""
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._limits.asked(request.transport)
+        try:
+            self._check(request)
+            return await self._served(request, handler)
+        except RequestRefused as refused:
+            logger.info("refused: %s", refused.sentence)
+            return web.Response(status=refused.status, text=f"{refused.sentence}\n")
+        except ConnectionError:
+            return web.Response(status=400)  # the client has gone meanwhile
+
+    def _check(self, request: web.Request) -> None:
+        check_host(self.session, request.headers.get("Host"))
+        if request.path == "/socket":
+            check_socket_origin(self.session, request.headers.get("Host"), request.headers.get("Origin"))
+        check_fetch(self.session, request.headers, document=request.path == "/")
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._headers)
+
+    def _stays(self, request: web.Request) -> None:
+        """The connection of this request is a page's socket, and lasts."""
+        self._limits.stays(request.transport)
+
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.removeprefix("/") or "index.html"
+        content = await asyncio.get_running_loop().run_in_executor(None, self._read, name)
+        if content is None:
+            raise RequestRefused(404, "There is no such page.")
+        suffix = Path(name).suffix
+        return web.Response(body=content, content_type=CONTENT_TYPES[suffix], charset=_charset(suffix))
+
+    def _read(self, name: str) -> bytes | None:
+        """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""
+        for path in self._static.rglob("*"):
+            if path.relative_to(self._static).as_posix() == name and path.suffix in CONTENT_TYPES and path.is_file():
+                return path.read_bytes()
+        return None
+
+    async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
+        sock = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, heartbeat=20.0, compress=False)
+        await sock.prepare(request)
+        proven = await self._proven(sock, request)
+        page = await self._let_in(sock, request, proven) if proven is not None else None
+        if page is None:
+            await sock.close(code=CLOSE_UNPROVEN)
+            return sock
+        self._stays(request)
+        page.send(await self._listener.hello(page))
+        self._pages.come(page)
+        try:
+            async with asyncio.TaskGroup() as group:
+                # It ends with the socket. Work that has begun is finished, also when the page has gone.
+                group.create_task(self._read_from(sock, page))
+                await self._write_to(sock, page)
+                self._pages.leave(page)
+                await sock.close(code=page.close_code or WSCloseCode.OK)
+        finally:
+            self._pages.leave(page)
+        return sock
+
+    async def _proven(self, sock: web.WebSocketResponse, request: web.Request) -> Proven | None:
+        """Prove to a page that we know the key that it names, and have it prove the same.
+
+        None if it doesn't know the key, or takes too long.
+        """
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                asked = decode_proof(await sock.receive_str(), Prove)
+                known = self._key_named(asked, request)
+                if known is None:
+                    return None
+                key, secret = known
+                meeting = Meeting(request.headers["Host"], asked.nonce, secrets.token_bytes(NONCE_BYTES))
+                proof = ServerProof(nonce=meeting.server_nonce, proof=meeting.proof(key, SERVER))
+                await sock.send_str(encode(proof))
+                given = decode_proof(await sock.receive_str(), PageProof)
+        except (TimeoutError, TypeError, ConnectionError, HandsetError):  # TypeError: another kind of message, or none
+            return None
+        return Proven(asked, secret, meeting) if meeting.proven(key, PAGE, given.proof) else None
+
+    async def _write_to(self, sock: web.WebSocketResponse, page: Page) -> None:
+        try:
+            while (message := await page.next()) is not None:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await sock.send_str(encode(message))
+        except (TimeoutError, ConnectionError):
+            logger.info("a page takes no messages any more")
+
+    async def _read_from(self, sock: web.WebSocketResponse, page: Page) -> None:
+        """Let every message be acted on, those that wait for something beside the next ones."""
+        free = asyncio.Semaphore(MAX_AT_ONCE)
+        rate = _Rate()
+        async with asyncio.TaskGroup() as group:
+            async for message in sock:
+                if not rate.allows(asyncio.get_running_loop().time()):
+                    page.end(WSCloseCode.POLICY_VIOLATION)
+                elif message.type is WSMsgType.TEXT:
+                    await free.acquire()
+                    task = group.create_task(self._act(page, message.data))
+                    task.add_done_callback(lambda _: free.release())
+                else:
+                    break
+        page.end(WSCloseCode.UNSUPPORTED_DATA)
+
+    async def _act(self, page: Page, data: str) -> None:
+        about: int | None = None
+        try:
+            message = decode(data)
+            about = message.id
+            if page.gone.is_set():
+                return
+            await self._listener.heard(page, message)
+        except HandsetError as error:
+            # Not of our page: it says nothing more.
+            page.problem(error, about=about)
+            page.end(WSCloseCode.POLICY_VIOLATION)
+        except CopybaraError as error:
+            page.problem(error, about=about)
+
+
+class _Rate:
+    """How many messages a page may still send: a bucket that fills up again."""
+
+    def __init__(self) -> None:
+        self._left = float(MESSAGES_AT_ONCE)
+        self._looked: float | None = None
+
+    def allows(self, now: float) -> bool:
+        """Take one at this time, in seconds."""
+        passed = 0.0 if self._looked is None else now - self._looked
+        self._looked = now
+        self._left = min(self._left + passed * MESSAGES_A_SECOND, float(MESSAGES_AT_ONCE)) - 1
+        return self._left >= 0
+
+
+def _charset(suffix: str) -> str | None:
+    return "utf-8" if suffix in (".html", ".css", ".js", ".mjs") else None

@@ -1,0 +1,283 @@
+"""The owner's phone as handset: a real program on the loopback overlay, phones at other addresses of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from peer.handset.devices.authority import Authority
+from peer.handset.protocol import CLOSE_UNPROVEN
+from tests.bot.console import SECONDS, Person, people
+from tests.bot.phone import Phone, has_cookie, trusting
+from tests.peer.handset.wire import wire_page
+
+PHONE, OTHER = "127.90.0.1", "127.90.0.2"
+
+AT_THE_PAGE = '[answer]\nendpoint = "handset"\n[handset]\nport = 0\ndevice_port = 0\n'
+
+
+@asynccontextmanager
+async def anna_alone(folder: Path) -> AsyncIterator[Person]:
+    async with people(folder, "anna", config=AT_THE_PAGE) as (anna,):
+        yield anna
+
+
+async def invited(anna: Person, command: str = "/devices add phone") -> str:
+    """The one-time address for a phone."""
+    said = await anna.asked(command, kind="device.pairing")
+    found = re.search(r"https://\S+", said)
+    assert found
+    return found[0]
+
+
+def of_anna(anna: Person) -> ssl.SSLContext:
+    with anna.store() as store:
+        kept = store.device_authority()
+    assert kept is not None
+    return trusting(Authority.of_pem(kept).to_install())
+
+
+async def paired(anna: Person, at: str = PHONE, name: str = "phone") -> Phone:
+    """A phone that is one of Anna's devices, with its page closed."""
+    phone = Phone(at, await invited(anna, f"/devices add {name} {at}"), of_anna(anna))
+    async with phone.pairing() as (sock, meeting, first):
+        assert first is not None
+        await anna.told(first["code"], kind="device.waits")
+        await anna.asked(f"/devices confirm {first['code']}", kind="device.added")
+        assert (await phone.becomes_a_device(sock, meeting))["type"] == "hello"
+    return phone
+
+
+async def refuses(host: str, port: int) -> bool:
+    """Wait until nothing listens there any more."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                async with asyncio.timeout(2):
+                    _, writer = await asyncio.open_connection(host, port, local_addr=(PHONE, 0))
+                    writer.close()
+            except ConnectionRefusedError:
+                return True
+            except TimeoutError:
+                continue
+
+
+async def test_a_phone_becomes_a_device_once_its_owner_has_seen_the_same_code_on_both_sides(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone = Phone(PHONE, await invited(anna), of_anna(anna))
+        async with phone.pairing() as (sock, meeting, first):
+            assert first is not None
+            assert first["type"] == "pairing-code"
+            assert first["name"] == "phone"
+            assert re.fullmatch("[0-9]{6}", first["code"])
+            said = await anna.told(kind="device.waits")
+            assert PHONE in said
+            assert first["code"] in said
+            wrong = f"{(int(first['code']) + 1) % 1_000_000:06d}"
+            await anna.asked(f"/devices confirm {wrong}", kind="error.no-pairing")
+            assert (await anna.status())["devices"] == []
+            await anna.asked(f"/devices confirm {first['code'][:3]} {first['code'][3:]}", kind="device.added")
+            hello = await phone.becomes_a_device(sock, meeting)
+            assert hello["node"] == anna.node
+            (device,) = (await anna.status())["devices"]
+            assert (device["name"], device["address"], device["connected"]) == ("phone", PHONE, True)
+        async with phone.page() as (_, first):
+            assert first is not None
+            assert first["type"] == "hello"
+        assert "phone: 127.90.0.1" in await anna.asked("/devices", kind="device.list")
+
+
+async def test_without_devices_nothing_listens_and_a_stranger_gets_no_answer_while_there_are_some(
+    tmp_path: Path,
+) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone = await paired(anna)
+        host, port = phone.host.split(":")
+        assert (await phone.get("/"))[0] == 200
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await asyncio.open_connection(host, int(port), local_addr=(OTHER, 0))
+        await anna.asked("/devices remove phone", kind="device.removed")
+        assert await refuses(host, int(port))
+
+
+async def test_a_removed_phone_is_out_at_once_and_its_open_page_ends(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone, tablet = await paired(anna), await paired(anna, OTHER, "tablet")
+        async with phone.page() as (sock, first), tablet.page() as (kept, other):
+            assert first is not None
+            assert other is not None
+            await anna.asked("/devices remove Phone", kind="device.removed")
+            assert await phone.until_closed(sock) in (CLOSE_UNPROVEN, 1006, None)
+            await kept.send_json({"type": "explain", "id": 1, "text": "x"})
+            assert (await tablet.next(kept, "explained", "problem"))["type"]
+        with pytest.raises((TimeoutError, aiohttp.ClientError)):
+            async with asyncio.timeout(1.5):
+                await phone.get("/")
+        assert [each["name"] for each in (await anna.status())["devices"]] == ["tablet"]
+
+
+async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone, tablet = await paired(anna), await paired(anna, OTHER, "tablet")
+        own = dict(phone.cookies)
+        assert has_cookie(phone)
+
+        async def comes_in(one: Phone) -> bool:
+            async with one.page() as (_, first):
+                return first is not None
+
+        assert await comes_in(phone)
+        phone.cookies = {}
+        assert not await comes_in(phone)
+        phone.cookies = dict(tablet.cookies)
+        assert not await comes_in(phone)
+        # A visit without the cookie, as from a link on another page, costs the device nothing.
+        phone.cookies = {}
+        assert (await phone.get("/"))[0] == 200
+        assert not has_cookie(phone)
+        # Key and cookie at another device's address.
+        thief = Phone(OTHER, f"{phone.origin}/#", of_anna(anna))
+        thief.key, thief.cookies = phone.key, own
+        assert not await comes_in(thief)
+        phone.cookies, key = own, phone.key
+        phone.key = bytes(32)
+        async with phone.socket() as sock:
+            await sock.send_json({"type": "prove", "key": "home", "nonce": "A" * 43 + "="})
+            await sock.receive_json()
+            await sock.send_json({"type": "page-proof", "proof": "A" * 43 + "="})
+            assert await phone.until_closed(sock) == CLOSE_UNPROVEN
+        phone.key = key
+        assert await comes_in(phone)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:8765"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+async def test_requests_of_other_pages_are_refused_as_on_loopback(tmp_path: Path, changed: dict[str, str]) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone = await paired(anna)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with phone.socket(**changed):
+                pass
+        assert refused.value.status in (403, 421)
+
+
+async def test_a_pairing_is_for_the_address_that_its_owner_named_and_works_once(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        address = await invited(anna, f"/devices add phone {PHONE}")
+        stranger = Phone(OTHER, address, of_anna(anna))
+        with pytest.raises((TimeoutError, aiohttp.ClientError)):
+            async with asyncio.timeout(1.5):
+                await stranger.get("/")
+        phone = Phone(PHONE, address, of_anna(anna))
+        async with phone.pairing() as (sock, meeting, first):
+            assert first is not None
+            await anna.asked(f"/devices confirm {first['code']}", kind="device.added")
+            await phone.becomes_a_device(sock, meeting)
+        async with phone.pairing() as (_, _, again):
+            assert again is None
+
+
+async def test_the_first_that_proves_the_secret_closes_the_door_and_the_owner_can_refuse_it(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        address = await invited(anna)
+        thief, phone = Phone(OTHER, address, of_anna(anna)), Phone(PHONE, address, of_anna(anna))
+        assert (await phone.get("/"))[0] == 200
+        async with thief.pairing() as (sock, _, first):
+            assert first is not None
+            await anna.told(first["code"], kind="device.waits")
+            with pytest.raises((TimeoutError, aiohttp.ClientError)):
+                async with asyncio.timeout(1.5):
+                    await phone.get("/")
+            await anna.asked("/devices cancel", kind="device.cancelled")
+            assert await thief.until_closed(sock) in (CLOSE_UNPROVEN, 1006, None)
+        assert (await anna.status())["devices"] == []
+
+
+async def test_without_the_secret_nobody_becomes_a_visitor(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        address = await invited(anna)
+        stranger = Phone(OTHER, address, of_anna(anna))
+        await stranger.get("/")
+        async with stranger.socket() as sock:
+            await sock.send_json({"type": "prove", "key": "pairing", "nonce": "A" * 43 + "="})
+            await sock.receive_json()
+            await sock.send_json({"type": "page-proof", "proof": "A" * 43 + "="})
+            assert await stranger.until_closed(sock) == CLOSE_UNPROVEN
+        for kind in ("run", "ticket", "home"):
+            async with stranger.socket() as sock:
+                await sock.send_json({"type": "prove", "key": kind, "nonce": "A" * 43 + "="})
+                assert await stranger.until_closed(sock) == CLOSE_UNPROVEN
+        assert not [each for each in anna.said if each.get("kind") == "device.waits"]
+
+
+async def test_a_call_rings_on_the_page_and_on_the_phone_and_the_one_that_answers_has_it(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _), phone.page() as (sock, first):
+            assert first is not None
+            bob.write(f"/call {anna.node}")
+            ringing = await home.next("ring")
+            assert (await phone.next(sock, "ring"))["call"] == ringing["call"]
+            await sock.send_json({"type": "answer", "call": ringing["call"], "media": "audio"})
+            offer = await phone.next(sock, "offer")
+            assert f"{phone.host.split(':')[0]} " in offer["sdp"]
+            assert "127.0.0.1" not in offer["sdp"]
+            assert offer["sdp"].count("a=candidate") == 1
+            there = await home.next("call", elsewhere="phone")
+            assert not there["handset"]
+            await home.say("take-here", call=ringing["call"])
+            assert (await home.next("offer"))["call"] == ringing["call"]
+            while (moved := await phone.next(sock, "call"))["elsewhere"] != "the computer at home":
+                pass
+            assert not moved["handset"]
+            await sock.send_json({"type": "hang-up", "call": ringing["call"]})
+            assert (await home.next("call", state="ended"))["id"] == ringing["call"]
+
+
+async def test_declining_on_the_phone_declines_everywhere(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        async with wire_page(anna) as (home, _), phone.page() as (sock, first):
+            assert first is not None
+            bob.write(f"/call {anna.node}")
+            ringing = await phone.next(sock, "ring")
+            await sock.send_json({"type": "decline", "call": ringing["call"]})
+            assert (await home.next("call", id=ringing["call"], state="ended"))["kind"] == "call.ended"
+
+
+async def test_the_command_line_adds_lists_and_removes_devices(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        code, output, _ = await anna.cli("devices", "add", "phone", PHONE, "--json")
+        assert code == 0
+        pairing: dict[str, Any] = json.loads(output)
+        assert (pairing["name"], pairing["code"], pairing["open_to_all"]) == ("phone", None, False)
+        phone = Phone(PHONE, pairing["address"], of_anna(anna))
+        async with phone.pairing() as (sock, meeting, first):
+            assert first is not None
+            assert first["authority"] == pairing["fingerprint"]
+            assert (await anna.cli("devices", "confirm", first["code"]))[0] == 0
+            await phone.becomes_a_device(sock, meeting)
+        _, output, _ = await anna.cli("devices", "--json")
+        (listed,) = json.loads(output)
+        assert (listed["name"], listed["address"]) == ("phone", PHONE)
+        assert (await anna.cli("devices", "remove", "phone"))[0] == 0
+        code, _, errors = await anna.cli("devices", "remove", "phone")
+        assert code == 1
+        assert "There is no device of that name." in errors

@@ -1,0 +1,122 @@
+"""The owner's phone, over real Yggdrasil: a browser on another machine than the program, and a stranger who scans."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+from peer.handset.devices.authority import Authority
+from tests.bot.console import SECONDS, Chat
+from tests.browser.chromium import browser, require_chromium
+from tests.network.calls import Caller, captures, settings
+from tests.network.capture import Flow, Kind, capture
+from tests.network.conftest import skip_without_namespaces
+from tests.network.namespaces import three_hosts
+from tests.network.yggdrasil import YggdrasilNetwork, YggdrasilNode, yggdrasil_network
+
+PORT = 8766
+"Where devices are served, if nothing else is configured."
+
+SCANNED_SECONDS = 3.0
+"Two repetitions of a SYN that gets no answer."
+
+
+async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_no_answer(tmp_path: Path) -> None:
+    """Home on A, the phone on B. On R, which both peer with, the friend who calls and the stranger who scans."""
+    require_chromium()
+    skip_without_namespaces("yggdrasil", "certutil")
+    (tmp_path / "network").mkdir()
+    async with three_hosts() as hosts, yggdrasil_network(hosts, tmp_path / "network") as network:
+        chat = Chat()
+        anna = Caller("anna", tmp_path, chat, network.a, at_a_page(network.a))
+        friend = Caller("friend", tmp_path, chat, network.r, settings(network.r))
+        with captures(network) as seen:
+            await asyncio.gather(anna.begin(), friend.begin())
+            try:
+                assert await scanned(network) == "closed"
+                said = await anna.asked(f"/devices add phone {network.b.address}", kind="device.pairing")
+                address = next(word for word in said.split() if word.startswith("https://"))
+                assert address.startswith(f"https://[{network.a.address}]:{PORT}/#pair=")
+                assert await scanned(network) == "silent"
+                await trust_authority_of(anna, tmp_path)
+                phone_of = network.b.host.command
+
+                def on(*command: str) -> list[str]:
+                    return phone_of("env", f"HOME={tmp_path / 'phone'}", *command)
+
+                async with browser(tmp_path / "phone", on, server=str(network.a.address)) as chromium:
+                    page = await chromium.open(address)
+                    code = (await page.heard("pairing-code"))["code"]
+                    await page.shows(f"{code[:3]} {code[3:]}")
+                    assert code in await anna.told(kind="device.waits")
+                    await anna.asked(f"/devices confirm {code}", kind="device.added")
+                    await page.heard("hello")
+                    await page.reload()
+                    await page.heard("hello")
+
+                    friend.write(f"/call {anna.node}")
+                    await page.call("ringing")
+                    await page.answer()
+                    await page.call("active")
+                    await page.receives("audio", "video")
+                    offer = (await page.heard("offer"))["sdp"]
+                    (candidate,) = {line for line in offer.splitlines() if line.startswith("a=candidate")}
+                    assert f" {network.a.address} " in candidate
+                    assert await page.page.evaluate("isSecureContext")
+                    assert await scanned(network) == "silent"
+
+                    await anna.asked("/devices remove phone", kind="device.removed")
+                    await page.page.wait_for_selector("[data-gate=unknown], [data-gate=lost]", timeout=SECONDS * 1000)
+                    assert await page.page.locator("body[data-view=gate]").count() == 1
+                    # Nothing of the page is left that could send.
+                    assert (await page.stats())["state"] == "none"
+                    chromium.problems.clear()  # the browser complains about the socket that it lost
+            finally:
+                for person in (anna, friend):
+                    person.process.terminate()
+                    await person.gone()
+        assert seen.leaks == []
+        for person in (anna, friend):
+            person.check()
+
+
+def at_a_page(node: YggdrasilNode) -> str:
+    return f'overlay = "yggdrasil"\n[yggdrasil]\nadmin = "unix://{node.admin}"\n[answer]\nendpoint = "handset"\n'
+
+
+async def trust_authority_of(home: Caller, folder: Path) -> None:
+    """Have the phone's Chromium trust the home's authority, and nothing else."""
+    with home.store() as store:
+        kept = store.device_authority()
+    assert kept is not None
+    database = folder / "phone" / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    certificate = folder / "home.der"
+    certificate.write_bytes(Authority.of_pem(kept).to_install())
+    for options in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "home", "-i", str(certificate)]):
+        process = await asyncio.create_subprocess_exec("certutil", "-d", f"sql:{database}", *options)
+        assert await process.wait() == 0
+
+
+async def scanned(network: YggdrasilNetwork) -> str:
+    """What R, a stranger in the overlay, gets for a connection to the port at home: from packets, not from a socket."""
+
+    def answers(flow: Flow) -> bool:
+        return flow.kind is Kind.TCP and flow.source == network.a.address and flow.source_port == PORT
+
+    stranger = network.r
+    with capture(stranger.host, stranger.device) as seen:
+        knocks = stranger.host.open_socket(socket.AF_INET6, socket.SOCK_STREAM)
+        with knocks:
+            loop = asyncio.get_running_loop()
+            try:
+                async with asyncio.timeout(SCANNED_SECONDS):
+                    await loop.sock_connect(knocks, (str(network.a.address), PORT))
+            except ConnectionRefusedError:
+                assert any(map(answers, seen.flows))
+                return "closed"
+            except TimeoutError:
+                assert not any(map(answers, seen.flows))
+                return "silent"
+    return "open"

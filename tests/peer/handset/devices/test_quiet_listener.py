@@ -1,0 +1,80 @@
+"""A listener that strangers get no answer from, as the kernel has it on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import pytest
+
+from peer.handset.devices.quiet_listener import QuietListener
+from shared.errors import OverlayDown, PortTaken
+
+HOME, PHONE, STRANGER = map(ip_address, ("127.91.0.1", "127.91.0.2", "127.91.0.3"))
+LOOPBACK = socket.if_nametoindex("lo")
+
+SILENCE = 1.2
+"Seconds; the kernel answers within microseconds if it does, and repeats a SYN after one."
+
+
+@contextmanager
+def listening(*allowed: object) -> Iterator[QuietListener]:
+    listener = QuietListener.open(HOME, 0, allowed, LOOPBACK)  # type: ignore[arg-type]
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def connects(listener: QuietListener, source: object) -> bool:
+    """Whether a connection comes up from that address; raises ConnectionRefusedError for a closed port."""
+    with socket.socket() as sock:
+        sock.settimeout(SILENCE)
+        sock.bind((str(source), 0))
+        try:
+            sock.connect(listener.served.getsockname())
+        except TimeoutError:
+            return False
+        return True
+
+
+def test_the_allowed_are_answered_and_strangers_meet_silence_which_can_change_at_any_time() -> None:
+    with listening(PHONE) as listener:
+        assert connects(listener, PHONE)
+        assert not connects(listener, STRANGER)
+        listener.allow([STRANGER], LOOPBACK)
+        assert connects(listener, STRANGER)
+        assert not connects(listener, PHONE)
+        listener.allow(None, LOOPBACK)
+        assert connects(listener, PHONE)
+        listener.allow([PHONE], LOOPBACK + 1)
+        assert not connects(listener, PHONE)
+
+
+def test_with_nobody_allowed_nobody_is_answered() -> None:
+    with listening() as listener:
+        assert not connects(listener, PHONE)
+
+
+def test_a_port_of_another_program_and_an_address_that_is_gone_are_said() -> None:
+    with socket.socket() as other:
+        other.bind((str(HOME), 0))
+        other.listen()
+        with pytest.raises(PortTaken, match="TCP port"):
+            QuietListener.open(HOME, other.getsockname()[1], [PHONE], LOOPBACK)
+    with pytest.raises(OverlayDown):
+        QuietListener.open(ip_address("200:1::9"), 0, [PHONE], LOOPBACK)
+
+
+def test_after_it_is_closed_the_port_is_free_and_closed() -> None:
+    listener = QuietListener.open(HOME, 0, [PHONE], LOOPBACK)
+    port = listener.served.getsockname()[1]
+    listener.close()
+    with socket.socket() as sock:
+        sock.bind((str(PHONE), 0))
+        with pytest.raises(ConnectionRefusedError):
+            sock.connect((str(HOME), port))
+    again = QuietListener.open(HOME, port, [PHONE], LOOPBACK)
+    again.close()
