@@ -283,7 +283,7 @@ async def _listens(host: Namespace, port: int) -> None:
             with host.open_socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
                 connection.setblocking(False)
                 try:
-                    return await loop.sock_connect(connection, (host.wires[0].address, port))
+                    return await loop.sock_connect(connection, (str(host.wires[0].address), port))
                 except ConnectionRefusedError:
                     await asyncio.sleep(0.1)
 

@@ -12,8 +12,18 @@ from pathlib import Path
 
 KEPT_COMMANDS = ("copybara", "deltachat-rpc-server", "python", "python3")
 
-NEEDLESS = ("**/__pycache__", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "**/direct_url.json", "**/RECORD")
-"What no running program reads. Without RECORD pip doesn't believe that it could uninstall what the package owns."
+NEEDLESS = (
+    "**/__pycache__",
+    "**/*.pyi",
+    "**/*.pxd",
+    "**/*.pyx",
+    "**/*.c",
+    "**/*.h",
+    "**/direct_url.json",
+    "**/RECORD",
+    ".gitignore",
+)
+"""What no running program reads; the last is venv's, since Python 3.13. Without RECORD pip doesn't believe that it could uninstall what the package owns."""
 
 
 def tidy(tree: Path, place: str, python: str) -> None:
