@@ -6,13 +6,16 @@ import contextlib
 import getpass
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bot.streams import print_text
 from shared.errors import InputError
 
 YES = ("y", "yes")
+
+_Read = TypeVar("_Read")
 
 PREFIX = "COPYBARA_"
 "Of the environment variables that answer questions: COPYBARA_NAME, COPYBARA_OVERLAY …"
@@ -34,6 +37,11 @@ class Answers:
     def get(self, what: str) -> str | None:
         """The answer, from the command line or else the environment; None: nobody has said."""
         return self.given.get(what) or os.environ.get(f"{PREFIX}{what.upper()}") or None
+
+    def about(self, part: str) -> bool:
+        """Whether anything was said about a part beforehand, such as `telegram_token` about `telegram`."""
+        names = [*(name for name, value in self.given.items() if value), *(name.lower() for name in os.environ)]
+        return any(name.removeprefix(PREFIX.lower()).startswith(f"{part}_") for name in names)
 
 
 class Asking:
@@ -83,10 +91,24 @@ class Asking:
         """Which of the choices, counted from 1. Raises InputError for what is none of them."""
         if self.at_terminal and self._given(what) is None:
             self.say("", question, *(f"  {number}  {choice}" for number, choice in enumerate(choices, 1)))
-        answer = self.text("Which one?", what=what, default=str(default))
-        if not answer.isdecimal() or not 1 <= int(answer) <= len(choices):
-            raise InputError(f"{answer} is none of these.", f"Give a number from 1 to {len(choices)}.")
-        return int(answer)
+
+        def number(answer: str) -> int:
+            if not answer.isdecimal() or not 1 <= int(answer) <= len(choices):
+                raise InputError(f"{answer} is none of these.", f"Give a number from 1 to {len(choices)}.")
+            return int(answer)
+
+        return self.until_good("Which one?", number, what=what, default=str(default))
+
+    def until_good(self, question: str, read: Callable[[str], _Read], *, what: str = "", default: str = "") -> _Read:
+        """What `read` makes of a line of text. A person is asked again for what it refuses. Raises its InputError."""
+        while True:
+            answer = self.text(question, what=what, default=default)
+            try:
+                return read(answer)
+            except InputError as error:
+                if not self.at_terminal or self._given(what) is not None:
+                    raise
+                self.say(f"{error.sentence} {error.hint}")
 
     def _given(self, what: str) -> str | None:
         return self.answers.get(what) if what else None

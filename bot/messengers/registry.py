@@ -49,11 +49,18 @@ class Entry:
 
     setup: Setup
 
+    offer: str
+    "As `copybara setup` offers it."
+
+
+TELEGRAM = "Telegram, by a bot of my own (docs/telegram.md)"
+DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (docs/deltachat.md)"
+MATRIX = "Matrix, by an account for a bot, end-to-end encrypted (docs/matrix.md)"
 
 MESSENGERS = (
-    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup),
-    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, deltachat_setup),
-    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, matrix_setup),
+    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup, TELEGRAM),
+    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, deltachat_setup, DELTACHAT),
+    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, matrix_setup, MATRIX),
 )
 
 

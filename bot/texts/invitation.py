@@ -32,9 +32,9 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
     get = f"git+{source}" if source else "."
     lines = [
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
-        "encrypted, with no server in between and no address shown to anybody.",
+        "encrypted, with no server in between, and neither of us sees the other's internet address.",
         "",
-        f"You need a computer with Linux (tested on Debian 12), and {node}. {where}:",
+        f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. {where}:",
         "",
         f"  sudo apt install git pipx && pipx install {get} && pipx ensurepath",
         "",
@@ -43,8 +43,8 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         "  copybara setup",
         "  copybara start",
         "",
-        "A page opens in your browser. Paste my card there, save it and call me; send me the link that it shows, in "
-        "this chat:",
+        "A page opens in your browser. Paste my card there (under Call someone) and save it. Then click the camera "
+        "beside my name, and send me the link that the page shows, in this chat. My card:",
         "",
         as_copybara(card.token),
     ]

@@ -23,7 +23,8 @@ NEEDLESS = (
     "**/RECORD",
     ".gitignore",
 )
-"""What no running program reads; the last is venv's, since Python 3.13. Without RECORD pip doesn't believe that it could uninstall what the package owns."""
+"""What no running program reads; the last is venv's, since Python 3.13. Without RECORD pip doesn't believe that it
+could uninstall what the package owns."""
 
 
 def tidy(tree: Path, place: str, python: str) -> None:

@@ -46,6 +46,7 @@ from tests.browser.scripted import (
     ANNA,
     AXE,
     BOB,
+    CARD,
     NODE,
     NOW,
     PATH,
@@ -225,6 +226,28 @@ async def test_a_pasted_link_is_explained_before_anything_happens() -> None:
         await play.view.place(f"copybara:{TOKEN}")
         await play.wants(Explain, text=f"copybara:{TOKEN}")
         await play.view.shows("Your own link")
+
+
+async def test_pasting_a_link_or_the_message_it_came_in_explains_it_at_once() -> None:
+    async with theatre(
+        explained=Explained(token=CARD, kind="card", sentence="This is Bob's contact card.", can_act=False, button="")
+    ) as play:
+        paste = """text => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", text);
+          const pasted = new ClipboardEvent("paste", { clipboardData, cancelable: true });
+          document.getElementById("whom").dispatchEvent(pasted);
+        }"""
+        for text in (f" copybara:{CARD}\n", f"Paste my card:\n\ncopybara:{CARD}\n\nBob"):
+            await play.page.evaluate(paste, text)
+            await play.wants(Explain, text=text.strip())
+            await play.view.shows("This is Bob's contact card.")
+            await play.page.keyboard.press("Escape")
+        # A name, or the rest of something that is being typed, is only put in.
+        await play.page.evaluate(paste, "anna")
+        await play.page.locator("#whom").fill("x")
+        await play.page.evaluate(paste, f"copybara:{CARD}")
+        assert [each for each in play.script.heard_messages if isinstance(each, Explain)] == []
 
 
 async def test_a_dialog_keeps_the_focus_and_escape_gives_it_back() -> None:

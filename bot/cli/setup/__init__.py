@@ -8,7 +8,7 @@ import what the command line may.
 from __future__ import annotations
 
 from bot.asking import Answers, Asking, until_stopped
-from bot.cli.setup.parts import PARTS
+from bot.cli.setup.parts import PARTS, SetupPart, in_turn
 from bot.config_draft import ConfigDraft
 from bot.home import Home
 
@@ -19,9 +19,10 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
     if not answers.only_prints:
         home.prepare()
     draft = ConfigDraft.of(home)
-    chosen = [each for each in PARTS if part in (None, each.name)]
+    chosen: list[SetupPart] = []
     with until_stopped():
-        for each in chosen:
+        for each in in_turn(draft, asking) if part is None else _named(part):
+            chosen.append(each)
             if not each.tries:
                 each.set_up(home, draft, asking)
     if answers.only_prints:
@@ -36,3 +37,7 @@ def setup(home: Home, answers: Answers, *, part: str | None = None) -> int:
     if part is None:
         asking.say("", "Next:", *(line for each in chosen for line in each.next_steps(home, draft.config)))
     return 0
+
+
+def _named(name: str) -> list[SetupPart]:
+    return [part for part in PARTS if part.name == name]

@@ -11,5 +11,5 @@ from bot.home import Home
 def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     """Ask for it. Raises InputError for one that fits on no card."""
     now = draft.config.name
-    name = asking.text("The name on your contact card? (may be empty)", what="name", default=now)
+    name = asking.text("Your name, as your friends will see it? (may be empty)", what="name", default=now)
     draft.set("name", check_card_name(name))

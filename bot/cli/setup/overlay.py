@@ -19,6 +19,8 @@ from shared.errors import InputError, OverlayError, OverlayForbidden
 
 OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
 
+NONE = """Calls go through an overlay, a private network on top of the internet. This computer is in none yet.
+What do you want?"""
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs your password for sudo"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (docs/overlays.md)"
 TRY = "Only try it on this machine, without privacy"
@@ -48,7 +50,8 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     with said_if_slow("Asking the overlay nodes of this machine"):
         report = asyncio.run(examine(config.overlay, overlays))
-    for finding in report.findings:
+    # Where one works, it doesn't matter what the others lack.
+    for finding in [report.taken] if report.taken is not None else report.findings:
         asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")
     return report
 
@@ -67,10 +70,8 @@ def _none(draft: ConfigDraft, asking: Asking) -> None:
         if asking.yes("No overlay node was found. Try on this machine only, without privacy?", default=False):
             draft.set("overlay", "loopback")
         return
-    if asking.at_terminal:
-        chosen = asking.choose("No overlay node was found. What do you want?", (INSTALL, BY_HAND, TRY))
-    else:
-        chosen = 1 if asking.answers.yes else 2
+    usual = 1 if asking.answers.yes else 2
+    chosen = asking.choose(NONE, (INSTALL, BY_HAND, TRY)) if asking.at_terminal else usual
     if chosen == 1:
         install(asking)
     elif chosen == 3:

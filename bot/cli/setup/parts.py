@@ -5,7 +5,7 @@ A messenger's part is made from its entry in bot/messengers/registry.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.asking import Asking
@@ -31,6 +31,9 @@ class SetupPart:
 
     set_up: SetUp
     next_steps: NextSteps = lambda home, config: ()
+    messenger: Entry | None = None
+    "The messenger that it is about."
+
     tries: str = ""
     "If it only tries what is written already: the question whether to, unless it is asked for by its name."
 
@@ -44,14 +47,14 @@ def _messenger(entry: Entry) -> SetupPart:
     def next_steps(home: Home, config: Config) -> Sequence[str]:
         return [entry.setup.next_step(home)] if entry.is_configured(config) else []
 
-    return SetupPart(entry.name, set_up, next_steps)
+    return SetupPart(entry.name, set_up, next_steps, messenger=entry)
 
 
 def _in_the_end(home: Home, config: Config) -> Sequence[str]:
     return (
-        "  copybara doctor   checks that calls can be made",
-        "  copybara start    starts, and opens the page where you talk",
-        "  copybara card     shows your contact card, to give to others",
+        "  copybara start    opens your page: try a call with yourself, then call a friend",
+        "  copybara invite   prints a text for a friend who doesn't have Copybara yet",
+        "  copybara doctor   says what is missing, should a call fail",
     )
 
 
@@ -61,3 +64,29 @@ PARTS = (
     *(_messenger(entry) for entry in MESSENGERS),
     SetupPart("sound", sound.set_up, tries="Try microphone, speaker and camera now?"),
 )
+
+
+CARRIER = "Who carries the links to your friends?"
+NOBODY = "I do: I paste them into any chat that we share (`copybara setup NAME` adds a messenger later)"
+
+
+def in_turn(draft: ConfigDraft, asking: Asking) -> Iterator[SetupPart]:
+    """All parts, one after the other. A person is asked once which messenger they want, not about each."""
+    wanted: Sequence[SetupPart] | None = None
+    for part in PARTS:
+        if part.messenger is not None and asking.at_terminal and not asking.answers.only_prints:
+            if wanted is None:
+                wanted = _messengers(draft.config, asking)
+            if part not in wanted:
+                continue
+        yield part
+
+
+def _messengers(config: Config, asking: Asking) -> Sequence[SetupPart]:
+    """Those that are configured, or that something was said about beforehand; else the one that the person chooses."""
+    offered = [(part, part.messenger) for part in PARTS if part.messenger is not None]
+    known = [part for part, entry in offered if entry.is_configured(config) or asking.answers.about(part.name)]
+    if known:
+        return known
+    chosen = asking.choose(CARRIER, [NOBODY, *(entry.offer for _, entry in offered)])
+    return [part for number, (part, _) in enumerate(offered, 2) if number == chosen]

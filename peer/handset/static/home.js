@@ -22,6 +22,9 @@ function how(entry) {
     .filter(Boolean).join(", ");
 }
 
+// A whole message that a link or card came in.
+const INSIDE = /(^|\s)copybara:[A-Za-z0-9_-]{20,}/;
+
 export class Home {
   #program;
   #world;
@@ -36,6 +39,7 @@ export class Home {
       this.#submit(event.submitter?.value ?? "video");
     });
     $("whom").addEventListener("input", () => problem($("new-problem"), null));
+    $("whom").addEventListener("paste", (event) => this.#pasted(event));
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
@@ -44,6 +48,20 @@ export class Home {
       const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
       (row ?? $("open-add")).focus();
     });
+  }
+
+  // What a pasted link or card is, is said at once: no button here fits all of them.
+  #pasted(event) {
+    const text = event.clipboardData?.getData("text/plain").trim() ?? "";
+    // What is too long goes into the field, which says so.
+    if ($("whom").value.trim() || text.length > $("whom").dataset.most || !(LINK.test(text) || INSIDE.test(text))) return;
+    event.preventDefault();
+    this.#explain(text);
+  }
+
+  #explain(text) {
+    problem($("new-problem"), null);
+    this.#program.send("explain", { text });
   }
 
   async #submit(media) {
@@ -60,7 +78,7 @@ export class Home {
       return problem($("new-problem"), error);
     }
     if (LINK.test(whom)) {
-      this.#program.send("explain", { text: whom });
+      this.#explain(whom);
       $("whom").value = "";
       return undefined;
     }

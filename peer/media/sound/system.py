@@ -24,6 +24,8 @@ async def open_sound(settings: Devices) -> SoundSystem:
             pass
     raise MediaError(
         "There is no sound system to talk through.",
-        "Run this program as the user whose desktop it is, and install Debian's pulseaudio-utils. Without PulseAudio "
-        f"and PipeWire install libportaudio2 and the library sounddevice. {how_to_add('sound')}",
+        f"PortAudio needs libportaudio2 and a library. {how_to_add('sound')}"
+        if settings.sound == "portaudio"
+        else "The page in the browser needs none. For calls without it: install Debian's pulseaudio-utils, and run "
+        "Copybara as the user whose desktop it is.",
     )

@@ -94,7 +94,7 @@ def _chosen(asking: Asking, *, minor: int) -> list[str]:
     if choice == 1:
         return _public(asking, minor=minor)
     if choice == 2:
-        return peers_in(asking.text("The line, such as tls://HOST:PORT?key=KEY:"))
+        return asking.until_good("The line, such as tls://HOST:PORT?key=KEY:", _one_or_more)
     return []
 
 
@@ -104,21 +104,33 @@ def _public(asking: Asking, *, minor: int) -> list[str]:
         countries = public_peers.by_country(public_peers.fetch(), minor=minor)
     except OverlayError as error:
         asking.say(f"{error.sentence} {error.hint}")
-        return peers_in(asking.text("Peers, if you know some (may be empty):"))
+        return asking.until_good("Peers, if you know some (may be empty):", peers_in)
     if not countries:
         asking.say("No public peer is reachable now.")
         return []
     asking.say(f"There are peers in: {', '.join(countries)}")
-    wanted = asking.text("Your country, or one near you:").lower()
-    country = next((name for name in countries if wanted and name.lower().startswith(wanted)), None)
-    if country is None:
+
+    def country(answer: str) -> str:
+        for name in countries:
+            if answer and name.lower().startswith(answer.lower()):
+                return name
         raise InputError("There is no public peer in that country.", "Choose one of the list.")
-    found = countries[country]
+
+    found = countries[asking.until_good("Your country, or one near you:", country)]
     for number, peer in enumerate(found, 1):
         asking.say(f"  {number}  {peer.uri}")
     usual = " ".join(map(str, range(1, min(3, len(found)) + 1)))
-    answer = asking.text("Which ones? Two or three are enough:", default=usual)
-    numbers = answer.replace(",", " ").split()
-    if not all(each.isdecimal() and 1 <= int(each) <= len(found) for each in numbers):
-        raise InputError(f"{answer} is none of these.", f"Give numbers from 1 to {len(found)}.")
-    return [found[int(each) - 1].uri for each in numbers]
+
+    def some(answer: str) -> list[str]:
+        numbers = answer.replace(",", " ").split()
+        if not all(each.isdecimal() and 1 <= int(each) <= len(found) for each in numbers):
+            raise InputError(f"{answer} is none of these.", f"Give numbers from 1 to {len(found)}.")
+        return [found[int(each) - 1].uri for each in numbers]
+
+    return asking.until_good("Which ones? Two or three are enough:", some, default=usual)
+
+
+def _one_or_more(line: str) -> list[str]:
+    if not (peers := peers_in(line)):
+        raise InputError("That is empty.", "Paste the line that the peer's owner gave you.")
+    return peers

@@ -1,0 +1,76 @@
+"""`copybara setup` with a person at a terminal: what they are asked, and that a slip costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from shared.config.file import load
+
+SECONDS = 60.0
+
+
+class Terminal:
+    """`copybara setup` on a terminal of its own."""
+
+    def __init__(self, screen: asyncio.StreamReader, keys: int) -> None:
+        self.seen = ""
+        self._screen = screen
+        self._keys = keys
+
+    async def asks(self, pattern: str, answer: str) -> None:
+        """Wait for a question, and answer it."""
+        async with asyncio.timeout(SECONDS):
+            while not (found := re.search(pattern, self.seen)):
+                more = await self._screen.read(4096)
+                assert more, self.seen
+                self.seen += more.decode().replace("\r", "")
+        self.seen = self.seen[found.end() :]
+        os.write(self._keys, f"{answer}\n".encode())
+
+
+@asynccontextmanager
+async def set_up(home: Path, *arguments: str) -> AsyncIterator[Terminal]:
+    ours, theirs = pty.openpty()
+    screen = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(ours), "rb", 0)
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).with_name("copybara"), "--home", home, "setup", "--overlay", "loopback", *arguments),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(screen, ours)
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        transport.close()
+        os.close(ours)
+
+
+async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_path: Path) -> None:
+    async with set_up(tmp_path) as terminal:
+        await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "Anna")
+        await terminal.asks(r"Who carries the links(.|\n)*Which one\? \[1\] ", "Telegram")
+        await terminal.asks(r"Telegram is none of these\. Give a number from 1 to 4\.\nWhich one\? \[1\] ", "")
+        await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
+    assert load(tmp_path / "copybara.toml").name == "Anna"
+
+
+async def test_a_messenger_is_asked_about_once_it_was_chosen(tmp_path: Path) -> None:
+    async with set_up(tmp_path, "--name", "Anna") as terminal:
+        await terminal.asks(r"Which one\? \[1\] ", "2")
+        await terminal.asks(r"The token of your own Telegram bot.* ", "")
+        await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
