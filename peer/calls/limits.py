@@ -33,6 +33,11 @@ LIMITS: Final[Mapping[type, Limit]] = {
 OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 "What the owner may write: less than the other side accepts, so that their own lines never end a call as a flood."
 
+LOSSES: Final = Limit(at_once=20, per_second=0.2)
+"""How often a call's path may be lost. A bad path is lost when nothing was heard for six seconds. The other side may
+close its leg and dial again at once, without end; each time the program tells the owner twice, and writes to the
+disk."""
+
 
 class Limiter:
     """Counts the messages of one call, through all of its legs."""

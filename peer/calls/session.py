@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
-from peer.calls.limits import Limiter
+from peer.calls.limits import LOSSES, Limiter
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
     AttemptFailed,
@@ -38,6 +39,7 @@ from shared.call.events import PathLost, PathRestored, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import (
     Fault,
+    LegFailed,
     RemoteFlood,
     RemoteProtocolError,
     StoreError,
@@ -47,9 +49,13 @@ from shared.links.tokens import VERSION
 from shared.media import Media
 from shared.messages import Hello, MediaState, Text
 from shared.node_id import NodeId
+from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
 
 logger = logging.getLogger(__name__)
+
+
+LOST_TOO_OFTEN = "The connection was lost again and again."
 
 
 class _Lost(Exception):
@@ -117,6 +123,7 @@ class Session:
             rejoined=rejoined,
         )
         self._limiter = Limiter()
+        self._losses = Bucket(LOSSES)
         self._own_texts = OwnTexts()
         self._first_media = FirstArrivals(tell)
         self._conversation: Conversation | None = None
@@ -258,7 +265,7 @@ class Session:
             raise asyncio.CancelledError
         self.call_socket.path_lost(True)
         await self._dialling.lose()
-        self._tell(PathLost())
+        self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
 
     async def _connected(self, leg: Leg, attempt: Attempt) -> None:
         """Note what a leg that has just connected means for the call."""

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from peer.calls.attempts import Ends
-from peer.calls.limits import LIMITS, OWN_TEXTS
+from peer.calls.conversation import SILENCE_SECONDS
+from peer.calls.limits import LIMITS, LOSSES, OWN_TEXTS
 from peer.calls.session_events import (
     AttemptFailed,
     Broke,
@@ -25,6 +26,7 @@ from shared.call.records import RunningCall
 from shared.errors import LocalProtocolError, StoreError
 from shared.media import Media
 from shared.messages import Hello, MediaState, Message, PairConfirm, Ping, Pong, Text
+from shared.rate import Bucket, Limit
 from shared.secrets.handshake import Role
 from tests.peer.calls.ends import Contacting, End, TwoEnds, paired_call_up, running, two_ends
 from tests.peer.calls.memory import MemoryNetwork
@@ -148,6 +150,27 @@ async def test_a_path_that_is_cut_is_dialled_again_by_the_next_epoch() -> None:
         for end in (call.caller, call.callee):
             await end.tells(PathRestored)
         assert [event.epoch for event in call.caller.told if isinstance(event, Dials)][-1] >= 1
+
+
+async def test_a_side_that_breaks_the_path_again_and_again_ends_the_call() -> None:
+    async with paired_call_up() as call:
+        call.callee.session._losses = Bucket(Limit(at_once=1, per_second=0.0))
+        for told in (PathLost, Broke):
+            # Anna closes her leg, and dials again at once.
+            leg = call.caller.session.leg
+            assert leg is not None
+            await leg.close()
+            await call.caller.tells(PathLost)
+            await call.callee.tells(told)
+            if told is PathLost:
+                for end in (call.caller, call.callee):
+                    end.session.redial()
+                for end in (call.caller, call.callee):
+                    await end.tells(PathRestored)
+
+
+def test_a_path_that_is_bad_all_the_time_is_not_taken_for_one_that_is_broken_on_purpose() -> None:
+    assert LOSSES.per_second > 1 / SILENCE_SECONDS
 
 
 async def test_a_goodbye_is_heard_although_the_disk_is_slow() -> None:
