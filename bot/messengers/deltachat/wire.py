@@ -15,6 +15,7 @@ from bot.conversation import Listener
 from bot.kinds import Sentence
 from bot.messengers.deltachat import texts
 from bot.messengers.deltachat.account import JOINED, LAST_MESSAGE, Account, Message, next_events
+from bot.messengers.deltachat.begun import Begun
 from bot.messengers.deltachat.calls.app_calls import AppCall, AppCalls, WhoseApp
 from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.reader import asks_whose_app, heard, is_app_call, is_in_clear
@@ -53,7 +54,7 @@ NEWS = frozenset({"IncomingMsg", "IncomingCall", "MsgsChanged"})
 logger = logging.getLogger(__name__)
 
 
-class DeltaChatWire:
+class DeltaChatWire(Begun):
     """One account, and its owner."""
 
     title = "Delta Chat"
@@ -64,8 +65,6 @@ class DeltaChatWire:
         self._calls = calls
         self._unencrypted = unencrypted
         self._messenger = messenger
-        self._account: Account | None = None
-        self._desk: Desk | None = None
         self._owner: int | None = None
         self._may_be_claimed = False
         "Whether the first who adds the bot by its QR becomes its owner."
@@ -284,17 +283,6 @@ class DeltaChatWire:
     def _check_up(self) -> None:
         if self._down is not None:
             raise RpcDown(str(self._down))
-
-    @property
-    def _own_account(self) -> Account:
-        if self._account is None:
-            raise RpcDown("the account isn't open yet")
-        return self._account
-
-    @property
-    def _own_desk(self) -> Desk:
-        assert self._desk is not None
-        return self._desk
 
     async def _chat_of(self, account: Account, place: Place) -> int:
         match place.way:

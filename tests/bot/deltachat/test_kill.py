@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+import pytest_asyncio
 from deltachat_rpc_client import Rpc
 
-from tests.bot.console import Chat, Person, befriend, people
+from tests.bot.console import Chat, Person, people
 from tests.bot.deltachat.mail import MailServer
 from tests.bot.deltachat.world import Owner, owners
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def anna(
+    tmp_path_factory: pytest.TempPathFactory, friends: Path, server: MailServer, rpc: Rpc
+) -> AsyncIterator[Owner]:
+    """Anna with her bot, who has Bob in her contacts."""
+    folder: Path = tmp_path_factory.mktemp("bots")
+    shutil.copytree(friends / "anna", folder / "anna")
+    async with owners(folder, server, rpc, "Anna") as (anna,):
+        yield anna
 
 
 async def _told(owner: Owner, containing: str) -> str:
@@ -19,38 +36,36 @@ async def _told(owner: Owner, containing: str) -> str:
 
 
 async def test_a_call_that_rang_when_the_program_was_killed_rings_again_and_can_be_answered(
-    tmp_path: Path, server: MailServer, rpc: Rpc
+    anna: Owner, friends: Path, tmp_path: Path
 ) -> None:
-    async with people(tmp_path, "eve", "anna") as (eve, anna):
-        await befriend(eve, anna)
-    async with owners(tmp_path, server, rpc, "Anna") as (owner,), people(tmp_path, "eve", chat=Chat()) as (eve,):
-        eve.write("/call anna")
-        link = str((await eve.posted("chat"))["text"])
-        owner.says(link)
-        await _told(owner, "Reply 1: Answer")
-        await owner.bot.call("ringing")
-        assert await owner.bot.signalled(signal.SIGKILL) == -signal.SIGKILL
+    async with people(tmp_path, "bob", homes=friends, chat=Chat()) as (bob,):
+        bob.write("/call anna")
+        link = str((await bob.posted("chat"))["text"])
+        anna.says(link)
+        await _told(anna, "Reply 1: Answer")
+        await anna.bot.call("ringing")
+        assert await anna.bot.signalled(signal.SIGKILL) == -signal.SIGKILL
         # What is written meanwhile waits for the next start.
-        owner.says("/contacts")
-        await owner.bot.begin()
-        rings = await _told(owner, "Reply")
+        anna.says("/contacts")
+        await anna.bot.begin()
+        rings = await _told(anna, "Reply")
         number = rings.partition(": Answer")[0].rpartition(" ")[2]
-        await _told(owner, "eve")
-        owner.says(number)
-        await owner.bot.call("active")
-        await eve.call("active")
+        await _told(anna, "bob")
+        anna.says(number)
+        await anna.bot.call("active")
+        await bob.call("active")
         # It rang once before the kill, and once afterwards.
-        assert len([m for m in owner.app.messages(owner.chat) if "Reply 1: Answer" in m["text"]]) == 2
-        owner.says("/hangup")
-        await eve.call("ended")
+        assert len([m for m in anna.app.messages(anna.chat) if ": Answer, " in m["text"]]) == 2
+        anna.says("/hangup")
+        await bob.call("ended")
+        await anna.bot.calm()
 
 
-async def test_when_the_core_is_killed_it_is_started_again(tmp_path: Path, server: MailServer, rpc: Rpc) -> None:
-    async with owners(tmp_path, server, rpc, "Carl") as (owner,):
-        core = _core_of(owner.bot)
-        os.kill(int(core), signal.SIGKILL)
-        assert "No calls." in await owner.asks("/status", "No calls.")
-        assert _core_of(owner.bot) != core
+async def test_when_the_core_is_killed_it_is_started_again(anna: Owner) -> None:
+    core = _core_of(anna.bot)
+    os.kill(int(core), signal.SIGKILL)
+    assert "No calls." in await anna.asks("/status", "No calls.")
+    assert _core_of(anna.bot) != core
 
 
 def _core_of(person: Person) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.bot.matrix.homeserver import Homeserver
 from tests.bot.matrix.people import Pair, somebody
 from tests.bot.matrix.synapse import Synapse, is_installed
 
@@ -33,6 +34,13 @@ def server(starting: Synapse, friends: Path) -> Synapse:
     del friends
     starting.ready()
     return starting
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def in_memory() -> AsyncIterator[Homeserver]:
+    """A homeserver in memory, where no Element is needed."""
+    async with Homeserver().running() as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 import itertools
 import json
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -20,6 +19,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from bot.messengers.matrix.canonical import Json
+from tests.bot.loopback_server import LoopbackServer
 
 PREFIX = "/_matrix/client/v3"
 NAME = "chat.test"
@@ -40,10 +40,11 @@ class Room:
     "How each person stands to it, who said so, and since when."
 
 
-class Homeserver:
+class Homeserver(LoopbackServer):
     """One server."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.fault: Fault | None = None
         self.asked: list[tuple[str, str]] = []
         "Every request: the user and the path."
@@ -52,7 +53,6 @@ class Homeserver:
         "Events of a room in one sync."
 
         self.rooms: dict[str, Room] = {}
-        self.address = ""
         self.refused_tokens: dict[str, Json] = {}
         "Log-ins that don't count any more, each with the answer."
 
@@ -65,37 +65,17 @@ class Homeserver:
         self._place = 0
         self._numbers = itertools.count(1)
         self._news = asyncio.Condition()
-        self._port = 0
-        self._runner: web.AppRunner | None = None
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Homeserver]:
-        """Serve for the length of the block."""
-        await self.start()
-        try:
-            yield self
-        finally:
-            await self.stop()
-
-    async def start(self) -> None:
-        """Begin to serve, at the same address each time."""
+    def application(self) -> web.Application:
+        """Everything is one handler's."""
         application = web.Application(client_max_size=1 << 24)
         application.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        with socket.create_server(("127.0.0.1", self._port), reuse_port=False) as listening:
-            site = web.SockSite(self._runner, listening.dup())
-            self._port = listening.getsockname()[1]
-            await site.start()
-        self.address = f"http://127.0.0.1:{self._port}"
+        return application
 
-    async def stop(self) -> None:
-        """Be unreachable."""
+    async def release(self) -> None:
+        """Let every sync be answered."""
         async with self._news:
             self._news.notify_all()
-        if self._runner is not None:
-            runner, self._runner = self._runner, None
-            await runner.cleanup()
 
     # What a test does as the server.
 
@@ -274,7 +254,7 @@ class Homeserver:
         limit = min(self.limit, json.loads(query["filter"])["room"]["timeline"]["limit"])
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._news:
-                while self._runner is not None and not self._new_for(user, device, since):
+                while self.is_served and not self._new_for(user, device, since):
                     await self._news.wait()
         queue = self._to_device.get((user, device), [])
         self._to_device[user, device] = [each for each in queue if each[0] > since]

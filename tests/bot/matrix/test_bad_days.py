@@ -28,17 +28,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server() -> AsyncIterator[Homeserver]:
-    """A homeserver in memory."""
-    async with Homeserver().running() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bobs(server: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
+async def bobs(in_memory: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
     """Bob's program with his bot."""
     folder = tmp_path_factory.mktemp("bob")
-    async with member(server, folder, "bob") as owner, bot(server, folder, owner, "bob", friends) as running:
+    async with member(in_memory, folder, "bob") as owner, bot(in_memory, folder, owner, "bob", friends) as running:
         yield running
 
 
@@ -62,7 +55,7 @@ def page(status: int, headers: dict[str, str] | None = None) -> Callable[[], web
 LIMITED = {"errcode": "M_LIMIT_EXCEEDED", "error": "Too many requests"}
 
 
-def first_times(server: Homeserver, user: str, parts: tuple[str, ...], make: Callable[[], web.Response]) -> Fault:
+def first_times(in_memory: Homeserver, user: str, parts: tuple[str, ...], make: Callable[[], web.Response]) -> Fault:
     """Answers so the first time that the user asks for a path with each of these parts."""
     left = set(parts)
 
@@ -106,99 +99,101 @@ def first_times(server: Homeserver, user: str, parts: tuple[str, ...], make: Cal
     ],
 )
 async def test_too_fast_and_a_proxys_page_cost_time_and_no_message(
-    bobs: Bot, server: Homeserver, make: Callable[[], web.Response]
+    bobs: Bot, in_memory: Homeserver, make: Callable[[], web.Response]
 ) -> None:
     seen = len(bobs.owner.seen)
-    server.fault = first_times(server, bobs.user, ("/sync", "/send/", "/keys/query"), make)
+    in_memory.fault = first_times(in_memory, bobs.user, ("/sync", "/send/", "/keys/query"), make)
     try:
         await bobs.asks("/contacts", "anna")
     finally:
-        server.fault = None
+        in_memory.fault = None
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 1
 
 
-async def test_what_a_sync_leaves_out_is_fetched_up_to_where_it_was_read(bobs: Bot, server: Homeserver) -> None:
+async def test_what_a_sync_leaves_out_is_fetched_up_to_where_it_was_read(bobs: Bot, in_memory: Homeserver) -> None:
     assert await bobs.program.signalled(signal.SIGTERM) == 0
-    seen, server.limit = len(bobs.owner.seen), 5
+    seen, in_memory.limit = len(bobs.owner.seen), 5
     try:
         await bobs.owner.says(bobs.room, "/contacts")
         for number in range(250):
-            filler = server.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
-            await server.put(bobs.room, filler)
+            filler = in_memory.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
+            await in_memory.put(bobs.room, filler)
         await bobs.program.begin()
         await bobs.owner.reads("anna", room=bobs.room, after=seen)
     finally:
-        server.limit = 100
-    pages = [path for user, path in server.asked if user == bobs.user and path.endswith("/messages")]
+        in_memory.limit = 100
+    pages = [path for user, path in in_memory.asked if user == bobs.user and path.endswith("/messages")]
     assert 3 <= len(pages) <= 10
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 1
 
 
-async def test_the_owner_hears_that_there_was_more_than_is_read(bobs: Bot, server: Homeserver) -> None:
+async def test_the_owner_hears_that_there_was_more_than_is_read(bobs: Bot, in_memory: Homeserver) -> None:
     assert await bobs.program.signalled(signal.SIGTERM) == 0
     seen = len(bobs.owner.seen)
     for number in range(1200):
-        filler = server.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
-        await server.put(bobs.room, filler)
+        filler = in_memory.event(bobs.owner.user, "m.room.message", {"msgtype": "m.text", "body": str(number)})
+        await in_memory.put(bobs.room, filler)
     await bobs.owner.says(bobs.room, "/contacts")
     await bobs.program.begin()
     await bobs.owner.reads("too many new messages", room=bobs.room, after=seen)
     await bobs.owner.reads("anna", room=bobs.room, after=seen)
 
 
-async def test_rooms_full_of_huge_events_keep_nobody_from_being_read(bobs: Bot, server: Homeserver) -> None:
+async def test_rooms_full_of_huge_events_keep_nobody_from_being_read(bobs: Bot, in_memory: Homeserver) -> None:
     rooms = [await bobs.owner.client.make_room([bobs.user], "") for _ in range(6)]
     for room in rooms:
-        await joined(server, room, bobs.user)
+        await joined(in_memory, room, bobs.user)
     assert await bobs.program.signalled(signal.SIGTERM) == 0
     seen = len(bobs.owner.seen)
     await bobs.owner.says(bobs.room, "/contacts")
     content = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "x", "ciphertext": "A" * 63_000}
-    huge = server.event(bobs.owner.user, "m.room.encrypted", content)
+    huge = in_memory.event(bobs.owner.user, "m.room.encrypted", content)
     for room in rooms:
         for number in range(100):
-            server.add(room, huge | {"event_id": f"${room}{number}"})  # more than 32 megabytes in one answer
+            in_memory.add(room, huge | {"event_id": f"${room}{number}"})  # more than 32 megabytes in one answer
     await bobs.program.begin()
     await bobs.owner.reads("anna", room=bobs.room, after=seen)
 
 
-async def test_events_that_come_again_or_in_another_order_are_acted_on_once(bobs: Bot, server: Homeserver) -> None:
+async def test_events_that_come_again_or_in_another_order_are_acted_on_once(bobs: Bot, in_memory: Homeserver) -> None:
     seen = len(bobs.owner.seen)
     await bobs.asks("/contacts", "anna")
-    written = [each for each in server.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
+    written = [each for each in in_memory.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
     for event in reversed(written):
-        await server.put(bobs.room, event)
-        await server.put(bobs.room, event | {"event_id": f"{event['event_id']}-again"})
-        await server.put(bobs.room, event | {"origin_server_ts": event["origin_server_ts"] + 1000})
+        await in_memory.put(bobs.room, event)
+        await in_memory.put(bobs.room, event | {"event_id": f"{event['event_id']}-again"})
+        await in_memory.put(bobs.room, event | {"origin_server_ts": event["origin_server_ts"] + 1000})
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 1
 
 
 async def test_what_was_edited_or_redacted_or_put_there_by_the_server_does_nothing(
-    bobs: Bot, server: Homeserver
+    bobs: Bot, in_memory: Homeserver
 ) -> None:
     seen = len(bobs.owner.seen)
     await bobs.owner.says(bobs.room, "hello")
-    (*_, hello) = [each for each in server.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
+    (*_, hello) = [each for each in in_memory.said(bobs.room, "m.room.encrypted") if each["sender"] == bobs.owner.user]
     relation = {"rel_type": "m.replace", "event_id": hello["event_id"]}
     new = {"msgtype": "m.text", "body": "/contacts"}
     await bobs.owner.says(bobs.room, "* /contacts", **{"m.new_content": new, "m.relates_to": relation})
-    await server.put(bobs.room, {**hello, "event_id": "$redacted", "content": {}})
+    await in_memory.put(bobs.room, {**hello, "event_id": "$redacted", "content": {}})
     for kind, content in (
         ("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": hello["event_id"], "key": "1"}}),
         ("m.room.redaction", {"redacts": hello["event_id"]}),
         ("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "x", "ciphertext": "y"}),
         ("m.room.encrypted", {}),
     ):
-        await server.put(bobs.room, server.event(bobs.owner.user, kind, content))
+        await in_memory.put(bobs.room, in_memory.event(bobs.owner.user, kind, content))
     await bobs.asks("/status", "No calls")
     assert answers(bobs, "anna", seen) == 0
 
 
 @pytest.mark.parametrize("carried_out", [False, True])
-async def test_a_kill_while_an_answer_leaves_writes_it_once(bobs: Bot, server: Homeserver, carried_out: bool) -> None:
+async def test_a_kill_while_an_answer_leaves_writes_it_once(
+    bobs: Bot, in_memory: Homeserver, carried_out: bool
+) -> None:
     seen = len(bobs.owner.seen)
     killed = []
 
@@ -209,13 +204,13 @@ async def test_a_kill_while_an_answer_leaves_writes_it_once(bobs: Bot, server: H
             return None if carried_out else web.Response(status=502)
         return None
 
-    server.fault = kill
+    in_memory.fault = kill
     try:
         await bobs.owner.says(bobs.room, "/contacts")
-        await server.until(lambda: killed)
+        await in_memory.until(lambda: killed)
         await bobs.program.gone()
     finally:
-        server.fault = None
+        in_memory.fault = None
     await bobs.program.begin()
     await bobs.owner.reads("anna", room=bobs.room, after=seen)
     await bobs.asks("/status", "No calls")
@@ -236,14 +231,14 @@ async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_w
         await bobs.owner.reads(words, room=bobs.room, after=seen)
 
 
-async def test_a_server_that_was_gone_is_found_again(bobs: Bot, server: Homeserver) -> None:
-    await server.stop()
-    await server.start()
+async def test_a_server_that_was_gone_is_found_again(bobs: Bot, in_memory: Homeserver) -> None:
+    await in_memory.stop()
+    await in_memory.start()
     assert await bobs.asks("/contacts", "anna")
 
 
 async def test_a_device_that_was_logged_out_reads_what_was_written_meanwhile_once_it_is_logged_in_again(
-    bobs: Bot, server: Homeserver
+    bobs: Bot, in_memory: Homeserver
 ) -> None:
     home = Home(bobs.program.home)
     account = read_account(home)
@@ -251,7 +246,7 @@ async def test_a_device_that_was_logged_out_reads_what_was_written_meanwhile_onc
     before = account.device
     code, out, _ = await bobs.program.cli("doctor", "--json")
     assert {"name": "matrix", "ok": True}.items() <= _matrix_line(out).items(), (code, out)
-    refused = server.refused_tokens[account.token] = {"errcode": "M_UNKNOWN_TOKEN", "soft_logout": True}
+    refused = in_memory.refused_tokens[account.token] = {"errcode": "M_UNKNOWN_TOKEN", "soft_logout": True}
     _, out, _ = await bobs.program.cli("doctor", "--json")
     assert "logged out" in str(_matrix_line(out)["detail"])
     await bobs.owner.says(bobs.room, "hello")  # it asks the server again
@@ -261,7 +256,7 @@ async def test_a_device_that_was_logged_out_reads_what_was_written_meanwhile_onc
     seen = len(bobs.owner.seen)
     await bobs.owner.says(bobs.room, "/contacts")
     assert await bobs.program.signalled(signal.SIGTERM) == 0
-    del server.refused_tokens[account.token], refused
+    del in_memory.refused_tokens[account.token], refused
     account = await log_in(home, account, "password")
     assert account.device == before
     await bobs.program.begin()

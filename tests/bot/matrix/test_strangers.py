@@ -20,25 +20,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server() -> AsyncIterator[Homeserver]:
-    """A homeserver in memory."""
-    async with Homeserver().running() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def annas(server: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
+async def annas(in_memory: Homeserver, friends: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bot]:
     """Anna's program with her bot."""
     folder = tmp_path_factory.mktemp("anna")
-    async with member(server, folder, "anna") as owner, bot(server, folder, owner, "anna", friends) as running:
+    async with member(in_memory, folder, "anna") as owner, bot(in_memory, folder, owner, "anna", friends) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def dave(server: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Member, Person]]:
+async def dave(in_memory: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Member, Person]]:
     """A stranger: an account, and a program whose links he carries by hand."""
     folder = tmp_path_factory.mktemp("dave")
-    async with member(server, folder, "dave") as somebody, people(folder, "dave", chat=Chat()) as (program,):
+    async with member(in_memory, folder, "dave") as somebody, people(folder, "dave", chat=Chat()) as (program,):
         yield somebody, program
 
 
@@ -62,20 +55,20 @@ async def answer(annas: Bot, room: str, somebody: Member, caller: Person, link: 
 
 
 async def test_a_stranger_who_invites_the_bot_rings_and_gets_the_answer_in_that_room(
-    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]
 ) -> None:
     somebody, caller = dave
     room = await somebody.client.make_room([annas.user], "")
-    await joined(server, room, annas.user)
+    await joined(in_memory, room, annas.user)
     await answer(annas, room, somebody, caller, await link_for(annas, caller))
 
 
 async def test_a_stranger_in_a_group_rings_and_gets_the_answer_in_that_group(
-    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]
 ) -> None:
     somebody, caller = dave
     room = await annas.owner.client.make_room([annas.user, somebody.user], "a group")
-    await joined(server, room, annas.user, somebody.user)
+    await joined(in_memory, room, annas.user, somebody.user)
     await answer(annas, room, somebody, caller, await link_for(annas, caller))
     seen = len(annas.owner.seen)
     await somebody.says(room, "/contacts")  # and commands nothing, in either room
@@ -88,11 +81,11 @@ async def test_a_stranger_in_a_group_rings_and_gets_the_answer_in_that_group(
 
 
 async def test_a_link_in_a_caption_is_read_and_no_file_is_fetched(
-    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]
 ) -> None:
     somebody, caller = dave
     room = await somebody.client.make_room([annas.user], "")
-    await joined(server, room, annas.user)
+    await joined(in_memory, room, annas.user)
     seen = len(annas.owner.seen)
     file = {"msgtype": "m.image", "filename": "picture.png", "url": "mxc://chat.test/abc"}
     await somebody.says(room, await link_for(annas, caller), **file)
@@ -101,16 +94,16 @@ async def test_a_link_in_a_caption_is_read_and_no_file_is_fetched(
     await annas.program.call("ended")
     caller.write("/hangup")
     await caller.call("ended")
-    assert not [path for _, path in server.asked if "media" in path]
+    assert not [path for _, path in in_memory.asked if "media" in path]
 
 
 async def test_somebody_with_new_keys_is_asked_about_once_and_read_after_a_number(
-    annas: Bot, server: Homeserver, dave: tuple[Member, Person], tmp_path: Path
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person], tmp_path: Path
 ) -> None:
     _, caller = dave
-    async with member(server, tmp_path, "dave", device="OTHER") as again:  # an identity of its own
+    async with member(in_memory, tmp_path, "dave", device="OTHER") as again:  # an identity of its own
         room = await again.client.make_room([annas.user], "")
-        await joined(server, room, annas.user)
+        await joined(in_memory, room, annas.user)
         link = await link_for(annas, caller)
         seen = len(annas.owner.seen)
         for _ in range(2):
@@ -129,30 +122,30 @@ async def test_somebody_with_new_keys_is_asked_about_once_and_read_after_a_numbe
 
 
 async def test_the_bot_follows_a_room_that_was_upgraded_whoever_invites_it(
-    annas: Bot, server: Homeserver, dave: tuple[Member, Person]
+    annas: Bot, in_memory: Homeserver, dave: tuple[Member, Person]
 ) -> None:
     somebody, _ = dave
     old = await annas.owner.client.make_room([annas.user, somebody.user], "a group")
-    await joined(server, old, annas.user, somebody.user)
+    await joined(in_memory, old, annas.user, somebody.user)
     new = await somebody.client.make_room([annas.owner.user], "the same group")
-    await joined(server, new, annas.owner.user)
-    tombstone = server.event(somebody.user, "m.room.tombstone", {"replacement_room": new}, state_key="")
-    await server.put(old, tombstone)
-    await server.invite(new, somebody.user, annas.user)
-    await joined(server, new, annas.user)
+    await joined(in_memory, new, annas.owner.user)
+    tombstone = in_memory.event(somebody.user, "m.room.tombstone", {"replacement_room": new}, state_key="")
+    await in_memory.put(old, tombstone)
+    await in_memory.invite(new, somebody.user, annas.user)
+    await joined(in_memory, new, annas.user)
     await annas.owner.says(new, f"/call {Kind.STATUS}")  # nobody is called so, and the bot says so to its owner
     await annas.owner.reads(Kind.STATUS, room=annas.room)
 
 
 async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_the_bot_nowhere_for_long(
-    annas: Bot, server: Homeserver, tmp_path: Path
+    annas: Bot, in_memory: Homeserver, tmp_path: Path
 ) -> None:
-    async with member(server, tmp_path, "erin") as erin:
+    async with member(in_memory, tmp_path, "erin") as erin:
         rooms = [await erin.client.make_room([annas.user], ""), *(f"!{number}:evil.test" for number in range(20))]
-        await joined(server, rooms[0], annas.user)
+        await joined(in_memory, rooms[0], annas.user)
         for old, new in itertools.pairwise(rooms):
-            server.rooms[new] = Room(members={annas.user: ("invite", erin.user, 0)})
-            server.add(old, server.event(erin.user, "m.room.tombstone", {"replacement_room": new}, state_key=""))
+            in_memory.rooms[new] = Room(members={annas.user: ("invite", erin.user, 0)})
+            in_memory.add(old, in_memory.event(erin.user, "m.room.tombstone", {"replacement_room": new}, state_key=""))
         for _ in range(20):  # it reads each room that it has been led to before it answers
             await annas.asks("/status", "No calls")
-        assert 2 <= sum(server.rooms[room].members[annas.user][0] == "join" for room in rooms) <= OF_STRANGER
+        assert 2 <= sum(in_memory.rooms[room].members[annas.user][0] == "join" for room in rooms) <= OF_STRANGER

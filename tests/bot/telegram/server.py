@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 import math
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from tests.bot.loopback_server import LoopbackServer
 from tests.bot.telegram.world import BadRequest, BotAccount, World, checked_rows, checked_text
 
 Answer = dict[str, Any]
@@ -23,10 +23,11 @@ class Drop(Exception):
     """Close the connection without an answer."""
 
 
-class Server:
+class Server(LoopbackServer):
     """Serves one world."""
 
     def __init__(self, world: World) -> None:
+        super().__init__()
         self.sets_settings = True
         "Whether it is of Bot API 10.5 or newer."
 
@@ -43,39 +44,23 @@ class Server:
         "When such a chat may get the next one, in the loop's time."
         self.refused: list[tuple[int | str, str]] = []
         "Messages that were answered with 429."
-        self.url = ""
-        self._port = 0
         self._polls: dict[int, asyncio.Event] = {}
-        self._runner: web.AppRunner | None = None
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Server]:
-        """Serve for the length of the block."""
-        await self.start()
-        try:
-            yield self
-        finally:
-            await self.stop()
+    @property
+    def url(self) -> str:
+        """Its address, as the configuration has it."""
+        return self.address
 
-    async def start(self) -> None:
-        """Begin to serve, at the same address each time."""
+    def application(self) -> web.Application:
+        """One handler for all methods."""
         application = web.Application()
         application.router.add_route("*", "/bot{token}/{method}", self._serve)  # Bot API: GET and POST
-        self._runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        with socket.create_server(("127.0.0.1", self._port), reuse_port=False) as listening:
-            site = web.SockSite(self._runner, listening.dup())
-            self._port = listening.getsockname()[1]
-            await site.start()
-        self.url = f"http://127.0.0.1:{self._port}"
+        return application
 
-    async def stop(self) -> None:
-        """Be unreachable."""
+    async def release(self) -> None:
+        """Let every poll be answered."""
         for event in self._polls.values():
             event.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def count(self, bot: BotAccount, method: str) -> int:
         """How often a bot has asked for something."""

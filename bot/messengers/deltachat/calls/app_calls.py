@@ -15,6 +15,7 @@ import msgspec
 
 from bot.conversation import Listener
 from bot.messengers.deltachat.account import Account
+from bot.messengers.deltachat.begun import Begun
 from bot.messengers.deltachat.calls import texts, ties
 from bot.messengers.deltachat.calls.states import ALERTING, MISSED, RINGS_SECONDS, means
 from bot.messengers.deltachat.rpc import RpcDown, RpcError
@@ -82,7 +83,7 @@ class _Carried:
     "Whether our offer or answer has left."
 
 
-class AppCalls:
+class AppCalls(Begun):
     """The calls of one account."""
 
     def __init__(self, messenger: str, writes: StoreThread, *, strangers: bool = True) -> None:
@@ -90,8 +91,6 @@ class AppCalls:
         self._messenger = messenger
         self._writes = writes
         self._store = writes.store
-        self._account: Account | None = None
-        self._desk: Desk | None = None
         self._listener: Listener | None = None
         self._lines: dict[Line, _Carried] = {}
         self._unended: set[int] = set()
@@ -335,19 +334,6 @@ class AppCalls:
         await self._own_desk.keep(
             {name: msgspec.json.encode(kept) if kept else None for name, kept in ((OPEN, open_), (RINGS, rings))}
         )
-
-    # What `begin` was given.
-
-    @property
-    def _own_account(self) -> Account:
-        if self._account is None:
-            raise RpcDown("the account isn't open yet")
-        return self._account
-
-    @property
-    def _own_desk(self) -> Desk:
-        assert self._desk is not None
-        return self._desk
 
     @property
     def _own_listener(self) -> Listener:
