@@ -20,6 +20,8 @@ SERVICE = "service/test_service.py::test_install_writes_valid_units_for_that_hom
 
 BACKUP = "test_backup.py::test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparing_words"
 
+PHONE = "test_phone.py::test_the_command_line_adds_lists_and_removes_devices"
+
 ELSEWHERE = {
     "bugreport": "test_bugreport.py::test_nothing_is_written_without_a_yes_nor_over_another_file",
     "bugreport --log FILE": "test_bugreport.py::test_a_report_tells_a_maintainer_what_they_need",
@@ -48,6 +50,12 @@ ELSEWHERE = {
     "setup matrix": "matrix/people.py::",
     "uninstall": "test_uninstall.py::test_keys_are_overwritten_before_they_are_removed",
     "setup sound": "setup/test_setup_sound.py::test_what_is_said_comes_back_from_the_speaker",
+    "devices add NAME [ADDRESS]": PHONE,
+    "devices add phone": PHONE,
+    "devices add phone 200:1234::1": PHONE,
+    "devices cancel": PHONE,
+    "devices confirm CODE": PHONE,
+    "devices remove NAME": PHONE,
     "service install": SERVICE,
     "service status": SERVICE,
     "service remove": SERVICE,

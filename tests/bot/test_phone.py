@@ -278,6 +278,10 @@ async def test_the_command_line_adds_lists_and_removes_devices(tmp_path: Path) -
         (listed,) = json.loads(output)
         assert (listed["name"], listed["address"]) == ("phone", PHONE)
         assert (await anna.cli("devices", "remove", "phone"))[0] == 0
+        code, output, _ = await anna.cli("devices", "add", "phone")
+        assert code == 0
+        assert "https://127." in output
+        assert (await anna.cli("devices", "cancel"))[0] == 0
         code, _, errors = await anna.cli("devices", "remove", "phone")
         assert code == 1
         assert "There is no device of that name." in errors

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+from bot.cli.setup.yggdrasil import firewall
 from peer.handset.devices.authority import Authority
 from tests.bot.console import SECONDS, Chat
 from tests.browser.chromium import browser, require_chromium
@@ -25,7 +26,7 @@ SCANNED_SECONDS = 3.0
 async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_no_answer(tmp_path: Path) -> None:
     """Home on A, the phone on B. On R, which both peer with, the friend who calls and the stranger who scans."""
     require_chromium()
-    skip_without_namespaces("yggdrasil", "certutil")
+    skip_without_namespaces("yggdrasil", "certutil", "nft")
     (tmp_path / "network").mkdir()
     async with three_hosts() as hosts, yggdrasil_network(hosts, tmp_path / "network") as network:
         chat = Chat()
@@ -40,6 +41,8 @@ async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_
                 assert address.startswith(f"https://[{network.a.address}]:{PORT}/#pair=")
                 assert await scanned(network) == "silent"
                 await trust_authority_of(anna, tmp_path)
+                (tmp_path / "rules").write_text(firewall.rules(network.a.device, firewall.local_ports()))
+                await network.a.host.run("nft", "-f", tmp_path / "rules")
                 phone_of = network.b.host.command
 
                 def on(*command: str) -> list[str]:

@@ -28,7 +28,7 @@ ip -n theirs route add fd01::/64 via fd00::1
 ip netns exec ours nft -f {folder}/rules
 ip netns exec ours nft -f {folder}/rules
 ip netns exec ours {python} {folder}/listen.py {folder}/ours ygg0 \\
-    ::,40123,udp fd00::1,40124,udp fd00::1,1024,udp ::,40125,tcp &
+    ::,40123,udp fd00::1,40124,udp fd00::1,1024,udp ::,40125,tcp fd00::1,8766,tcp fd00::1,40128,tcp &
 ip netns exec behind {python} {folder}/listen.py {folder}/behind - ::,40126,udp ::,40127,tcp &
 for wanted in ours behind; do for n in $(seq 600); do [ -e {folder}/$wanted ] && break; sleep 0.1; done; done
 ip netns exec theirs {python} {folder}/send.py > {folder}/reached
@@ -65,7 +65,7 @@ for host, port in (("fd00::1", 40123), ("fd00::1", 1024), ("fd01::2", 40126), ("
     udp[port] = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     udp[port].connect((host, port))
 tcp = {}
-for host, port in (("fd00::1", 40125), ("fd01::2", 40127)):
+for host, port in (("fd00::1", 40125), ("fd00::1", 8766), ("fd00::1", 40128), ("fd01::2", 40127)):
     tcp[port] = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     tcp[port].setblocking(False)
     tcp[port].connect_ex((host, port))
@@ -99,4 +99,4 @@ def test_calls_are_let_in_and_nothing_that_listens_on_all_addresses_or_is_forwar
         timeout=150,
     )
     assert ended.returncode == 0, ended.stderr.decode()
-    assert json.loads((tmp_path / "reached").read_text()) == [40124]
+    assert json.loads((tmp_path / "reached").read_text()) == [8766, 40124]

@@ -1,5 +1,7 @@
 """The firewall's rules for the overlay's device: calls come in, what listens on all addresses doesn't.
 
+So do the owner's other devices, such as a phone, at the one port where they are served (docs/devices.md).
+
 The socket of a call is bound to the overlay's own address. A service that listens on all addresses is not, even if its
 port is one that the system chose; nor is a container's published port, which is forwarded. A program that binds a UDP
 port of that range to the overlay's address itself, as browsers do for calls of their own, stays reachable there.
@@ -12,6 +14,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.config.schema import Handset
+
 FOLDER = "/etc/copybara"
 RULES = f"{FOLDER}/overlay.nft"
 UNIT_NAME = "copybara-overlay-firewall.service"
@@ -21,6 +25,10 @@ TABLE = "copybara_overlay"
 
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_PORTS = "32768-60999"
+
+DEVICE_PORT = Handset().device_port
+"""Of the configuration's default. Only the beginning of a connection is let in as something new: a lone ACK, which the
+kernel would answer with a reset, is dropped like everything else."""
 
 
 def local_ports(source: Path = PORTS) -> str:
@@ -46,6 +54,8 @@ table inet {TABLE} {{
         meta l4proto ipv6-icmp accept
         # A call's socket is bound to the overlay's address; what listens on all addresses isn't.
         udp dport {ports} socket wildcard 0 accept
+        # The owner's phone; strangers get no answer there.
+        tcp dport {DEVICE_PORT} tcp flags & (fin | syn | rst | ack) == syn socket wildcard 0 accept
         drop
     }}
     chain forward {{
