@@ -77,17 +77,37 @@ def can_store() -> Sentence:
     return Sentence(Kind.BOT_STORED, "I can save messages again.")
 
 
+def clock_is_off(whose: str, seconds: float) -> Sentence:
+    """This machine's clock is so far ahead of another one, such as `Telegram's`."""
+    size = abs(seconds)
+    if size < 5400:
+        length = f"{round(size / 60)} minutes"
+    elif size < 2 * 86400:
+        length = f"{round(size / 3600)} hours"
+    else:
+        length = f"{round(size / 86400)} days"
+    return Sentence(
+        Kind.BOT_CLOCK,
+        f"Your computer's clock is about {length} {'ahead of' if seconds > 0 else 'behind'} {whose}. Set it: "
+        "call links carry the time, and other people's programs refuse links that seem too old or too new.",
+    )
+
+
+CLOCKS = "If you wrote it just now, a clock is wrong: this computer's, or that of the device you wrote it on."
+
+
 def notices(sentences: Sequence[str]) -> Sentence:
     """What the owner should know about this start."""
     return Sentence(Kind.NOTICES, "\n".join(sentences))
 
 
-def too_late(command: str) -> Sentence:
-    """A command that the messenger has kept while nobody read it."""
+def too_late(command: str, *, senders_date: bool = False) -> Sentence:
+    """A command that the messenger has kept while nobody read it; `senders_date`: as the owner's device dated it."""
     return Sentence(
         Kind.BOT_TOO_LATE,
         f"I was away when you wrote “{shown(command, 60)}”. That was too long ago. If you still want it, "
         "write it again.",
+        CLOCKS if senders_date else "",
     )
 
 

@@ -58,6 +58,11 @@ class DeltaChatWire(Begun):
     """One account, and its owner."""
 
     title = "Delta Chat"
+    whose_clock = "your phone's"
+    senders_date = True
+
+    clock_ahead = 0.0
+    "Not known: no answer of a mail server reaches us, and the core takes no date for later than its own clock."
 
     def __init__(self, rpc: Rpc, messenger: str, calls: AppCalls, *, unencrypted: bool = False) -> None:
         """`unencrypted`: see [deltachat] in the configuration."""

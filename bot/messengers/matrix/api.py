@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from bot.messengers.clock import Clock, http_date
 from bot.messengers.matrix.canonical import Json, items, number, text
 from shared.not_json import NOT_JSON
 
@@ -96,6 +98,8 @@ class MatrixApi:
         """`server` is the address of the homeserver, `token` what it gave this device at its log-in."""
         self.server = server.rstrip("/")
         self.token = token
+        self.clock = Clock()
+        "The server's, as its answers say."
         self._client: httpx.AsyncClient | None = None
         # The library writes addresses, with rooms and people in them, to the log.
         for name in ("httpx", "httpcore"):
@@ -177,12 +181,15 @@ class MatrixApi:
                     method, address, params=query, headers=headers, json=body, timeout=seconds, follow_redirects=False
                 ) as response,
             ):
+                received = time.time()
                 raw = await _read(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Its class says enough, and its text may hold the address.
             raise Unreachable(type(error).__name__) from None
         answer = _decoded(raw)
         if response.status_code == httpx.codes.OK and answer is not None:
+            if (date := http_date(response.headers.get("date", ""))) is not None:
+                self.clock.server_said(date, received)
             return answer
         after = _seconds(response.headers.get("retry-after", ""))
         if answer is None or not (text(answer, "errcode") or items(answer, "flows")):

@@ -49,6 +49,8 @@ class MatrixWire:
     """One device of one account, and its owner."""
 
     title = "Matrix"
+    whose_clock = "your Matrix server's"
+    senders_date = False
 
     def __init__(self, account: MatrixAccount, vault: Vault, *, strangers: bool, unverified: bool) -> None:
         """`strangers`: whether they may invite the bot, `unverified`: see [matrix] in the configuration."""
@@ -124,6 +126,11 @@ class MatrixWire:
                 raise NotNow(refusal.seconds) from None
             logger.info("The Matrix server refuses a message: %s", refusal.code)
             raise Refused(refusal.code) from None
+
+    @property
+    def clock_ahead(self) -> float:
+        """Events are dated by the server, which says what time it is with each answer."""
+        return self._client.api.clock.ahead
 
     async def warn(self, said: Sentence) -> None:
         """A message needs a key that is stored before it is sent, so it was encrypted in time, in general words."""

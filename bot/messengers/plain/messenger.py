@@ -26,6 +26,7 @@ from bot.conversation import (
 )
 from bot.kinds import Sentence
 from bot.messengers import terminal, texts
+from bot.messengers.clock import ClockNews
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, StoreWrite
 from bot.messengers.kept_facts import as_text
@@ -102,6 +103,7 @@ class PlainMessenger:
         self._page: HandsetPage | None = None
         self._page_known = asyncio.Event()
         self._notices: list[str] = []
+        self._clock_news = ClockNews()
         self._warnings: asyncio.Queue[Sentence] = asyncio.Queue()
         "What the owner has to hear while nothing can be stored."
         self._hearing: Heard | None = None
@@ -222,6 +224,7 @@ class PlainMessenger:
             entries = await self._wire.fetch()
             await self._store(entries)
             await self._wire.confirm()
+            self._tell_of_clock()
             await self._inbox.act_on_waiting(self._act)
             await self._tell_notices()
             await self._tell_missed()
@@ -252,11 +255,11 @@ class PlainMessenger:
         if entry.passed_on and not entry.text:
             self.tell(texts.PASSED_ON)
             return
-        age = max(0.0, time.time() - entry.date) if entry.date else None
+        age = max(0.0, time.time() - self._wire.clock_ahead - entry.date) if entry.date else None
         number = number_in(entry.text) if entry.from_owner and entry.alone else None
         late = age is not None and age > self._lifetime
         if entry.from_owner and late and (number is not None or is_about_a_call(entry.text)):
-            self.tell(texts.too_late(entry.text))
+            self.tell(texts.too_late(entry.text, senders_date=self._wire.senders_date))
             return
         if number is not None:
             await self._chosen(number, listener)
@@ -335,6 +338,13 @@ class PlainMessenger:
     async def _tell_notices(self) -> None:
         if self._wire.has_owner:
             await tell_notices(self._notices, self._journal, self._inbox, self.tell)
+
+    def _tell_of_clock(self) -> None:
+        ahead = self._wire.clock_ahead
+        if self._wire.has_owner and self._clock_news.due(ahead, time.monotonic()):
+            said = texts.clock_is_off(self._wire.whose_clock, ahead)
+            self.say(said)
+            self.tell(said)
 
     async def _tell_missed(self) -> None:
         def to_bytes(said: Sentence) -> bytes:

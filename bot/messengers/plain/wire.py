@@ -67,6 +67,16 @@ class Wire(Protocol):
     async def send(self, message: Outgoing, number: int) -> None:
         """Write one message with its number in the journal. Raises Refused, NotNow."""
 
+    @property
+    def clock_ahead(self) -> float:
+        """By how many seconds this machine's clock is ahead of the one that dates messages, as far as is known."""
+
+    whose_clock: str
+    "The owner of that clock, such as `Telegram's`."
+
+    senders_date: bool
+    "Whether messages are dated by their writers' devices, so that an old one may be a wrong clock's."
+
     async def warn(self, said: Sentence) -> None:
         """Tell the owner at once that nothing can be stored, without storing anything. Raises Refused, NotNow."""
 

@@ -1,7 +1,7 @@
 """The owner's own Telegram bot, polling: no public address is needed.
 
 Start at messenger.py, which makes and wires the parts. In: polling, update_reader, incoming. Out: compose, outgoing,
-render, call_messages. Between us and Telegram: api, http, requests, faults, limits, clock. Of its own: ownership,
+render, call_messages. Between us and Telegram: api, http, requests, faults, limits. Of its own: ownership,
 business, inline, resume. May import what bot.messengers offers, bot.texts, peer.calls' values and shared; only api,
 http, update_reader and requests know the library. Nothing here is imported before a bot is configured.
 """

@@ -26,8 +26,8 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated
 
+from bot.messengers.clock import Clock
 from bot.messengers.telegram.buttons import Rows
-from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.http import Http, NotTelegram
 from bot.messengers.telegram.limits import (
     ALLOWED_UPDATES,

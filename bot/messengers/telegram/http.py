@@ -8,7 +8,6 @@ says, and the request is made again later. Redirects aren't followed.
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import time
 from typing import Any
 
@@ -17,7 +16,7 @@ import msgspec
 from telegram.error import NetworkError, TimedOut
 from telegram.request import HTTPXRequest, RequestData
 
-from bot.messengers.telegram.clock import Clock
+from bot.messengers.clock import Clock, http_date
 from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
 from shared.not_json import NOT_JSON
 
@@ -88,7 +87,7 @@ class Http(HTTPXRequest):
         if not _is_telegram(response.status_code, body):
             kind = response.headers.get("content-type", "no type")[:40]
             raise NotTelegram(f"an answer that isn't Telegram's: status {response.status_code}, {kind}")
-        if (said := _seconds(date)) is not None:
+        if (said := http_date(date)) is not None:
             self._clock.server_said(said, received)
         return response.status_code, body
 
@@ -111,11 +110,3 @@ def _is_telegram(status: int, body: bytes) -> bool:
     if answer.ok:
         return 200 <= status <= 299 and answer.result is not msgspec.UNSET
     return status >= 400 and answer.error_code is not msgspec.UNSET and answer.description is not msgspec.UNSET
-
-
-def _seconds(date: str) -> float | None:
-    """An HTTP date (RFC 9110, 5.6.7) as Unix seconds."""
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -19,6 +19,7 @@ import msgspec
 from bot.conversation import EVERYWHERE, Capabilities, HandsetPage, IncomingMessage, Listener, Post
 from bot.kinds import Sentence, of_error
 from bot.messengers import texts as common
+from bot.messengers.clock import Clock, ClockNews
 from bot.messengers.inbox import Inbox, Outcome
 from bot.messengers.journal_writer import JournalWriter, StoreWrite
 from bot.messengers.kept_text import is_about_a_call
@@ -30,7 +31,6 @@ from bot.messengers.telegram.api import Api
 from bot.messengers.telegram.business import BusinessConnections
 from bot.messengers.telegram.buttons import ONCE, action_for
 from bot.messengers.telegram.call_messages import CallMessages
-from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import OWNER, PREFIX, Way, conversation_of
 from bot.messengers.telegram.incoming import (
@@ -66,9 +66,6 @@ from peer.calls.line import Line
 from shared.errors import CopybaraError, StoreError
 from shared.kept_running import Part, kept_running
 from shared.store.journal import Journal
-
-CLOCK_SECONDS = 6 * 3600.0
-"How often the owner hears that their clock is off."
 
 FAILURES = "failures"
 "The source of what is said about messages that couldn't be delivered."
@@ -127,7 +124,7 @@ class TelegramMessenger:
         self._notices: list[str] = []
         self._hearing: TelegramMessage | None = None
         "The message that is acted on."
-        self._clock_told = float("-inf")
+        self._clock_news = ClockNews()
         self._group: asyncio.TaskGroup | None = None
         self._aside: set[asyncio.Task[None]] = set()
 
@@ -312,11 +309,10 @@ class TelegramMessenger:
             await tell_notices(self._notices, self._journal, self._inbox, self._tell)
 
     def _tell_of_clock(self) -> None:
-        now = time.monotonic()
-        if self._clock.is_off and now > self._clock_told + CLOCK_SECONDS:
-            self._clock_told = now
-            say(texts.clock_is_off(self._clock.ahead))
-            self._tell(texts.clock_is_off(self._clock.ahead))
+        if self._clock_news.due(self._clock.ahead, time.monotonic()):
+            said = common.clock_is_off("Telegram's", self._clock.ahead)
+            say(said)
+            self._tell(said)
 
     async def _tell_missed(self) -> None:
         def to_bytes(said: Sentence) -> bytes:

@@ -9,11 +9,11 @@ import time
 from collections import OrderedDict
 from typing import Any
 
+from bot.messengers.clock import Clock
 from bot.messengers.inbox import Inbox
 from bot.messengers.outbox import Refused
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram.api import Api
-from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Incoming, TelegramMessage, stranger, to_bytes
 from bot.messengers.telegram.limits import UPDATE_IDS_RESTART_SECONDS, UPDATES_AT_ONCE
 from bot.messengers.telegram.requests import Requests

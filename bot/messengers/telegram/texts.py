@@ -89,22 +89,6 @@ def token_holds() -> Sentence:
     return Sentence(Kind.BOT_TOKEN_ACCEPTED, "Telegram accepts the bot's token again.")
 
 
-def clock_is_off(seconds: float) -> Sentence:
-    """This machine's clock and Telegram's differ."""
-    size = abs(seconds)
-    if size < 5400:
-        length = f"{round(size / 60)} minutes"
-    elif size < 2 * 86400:
-        length = f"{round(size / 3600)} hours"
-    else:
-        length = f"{round(size / 86400)} days"
-    return Sentence(
-        Kind.BOT_CLOCK,
-        f"Your computer's clock is about {length} {'ahead of' if seconds > 0 else 'behind'} Telegram's. Set it: call "
-        "links carry the time, and other people's programs refuse links that seem too old or too new.",
-    )
-
-
 TAP_REFUSED = "That didn't work. I've written the reason into our chat."
 "Over a button, where there is no room for it."
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import email.utils
 import itertools
 import json
 import time
@@ -49,6 +50,9 @@ class Homeserver(LoopbackServer):
         self.asked: list[tuple[str, str]] = []
         "Every request: the user and the path."
 
+        self.behind = 0.0
+        "By how many seconds its clock is behind."
+
         self.limit = 100
         "Events of a room in one sync."
 
@@ -69,7 +73,7 @@ class Homeserver(LoopbackServer):
     def application(self) -> web.Application:
         """Everything is one handler's."""
         application = web.Application(client_max_size=1 << 24)
-        application.router.add_route("*", "/{path:.*}", self._serve)
+        application.router.add_route("*", "/{path:.*}", self._dated)
         return application
 
     async def release(self) -> None:
@@ -114,6 +118,11 @@ class Homeserver(LoopbackServer):
         return [event for _, event in self.rooms[room].events if kind in ("", event["type"])]
 
     # Serving.
+
+    async def _dated(self, request: web.Request) -> web.StreamResponse:
+        response = await self._serve(request)
+        response.headers["Date"] = email.utils.formatdate(time.time() - self.behind, usegmt=True)
+        return response
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0].removeprefix(PREFIX)
@@ -214,7 +223,7 @@ class Homeserver(LoopbackServer):
 
     def event(self, user: str, kind: str, content: Json, **more: Any) -> Json:
         """An event as the server would make it now."""
-        stamp = int(time.time() * 1000)
+        stamp = int((time.time() - self.behind) * 1000)
         name = more.pop("event_id", None) or f"${next(self._numbers)}"
         return {"type": kind, "sender": user, "event_id": name, "origin_server_ts": stamp, "content": content} | more
 

@@ -231,6 +231,19 @@ async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_w
         await bobs.owner.reads(words, room=bobs.room, after=seen)
 
 
+async def test_a_machine_an_hour_ahead_of_its_server_is_told_so_and_still_calls(
+    bobs: Bot, in_memory: Homeserver
+) -> None:
+    seen, in_memory.behind = len(bobs.owner.seen), 3600
+    try:
+        await bobs.asks("/call anna", "Calling anna")
+        await bobs.owner.reads("clock is about 60 minutes ahead of your Matrix server's", room=bobs.room, after=seen)
+    finally:
+        in_memory.behind = 0
+    await bobs.asks("/hangup", "anna")
+    assert answers(bobs, "I was away", seen) == 0
+
+
 async def test_a_server_that_was_gone_is_found_again(bobs: Bot, in_memory: Homeserver) -> None:
     await in_memory.stop()
     await in_memory.start()

@@ -70,6 +70,27 @@ async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_w
         await wire.until_sent("I can save messages again.", already)
 
 
+async def test_a_command_that_seems_old_names_the_clocks_where_the_owners_device_dates_it(tmp_path: Path) -> None:
+    async with plain_messenger(tmp_path) as (_, wire, _):
+        wire.comes("/call anna", age=3600)
+        assert "a clock is wrong" not in (await wire.until_sent("I was away when you wrote “/call anna”")).text
+        wire.senders_date = True
+        wire.comes("/call bob", age=3600)
+        assert "a clock is wrong" in (await wire.until_sent("I was away when you wrote “/call bob”")).text
+
+
+async def test_a_clock_that_is_off_is_told_once_and_no_command_is_too_old_for_it(tmp_path: Path) -> None:
+    async with plain_messenger(tmp_path) as (_, wire, ear):
+        ear.posts["/call anna"] = Post("owner", Sentence(Kind.CALLING, "Calling anna"), chat=OWNER)
+        wire.clock_ahead = 3600.0
+        for _ in range(2):
+            already = len(wire.sent)
+            wire.comes("/call anna", age=3600)
+            await wire.until_sent("Calling anna", already)
+        told = [each.text for each in wire.sent if "clock is about 60 minutes ahead of the wire's" in each.text]
+        assert len(told) == 1
+
+
 async def test_the_number_of_a_call_that_is_up_is_never_a_strangers(tmp_path: Path) -> None:
     async with plain_messenger(tmp_path) as (messenger, wire, ear):
         anna = call(1, ANNA, name="anna", proven=True, state=State.ACTIVE)

@@ -63,6 +63,9 @@ class Wire:
     """The messenger's network."""
 
     title = "Wire"
+    whose_clock = "the wire's"
+    senders_date = False
+    clock_ahead = 0.0
     has_owner = True
 
     def __init__(self) -> None:
@@ -71,11 +74,17 @@ class Wire:
         self._numbers = iter(range(1, 1_000_000))
         self._changed = asyncio.Condition()
 
-    def comes(self, text: str, sender: str = "", group: str = "") -> None:
-        """A message arrives: of the owner, or of an account, alone with the bot or in a group."""
+    def comes(self, text: str, sender: str = "", group: str = "", *, age: int = 0) -> None:
+        """A message of so many seconds ago arrives: the owner's or an account's, alone with the bot or in a group."""
         chat = Place(NAME, PlainWay.GROUP, group).chat if group else person(sender) if sender else OWNER
         heard = Heard(
-            text, chat, from_owner=not sender, alone=not group, date=int(time.time()), sender=sender, writer=sender
+            text,
+            chat,
+            from_owner=not sender,
+            alone=not group,
+            date=int(time.time()) - age,
+            sender=sender,
+            writer=sender,
         )
         self._coming.put_nowait((next(self._numbers), heard))
 

@@ -223,7 +223,7 @@ def can_store() -> str:
 
 
 def clock_is_off(seconds: float) -> str:
-    return telegram.clock_is_off(seconds).text
+    return common.clock_is_off("Telegram's", seconds).text
 
 
 def unreachable() -> str:

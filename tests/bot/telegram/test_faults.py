@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bot.messengers.clock import Clock, ClockNews
 from bot.messengers.inbox import STARTS
-from bot.messengers.telegram.clock import Clock
 from bot.messengers.telegram.incoming import Tapped, TelegramMessage, to_bytes
 from bot.messengers.telegram.limits import REPLY_BYTES
 from bot.texts.chat import LOOPBACK as LOOPBACK_NOTICE
@@ -255,13 +255,13 @@ async def test_a_machine_an_hour_ahead_is_told_so_and_still_calls(tmp_path: Path
 def test_clocks() -> None:
     clock = Clock()
     clock.server_said(1000.0, 4600.0)
-    assert (clock.is_off, clock.age(990.0, 4600.0)) == (True, 10.0)
+    assert (ClockNews().due(clock.ahead, 0.0), clock.age(990.0, 4600.0)) == (True, 10.0)
     clock.new_message(4595.0, 4600.0, at_most=30.0)
-    assert (clock.is_off, clock.age(4595.0, 4600.0)) == (False, 5.0)
+    assert (ClockNews().due(clock.ahead, 0.0), clock.age(4595.0, 4600.0)) == (False, 5.0)
     clock.new_message(4600.0 - 900, 4600.0, at_most=1200.0)  # it waited for the network to come back
-    assert (clock.is_off, clock.age(4600.0 - 900, 4600.0)) == (False, 900.0)
+    assert (ClockNews().due(clock.ahead, 0.0), clock.age(4600.0 - 900, 4600.0)) == (False, 900.0)
     clock.new_message(8200.0, 4600.0, at_most=1200.0)
-    assert (clock.is_off, clock.ahead) == (True, -3600.0)
+    assert (ClockNews().due(clock.ahead, 0.0), clock.ahead) == (True, -3600.0)
 
 
 # What the program has to say at its start.
