@@ -34,6 +34,11 @@ GAP = 0.04
 SHORTEST_PICTURE = 1 / 240
 "Seconds, whatever the file says, so that each turn through it takes some time."
 
+NO_MEDIA = frozenset({"adf", "bin", "concat", "dash", "hls", "idf", "imf", "tty", "xbin"})
+"FFmpeg's names of formats that show other files of this machine, or a text as pictures."
+
+NO_MEDIA_HINT = "It is damaged, or no sound or video file; choose another one."
+
 Played = AudioFrame | VideoFrame | Encoded
 
 
@@ -221,15 +226,17 @@ def _open(path: Path) -> InputContainer:
         # A pipe or a device would be waited for.
         if path.exists() and not path.is_file():
             raise MediaError(f"{path} is not a file.")
-        return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except FileNotFoundError as error:
         raise MediaError(f"There is no file {path}.") from error
     except PermissionError as error:
         raise MediaError(f"{path} may not be read.", "Change its permissions.") from error
     except (av.FFmpegError, OSError) as error:
-        raise MediaError(
-            f"{path} can't be played.", "It is damaged, or no sound or video file; choose another one."
-        ) from error
+        raise MediaError(f"{path} can't be played.", NO_MEDIA_HINT) from error
+    if NO_MEDIA.isdisjoint(container.format.name.split(",")):
+        return container
+    container.close()
+    raise MediaError(f"{path} is a text or a list of files.", NO_MEDIA_HINT)
 
 
 def _is_upright(path: Path) -> bool:

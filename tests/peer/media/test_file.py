@@ -192,6 +192,27 @@ def test_a_file_with_a_damaged_part_plays_as_far_as_it_can(tmp_path: Path, video
         assert time_of(frame) >= 0
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile other.ts\n"),
+        ("letter.txt", "Dear Anna\n" * 50),
+    ],
+)
+def test_a_list_of_other_files_or_a_text_shows_nothing_of_them(tmp_path: Path, name: str, content: str) -> None:
+    with av.open(str(tmp_path / "other.ts"), "w") as other:
+        stream = other.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(10):
+            other.mux(stream.encode(VideoFrame(64, 64, "yuv420p")))
+        other.mux(stream.encode(None))
+    assert opened(tmp_path / "other.ts").kinds == {"video"}
+    (tmp_path / name).write_text(content)
+    with pytest.raises(MediaError):
+        opened(tmp_path / name)
+
+
 async def test_a_playlist_reaches_nothing_on_the_network(tmp_path: Path) -> None:
     asked = 0
 
