@@ -7,10 +7,13 @@ replaced as a whole whenever they change. What belongs to one run or one machine
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
+import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
@@ -30,6 +33,9 @@ MOST_FILES = 100_000
 MOST_BYTES = 1 << 31
 "Of what a backup unpacks to."
 
+MOST_AT_ONCE = 1 << 20
+"Bytes that are unpacked at once. An archive's headers are read whole, so none may be longer."
+
 
 def packed(home: Path) -> bytes:
     """The home's files as a compressed archive. Raises StoreError if one can't be read."""
@@ -47,7 +53,7 @@ def unpack(archive: bytes, folder: Path) -> None:
     """Put the files into an empty folder that is the owner's alone. Raises BadBackup, StoreError."""
     left = MOST_BYTES
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        with _Unpacked(fileobj=io.BytesIO(archive)) as tape, tarfile.open(fileobj=tape, mode="r:") as tar:
             for number, entry in enumerate(tar):
                 place = PurePosixPath(entry.name)
                 left -= entry.size
@@ -59,9 +65,20 @@ def unpack(archive: bytes, folder: Path) -> None:
                 with known_errors(target):
                     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     target.touch(FILE_MODE, exist_ok=False)
-                    target.write_bytes(file.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
+                    with target.open("wb") as copy:
+                        shutil.copyfileobj(file, copy, MOST_AT_ONCE)
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error) as error:
         raise BadBackup("That backup can't be unpacked.") from error
+
+
+class _Unpacked(gzip.GzipFile):
+    """A compressed archive, of which nobody can have much read at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """So many bytes. Raises ValueError for too many."""
+        if size is None or not 0 <= size <= MOST_AT_ONCE:
+            raise ValueError("too much at once")
+        return super().read(size)
 
 
 def _files(home: Path) -> Iterator[Path]:

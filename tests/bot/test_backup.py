@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import shutil
@@ -179,6 +180,31 @@ def test_nothing_is_unpacked_beside_the_home(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.rglob("*")) == [folder]
     with pytest.raises(BadBackup):
         unpack(b"no archive", folder)
+
+
+def with_note(note: bytes) -> bytes:
+    """An empty file, before which an extended header stands with that note (pax(1): its length counts itself)."""
+    length = len(note) + 2
+    while len(record := b"%d %s\n" % (length, note)) != length:
+        length = len(record)
+    head, file = tarfile.TarInfo("note"), tarfile.TarInfo("file")
+    head.type, head.size = tarfile.XHDTYPE, len(record)
+    return head.tobuf() + record + bytes(-len(record) % 512) + file.tobuf()
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        with_note(b"comment=" + b"x" * (8 << 20)),
+        with_note(b"comment=x")[:1024] * 5000,
+        with_note(b"GNU.sparse.map=x,y"),
+    ],
+    ids=["a long header", "headers of headers", "a map that is none"],
+)
+def test_an_archive_that_is_made_to_cost_much_is_one_error(tmp_path: Path, archive: bytes) -> None:
+    with pytest.raises(BadBackup):
+        unpack(gzip.compress(archive + bytes(1024)), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_home_is_packed_without_what_belongs_to_one_run(friends: Path, tmp_path: Path) -> None:

@@ -3,54 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import zlib
-from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.cli.setup.yggdrasil import public_peers
 from shared.errors import OverlayError
+from tests.bot.setup.rude_server import serving
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-@contextlib.asynccontextmanager
-async def serving(*parts: bytes, drips: bytes = b"") -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that answers each request with these bytes, then drips others, one after the other, for ever.
-
-    With it the lines by which it was asked.
-    """
-    asked: list[str] = []
-
-    tasks: set[asyncio.Task[None] | None] = set()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
-        try:
-            asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-            while drips:
-                writer.write(drips)
-                await writer.drain()
-                await asyncio.sleep(0.05)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side has enough, or the test is over
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/nodes.json", asked
-    finally:
-        server.close()
-        for task in filter(None, tasks):
-            task.cancel()
-            await asyncio.wait([task])
 
 
 async def fetched(address: str, seconds: float = 60.0) -> bytes:
