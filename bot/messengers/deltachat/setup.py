@@ -42,6 +42,11 @@ INVITES = ("dcaccount:", "dclogin:", "https://i.delta.chat/")
 
 NOT_MADE = "The bot has no Delta Chat account yet.", "Run `copybara setup deltachat`."
 
+OTHER_ACCOUNT = (
+    "The bot has a Delta Chat account already.",
+    "To make it a device of yours, stop copybara, remove the folder deltachat in its home, and run this again.",
+)
+
 CLAIM_SECONDS = 600.0
 "How long the QR code waits for the owner."
 
@@ -176,6 +181,8 @@ async def _make(home: Home, given: str, password: str) -> str:
     async with rpc.running():
         for number in await rpc.call("get_all_account_ids"):
             if await rpc.call("is_configured", number):
+                if is_code(given) or is_file(given):
+                    raise InputError(*OTHER_ACCOUNT)
                 return await _address(home, Account(rpc, number))
             await rpc.call("remove_account", number)
         if not given:

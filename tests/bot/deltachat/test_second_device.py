@@ -23,6 +23,7 @@ from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.setup import look, make
 from shared.config.file import load
 from shared.config.schema import Config
+from shared.errors import InputError
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.console import Chat, Person, cli
@@ -191,3 +192,6 @@ async def test_an_exported_account_is_taken_over_with_its_password_only(story: S
     assert code == 1
     assert errors.startswith("error: Your account can't be taken over")
     assert await asyncio.to_thread(make, Home(home), str(file), "a phrase") == "anna@mail.test"
+    # An account that is there stays what it is.
+    with pytest.raises(InputError, match="already"):
+        await asyncio.to_thread(make, Home(home), str(file), "a phrase")

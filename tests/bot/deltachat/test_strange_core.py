@@ -15,7 +15,7 @@ import pytest
 from bot.conversation import Listener
 from bot.kinds import Sentence
 from bot.messengers.deltachat.account import JOINED, SELF, Account
-from bot.messengers.deltachat.calls.app_calls import OPEN, RINGS, TOLD_OF_STRANGERS, AppCall, AppCalls
+from bot.messengers.deltachat.calls.app_calls import OPEN, RINGS, TOLD_OF_STRANGERS, AppCall, AppCalls, WhoseApp
 from bot.messengers.deltachat.calls.states import ALERTING
 from bot.messengers.deltachat.owner import OWNER, Owner
 from bot.messengers.deltachat.rpc import Rpc, RpcDown, RpcError
@@ -26,6 +26,7 @@ from peer.calls.switchboard import Switchboard
 from peer.overlay.loopback import loopback_address
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
+from shared.errors import NameNotFound
 from shared.media import Media
 from shared.store import Store, StoreThread
 from tests.bot.deltachat.friends import Sockets
@@ -237,6 +238,14 @@ async def test_of_an_apps_call_outside_the_overlay_the_owner_hears_by_who_it_is(
         await calls.begin(Account(Core(said), 1), table, cast(Listener, Assistant(anna.switchboard)))
         await calls.act(msgspec.json.encode(AppCall(7, 12, "Bob")), again=False)
         assert ([bool("haven't answered" in text) for text in table.told], anna.lines) == ([True] * told, [])
+
+
+async def test_whose_app_it_is_can_be_said_of_contacts_only(tmp_path: Path) -> None:
+    async with asyncio.timeout(PATIENCE), node(tmp_path, "anna", Sockets()) as anna:  # type: ignore[arg-type]
+        table, calls = Table(), AppCalls("deltachat", anna.writes)
+        await calls.begin(Account(Core({}), 1), table, cast(Listener, Assistant(anna.switchboard)))
+        with pytest.raises(NameNotFound, match="isn't there"):
+            await calls.act(msgspec.json.encode(WhoseApp("nobody")), again=False)
 
 
 async def test_strangers_who_are_many_are_a_few_notices(tmp_path: Path) -> None:
