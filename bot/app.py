@@ -22,6 +22,7 @@ from bot.makers import (
     Talk,
     make_assistant,
     make_devices,
+    make_echo,
     make_handset,
     make_lookups,
     make_news,
@@ -114,10 +115,11 @@ async def _run(
     news = make_news(node, talk)
     presenter = make_presenter(node) if config.handset.enabled else None
     switchboard = make_switchboard(node, news, presenter, chats)
+    echo = make_echo(node, news, presenter, chats)
     lookups = make_lookups(node)
     devices = make_devices(node, talk) if presenter is not None else None
-    assistant = make_assistant(node, talk, news, switchboard, lookups, devices)
-    handset = make_handset(node, presenter, assistant, switchboard, devices) if presenter and devices else None
+    assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
+    handset = make_handset(node, presenter, assistant, switchboard, devices, echo) if presenter and devices else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
     if (doubted := len(node.thread.store.doubted())) > 0:
         notices.append(restored_notice(doubted))
@@ -128,6 +130,7 @@ async def _run(
         talk.posting.everywhere(part_restarted(what))
 
     watching = Part("Watching the overlay", functools.partial(node.watch.run, assistant.overlay_changed), failed)
+    echoing = Part("Test calls", echo.run, failed)
     living = Part("Telling systemd that the program lives", manager.keep_telling, failed)
     reading = [
         Part("Reading messages", functools.partial(_until_over, messenger, assistant, stopping), failed)
@@ -145,7 +148,7 @@ async def _run(
         chats.ready(str(node.own), notices, handset)
         manager.tell(READY)
         await assistant.greet()
-        async with kept_running(watching, living, *reading):
+        async with kept_running(watching, echoing, living, *reading):
             await stopping.wait()
         manager.tell(STOPPING)
 

@@ -47,6 +47,7 @@ class Kind(enum.StrEnum):
     MESSAGE = "call.message", "The answering machine has recorded a message."
     RECORDED = "call.recorded", "A recording of a call is finished."
     MEDIA_TROUBLE = "call.media-trouble", "Something about your own sound or picture in a call has changed, or stopped."
+    TEST_CALL = "call.test", "A call with your own program's echo was placed."
     CONNECTED = "call.connected", "The call is up."
     MEDIA_AGREED = "call.media-agreed", "The other side answered with less than you called for: sound only."
     RECONNECTING = "call.reconnecting", "The connection was lost; the program tries to restore it."

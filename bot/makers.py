@@ -127,6 +127,19 @@ def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, ch
     )
 
 
+def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> EchoCalls:
+    """Makes test calls, asked for on the page or in a chat."""
+    return EchoCalls(
+        own=node.own,
+        lines=node.lines,
+        overlay=node.overlay,
+        watch=node.watch,
+        endpoints=MediaEndpoints(node.config, node.home.recordings, presenter, in_console=chats.at_terminal),
+        page=presenter,
+        chats=news,
+    )
+
+
 def make_lookups(node: Node) -> Lookups:
     """Asks the name systems."""
     return Lookups(system_names(node.config, node.thread.store, node.overlay.name, node.thread))
@@ -143,7 +156,13 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
 
 
 def make_assistant(
-    node: Node, talk: Talk, news: CallNews, switchboard: Switchboard, lookups: Lookups, devices: DeviceBook | None
+    node: Node,
+    talk: Talk,
+    news: CallNews,
+    switchboard: Switchboard,
+    echo: EchoCalls,
+    lookups: Lookups,
+    devices: DeviceBook | None,
 ) -> Assistant:
     """Does what messages ask for."""
     return Assistant(
@@ -151,6 +170,7 @@ def make_assistant(
         overlay=node.overlay.name,
         writes=node.thread,
         switchboard=switchboard,
+        echo=echo,
         lookups=lookups,
         own_card=node.card,
         posting=talk.posting,
@@ -163,17 +183,14 @@ def make_assistant(
 
 
 def make_handset(
-    node: Node, presenter: Presenter, assistant: Assistant, switchboard: Switchboard, devices: DeviceBook
+    node: Node,
+    presenter: Presenter,
+    assistant: Assistant,
+    switchboard: Switchboard,
+    devices: DeviceBook,
+    echo: EchoCalls,
 ) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
-    echo = EchoCalls(
-        own=node.own,
-        lines=node.lines,
-        overlay=node.overlay,
-        watch=node.watch,
-        endpoints=MediaEndpoints(node.config, node.home.recordings, presenter, in_console=False),
-        shown=presenter,
-    )
     requests = PageRequests(
         presenter=presenter,
         pages=node.pages,
@@ -189,4 +206,4 @@ def make_handset(
     port, key = node.config.handset.port, node.home.load_handset_key()
     device_port = node.config.handset.device_port
     serving = DeviceServing(devices, node.pages, requests, node.thread, node.watch, device_port)
-    return open_handset(node.pages, presenter, requests, echo, serving, port=port, key=key)
+    return open_handset(node.pages, presenter, requests, serving, port=port, key=key)

@@ -30,6 +30,7 @@ from bot.texts import chat as texts
 from bot.texts import devices as device_texts
 from bot.texts import names as name_texts
 from bot.texts.invitation import installed_from, invitation
+from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from peer.overlay.watch import OverlayState
@@ -52,6 +53,7 @@ class Assistant:
         overlay: str,
         writes: StoreThread,
         switchboard: Switchboard,
+        echo: EchoCalls,
         lookups: Lookups,
         own_card: Callable[[], Card],
         posting: Posting,
@@ -78,6 +80,7 @@ class Assistant:
         self._calling = calling = Calling(
             store=self._store,
             switchboard=switchboard,
+            echo=echo,
             lookups=lookups,
             posting=posting,
             turns=self._turns,

@@ -17,9 +17,11 @@ from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.assistant.turn import Outcome, Turn, Turns
 from bot.conversation import Act
+from bot.kinds import Sentence
 from bot.texts import chat as texts
 from bot.texts import names as name_texts
 from bot.texts import refusals
+from peer.calls.echo_calls import ECHO, EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import STOP_SECONDS, Switchboard
 from shared.call.table import State
@@ -46,6 +48,7 @@ class Calling:
         *,
         store: Store,
         switchboard: Switchboard,
+        echo: EchoCalls,
         lookups: Lookups,
         posting: Posting,
         turns: Turns,
@@ -54,6 +57,7 @@ class Calling:
     ) -> None:
         self._store = store
         self._switchboard = switchboard
+        self._echo = echo
         self._lookups = lookups
         self._posting = posting
         self._turns = turns
@@ -167,11 +171,17 @@ class Calling:
     # Making calls.
 
     async def call(self, turn: Turn, whom: str, media: Media, program: str | None) -> None:
-        """Call somebody, after their name was looked up if it has to be. Raises CopybaraError."""
-        if self._lookups.knows(whom):
+        """Call somebody, after their name was looked up if it has to be. Raises CopybaraError.
+
+        Unless a contact has that name, `echo` is a test call.
+        """
+        if whom.lower() == ECHO and program is None and ECHO not in map(str.lower, self._names()):
+            line = await self._echo.place(media, chat=turn.chat)
+            await self._placed(turn, line, texts.test_call)
+        elif self._lookups.knows(whom):
             self.look_up(turn, whom, functools.partial(self._call_named, media=media, program=program))
-            return
-        await self.place(turn, await self.whom(whom), media, program)
+        else:
+            await self.place(turn, await self.whom(whom), media, program)
 
     async def _call_named(self, turn: Turn, answer: NamedNode, *, media: Media, program: str | None) -> None:
         turn.say(name_texts.found(answer))
@@ -179,9 +189,11 @@ class Calling:
 
     async def place(self, turn: Turn, who: book.Whom, media: Media, program: str | None) -> None:
         """Call somebody, and tell the owner. Raises CopybaraError."""
-        line = await self._dial(who, media, turn.chat, program=program)
+        await self._placed(turn, await self._dial(who, media, turn.chat, program=program), texts.calling)
+
+    async def _placed(self, turn: Turn, line: Line, words: Callable[[Line], Sentence]) -> None:
         if not line.call.ended:
-            turn.posting.about(line, texts.calling(line), actions=(Act.HANG_UP,), live=True)
+            turn.posting.about(line, words(line), actions=(Act.HANG_UP,), live=True)
             return
         await over(line)
         if turn.lookups is not None:  # the command line: it didn't work

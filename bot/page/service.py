@@ -12,7 +12,6 @@ from bot.devices.serving import DeviceServing
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
-from peer.calls.echo_calls import EchoCalls
 from peer.handset.page import Pages
 from peer.handset.systemd_socket import handed_over
 from shared.kept_running import Part, kept_running
@@ -28,14 +27,12 @@ class HandsetService:
         self,
         presenter: Presenter,
         server: HandsetServer,
-        echo: EchoCalls,
         devices: DeviceServing,
         notices: list[str],
         *,
         lasts: bool,
     ) -> None:
         self._presenter = presenter
-        self._echo = echo
         self._devices = devices
         self.lasts = lasts
         "Whether the next run is at the same address."
@@ -61,9 +58,8 @@ class HandsetService:
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
         telling = Part("Telling the page", self._presenter.run)
-        echoing = Part("Test calls", self._echo.run)
         serving = Part("Serving other devices", self._devices.run)
-        async with self._server.running(), kept_running(telling, echoing, serving):
+        async with self._server.running(), kept_running(telling, serving):
             yield
 
 
@@ -71,7 +67,6 @@ def open_handset(
     pages: Pages,
     presenter: Presenter,
     requests: PageRequests,
-    echo: EchoCalls,
     devices: DeviceServing,
     *,
     port: int,
@@ -88,7 +83,7 @@ def open_handset(
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
     server = HandsetServer(pages, requests, listening, key)
-    return HandsetService(presenter, server, echo, devices, notices, lasts=lasts)
+    return HandsetService(presenter, server, devices, notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

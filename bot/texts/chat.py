@@ -17,7 +17,7 @@ from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.calls.reading import MissedCall
-from peer.media import only_for_trusted
+from peer.media import HANDSET, only_for_trusted
 from peer.media.trouble import MediaTrouble
 from peer.overlay import overlay_name
 from shared.call.table import EndReason, State
@@ -47,6 +47,7 @@ _HANDSET_HELP = """\
 
 HELP = f"""\
 /call NAME [audio|video]    call a contact, a node id or a contact card
+/call echo                 a test call, with your own program
 /call NAME classic          call somebody who uses the original web app
 /call NAME deltachat        ring a contact's Delta Chat
 /sdp offer NAME             call with any other program that speaks SDP
@@ -216,6 +217,16 @@ def calling(line: Line) -> Sentence:
     how = "This link is all they need." if line.call.paired else "Now they have to send an answer."
     text = f"Calling {line.name} ({line.media.words}). The link is in the chat and works until {until}. {how}"
     return Sentence(Kind.CALLING, text)
+
+
+def test_call(line: Line) -> Sentence:
+    """After /call echo."""
+    where = " You see and hear it on the page." if line.shown.endpoint == HANDSET else ""
+    return Sentence(
+        Kind.TEST_CALL,
+        f"Test call ({line.media.words}): your own program sends back what you say and show. Nobody else is in it."
+        f"{where} /hangup ends it",
+    )
 
 
 def rings(line: Line, reason: Reason) -> Sentence:

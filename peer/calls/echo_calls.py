@@ -10,7 +10,8 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -37,6 +38,17 @@ ECHO = "echo"
 
 OWNER = "you"
 
+CHAT = "chat"
+"Of a call that no chat is told about."
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    media: Media
+    endpoint: str | None
+    chat: str | None
+    placed: asyncio.Future[Line]
+
 
 class EchoCalls:
     """Makes them, one at a time. `run` owns what carries them."""
@@ -49,25 +61,27 @@ class EchoCalls:
         overlay: Overlay,
         watch: OverlayWatch,
         endpoints: Endpoints,
-        shown: CallListener,
+        page: CallListener | None,
+        chats: CallListener | None,
     ) -> None:
         """`lines` are those of the switchboard: such a call stands beside them, and takes the owner's time as they do.
 
-        `endpoints` make the owner's endpoint. `shown` hears what happens to the call.
+        `endpoints` make the owner's endpoint. `page` hears what happens to each call, `chats` of those from a chat.
         """
         self._own = own
         self._lines = lines
         self._overlay = overlay
         self._watch = watch
         self._endpoints = endpoints
-        self._shown = shown
-        self._wanted: asyncio.Queue[tuple[Media, str | None, asyncio.Future[Line]]] = asyncio.Queue()
+        self._page = page
+        self._chats = chats
+        self._wanted: asyncio.Queue[_Wanted] = asyncio.Queue()
         self._placing = False
 
-    async def place(self, media: Media, endpoint: str | None = None) -> Line:
+    async def place(self, media: Media, endpoint: str | None = None, chat: str | None = None) -> Line:
         """Call the echo, with the owner's usual endpoint or another. Raises InCall beside another call, CopybaraError.
 
-        Waits until `run` has made the call.
+        `chat` is where it was asked for, None: on the page. Waits until `run` has made the call.
         """
         for line in self._lines:
             if line.occupies:
@@ -75,7 +89,7 @@ class EchoCalls:
         if self._placing:
             raise InCall("A test call begins already.")
         placed: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
-        self._wanted.put_nowait((media, endpoint, placed))
+        self._wanted.put_nowait(_Wanted(media, endpoint, chat, placed))
         self._placing = True
         try:
             return await placed
@@ -85,17 +99,19 @@ class EchoCalls:
     async def run(self) -> None:
         """Carry such calls, one after the other, for as long as the program runs."""
         while True:
-            media, endpoint, placed = await self._wanted.get()
+            wanted = await self._wanted.get()
             try:
-                await self._carry(media, endpoint, placed)
+                await self._carry(wanted)
             except CopybaraError as error:
-                if not placed.done():
-                    placed.set_exception(error)
+                if not wanted.placed.done():
+                    wanted.placed.set_exception(error)
             finally:
                 # Whatever ended it: nobody waits for a call that isn't made any more.
-                placed.cancel()
+                wanted.placed.cancel()
 
-    async def _carry(self, media: Media, endpoint: str | None, placed: asyncio.Future[Line]) -> None:
+    async def _carry(self, wanted: _Wanted) -> None:
+        listeners = (self._page, self._chats if wanted.chat is not None else None)
+        shown = [listener for listener in listeners if listener is not None]
         echo = NodeId(secrets.token_bytes(KEY_BYTES))
         key = secrets.token_bytes(SECRET_BYTES)
         with (
@@ -112,7 +128,7 @@ class EchoCalls:
                     own_writes,
                     _Beside(self._lines),
                     self._endpoints,
-                    _Shown(self._shown, lambda token: todo.put_nowait(lambda: theirs.admission.read(token))),
+                    _Shown(shown, lambda token: todo.put_nowait(lambda: theirs.admission.read(token))),
                 )
                 theirs = self._side(
                     echo,
@@ -125,9 +141,10 @@ class EchoCalls:
                     ),
                 )
                 async with theirs.running(), ours.running():
-                    line = await ours.place(echo, media, endpoint=endpoint, echo=True)
-                    if not placed.cancelled():
-                        placed.set_result(line)
+                    endpoint = wanted.endpoint or self._endpoints.usual()
+                    line = await ours.place(echo, wanted.media, endpoint=endpoint, chat=wanted.chat or CHAT, echo=True)
+                    if not wanted.placed.cancelled():
+                        wanted.placed.set_result(line)
                     await _until_over(line, todo)
 
     def _side(
@@ -237,7 +254,7 @@ class _EchoEndpoints:
 class _Shown:
     """Shows the owner's side of the call. Its links go to the echo, not to people, and nobody waits while it rings."""
 
-    def __init__(self, shown: CallListener, link: Callable[[str], None]) -> None:
+    def __init__(self, shown: Sequence[CallListener], link: Callable[[str], None]) -> None:
         self._shown = shown
         self._link = link
 
@@ -246,7 +263,8 @@ class _Shown:
         if isinstance(news, Posted):
             self._link(news.token)
         elif not isinstance(news, Said):
-            self._shown.told(line, news)
+            for listener in self._shown:
+                listener.told(line, news)
 
 
 class _Answers:

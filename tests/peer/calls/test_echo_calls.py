@@ -58,7 +58,8 @@ async def echoing(home: Path, owner: Owner, overlay: LoopbackOverlay | None = No
         overlay=overlay,
         watch=OverlayWatch(overlay),
         endpoints=owner,
-        shown=owner,
+        page=owner,
+        chats=None,
     )
     running = asyncio.create_task(echo.run())
     try:
