@@ -39,7 +39,7 @@ ECHO = "echo"
 OWNER = "you"
 
 CHAT = "chat"
-"Of a call that no chat is told about."
+"The one of a call that was asked for on the page; no chat hears of that call."
 
 
 @dataclass(frozen=True, eq=False)
