@@ -24,7 +24,7 @@ def given_up(name: str) -> Sentence:
 
 
 def found(answer: NamedNode) -> Sentence:
-    """Where a name leads, before it is called; what isn't as it should be is said first."""
+    """Where a name leads, before it is called; warnings come first."""
     node = f"node {answer.node.short}…"
     sentences = []
     if answer.from_memory:

@@ -56,7 +56,7 @@ _HINTS: dict[type[CopybaraError], str] = {
     NoCall: "",
     InCall: "End it first.",
     OnlyForTrusted: "To trust them, open their entry in your contacts.",
-    LookingUp: "Wait for it, or cancel it in the chat.",
+    LookingUp: "Wait until it is done, or cancel it in the chat.",
     NoDevice: "",
     NoPairing: "",
 }
@@ -102,8 +102,8 @@ _SAYS = {
 
 _ANSWERS = {
     Status.ACCEPT: "They answered your call. Connect now?",
-    Status.DECLINE: "It says that they declined your call. Anyone in the chat could have written it.",
-    Status.BUSY: "It says that they are busy. Anyone in the chat could have written it.",
+    Status.DECLINE: "This link says that they declined your call. Anyone in the chat could have written it.",
+    Status.BUSY: "This link says that they are busy. Anyone in the chat could have written it.",
 }
 
 
@@ -220,5 +220,5 @@ def explained_card(card: Card, known: Contact | None) -> str:
 
 
 def goes_on(line: Line) -> Sentence:
-    """The notice of a call that was taken up again after the program was killed."""
+    """The notice of a call that resumed after the program was killed."""
     return Sentence(Kind.REJOINED, f"The call with {line.name} resumed automatically after a restart.")

@@ -30,12 +30,12 @@ TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has
 COMMAND_TOO_LONG = "That command is longer than the 4096 characters that I read. I did nothing.", "Write a shorter one."
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
 WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
-MORE_THAN_ANSWER = "That is more than I need to answer.", "Write /answer, /answer audio, or /answer NAME audio"
-MORE_THAN_HANG_UP = "That is more than I need to hang up.", "Write /hangup, or /hangup NAME"
-NO_WAY_TO_USE_CONTACT = "That isn't a way to use /contact.", f"Write {CONTACT_USAGE}"
+MORE_THAN_ANSWER = "That is too much after /answer.", "Write /answer, /answer audio, or /answer NAME audio"
+MORE_THAN_HANG_UP = "That is too much after /hangup.", "Write /hangup, or /hangup NAME"
+NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"Write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
-SAID_TWICE = "That says something twice.", f"Write {CONTACT_USAGE}"
+SAID_TWICE = "That gives the same thing twice.", f"Write {CONTACT_USAGE}"
 OFFER_OR_TAKE = (
     "Say whether to write an offer or to take one.",
     "/sdp offer NAME, or /sdp answer NAME and the offer after it, or /sdp take and their answer after it",
@@ -51,7 +51,7 @@ NOT_THAT_CONTACT = (
     "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",
 )
 NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME NODE-ID."
-_ONLY_IN_DELTACHAT = "I only know in Delta Chat who is there."
+_ONLY_IN_DELTACHAT = "I can only do that in Delta Chat, where I see who is there."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "That lookup is no longer running.", ""
 
@@ -62,13 +62,13 @@ def only_in_deltachat(contact: Contact) -> Refusal:
 
 
 def text_too_long(length: int) -> tuple[str, str]:
-    """Of `length` characters, that a text can't have."""
-    return f"That text has {length} characters, of at most {MAX_TEXT}.", "Send it in parts."
+    """It has `length` characters."""
+    return f"That text is too long: {length} characters, and the limit is {MAX_TEXT}.", "Send it in parts."
 
 
 def why_too_long(length: int, most: int) -> tuple[str, str]:
     """Words for a caller who is declined; nothing was done."""
-    return f"Those words have {length} characters, of at most {most}. The call still rings.", "Write fewer."
+    return f"Those words are too long: {length} characters, and the limit is {most}. The call still rings.", "Write less."
 
 
 def unknown_command(word: str) -> str:
@@ -87,12 +87,12 @@ def look_up_first(name: str) -> Refusal:
 
 
 def no_such_name(name: str) -> Refusal:
-    """What no name system knows."""
-    return f"{shown(name, LONGEST_NAME)} is no name that can be looked up.", f"They end in {endings.in_words()}."
+    """A name that no name system has."""
+    return f"{shown(name, LONGEST_NAME)} can't be looked up.", f"Names that can end in {endings.in_words()}."
 
 
 def nobody_known(name: str) -> str:
-    """Whom nobody knows; the hint is the error's own."""
+    """A name that nobody has; the hint is the error's own."""
     return f"No one is known as {shown(name, LONGEST_NAME)}."
 
 
@@ -125,21 +125,21 @@ def which_words(contact: Contact, waiting: Sequence[str]) -> Refusal:
 def other_words(contact: Contact) -> Refusal:
     """Calls in a contact's name wait to be confirmed, and none has the words that the owner gave."""
     return (
-        f"No call that said it was {contact.name} and waits to be confirmed has those words.",
-        f"Nothing changed. /contact confirm {contact.name} says what waits.",
+        f"No unconfirmed call that said it was {contact.name} has those words.",
+        f"Nothing changed. /contact confirm {contact.name} shows the words that wait.",
     )
 
 
 def words_not_known(name: str) -> Refusal:
-    """A button from which the words of its call can't be told any more."""
+    """A button that no longer shows which words its call had."""
     return (
-        "I don't know any more which four words this was about.",
+        "I no longer know which four words this was about.",
         f"Write them after it: /contact confirm {name} WORDS",
     )
 
 
 def nothing_to_confirm(contact: Contact) -> Refusal:
-    """No call in a contact's name does."""
+    """No call in a contact's name waits to be confirmed."""
     return (
         f"There is no new key of {contact.name} to confirm.",
         "There is one after you have answered a call that rang as unproven.",
@@ -147,8 +147,8 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
 
 
 def does_not_ring(whom: str) -> Refusal:
-    """The call that the owner has named."""
-    return f"No call with {shown(whom, LONGEST_NAME)} rings.", "/status shows what is going on."
+    """The owner named a call that isn't there."""
+    return f"No call from {shown(whom, LONGEST_NAME)} is ringing.", "/status shows what is going on."
 
 
 def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
@@ -156,7 +156,7 @@ def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) ->
     callers = {each: line for line in rings if (each := _handle(line, whole=whole))}
     said = [f"{each}{'' if line.proven else ' (unproven)'}" for each, line in callers.items()]
     commands = [f"{command} {each}" for each in callers]
-    return f"Several calls ring: {_listed(said)}.", f"Say which: {_listed(commands, 'or')}"
+    return f"Several calls are ringing: {_listed(said)}.", f"Say which: {_listed(commands, 'or')}"
 
 
 def several_up(lines: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
@@ -183,18 +183,18 @@ def several_to_save(nodes: Sequence[NodeId]) -> Refusal:
 
 
 def no_call_with(whom: str) -> Refusal:
-    """The call that the owner has named."""
+    """The owner named a call that isn't there."""
     return f"There is no call with {shown(whom, LONGEST_NAME)}.", "/status shows what is going on."
 
 
 def not_in_call_with(whom: str) -> Refusal:
-    """The one whom the owner has named: the text is for nobody else."""
+    """The owner named somebody to write to, and the text is for nobody else."""
     return f"Nothing was sent: you have no call with {shown(whom, LONGEST_NAME)}.", "/status shows what is going on."
 
 
 def reconnecting(line: Line) -> Refusal:
     """The call that the text is for has lost its connection."""
-    return f"Nothing was sent: the connection to {_handle(line)} is lost at the moment.", "Try again when it is back."
+    return f"Nothing was sent: the connection to {_handle(line)} is down at the moment.", "Try again when it is back."
 
 
 def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
@@ -210,7 +210,7 @@ def another_rings(gone: CallRecord, line: Line) -> Refusal:
     # By a contact's name the owner means the contact, so the call without the key has its node id for a name.
     handle = line.peer.short if gone.peer == line.peer else _handle(line)
     return (
-        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call that rings now is another one: "
+        f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call ringing now is a different one: "
         f"{_handle(line)} (unproven).",
         f"To take that one: /answer {handle}",
     )
