@@ -29,6 +29,11 @@ def code_of(journal: Journal) -> str:
     return kept
 
 
+def forget_owner(journal: Journal) -> None:
+    """The bot has no owner from the next start on; a new code makes one."""
+    journal.set_facts({OWNER: None})
+
+
 def claim(journal: Journal, said: str, user: int) -> bool:
     """Make `user` the owner if they say the code and there is no owner yet. The code is of no use afterwards."""
     code = journal.fact(CODE)

@@ -63,12 +63,15 @@ def only_in_deltachat(contact: Contact) -> Refusal:
 
 def text_too_long(length: int) -> tuple[str, str]:
     """It has `length` characters."""
-    return f"That text is too long: {length} characters, and the limit is {MAX_TEXT}.", "Send it in parts."
+    return f"That text has {length} characters, and the limit is {MAX_TEXT}.", "Send it in parts."
 
 
 def why_too_long(length: int, most: int) -> tuple[str, str]:
     """Words for a caller who is declined; nothing was done."""
-    return f"Those words are too long: {length} characters, and the limit is {most}. The call still rings.", "Write less."
+    return (
+        f"Those words are too long: {length} characters, and the limit is {most}. The call still rings.",
+        "Write less.",
+    )
 
 
 def unknown_command(word: str) -> str:

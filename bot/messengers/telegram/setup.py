@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bot.asking import Asking
 from bot.home import Home
 from bot.messengers.kept_facts import text
-from bot.messengers.owner_code import code_of, owner_of
+from bot.messengers.owner_code import code_of, forget_owner, owner_of
 from bot.messengers.telegram import NAME, switches
 from bot.messengers.telegram.token import FORMAT, BotToken, read_token, silence
 from shared.config.schema import Config
@@ -24,7 +24,9 @@ FILE = "telegram.token"
 def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] | None:
     """Ask for the bot's token, try it (getMe), keep it in its file in the home, and open the ways into Telegram.
 
-    A token that is kept already is tried again. Raises InputError for a token that is none, or that Telegram refuses.
+    A token that is kept already is tried again, and the bot may get another owner.
+
+    Raises InputError for a token that is none, or that Telegram refuses.
     """
     base_url = config.telegram.base_url
     if asking.answers.only_prints:
@@ -58,6 +60,13 @@ def _try_kept(home: Home, config: Config, asking: Asking) -> None:
         _open_ways(token.reveal(), config.telegram.base_url, asking)
     except CopybaraError as error:
         asking.say(f"telegram   {error.sentence} {error.hint}")
+    with Store(home.database) as store:
+        journal = Journal(store, NAME)
+        owner = owner_of(journal)
+        question = f"The bot listens to user {owner}. Give it another owner?"
+        if owner is not None and asking.yes(question, default=False, what="telegram_new_owner"):
+            forget_owner(journal)
+            asking.say("Restart the program: it shows the code for the new owner.")
 
 
 def _open_ways(token: str, base_url: str, asking: Asking) -> None:

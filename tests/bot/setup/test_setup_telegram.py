@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from bot.messengers import telegram
+from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.telegram import switches
 from shared.config.file import load
 from shared.errors import MessengerError
+from shared.store import Store
+from shared.store.journal import Journal
 from tests.bot.console import cli
 from tests.bot.setup.test_public_peers import HEAD, serving
 from tests.bot.telegram.server import Server
@@ -65,6 +69,27 @@ async def test_a_token_is_tried_kept_and_all_ways_are_opened(
     assert code == 0
     assert "@anna_bot" in again
     assert (home / "copybara.toml").read_bytes() == before
+
+
+async def test_the_bot_gets_another_owner_only_if_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server, bot: BotAccount
+) -> None:
+    home = home_of(tmp_path, server)
+    await set_up(home, monkeypatch)
+    with Store(home / "copybara.db") as store:
+        journal = Journal(store, telegram.NAME)
+        first = code_of(journal)
+        assert claim(journal, first, 77)
+    await set_up(home, monkeypatch)
+    with Store(home / "copybara.db") as store:
+        assert owner_of(Journal(store, telegram.NAME)) == 77
+    monkeypatch.setenv("COPYBARA_TELEGRAM_NEW_OWNER", "yes")
+    assert (await set_up(home, monkeypatch))[0] == 0
+    with Store(home / "copybara.db") as store:
+        journal = Journal(store, telegram.NAME)
+        assert owner_of(journal) is None
+        assert not claim(journal, first, 78)
+        assert claim(journal, code_of(journal), 78)
 
 
 async def test_a_token_that_telegram_refuses_isnt_kept(
