@@ -1,4 +1,4 @@
-"""The configuration as it is to become: what is set replaces what is there, and all else stays, comments included."""
+"""The configuration as it will be: what is set replaces what is there, and all else stays, comments included."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Kind(enum.StrEnum):
     CARD_OWN_SEEN = "card.own-seen", "Your own contact card was pasted."
     CARD_SEEN = "card.seen", "A card of somebody who isn't in your contacts."
     CARD_KNOWN = "card.known", "A card of somebody who is."
-    CARDS_DROPPED = "card.dropped", "One person sent so many cards that some weren't shown."
+    CARDS_DROPPED = "card.dropped", "One person sent more cards than are shown."
 
     CONTACT_LIST = "contact.list", "Your contacts, a line each."
     NO_CONTACTS = "contact.none", "There are no contacts yet."
@@ -163,7 +163,7 @@ class Kind(enum.StrEnum):
     BOT_TOKEN_REFUSED = "bot.token-refused", "The messenger refuses the bot's token."
     BOT_TOKEN_ACCEPTED = "bot.token-accepted", "It accepts the token again."
     BOT_APP_CALL = "bot.app-call", "Somebody pressed the call button of their app, and the bot can't answer."
-    BOT_WHOSE_APP = "bot.whose-app", "Whose app somebody's is, which only you can say."
+    BOT_WHOSE_APP = "bot.whose-app", "An unknown app calls, and only you can say whose it is."
     BOT_APP_TIED = "bot.app-tied", "You have said whose app it is, or that it is nobody's."
     BOT_RESTARTED = "bot.restarted", "A part of the messenger failed and was started again."
 

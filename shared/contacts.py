@@ -88,7 +88,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     classic: bool = False
     """With `auto`: whether calls of other programs, such as the original web app, are answered as well. Nothing but the
-    node id says who calls there. The owner has asked for that in so many words.
+    node id says who calls there. The owner has asked for that explicitly.
     """
 
     program: str = ""
@@ -96,7 +96,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     unproven: bool = False
     """With `auto`: whether calls are answered as long as nothing but the node id says who calls, before both sides
-    share a key. The owner has asked for that in so many words.
+    share a key. The owner has asked for that explicitly.
     """
 
     media: Media = Media.BOTH

@@ -387,7 +387,7 @@ class LegFailed(CopybaraError):
 
 
 class WrongIdentity(LegFailed):
-    """Someone else answered than the link was for, and was refused.
+    """The other side isn't the one that the link was for, and was refused.
 
     Nothing was sent to them. Ask the other person for a new link over a chat that you trust.
     """

@@ -25,7 +25,7 @@ class Bucket:
         self._at: float | None = None
 
     def takes(self, now: float, times: int = 1) -> bool:
-        """Whether so many times more are within the limit at `now`, in seconds of a clock that never goes back.
+        """Whether `times` more are within the limit at `now`, in seconds of a clock that never goes back.
 
         If they are, they count; if not, none does.
         """

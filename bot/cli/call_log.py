@@ -11,7 +11,7 @@ from shared.store.files import known_errors
 
 
 def log(home: Home, *, calls: int, as_json: bool) -> int:
-    """Print at most so many calls, newest first. Raises StoreError. A home without any is left as it is."""
+    """Print at most `calls` calls, newest first. Raises StoreError. A home without any is left as it is."""
     records = _records(home, calls + 1)
     if as_json:
         print_json([_as_dict(record) for record in records[:calls]])

@@ -36,7 +36,7 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 "How long to wait after a failure; doubled each time."
 
 AT_ONCE, KEPT_FREE = 6, 2
-"Messages that are on their way at the same time, each in a chat of its own; so many places are kept for urgent ones."
+"Messages that are on their way at the same time, each in its own chat; KEPT_FREE of these places are for urgent ones."
 
 LINK_SECONDS = 1.0
 "How long everything else waits for a link to arrive, at most."
@@ -120,7 +120,7 @@ class Pace:
     "Messages that a chat may get at once …"
 
     seconds_each: float
-    "… after which it gets one in so many seconds."
+    "… after which it gets one each time these have passed."
 
     urgent_too: bool
     "Whether that holds for what is urgent as well, or only for news."

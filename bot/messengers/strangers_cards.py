@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.messengers.rate_limit import RateLimit
 
 MESSAGES, SECONDS = 5, 600.0
-"So many in so many seconds; after them the owner hears once that there are more."
+"At most MESSAGES in SECONDS; after them the owner hears once that there are more."
 
 
 class StrangersCards:

@@ -32,7 +32,7 @@ ACTS = {
 }
 "What the owner can do about a call, as buttons and numbered choices say it."
 
-NO_SUCH_CHOICE = Sentence(Kind.BOT_OLD_BUTTON, "That number no longer stands for anything.")
+NO_SUCH_CHOICE = Sentence(Kind.BOT_OLD_BUTTON, "That number no longer means anything.")
 
 FOLLOWED = Sentence(Kind.BOT_ACCOUNT_ACCEPTED, "My next links for them go to that account.")
 

@@ -374,14 +374,14 @@ def dropped(call: Dropped) -> Sentence:
     """Calls that weren't shown."""
     match call.caller:
         case Caller.STRANGER:
-            text = "Too many strangers are calling. I don't show more for a while; your contacts still get through."
+            text = "Too many strangers are calling. I won't show more for a while; your contacts still get through."
         case Caller.UNPROVEN:
             text = (
-                f"Too many calls say they are {call.name} but prove nothing. I don't show more of them for a while; "
+                f"Too many calls say they are {call.name} but prove nothing. I won't show more of them for a while; "
                 f"calls with a key you share still get through."
             )
         case Caller.PROVEN:
-            text = f"{call.name} is calling too often. I don't show more of their calls for a while."
+            text = f"{call.name} is calling too often. I won't show more of their calls for a while."
     return Sentence(Kind.DROPPED, text)
 
 
@@ -569,7 +569,7 @@ def contact_saved(contact: Contact, paired: bool) -> Sentence:
 
 
 def known_as(contact: Contact) -> Sentence:
-    """A contact that is to be saved, and is there."""
+    """After /contact add, of a contact who is there already."""
     return Sentence(Kind.CONTACT_KNOWN, f"{contact.name} is already in your contacts.")
 
 
@@ -643,7 +643,7 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
                 f"{contact.name}'s calls are now answered automatically ({contact.media.words}){_hours(contact)}, on "
                 f"the node id alone: anyone who takes over their overlay address gets through until you share a key."
             )
-            return Sentence(Kind.CONTACT_TRUSTED, text, f"/contact ring {contact.name} takes it back.")
+            return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.AUTO:
             text = (
                 f"{contact.name}'s calls will now be answered automatically ({contact.media.words}){_hours(contact)}. "
@@ -687,7 +687,7 @@ def removed(contact: Contact) -> Sentence:
 
 
 def overlay_notice(overlay: str) -> str:
-    """What the owner should know of the overlay at the start."""
+    """What the owner should know about the overlay at the start."""
     return LOOPBACK if overlay == "loopback" else f"Calls go over {overlay_name(overlay)}."
 
 

@@ -59,8 +59,8 @@ def trusted(contact: Contact) -> tuple[str, str]:
     """After `/contact trust NAME classic`: a sentence and its hint."""
     return (
         f"{contact.name}'s calls will be answered automatically ({contact.media.words}), also from the original web "
-        "app and other programs, where nothing but the overlay shows who calls: anyone at that node.",
-        f"/contact ring {contact.name} takes it back.",
+        "app and other programs, where only the overlay shows who is calling: anyone at that node is answered.",
+        f"To undo it: /contact ring {contact.name}",
     )
 
 
@@ -81,7 +81,7 @@ def looked(looked: Looked, contact: Contact | None) -> str:
     if looked.kind == "response":
         if not looked.answers_ours:
             return "That answers no call of yours that is waiting. Ask for a new one."
-        return f"An answer{where}. It names your call, and proves nothing else. Connect now?"
+        return f"An answer{where}. It belongs to your call, but proves nothing else. Connect now?"
     if looked.used:
         return "That was used before; each works once. Ask for a new one."
     if not looked.for_us:

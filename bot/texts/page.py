@@ -137,7 +137,7 @@ def trust_words(line: Line, contact: Contact | None) -> str:
     elif line.link.keyed:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:
-        how = "The link names their node, and the overlay carries the call to no other; nothing else proves it is them."
+        how = "The link names their node, and the overlay carries the call only there; nothing else proves it is them."
     if contact.trust is Trust.AUTO:
         return f"A contact you trust: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"

@@ -29,7 +29,7 @@ class Acceptances:
     """Attempts of one call, by the username fragment that the other side's checks would carry."""
 
     def __init__(self, *, first: int = KEPT_FIRST, latest: int = KEPT_LATEST) -> None:
-        """Keep so many of the first that come, and so many of those after them."""
+        """Keep the `first` that come, and of those after them the `latest`."""
         self._most_first = first
         self._most_latest = latest
         self._first: dict[str, bytes] = {}

@@ -105,7 +105,7 @@ class CallSocket:
         self._connections.path_lost(lost)
 
     def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or is another one: `follow` looks where it is."""
+        """The overlay's device or address came, went or changed: `follow` looks where it is."""
         self._moved.set()
 
     async def follow(self, moved: Callable[[], None]) -> None:

@@ -29,7 +29,7 @@ from shared.media import Media
 
 
 class ForeignEffects:
-    """Carries out what is done another way than between two of our programs."""
+    """Carries out the effects that mean something else there than between two of our programs."""
 
     def __init__(self, writer: LinkWriter) -> None:
         self._writer = writer

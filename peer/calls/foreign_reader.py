@@ -37,7 +37,7 @@ class Looked:
     """What a text of another program is, before anything is done with it."""
 
     text: str
-    "The part of what was looked at that is it."
+    "The part of the text that holds it."
 
     kind: Literal["call", "response", "own"]
     media: Media

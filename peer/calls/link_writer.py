@@ -1,4 +1,4 @@
-"""The links that a line writes: each is marked as ours, so that it isn't taken for anybody else's, and posted."""
+"""The links that a line writes: each is marked as ours, so that we don't read it as somebody else's, and posted."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class LineRunner:
             self._listeners.told(line, Changed())
 
     def _make_room(self, line: Line) -> None:
-        """End the calls that wait to be connected without asking and prove nothing, once others take all the room."""
+        """Once other calls take all the room: end those that prove nothing and wait to be connected automatically."""
         if line.occupies and sum(each.occupies for each in self._lines) >= self._at_once:
             for other in self._lines:
                 if other.uninvited:

@@ -38,7 +38,7 @@ MAX_LEGS = 8
 "Answers to one of our offers that are tried at once. All but one are forged; each has to name ours to get so far."
 
 LOST_SECONDS = 5 * SILENCE_SECONDS
-"Without anything from the other program for so long, the call is over: ICE asks every five seconds (RFC 7675)."
+"When nothing has come from the other program for this long, the call is over: ICE asks every five seconds (RFC 7675)."
 
 LOOK_SECONDS = 1.0
 
@@ -121,7 +121,7 @@ class SdpSession:
         task.add_done_callback(self._trying.discard)
 
     def tell_sound_alone(self, endpoint: str) -> None:
-        """Tell that there is no picture, because the endpoint can do none that the other program offers."""
+        """Report that there is no picture, because the endpoint can do none that the other program offers."""
         self._tell(
             MediaTrouble(
                 f"The other program's picture is of a kind that the endpoint {endpoint} can't do, so there is sound "
@@ -134,11 +134,11 @@ class SdpSession:
         """Nothing: there is no way to dial again, and the call is given up (peer/calls/runner.py)."""
 
     def overlay_changed(self) -> None:
-        """The overlay's device or address came, went or is another one: have the socket where the overlay is."""
+        """The overlay's device or address came, went or changed: have the socket where the overlay is."""
         self.call_socket.overlay_changed()
 
     def write(self, text: str) -> None:
-        """Send a line of text. Raises LocalProtocolError if the other program takes none, or not so many."""
+        """Send a line of text. Raises LocalProtocolError if the other program takes none, or for too many."""
         self._own_texts.take(connected=self.leg is not None)
         if not self._say(text):
             raise LocalProtocolError("The other program takes no text.", "Say it in the call, or write in your chat.")

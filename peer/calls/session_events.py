@@ -1,4 +1,4 @@
-"""What a session tells, one class each. Those that need no decision are passed on to the listeners as they are.
+"""What a session reports, one class each. Those that need no decision are passed on to the listeners as they are.
 
 Some come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
 (shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye` and `RemoteFlooded` are events of the call table

@@ -82,7 +82,7 @@ class Endpoints(Protocol):
 
 
 class LineSessions:
-    """Makes them, and passes on what they tell."""
+    """Makes them, and passes on what they report."""
 
     def __init__(
         self,
@@ -246,7 +246,7 @@ class LineSessions:
                 logger.warning("line %d: %s", line.number, error.sentence)
 
     def _happened(self, line: Line, event: SessionEvent) -> None:
-        """Pass on what a session tells."""
+        """Pass on what a session reports."""
         match event:
             case AttemptFailed():
                 line.put(ConnectFailed(event.error.sentence, event.error.hint))

@@ -363,7 +363,7 @@ class Call(_ToPage, frozen=True, tag="call"):
     "The other side's program has said that it is ringing there."
 
     remote_automatic: bool
-    "The other side's program did, so nobody may be there yet."
+    "The other side's program did, so they may not be there yet."
 
     handset: bool
     "Sound and picture come to this page. If not, they are `elsewhere`, or go to `endpoint`."

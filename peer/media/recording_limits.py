@@ -67,7 +67,7 @@ class Rate:
         self._at: float | None = None
 
     def take(self, count: int, now: float) -> bool:
-        """Whether so many bytes may pass `now`, in seconds."""
+        """Whether `count` bytes may pass `now`, in seconds."""
         if self._at is not None:
             self._left = min(BURST, self._left + max(0.0, now - self._at) * BYTES_PER_SECOND)
         self._at = now

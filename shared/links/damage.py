@@ -21,5 +21,5 @@ def damage(token: str) -> str:
 
 
 def _characters(size: int) -> int:
-    """How many characters of base64url without padding so many bytes take."""
+    """How many characters of base64url without padding `size` bytes take."""
     return -(-size * 4 // 3)

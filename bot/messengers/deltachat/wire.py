@@ -37,7 +37,7 @@ MOST_AT_ONCE = 100
 "Messages that are read before they are acted on."
 
 CALLS_READ, CALLS_SECONDS = 10, 60.0
-"How many calls of one person's app are looked at in so many seconds."
+"How many calls of one person's app are looked at within CALLS_SECONDS."
 
 FLUSH_SECONDS = 1.0
 "How long the end of the program waits until the core knows which calls are over."

@@ -39,7 +39,7 @@ TYPES = [
 
 
 def sync_filter(events: int) -> Json:
-    """What a sync is about; of each room at most so many events."""
+    """What a sync is about; of each room at most `events` events."""
     return {
         "presence": {"types": []},
         "account_data": {"types": []},

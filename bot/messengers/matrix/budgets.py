@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 SLACK = 20
-"One part in so many is made free beyond what is needed, so that a flood isn't sorted with each of its items."
+"A part in twenty is made free beyond what is needed, so that a flood isn't sorted with each of its items."
 
 
 class Rank(enum.IntEnum):
@@ -116,7 +116,7 @@ def giving_way(items: dict[Item, Rank], budget: KeptBudget) -> list[str]:
 
 
 def _worst(items: dict[Item, Rank], most: int) -> list[Item]:
-    """Those that give way if so many may stay: of the lowest rank, of the sender with the most, and the oldest."""
+    """Those that give way if only `most` may stay: of the lowest rank, of the sender with the most, and the oldest."""
     if len(items) <= most:
         return []
     place: dict[Item, int] = {}

@@ -1,4 +1,4 @@
-"""What differs between programs that speak SDP: all of it. Everything else about their calls is the same."""
+"""All that differs between programs that speak SDP. The rest of their calls is the same."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class FollowedDevice(Generic[_Opened]):
             self._last = now if now is not None else self._last
 
     async def _ended(self, after: float) -> None:
-        """The open device has ended, so many seconds after it was opened."""
+        """The open device has ended, `after` seconds after it was opened."""
         logger.warning("the %s has ended: %s", self.kind.word, self._used)
         self._quick = self._quick + 1 if after < RETRY_SECONDS else 0
         await self._let_go()

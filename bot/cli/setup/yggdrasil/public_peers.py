@@ -40,7 +40,7 @@ class PublicPeer:
 
 
 def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
-    """Ask for the list; all of it has to be there after so many seconds.
+    """Ask for the list; all of it has to be there after `seconds`.
 
     Its operator learns this machine's internet address. Redirects aren't followed, and no proxy of the
     environment is asked. Raises OverlayError.
