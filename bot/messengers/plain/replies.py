@@ -15,7 +15,7 @@ _CONFIRM, _TRUST = f"{Act.CONFIRM}:", f"{Act.TRUST}:"
 
 
 def may_take_reserve(line: Line | None) -> bool:
-    """Whether a call's choices may use the reserve: not those of calls that anybody can make ring, and any number of them."""
+    """Whether a call's choices may use the reserve: not those of calls that anybody can make ring."""
     return line is None or line.proven or line.call.state is not State.RINGING
 
 

@@ -36,8 +36,8 @@ from shared.secrets.handshake import Role
 from shared.store import StoreThread
 
 TOLD, TOLD_OF_STRANGERS, TOLD_SECONDS = 3, 10, 600.0
-"""How many calls that come to nothing the owner hears of within TOLD_SECONDS: of one person's app, and of the apps of all
-strangers together.
+"""How many calls that come to nothing the owner hears of in TOLD_SECONDS: of one person's app, and of all strangers'
+apps together.
 """
 
 CHOICES = 8
