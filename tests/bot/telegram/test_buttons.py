@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from bot.messengers.telegram.texts import TAP_REFUSED
+from bot.texts import refusals
 from shared.call.table import EndReason, State
 from shared.contacts import Trust
 from shared.media import Media
@@ -195,7 +196,7 @@ async def test_trust_is_for_the_contact_that_the_message_names_and_for_nobody_wh
         await bob.reads("doris")
         saved.rows = tapped  # an app that hasn't seen the edit
         answer = await bob.human.answer_to(bob.human.taps_button(saved, "Trust"))
-        assert (answer["text"], answer["show_alert"]) == ("That contact was removed or renamed since.", True)
+        assert (answer["text"], answer["show_alert"]) == (" ".join(refusals.NOT_THAT_CONTACT), True)
         with bob.store() as store:
             assert {each.name: each.trust for each in store.contacts()} == {"anna": Trust.RING, "doris": Trust.RING}
 
