@@ -20,23 +20,28 @@ PARAMETERS_AT = {1: 20, 2: 20, 4: 4, 5: 4, 6: 4, 9: 4, 130: 4}
 HEARTBEAT, HEARTBEAT ACK, ABORT, ERROR (RFC 9260, section 3.3) and RE-CONFIG (RFC 6525, section 3.1).
 """
 
+MAX_CHUNKS = 80
+"Of a packet. 75 of the smallest with data fit into a datagram, and four times as many that hold nothing."
+
 _CHUNK = struct.Struct("!BxH")
 _PARAMETER = struct.Struct("!2xH")
 
 
 def check(packet: bytes) -> None:
-    """Raise RemoteProtocolError for a parameter that is shorter than its own header.
+    """Raise RemoteProtocolError for a parameter that is shorter than its own header, and for more than MAX_CHUNKS.
 
     A chunk that doesn't fit into the packet ends the search, as it has aiortc drop the whole packet.
     """
-    at = COMMON_HEADER
+    at, chunks = COMMON_HEADER, 0
     while at + CHUNK_HEADER <= len(packet):
         kind, length = _CHUNK.unpack_from(packet, at)
         if length < CHUNK_HEADER or at + length > len(packet):
             return
         if (parameters := PARAMETERS_AT.get(kind)) is not None:
             _check_parameters(packet[at + parameters : at + length])
-        at += _padded(length)
+        at, chunks = at + _padded(length), chunks + 1
+        if chunks > MAX_CHUNKS:
+            raise RemoteProtocolError("The other side sent more chunks at once than there is use for.")
 
 
 def _check_parameters(parameters: bytes) -> None:

@@ -33,11 +33,12 @@ from hypothesis import strategies as st
 from OpenSSL import SSL
 
 from peer.calls.conversation import BYE_SECONDS
+from peer.transport.connections import MAX_DATAGRAM
 from peer.transport.control import MAX_ARRIVED, MAX_UNSENT
 from peer.transport.dtls_records import MAX_RECORDS, split
 from peer.transport.leg import Leg
 from peer.transport.sctp import ANSWERED
-from peer.transport.sctp_packet import check
+from peer.transport.sctp_packet import MAX_CHUNKS, check
 from shared.errors import LocalProtocolError, RemoteProtocolError
 from shared.messages import MAX_MESSAGE, MAX_TEXT, Bye, Hello, MediaState, Message, Ping, Pong, Text, Unknown, encode
 from tests.peer.pair import PATIENCE, Legs, connected, together, two_legs
@@ -402,7 +403,7 @@ async def test_chunks_that_want_an_answer_get_few_however_many_come(monkeypatch:
         monkeypatch.setattr(legs.callee._sctp, "_send_chunk", noted)
         begun = time.monotonic()
         for _ in range(100):
-            await legs.caller._sctp._send_chunk(Many(HeartbeatChunk(), 200))
+            await legs.caller._sctp._send_chunk(Many(HeartbeatChunk(), MAX_CHUNKS))
             await asyncio.sleep(0)
         await legs.caller._sctp._send_chunk(Truncated(ForwardTsnChunk.type))
         await broken_by(legs)
@@ -418,6 +419,17 @@ def test_every_chunk_with_parameters_is_looked_at(kind: type[Chunk]) -> None:
             check(packet)
     else:
         check(packet)
+
+
+@pytest.mark.parametrize("kind", [77, HeartbeatChunk.type, DataChunk.type])
+def test_no_packet_has_more_chunks_than_fit_if_they_hold_anything(kind: int) -> None:
+    chunk = bytes([kind, 0, 0, 4])
+    check(bytes(12) + chunk * MAX_CHUNKS)
+    with pytest.raises(RemoteProtocolError):
+        check(bytes(12) + chunk * (MAX_CHUNKS + 1))
+    data = DataChunk()
+    data.user_data = b"x"
+    check(bytes(12) + bytes(data) * ((MAX_DATAGRAM - 12) // len(bytes(data))))
 
 
 @given(st.binary(max_size=120))
