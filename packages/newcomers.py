@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -297,6 +298,7 @@ async def _git_server(host: Namespace, folder: Path) -> AsyncIterator[str]:
     subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, served / NAME], check=True)
     subprocess.run(["git", "-C", served / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
     command = ("git", "daemon", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
-    async with host.process(*command):
+    # It would complain about who only looks whether it listens.
+    async with host.process(*command, stderr=DEVNULL):
         await _listens(host, GIT_PORT)
         yield f"git://{{address}}/{NAME}"
