@@ -18,6 +18,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from bot.home import Home
+from bot.messengers import texts as common
+from bot.messengers.matrix import texts
 from bot.messengers.matrix.account_file import read_account
 from bot.messengers.matrix.login import log_in
 from tests.bot.console import SECONDS
@@ -137,7 +139,7 @@ async def test_the_owner_hears_that_there_was_more_than_is_read(bobs: Bot, in_me
         await in_memory.put(bobs.room, filler)
     await bobs.owner.says(bobs.room, "/contacts")
     await bobs.program.begin()
-    await bobs.owner.reads("too many new messages", room=bobs.room, after=seen)
+    await bobs.owner.reads(texts.UNREAD.text, room=bobs.room, after=seen)
     await bobs.owner.reads("anna", room=bobs.room, after=seen)
 
 
@@ -225,9 +227,9 @@ async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_w
     with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=SECONDS)) as other:
         other.execute("BEGIN IMMEDIATE")
         await bobs.owner.says(bobs.room, "/status")
-        await bobs.owner.reads("I can't save anything", room=bobs.room, after=seen)
+        await bobs.owner.reads(texts.CANNOT_STORE.text, room=bobs.room, after=seen)
         assert answers(bobs, "No calls", seen) == 0
-    for words in ("No calls", "I can save messages again."):
+    for words in ("No calls", common.can_store().text):
         await bobs.owner.reads(words, room=bobs.room, after=seen)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.conversation import RINGING, Act, Action, Post
 from bot.kinds import Kind, Sentence
+from bot.messengers import texts as common
 from bot.messengers.numbered_choices import MOST_KEPT
 from bot.messengers.plain.places import Place, PlainWay
 from bot.texts import chat as texts
@@ -67,7 +68,7 @@ async def test_the_owner_hears_at_once_that_nothing_can_be_saved_and_is_obeyed_w
             assert "another process has been writing to it for too long" in said.text
             assert not [each for each in wire.sent[already:] if "no calls" in each.text]
         await wire.until_sent("no calls", already)
-        await wire.until_sent("I can save messages again.", already)
+        await wire.until_sent(common.can_store().text, already)
 
 
 async def test_a_command_that_seems_old_names_the_clocks_where_the_owners_device_dates_it(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ async def test_who_passes_a_contacts_link_on_gets_none_of_the_next_ones_until_th
         assert await goes_to("token4") == person("anna")
         assert not [each for each in wire.sent[since:] if "Another account" in each.text], "asked once"
         wire.comes(number_of(asked.text, "It is anna's"))
-        await wire.until_sent("go to that account")
+        await wire.until_sent(common.FOLLOWED.text)
         assert await goes_to("token5") == person("mallory")
     async with plain_messenger(tmp_path) as (messenger, wire, ear):
         assert await goes_to("token6") == person("mallory")

@@ -270,7 +270,7 @@ async def test_the_contact_book_is_kept_at_the_page(tmp_path: Path) -> None:
         assert contact["trust_words"] == "answered automatically (audio), once you share a key"
         await anna.ask("rename-contact", name="bob", new_name="robert")
         assert [each["name"] for each in (await anna.next("contacts"))["contacts"]] == ["robert"]
-        await anna_node.asked("/contact block robert", "blocked")
+        await anna_node.asked("/contact block robert", kind="contact.blocked")
         assert (await anna.next("contacts"))["contacts"][0]["trust"] == "block"
         await anna.ask("remove-contact", name="robert")
         assert (await anna.next("contacts"))["contacts"] == []
