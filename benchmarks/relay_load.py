@@ -84,7 +84,7 @@ class End:
         self._sources: tuple[RtpStream | Reports, ...] = (*(RtpStream(kind) for kind in MEDIA), Reports())
 
     async def packets(self, seconds: float) -> list[Due]:
-        """What is to be sent in so many seconds, encrypted by the leg, in the order of each source."""
+        """What is sent in that many seconds, encrypted by the leg, in the order of each source."""
         begin = random.random() * SPREAD
         made = []
         with self.sock.keeping() as kept:

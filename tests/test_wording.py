@@ -35,6 +35,9 @@ IDIOMS = {
     r"\bso it doesn't\.": "and that doesn't happen",
     r"\bis none the worse\b": "isn't affected",
     r"\bcan't be had\b": "is taken, doesn't exist",
+    r"\bin so many words\b": "explicitly",
+    r"\bso many (?:seconds|bytes|times|characters)\b": "the name of the argument, or the figure",
+    r"\bbut by (?:its|their|a|the)\b": "only by",
 }
 "What isn't written, and what is written instead."
 

@@ -72,10 +72,10 @@ def unpack(archive: bytes, folder: Path) -> None:
 
 
 class _Unpacked(gzip.GzipFile):
-    """A compressed archive, of which nobody can have much read at once."""
+    """A compressed archive that refuses to read much at once."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """So many bytes. Raises ValueError for too many."""
+        """Read `size` bytes. Raises ValueError for too many."""
         if size is None or not 0 <= size <= MOST_AT_ONCE:
             raise ValueError("too much at once")
         return super().read(size)

@@ -1,8 +1,8 @@
 """Who may hold a connection to the server, how many there are, and for how long. It comes before any HTTP.
 
 On loopback another user's process is turned away, on the overlay an address that isn't a device's: before a byte is
-read, and only so many times a second, because this event loop carries calls. The rest is bounded in number and time, so
-that connections that say nothing cost the program neither its descriptors nor its patience.
+read, and only a limited number of times a second, because this event loop carries calls. The rest is bounded in number
+and time, so that connections that say nothing cost the program neither its descriptors nor its patience.
 """
 
 from __future__ import annotations
