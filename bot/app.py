@@ -21,6 +21,7 @@ from bot.makers import (
     Node,
     Talk,
     make_assistant,
+    make_desktop,
     make_devices,
     make_echo,
     make_handset,
@@ -114,7 +115,8 @@ async def _run(
     # Those that listen, what carries calls, those that command.
     news = make_news(node, talk)
     presenter = make_presenter(node) if config.handset.enabled else None
-    switchboard = make_switchboard(node, news, presenter, chats)
+    desktop = make_desktop(node)
+    switchboard = make_switchboard(node, news, presenter, desktop, chats)
     echo = make_echo(node, news, presenter, chats)
     lookups = make_lookups(node)
     devices = make_devices(node, talk) if presenter is not None else None
@@ -148,7 +150,7 @@ async def _run(
         chats.ready(str(node.own), notices, handset)
         manager.tell(READY)
         await assistant.greet()
-        async with kept_running(watching, echoing, living, *reading):
+        async with kept_running(watching, echoing, living, *reading, *desktop.parts(assistant.act, handset)):
             await stopping.wait()
         manager.tell(STOPPING)
 

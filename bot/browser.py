@@ -15,6 +15,11 @@ VARIABLE = "BROWSER"
 _OPENERS = ("xdg-open", "gio open")
 "What opens an address on a Linux desktop. Both return at once."
 
+_OUTSIDE = ("systemd-run", "--user", "--quiet", "--collect")
+"Starts a program beside a service, in the user's session as it is now."
+
+ACTIVATION = "XDG_ACTIVATION_TOKEN"
+
 MAX_LINK = 4096
 "Characters of a link that the page looks at."
 
@@ -48,23 +53,35 @@ def opener() -> str:
         return ""
 
 
-def open_page(address: str) -> bool:
-    """Open the address; False if nothing could. May take a second: not for the event loop."""
-    if not has_browser():
-        return False
+def open_page(address: str, activation_token: str = "") -> bool:
+    """Open the address; False if nothing could. May take a second: not for the event loop.
+
+    `activation_token` lets the browser's window come to the front (the protocol xdg-activation of Wayland).
+    """
     if sys.platform == "linux" and not os.environ.get(VARIABLE):
         # These keep the browser's own messages out of our terminal.
         for opener in _OPENERS:
             words = [*opener.split(), address]
-            if shutil.which(words[0]) and _ran(words):
+            if not shutil.which(words[0]):
+                continue
+            if _is_service() and _ran([*_OUTSIDE, f"--setenv={ACTIVATION}={activation_token}", "--", *words]):
                 return True
+            if has_browser() and _ran(words, activation_token):
+                return True
+    if not has_browser():
+        return False
     try:
         return webbrowser.open(address)
     except (OSError, webbrowser.Error):
         return False
 
 
-def _ran(words: list[str]) -> bool:
+def _is_service() -> bool:
+    """Whether systemd has started this very process: its sandbox would be the browser's too (systemd.exec(5))."""
+    return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()) and bool(shutil.which(_OUTSIDE[0]))
+
+
+def _ran(words: list[str], activation_token: str = "") -> bool:
     try:
         subprocess.run(  # noqa: S603 - no shell, and the address is our own
             words,
@@ -72,6 +89,7 @@ def _ran(words: list[str]) -> bool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, ACTIVATION: activation_token} if activation_token else None,
             check=True,
             timeout=10,
         )

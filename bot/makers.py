@@ -13,6 +13,9 @@ from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.card_name import CardName
+from bot.desktop.call_notices import CallNotices
+from bot.desktop.desktop import Desktop
+from bot.desktop.ring_tone import RingTone
 from bot.devices.book import DeviceBook, OpenPairing
 from bot.devices.serving import DeviceServing
 from bot.home import Home
@@ -108,7 +111,21 @@ def make_presenter(node: Node) -> Presenter:
     )
 
 
-def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> Switchboard:
+def make_desktop(node: Node) -> Desktop:
+    """Calls on the person's desktop, as far as they are wanted there."""
+    config = node.config
+    speaker = config.ring.speaker
+    return Desktop(
+        CallNotices(node.thread.store, has_page=config.handset.enabled, sound=not speaker)
+        if config.desktop.notify
+        else None,
+        RingTone(speaker, config.devices, node.lines) if speaker else None,
+    )
+
+
+def make_switchboard(
+    node: Node, news: CallNews, presenter: Presenter | None, desktop: Desktop, chats: Chats
+) -> Switchboard:
     """Carries calls. At a console somebody may sit who doesn't have the page open."""
     config = node.config
     return Switchboard(
@@ -121,7 +138,7 @@ def make_switchboard(node: Node, news: CallNews, presenter: Presenter | None, ch
         settings=config.calls,
         answering=config.answer,
         endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
-        listeners=[news, presenter] if presenter else [news],
+        listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
         waits=presenter.attended if presenter else lambda: False,
         rings_again=chats.rings_again,
     )

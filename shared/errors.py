@@ -488,6 +488,13 @@ class NoPairing(HandsetError):
     """
 
 
+class NoNotifications(CopybaraError):
+    """The desktop shows no notifications.
+
+    `copybara doctor` says what is missing.
+    """
+
+
 class NotRunning(CopybaraError):
     """No copybara is running with this home.
 

@@ -140,6 +140,26 @@ class Handset(msgspec.Struct, frozen=True, kw_only=True):
     "On the overlay address, for the owner's other devices, while there are any."
 
 
+class DesktopSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[desktop]: what the desktop shows, where there is one."""
+
+    notify: bool = True
+    "Whether calls that ring, and calls that were missed, are notifications."
+
+
+SYSTEMS_SPEAKER = "default"
+"As the value of `speaker` under [ring]: the one that the system takes."
+
+
+class RingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[ring]: what is heard while a call rings, beside the page."""
+
+    speaker: Annotated[
+        str, Meta(description='the name of a speaker, "default", or empty', extra=_accepts(checks.plain))
+    ] = ""
+    "Where the ring tone sounds; empty: nowhere."
+
+
 class MachineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """[machine]: the answering machine."""
 
@@ -333,6 +353,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     devices: Devices = Devices()
     camera: Camera = Camera()
     handset: Handset = Handset()
+    desktop: DesktopSettings = DesktopSettings()
+    ring: RingSettings = RingSettings()
     machine: MachineSettings = MachineSettings()
     staex: Staex = Staex()
     yggdrasil: Yggdrasil = Yggdrasil()

@@ -83,6 +83,8 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
         yield service
     if known := desktop.links():
         yield known
+    if shown := desktop.calls(config):
+        yield shown
     for messenger in messengers_of(config):
         if messenger.name == TELEGRAM:
             with said_if_slow("Asking Telegram about the bot"):

@@ -1,12 +1,23 @@
-"""What `copybara doctor` checks of the desktop: whether it opens links with this program. Nothing of it is needed."""
+"""What `copybara doctor` checks of the desktop: whether it opens links and shows calls. Nothing of it is needed."""
 
 from __future__ import annotations
+
+import asyncio
 
 from bot.browser import has_browser
 from bot.cli.doctor.check import Check
 from bot.desktop.install import anything_installed, installed
+from bot.desktop.notification_server import notification_server
 from bot.desktop.places import Places
-from shared.errors import StoreError
+from bot.desktop.session_bus import session_bus
+from shared.config.schema import Config
+from shared.errors import NoNotifications, StoreError
+from shared.printable import visible
+
+LOG_IN = "Run it in the session of your desktop. Calls still ring on the page and in the chat."
+
+MAX_NAME = 80
+"Characters of what a server calls itself."
 
 
 def links() -> Check | None:
@@ -25,3 +36,23 @@ def _links(places: Places) -> Check | None:
         return None
     what = "another program opens links copybara:…" if anything_installed(places) else "links copybara:… open nothing"
     return Check("desktop", ok=True, note=True, detail=what, hint="To let them open the page: copybara desktop install")
+
+
+def calls(config: Config) -> Check | None:
+    """Whether the desktop shows calls that ring. None where that isn't wanted, or nobody would see it."""
+    if not config.desktop.notify or not (session_bus() or has_browser()):
+        return None
+    try:
+        return asyncio.run(_calls())
+    except NoNotifications as error:
+        return Check("notifications", ok=True, note=True, detail=error.sentence, hint=error.hint)
+
+
+async def _calls() -> Check:
+    address = session_bus()
+    if not address:
+        raise NoNotifications("There is no session bus, so the desktop shows no calls.", LOG_IN)
+    async with notification_server(address) as server:
+        name, capabilities = await server.name()
+    how = "with buttons" if "actions" in capabilities else "without buttons: it has none"
+    return Check("notifications", ok=True, detail=f"{visible(name[:MAX_NAME])} shows calls that ring, {how}")

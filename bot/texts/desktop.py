@@ -1,0 +1,35 @@
+"""What the desktop's notifications say. Others' names are in it: the desktop gets them as plain text."""
+
+from __future__ import annotations
+
+from bot.conversation import Act
+from bot.texts import chat
+from bot.texts.page import trust_words
+from peer.calls.line import Line
+from shared.contacts import Contact
+from shared.errors import CopybaraError
+from shared.media import Media
+
+LABELS = {
+    Act.ANSWER: "Answer",
+    Act.ANSWER_AUDIO: "Answer with audio only",
+    Act.DECLINE: "Decline",
+}
+
+OPEN_PAGE = "Open the page"
+
+
+def rings(line: Line, contact: Contact | None) -> tuple[str, str]:
+    """Who is calling, and how we know."""
+    how = " with video" if Media.VIDEO in line.media else ""
+    return f"{chat.shown(line.name)} is calling{how}", trust_words(line, contact)
+
+
+def missed(line: Line) -> tuple[str, str]:
+    """A call that rang and nobody answered."""
+    return f"You missed a call from {chat.shown(line.name)}", ""
+
+
+def not_done(error: CopybaraError) -> tuple[str, str]:
+    """What was chosen in a notification didn't work."""
+    return error.sentence, error.hint

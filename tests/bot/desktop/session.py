@@ -1,0 +1,250 @@
+"""A desktop's session for tests: a real session bus, and notification servers on it, ours and real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
+from tests.programs import need
+
+SECONDS = 60.0
+"What anything may take on a busy machine."
+
+NAME, PATH = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
+
+EVERYTHING = ("actions", "body", "body-markup", "persistence")
+
+CONFIG = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={path}</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+  </policy>
+</busconfig>
+"""
+"As Debian's, without services that start when they are asked for."
+
+
+@contextlib.asynccontextmanager
+async def program(*command: str, environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A program whose stdout is read, until the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def session_bus(folder: Path) -> AsyncIterator[str]:
+    """A bus of its own; gives its address."""
+    need("dbus-daemon", packages="dbus-daemon")
+    config = folder / "bus.conf"
+    config.write_text(CONFIG.format(path=folder / "bus"))
+    options = (f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog", "--print-address")
+    async with program("dbus-daemon", *options, environment={}) as daemon:
+        assert daemon.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            address = (await daemon.stdout.readline()).decode().strip()
+        yield address.partition(",")[0]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a program wants to have shown."""
+
+    number: int
+    app: str
+    summary: str
+    body: str
+    actions: tuple[str, ...]
+    hints: dict[str, Any] = field(hash=False)
+    timeout: int
+
+
+class Server:
+    """A notification server that does what a test wants."""
+
+    def __init__(self, bus: MessageBus, capabilities: Iterable[str]) -> None:
+        self.bus = bus
+        self.capabilities: Any = list(capabilities)
+        self.answers = True
+        self.program = ""
+        "Who has asked last, by its unique name."
+
+        self._numbers = 0
+        self._shown: asyncio.Queue[Shown] = asyncio.Queue()
+        self._closed: asyncio.Queue[int] = asyncio.Queue()
+        self._asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def shown(self) -> Shown:
+        """What is to be shown next."""
+        async with asyncio.timeout(SECONDS):
+            return await self._shown.get()
+
+    async def closed(self) -> int:
+        """Which is to be closed next."""
+        async with asyncio.timeout(SECONDS):
+            return await self._closed.get()
+
+    async def asked(self) -> str:
+        """What it is asked next."""
+        async with asyncio.timeout(SECONDS):
+            return await self._asked.get()
+
+    @property
+    def nothing_more(self) -> bool:
+        """Whether nothing is shown that a test hasn't taken."""
+        return self._shown.empty()
+
+    def choose(self, shown: Shown, key: str, token: str = "") -> None:
+        """A person chooses that, and the notification goes."""
+        if token:
+            self.signal("ActivationToken", "us", [shown.number, token])
+        self.signal("ActionInvoked", "us", [shown.number, key])
+        self.signal("NotificationClosed", "uu", [shown.number, 2])
+
+    def signal(self, member: str, signature: str, body: list[Any]) -> None:
+        """Tell everybody."""
+        self.bus.send(Message.new_signal(PATH, NAME, member, signature, body))
+
+    async def in_order(self) -> None:
+        """Wait until all signals so far have been passed on: the bus answers in the order in which it is asked."""
+        await self.bus.call(Message("org.freedesktop.DBus", "/", "org.freedesktop.DBus.Peer", "Ping"))
+
+    def handle(self, message: Message) -> Message | bool:
+        """One message to us."""
+        if message.message_type is not MessageType.METHOD_CALL or message.interface != NAME:
+            return False
+        self.program = str(message.sender)
+        self._asked.put_nowait(str(message.member))
+        if not self.answers:
+            return True
+        match message.member:
+            case "GetCapabilities":
+                kind = "as" if isinstance(self.capabilities, list) else "s"
+                return Message.new_method_return(message, kind, [self.capabilities])
+            case "GetServerInformation":
+                return Message.new_method_return(message, "ssss", ["tests", "nobody", "1", "1.2"])
+            case "Notify":
+                self._numbers += 1
+                app, _, _, summary, body, actions, hints, timeout = message.body
+                values = {name: hint.value for name, hint in hints.items() if isinstance(hint, Variant)}
+                self._shown.put_nowait(Shown(self._numbers, app, summary, body, tuple(actions), values, timeout))
+                return Message.new_method_return(message, "u", [self._numbers])
+            case _:
+                self._closed.put_nowait(message.body[0])
+                return Message.new_method_return(message)
+
+
+@contextlib.asynccontextmanager
+async def connected(address: str) -> AsyncIterator[MessageBus]:
+    """A connection to the bus."""
+    bus = await MessageBus(address).connect()
+    try:
+        yield bus
+    finally:
+        bus.disconnect()
+        await bus.wait_for_disconnect()
+
+
+@contextlib.asynccontextmanager
+async def notification_server(address: str, capabilities: Iterable[str] = EVERYTHING) -> AsyncIterator[Server]:
+    """Our own server on the bus."""
+    async with connected(address) as bus:
+        server = Server(bus, capabilities)
+        bus.add_message_handler(server.handle)
+        await bus.request_name(NAME)
+        yield server
+
+
+CHOOSES = """\
+#!/bin/sh
+grep -m 1 -F "#$(cat {wanted}) ("
+"""
+"What dunst shows a menu with: it chooses what a file names."
+
+
+class Dunst:
+    """Debian's dunst on a screen that nobody sees."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._wanted = folder / "wanted"
+        self._environment = environment
+
+    async def choose(self, label: str) -> None:
+        """Choose that in the menu of what is shown."""
+        self._wanted.write_text(label)
+        await self._ctl("context")
+
+    async def until_shown(self, count: int) -> None:
+        """Wait until so many are on the screen."""
+        async with asyncio.timeout(SECONDS):
+            while (await self._ctl("count", "displayed")).split() != [str(count)]:
+                pass
+
+    async def history(self) -> str:
+        """What was shown and has gone, as JSON."""
+        return await self._ctl("history")
+
+    async def _ctl(self, *words: str) -> str:
+        async with program("dunstctl", *words, environment=self._environment) as ctl:
+            out, _ = await ctl.communicate()
+        assert ctl.returncode == 0, words
+        return out.decode()
+
+
+@contextlib.asynccontextmanager
+async def dunst(folder: Path, address: str) -> AsyncIterator[Dunst]:
+    """It shows what is sent to the bus of that address."""
+    need("dunst", "dunstctl", "Xvfb", "dbus-send", packages="dunst, xvfb, dbus-bin")
+    chooses = folder / "chooses"
+    chooses.write_text(CHOOSES.format(wanted=folder / "wanted"))
+    chooses.chmod(0o755)
+    config = folder / "dunstrc"
+    config.write_text(f"[global]\ndmenu = {chooses}\nhistory_length = 20\n")
+    async with program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", environment={}) as screen:
+        assert screen.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            display = f":{(await screen.stdout.readline()).decode().strip()}"
+        environment = {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": address}
+        async with program("dunst", "-conf", str(config), environment=environment), connected(address) as bus:
+            await _until_owned(bus)
+            yield Dunst(folder, environment)
+
+
+async def _until_owned(bus: MessageBus) -> None:
+    """Wait until there is a notification server."""
+    there = asyncio.Event()
+
+    def look(message: Message) -> None:
+        if message.member == "NameOwnerChanged":
+            there.set()
+
+    bus.add_message_handler(look)
+    driver = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+    rule = f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{NAME}'"
+    await bus.call(Message(*driver, "AddMatch", signature="s", body=[rule]))
+    owned = await bus.call(Message(*driver, "NameHasOwner", signature="s", body=[NAME]))
+    if not (owned and owned.body[0]):
+        async with asyncio.timeout(SECONDS):
+            await there.wait()

@@ -1,0 +1,396 @@
+"""Calls as notifications: what the desktop is asked to show, what is done with what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbus_fast import Message
+
+from bot.cli.doctor.desktop import calls
+from bot.conversation import Act, Action
+from bot.desktop import call_notices
+from bot.desktop import notification_server as server_side
+from bot.desktop.call_notices import CallNotices
+from peer.calls.call_link import CallLink
+from peer.calls.line import Line
+from peer.calls.line_parts import Presented
+from peer.calls.news import Changed, Rings
+from shared.call.table import Call, EndReason, State
+from shared.config.schema import Config, DesktopSettings
+from shared.contacts import Contact, Trust
+from shared.errors import CopybaraError, InCall
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from shared.secrets.handshake import Role
+from shared.store import Store
+from tests.bot.desktop.session import EVERYTHING, NAME, PATH, SECONDS, connected, notification_server, session_bus
+
+NODE = NodeId(bytes(range(32)))
+
+HOSTILE = "<b>anna</b>&amp;<img src='x'>\N{RIGHT-TO-LEFT OVERRIDE}\n\x1b[31m" + "x" * 5000
+
+
+def line(
+    state: State = State.RINGING,
+    reason: EndReason | None = None,
+    *,
+    name: str | None = "anna",
+    media: Media = Media.BOTH,
+) -> Line:
+    call = Call(Role.CALLEE, paired=True, state=state, reason=reason)
+    link = CallLink(NODE, media, created=0, reference=bytes(8), proven=True)
+    return Line(7, call, link, chat="chat", expires=600, shown=Presented(name))
+
+
+class Program:
+    """The notices of a program, and what they have it do."""
+
+    def __init__(self, notices: CallNotices) -> None:
+        self.notices = notices
+        self.acts: asyncio.Queue[tuple[Act, str]] = asyncio.Queue()
+        self.opened: asyncio.Queue[str] = asyncio.Queue()
+        self.fails: CopybaraError | None = None
+
+    def rings(self, **values: Any) -> None:
+        self.notices.told(line(**values), Rings(Reason.ASK))
+
+    def becomes(self, state: State, reason: EndReason | None = None) -> None:
+        self.notices.told(line(state, reason), Changed())
+
+    async def act(self, action: Action, chat: str) -> None:
+        self.acts.put_nowait((action.act, chat))
+        if self.fails is not None:
+            raise self.fails
+
+    async def acted(self) -> tuple[Act, str]:
+        async with asyncio.timeout(SECONDS):
+            return await self.acts.get()
+
+    async def open_page(self, token: str) -> None:
+        self.opened.put_nowait(token)
+
+    async def page(self) -> str:
+        async with asyncio.timeout(SECONDS):
+            return await self.opened.get()
+
+
+@pytest.fixture(autouse=True)
+def any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is chosen counts, however soon."""
+    monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 0.0)
+
+
+@pytest.fixture
+async def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    async with session_bus(tmp_path) as address:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        yield address
+
+
+@pytest.fixture
+async def program(tmp_path: Path) -> AsyncIterator[Program]:
+    """One that runs, with anna among the contacts."""
+    with Store(tmp_path / "store.db") as store:
+        store.save_contact(Contact(name="anna", node=NODE, trust=Trust.RING, created=0))
+        program = Program(CallNotices(store, has_page=True, sound=True))
+        running = asyncio.create_task(program.notices.run(program.act, program.open_page))
+        yield program
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_a_call_that_rings_is_shown_with_what_can_be_done(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        shown = await server.shown()
+        assert (shown.app, shown.summary) == ("Copybara Relay", "anna is calling with video")
+        assert shown.body.startswith("In your contacts.")
+        assert shown.actions == (
+            *("answer", "Answer"),
+            *("answer-audio", "Answer with audio only"),
+            *("decline", "Decline"),
+            *("default", "Open the page"),
+        )
+        assert (shown.hints["urgency"], shown.hints["category"]) == (2, "call.incoming")
+        assert shown.hints["desktop-entry"] == "copybara-relay"
+        assert shown.timeout == 0
+
+
+async def test_a_call_without_video_is_answered_one_way(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        program.rings(media=Media.AUDIO)
+        shown = await server.shown()
+        assert shown.summary == "anna is calling"
+        assert shown.actions[::2] == ("answer", "decline", "default")
+
+
+@pytest.mark.parametrize("state", [State.CONNECTING, State.ACTIVE])
+async def test_a_call_that_is_answered_elsewhere_goes(bus: str, program: Program, state: State) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        shown = await server.shown()
+        program.becomes(state)
+        assert await server.closed() == shown.number
+        assert server.nothing_more
+
+
+@pytest.mark.parametrize("reason", [EndReason.MISSED, EndReason.REMOTE_CANCELLED])
+async def test_a_missed_call_stays(bus: str, program: Program, reason: EndReason) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        ringing = await server.shown()
+        program.becomes(State.ENDED, reason)
+        assert await server.closed() == ringing.number
+        missed = await server.shown()
+        assert (missed.summary, missed.hints["category"]) == ("You missed a call from anna", "call.unanswered")
+        assert missed.hints["urgency"] == 1
+        program.rings()
+        again = await server.shown()
+        program.becomes(State.ENDED, reason)
+        # One for each caller, and the newest is the one that stays.
+        assert {await server.closed(), await server.closed()} == {again.number, missed.number}
+        server.choose(await server.shown(), "default")
+        assert await program.page() == ""
+
+
+async def test_a_declined_call_leaves_nothing(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        server.choose(await server.shown(), "decline")
+        assert await program.acted() == (Act.DECLINE, "chat")
+        program.becomes(State.ENDED, EndReason.DECLINED)
+        program.rings()
+        assert (await server.shown()).number == 2
+        assert program.opened.empty()
+
+
+@pytest.mark.parametrize("act", [Act.ANSWER, Act.ANSWER_AUDIO])
+async def test_an_answer_answers_and_opens_the_page(bus: str, program: Program, act: Act) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        server.choose(await server.shown(), act, token="window-1")
+        assert await program.acted() == (act, "chat")
+        assert await program.page() == "window-1"
+
+
+async def test_an_answer_that_fails_says_why_and_the_call_goes_on_ringing(bus: str, program: Program) -> None:
+    program.fails = InCall("There is a call with bob already.", "End it first.")
+    async with notification_server(bus) as server:
+        program.rings()
+        server.choose(await server.shown(), "answer")
+        shown = {each.summary: each for each in (await server.shown(), await server.shown())}
+        assert shown["There is a call with bob already."].body == "End it first."
+        assert shown["anna is calling with video"].actions
+        assert program.opened.empty()
+
+
+async def test_what_is_chosen_before_anybody_can_have_read_it_counts_for_nothing(
+    bus: str, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 3600.0)
+    async with notification_server(bus) as server:
+        program.rings()
+        for _ in range(3):
+            server.choose(await server.shown(), "answer")
+        shown = await server.shown()
+        assert program.acts.empty()
+        monkeypatch.setattr(call_notices, "SETTLES_SECONDS", 0.0)
+        server.choose(shown, "answer")
+        assert await program.acted() == (Act.ANSWER, "chat")
+
+
+async def test_what_a_server_cant_do_is_left_out(bus: str, program: Program) -> None:
+    async with notification_server(bus, capabilities=()) as server:
+        program.rings()
+        shown = await server.shown()
+        assert (shown.body, shown.actions) == ("", ())
+
+
+@pytest.mark.parametrize("markup", [True, False])
+async def test_names_are_text_and_nothing_else(bus: str, program: Program, markup: bool) -> None:
+    capabilities = ("actions", "body", *(("body-markup",) if markup else ()))
+    async with notification_server(bus, capabilities) as server:
+        program.fails = CopybaraError(HOSTILE, HOSTILE)
+        program.rings(name=HOSTILE)
+        shown = await server.shown()
+        assert len(shown.summary) < 500
+        server.choose(shown, "decline")
+        # The call rings on, and beside it stands why.
+        shown = next(each for each in (await server.shown(), await server.shown()) if not each.actions)
+        for text in (shown.summary, shown.body):
+            assert not set("\n\x1b\N{RIGHT-TO-LEFT OVERRIDE}") & set(text)
+            assert len(text) < 3000
+        assert ("<" in shown.body, "&lt;b&gt;" in shown.body) == (not markup, markup)
+
+
+async def test_only_the_server_is_believed(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server, connected(bus) as other:
+        program.rings()
+        shown = await server.shown()
+        for to in (None, server.program):
+            forged = Message.new_signal(PATH, NAME, "ActionInvoked", "us", [shown.number, "answer"])
+            forged.destination = to
+            other.send(forged)
+        await other.call(Message("org.freedesktop.DBus", "/", "org.freedesktop.DBus.Peer", "Ping"))
+        for member, signature, body in (
+            ("ActionInvoked", "us", [shown.number + 1, "answer"]),
+            ("ActionInvoked", "us", [shown.number, "no such action" * 100]),
+            ("ActionInvoked", "su", ["answer", shown.number]),
+            ("NotificationClosed", "s", ["x"]),
+            ("ActivationToken", "us", [shown.number, "x" * 100_000]),
+        ):
+            server.signal(member, signature, body)
+        server.choose(shown, "decline")
+        assert await program.acted() == (Act.DECLINE, "chat")
+        assert program.acts.empty()
+
+
+async def test_a_flood_of_choices_opens_one_page(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        shown = await server.shown()
+        for _ in range(200):
+            server.signal("ActionInvoked", "us", [shown.number, "default"])
+        server.choose(shown, "decline")
+        await program.page()
+        program.becomes(State.ENDED, EndReason.DECLINED)
+        await server.closed()
+        assert program.opened.qsize() < 100
+
+
+async def test_another_server_shows_the_call_that_still_rings(bus: str, program: Program) -> None:
+    async with notification_server(bus) as first:
+        program.rings()
+        await first.shown()
+    async with notification_server(bus) as second:
+        server_choice = await second.shown()
+        second.choose(server_choice, "answer")
+        assert await program.acted() == (Act.ANSWER, "chat")
+
+
+class Logged(logging.Handler):
+    """Notices when something is said."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+        self.there = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._words in record.getMessage():
+            self.there.set()
+
+
+async def test_a_server_that_comes_late_shows_it(bus: str, program: Program) -> None:
+    logged = Logged("ServiceUnknown")
+    call_notices.logger.addHandler(logged)
+    call_notices.logger.setLevel(logging.INFO)
+    try:
+        program.rings()
+        async with asyncio.timeout(SECONDS):
+            await logged.there.wait()
+    finally:
+        call_notices.logger.removeHandler(logged)
+        call_notices.logger.setLevel(logging.NOTSET)
+    async with notification_server(bus) as server:
+        assert (await server.shown()).summary == "anna is calling with video"
+
+
+async def test_a_server_that_hangs_costs_its_notification(
+    bus: str, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with notification_server(bus) as server:
+        program.rings()
+        await server.shown()
+        program.becomes(State.ACTIVE)
+        await server.closed()
+        monkeypatch.setattr(server_side, "SECONDS", 0.1)
+        server.answers = False
+        program.rings()
+        program.becomes(State.ACTIVE)
+        program.rings()
+        while await server.asked() != "GetCapabilities":
+            pass
+    monkeypatch.setattr(server_side, "SECONDS", SECONDS)
+    async with notification_server(bus) as server:
+        assert (await server.shown()).summary
+
+
+async def test_a_server_that_answers_nonsense_costs_its_notification(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        server.capabilities = "nonsense"
+        program.rings()
+        assert await server.asked() == "GetCapabilities"
+        program.becomes(State.ACTIVE)
+        server.capabilities = []
+        program.rings()
+        assert (await server.shown()).summary
+
+
+async def test_a_bus_that_goes_and_comes_back_costs_no_more(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        async with session_bus(tmp_path) as address:
+            monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+            async with notification_server(address) as server:
+                program.rings()
+                await server.shown()
+                program.becomes(State.ACTIVE)
+                await server.closed()
+
+
+async def test_without_a_bus_it_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    caplog.set_level(logging.INFO)
+    with Store(tmp_path / "store.db") as store:
+        notices = CallNotices(store, has_page=True, sound=True)
+        for _ in range(3):
+            notices.told(line(), Rings(Reason.ASK))
+            notices.told(line(State.ACTIVE), Changed())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await notices.run(Program(notices).act, Program(notices).open_page)
+    assert [record.getMessage() for record in caplog.records] == [
+        "notifications: There is no session bus: the desktop shows no calls."
+    ]
+
+
+@pytest.mark.parametrize("capabilities", [EVERYTHING, ()])
+async def test_doctor_says_who_shows_calls(bus: str, capabilities: tuple[str, ...]) -> None:
+    async with notification_server(bus, capabilities):
+        check = await asyncio.to_thread(calls, Config())
+    assert check is not None
+    assert check.detail.startswith("tests 1 shows calls that ring, with")
+    assert ("without" in check.detail) == (not capabilities)
+
+
+async def test_doctor_says_that_nobody_does(bus: str) -> None:
+    check = await asyncio.to_thread(calls, Config())
+    assert check is not None
+    assert (check.ok, check.note, "ServiceUnknown" in check.detail) == (True, True, True)
+    assert calls(Config(desktop=DesktopSettings(notify=False))) is None
+
+
+async def test_when_the_program_ends_nothing_rings_any_more(tmp_path: Path, bus: str) -> None:
+    async with notification_server(bus) as server:
+        with Store(tmp_path / "other.db") as store:
+            program = Program(CallNotices(store, has_page=True, sound=True))
+            running = asyncio.create_task(program.notices.run(program.act, program.open_page))
+            program.rings()
+            shown = await server.shown()
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            assert await server.closed() == shown.number
