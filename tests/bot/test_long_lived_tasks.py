@@ -23,6 +23,7 @@ BEGIN_AGAIN = (
     "Reading messages",
     "Telling the page",
     "Test calls",
+    "Showing calls on the desktop",
     "Serving other devices",
     "The upkeep of calls",
     "Learning where contacts write from",
