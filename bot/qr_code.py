@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -25,17 +26,24 @@ def made(text: str) -> segno.QRCode:
 
 
 def in_terminal(code: segno.QRCode) -> str | None:
-    """The code as lines of half blocks, black on white in every theme; None if it fits into no line of this window."""
+    """The code as lines of half blocks, black on white in every theme; None if this window can't show it."""
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=QUIET)]
     try:
         "▀".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
+        return None
+    if not _shows_colours():
         return None
     if sys.stdout.isatty() and shutil.get_terminal_size().columns < len(rows[0]):
         return None
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))  # white
     return "".join(_line(upper, lower) for upper, lower in zip(rows[::2], rows[1::2], strict=True))
+
+
+def _shows_colours() -> bool:
+    """Whether they are wanted (no-color.org), and the terminal isn't one that only prints what would set them."""
+    return not os.environ.get("NO_COLOR") and not (sys.stdout.isatty() and os.environ.get("TERM") == "dumb")
 
 
 def save(code: segno.QRCode, file: Path) -> None:

@@ -65,7 +65,10 @@ def test_lines_with_others_words_hold_nothing_that_a_terminal_obeys(capsys: pyte
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_qr_code_in_a_terminal_is_read_back_whatever_its_colours_are(tmp_path: Path, theme: str) -> None:
+def test_the_qr_code_in_a_terminal_is_read_back_whatever_its_colours_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, theme: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     link = "copybara:FQEghTxAUY4KH5USZGjacMajKPbbIoqG9Chwwrvaz1ugnx4CIBDTITlO_I7MgxZI6UeU0lToiJeM1SRtqzAcoWetis1Du6m7zQ"
     drawn = in_terminal(made(link))
     assert drawn is not None
@@ -102,3 +105,13 @@ def photograph(drawn: str, *, background: int) -> bytes:
     blank = bytes([background] * (80 + len(rows[0])))
     rows = [blank] * 40 + [edge + row + edge for row in rows] + [blank] * 40
     return b"P5 %d %d 255\n" % (len(blank), len(rows)) + b"".join(rows)
+
+
+def test_who_wants_no_colours_gets_no_code_in_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["card", "--home", str(tmp_path / "home"), "--overlay", "loopback"]) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "copybara card --qr card.png" in said.out + said.err

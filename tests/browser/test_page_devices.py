@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
 from tests.browser.scripted import Theatre, call, theatre
 from tests.browser.unplugging import DEVICES
@@ -89,6 +91,20 @@ async def test_a_refused_permission_is_said_as_what_it_is() -> None:
     async with theatre(allowed=()) as play:
         play.tell(call(1, "active"))
         await notice(play, "The browser doesn't let this page use microphone and camera.")
+
+
+@pytest.mark.parametrize(
+    ("without", "what"),
+    [
+        ("delete window.RTCPeerConnection", "WebRTC"),
+        ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })", "access to microphone and camera"),
+    ],
+)
+async def test_a_browser_that_cannot_make_calls_is_said_to_be_one(without: str, what: str) -> None:
+    async with theatre(untouched=[without]) as play:
+        play.tell(call(1, "active"))
+        await play.view.shows(f"This browser can't make calls: it lacks {what}.")
+        await play.view.shows("Hang up")
 
 
 async def test_a_permission_that_is_given_in_a_call_is_used_at_once() -> None:

@@ -1,5 +1,6 @@
 // The page as a whole: what the program has told, and which of the views shows it.
 
+import "./capabilities.js";
 import { takeAddress } from "./address.js";
 import { CallView } from "./call_view.js";
 import { Calls } from "./calls.js";

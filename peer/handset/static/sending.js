@@ -26,7 +26,7 @@ export class Sending extends EventTarget {
   constructor(media) {
     super();
     this.#wanted = media;
-    navigator.mediaDevices.addEventListener("devicechange", this.#look);
+    navigator.mediaDevices?.addEventListener("devicechange", this.#look);
     for (const name of ["microphone", "camera"]) this.#watchPermission(name);
   }
 
@@ -188,7 +188,7 @@ export class Sending extends EventTarget {
 
   stop() {
     this.#over = true;
-    navigator.mediaDevices.removeEventListener("devicechange", this.#look);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.#look);
     for (const status of this.#permissions) status.removeEventListener("change", this.#allow);
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
