@@ -20,6 +20,8 @@ SERVICE = "service/test_service.py::test_install_writes_valid_units_for_that_hom
 
 BACKUP = "test_backup.py::test_a_restored_home_and_its_contact_find_back_to_one_link_by_comparing_words"
 
+DESKTOP = "desktop/test_install.py::test_a_click_on_a_link_opens_the_page_with_it"
+
 PHONE = "test_phone.py::test_the_command_line_adds_lists_and_removes_devices"
 
 ELSEWHERE = {
@@ -39,6 +41,9 @@ ELSEWHERE = {
     "resolve --follow": "test_names.py::test_a_name_is_resolved_on_the_command_line",
     "resolve --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
     "resolve NAME --check": "test_names.py::test_a_name_is_read_a_second_time_by_an_independent_client",
+    "desktop install": DESKTOP,
+    "desktop remove": DESKTOP,
+    "start -- LINK": "desktop/test_install.py::test_a_click_starts_the_program_if_it_doesnt_run",
     "setup": "setup/test_setup.py::test_twice_is_as_good_as_once",
     "setup NAME": "setup/test_setup.py::test_every_part_can_be_asked_for_by_name",
     "setup overlay": "setup/test_install_yggdrasil.py::test_from_an_installed_package_to_a_node_with_a_peer",

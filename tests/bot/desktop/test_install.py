@@ -98,6 +98,8 @@ async def test_a_click_on_a_link_opens_the_page_with_it(
         assert address.endswith(f"&copybara%3A{'E' * 64}")
         async with page_at(address.rpartition("&")[0]) as (_, hello):
             assert (hello["name"], hello["calls"]) == ("Anna", [])
+    assert desktop.remove() == 0
+    assert not places.application.exists()
 
 
 async def test_a_click_starts_the_program_if_it_doesnt_run(tmp_path: Path) -> None:
