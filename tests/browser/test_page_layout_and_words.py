@@ -6,7 +6,7 @@ import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
-from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.chromium import ONE_CHROMIUM, until
 from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
 
 pytestmark = ONE_CHROMIUM
@@ -109,3 +109,35 @@ async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_i
         await play.page.locator("#words").get_by_text("doesn't have the key that you share with anna").wait_for()
         await play.view.press("They match")
         await play.wants(ConfirmWords, call=1)
+
+
+REACHABLE = """(root) => [...document.querySelectorAll(`${root} button, ${root} a, ${root} input`)]
+.filter((each) => each.checkVisibility()).every((each) => {
+  each.scrollIntoView({ block: "nearest" });
+  const { x, y, width, height } = each.getBoundingClientRect();
+  const there = document.elementFromPoint(x + width / 2, y + height / 2);
+  return there && (each.contains(there) || there.contains(each) || there.closest("label")?.contains(each));
+})"""
+"Whether each button can be scrolled to, with nothing over its middle."
+
+
+async def test_at_400_percent_every_button_can_be_reached() -> None:
+    """A window of 1280 pixels at 400 % is 320 wide (WCAG 2.2, 1.4.10)."""
+    who = {"name": LONG, "contact": LONG}
+
+    async def reach(root: str) -> None:
+        await play.page.locator(root).wait_for()
+        await until(lambda: play.page.evaluate(REACHABLE, root), f"every button of {root} to be reachable")
+
+    async with theatre(greeting(contacts=[contact(LONG, ANNA)])) as play:
+        await play.page.set_viewport_size({"width": 320, "height": 256})
+        await reach("#home")
+        play.tell(call(1, "ringing", **who))
+        await reach("#incoming")
+        play.tell(call(1, "active", paired=False, **who))
+        await reach("#stage")
+        play.tell(call(2, "ringing", **who))
+        await reach("#beside")
+        await reach("#stage")
+        play.tell(call(2, "ended", **who), call(1, "ended", sentence=f"{LONG} hung up.", **who))
+        await reach("#ended")
