@@ -21,6 +21,8 @@ OVERLAYS = ("auto", "staex", "yggdrasil", "loopback")
 
 NONE = """Calls go through an overlay, a private network on top of the internet. This computer is in none yet.
 What do you want?"""
+LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
+LOOKING = "Looking for an overlay's program on this computer:"
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs your password for sudo"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (docs/overlays.md)"
 TRY = "Only try it on this machine, without privacy"
@@ -31,7 +33,10 @@ def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
     given = asking.answers.get("overlay")
     if given is not None and given not in OVERLAYS:
         raise InputError(f"There is no overlay {given}.", f"There are: {', '.join(OVERLAYS)}.")
-    if given == "loopback" or (given is None and not draft.is_new and draft.config.overlay == "loopback"):
+    only_tried = given is None and not draft.is_new and draft.config.overlay == "loopback"
+    if only_tried and asking.at_terminal and not asking.answers.only_prints and asking.yes(LEAVE, default=True):
+        given, only_tried = "auto", False
+    if given == "loopback" or only_tried:
         draft.set("overlay", "loopback")
         asking.say("overlay    loopback: this machine only, without privacy")
         return
@@ -50,6 +55,8 @@ def _look(home: Home, config: Config, asking: Asking) -> OverlayReport:
     overlays = [overlay for overlay in configured(config, home.folder) if overlay.name != "loopback"]
     with said_if_slow("Asking the overlay nodes of this machine"):
         report = asyncio.run(examine(config.overlay, overlays))
+    if report.taken is None:
+        asking.say(LOOKING)
     # Where one works, it doesn't matter what the others lack.
     for finding in [report.taken] if report.taken is not None else report.findings:
         asking.say(f"{finding.overlay:10} {'works' if finding.usable else finding.why_not}")

@@ -15,6 +15,8 @@ from shared.config.file import load
 
 SECONDS = 60.0
 
+TRIES = ("--overlay", "loopback")
+
 
 class Terminal:
     """`copybara setup` on a terminal of its own."""
@@ -37,13 +39,14 @@ class Terminal:
 
 @asynccontextmanager
 async def set_up(home: Path, *arguments: str) -> AsyncIterator[Terminal]:
+    """`arguments` follow `copybara setup`."""
     ours, theirs = pty.openpty()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(os.dup(ours), "rb", 0)
     )
     process = await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).with_name("copybara"), "--home", home, "setup", "--overlay", "loopback", *arguments),
+        *(Path(sys.executable).with_name("copybara"), "--home", home, "setup", *arguments),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -61,7 +64,7 @@ async def set_up(home: Path, *arguments: str) -> AsyncIterator[Terminal]:
 
 
 async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_path: Path) -> None:
-    async with set_up(tmp_path) as terminal:
+    async with set_up(tmp_path, *TRIES) as terminal:
         await terminal.asks(r"Your name, as your friends will see it\?.*\) ", "Anna")
         await terminal.asks(r"Who carries the links(.|\n)*Which one\? \[1\] ", "Telegram")
         await terminal.asks(r"Telegram is none of these\. Give a number from 1 to 4\.\nWhich one\? \[1\] ", "")
@@ -70,7 +73,14 @@ async def test_a_person_is_asked_for_their_name_and_once_for_a_messenger(tmp_pat
 
 
 async def test_a_messenger_is_asked_about_once_it_was_chosen(tmp_path: Path) -> None:
-    async with set_up(tmp_path, "--name", "Anna") as terminal:
+    async with set_up(tmp_path, *TRIES, "--name", "Anna") as terminal:
         await terminal.asks(r"Which one\? \[1\] ", "2")
         await terminal.asks(r"The token of your own Telegram bot.* ", "")
         await terminal.asks(r"Try microphone, speaker and camera now\?.* ", "no")
+
+
+async def test_who_only_tried_it_is_asked_whether_they_want_a_network_now(tmp_path: Path) -> None:
+    (tmp_path / "copybara.toml").write_text('overlay = "loopback"\n')
+    async with set_up(tmp_path, "overlay") as terminal:
+        await terminal.asks(r"Set up a network that reaches friends\? \(yes/no\) \[yes\] ", "no")
+    assert load(tmp_path / "copybara.toml").overlay == "loopback"
