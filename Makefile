@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint bench campaign fuzz deb packages docs lock format clean
+.PHONY: help demo test lint bench campaign soak fuzz deb packages docs lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -39,6 +39,11 @@ campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their h
 	@$(BIN)/python -m tests.campaign --kills $(KILLS) --seed $(SEED)
 KILLS ?= 300
 SEED ?= 1
+
+soak: $(VENV)/dev.stamp ## many calls between programs that go on running, and what piles up, CALLS=1000
+	@echo "about ten minutes for 1000 calls; a line for each look"
+	@$(BIN)/python -m tests.soak --calls $(CALLS)
+CALLS ?= 1000
 
 fuzz: $(VENV)/dev.stamp ## let each parser of foreign bytes read what nobody would send, SECONDS=30 for each
 	@./install-locked tests/fuzz/requirements.lock $(PIP)

@@ -30,7 +30,7 @@ async def first_contact(caller: Person, callee: Person) -> None:
 async def answered(caller: Person, callee: Person) -> None:
     """A contact calls, and is answered; a line of text beside the call; the caller hangs up."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
-    caller.write("/say Hello")
+    caller.write(f"/say {callee.name}: Hello")
     await callee.until(lambda said: "Hello" in said.get("text", ""))
     await hang_up(caller, callee)
 

@@ -1,0 +1,60 @@
+"""What a program holds at a moment, as Linux sees it, and how it grows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression
+
+from benchmarks.processes import memory
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Of one program, while no call is up."""
+
+    calls: int
+    "How many it has had."
+
+    tasks: int
+    "Unfinished asyncio tasks."
+
+    descriptors: int
+    threads: int
+    files: int
+    "In its home."
+
+    memory: float
+    "Megabytes, resident."
+
+
+def footprint(pid: int, home: Path, calls: int, tasks: int) -> Footprint:
+    """Look at a running program."""
+    process = Path(f"/proc/{pid}")
+    return Footprint(
+        calls=calls,
+        tasks=tasks,
+        descriptors=len(os.listdir(process / "fd")),
+        threads=len(os.listdir(process / "task")),
+        files=sum(path.is_file() for path in home.rglob("*")),
+        memory=memory(pid).resident,
+    )
+
+
+def kilobytes_a_call(footprints: Sequence[Footprint]) -> float:
+    """The slope of the memory over the calls, by least squares."""
+    slope, _ = linear_regression([each.calls for each in footprints], [each.memory for each in footprints])
+    return slope * 1000
+
+
+def piled_up(footprints: Sequence[Footprint]) -> list[str]:
+    """What there was more of at the end than ever in the first half of the looks."""
+    half = footprints[: len(footprints) // 2]
+    last = footprints[-1]
+    return [
+        f"{what}: {getattr(last, what)}, before at most {most}"
+        for what in ("tasks", "descriptors", "threads", "files")
+        if getattr(last, what) > (most := max(getattr(each, what) for each in half))
+    ]

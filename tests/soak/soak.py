@@ -1,0 +1,91 @@
+"""The calls, and a look at each program from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bot.console import SECONDS, Person, befriend, connect, hang_up, people
+from tests.campaign import scenes
+from tests.soak.footprint import Footprint, footprint
+
+LOOK_EVERY = 25
+"Calls."
+
+FIRST_CONTACT_EVERY = 20
+
+
+class Counted(Person):
+    """A person whose program counts its tasks."""
+
+    def command(self, *arguments: str) -> list[str]:
+        """Not the usual one, so it isn't forked from a program that has imported everything."""
+        return [sys.executable, "-m", "tests.soak.counted", str(self._tasks), "--home", str(self.home), *arguments]
+
+    @property
+    def _tasks(self) -> Path:
+        return self.home.with_suffix(".tasks")
+
+    async def footprint(self, calls: int) -> Footprint:
+        """What it holds now that it has no call."""
+        await self.calm()
+        self._tasks.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR2)
+        async with asyncio.timeout(SECONDS):
+            while not self._tasks.exists():
+                await self.in_order()  # the signal is taken between two steps of the program
+        return footprint(self.process.pid, self.home, calls, int(self._tasks.read_text()))
+
+
+@dataclass
+class Soaked:
+    """What came of it."""
+
+    calls: int = 0
+    by_scene: Counter[str] = field(default_factory=Counter)
+    footprints: dict[str, list[Footprint]] = field(default_factory=dict)
+    "By person."
+
+    seconds: float = 0.0
+
+
+async def soak(
+    folder: Path, calls: int, said: Callable[[str], None] = lambda line: None, every: int = LOOK_EVERY
+) -> Soaked:
+    """So many calls, and a look after `every` of them."""
+    result, began = Soaked(), time.monotonic()
+    async with people(folder, "anna", "bob", "carol", kind=Counted) as (anna, bob, carol):
+        await befriend(anna, bob)
+        await befriend(carol, bob)
+        round_of = itertools.cycle(("answered", "declined", "taken back", "glare", "busy"))
+        while result.calls < calls:
+            result.calls += 1
+            name = "first contact" if result.calls % FIRST_CONTACT_EVERY == 0 else next(round_of)
+            caller, callee = (anna, bob) if result.calls % 2 else (bob, anna)
+            if name == "busy":
+                await _busy(anna, bob, carol)
+            else:
+                await scenes.SCENES[name](caller, callee)
+            result.by_scene[name] += 1
+            if result.calls % every == 0:
+                for person in (anna, bob, carol):
+                    assert isinstance(person, Counted)
+                    result.footprints.setdefault(person.name, []).append(await person.footprint(result.calls))
+                said(f"{result.calls} calls, {time.monotonic() - began:.0f} s: {result.footprints['bob'][-1]}")
+    result.seconds = time.monotonic() - began
+    return result
+
+
+async def _busy(anna: Person, bob: Person, carol: Person) -> None:
+    """Carol calls Bob, who is in a call with Anna."""
+    await connect(anna, bob, answer=f"/answer {anna.name}")
+    carol.write(f"/call {bob.name}")
+    await carol.call("ended", reason="remote-busy")
+    await hang_up(anna, bob)
