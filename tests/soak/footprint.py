@@ -49,12 +49,15 @@ def kilobytes_a_call(footprints: Sequence[Footprint]) -> float:
     return slope * 1000
 
 
+SLACK = {"tasks": 3, "descriptors": 3, "threads": 6, "files": 3}
+"What there may be more of by chance: somebody's question, a journal of SQLite's, worker threads of the event loop."
+
+
 def piled_up(footprints: Sequence[Footprint]) -> list[str]:
-    """What there was more of at the end than ever in the first half of the looks."""
-    half = footprints[: len(footprints) // 2]
-    last = footprints[-1]
+    """What there was clearly more of at the end than ever in the first half of the looks."""
+    half, last = footprints[: len(footprints) // 2], footprints[-1]
     return [
         f"{what}: {getattr(last, what)}, before at most {most}"
-        for what in ("tasks", "descriptors", "threads", "files")
-        if getattr(last, what) > (most := max(getattr(each, what) for each in half))
+        for what, slack in SLACK.items()
+        if getattr(last, what) > slack + (most := max(getattr(each, what) for each in half))
     ]
