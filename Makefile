@@ -41,7 +41,7 @@ KILLS ?= 300
 SEED ?= 1
 
 soak: $(VENV)/dev.stamp ## many calls between programs that go on running, and what piles up, CALLS=1000
-	@echo "about ten minutes for 1000 calls; a line for each look"
+	@echo "less than an hour for 1000 calls, one in three seconds; a line for each look"
 	@$(BIN)/python -m tests.soak --calls $(CALLS)
 CALLS ?= 1000
 

@@ -12,6 +12,9 @@ from benchmarks.machine import description
 from tests.soak.footprint import kilobytes_a_call, piled_up
 from tests.soak.soak import soak
 
+PACE_SECONDS = 3.4
+"So nobody calls one contact more often than 120 times in ten minutes (peer/calls/budget.py)."
+
 MOST_KILOBYTES = 5.0
 "A call, in the second half: the store's cache, the allocator's own, and what is remembered of used links."
 
@@ -25,7 +28,7 @@ def main() -> int:
         print(line, flush=True)  # noqa: T201 -- for the terminal
 
     with tempfile.TemporaryDirectory(prefix="soak") as folder:
-        result = asyncio.run(soak(Path(folder), calls, say, max(1, calls // 40)))
+        result = asyncio.run(soak(Path(folder), calls, say, every=max(1, calls // 40), pace=PACE_SECONDS))
     for line in description():
         say(f"- {line}")
     say(f"{result.calls} calls in {result.seconds:.0f} s: {dict(result.by_scene)}")

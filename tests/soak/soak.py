@@ -16,10 +16,8 @@ from tests.bot.console import SECONDS, Person, befriend, connect, hang_up, peopl
 from tests.campaign import scenes
 from tests.soak.footprint import Footprint, footprint
 
-LOOK_EVERY = 25
-"Calls."
-
 FIRST_CONTACT_EVERY = 20
+"Calls."
 
 
 class Counted(Person):
@@ -57,20 +55,24 @@ class Soaked:
 
 
 async def soak(
-    folder: Path, calls: int, said: Callable[[str], None] = lambda line: None, every: int = LOOK_EVERY
+    folder: Path, calls: int, said: Callable[[str], None] = lambda line: None, *, every: int, pace: float = 0.0
 ) -> Soaked:
-    """So many calls, and a look after `every` of them."""
+    """So many calls, one in `pace` seconds or slower, and a look after `every` of them.
+
+    Without a pace a few hundred are too many: a contact may call 120 times in ten minutes (peer/calls/budget.py).
+    """
     result, began = Soaked(), time.monotonic()
     async with people(folder, "anna", "bob", "carol", kind=Counted) as (anna, bob, carol):
         await befriend(anna, bob)
         await befriend(carol, bob)
         round_of = itertools.cycle(("answered", "declined", "taken back", "glare", "busy"))
         while result.calls < calls:
+            next_at = time.monotonic() + pace
             result.calls += 1
             name = "first contact" if result.calls % FIRST_CONTACT_EVERY == 0 else next(round_of)
             caller, callee = (anna, bob) if result.calls % 2 else (bob, anna)
             if name == "busy":
-                await _busy(anna, bob, carol)
+                await _busy(caller, callee, carol)
             else:
                 await scenes.SCENES[name](caller, callee)
             result.by_scene[name] += 1
@@ -79,13 +81,14 @@ async def soak(
                     assert isinstance(person, Counted)
                     result.footprints.setdefault(person.name, []).append(await person.footprint(result.calls))
                 said(f"{result.calls} calls, {time.monotonic() - began:.0f} s: {result.footprints['bob'][-1]}")
+            await asyncio.sleep(next_at - time.monotonic())
     result.seconds = time.monotonic() - began
     return result
 
 
-async def _busy(anna: Person, bob: Person, carol: Person) -> None:
+async def _busy(caller: Person, callee: Person, carol: Person) -> None:
     """Carol calls Bob, who is in a call with Anna."""
-    await connect(anna, bob, answer=f"/answer {anna.name}")
-    carol.write(f"/call {bob.name}")
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    carol.write("/call bob")
     await carol.call("ended", reason="remote-busy")
-    await hang_up(anna, bob)
+    await hang_up(caller, callee)
