@@ -110,13 +110,13 @@ class Person(PreloadedNode):
         before = len(self.said)
         for sender, text in messages:
             self.write(text, sender=sender)
-        await self.in_order()
-        return self.said[before:-1]
+        last = await self.in_order()
+        return list(itertools.takewhile(lambda said: said.get("text") != last, self.said[before:]))
 
-    async def in_order(self) -> None:
-        """Wait until everything that was written to it so far has been acted on."""
+    async def in_order(self) -> str:
+        """Wait until everything that was written to it so far has been acted on; what it then said."""
         nobody = f"nobody-{next(_probes)}"
-        await self.asked(f"/contact show {nobody}", nobody, kind="error.name-not-found")
+        return await self.asked(f"/contact show {nobody}", nobody, kind="error.name-not-found")
 
     async def media(self, kinds: tuple[str, ...] = MEDIA) -> Said:
         """Wait until packets of all `kinds` have arrived, and return that report."""

@@ -113,6 +113,8 @@ async def friends(folder: Path, anna: str, bob: str) -> AsyncIterator[tuple[Pers
 async def at_the_page(node: Person, sound: PulseServer) -> AsyncIterator[Somebody]:
     """Somebody at the page of a program, whose browser is heard at their desk."""
     async with somebody(node, speaker=sound.played_into(f"{node.name}_ear")) as person:
+        # Browsers let a page be heard once the person has touched it.
+        await person.page.page.mouse.click(30, 30)
         yield person
 
 
