@@ -22,7 +22,7 @@ from tests.bot.telegram.test_reliability import call_link
 
 
 async def set_up(home: Path, **answers: str) -> str:
-    """`copybara setup` in a terminal, where questions with such a word get an answer; returns what stood on it."""
+    """`copybara setup` in a terminal, where questions with such a word get their answers in turn; what stood on it."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.cli", "--home", str(home), "setup"),
@@ -34,6 +34,7 @@ async def set_up(home: Path, **answers: str) -> str:
     )
     os.close(theirs)
     loop = asyncio.get_running_loop()
+    left = {word: iter(texts.split()) for word, texts in answers.items()}
     screen, asked = "", 0
     while True:
         try:
@@ -43,7 +44,8 @@ async def set_up(home: Path, **answers: str) -> str:
         # One answer a question, when it is asked.
         if re.search(r"(\)|\]|\?) $", screen):
             question, asked = screen[asked:].splitlines()[-1], len(screen)
-            os.write(ours, f"{next((text for word, text in answers.items() if word in question), '')}\n".encode())
+            answer = next((next(texts, "") for word, texts in left.items() if word in question), "")
+            os.write(ours, f"{answer}\n".encode())
     os.close(ours)
     assert await process.wait() == 0, screen
     return screen
@@ -54,7 +56,7 @@ async def test_the_code_that_setup_prints_makes_the_owner(tmp_path: Path) -> Non
         bob.home = tmp_path / "new"
         bob.home.mkdir(mode=0o700)
         (bob.home / "copybara.toml").write_text(f'[handset]\nenabled = false\n[telegram]\nbase_url = "{server.url}"\n')
-        screen = await set_up(bob.home, one="3", machine="yes", card="Bob", Telegram=bob.bot.token)
+        screen = await set_up(bob.home, one="3 2", machine="yes", friends="Bob", Telegram=bob.bot.token)
         assert bob.bot.token not in screen
         file = tmp_path / "new" / "telegram.token"
         assert (file.stat().st_mode & 0o777, file.read_text().strip()) == (0o600, bob.bot.token)
