@@ -172,7 +172,7 @@ class Client:
                 for event in items(page, "chunk"):
                     left -= len(msgspec.json.encode(event))
                     events.append(event)
-                place = text(page, "end", most=4096) if page.get("chunk") else ""
+                place = text(page, "end", most=4096) if page.get("more") is True else ""
             unread = unread or bool(place)
             found[room] = events[::-1]
         return found, unread

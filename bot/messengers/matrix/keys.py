@@ -70,7 +70,7 @@ class Keys:
         waiting, work = sorted(set(users)), LongWork(1)
         while waiting:
             now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
-            answer = await self._api.post("/keys/query", {"device_keys": {user: [] for user in now}})
+            answer = await self._api.keys_of(now)
             for user in now:
                 # A server that can't be reached now says nothing of its people: what is known of them stays.
                 if user in part(answer, "device_keys"):
