@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 SETTLES_SECONDS = 0.7
 "A notification can appear under a pointer that clicks: what is chosen sooner isn't meant. As on the page."
 
+PAGE_SECONDS = 1.0
+"Between two openings of the page by one notification: a double click, or a server that repeats itself, opens one."
+
 MAX_MISSED = 20
 "Missed calls whose notifications are remembered, one for each caller."
 
@@ -64,6 +67,9 @@ class _Notice:
 
     since: float = 0.0
     "When it was shown, by the event loop's clock."
+
+    opened: float = float("-inf")
+    "When it opened the page last, by the same clock."
 
     server: str = ""
     "Which server has shown it."
@@ -160,7 +166,6 @@ class CallNotices:
                         await self._show(server)
                         while self._heard:
                             if (chosen := self._take(self._heard.popleft())) is not None:
-                                self._doing.add(chosen[0])
                                 group.create_task(self._do(*chosen, act, open_page))
                         await self._wake.wait()
                         self._wake.clear()
@@ -218,8 +223,16 @@ class CallNotices:
         if notice.call and key in ANSWERS and now - notice.since < SETTLES_SECONDS:
             self._again(notice)
             return None
-        # One at a time: no server makes us open a hundred pages.
-        return None if notice in self._doing else (notice, key, self._tokens.pop(notice.number, ""))
+        if key in ANSWERS:
+            if notice in self._doing:
+                return None
+            self._doing.add(notice)
+        else:
+            # No server makes us open a hundred pages.
+            if now - notice.opened < PAGE_SECONDS:
+                return None
+            notice.opened = now
+        return notice, key, self._tokens.pop(notice.number, "")
 
     def _other_server(self, owner: str) -> None:
         """What another one has shown is gone. A call that rings is shown again; what stayed was there to be read."""
@@ -255,7 +268,8 @@ class CallNotices:
         except Exception:
             logger.exception("what was chosen in a notification couldn't be done")
         finally:
-            self._doing.discard(notice)
+            if key in ANSWERS:
+                self._doing.discard(notice)
         self._wake.set()
 
     def _of(self, number: int) -> _Notice | None:

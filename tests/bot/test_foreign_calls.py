@@ -100,7 +100,7 @@ async def test_a_trusted_contact_is_answered_only_if_marked_for_it(anna: Person)
     await anna.asked(request(anna), kind="call.rings")
     await declined(anna)
     said = await anna.asked("/contact trust bob classic", kind="contact.trusted")
-    assert "nothing but the overlay shows who calls: anyone at that node" in said
+    assert "only the overlay shows who is calling: anyone at that node" in said
     await anna.asked(request(anna), kind="call.answered-automatically")
     answer = await anna.posted("chat", PAGE)
     assert "Paste it into the page" in answer["text"]
