@@ -150,9 +150,13 @@ class HandsetEndpoint:
         self._page = self._pages.current
         self._task = self._start(self._serve(self._page))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         assert self._tasks is not None
-        return self._tasks.create_task(work, name=f"handset of call {self._call}")
+        try:
+            return self._tasks.create_task(work, name=f"handset of call {self._call}")
+        except RuntimeError:  # the call is ending, and its group takes no more tasks
+            work.close()
+            return None
 
     async def _serve(self, page: Page | None) -> None:
         """Keep a leg to the page, for as long as it is the one."""

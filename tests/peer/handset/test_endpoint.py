@@ -278,6 +278,35 @@ async def test_hostile_answers_are_refused_and_the_next_offer_works(answer: str)
         await browser.sees("audio", "video")
 
 
+async def test_a_page_that_leaves_while_the_call_ends_costs_nothing() -> None:
+    pages, page, attached = Pages(), Page(), asyncio.Event()
+    pages.come(page)
+
+    async def leave_last() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            pages.leave(page)
+
+    async with connected() as legs:
+        endpoint = HandsetEndpoint(pages, 1)
+
+        async def host() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(leave_last())
+                await endpoint.attach(legs.callee, Media.AUDIO, tasks)
+                attached.set()
+                await asyncio.Event().wait()
+
+        hosting = asyncio.create_task(host())
+        await attached.wait()
+        hosting.cancel()
+        await asyncio.wait([hosting])
+        assert hosting.cancelled()
+        await endpoint.detach()
+    pages.stop()
+
+
 async def test_a_page_that_fails_again_and_again_has_to_ask() -> None:
     async with call() as (endpoint, pages, _), at(endpoint, pages) as browser:
         for _ in range(MAX_TRIES):
