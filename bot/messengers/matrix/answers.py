@@ -1,4 +1,4 @@
-"""Answers that hold what anybody has written: each piece is decoded by itself, and of a bomb the content is left out.
+"""Answers that hold what anybody has written: each piece is decoded alone, and of a bomb the content is left out.
 
 64 KiB of JSON, which a server takes for an event, can be twenty thousand empty objects: a megabyte in memory and some
 milliseconds of the event loop. Nothing that we read is so. Pure.
