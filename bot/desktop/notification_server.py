@@ -201,7 +201,7 @@ async def _until_gone(bus: MessageBus, heard: Callable[[Heard], None]) -> None:
     try:
         await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
     except Exception as error:  # of the connection, or of what came over it
-        logger.debug("the session bus: %r", error)
+        logger.info("the session bus has gone: %r", error)
     heard(BusGone())
 
 

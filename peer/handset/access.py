@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
-"""Where the page is for this machine's browser, and how it stands in the addresses that we print.
+"""Where the page is for a browser, and how that is written in the addresses that we print.
 
 `localhost` isn't served: browsers look for it at ::1 first, where another user of this machine may listen."""
 
@@ -41,7 +41,7 @@ class PageSession:
     "Stands in the address that the owner opens, 43 characters of base64url."
 
     host: str = HOST
-    "As it stands in addresses: IPv6 in brackets."
+    "As addresses have it: IPv6 in brackets."
 
     secure: bool = False
     "Whether it is served over TLS."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from typing import Self
 from aiohttp import web
 
 
-class LoopbackServer:
+class LoopbackServer(abc.ABC):
     """Serves one application."""
 
     def __init__(self) -> None:
@@ -18,10 +19,11 @@ class LoopbackServer:
         self._port = 0
         self._runner: web.AppRunner | None = None
 
+    @abc.abstractmethod
     def application(self) -> web.Application:
         """What is served."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def release(self) -> None:
         """The server goes: let what waits be answered."""
 

@@ -32,7 +32,7 @@ class Phone:
     """One phone: its overlay address, its cookies and, once it is a device, its key."""
 
     def __init__(self, at: str, address: str, trusts: ssl.SSLContext) -> None:
-        """`at` is its own address, `address` what stands in the QR code."""
+        """`at` is its own address, `address` what the QR code holds."""
         self.origin = origin_of(address)
         self.host = self.origin.removeprefix("https://")
         self.secret = urlsplit(address).fragment.removeprefix("pair=").encode()

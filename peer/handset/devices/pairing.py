@@ -1,6 +1,6 @@
 """How a device is added: it proves a one-time secret, shows a code that its owner sees at home too, and is confirmed.
 
-The secret stands in the address that the device opens, behind `#`. It is proven, never sent (peer/handset/proof.py).
+The address that the device opens holds the secret, behind `#`. It is proven, never sent (peer/handset/proof.py).
 The code is made of the secret and of both sides' random numbers, so that somebody else who has got hold of the address
 can't choose it: their device shows another code than the owner's own, and the owner doesn't confirm it.
 """

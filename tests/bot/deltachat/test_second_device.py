@@ -130,7 +130,7 @@ async def test_the_owners_call_in_a_group_reaches_the_other_bot(story: Story) ->
     for bot in (story.annas_bot, story.bobs_bot):
         await bot.call("active")
         await bot.media()
-    # The link is the account's own in the group, and everything else stands in Saved messages.
+    # The account itself writes the link into the group, and all else into Saved messages.
     links = [m for m in anna.messages(story.annas_group) if "copybara:" in m["text"] and m["fromId"] == SELF]
     assert len(links) == 1
     await anna.asks(f"/contact add bob {story.bobs_bot.node}", "bob")
