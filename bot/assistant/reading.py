@@ -77,8 +77,11 @@ class MessageReader:
             if clock is not None and _clocks_differ(clock, message):
                 ahead = clock.ahead + (message.age or 0)
                 turn.say(texts.clocks_differ(clock.contact, ahead, sure=message.age is not None or ahead > 0))
+                await self._tell_of_time(turn, clock)
             elif reading.missed is not None and message.tell_missed:
                 turn.posting.post(Post("owner", texts.missed(reading.missed), chat=turn.chat, missed=reading.missed))
+                if clock is not None and message.age is None:
+                    await self._tell_of_time(turn, clock)  # late, or the clocks differ: their own clock tells
             elif message.from_owner and message.alone:
                 self._explain(turn, reading, surely_a_link=link.prefixed, token=link.token)
             elif reading.card is not None and message.identity is not None and reading.card.node != self._own:
@@ -86,6 +89,13 @@ class MessageReader:
         if cards:
             # One post a message, however many cards anybody puts into it.
             self._explain_card(turn, cards[0], others=len(cards) - 1)
+
+    async def _tell_of_time(self, turn: Turn, clock: OtherClock) -> None:
+        token = await self._switchboard.admission.reply_to(clock)
+        contact = self._store.contact_of(clock.link.peer)
+        bot = self._origins.bot_of(clock.link.peer, contact)
+        said = texts.reply_out_of_time(token)
+        turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot))
 
     def _doubt(self, turn: Turn) -> None:
         """After a link that no key opens: in a restored home it may be a contact's. Said once in a while."""

@@ -183,6 +183,8 @@ class PageRequests:
             reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
         line = reading.line
         if line is None:
+            if (clock := reading.other_clock) is not None:
+                raise CallRefused(texts.clocks_differ(clock.contact, clock.ahead, sure=clock.ahead > 0).text, "")
             if reading.reason is not None:
                 raise CallRefused(refusal(reading.reason, link), "")
             return None

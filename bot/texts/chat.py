@@ -22,6 +22,7 @@ from peer.media.trouble import MediaTrouble
 from peer.overlay import overlay_name
 from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
+from shared.durations import duration
 from shared.errors import CopybaraError, OverlayError
 from shared.links.card import Card
 from shared.links.damage import damage
@@ -588,18 +589,14 @@ def clocks_differ(contact: str, ahead: float, *, sure: bool) -> Sentence:
     whose = "fast, or yours is slow" if ahead > 0 else "slow, or yours is fast"
     return Sentence(
         Kind.CLOCKS_DIFFER,
-        f"{contact} called; your clocks differ by about {_duration(abs(ahead))}{late}. {contact}'s "
+        f"{contact} called; your clocks differ by about {duration(abs(ahead))}{late}. {contact}'s "
         f"clock is {whose}. Set the wrong one, and call each other again.",
     )
 
 
-def _duration(seconds: float) -> str:
-    """Such as `15 minutes`."""
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * length or unit == "minute":
-            count = max(1, round(seconds / length))
-            break
-    return f"{count} {unit}{'s' if count != 1 else ''}"
+def reply_out_of_time(token: str) -> Sentence:
+    """The message in the chat that tells a contact of it: only the link, which their program puts into words."""
+    return Sentence(Kind.LINK_REFUSAL, as_copybara(token))
 
 
 def with_commands(post: Post, page: str | None) -> str:

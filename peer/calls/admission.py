@@ -17,6 +17,8 @@ from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import begun
 from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
+from peer.calls.link_writer import LinkWriter
+from peer.calls.out_of_time import out_of_time
 from peer.calls.reading import MissedCall, OtherClock, Reading
 from shared.call.events import (
     Glare,
@@ -52,9 +54,10 @@ MISSED_SECONDS = 24 * 3600
 class Admission:
     """Reads the links of one node."""
 
-    def __init__(self, calls: IncomingCalls, reader: LinkReader) -> None:
+    def __init__(self, calls: IncomingCalls, reader: LinkReader, writer: LinkWriter) -> None:
         self._calls = calls
         self._reader = reader
+        self._writer = writer
         self._links_from = links_from(calls.store)
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
 
@@ -80,6 +83,12 @@ class Admission:
                     return await self._said(opened)
                 case Response():
                     return self._responded(opened)
+
+    async def reply_to(self, clock: OtherClock) -> str:
+        """What tells a contact that their link is from another time, by our clock: a token for the chat it came from.
+        Raises StoreError.
+        """
+        return await self._writer.out_of_time(clock.link)
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         now = int(self._calls.clock())
@@ -196,7 +205,7 @@ class Admission:
             return Reading(reason)
         doubtful = contact is not None and link.keyed and not link.proven
         missed = MissedCall(link.peer, contact.name if contact else None, link.created, doubtful)
-        clock = OtherClock(contact.name, link.created - now) if contact is not None and link.proven else None
+        clock = OtherClock(contact.name, link.created - now, link) if contact is not None and link.proven else None
         return Reading(reason, missed=missed, other_clock=clock)
 
     def _from_the_future(self, link: CallLink, contact: Contact | None, caller: Caller, now: int) -> OtherClock | None:
@@ -207,7 +216,7 @@ class Admission:
         if digest in self._future or not self._calls.budget.take_missed(caller, link.peer):
             return None
         self._future.append(digest)
-        return OtherClock(contact.name, link.created - now)
+        return OtherClock(contact.name, link.created - now, link)
 
     async def _said(self, link: SaidLink) -> Reading:
         line = next((line for line in self._calls.lines if line.link.reference == link.said.reference), None)
@@ -226,6 +235,8 @@ class Admission:
         match link.said.operation:
             case Operation.RINGING | Operation.ACCEPT:
                 line.put(RemoteRinging())
+            case Operation.DECLINE if link.said.media:
+                line.put(out_of_time(line, link.said, int(self._calls.clock())))
             case Operation.DECLINE:
                 line.put(RemoteDeclined(authenticated=True))
             case Operation.BUSY:

@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_records import begun
 from peer.calls.news import CallListeners, Posted
 from shared.links import paired
-from shared.links.kinds import MAX_CLOCK_AHEAD, Request, Response, Status
+from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
 from shared.links.sealed import seal_request
 from shared.media import Media
@@ -99,6 +100,21 @@ class LinkWriter:
         else:
             refusal = Response.refusing(line.link.request, status)
             await self.post(line, refusal.token, refusal.encode())
+
+    async def out_of_time(self, link: CallLink) -> str:
+        """Make the reply to a contact whose link, by our clock, is from another time; `link` is proven. Returns its
+        token, which isn't posted yet. Raises StoreError.
+
+        A refusal with media in it, which no other has: by its own time the caller sees how far the clocks are apart.
+        """
+        assert link.secret is not None
+        said = paired.PairedBody(Operation.DECLINE, Media.BOTH, int(self._clock()), reference=link.reference)
+        token = paired.seal(
+            said, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
+        )
+        until = said.created + LONGEST_LIFETIME
+        await self._writes.write(lambda store: store.use_link(token.raw, ours=True, expires=until))
+        return token.token
 
     async def say(self, line: Line, operation: Operation) -> None:
         """Post what a paired link says about a call."""

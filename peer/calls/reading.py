@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from peer.calls.budget import Dropped
+from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from shared.links.kinds import Card
 from shared.node_id import NodeId
@@ -31,6 +32,8 @@ class OtherClock:
     contact: str
     ahead: int
     "How far ahead of our clock it was written, in seconds; negative: behind."
+
+    link: CallLink = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

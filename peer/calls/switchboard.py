@@ -126,7 +126,7 @@ class Switchboard:
         incoming = IncomingCalls(
             lines, self._runner, writes, policy, budget=Budget(lines, clock), settings=settings, clock=clock
         )
-        self.admission = Admission(incoming, reader)
+        self.admission = Admission(incoming, reader, writer)
         "Reads what the chat brings."
 
         self.foreign_admission = ForeignAdmission(incoming)

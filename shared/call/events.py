@@ -108,6 +108,17 @@ class RemoteBusy:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteOutOfTime:
+    """The callee read our link at a time, by its clock, at which that couldn't be used; always authenticated."""
+
+    detail: str = field(default="", compare=False)
+    "A sentence for the owner."
+
+    hint: str = field(default="", compare=False)
+    "What the owner can do about it."
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteCancelled:
     """The other side takes the call back; always authenticated, for only paired links can say so."""
 
@@ -203,6 +214,7 @@ Event: TypeAlias = (
     | RemoteAccepted
     | RemoteDeclined
     | RemoteBusy
+    | RemoteOutOfTime
     | RemoteCancelled
     | Glare
     | LegUp

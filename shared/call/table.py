@@ -65,6 +65,7 @@ from shared.call.events import (
     RemoteCancelled,
     RemoteDeclined,
     RemoteFlooded,
+    RemoteOutOfTime,
     RemoteRinging,
     Replaced,
     Stop,
@@ -213,6 +214,7 @@ LINKS: Final[tuple[Event, ...]] = (
     RemoteDeclined(False),
     RemoteBusy(True),
     RemoteBusy(False),
+    RemoteOutOfTime(),
     RemoteCancelled(),
     Glare(True),
     Glare(False),
@@ -243,6 +245,7 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.CALLING, RemoteDeclined(True)): _end(EndReason.REMOTE_DECLINED, CloseLeg(), StopTimer()),
     (State.CALLING, RemoteBusy(False)): _to(State.CALLING, Noted(RemoteBusy(False))),
     (State.CALLING, RemoteBusy(True)): _end(EndReason.REMOTE_BUSY, CloseLeg(), StopTimer()),
+    (State.CALLING, RemoteOutOfTime()): _end(EndReason.FAILED, CloseLeg(), StopTimer()),
     (State.CALLING, Glare(ours_wins=False)): _to(State.CALLING, AnswerTheirs()),
     (State.CALLING, Replaced()): _end(EndReason.REPLACED, CloseLeg(), StopTimer()),
     (State.CALLING, Expired()): _end(EndReason.NO_ANSWER, CloseLeg(), StopTimer()),
@@ -345,7 +348,7 @@ def _precedence(link: bytes) -> tuple[bool, bytes]:
 
 
 def _apply(rule: Rule, event: Event, role: Role, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
-    why = event if rule.reason is not None and isinstance(event, Failed | ConnectFailed) else Failed()
+    why = event if rule.reason is not None and isinstance(event, Failed | ConnectFailed | RemoteOutOfTime) else Failed()
     effects = []
     for effect in rule.effects:
         if not isinstance(effect, Only):

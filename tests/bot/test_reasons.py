@@ -230,11 +230,14 @@ async def test_a_contact_whose_clock_differs_is_worth_a_sentence_once(
 ) -> None:
     bob = reserved.bob
     link = reserved.friend.paired(age=-minutes * MINUTE)
-    (said,) = await bob.after(link, sender=sender)
+    said, reply = await bob.after(link, sender=sender)
     differ = "3 hours" if minutes == 180 else "15 minutes"
     assert said["kind"] == Kind.CLOCKS_DIFFER
     assert said["text"].startswith(f"friend called; your clocks differ by about {differ}")
     assert ("or the link came late" in said["text"]) == (minutes < 0)
+    # Their program hears of it too, where the link came from.
+    assert (reply["to"], reply["kind"]) == ("chat", Kind.LINK_REFUSAL)
+    assert reply["text"] == as_copybara(reply["token"])
     # Nothing rings, whoever repeats it, and others repeat it in vain.
     assert await bob.after(link, sender="somebody") == []
     assert not (await bob.status())["calls"]

@@ -276,7 +276,7 @@ class PlainMessenger:
                     alone=entry.alone,
                     identity=Identity(shown=entry.shown) if entry.shown and not entry.from_owner else None,
                     tell_missed=not entry.from_owner,
-                    age=age,
+                    age=None if self._wire.senders_date else age,
                     again=again,
                 )
             )

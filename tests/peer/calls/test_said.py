@@ -9,6 +9,7 @@ import pytest
 from peer.calls.line import Line
 from peer.calls.reading import Reading
 from shared.call.table import EndReason, State
+from shared.links.kinds import LIFETIME
 from shared.links.paired import Operation, PairedBody, seal
 from shared.media import Media
 from shared.reasons import Reason
@@ -75,3 +76,39 @@ async def test_a_key_that_is_not_confirmed_ends_the_call_in_which_it_was_agreed(
         assert (await hears(ben, ours, operation, ours.connection.agreed)).line is ours
         await over(ours)
         assert ours.call.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (
+            15 * 60,
+            "ben has your link, but your clocks differ by about 15 minutes. ben's clock is slow, or yours is fast",
+        ),
+        (
+            -15 * 60,
+            "ben has your link, but your clocks differ by about 15 minutes. ben's clock is fast, or yours is slow",
+        ),
+        (0, "your link reached ben too late"),
+    ],
+)
+async def test_a_caller_whose_clock_is_wrong_hears_it_from_their_contacts_program(
+    tmp_path: Path, ahead: int, said: str
+) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+        anna.knows(ben, key=KEY)
+        ben.knows(anna, key=KEY)
+        anna.now += ahead
+        line = await anna.switchboard.place(ben.id, Media.BOTH)
+        await anna.until(lambda: bool(anna.posts))
+        if not ahead:
+            ben.now += LIFETIME
+        reading = await ben.reads(anna.posts[0])
+        assert reading.other_clock is not None
+        if not ahead:
+            ben.now -= 60  # it was a matter of the configuration there, and took a while
+            anna.now = ben.now
+        await anna.reads(await ben.switchboard.admission.reply_to(reading.other_clock))
+        await over(line)
+        assert (line.call.reason, line.call.detail) == (EndReason.FAILED, said)
