@@ -39,6 +39,7 @@ from bot.page.no_overlay import until_there
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.texts.chat import overlay_notice, part_restarted, restored_notice
+from bot.texts.devices import LAN_GIVES_UP
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -123,6 +124,8 @@ async def _run(
     assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
     handset = make_handset(node, presenter, assistant, switchboard, devices, echo) if presenter and devices else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
+    if config.devices.lan:
+        notices.append(LAN_GIVES_UP)
     if (doubted := len(node.thread.store.doubted())) > 0:
         notices.append(restored_notice(doubted))
     replies = CommandReplies(assistant, node.own, node.overlay, handset, devices, notices)

@@ -77,6 +77,7 @@ class CommandReplies:
         return {
             "name": device.name,
             "address": device.address,
+            "way": device.way.value,
             "added": device.added,
             "seen": device.seen,
             "connected": connected,

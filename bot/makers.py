@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.call_news import CallNews
@@ -32,6 +33,7 @@ from peer.calls.echo_calls import EchoCalls
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
+from peer.handset.devices.places import LocalPlaces, OverlayPlaces, Places
 from peer.handset.page import Pages
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -169,7 +171,10 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
         if shown.visitor is not None and shown.code is not None:
             talk.posting.everywhere(device_texts.waits(shown.name, shown.visitor, shown.code))
 
-    return DeviceBook(node.thread, node.pages, tell_visit)
+    places: list[Places] = [OverlayPlaces(node.watch)]
+    if lan := node.config.devices.lan:
+        places.append(LocalPlaces(ip_address(lan), lambda: node.overlay.interface))
+    return DeviceBook(node.thread, node.pages, tell_visit, places)
 
 
 def make_assistant(
@@ -222,5 +227,7 @@ def make_handset(
     )
     port, key = node.config.handset.port, node.home.load_handset_key()
     device_port = node.config.handset.device_port
-    serving = DeviceServing(devices, node.pages, requests, node.thread, node.watch, device_port)
+    serving = [
+        DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
+    ]
     return open_handset(node.pages, presenter, requests, serving, port=port, key=key)

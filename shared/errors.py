@@ -474,6 +474,13 @@ class HandsetError(CopybaraError):
     """
 
 
+class NoLocalAddress(HandsetError):
+    """This computer doesn't have that address in a local network.
+
+    Change `lan` under [devices].
+    """
+
+
 class NoDevice(HandsetError):
     """There is no device of that name.
 

@@ -1,8 +1,17 @@
-"""A device of the owner, such as a phone, at which the page may be used over the overlay."""
+"""A device of the owner, such as a phone, at which the page may be used over the overlay or the home's network."""
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
+
+
+class Way(enum.StrEnum):
+    """By which network a device comes."""
+
+    OVERLAY = "overlay"
+    LAN = "lan"
 
 
 class PairedDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,7 +21,9 @@ class PairedDevice(msgspec.Struct, frozen=True, kw_only=True):
     "By which the owner knows it."
 
     address: str
-    "Its overlay address: only from there it is let in."
+    "Its address in that network: only from there it is let in."
+
+    way: Way = Way.OVERLAY
 
     key: bytes = b""
     "32 bytes that it and we prove to each other; it keeps them where no script can read them."

@@ -252,7 +252,7 @@ class ListDevices:
 
 @dataclass(frozen=True, slots=True)
 class AddDevice:
-    """`/devices add NAME [ADDRESS]`, the device's overlay address if the owner knows it."""
+    """`/devices add NAME [ADDRESS | lan]`: the device's address if the owner knows it; `lan`: by the home's network."""
 
     name: str
     address: str | None = None

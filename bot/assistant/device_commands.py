@@ -7,6 +7,7 @@ from bot.assistant.turn import Turn
 from bot.devices.book import DeviceBook
 from bot.texts import devices as texts
 from shared.errors import InputError
+from shared.paired_device import Way
 
 DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
 
@@ -21,7 +22,12 @@ async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
             shown = await devices.begin(command.name, command.address)
             turn.say(
                 texts.pairing_open(
-                    shown.name, shown.address, shown.fingerprint, shown.seconds, open_to_all=shown.open_to_all
+                    shown.name,
+                    shown.address,
+                    shown.fingerprint,
+                    shown.seconds,
+                    open_to_all=shown.open_to_all,
+                    lan=shown.way is Way.LAN,
                 )
             )
         case ConfirmDevice():

@@ -215,7 +215,10 @@ def make_parser() -> argparse.ArgumentParser:
     added = for_devices("add", "let a device open your page: shows a QR code, then asks you to compare a code")
     added.add_argument("name", type=_name, help="what you call it, such as phone")
     added.add_argument(
-        "address", nargs="?", type=_name, help="its overlay address: then nobody else sees that there is a server"
+        "address",
+        nargs="?",
+        type=_name,
+        help="its overlay address: then nobody else sees that there is a server; or lan: over your home's network",
     )
     confirmed = for_devices("confirm", "the device shows the same code")
     confirmed.add_argument("code")

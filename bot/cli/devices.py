@@ -50,6 +50,7 @@ def _list(home: Home, *, as_json: bool) -> int:
                 {
                     "name": each.name,
                     "address": each.address,
+                    "way": each.way.value,
                     "added": each.added,
                     "seen": each.seen,
                     "connected": each.name in connected,

@@ -8,6 +8,7 @@ from bot.command_socket import AskStatus, Say, ask
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
+from bot.texts import devices as texts
 from shared.printable import visible
 
 
@@ -39,6 +40,8 @@ def status(home: Home, *, as_json: bool) -> int:
     print_text(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}")
     if answer["handset"]:
         print_text(f"page     {answer['handset']}")
+    for device in answer["devices"]:
+        print_text(f"device   {visible(texts.line(**device))}")
     for notice in answer["notices"]:
         print_text(f"note     {notice}")
     if not answer["calls"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.devices.serving import DeviceServing
@@ -27,7 +27,7 @@ class HandsetService:
         self,
         presenter: Presenter,
         server: HandsetServer,
-        devices: DeviceServing,
+        devices: Sequence[DeviceServing],
         notices: list[str],
         *,
         lasts: bool,
@@ -58,8 +58,8 @@ class HandsetService:
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
         telling = Part("Telling the page", self._presenter.run)
-        serving = Part("Serving other devices", self._devices.run)
-        async with self._server.running(), kept_running(telling, serving):
+        serving = [Part(each.what, each.run) for each in self._devices]
+        async with self._server.running(), kept_running(telling, *serving):
             yield
 
 
@@ -67,7 +67,7 @@ def open_handset(
     pages: Pages,
     presenter: Presenter,
     requests: PageRequests,
-    devices: DeviceServing,
+    devices: Sequence[DeviceServing],
     *,
     port: int,
     key: bytes,

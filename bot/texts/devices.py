@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.kinds import Kind, Sentence
-from shared.paired_device import PairedDevice
+from shared.paired_device import PairedDevice, Way
 
 NONE = "No other devices."
 
 NO_ADDRESS = (
-    "That isn't a device's overlay address.",
+    "That isn't a device's address.",
     "The overlay's app on the phone shows it, such as 200:1234::1. Or leave it out.",
 )
+
+NO_LAN = (
+    "Devices can't come over your home's network: that isn't switched on.",
+    'Write this computer\'s address there under [devices], such as lan = "192.168.1.5", and start me again.',
+)
+
+LAN_GIVES_UP = (
+    "Over your home's network, anyone in it can see that the phone and this computer talk, when and how much, and who "
+    "takes the phone's address there can find the server, but nobody can see, hear or join a call, and the other side "
+    "still learns no address but this node's."
+)
+"What the home's network gives up beside the overlay, in one sentence."
 
 NO_PAGE = (
     "The page is switched off, so no device can use it.",
@@ -22,7 +34,8 @@ NO_PAGE = (
 
 USAGE = (
     "That isn't a way to use /devices.",
-    "Write /devices, /devices add NAME, /devices confirm CODE, /devices cancel, or /devices remove NAME",
+    "Write /devices, /devices add NAME, /devices add NAME lan, /devices confirm CODE, /devices cancel, or /devices "
+    "remove NAME",
 )
 
 NOTHING_TO_CANCEL = "No device is being added.", ""
@@ -37,21 +50,28 @@ def devices(known: Sequence[PairedDevice], connected: Sequence[bool]) -> Sentenc
     """The list; `connected` says of each whether its page is open."""
     if not known:
         return Sentence(Kind.DEVICES, NONE, "/devices add NAME adds a phone.")
-    lines = [_line(device, now) for device, now in zip(known, connected, strict=True)]
+    lines = [
+        line(name=device.name, address=device.address, way=device.way, seen=device.seen, connected=now)
+        for device, now in zip(known, connected, strict=True)
+    ]
     return Sentence(Kind.DEVICES, "\n".join(lines), "\n/devices remove NAME locks one out at once.")
 
 
-def pairing_open(name: str, address: str, fingerprint: str, seconds: int, *, open_to_all: bool) -> Sentence:
-    """What to do next."""
+def pairing_open(name: str, address: str, fingerprint: str, seconds: int, *, open_to_all: bool, lan: bool) -> Sentence:
+    """What to do next. `lan`: over the home's network."""
+    where = "your home's network" if lan else "the overlay"
     seen = (
-        " Until then others in the overlay can see that there is a server; "
-        "with the device's overlay address after its name they can't."
+        f" Until then others in {where} can see that there is a server; with the device's address after its name "
+        "they can't."
+        if open_to_all
+        else ""
     )
+    given_up = f"\n{LAN_GIVES_UP}" if lan else ""
     return Sentence(
         Kind.DEVICE_PAIRING,
         f"Open this on {name}, within {-(-seconds // 60)} minutes. It works once:\n{address}\n"
         "Its browser will warn you, because your home vouches for itself. The certificate's authority has the "
-        f"SHA-256 fingerprint\n{fingerprint}\nThen the device shows a code.{seen if open_to_all else ''}",
+        f"SHA-256 fingerprint\n{fingerprint}\nThen the device shows a code.{seen}{given_up}",
     )
 
 
@@ -84,7 +104,8 @@ def removed(device: PairedDevice) -> Sentence:
     return Sentence(Kind.DEVICE_REMOVED, f"Removed {device.name}: it is locked out, and what it had open has ended.")
 
 
-def _line(device: PairedDevice, connected: bool) -> str:
-    day = datetime.fromtimestamp(device.seen, UTC).astimezone()
-    seen = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
-    return f"{device.name}: {device.address}, {seen}"
+def line(*, name: str, address: str, way: str, seen: int, connected: bool, **_: object) -> str:
+    """A device in a list; `seen` in Unix seconds."""
+    day = datetime.fromtimestamp(seen, UTC).astimezone()
+    when = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
+    return f"{name}: {address}{' in your home network' if way == Way.LAN else ''}, {when}"

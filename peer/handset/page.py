@@ -25,11 +25,14 @@ class Page:
         device: str = "",
         address: str = "",
         open_socket: Callable[[], Awaitable[PageSocket]] = LoopbackSocket.listen,
+        *,
+        server: object = None,
     ) -> None:
         """`device` is the name of the device that it is on, and `address` the device's; both empty: this machine.
 
-        `open_socket` opens the socket for its sound and picture, and raises OverlayError.
+        `open_socket` opens the socket for its sound and picture, and raises OverlayError. `server` is where it came in.
         """
+        self.server = server
         self.device = device
         self.address = address
         self.open_socket = open_socket
@@ -128,9 +131,9 @@ class Pages:
         page.end()
         self._close([page], None)
 
-    def stop(self, *, devices: bool = False) -> None:
-        """The server of this machine's pages ends, or that of devices."""
-        self._close([page for page in self.open if bool(page.device) is devices], CLOSE_STOPPING)
+    def stop(self, server: object) -> None:
+        """A server ends: close the pages that have come in there."""
+        self._close([page for page in self.open if page.server is server], CLOSE_STOPPING)
 
     def end_device(self, address: str) -> None:
         """The device at that address is no device any more: close its page."""

@@ -227,7 +227,12 @@ class PageServer(abc.ABC):
                 await sock.close(code=page.close_code or WSCloseCode.OK)
         finally:
             self._pages.leave(page)
+        await self._left(page)
         return sock
+
+    async def _left(self, page: Page) -> None:
+        """A page that was let in has gone."""
+        logger.debug("a page has gone")
 
     async def _proven(self, sock: web.WebSocketResponse, request: web.Request) -> Proven | None:
         """Prove to a page that we know the key that it names, and have it prove the same.

@@ -32,7 +32,7 @@ class HandsetServer(PageServer):
         return of_this_user(client, self.session.port)
 
     def _stop(self) -> None:
-        self._pages.stop()
+        self._pages.stop(self)
 
     def _key_named(self, asked: Prove, request: web.Request) -> tuple[bytes, bytes] | None:
         match asked.key:
@@ -49,7 +49,7 @@ class HandsetServer(PageServer):
     async def _let_in(self, sock: web.WebSocketResponse, request: web.Request, proven: Proven) -> Page | None:
         if proven.asked.key == "ticket" and not self.tickets.take(proven.secret.decode()):
             return None
-        page = Page()
+        page = Page(server=self)
         if proven.asked.key != "home":
             page.send(HomeKey(key=proven.meeting.wrapped(proven.secret, self._home_key)))
         return page

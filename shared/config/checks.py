@@ -66,6 +66,15 @@ def networks(texts: tuple[str, ...]) -> bool:
         return False
 
 
+def local_address(text: str) -> bool:
+    """One address, or nothing. Whether this machine has it is another question."""
+    try:
+        address = ipaddress.ip_address(text) if text else None
+    except ValueError:
+        return False
+    return not text or (address is not None and str(address) == text and not address.is_loopback)
+
+
 def words(texts: tuple[str, ...]) -> bool:
     """Words of a command line."""
     return all(text and "\0" not in text for text in texts)

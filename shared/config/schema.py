@@ -95,7 +95,7 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
-    """[devices]: the machine's own microphone, speaker and camera."""
+    """[devices]: the machine's own microphone, speaker and camera, and the owner's other devices."""
 
     sound: Literal["auto", "pulse", "portaudio"] = "auto"
     "What opens the sound devices: PulseAudio and PipeWire, or PortAudio; `auto` takes the first that is there."
@@ -112,6 +112,15 @@ class Devices(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description='"auto", "none" or a device such as "/dev/video0"', extra=_accepts(checks.camera_device))
     ] = "auto"
     "`auto`: the first camera, if there is one."
+
+    lan: Annotated[
+        str,
+        Meta(
+            description='an address of this computer in your home\'s network such as "192.168.1.5", or empty',
+            extra=_accepts(checks.local_address),
+        ),
+    ] = ""
+    "Where the owner's devices without the overlay are served, beside the overlay; empty: nowhere."
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):

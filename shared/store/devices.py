@@ -1,4 +1,4 @@
-"""The table of the owner's other devices, and the certificate authority that they trust. A removed device is erased."""
+"""The table of the owner's other devices, and the authorities that they trust. A removed device is erased."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import msgspec
 
 from shared.contacts import name_key
 from shared.errors import InputError, NoDevice
-from shared.paired_device import PairedDevice
+from shared.paired_device import PairedDevice, Way
 from shared.store.database import encode
 from shared.store.facts import Facts
 
 MAX_DEVICES = 16
 
-_AUTHORITY = "devices.authority"
+_AUTHORITIES = {Way.OVERLAY: "devices.authority", Way.LAN: "devices.authority.lan"}
+"One for each address at which devices are served: it can vouch for no other."
 
 
 class DeviceTable(Facts):
@@ -60,19 +61,24 @@ class DeviceTable(Facts):
                 value = encode(msgspec.structs.replace(device, seen=now))
                 database.execute("UPDATE paired_devices SET value = ? WHERE name_key = ?", (value, name_key(name)))
 
-    def forget_devices(self) -> None:
-        """Erase all devices, and the authority that they trust."""
+    def forget_devices(self, *ways: Way) -> None:
+        """Erase the devices that come by these ways, and the authorities that they trust. None given: all."""
         with self.transaction() as database:
-            database.execute("DELETE FROM paired_devices")
-            self.set_home_fact(_AUTHORITY, None)
+            for way in ways or Way:
+                for device in self.devices():
+                    if device.way is way:
+                        database.execute("DELETE FROM paired_devices WHERE name_key = ?", (name_key(device.name),))
+                self.set_home_fact(_AUTHORITIES[way], None)
+            if not ways:
+                database.execute("DELETE FROM paired_devices")  # those that can't be read, too
             self.erase_log()
 
-    def device_authority(self) -> bytes | None:
+    def device_authority(self, way: Way = Way.OVERLAY) -> bytes | None:
         """Key and certificate of the authority in PEM, if there is one."""
-        return self.home_fact(_AUTHORITY)
+        return self.home_fact(_AUTHORITIES[way])
 
-    def keep_device_authority(self, pem: bytes) -> None:
+    def keep_device_authority(self, pem: bytes, way: Way = Way.OVERLAY) -> None:
         """Keep another one. Devices that trust the one before are erased: they couldn't connect any more."""
         with self.transaction():
-            self.forget_devices()
-            self.set_home_fact(_AUTHORITY, pem)
+            self.forget_devices(way)
+            self.set_home_fact(_AUTHORITIES[way], pem)

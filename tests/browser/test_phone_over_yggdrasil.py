@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 
 from bot.cli.setup.yggdrasil import firewall
-from peer.handset.devices.authority import Authority
 from tests.bot.console import SECONDS, Chat
+from tests.browser.authority_trusted import trust_authority_of
 from tests.browser.chromium import browser, require_chromium
 from tests.network.calls import Caller, captures, settings
 from tests.network.capture import Flow, Kind, capture
@@ -40,7 +40,7 @@ async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_
                 address = next(word for word in said.split() if word.startswith("https://"))
                 assert address.startswith(f"https://[{network.a.address}]:{PORT}/#pair=")
                 assert await scanned(network) == "silent"
-                await trust_authority_of(anna, tmp_path)
+                await trust_authority_of(anna, tmp_path / "phone")
                 (tmp_path / "rules").write_text(firewall.rules(network.a.device, firewall.local_ports()))
                 await network.a.host.run("nft", "-f", tmp_path / "rules")
                 phone_of = network.b.host.command
@@ -86,20 +86,6 @@ async def test_a_phone_pairs_takes_a_call_and_is_locked_out_and_a_stranger_gets_
 
 def at_a_page(node: YggdrasilNode) -> str:
     return f'overlay = "yggdrasil"\n[yggdrasil]\nadmin = "unix://{node.admin}"\n[answer]\nendpoint = "handset"\n'
-
-
-async def trust_authority_of(home: Caller, folder: Path) -> None:
-    """Have the phone's Chromium trust the home's authority, and nothing else."""
-    with home.store() as store:
-        kept = store.device_authority()
-    assert kept is not None
-    database = folder / "phone" / ".pki" / "nssdb"
-    database.mkdir(parents=True)
-    certificate = folder / "home.der"
-    certificate.write_bytes(Authority.of_pem(kept).to_install())
-    for options in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "home", "-i", str(certificate)]):
-        process = await asyncio.create_subprocess_exec("certutil", "-d", f"sql:{database}", *options)
-        assert await process.wait() == 0
 
 
 async def scanned(network: YggdrasilNetwork) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.cli.doctor.check import Check
+from bot.cli.doctor.local_network import local_network
 from bot.home import Home
 from bot.name_systems import systems
 from bot.settings import own_name
@@ -43,6 +44,8 @@ async def overlays(home: Home, config: Config) -> list[Check]:
                 + (f", packets up to {taken.mtu} bytes" if taken.mtu else ""),
             )
         )
+        if at_home := local_network(config, taken.interface):
+            checks.append(at_home)
         return [*checks, *await _peers(config, taken), await _self_call(taken), *await _own_name(config, taken)]
 
 

@@ -1,4 +1,4 @@
-"""The UDP socket of a leg to a device: the choke point of every call, between our overlay address and the device's."""
+"""The UDP socket of a leg to a device: the choke point of every call, between one of our addresses and the device's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from peer.transport.udp_socket import OverlaySocket
 
 
 class DeviceSocket(OverlaySocket):
-    """Takes datagrams of the device's overlay address, and sends to no other."""
+    """Takes datagrams of the device's address, and sends to no other."""
 
     @property
     def listening(self) -> list[tuple[Address, int]]:

@@ -17,6 +17,7 @@ from hashlib import sha256
 
 from peer.handset.proof import Meeting, proof_key
 from peer.overlay import Address
+from peer.overlay.interfaces import Network
 from shared.paired_device import PairedDevice
 
 PAIRING_SECONDS = 300.0
@@ -48,10 +49,20 @@ class Visitor:
 class DevicePairing:
     """One device to be added, for PAIRING_SECONDS."""
 
-    def __init__(self, name: str, expected: Address | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """`expected` is its overlay address, if the owner knows it: then nobody else sees that there is a server."""
+    def __init__(
+        self,
+        name: str,
+        expected: Address | None,
+        network: Network | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`expected` is its address, if the owner knows it: then nobody else sees that there is a server.
+
+        `network` is where it has to be otherwise; None: anywhere.
+        """
         self.name = name
         self.expected = expected
+        self.network = network
         self.secret = secrets.token_urlsafe(SECRET_BYTES)
         "22 characters of base64url."
 
@@ -76,7 +87,9 @@ class DevicePairing:
             return False
         if self.visitor is not None:
             return address == self.visitor.address
-        return self.expected is None or address == self.expected
+        if self.expected is not None:
+            return address == self.expected
+        return self.network is None or address in self.network
 
     def welcome(self, address: Address, cookie: bytes, meeting: Meeting) -> Visitor | None:
         """A device has proven the secret. None: another one did before, or it is over."""

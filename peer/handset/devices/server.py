@@ -1,9 +1,9 @@
-"""The page for the owner's other devices: at our overlay address, and for theirs alone.
+"""The page for the owner's other devices: at one of our addresses, and for theirs alone.
 
-A device shows three things. It comes from its overlay address, which the overlay makes of its node's key. It brings its
-cookie, which no script sees (HttpOnly) and no other site can send (SameSite). And it proves its key, as every page does
-(peer/handset/proof.py), which the browser keeps where no script reads it. Everything else is as on loopback, see
-peer/handset/page_server.py.
+A device shows three things. It comes from its address. In the overlay that is made of its node's key; in the home's own
+network it is no proof, and only keeps the server out of others' sight. It brings its cookie, which no script sees
+(HttpOnly) and no other site can send (SameSite). And it proves its key, as every page does (peer/handset/proof.py),
+which the browser keeps where no script reads it. Everything else is as on loopback, see peer/handset/page_server.py.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class KnownDevices(Protocol):
         """What is open now."""
 
     def device_at(self, address: Address) -> PairedDevice | None:
-        """The device of that overlay address."""
+        """The device of that address."""
 
     def visits(self, pairing: DevicePairing, visitor: Visitor) -> None:
         """A device shows a code and waits for the owner."""
@@ -70,8 +70,8 @@ class KnownDevices(Protocol):
     def left(self, pairing: DevicePairing) -> None:
         """It has gone again, or was refused."""
 
-    async def connected(self, device: PairedDevice) -> None:
-        """A device has opened its page. Raises StoreError."""
+    async def seen(self, device: PairedDevice) -> None:
+        """A device has opened or left its page. Raises StoreError."""
 
 
 class DeviceServer(PageServer):
@@ -90,7 +90,7 @@ class DeviceServer(PageServer):
         authority: Authority,
         static: Path = STATIC,
     ) -> None:
-        """`own` is our overlay address and `interface` the network device that has it."""
+        """`own` is our address there, and `interface` the network device that has it."""
         host = f"[{own}]" if own.version == 6 else str(own)
         session = PageSession(listening.getsockname()[1], host=host, secure=True)
         super().__init__(pages, listener, listening, session, static)
@@ -122,7 +122,7 @@ class DeviceServer(PageServer):
         return bucket.takes(asyncio.get_running_loop().time())
 
     def _stop(self) -> None:
-        self._pages.stop(devices=True)
+        self._pages.stop(self)
 
     async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         address = _from(request)
@@ -141,6 +141,12 @@ class DeviceServer(PageServer):
             elif given is not None and _fits(given, device):
                 _give(response, given)
         return response
+
+    async def _left(self, page: Page) -> None:
+        device = self._book.device_at(ip_address(page.address))
+        if device is not None:
+            with contextlib.suppress(StoreError):
+                await self._book.seen(device)
 
     def _key_named(self, asked: Prove, request: web.Request) -> tuple[bytes, bytes] | None:
         address = _from(request)
@@ -166,7 +172,7 @@ class DeviceServer(PageServer):
             if device is None or device.key != proven.secret:  # removed meanwhile
                 return None
             with contextlib.suppress(StoreError):
-                await self._book.connected(device)
+                await self._book.seen(device)
             return self._page_of(device, address)
         pairing = self._book.pairing
         if pairing is None or pairing.secret.encode() != proven.secret:
@@ -211,7 +217,7 @@ class DeviceServer(PageServer):
         def open_socket() -> Awaitable[DeviceSocket]:
             return DeviceSocket.open(own, address, interface=interface)
 
-        return Page(device.name, str(address), open_socket)
+        return Page(device.name, str(address), open_socket, server=self)
 
 
 def _from(request: web.Request) -> Address:

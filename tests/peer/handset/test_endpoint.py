@@ -113,7 +113,7 @@ async def call(media: Media = Media.BOTH) -> AsyncIterator[tuple[HandsetEndpoint
             await endpoint.detach()
             await endpoint.detach()
             await pattern.detach()
-            pages.stop()
+            pages.stop(None)
 
 
 async def test_a_page_sees_and_is_seen() -> None:
@@ -304,7 +304,7 @@ async def test_a_page_that_leaves_while_the_call_ends_costs_nothing() -> None:
         await asyncio.wait([hosting])
         assert hosting.cancelled()
         await endpoint.detach()
-    pages.stop()
+    pages.stop(None)
 
 
 async def test_a_page_that_fails_again_and_again_has_to_ask() -> None:

@@ -112,6 +112,8 @@ def test_settings_are_read() -> None:
         ('[devices]\nsound = "alsa"', 2, "devices.sound", '"pulse" or "portaudio"'),
         ('[devices]\nmicrophone = " a"', 2, "devices.microphone", "name of a microphone"),
         ('[devices]\ncamera = "video0"', 2, "devices.camera", '"/dev/video0"'),
+        ('[devices]\nlan = "192.168.1"', 2, "devices.lan", '"192.168.1.5"'),
+        ('[devices]\nlan = "127.0.0.1"', 2, "devices.lan", '"192.168.1.5"'),
         ('[camera]\naddress = "192.168.1.20"', 2, "camera.address", "rtsp://"),
         ('[camera]\naddress = "file:///etc/passwd"', 2, "camera.address", "rtsp://"),
         ('[camera]\naddress = "rtsp://"', 2, "camera.address", "rtsp://"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from peer.handset.devices.pairing import MAX_VISITORS, PAIRING_SECONDS, DevicePairing, pairing_code
 from peer.handset.proof import Meeting
@@ -43,16 +43,22 @@ async def test_a_named_address_is_the_only_one_that_may_try() -> None:
     assert pairing.welcome(STRANGER, COOKIE, meeting()) is None
 
 
+async def test_in_the_homes_network_only_addresses_of_that_network_may_try() -> None:
+    pairing = DevicePairing("phone", None, ip_network("192.168.1.0/24"))
+    assert pairing.admits(ip_address("192.168.1.20"))
+    assert not pairing.admits(ip_address("192.168.2.20"))
+
+
 async def test_it_is_over_after_its_time_and_after_too_many_visitors() -> None:
     clock = Clock()
-    pairing = DevicePairing("phone", None, clock)
+    pairing = DevicePairing("phone", None, clock=clock)
     for number in range(MAX_VISITORS):
         visitor = pairing.welcome(PHONE, COOKIE, meeting(number))
         assert visitor is not None
         pairing.leave(visitor)
     assert pairing.exhausted
     assert not pairing.admits(PHONE)
-    late = DevicePairing("phone", None, clock)
+    late = DevicePairing("phone", None, clock=clock)
     clock.now += PAIRING_SECONDS
     assert not late.admits(PHONE)
     assert late.welcome(PHONE, COOKIE, meeting()) is None

@@ -1,0 +1,131 @@
+"""Where devices can be served: at the overlay address, or at one in the home's own network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
+
+from peer.overlay import Address
+from peer.overlay.interfaces import Interface, Machine, Network, ThisMachine, carrier_of, device_number
+from peer.overlay.watch import OverlayWatch
+from shared.errors import NoLocalAddress, OverlayDown, OverlayError
+from shared.paired_device import Way
+
+PRIVATE: tuple[Network, ...] = (
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv6Network("fc00::/7"),
+)
+"What a home's network has (RFC 1918, RFC 4193). No link-local ones: an address of a page can't name their device."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One address of this machine, and the network device that has it."""
+
+    address: Address
+    interface: str | None
+
+    device: int | None
+    "The kernel's number of the interface; one that is made again has another."
+
+    network: Network | None = None
+    "Where the devices of its visitors are; None: anywhere behind that interface."
+
+
+class Places(Protocol):
+    """Finds the place of one way."""
+
+    way: Way
+
+    async def find(self) -> Place:
+        """Where devices can be served now. Raises CopybaraError."""
+
+    def stands(self, place: Place) -> bool:
+        """Whether what was served there still works, or may work again."""
+
+
+class OverlayPlaces:
+    """The overlay address."""
+
+    way = Way.OVERLAY
+
+    def __init__(self, watch: OverlayWatch) -> None:
+        self._watch = watch
+
+    async def find(self) -> Place:
+        """As Places.find. Raises OverlayError."""
+        state = self._watch.state if self._watch.state.up else await self._watch.check()
+        if state.error is not None or state.address is None:
+            raise state.error or OverlayDown()
+        return Place(state.address, state.interface, state.device)
+
+    def stands(self, place: Place) -> bool:
+        """As Places.stands."""
+        now = self._watch.state
+        return not now.up or (now.address, now.device) == (place.address, place.device)
+
+
+class LocalPlaces:
+    """The address in the home's network."""
+
+    way = Way.LAN
+
+    def __init__(
+        self, address: Address, overlays: Callable[[], str | None] = lambda: None, machine: Machine | None = None
+    ) -> None:
+        """`overlays` gives the name of the overlay's network device."""
+        self._address = address
+        self._overlays = overlays
+        self._machine = machine or ThisMachine()
+
+    async def find(self) -> Place:
+        """As Places.find. Raises NoLocalAddress, OverlayDown if the kernel can't be asked."""
+        interface = local_interface(self._address, self._machine.interfaces(), self._overlays())
+        network = interface.subnet_of(self._address)
+        return Place(self._address, interface.name, device_number(interface.name), network)
+
+    def stands(self, place: Place) -> bool:
+        """As Places.stands."""
+        if place.device != device_number(place.interface):
+            return False
+        try:
+            carrier = carrier_of(place.address, self._machine.interfaces())
+        except OverlayError:
+            return False
+        return carrier is not None and carrier.name == place.interface
+
+
+def is_private(address: Address) -> bool:
+    """Whether it can be one in a home's network."""
+    return any(address in network for network in PRIVATE)
+
+
+def local_interface(address: Address, interfaces: tuple[Interface, ...], overlays: str | None) -> Interface:
+    """The network device that has this address, if devices can be served there. Pure.
+
+    `overlays` is the name of the overlay's device. Raises NoLocalAddress.
+    """
+    carrier = carrier_of(address, interfaces)
+    if carrier is not None and carrier.name == overlays:
+        raise NoLocalAddress(
+            f"{address} is on the overlay's network device {overlays}, and not in your home's network.",
+            "Devices in the overlay need no `lan` under [devices].",
+        )
+    if carrier is not None and is_private(address) and not carrier.loopback:
+        return carrier
+    others = [
+        str(own.ip)
+        for interface in interfaces
+        if not interface.loopback and interface.name != overlays
+        for own in interface.addresses
+        if is_private(own.ip)
+    ]
+    here = f"Its addresses in local networks now: {', '.join(others)}." if others else "It is in no local network now."
+    raise NoLocalAddress(
+        f"This computer doesn't have the address {address} in a local network.",
+        f"{here} Change `lan` under [devices], or give this computer a fixed address in your router.",
+    )

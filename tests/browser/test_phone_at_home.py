@@ -1,0 +1,124 @@
+"""The owner's phone over the home's own network: a browser on another machine there, without any overlay."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from shared.paired_device import Way
+from tests.bot.console import Chat
+from tests.browser.authority_trusted import trust_authority_of
+from tests.browser.chromium import browser, require_chromium
+from tests.network.calls import Caller, udp_sockets
+from tests.network.capture import Flow, Kind, capture
+from tests.network.conftest import skip_without_namespaces
+from tests.network.namespaces import Namespace, three_hosts
+
+PORT = 8766
+
+NEIGHBOUR = 8
+"What the neighbour's address is behind the phone's."
+
+SCANNED_SECONDS = 3.0
+"Two repetitions of a SYN that gets no answer."
+
+
+@dataclass
+class Computer:
+    """Where the program runs; of its overlay nobody else sees anything."""
+
+    host: Namespace
+    device: str = "lo"
+
+
+async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_a_neighbour_gets_no_answer(
+    tmp_path: Path,
+) -> None:
+    """Home on A. On R, in the same network, the phone, and at another address a neighbour."""
+    require_chromium()
+    skip_without_namespaces("certutil")
+    async with three_hosts() as hosts:
+        home, phone = hosts.a.wire.address, hosts.a.wire.far_address
+        neighbour = await another_address(hosts.a, hosts.r)
+        config = f'overlay = "loopback"\n[answer]\nendpoint = "handset"\n[devices]\nlan = "{home}"\n'
+        anna = Caller("anna", tmp_path, Chat(), Computer(hosts.a), config)  # type: ignore[arg-type]  # no overlay node
+        with capture(hosts.a, hosts.a.wire.device) as wire:
+            await anna.begin()
+            try:
+                said = await anna.asked("/devices add phone lan", kind="device.pairing")
+                assert "anyone in it can see that the phone and this computer talk" in said
+                assert "Until then others in your home's network can see that there is a server" in said
+                await anna.asked(f"/devices add phone {phone}", kind="device.pairing")
+                said = await anna.asked(f"/devices add phone {phone}", kind="device.pairing")
+                assert "Until then" not in said
+                address = next(word for word in said.split() if word.startswith("https://"))
+                assert address.startswith(f"https://{home}:{PORT}/#pair=")
+                await trust_authority_of(anna, tmp_path / "phone", Way.LAN)
+
+                def on(*command: str) -> list[str]:
+                    return hosts.r.command("env", f"HOME={tmp_path / 'phone'}", *command)
+
+                async with browser(tmp_path / "phone", on, server=str(home)) as chromium:
+                    page = await chromium.open(address)
+                    code = (await page.heard("pairing-code"))["code"]
+                    await anna.asked(f"/devices confirm {code}", kind="device.added")
+                    await page.heard("hello")
+                    assert await scanned(hosts.r, neighbour, home) == "silent"
+                    assert f"phone: {phone} in your home network, connected now" in await anna.asked("/devices")
+                    (device,) = (await anna.status())["devices"]
+                    assert (device["address"], device["way"]) == (str(phone), "lan")
+
+                    await page.press("Test call")
+                    await page.call("active")
+                    await page.receives("audio", "video")
+                    offer = (await page.heard("offer"))["sdp"]
+                    (candidate,) = {line for line in offer.splitlines() if line.startswith("a=candidate")}
+                    assert f" {home} " in candidate
+                    assert {each.device for each in await udp_sockets(hosts.a) if each.address == home} == {"wire"}
+                    await anna.asked("/devices remove phone", kind="device.removed")
+                    await page.page.wait_for_selector("[data-gate=unknown], [data-gate=lost]")
+                    chromium.problems.clear()  # the browser complains about the socket that it lost
+            finally:
+                anna.process.terminate()
+                await anna.gone()
+        anna.check()
+        # The computer sends to the phone alone. What comes from R comes from any of its addresses, and gets no answer.
+        sent = {(flow.source, flow.destination) for flow in wire.flows if flow.source not in addresses_of(hosts.r)}
+        assert sent == {(home, phone)}
+
+
+def addresses_of(host: Namespace) -> set[object]:
+    return {wire.address for wire in host.wires} | {IPv4Address(int(host.wires[0].address) + NEIGHBOUR)}
+
+
+async def another_address(leaf: Namespace, router: Namespace) -> IPv4Address:
+    """One more for R on its wire to a leaf, that both know of."""
+    address = IPv4Address(int(leaf.wire.far_address) + NEIGHBOUR)
+    (wire, _) = router.wires
+    shown = await leaf.run("ip", "neigh", "show", str(leaf.wire.far_address))
+    await router.run("ip", "addr", "add", f"{address}/24", "dev", wire.device)
+    mac = shown.split("lladdr ")[1].split()[0]
+    await leaf.run("ip", "neigh", "add", str(address), "lladdr", mac, "dev", leaf.wire.device, "nud", "permanent")
+    return address
+
+
+async def scanned(host: Namespace, source: IPv4Address, home: IPv4Address) -> str:
+    """What a neighbour gets for a connection to the port: from packets, not from a socket."""
+
+    def answers(flow: Flow) -> bool:
+        return flow.kind is Kind.TCP and (flow.source, flow.source_port, flow.destination) == (home, PORT, source)
+
+    with capture(host, host.wires[0].device) as seen, host.open_socket(socket.AF_INET, socket.SOCK_STREAM) as knocks:
+        knocks.bind((str(source), 0))
+        try:
+            async with asyncio.timeout(SCANNED_SECONDS):
+                await asyncio.get_running_loop().sock_connect(knocks, (str(home), PORT))
+        except ConnectionRefusedError:
+            return "closed"
+        except TimeoutError:
+            seen.drain()
+            return "answered" if any(map(answers, seen.flows)) else "silent"
+    return "open"
