@@ -114,13 +114,13 @@ async def _run(
     talk = Talk.in_chats(chats, thread)
 
     # Those that listen, what carries calls, those that command.
-    news = make_news(node, talk)
+    devices = make_devices(node, talk) if config.handset.enabled else None
+    news = make_news(node, talk, devices)
     presenter = make_presenter(node) if config.handset.enabled else None
     desktop = make_desktop(node)
     switchboard = make_switchboard(node, news, presenter, desktop, chats)
     echo = make_echo(node, news, presenter, chats)
     lookups = make_lookups(node)
-    devices = make_devices(node, talk) if presenter is not None else None
     assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
     handset = make_handset(node, presenter, assistant, switchboard, devices, echo) if presenter and devices else None
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]

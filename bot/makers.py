@@ -33,7 +33,7 @@ from peer.calls.echo_calls import EchoCalls
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
-from peer.handset.devices.places import LocalPlaces, OverlayPlaces, Places
+from peer.handset.devices.places import LocalPlaces, OverlayPlaces, ServingPlaces
 from peer.handset.page import Pages
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -88,7 +88,7 @@ async def open_node(home: Home, config: Config, thread: StoreThread, *, new_node
     return Node(home, config, thread, overlay, own, OverlayWatch(overlay), reader, CardName(home, config))
 
 
-def make_news(node: Node, talk: Talk) -> CallNews:
+def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
     """Tells the chats what happens to calls."""
     return CallNews(
         store=node.thread.store,
@@ -97,6 +97,7 @@ def make_news(node: Node, talk: Talk) -> CallNews:
         learning=talk.learning,
         call_changed=talk.chats.call_changed,
         send_recordings=node.config.media.send_recordings,
+        rings_at=lambda: device_texts.ringing(devices.ringing()) if devices else "",
     )
 
 
@@ -171,7 +172,7 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
         if shown.visitor is not None and shown.code is not None:
             talk.posting.everywhere(device_texts.waits(shown.name, shown.visitor, shown.code))
 
-    places: list[Places] = [OverlayPlaces(node.watch)]
+    places: list[ServingPlaces] = [OverlayPlaces(node.watch)]
     if lan := node.config.devices.lan:
         places.append(LocalPlaces(ip_address(lan), lambda: node.overlay.interface))
     return DeviceBook(node.thread, node.pages, tell_visit, places)

@@ -7,7 +7,7 @@ import enum
 import msgspec
 
 
-class Way(enum.StrEnum):
+class DeviceWay(enum.StrEnum):
     """By which network a device comes."""
 
     OVERLAY = "overlay"
@@ -23,7 +23,7 @@ class PairedDevice(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     "Its address in that network: only from there it is let in."
 
-    way: Way = Way.OVERLAY
+    way: DeviceWay = DeviceWay.OVERLAY
 
     key: bytes = b""
     "32 bytes that it and we prove to each other; it keeps them where no script can read them."

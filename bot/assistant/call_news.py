@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from weakref import WeakSet
 
@@ -45,8 +46,10 @@ class CallNews:
         learning: Learning,
         call_changed: Callable[[Line], None],
         send_recordings: bool,
+        rings_at: Callable[[], str] = str,
     ) -> None:
-        """`call_changed` shows a call's new state; it may not block."""
+        """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered."""
+        self._rings_at = rings_at
         self._store = store
         self._posting = posting
         self._origins = origins
@@ -67,7 +70,9 @@ class CallNews:
             case Posted() if line.foreign is None or line.foreign.envelope.in_chat:
                 self._post_link(line, news.token)
             case Rings():
-                self._posting.about(line, texts.rings(line, news.reason), actions=RINGING, live=True)
+                said = texts.rings(line, news.reason)
+                said = dataclasses.replace(said, hint=said.hint + self._rings_at())
+                self._posting.about(line, said, actions=RINGING, live=True)
             case AnsweredAlone():
                 self._posting.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
             case TakesMessage():

@@ -7,7 +7,7 @@ from bot.assistant.turn import Turn
 from bot.devices.book import DeviceBook
 from bot.texts import devices as texts
 from shared.errors import InputError
-from shared.paired_device import Way
+from shared.paired_device import DeviceWay
 
 DeviceCommand = ListDevices | AddDevice | ConfirmDevice | CancelDevice | RemoveDevice
 
@@ -27,7 +27,7 @@ async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
                     shown.fingerprint,
                     shown.seconds,
                     open_to_all=shown.open_to_all,
-                    lan=shown.way is Way.LAN,
+                    lan=shown.way is DeviceWay.LAN,
                 )
             )
         case ConfirmDevice():

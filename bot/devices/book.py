@@ -11,14 +11,14 @@ from ipaddress import ip_address
 from bot.devices.door import Door
 from bot.texts import devices as texts
 from peer.handset.devices.pairing import DevicePairing
-from peer.handset.devices.places import Places, is_private
+from peer.handset.devices.places import ServingPlaces, is_private
 from peer.handset.page import Pages
 from peer.handset.proof import KEY_BYTES
 from peer.overlay import Address
 from peer.overlay.interfaces import Network
 from shared.contacts import check_name, name_key
 from shared.errors import InputError, NoDevice, NoPairing
-from shared.paired_device import PairedDevice, Way
+from shared.paired_device import DeviceWay, PairedDevice
 from shared.store import StoreThread
 
 
@@ -41,14 +41,18 @@ class OpenPairing:
     code: str | None
     "The address of the device that waits, and what it shows."
 
-    way: Way = Way.OVERLAY
+    way: DeviceWay = DeviceWay.OVERLAY
 
 
 class DeviceBook:
     """The devices of this home."""
 
     def __init__(
-        self, writes: StoreThread, pages: Pages, tell_visit: Callable[[OpenPairing], None], places: Sequence[Places]
+        self,
+        writes: StoreThread,
+        pages: Pages,
+        tell_visit: Callable[[OpenPairing], None],
+        places: Sequence[ServingPlaces],
     ) -> None:
         """`tell_visit` tells the owner that a device shows a code; `places` are the ways by which devices may come."""
         self._writes = writes
@@ -72,10 +76,14 @@ class DeviceBook:
         """Whether its page is open."""
         return any(page.address == device.address for page in self._pages.open)
 
-    def page_of(self, device: PairedDevice) -> str | None:
-        """What its owner opens on it; None while devices aren't served."""
-        door = self.doors.get(device.way)
-        return f"{door.served.origin}/" if door is not None and door.served is not None else None
+    def ringing(self) -> list[tuple[str, str | None]]:
+        """Where else calls ring: the names of the devices that are served, and what to open on those without a page."""
+        found: list[tuple[str, str | None]] = []
+        for device in self.listed():
+            served = door.served if (door := self.doors.get(device.way)) is not None else None
+            if served is not None:
+                found.append((device.name, None if self.is_connected(device) else f"{served.origin}/"))
+        return found
 
     async def begin(self, name: str, where: str | None) -> OpenPairing:
         """Open the pairing of a device; it replaces the one before.
@@ -157,21 +165,21 @@ class DeviceBook:
             door.served.end(ip_address(known.address))
         return known
 
-    async def _way_to(self, where: str | None) -> tuple[Way, Address | None, Network | None]:
+    async def _way_to(self, where: str | None) -> tuple[DeviceWay, Address | None, Network | None]:
         """By which way a device comes, its address if that is known, and the network that it is in."""
         if where is None:
-            return Way.OVERLAY, None, None
-        lan = self.doors.get(Way.LAN)
-        if where.lower() == Way.LAN:
+            return DeviceWay.OVERLAY, None, None
+        lan = self.doors.get(DeviceWay.LAN)
+        if where.lower() == DeviceWay.LAN:
             if lan is None:
                 raise InputError(*texts.NO_LAN)
-            return Way.LAN, None, (await lan.places.find()).network
+            return DeviceWay.LAN, None, (await lan.places.find()).network
         address = _address(where)
         if lan is not None and is_private(address):
             network = (await lan.places.find()).network
             if network is None or address in network:
-                return Way.LAN, address, network
-        return Way.OVERLAY, address, None
+                return DeviceWay.LAN, address, network
+        return DeviceWay.OVERLAY, address, None
 
     def _visited(self) -> None:
         if (shown := self.shown()) is not None:

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from peer.handset.devices.pairing import DevicePairing, Visitor
-from peer.handset.devices.places import Places
+from peer.handset.devices.places import ServingPlaces
 from peer.overlay import Address
 from shared.errors import CopybaraError
-from shared.paired_device import PairedDevice, Way
+from shared.paired_device import DeviceWay, PairedDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Door:
 
     def __init__(
         self,
-        places: Places,
+        places: ServingPlaces,
         known: Callable[[], Mapping[Address, PairedDevice]],
         visited: Callable[[], None],
         seen: Callable[[PairedDevice], Awaitable[None]],
@@ -51,7 +51,7 @@ class Door:
         "Who adds a device waits for it: whether devices can be served."
 
     @property
-    def way(self) -> Way:
+    def way(self) -> DeviceWay:
         """By which network they come."""
         return self.places.way
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from bot.devices.book import DeviceBook
 from bot.devices.door import Door, Served
 from peer.handset.devices.authority import RENEWED_DAYS, Authority, new_leaf, server_context
-from peer.handset.devices.places import Place
+from peer.handset.devices.places import ServingPlace
 from peer.handset.devices.quiet_listener import QuietListener
 from peer.handset.page import Pages
 from peer.overlay import Address
 from shared.errors import CopybaraError, StoreError
-from shared.paired_device import Way
+from shared.paired_device import DeviceWay
 from shared.store import StoreThread
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class DeviceServing:
     @property
     def what(self) -> str:
         """Its name as a part of the program."""
-        return "Serving other devices" if self._door.way is Way.OVERLAY else "Serving devices in the home's network"
+        return (
+            "Serving other devices" if self._door.way is DeviceWay.OVERLAY else "Serving devices in the home's network"
+        )
 
     async def run(self) -> None:
         """Serve whenever there is somebody to serve, until cancelled."""
@@ -77,7 +79,7 @@ class DeviceServing:
         self._door.changed.clear()
 
     @contextlib.asynccontextmanager
-    async def _serving(self, place: Place) -> AsyncIterator[tuple[QuietListener, Callable[[], None]]]:
+    async def _serving(self, place: ServingPlace) -> AsyncIterator[tuple[QuietListener, Callable[[], None]]]:
         """Serve for the length of the block; the second value has the server use a new leaf. Raises CopybaraError."""
         # With it comes aiohttp, which a node without a page needn't wait for.
         from peer.handset.devices.server import DeviceServer

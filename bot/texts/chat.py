@@ -607,7 +607,8 @@ def with_commands(post: Post, page: str | None) -> str:
     if post.handset and page is not None:
         return f"{post.text}\n{page}"
     if Act.DECLINE in post.actions:
-        return f"{post.text} /answer, /answer audio, or /decline"
+        gap = "\n" if post.said.hint.startswith("\n") else " "  # an address would go on with it
+        return f"{post.text}{gap}/answer, /answer audio, or /decline"
     if Act.CONFIRM in post.actions:
         return post.text  # which names the command
     if Act.SAVE in post.actions:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.kinds import Kind, Sentence
-from shared.paired_device import PairedDevice, Way
+from shared.paired_device import DeviceWay, PairedDevice
 
 NONE = "No other devices."
 
@@ -104,8 +104,15 @@ def removed(device: PairedDevice) -> Sentence:
     return Sentence(Kind.DEVICE_REMOVED, f"Removed {device.name}: it is locked out, and what it had open has ended.")
 
 
+def ringing(devices: Sequence[tuple[str, str | None]]) -> str:
+    """Beside a call that rings: on which devices it rings, and what to open on the others, which have no page open."""
+    there = ", ".join(name for name, address in devices if address is None)
+    to_open = "".join(f"\nOn {name} open {address}" for name, address in devices if address is not None)
+    return (f"\nIt also rings on {there}." if there else "") + to_open
+
+
 def line(*, name: str, address: str, way: str, seen: int, connected: bool, **_: object) -> str:
     """A device in a list; `seen` in Unix seconds."""
     day = datetime.fromtimestamp(seen, UTC).astimezone()
     when = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
-    return f"{name}: {address}{' in your home network' if way == Way.LAN else ''}, {when}"
+    return f"{name}: {address}{' in your home network' if way == DeviceWay.LAN else ''}, {when}"

@@ -6,13 +6,13 @@ import msgspec
 
 from shared.contacts import name_key
 from shared.errors import InputError, NoDevice
-from shared.paired_device import PairedDevice, Way
+from shared.paired_device import DeviceWay, PairedDevice
 from shared.store.database import encode
 from shared.store.facts import Facts
 
 MAX_DEVICES = 16
 
-_AUTHORITIES = {Way.OVERLAY: "devices.authority", Way.LAN: "devices.authority.lan"}
+_AUTHORITIES = {DeviceWay.OVERLAY: "devices.authority", DeviceWay.LAN: "devices.authority.lan"}
 "One for each address at which devices are served: it can vouch for no other."
 
 
@@ -61,10 +61,10 @@ class DeviceTable(Facts):
                 value = encode(msgspec.structs.replace(device, seen=now))
                 database.execute("UPDATE paired_devices SET value = ? WHERE name_key = ?", (value, name_key(name)))
 
-    def forget_devices(self, *ways: Way) -> None:
+    def forget_devices(self, *ways: DeviceWay) -> None:
         """Erase the devices that come by these ways, and the authorities that they trust. None given: all."""
         with self.transaction() as database:
-            for way in ways or Way:
+            for way in ways or DeviceWay:
                 for device in self.devices():
                     if device.way is way:
                         database.execute("DELETE FROM paired_devices WHERE name_key = ?", (name_key(device.name),))
@@ -73,11 +73,11 @@ class DeviceTable(Facts):
                 database.execute("DELETE FROM paired_devices")  # those that can't be read, too
             self.erase_log()
 
-    def device_authority(self, way: Way = Way.OVERLAY) -> bytes | None:
+    def device_authority(self, way: DeviceWay = DeviceWay.OVERLAY) -> bytes | None:
         """Key and certificate of the authority in PEM, if there is one."""
         return self.home_fact(_AUTHORITIES[way])
 
-    def keep_device_authority(self, pem: bytes, way: Way = Way.OVERLAY) -> None:
+    def keep_device_authority(self, pem: bytes, way: DeviceWay = DeviceWay.OVERLAY) -> None:
         """Keep another one. Devices that trust the one before are erased: they couldn't connect any more."""
         with self.transaction():
             self.forget_devices(way)

@@ -251,6 +251,35 @@ async def test_a_call_rings_on_the_page_and_on_the_phone_and_the_one_that_answer
             assert (await home.next("call", state="ended"))["id"] == ringing["call"]
 
 
+async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
+        phone = await paired(anna)
+        bob.write(f"/call {anna.node}")
+        assert f"On phone open {phone.origin}/" in await anna.told(kind="call.stranger-rings")
+        bob.write("/hangup")
+        await bob.call("ended")
+        await anna.asked("/decline", kind="call.ended")
+        async with phone.page() as (sock, _):
+            bob.write(f"/call {anna.node}")
+            said = await anna.told(kind="call.stranger-rings")
+            assert "It also rings on phone." in said
+            assert phone.origin not in said
+            await phone.next(sock, "ring")
+
+
+async def test_status_lists_devices_and_when_they_were_seen_last(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone = await paired(anna)
+        added = (await anna.status())["devices"][0]["seen"]
+        async with phone.page() as (_, first):
+            assert first is not None
+            assert f"device   phone: {PHONE}, connected now" in (await anna.cli("status"))[1]
+        async with asyncio.timeout(SECONDS):
+            while (listed := (await anna.status())["devices"][0])["connected"] or listed["seen"] < added:
+                pass
+        assert f"device   phone: {PHONE}, last seen 20" in (await anna.cli("status"))[1]
+
+
 async def test_declining_on_the_phone_declines_everywhere(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
         phone = await paired(anna)

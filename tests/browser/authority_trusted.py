@@ -6,18 +6,18 @@ import asyncio
 from pathlib import Path
 
 from peer.handset.devices.authority import Authority
-from shared.paired_device import Way
+from shared.paired_device import DeviceWay
 from tests.bot.console import Person
 
 
-async def trust_authority_of(home: Person, folder: Path, way: Way = Way.OVERLAY) -> None:
+async def trust_authority_of(home: Person, folder: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
     """Have the Chromium whose HOME is that folder trust the home's authority, and nothing else."""
     database = folder / ".pki" / "nssdb"
     database.mkdir(parents=True)
     await install_authority_of(home, database, way)
 
 
-async def install_authority_of(home: Person, database: Path, way: Way = Way.OVERLAY) -> None:
+async def install_authority_of(home: Person, database: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
     """Put it into a database of NSS, which Chromium and Firefox have."""
     with home.store() as store:
         kept = store.device_authority(way)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from shared.paired_device import Way
+from shared.paired_device import DeviceWay
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import trust_authority_of
 from tests.browser.chromium import browser, require_chromium
@@ -56,7 +56,7 @@ async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_
                 assert "Until then" not in said
                 address = next(word for word in said.split() if word.startswith("https://"))
                 assert address.startswith(f"https://{home}:{PORT}/#pair=")
-                await trust_authority_of(anna, tmp_path / "phone", Way.LAN)
+                await trust_authority_of(anna, tmp_path / "phone", DeviceWay.LAN)
 
                 def on(*command: str) -> list[str]:
                     return hosts.r.command("env", f"HOME={tmp_path / 'phone'}", *command)

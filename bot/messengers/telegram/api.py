@@ -56,9 +56,12 @@ COMMANDS = (
     ("card", "your own contact card"),
     ("invite", "a text for a friend who has no Copybara yet"),
     ("handset", "the page to talk at, on the computer"),
+    ("devices", "your phone as handset: add it, list, remove"),
     ("status", "what is going on"),
     ("help", "all commands"),
 )
+
+OF_THE_PAGE = ("handset", "devices")
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
@@ -219,7 +222,7 @@ class Api:
 
     async def show_commands(self, owner: int, *, page: bool) -> None:
         """Offer the commands in the owner's chat, and nowhere else; `page`: whether there is a handset page."""
-        commands = [BotCommand(name, words) for name, words in COMMANDS if page or name != "handset"]
+        commands = [BotCommand(name, words) for name, words in COMMANDS if page or name not in OF_THE_PAGE]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
 
 

@@ -11,7 +11,7 @@ from peer.overlay import Address
 from peer.overlay.interfaces import Interface, Machine, Network, ThisMachine, carrier_of, device_number
 from peer.overlay.watch import OverlayWatch
 from shared.errors import NoLocalAddress, OverlayDown, OverlayError
-from shared.paired_device import Way
+from shared.paired_device import DeviceWay
 
 PRIVATE: tuple[Network, ...] = (
     IPv4Network("10.0.0.0/8"),
@@ -23,7 +23,7 @@ PRIVATE: tuple[Network, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServingPlace:
     """One address of this machine, and the network device that has it."""
 
     address: Address
@@ -36,35 +36,35 @@ class Place:
     "Where the devices of its visitors are; None: anywhere behind that interface."
 
 
-class Places(Protocol):
+class ServingPlaces(Protocol):
     """Finds the place of one way."""
 
-    way: Way
+    way: DeviceWay
 
-    async def find(self) -> Place:
+    async def find(self) -> ServingPlace:
         """Where devices can be served now. Raises CopybaraError."""
 
-    def stands(self, place: Place) -> bool:
+    def stands(self, place: ServingPlace) -> bool:
         """Whether what was served there still works, or may work again."""
 
 
 class OverlayPlaces:
     """The overlay address."""
 
-    way = Way.OVERLAY
+    way = DeviceWay.OVERLAY
 
     def __init__(self, watch: OverlayWatch) -> None:
         self._watch = watch
 
-    async def find(self) -> Place:
-        """As Places.find. Raises OverlayError."""
+    async def find(self) -> ServingPlace:
+        """As ServingPlaces.find. Raises OverlayError."""
         state = self._watch.state if self._watch.state.up else await self._watch.check()
         if state.error is not None or state.address is None:
             raise state.error or OverlayDown()
-        return Place(state.address, state.interface, state.device)
+        return ServingPlace(state.address, state.interface, state.device)
 
-    def stands(self, place: Place) -> bool:
-        """As Places.stands."""
+    def stands(self, place: ServingPlace) -> bool:
+        """As ServingPlaces.stands."""
         now = self._watch.state
         return not now.up or (now.address, now.device) == (place.address, place.device)
 
@@ -72,7 +72,7 @@ class OverlayPlaces:
 class LocalPlaces:
     """The address in the home's network."""
 
-    way = Way.LAN
+    way = DeviceWay.LAN
 
     def __init__(
         self, address: Address, overlays: Callable[[], str | None] = lambda: None, machine: Machine | None = None
@@ -82,14 +82,14 @@ class LocalPlaces:
         self._overlays = overlays
         self._machine = machine or ThisMachine()
 
-    async def find(self) -> Place:
-        """As Places.find. Raises NoLocalAddress, OverlayDown if the kernel can't be asked."""
+    async def find(self) -> ServingPlace:
+        """As ServingPlaces.find. Raises NoLocalAddress, OverlayDown if the kernel can't be asked."""
         interface = local_interface(self._address, self._machine.interfaces(), self._overlays())
         network = interface.subnet_of(self._address)
-        return Place(self._address, interface.name, device_number(interface.name), network)
+        return ServingPlace(self._address, interface.name, device_number(interface.name), network)
 
-    def stands(self, place: Place) -> bool:
-        """As Places.stands."""
+    def stands(self, place: ServingPlace) -> bool:
+        """As ServingPlaces.stands."""
         if place.device != device_number(place.interface):
             return False
         try:

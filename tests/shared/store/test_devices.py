@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError, NoDevice
-from shared.paired_device import PairedDevice, Way
+from shared.paired_device import DeviceWay, PairedDevice
 from shared.store import Store
 from shared.store.devices import MAX_DEVICES
 from shared.store.restored import restored
@@ -63,23 +63,23 @@ def test_another_authority_and_a_restored_home_forget_all_devices(tmp_path: Path
         store.keep_device_authority(b"two")
         assert store.devices() == []
         store.add_device(PHONE)
-        store.keep_device_authority(b"three", Way.LAN)
+        store.keep_device_authority(b"three", DeviceWay.LAN)
         restored(store, 10)
         assert store.devices() == []
         assert store.device_authority() is None
-        assert store.device_authority(Way.LAN) is None
+        assert store.device_authority(DeviceWay.LAN) is None
 
 
 def test_another_authority_of_one_way_forgets_no_device_of_the_other(tmp_path: Path) -> None:
-    tablet = PairedDevice(name="tablet", address="192.168.1.20", way=Way.LAN, added=1, seen=1)
+    tablet = PairedDevice(name="tablet", address="192.168.1.20", way=DeviceWay.LAN, added=1, seen=1)
     with Store(tmp_path / "db") as store:
-        for way in Way:
+        for way in DeviceWay:
             store.keep_device_authority(way.value.encode(), way)
         store.add_device(PHONE)
         store.add_device(tablet)
-        store.keep_device_authority(b"new", Way.LAN)
+        store.keep_device_authority(b"new", DeviceWay.LAN)
         assert store.devices() == [PHONE]
         store.add_device(tablet)
         store.keep_device_authority(b"new")
         assert store.devices() == [tablet]
-        assert store.device_authority(Way.LAN) == b"new"
+        assert store.device_authority(DeviceWay.LAN) == b"new"
