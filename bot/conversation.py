@@ -8,18 +8,20 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from bot.kinds import Sentence
 from bot.shown_contact import ShownContact
-from peer.calls.line import Line
-from peer.calls.reading import MissedCall
-from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact
 from shared.links.classic import GZIP_AS_BASE64
 from shared.links.pasted import MAX_PASTED, looks_pasted
 from shared.media import Media
 from shared.printable import as_command
+
+if TYPE_CHECKING:
+    from peer.calls.line import Line
+    from peer.calls.reading import MissedCall
+    from peer.calls.switchboard import Switchboard
 
 MAX_MESSAGE = 4096
 "Characters of a message that are read; Telegram's own limit, and enough for 60 links."

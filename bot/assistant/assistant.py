@@ -155,9 +155,12 @@ class Assistant:
         """Call somebody from the page, see Calling. Raises CopybaraError."""
         return await self._calling.place_from_page(whom, media, chat=chat, endpoint=endpoint)
 
-    async def save(self, name: str, who: book.Whom) -> Contact:
-        """Save somebody under a name, in the calls that are up as well. Raises InputError, StoreError."""
-        return await self._saving.add(name, who)
+    async def save(self, name: str, who: book.Whom, met: Line | None = None) -> Sentence:
+        """Save somebody under a name, in the calls that are up as well; `met` is the call in which the owner does it.
+
+        Raises InputError, StoreError.
+        """
+        return self._saving.saved(await self._saving.add(name, who, met=met))
 
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""
@@ -271,8 +274,10 @@ class Assistant:
                 turn.say(texts.help_with(page=self._has_page))
 
     async def _add_contact(self, turn: Turn, name: str, text: str | None) -> None:
+        met = None
         if text is None:
             who = self._origins.whom(self._calling.unsaved())
+            met = self._calling.met(who.node)
         elif (read := book.whom(text)) is not None:
             who = read
         elif self.lookups.knows(text):
@@ -280,7 +285,7 @@ class Assistant:
             return
         else:
             raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
-        self._saving.tell(turn, await self._saving.add(name or book.name_on_card(self._store, who), who))
+        self._saving.tell(turn, await self._saving.add(name or book.name_on_card(self._store, who), who, met=met))
 
     async def _show_name(self, turn: Turn, answer: NamedNode) -> None:
         turn.say(name_texts.details(answer, int(time.time())))

@@ -156,6 +156,14 @@ class Calling:
                 return line
         raise CallOver()
 
+    def met(self, node: NodeId, call: str | None = None) -> Line | None:
+        """The call by that id, or the one that was connected with a node last, if this program still knows it."""
+        lines, latest = self._switchboard.lines, self._switchboard.lines.latest
+        all_ = [*([latest] if latest is not None and latest not in lines else ()), *lines]
+        if call is not None:
+            return next((line for line in all_ if (line.id, line.peer) == (call, node)), None)
+        return next((line for line in reversed(all_) if line.peer == node and line.connection.connected), None)
+
     def node_of(self, call: str) -> NodeId:
         """Whose call it is or was. Raises CallOver if that isn't known any more."""
         latest = self._switchboard.lines.latest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -49,10 +50,12 @@ def whom(text: str) -> Whom | None:
     return Whom(node) if node is not None else None
 
 
-def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
+def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Collection[bytes] = ()) -> Contact:
     """Save somebody under `name`, or add what their card and the names that led to them say to the contact there.
 
-    Raises InputError if the name or the node is another contact's, or the node our own.
+    `agreed` are the pair secrets of the call in which they are saved. What else was agreed with their node waits until
+    the owner has confirmed its words: it may have been anyone at their address. Raises InputError if the name or the
+    node is another contact's, or the node our own.
     """
     name = check_name(name)
     if who.node == own:
@@ -78,8 +81,13 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None) -> Contact:
             telegram_bot=contact.telegram_bot or (card.telegram_bot if card else None) or None,
             telegram_user=contact.telegram_user or (card.telegram_user if card else None),
         )
-    store.save_contact(contact)
+    store.save_contact(contact, agreed=agreed)
     return contact
+
+
+def unconfirmed(store: Store, contact: Contact) -> list[str]:
+    """The words of the calls in a contact's name that the owner may confirm, newest first."""
+    return [phrase(secret) for secret in store.quarantined_secrets(contact.node)]
 
 
 def learn(store: Store, contact: Contact, identity: Identity) -> None:
@@ -207,7 +215,7 @@ def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
     waiting = store.quarantined_secrets(contact.node)
     wanted = " ".join(words.lower().split())
     if waiting and not wanted:
-        raise NothingToConfirm(*refusals.which_words(contact, [phrase(secret) for secret in waiting]))
+        raise NothingToConfirm(*refusals.which_words(contact, unconfirmed(store, contact)))
     found = [secret for secret in waiting if phrase(secret) == wanted]
     if waiting and not found:
         raise NothingToConfirm(*refusals.other_words(contact))

@@ -10,7 +10,9 @@ from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import Act
+from bot.kinds import Sentence
 from bot.texts import chat as texts
+from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
@@ -36,20 +38,24 @@ class Saving:
         """Change the book: all of it, or nothing. Raises what `work` raises, and StoreError."""
         return await self._writes.write(work)
 
-    async def add(self, name: str, who: book.Whom) -> Contact:
-        """Save somebody under a name, in the calls that are up as well. Raises InputError, StoreError."""
+    async def add(self, name: str, who: book.Whom, *, met: Line | None = None) -> Contact:
+        """Save somebody under a name, in the calls that are up as well. `met` is the call in which the owner does it.
+
+        Raises InputError, StoreError.
+        """
         whole = who if who.card else self._origins.whom(who.node)
-        contact = await self.write(lambda store: book.add(store, name, whole, own=self._own))
+        agreed = _agreed(met)
+        contact = await self.write(lambda store: book.add(store, name, whole, own=self._own, agreed=agreed))
         await self._named(contact)
         return contact
 
-    async def of_node(self, node: NodeId) -> Contact:
+    async def of_node(self, node: NodeId, met: Line | None) -> Contact:
         """The contact of that node, saved now if there is none, under the name that its messenger gives."""
-        shown, whom = self._origins.name_of(node), self._origins.whom(node)
+        shown, whom, agreed = self._origins.name_of(node), self._origins.whom(node), _agreed(met)
 
         def find_or_add(store: Store) -> Contact:
             known = store.contact_of(node)
-            return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own)
+            return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own, agreed=agreed)
 
         return await self.write(find_or_add)
 
@@ -77,23 +83,36 @@ class Saving:
 
     def tell(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner that somebody was saved."""
-        said = texts.contact_saved(contact, book.is_paired(self._store, contact))
-        turn.say(said, actions=(Act.TRUST,), contact=contact)
+        turn.say(self.saved(contact), actions=(Act.TRUST,), contact=contact)
+
+    def saved(self, contact: Contact) -> Sentence:
+        """What the owner reads of a contact who was just saved."""
+        words = book.unconfirmed(self._store, contact)
+        return texts.contact_saved(contact, book.is_paired(self._store, contact), words)
 
     def tell_trust(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner what happens to a contact's calls from now on."""
         turn.say(texts.trust_set(contact, book.is_paired(self._store, contact)))
 
-    async def save(self, turn: Turn, node: NodeId) -> Contact:
-        """Save whose call it is, and tell the owner."""
-        contact = await self.of_node(node)
+    async def save(self, turn: Turn, node: NodeId, met: Line | None) -> Contact:
+        """Save whose call it is, and tell the owner. `met` is that call, as far as it is known."""
+        contact = await self.of_node(node, met)
         await self._named(contact)
         self.tell(turn, contact)
         return contact
 
     async def _named(self, contact: Contact) -> None:
         self._switchboard.rename(contact.node, contact.name)
+        quarantined = self._store.quarantined_secrets(contact.node)
+        for line in self._switchboard.lines:
+            if line.peer == contact.node and line.connection.agreed in quarantined:
+                line.quarantines()
         latest = self._switchboard.lines.latest
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         if any(line.peer == contact.node for line in (*connected, *filter(None, [latest]))):
             await self._learning.now(contact.node)
+
+
+def _agreed(met: Line | None) -> tuple[bytes, ...]:
+    """The pair secrets of a call: the one that it was made with, and the one that was agreed in it."""
+    return tuple(filter(None, (met.link.secret, met.connection.agreed))) if met is not None else ()

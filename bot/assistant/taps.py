@@ -46,7 +46,7 @@ class Taps:
                 node = calling.node_of(action.call)
                 if (known := self._store.contact_of(node)) is not None:
                     return texts.known_as(known).text
-                await saving.save(turn, node)
+                await saving.save(turn, node, calling.met(node, action.call))
             case Act.TRUST:
                 shown = action.contact
                 saving.tell_trust(turn, await saving.write(lambda s: book.trust_shown(s, shown)))

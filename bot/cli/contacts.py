@@ -51,7 +51,8 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
                 )
             name = "-".join(options.name.split()) or book.name_on_card(store, who)
             contact = book.add(store, name, who, own=None)
-            return texts.contact_saved(contact, book.is_paired(store, contact)).text
+            words = book.unconfirmed(store, contact)
+            return texts.contact_saved(contact, book.is_paired(store, contact), words).text
         case "trust":
             media = Media.parse(options.media) if options.media else None
             contact = book.set_trust(store, options.name, Trust.AUTO, media, unproven=options.unproven)

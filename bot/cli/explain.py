@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import time
 
-from bot.cli.explain_foreign import explain_foreign
 from bot.home import Home
 from bot.settings import own_node, settings
 from bot.streams import print_json, print_text
@@ -13,6 +12,7 @@ from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.link_reader import LinkReader, Opened, OwnLink, SaidLink
 from shared.errors import InputError, OverlayError
+from shared.links.classic import find_classic
 from shared.links.kinds import (
     BadLink,
     Card,
@@ -26,13 +26,19 @@ from shared.links.kinds import (
     decode,
     find,
 )
+from shared.links.pasted import looks_pasted
 from shared.printable import visible
 from shared.store import Store
 
 
 def explain(home: Home, text: str, *, as_json: bool) -> int:
     """Print what is known of the link, as lines of field and value. Raises InputError for text without a link."""
-    fields = explain_foreign(text)
+    fields = None
+    if find_classic(text) or looks_pasted(text):
+        # With it come the media libraries.
+        from bot.cli.explain_foreign import explain_foreign
+
+        fields = explain_foreign(text)
     if fields is None:
         found = find(text)
         if not found:

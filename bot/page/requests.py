@@ -142,7 +142,8 @@ class PageRequests:
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
             case SaveContact():
-                said = await self._save(message.name, book.Whom(self._line(message.call).peer))
+                line = self._line(message.call)
+                said = await self._assistant.save(message.name, book.Whom(line.peer), line)
             case AddContact():
                 said = await self._add_contact(message)
             case SetTrust():
@@ -231,10 +232,6 @@ class PageRequests:
         contact = await self._writes.write(trust)
         return texts.trust_set(contact, book.is_paired(self._store, contact))
 
-    async def _save(self, name: str, who: book.Whom) -> Sentence:
-        contact = await self._assistant.save(name, who)
-        return texts.contact_saved(contact, book.is_paired(self._store, contact))
-
     async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())
         if who is None:
@@ -246,4 +243,4 @@ class PageRequests:
             name = book.name_on_card(self._store, who)
         if not name:
             raise CallRefused("A contact needs a name.", "The card has none: choose one.")
-        return await self._save(name, who)
+        return await self._assistant.save(name, who)

@@ -563,10 +563,19 @@ def no_contacts() -> Sentence:
     return Sentence(Kind.NO_CONTACTS, "You have no contacts yet.", "After a call: /contact add NAME")
 
 
-def contact_saved(contact: Contact, paired: bool) -> Sentence:
-    """After /contact add."""
+def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = ()) -> Sentence:
+    """After /contact add. `unconfirmed` are the words of calls with that node before it was saved."""
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
-    return Sentence(Kind.CONTACT_SAVED, f"Saved {contact.name}, node {contact.node.short}… {again}")
+    text = f"Saved {contact.name}, node {contact.node.short}… {again}"
+    if not unconfirmed or paired:
+        return Sentence(Kind.CONTACT_SAVED, text)
+    calls = "a call had" if len(unconfirmed) == 1 else "calls had"
+    return Sentence(
+        Kind.CONTACT_SAVED,
+        f"{text}\nBefore you saved this node, {calls} these four words: {'; '.join(unconfirmed)}. "
+        f"Nothing proves that it was {contact.name}.",
+        f"If {contact.name} read the same four to you: /contact confirm {contact.name} {unconfirmed[0]}",
+    )
 
 
 def known_as(contact: Contact) -> Sentence:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bot.kinds import Kind, Sentence
-from peer.calls.foreign_reader import Looked
-from peer.calls.line import Line
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.deltachat import DeltaChatApp
-from peer.calls.programs.envelope import Envelope
 from shared.contacts import Contact
 from shared.secrets.handshake import Role
+
+if TYPE_CHECKING:
+    from peer.calls.foreign_reader import Looked
+    from peer.calls.line import Line
+    from peer.calls.programs.envelope import Envelope
 
 OWN_LINK = "That is your own link. It is for the other person: send it to them."
 "Of any kind, ours or another program's."

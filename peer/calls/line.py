@@ -10,13 +10,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from peer.calls.call_link import CallLink
 from peer.calls.first_contact import FirstContact
-from peer.calls.foreign import ForeignCall
 from peer.calls.line_parts import ConnectionState, Presented
-from peer.calls.sdp_session import SdpSession
-from peer.calls.session import Session
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import Call, State, incoming, step
@@ -25,6 +23,12 @@ from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
+
+if TYPE_CHECKING:
+    # With a session come the media libraries. What only reads of a call, such as the command line, needs none.
+    from peer.calls.foreign import ForeignCall
+    from peer.calls.sdp_session import SdpSession
+    from peer.calls.session import Session
 
 
 class Line:
@@ -342,3 +346,7 @@ class Line:
         """Both sides have agreed on a pair secret, which the phrase compares."""
         self._connection = replace(self._connection, agreed=secret)
         self._shown = replace(self._shown, phrase=phrase, quarantined=quarantined)
+
+    def quarantines(self) -> None:
+        """The secret that both sides have agreed on proves nothing until the owner has confirmed its words."""
+        self._shown = replace(self._shown, quarantined=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from peer.calls.sdp_session import SdpSession
-from peer.calls.session import Session
 from shared.call.records import RunningCall
 from shared.media import Media
 from shared.messages import MediaState
 from shared.reasons import Reason
+
+if TYPE_CHECKING:
+    from peer.calls.sdp_session import SdpSession
+    from peer.calls.session import Session
 
 
 @dataclass(frozen=True, slots=True)

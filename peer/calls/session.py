@@ -228,24 +228,28 @@ class Session:
         broke: SessionEvent | None = None
         again = self._redialling.begun
         try:
-            await self._connected(leg, attempt)
+            kept = self._connected(leg, attempt)
+            self._conversation = conversation = Conversation(
+                leg,
+                self._role,
+                attempt.transcript,
+                again=again,
+                agreed=self._agreed,
+                limiter=self._limiter,
+                tell=self._tell,
+                keep=self._keep_and_note,
+                agree=lambda theirs: self._agree(leg, theirs),
+            )
+            # Before any sound: what the other side does with it depends on whether we were asked.
+            leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
+            # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
+            self._host.attach(leg, self._media)
+            for event in kept:
+                await self._keep(event)
+            self._first_media.connected()
             async with asyncio.TaskGroup() as group:
-                self._conversation = conversation = Conversation(
-                    leg,
-                    self._role,
-                    attempt.transcript,
-                    again=again,
-                    agreed=self._agreed,
-                    limiter=self._limiter,
-                    tell=self._tell,
-                    keep=self._keep_and_note,
-                    agree=lambda theirs: self._agree(leg, theirs),
-                )
                 group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
                 group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
-                # Before any sound: what the other side does with it depends on whether we were asked.
-                leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
-                self._host.attach(leg, self._media)
                 if self._sends is not None:
                     leg.control.send(self._sends)
                 await conversation.run()
@@ -267,20 +271,18 @@ class Session:
         await self._dialling.lose()
         self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
 
-    async def _connected(self, leg: Leg, attempt: Attempt) -> None:
-        """Note what a leg that has just connected means for the call."""
+    def _connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
+        """Note what a leg that has just connected means for the call. Returns what has to be kept of it, in order."""
         self.call_socket.path_lost(False)
         self._media = attempt.media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         leg.first_media.listen(self._first_media)
         if self._redialling.begun:
-            await self._keep(PathRestored())
-        else:
-            secret = redial_secret(attempt.handshake.secret, leg.exported)
-            self._redialling.begin(secret)
-            await self._keep(MediaAgreed(self._media))
-            await self._keep(Connected(secret, leg.first_heard))
+            return (PathRestored(),)
+        secret = redial_secret(attempt.handshake.secret, leg.exported)
+        self._redialling.begin(secret)
+        return MediaAgreed(self._media), Connected(secret, leg.first_heard)
 
     async def _keep_and_note(self, event: Kept) -> None:
         await self._keep(event)

@@ -30,17 +30,30 @@ class OwnTexts:
 
 
 class FirstArrivals:
-    """Tells of the first packet of each kind in a call, whichever leg it comes on."""
+    """Tells of the first packet of each kind in a call, whichever leg it comes on, once the call is connected."""
 
     def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
         self._tell = tell
         self._heard: set[Media] = set()
+        self._untold: list[FirstMedia] | None = []
+        "What came before the call was connected; None after that."
 
     def __call__(self, kind: Media) -> None:
         """The first packet of a kind has come on a leg."""
-        if kind not in self._heard:
-            self._heard.add(kind)
-            self._tell(FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic()))
+        if kind in self._heard:
+            return
+        self._heard.add(kind)
+        event = FirstMedia("audio" if kind is Media.AUDIO else "video", time.monotonic())
+        if self._untold is None:
+            self._tell(event)
+        else:
+            self._untold.append(event)
+
+    def connected(self) -> None:
+        """The call is connected: tell of what has come, and of everything else at once."""
+        untold, self._untold = self._untold or [], None
+        for event in untold:
+            self._tell(event)
 
 
 async def follow_overlay(

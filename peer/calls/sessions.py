@@ -57,7 +57,7 @@ from shared.errors import CopybaraError, OnlyForTrusted, StoreError
 from shared.links.paired import Operation
 from shared.media import Media
 from shared.messages import MediaState, Text
-from shared.store import StoreThread
+from shared.store import Store, StoreThread
 
 logger = logging.getLogger(__name__)
 
@@ -320,10 +320,16 @@ class LineSessions:
     async def _keep_connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connects(redial_secret, first_heard, int(self._clock()))
         self._lines.latest = line
-        if (secret := line.link.secret) is not None:
-            peer = line.peer
-            await self._writes.write(lambda store: store.secret_used(peer, secret))
-        await self._keep(line, alive=True)
+        line.lives(int(self._clock()))
+        peer, secret, call = line.peer, line.link.secret, None if line.call.ended else running(line)
+
+        def keep(store: Store) -> None:
+            if secret is not None:
+                store.secret_used(peer, secret)
+            if call is not None:
+                store.save_call(call)
+
+        await self._writes.write(keep)
         for other in self._lines:
             # Both had called each other, or the other side has lost a call and called again: the other one is over.
             under_way = not other.shown.machine and other.call.state not in (State.RINGING, State.ENDED)

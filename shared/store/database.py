@@ -92,6 +92,9 @@ class Database:
         "SHA-256 of values about which the log says already that they can't be read."
         self.log_to_erase = False
         "Whether the write-ahead log may still hold what was erased, see erase_log()."
+        self.erases_later = False
+        "Whether the one who opened it erases the log itself when nobody has to wait for that, see erase_log()."
+        self._waits_for_erasing = False
         make_folder(path.parent)
         with locked_folder(path.parent):  # nobody sets aside, or makes, a database that another is opening
             self._set_aside_if_damaged(datetime.fromtimestamp(clock(), UTC))
@@ -142,15 +145,17 @@ class Database:
                     self._database.execute("ROLLBACK TO part")
                     self._database.execute("RELEASE part")
                 raise
-        if self.log_to_erase and not inner:
+        if self.log_to_erase and not inner and (self._waits_for_erasing or not self.erases_later):
             self.try_to_erase_log()
 
-    def erase_log(self) -> None:
+    def erase_log(self, *, later: bool = False) -> None:
         """At the end of the transaction, see to it that nothing it erased is left on the disk.
 
-        Deleted rows are overwritten in the database, but the log next to it still has the pages from before.
+        Deleted rows are overwritten in the database, but the log next to it still has the pages from before. That takes
+        a disk several turns: with `later` nobody waits for them where somebody else erases the log (`erases_later`).
         """
         self.log_to_erase = True
+        self._waits_for_erasing = self._waits_for_erasing or not later
 
     def try_to_erase_log(self) -> None:
         """Bring the log into the database and empty it; `log_to_erase` tells whether that is still to be done.
@@ -162,6 +167,7 @@ class Database:
             try:
                 # One row: whether somebody was in the way, frames in the log, frames brought over.
                 self.log_to_erase = bool(self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+                self._waits_for_erasing = self._waits_for_erasing and self.log_to_erase
             finally:
                 self._database.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 

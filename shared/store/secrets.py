@@ -1,7 +1,8 @@
 """The table of pair secrets.
 
 A proposed one can be read with, a committed one can also be written with. Those that were agreed with a node before
-it became a contact wait here until it is one.
+it became a contact wait here until it is one. Then the one counts in whose call the owner saved it; the others were
+agreed with somebody at that node of whom nobody has said who it was, and are quarantined.
 
 Once a contact is keyed (a secret of theirs was committed, or confirmed by the owner), a call that isn't sealed with it
 proves nothing about its caller. What is agreed in such a call is quarantined: links can be read with it but prove
@@ -14,6 +15,8 @@ to the contact is a request, which rings there, and in it a new secret is agreed
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from shared.errors import LocalProtocolError
 from shared.node_id import NodeId
@@ -99,6 +102,23 @@ class PairSecrets(Database):
                 {"node": node.key, "secret": secret},
             ).rowcount
             if erased:
+                self.erase_log(later=True)  # a call is about to begin
+
+    def quarantine_secrets(self, node: NodeId, *, but: Collection[bytes] = ()) -> None:
+        """A node becomes a contact: what was agreed with it before proves nothing, `but` for these secrets."""
+        known = [secret for found, secret in self.readable_secrets() if found == node and secret not in but]
+        if not known:
+            return
+        with self.transaction() as database:
+            database.executemany(
+                "UPDATE pair_secrets SET quarantined = 1 WHERE node = ? AND secret = ?",
+                [(node.key, secret) for secret in known[:QUARANTINED_KEPT]],
+            )
+            database.executemany(
+                "DELETE FROM pair_secrets WHERE node = ? AND secret = ?",
+                [(node.key, secret) for secret in known[QUARANTINED_KEPT:]],
+            )
+            if known[QUARANTINED_KEPT:]:
                 self.erase_log()
 
     def confirm_secret(self, node: NodeId, secret: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from shared.contacts import Contact
 from shared.names.kept import KeptName
 from shared.store.calls import CallTables
@@ -15,6 +17,17 @@ from shared.store.secrets import PairSecrets
 
 class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
+
+    def save_contact(self, contact: Contact, *, agreed: Collection[bytes] = ()) -> None:
+        """Add a contact, or replace the one of that name; raises as ContactTable does.
+
+        What was agreed with a new contact's node before is quarantined, but for the secrets `agreed` in the call in
+        which the owner saves them.
+        """
+        with self.transaction():
+            if self.contact_of(contact.node) is None:
+                self.quarantine_secrets(contact.node, but=agreed)
+            super().save_contact(contact)
 
     def remove_contact(self, name: str) -> Contact:
         """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""

@@ -165,6 +165,7 @@ class StoreThread:
     def _run(self) -> None:
         try:
             store = Store(self.store.path, busy_seconds=self._busy_seconds, erase_seconds=0)
+            store.erases_later = True
         except BaseException as error:
             self._tell(self._started, None, error)
             return
@@ -175,6 +176,8 @@ class StoreThread:
                 while (write := self._next(store, due)) is not _CLOSE:
                     if write is not None:
                         write.do(store, self._waiting_for_others)
+                    if store.log_to_erase and self._waiting.empty():
+                        store.try_to_erase_log()
                     if time.monotonic() >= due:
                         due = time.monotonic() + self._upkeep_seconds
                         self._tidy(store)
@@ -203,7 +206,10 @@ class StoreThread:
 
     def _tidy(self, store: Store) -> None:
         try:
-            tidy(store, int(self._clock()))
+            with contextlib.ExitStack() as transaction:
+                with self._waiting_for_others():
+                    transaction.enter_context(store.transaction())
+                tidy(store, int(self._clock()))
         except Exception as error:
             log.warning("the database wasn't tidied: %s", error)
 

@@ -23,5 +23,4 @@ def tidy(store: Store, now: int) -> None:
             "DELETE FROM missed_calls WHERE id NOT IN (SELECT id FROM missed_calls ORDER BY id DESC LIMIT ?)",
             (MISSED_KEPT,),
         )
-    store.erase_log()  # also of what another process erased while somebody was reading
-    store.try_to_erase_log()
+        store.erase_log()  # also of what another process erased while somebody was reading

@@ -426,3 +426,14 @@ def test_a_reader_who_goes_away_gets_no_traceback(home: Home) -> None:
                 check=False,
             )
         assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_commands_that_make_no_call_load_no_media_libraries() -> None:
+    """They take longer to load than the commands take."""
+    commands = ("contacts", "card", "call_log", "resolve", "explain", "invite", "devices", "backup", "remote")
+    program = (
+        f"import sys, {', '.join(f'bot.cli.{name}' for name in commands)};"
+        "sys.exit(str(found) if (found := {'av', 'aiortc', 'aiohttp'} & set(sys.modules)) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -284,3 +284,34 @@ async def test_a_flood_in_one_contacts_name_costs_that_contacts_own_key_nothing(
         await bob.told(kind="call.answered-automatically")
         await asyncio.gather(anna.media(), bob.media())
         await hang_up(anna, bob)
+
+
+async def test_a_key_of_a_stranger_whose_node_is_saved_later_proves_nothing_until_its_words_are_confirmed(
+    tmp_path: Path,
+) -> None:
+    """A wrong number, as it seemed; then Bob gets the node id of a friend, and it is the same."""
+    async with people(tmp_path, "bob", "eve") as (bob, eve):
+        eve.write(f"/call {bob.node}")
+        await bob.told(kind="call.stranger-rings")
+        bob.write("/answer")
+        told, _ = await asyncio.gather(*(person.told(kind="call.words") for person in (bob, eve)))
+        words = told.partition(": ")[2].splitlines()[0]
+        await asyncio.gather(bob.media(), eve.media())
+        await eve.asked("/contact add bob", kind="contact.saved")
+        await hang_up(eve, bob)
+        saved = await bob.asked(f"/contact add anna {eve.node}", kind="contact.saved")
+        assert f"/contact confirm anna {words}" in saved
+        assert "one link is enough" not in saved
+        await bob.asked("/contact trust anna", kind="contact.trusted")
+
+        eve.write("/call bob")
+        assert len((await eve.posted("chat"))["token"]) == 64  # with the key from that call
+        await bob.call("ringing")
+        (call,) = (await bob.status())["calls"]
+        assert (call["with"], call["proven"], call["automatic"]) == ("anna", False, False)
+        bob.write("/decline")
+        await bob.call("ended", reason="declined")
+
+        await bob.asked(f"/contact confirm anna {words}", kind="contact.confirmed")
+        eve.write("/call bob")
+        await bob.told(kind="call.answered-automatically")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from peer.calls.programs.text_channel import TextChannel
-from peer.transport.sdp.writing import OwnOffer, OwnSide
+
+if TYPE_CHECKING:
+    from peer.transport.sdp.writing import OwnOffer, OwnSide
 
 
 @dataclass(frozen=True)

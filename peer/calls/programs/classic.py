@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from peer.calls.programs.text_channel import TextChannel
-from peer.transport.sdp.reading import read_description
-from peer.transport.sdp.writing import OwnOffer, OwnSide
 from shared.links.classic import ClassicCandidate, ClassicRequest, ClassicResponse
 from shared.node_id import NodeId
+
+if TYPE_CHECKING:
+    from peer.transport.sdp.writing import OwnOffer, OwnSide
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Classic(TextChannel):
 
 def _candidate(own: OwnSide, sdp: str) -> ClassicCandidate:
     """Our one candidate, as one of the section whose transport all others share."""
+    # With it come the media libraries, which only calls need.
+    from peer.transport.sdp.reading import read_description
+
     described = read_description(sdp)
     first = min(
         (section for section in described.sections if not section.rejected),

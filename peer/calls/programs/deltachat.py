@@ -9,12 +9,15 @@ the same on any network, the connection stays as it was negotiated, and the app 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from peer.transport.sdp.writing import OwnOffer, OwnSide
 from shared.messages import MediaState
 from shared.not_json import NOT_JSON
+
+if TYPE_CHECKING:
+    from peer.transport.sdp.writing import OwnOffer, OwnSide
 
 CANDIDATES, SWITCHED_ON, NEGOTIATION = 1, 3, 5
 "The data channels."

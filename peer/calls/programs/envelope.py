@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from peer.transport.sdp.writing import OwnOffer, OwnSide
 from shared.messages import MediaState
+
+if TYPE_CHECKING:
+    from peer.transport.sdp.writing import OwnOffer, OwnSide
 
 
 class Envelope(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -155,6 +156,7 @@ async def _due(track: BarsTrack | ToneTrack, position: float) -> None:
         raise MediaStreamError
 
 
+@functools.cache
 def _tone_frames() -> list[bytes]:
     """As many frames as end with a whole wave, so that they can follow each other for ever: five, of 44 waves."""
     count = SAMPLE_RATE // math.gcd(TONE_HZ * SAMPLES, SAMPLE_RATE)
@@ -174,6 +176,7 @@ class Pattern:
         """Even numbers of pixels; frames a second."""
         self._bars = Bars(width, height)
         self._rate = rate
+        _tone_frames()  # before the call is connected, so that its first sound doesn't wait for it
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -57,6 +57,10 @@ class End:
         self.failing: BaseException | None = None
         "What keeping raises from now on."
 
+        self.disk = asyncio.Event()
+        "Keeping waits for it; it is set unless a test clears it."
+
+        self.disk.set()
         self.over = asyncio.Event()
         "Set when the session has ended and its socket is closed."
 
@@ -91,6 +95,7 @@ class End:
         self._news.set()
 
     async def _kept(self, event: Kept) -> None:
+        await self.disk.wait()
         if self.failing is not None:
             raise self.failing
         self._told(event)
@@ -103,6 +108,13 @@ class TwoEnds:
     network: MemoryNetwork
     caller: End
     callee: End
+
+    def dial(self, media: Media = Media.BOTH) -> None:
+        """Ben reads Anna's one link."""
+        port = self.caller.session.ports[0]
+        token = paired_call(port)
+        self.caller.session.attempt(by_one_link(self.caller.ends, token, b"k" * 32, None, media))
+        self.callee.session.attempt(by_one_link(self.callee.ends, token, b"k" * 32, port, media))
 
     async def connected(self) -> tuple[Connected, Connected]:
         """Wait until both have a leg."""
@@ -124,13 +136,15 @@ async def running(*ends: End) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def two_ends(network: MemoryNetwork | None = None) -> AsyncIterator[TwoEnds]:
-    """Both sessions, running, with sockets that are bound; nothing is dialled."""
+async def two_ends(
+    network: MemoryNetwork | None = None, endpoint: Callable[[], Endpoint] = NoMedia
+) -> AsyncIterator[TwoEnds]:
+    """Both sessions, running, with sockets that are bound; nothing is dialled. `endpoint` makes one for each."""
     network = network or MemoryNetwork()
     pair = TwoEnds(
         network,
-        End(network, Ends(Role.CALLER, ANNA, BEN)),
-        End(network, Ends(Role.CALLEE, BEN, ANNA)),
+        End(network, Ends(Role.CALLER, ANNA, BEN), endpoint=endpoint()),
+        End(network, Ends(Role.CALLEE, BEN, ANNA), endpoint=endpoint()),
     )
     async with running(pair.caller, pair.callee):
         await pair.caller.session.call_socket.bind()
@@ -142,10 +156,7 @@ async def two_ends(network: MemoryNetwork | None = None) -> AsyncIterator[TwoEnd
 async def paired_call_up() -> AsyncIterator[TwoEnds]:
     """A connected call between contacts."""
     async with two_ends() as pair:
-        token = paired_call(pair.caller.session.ports[0])
-        pair.caller.session.attempt(by_one_link(pair.caller.ends, token, b"k" * 32, None, Media.BOTH))
-        port = pair.caller.session.ports[0]
-        pair.callee.session.attempt(by_one_link(pair.callee.ends, token, b"k" * 32, port, Media.BOTH))
+        pair.dial()
         await pair.connected()
         yield pair
 

@@ -16,11 +16,14 @@ from peer.calls.session_events import (
     Broke,
     ByeUnheard,
     Committed,
+    Connected,
     Dials,
+    FirstMedia,
     Kept,
     MediaAgreed,
     Proposed,
 )
+from peer.media.endpoints.pattern import Pattern
 from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import LocalProtocolError, StoreError
@@ -39,6 +42,17 @@ async def test_two_sessions_connect_and_agree_on_a_new_pair_secret() -> None:
         assert proposed[0] == proposed[1]
         assert len(proposed[0].phrase.split()) == 4
         assert [(await end.tells(Committed)).secret for end in (call.caller, call.callee)] == [proposed[0].secret] * 2
+
+
+async def test_a_slow_disk_doesnt_hold_up_the_sound_which_counts_once_the_call_counts_as_connected() -> None:
+    async with two_ends(endpoint=Pattern) as ends:
+        ends.callee.disk.clear()
+        ends.dial(Media.AUDIO)
+        await ends.caller.tells(FirstMedia)  # Ben's sound, while his disk takes its time
+        assert ends.callee.told == []
+        ends.callee.disk.set()
+        await ends.callee.tells(Connected)
+        await ends.callee.tells(FirstMedia)
 
 
 async def test_a_line_of_text_arrives_as_it_was_written() -> None:

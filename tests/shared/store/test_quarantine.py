@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.contacts import Contact
+from shared.names import NamedNode
+from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.secrets import QUARANTINED_KEPT, SECRETS_KEPT
@@ -114,3 +117,43 @@ def test_a_key_that_was_only_proposed_quarantines_nothing(store: Store) -> None:
     store.propose_secret(bob, secret(1), 0)
     assert not store.keyed(bob)
     assert store.propose_secret(bob, secret(2), 0)
+
+
+def test_what_was_agreed_with_a_node_before_it_was_saved_proves_nothing(store: Store) -> None:
+    """Whatever saves it: a card, a node id, a name that leads there now."""
+    bob = NodeId(b"bob".ljust(32))
+    for number in range(10, 10 + 2 * QUARANTINED_KEPT):
+        store.propose_secret(bob, secret(number), 0)
+        store.commit_secret(bob, secret(number))
+    store.save_contact(Contact(name="bob", node=bob, created=0))
+    assert store.writable_secret(bob) is None
+    assert not store.keyed(bob)
+    waiting = store.quarantined_secrets(bob)
+    assert waiting == [secret(number) for number in range(9 + 2 * QUARANTINED_KEPT, 9 + QUARANTINED_KEPT, -1)]
+    assert store.confirm_secret(bob, waiting[0])
+    assert store.writable_secret(bob) == waiting[0]
+
+
+def test_what_was_agreed_in_the_call_in_which_they_are_saved_is_theirs_at_once(store: Store) -> None:
+    bob = NodeId(b"bob".ljust(32))
+    for number in (10, 11):  # the first was somebody else at their address
+        store.propose_secret(bob, secret(number), 0)
+        store.commit_secret(bob, secret(number))
+    contact = Contact(name="bob", node=bob, created=0)
+    store.save_contact(contact, agreed=[secret(11)])
+    assert store.writable_secret(bob) == secret(11)
+    assert store.quarantined_secrets(bob) == [secret(10)]
+    store.save_contact(contact)
+    assert store.writable_secret(bob) == secret(11), "saved again, with a new name or card"
+
+
+def test_a_name_that_leads_to_another_node_takes_no_key_from_there(store: Store) -> None:
+    new = NodeId(b"new".ljust(32))
+    store.propose_secret(new, secret(10), 0)
+    store.commit_secret(new, secret(10))
+    contact = store.contact_named("anna")
+    assert contact is not None
+    answer = NamedNode(new, "azero", "anna.azero", 0, from_memory=False)
+    store.follow_name(KeptName(answer), msgspec.structs.replace(contact, node=new))
+    assert store.writable_secret(new) is None
+    assert store.quarantined_secrets(new) == [secret(10)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from peer.handset.devices.quiet_listener import QuietListener
+from peer.handset.devices.quiet_listener import QuietListener, fill, waiting
 from shared.errors import OverlayDown, PortTaken
 
 HOME, PHONE, STRANGER = map(ip_address, ("127.91.0.1", "127.91.0.2", "127.91.0.3"))
+SYN_SENT = 2
+"net/tcp_states.h"
+
 LOOPBACK = socket.if_nametoindex("lo")
 
 SILENCE = 1.2
@@ -56,6 +60,24 @@ def test_the_allowed_are_answered_and_strangers_meet_silence_which_can_change_at
 def test_with_nobody_allowed_nobody_is_answered() -> None:
     with listening() as listener:
         assert not connects(listener, PHONE)
+
+
+def test_somebody_else_in_the_only_place_of_the_decoy_fills_it_as_well_and_holds_nothing_up() -> None:
+    """Another user of the machine, who connects in the moment before we do."""
+    with socket.socket() as decoy, socket.socket() as other, socket.socket() as filler:
+        decoy.bind(("127.0.0.1", 0))
+        decoy.listen(0)
+        assert waiting(decoy) == 0
+        other.connect(decoy.getsockname())
+        fill(decoy, filler)
+        assert filler.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == bytes([SYN_SENT]), "nobody waits for it"
+        other.close()
+        assert waiting(decoy) == 1, "the place stays taken"
+        filler.close()
+        with socket.socket() as late:
+            late.setblocking(False)
+            late.connect_ex(decoy.getsockname())
+            assert select.select([], [late], [], 0.2)[1] == []
 
 
 def test_a_port_of_another_program_and_an_address_that_is_gone_are_said() -> None:
