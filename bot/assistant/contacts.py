@@ -81,7 +81,7 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Colle
             telegram_bot=contact.telegram_bot or (card.telegram_bot if card else None) or None,
             telegram_user=contact.telegram_user or (card.telegram_user if card else None),
         )
-    store.save_contact(contact, agreed=agreed)
+    store.add_contact(contact, agreed=agreed)
     return contact
 
 

@@ -18,8 +18,8 @@ from shared.store.secrets import PairSecrets
 class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
-    def save_contact(self, contact: Contact, *, agreed: Collection[bytes] = ()) -> None:
-        """Add a contact, or replace the one of that name; raises as ContactTable does.
+    def add_contact(self, contact: Contact, *, agreed: Collection[bytes] = ()) -> None:
+        """Add a contact whom the owner saves, or replace the one of that name; raises as save_contact does.
 
         What was agreed with a new contact's node before is quarantined, but for the secrets `agreed` in the call in
         which the owner saves them.
@@ -27,7 +27,7 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
         with self.transaction():
             if self.contact_of(contact.node) is None:
                 self.quarantine_secrets(contact.node, but=agreed)
-            super().save_contact(contact)
+            self.save_contact(contact)
 
     def remove_contact(self, name: str) -> Contact:
         """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""
@@ -50,4 +50,4 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
             old = self.contact_named(contact.name)
             if old is not None:
                 self.forget_secrets(old.node)
-                self.save_contact(contact)
+                self.add_contact(contact)

@@ -125,7 +125,7 @@ def test_what_was_agreed_with_a_node_before_it_was_saved_proves_nothing(store: S
     for number in range(10, 10 + 2 * QUARANTINED_KEPT):
         store.propose_secret(bob, secret(number), 0)
         store.commit_secret(bob, secret(number))
-    store.save_contact(Contact(name="bob", node=bob, created=0))
+    store.add_contact(Contact(name="bob", node=bob, created=0))
     assert store.writable_secret(bob) is None
     assert not store.keyed(bob)
     waiting = store.quarantined_secrets(bob)
@@ -140,10 +140,10 @@ def test_what_was_agreed_in_the_call_in_which_they_are_saved_is_theirs_at_once(s
         store.propose_secret(bob, secret(number), 0)
         store.commit_secret(bob, secret(number))
     contact = Contact(name="bob", node=bob, created=0)
-    store.save_contact(contact, agreed=[secret(11)])
+    store.add_contact(contact, agreed=[secret(11)])
     assert store.writable_secret(bob) == secret(11)
     assert store.quarantined_secrets(bob) == [secret(10)]
-    store.save_contact(contact)
+    store.add_contact(contact)
     assert store.writable_secret(bob) == secret(11), "saved again, with a new name or card"
 
 
