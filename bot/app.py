@@ -36,6 +36,7 @@ from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
 from bot.page.no_overlay import until_there
+from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.texts.chat import overlay_notice, part_restarted, restored_notice
@@ -116,13 +117,16 @@ async def _run(
     # Those that listen, what carries calls, those that command.
     devices = make_devices(node, talk) if config.handset.enabled else None
     news = make_news(node, talk, devices)
-    presenter = make_presenter(node) if config.handset.enabled else None
+    own_devices = OwnDevices(devices, node.pages) if devices else None
+    presenter = make_presenter(node, own_devices) if own_devices else None
     desktop = make_desktop(node)
     switchboard = make_switchboard(node, news, presenter, desktop, chats)
     echo = make_echo(node, news, presenter, chats)
     lookups = make_lookups(node)
     assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
-    handset = make_handset(node, presenter, assistant, switchboard, devices, echo) if presenter and devices else None
+    handset = None
+    if presenter and devices and own_devices:
+        handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo)
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
     if config.devices.lan:
         notices.append(LAN_GIVES_UP)

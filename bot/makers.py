@@ -24,6 +24,7 @@ from bot.known_node import remember
 from bot.media_endpoints import MediaEndpoints
 from bot.messengers.all import Chats
 from bot.name_systems import system_names
+from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
@@ -101,7 +102,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
     )
 
 
-def make_presenter(node: Node) -> Presenter:
+def make_presenter(node: Node, own_devices: OwnDevices) -> Presenter:
     """Shows the page what happens to calls."""
     return Presenter(
         own=node.own,
@@ -111,6 +112,7 @@ def make_presenter(node: Node) -> Presenter:
         lines=node.lines,
         own_card=node.card,
         pages=node.pages,
+        devices=own_devices,
     )
 
 
@@ -211,6 +213,7 @@ def make_handset(
     assistant: Assistant,
     switchboard: Switchboard,
     devices: DeviceBook,
+    own_devices: OwnDevices,
     echo: EchoCalls,
 ) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
@@ -225,6 +228,7 @@ def make_handset(
         settings=node.config.calls,
         echo=echo,
         card_name=node.card_name,
+        devices=own_devices,
     )
     port, key = node.config.handset.port, node.home.load_handset_key()
     device_port = node.config.handset.device_port

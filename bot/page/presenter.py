@@ -14,6 +14,7 @@ from bot.assistant import contacts as book
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
+from bot.page.own_devices import OwnDevices
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts.invitation import installed_from, invitation
@@ -82,7 +83,9 @@ class Presenter:
         lines: Lines,
         own_card: Callable[[], Card],
         pages: Pages,
+        devices: OwnDevices,
     ) -> None:
+        self._devices = devices
         self._own = own
         self._lines = lines
         self._overlay = overlay
@@ -150,16 +153,17 @@ class Presenter:
             before, last = reports, now
             if overlay != (overlay := self._overlay_state()):
                 self._pages.send(page_protocol.OverlayState(overlay=overlay))
-            self._look_at_contacts()
+            self._look_at_store()
 
-    def _look_at_contacts(self) -> None:
-        """Show the contacts again if the store has changed: the command line writes there too."""
+    def _look_at_store(self) -> None:
+        """Show contacts and devices again if they have changed: the command line writes there too."""
         if not self._pages.open:
             return
         try:
             if self._revision != (revision := self._store.revision()):
                 self._refresh_contacts()
                 self._revision = revision
+            self._devices.refresh()
             self._failing = False
         except StoreError as error:
             if not self._failing:
@@ -186,6 +190,7 @@ class Presenter:
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[self._links[line.number] for line in self._lines if line.number in self._links],
             invitation=invitation(card, self._overlay, installed_from()).text,
+            devices=self._devices.of(page),
         )
 
     def told(self, line: Line, news: News) -> None:

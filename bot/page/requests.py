@@ -8,6 +8,7 @@ from bot.card_name import CardName
 from bot.conversation import EVERYWHERE
 from bot.kinds import Sentence
 from bot.page.explain import Explainer, refusal
+from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.view import media
 from bot.texts import chat as texts
@@ -20,9 +21,12 @@ from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
     AddContact,
+    AddDevice,
     Answer,
     Audible,
     Block,
+    CancelDevice,
+    ConfirmDevice,
     ConfirmWords,
     Decline,
     Done,
@@ -34,6 +38,7 @@ from peer.handset.protocol import (
     Place,
     PlaceEcho,
     RemoveContact,
+    RemoveDevice,
     RenameContact,
     SaveContact,
     SetMedia,
@@ -69,7 +74,9 @@ class PageRequests:
         settings: Calls,
         echo: EchoCalls,
         card_name: CardName,
+        devices: OwnDevices,
     ) -> None:
+        self._devices = devices
         self._echo = echo
         self._card_name = card_name
         self._presenter = presenter
@@ -158,6 +165,8 @@ class PageRequests:
                 contact = await self._writes.write(lambda store: store.remove_contact(name))
                 self._switchboard.rename(contact.node, None)
                 said = texts.removed(contact)
+            case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
+                said = await self._devices.do(page, message)
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
             self._presenter.book_changed()
         if message.id is not None and not isinstance(message, Explain):

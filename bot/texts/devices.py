@@ -38,6 +38,11 @@ USAGE = (
     "remove NAME",
 )
 
+ONLY_AT_HOME = (
+    "Devices are added and removed at home only, so that a lost phone can't let others in.",
+    "Use the page on your computer, the chat, or: copybara devices",
+)
+
 NOTHING_TO_CANCEL = "No device is being added.", ""
 
 
@@ -59,20 +64,24 @@ def devices(known: Sequence[PairedDevice], connected: Sequence[bool]) -> Sentenc
 
 def pairing_open(name: str, address: str, fingerprint: str, seconds: int, *, open_to_all: bool, lan: bool) -> Sentence:
     """What to do next. `lan`: over the home's network."""
-    where = "your home's network" if lan else "the overlay"
-    seen = (
-        f" Until then others in {where} can see that there is a server; with the device's address after its name "
-        "they can't."
-        if open_to_all
-        else ""
-    )
-    given_up = f"\n{LAN_GIVES_UP}" if lan else ""
+    given = f"\n{seen}" if (seen := given_up(open_to_all=open_to_all, lan=lan)) else ""
     return Sentence(
         Kind.DEVICE_PAIRING,
         f"Open this on {name}, within {-(-seconds // 60)} minutes. It works once:\n{address}\n"
         "Its browser will warn you, because your home vouches for itself. The certificate's authority has the "
-        f"SHA-256 fingerprint\n{fingerprint}\nThen the device shows a code.{seen}{given_up}",
+        f"SHA-256 fingerprint\n{fingerprint}\nThen the device shows a code.{given}",
     )
+
+
+def given_up(*, open_to_all: bool, lan: bool) -> str:
+    """What others can see while a device is added, and what the home's network gives up afterwards; may be empty."""
+    where = "your home's network" if lan else "the overlay"
+    seen = (
+        f"Until then others in {where} can see that there is a server; with the device's address they can't."
+        if open_to_all
+        else ""
+    )
+    return " ".join(filter(None, (seen, LAN_GIVES_UP if lan else "")))
 
 
 def waits(name: str, visitor: str, code: str) -> Sentence:

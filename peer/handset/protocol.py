@@ -196,6 +196,35 @@ class Report(msgspec.Struct, frozen=True):
     "Datagrams that were dropped, by cause."
 
 
+class Device(msgspec.Struct, frozen=True):
+    """One of the owner's other devices."""
+
+    name: str
+    words: str
+    "Its address, and when it was seen last, for people."
+
+    here: bool
+    "This page is on it."
+
+
+class Adding(msgspec.Struct, frozen=True):
+    """A device that can be added now."""
+
+    name: str
+    link: Link
+    "The one-time address to open there; no token."
+
+    authority: str
+    "The SHA-256 fingerprint of the home's certificate authority, in hexadecimal with colons."
+
+    gives_up: str
+    "What others can see, a sentence; may be empty."
+
+    visitor: str | None
+    code: str | None
+    "The address of a device that has opened it, and the code that it must show."
+
+
 # How both prove that they know the key. Bytes are base64 (RFC 4648, section 4).
 
 
@@ -283,6 +312,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     invitation: str = ""
     "A text for a friend who doesn't have the program yet."
 
+    devices: Devices | None = None
+    "The owner's other devices."
+
 
 class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
     """In place of Hello, and again when it changes: there is no network yet to call through.
@@ -322,6 +354,20 @@ class Log(_ToPage, frozen=True, tag="log"):
     """A call has ended; this is the whole list."""
 
     log: list[LogEntry]
+
+
+class Devices(_ToPage, frozen=True, tag="devices"):
+    """The owner's other devices have changed; this is all of them."""
+
+    devices: list[Device]
+
+    can_change: bool
+    "Whether they can be added and removed at this page."
+
+    lan: bool
+    "Whether one can be added over the home's network."
+
+    adding: Adding | None
 
 
 class Call(_ToPage, frozen=True, tag="call"):
@@ -554,6 +600,7 @@ ToPage: TypeAlias = (
     | OverlayState
     | Own
     | Contacts
+    | Devices
     | Log
     | Call
     | Ring
@@ -726,6 +773,30 @@ class RemoveContact(_FromPage, frozen=True, tag="remove-contact"):
     name: ShortText
 
 
+class AddDevice(_FromPage, frozen=True, tag="add-device"):
+    """Let a device be added, in place of one that was about to be."""
+
+    name: ShortText
+    where: Annotated[str, Meta(max_length=100)] = ""
+    "Its address; `lan`: over the home's network; empty: over the overlay."
+
+
+class ConfirmDevice(_FromPage, frozen=True, tag="confirm-device"):
+    """The device shows this code."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=20)]
+
+
+class CancelDevice(_FromPage, frozen=True, tag="cancel-device"):
+    """Add none after all."""
+
+
+class RemoveDevice(_FromPage, frozen=True, tag="remove-device"):
+    """Lock a device out at once."""
+
+    name: ShortText
+
+
 FromPage: TypeAlias = (
     Audible
     | Explain
@@ -748,6 +819,10 @@ FromPage: TypeAlias = (
     | SetTrust
     | RenameContact
     | RemoveContact
+    | AddDevice
+    | ConfirmDevice
+    | CancelDevice
+    | RemoveDevice
 )
 
 _encoder = msgspec.json.Encoder()

@@ -18,10 +18,15 @@ def shown_text(text: str) -> Link:
 
 def shown_link(token: str) -> Link:
     """The link of a token, and its QR code as a black on white SVG image."""
-    text = as_copybara(token)
+    return _shown(token, as_copybara(token))
+
+
+def shown_address(address: str) -> Link:
+    """An address for a browser, as text and as such a code."""
+    return _shown("", address)
+
+
+def _shown(token: str, text: str) -> Link:
     code = segno.make(text, error="m", boost_error=False, micro=False)
-    return Link(
-        token=token,
-        text=text,
-        qr=code.svg_data_uri(border=QUIET_ZONE, dark="#000", light="#fff", scale=4, omitsize=True),
-    )
+    qr = code.svg_data_uri(border=QUIET_ZONE, dark="#000", light="#fff", scale=4, omitsize=True)
+    return Link(token=token, text=text, qr=qr)

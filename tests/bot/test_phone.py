@@ -280,6 +280,35 @@ async def test_status_lists_devices_and_when_they_were_seen_last(tmp_path: Path)
         assert f"device   phone: {PHONE}, last seen 20" in (await anna.cli("status"))[1]
 
 
+async def test_the_page_at_home_adds_lists_and_removes_devices_and_a_devices_own_page_does_not(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna, wire_page(anna) as (home, hello):
+        assert hello["devices"] == {"type": "devices", "devices": [], "can_change": True, "lan": False, "adding": None}
+        assert (await home.ask("add-device", name="phone", where=PHONE))["type"] == "done"
+        adding = (await home.next("devices"))["adding"]
+        assert adding["link"]["qr"].startswith("data:image/svg+xml")
+        phone = Phone(PHONE, adding["link"]["text"], of_anna(anna))
+        async with phone.pairing() as (sock, meeting, first):
+            assert first is not None
+            while (waits := (await home.next("devices"))["adding"])["code"] is None:
+                pass
+            assert (waits["visitor"], waits["code"]) == (PHONE, first["code"])
+            assert (await home.ask("confirm-device", code=first["code"]))["kind"] == "device.added"
+            shown = (await phone.becomes_a_device(sock, meeting))["devices"]
+            assert (shown["can_change"], shown["devices"][0]["here"]) == (False, True)
+            # The one-time address of the next device is for the page at home alone, and so are changes.
+            await home.ask("add-device", name="tablet")
+            for message in ({"type": "add-device", "name": "mine"}, {"type": "remove-device", "name": "phone"}):
+                await sock.send_json({**message, "id": 1})
+                refused = await phone.next(sock, "problem", "devices")
+                assert refused["type"] == "problem" or refused["adding"] is None
+            assert [each["name"] for each in (await anna.status())["devices"]] == ["phone"]
+            assert (await home.ask("cancel-device"))["kind"] == "device.cancelled"
+            assert (await home.ask("remove-device", name="phone"))["kind"] == "device.removed"
+            assert await phone.until_closed(sock) in (CLOSE_UNPROVEN, 1006, None)
+        while (await home.next("devices"))["devices"]:
+            pass
+
+
 async def test_declining_on_the_phone_declines_everywhere(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
         phone = await paired(anna)

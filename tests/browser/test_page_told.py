@@ -7,20 +7,27 @@ COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written ane
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
 from bot.kinds import Kind
+from bot.texts.devices import given_up
 from peer.handset.protocol import (
     Act,
+    AddDevice,
+    Adding,
     Answer,
     AnsweredAlone,
     Audible,
     Block,
+    ConfirmDevice,
     Contacts,
     Decline,
+    Device,
+    Devices,
     Explain,
     Explained,
     HangUp,
@@ -31,6 +38,7 @@ from peer.handset.protocol import (
     Place,
     Problem,
     RemoteMedia,
+    RemoveDevice,
     Ring,
     Said,
     SetTrust,
@@ -39,7 +47,7 @@ from peer.handset.protocol import (
     Text,
     Write,
 )
-from peer.handset.shown_link import shown_link
+from peer.handset.shown_link import shown_address, shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
@@ -1002,6 +1010,47 @@ async def test_a_device_that_is_added_shows_its_code_and_how_to_trust_the_home()
         for width, height in ((360, 640), (640, 360)):
             await play.page.set_viewport_size({"width": width, "height": height})
             await play.can_be_used()
+
+
+async def test_devices_are_added_and_removed_on_the_page() -> None:
+    fields: dict[str, Any] = {"can_change": True, "lan": True}
+    phone = Device(name="phone", words="201:7e10:94f2:5cc8::9, connected now", here=False)
+    adding = Adding(
+        name="tablet",
+        link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
+        authority=":".join(["A7"] * 32),
+        gives_up=given_up(open_to_all=True, lan=False),
+        visitor=None,
+        code=None,
+    )
+    async with theatre(greeting(devices=Devices(devices=[phone], adding=None, **fields))) as play:
+        await play.page.locator("#open-settings").click()
+        await play.view.press("My devices")
+        await play.view.shows("201:7e10:94f2:5cc8::9, connected now")
+        await play.page.locator("#add-device-name").fill("tablet")
+        await play.page.locator("#add-device-lan").check()
+        await play.view.press("Add device")
+        await play.wants(AddDevice, name="tablet", where="lan")
+        play.tell(Devices(devices=[phone], adding=adding, **fields))
+        await play.view.shows("Add tablet")
+        await play.until("document.getElementById('adding-qr').naturalWidth > 0")
+        await everywhere(play, "devices-adding")
+        waits = msgspec.structs.replace(adding, visitor="201:7e10:94f2:5cc8::8", code="042917")
+        play.tell(Devices(devices=[phone], adding=waits, **fields))
+        await play.view.shows("042 917")
+        for width, height in ((360, 640), (640, 360)):
+            await play.page.set_viewport_size({"width": width, "height": height})
+            await play.can_be_used()
+        await play.view.press("It shows the same code")
+        await play.wants(ConfirmDevice, code="042917")
+        play.tell(Devices(devices=[phone], adding=None, **fields))
+        await play.view.press("Remove phone")
+        await play.view.shows("Lock it out?")
+        await play.view.press("Remove phone")
+        await play.wants(RemoveDevice, name="phone")
+        play.tell(Devices(devices=[phone], can_change=False, lan=False, adding=None))
+        await play.view.shows("Devices are added and removed on your computer at home.")
+        assert not await play.page.locator("#add-device-form").is_visible()
 
 
 async def test_the_script_speaks_the_protocol() -> None:

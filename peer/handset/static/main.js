@@ -15,6 +15,7 @@ import { keys } from "./keys.js";
 import { Notices } from "./notices.js";
 import { keepBack } from "./back.js";
 import { Outgoing } from "./outgoing.js";
+import { OwnDevices } from "./own_devices.js";
 import { Program } from "./socket.js";
 import { chime, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
 import { stayAwake } from "./wake_lock.js";
@@ -31,6 +32,7 @@ const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
 const notices = new Notices();
+const ownDevices = new OwnDevices(program);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
 // Over TLS this is the page of a device, such as a phone.
@@ -167,6 +169,7 @@ program.addEventListener("hello", ({ detail: hello }) => {
   if (world.hello && world.hello.version !== hello.version) location.reload();
   Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
   calls.begin(hello);
+  ownDevices.take(hello.devices ?? null);
   program.send("audible", { on: !silentByBrowser() });
   draw();
   explain();

@@ -1,0 +1,95 @@
+// The owner's other devices: every page lists them, the page on the computer at home adds and removes them.
+
+import { $, copy, make, onSubmit, picture, problem, put, redraw, say, show, toast } from "./dom.js";
+import { settles } from "./settled.js";
+
+export class OwnDevices {
+  #program;
+  #told = null;
+
+  constructor(program) {
+    this.#program = program;
+    $("open-own-devices").addEventListener("click", () => this.open());
+    onSubmit("add-device-form", "own-devices-problem", () => this.#add());
+    $("adding-copy").addEventListener("click", () => copy($("adding-copy"), this.#told.adding.link.text));
+    $("adding-cancel").addEventListener("click", () => this.#ask("cancel-device", {}));
+    $("adding-confirm").addEventListener("click", () => this.#ask("confirm-device", { code: this.#told.adding.code }));
+    program.addEventListener("devices", ({ detail }) => this.take(detail));
+  }
+
+  // What the program has told; null: it serves no devices.
+  take(devices) {
+    this.#told = devices;
+    show($("settings-own-devices"), Boolean(devices));
+    if (devices) this.#draw(devices);
+  }
+
+  open() {
+    problem($("own-devices-problem"), null);
+    $("settings").close();
+    $("own-devices").showModal();
+  }
+
+  #draw({ devices, can_change: canChange, lan, adding }) {
+    redraw($("own-devices-list"), devices.map((device) => ({ ...device, canChange })), (device) => this.#row(device));
+    show($("own-devices-none"), !devices.length);
+    show($("own-devices-at-home"), !canChange);
+    show($("add-device-form"), canChange && !adding);
+    show($("add-device-lan-line"), lan);
+    show($("adding"), Boolean(adding));
+    if (!adding) return;
+    put($("adding-title"), `Add ${adding.name}`);
+    put($("adding-address"), adding.link.text);
+    picture($("adding-qr"), adding.link.qr);
+    put($("adding-authority"), adding.authority);
+    put($("adding-gives-up"), adding.gives_up);
+    show($("adding-open"), !adding.code);
+    put($("adding-waits"), adding.code
+      ? `A device at ${adding.visitor} has opened the address. It must show this code. If it shows another or none, cancel.`
+      : "Waiting for it …");
+    put($("adding-code"), adding.code ? `${adding.code.slice(0, 3)} ${adding.code.slice(3)}` : "");
+    show($("adding-code"), Boolean(adding.code));
+    show($("adding-confirm"), Boolean(adding.code));
+  }
+
+  #row(device) {
+    const row = make("li", {}, make("span", { className: "row-main flat" }, make("span", { className: "row-text" },
+      make("b", { text: device.here ? `${device.name} (this one)` : device.name }), make("small", { text: device.words }))));
+    if (device.canChange) {
+      const button = settles(make("button", {
+        className: "button small", type: "button", text: "Remove", "aria-label": `Remove ${device.name}`, "data-hold": `device ${device.name}`,
+      }));
+      button.addEventListener("click", () => this.#remove(button, device.name));
+      row.append(button);
+    }
+    return row;
+  }
+
+  async #add() {
+    const name = $("add-device-name").value.trim();
+    if (!name) throw { sentence: "It needs a name, such as phone.", hint: "" };
+    const where = $("add-device-address").value.trim() || ($("add-device-lan").checked ? "lan" : "");
+    await this.#program.ask("add-device", { name, where });
+    $("add-device-form").reset();
+  }
+
+  #remove(button, name) {
+    if (!button.dataset.sure) {
+      button.dataset.sure = "yes";
+      put(button, "Lock it out?");
+      return undefined;
+    }
+    return this.#ask("remove-device", { name });
+  }
+
+  async #ask(what, values) {
+    problem($("own-devices-problem"), null);
+    try {
+      const done = await this.#program.ask(what, values);
+      toast(done);
+      say($("adding-waits"), null);
+    } catch (error) {
+      problem($("own-devices-problem"), error);
+    }
+  }
+}
