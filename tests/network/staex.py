@@ -16,6 +16,7 @@ from pathlib import Path
 from shared.node_id import NodeId
 from tests.network import staex_node
 from tests.network.capture import Conversation, Kind
+from tests.network.hop import Hop, hop
 from tests.network.namespaces import Hosts, Namespace
 from tests.network.overlay import OverlayNode
 
@@ -104,6 +105,8 @@ class StaexNetwork:
     a: StaexNode
     r: StaexNode
     b: StaexNode
+    path: Hop
+    "Between any two of them."
 
     async def until_reachable(self) -> None:
         """Nothing to wait for: a node that has started can be reached."""
@@ -119,11 +122,10 @@ async def staex_network(hosts: Hosts, folder: Path) -> AsyncIterator[StaexNetwor
     a.addresses = {b.node_id: IPv4Address("10.83.0.7"), r.node_id: IPv4Address("10.83.0.12")}
     b.addresses = {a.node_id: IPv4Address("10.83.0.9"), r.node_id: IPv4Address("10.83.0.13")}
     r.addresses = {a.node_id: IPv4Address("10.83.0.21"), b.node_id: IPv4Address("10.83.0.22")}
-    async with hosts.r.process(*COMMAND, "relay", str(RELAY_PORT), stdout=PIPE) as relay:
-        await _first_line(relay)
+    async with hop(hosts.r, RELAY_PORT) as path:
         try:
             await asyncio.gather(a.start(), b.start(), r.start())
-            yield StaexNetwork(hosts, a, r, b)
+            yield StaexNetwork(hosts, a, r, b, path)
         finally:
             await asyncio.gather(a.stop(), b.stop(), r.stop())
 

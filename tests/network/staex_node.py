@@ -1,13 +1,12 @@
 """A stand-in for a Staex node, whose software can't be installed freely. A program of its own; needs root.
 
-    staex_node.py relay PORT          on R: carries packets between the nodes, and knows nothing else
     staex_node.py node FILE           a node, set up by a JSON file (see Setup)
     staex_node.py id                  what `mcc id` prints on the host it runs on
     staex_node.py resolve NODE_ID     what `mcc resolve NODE_ID` prints: an address, or an empty line
 
 It has the property that matters: an address means something only on the node that gave it. Each node has a list of
 addresses for the others, and a packet is rewritten on arrival, from the addresses it had on the sending node to those
-of the receiving one. All packets of a node go over one TCP connection to the relay.
+of the receiving one. All packets of a node go over one TCP connection to the relay, hop.py.
 """
 
 # ruff: noqa: T201 - what it prints is its interface.
@@ -77,32 +76,6 @@ class Setup:
     def resolve(self, node_id: str) -> str:
         """The address of a node on this one; empty if it doesn't know the node."""
         return self.claims.get(node_id, {**self.addresses, self.node_id: self.address}.get(node_id, ""))
-
-
-async def relay(port: int) -> None:
-    """Carry frames between the nodes. Prints a line when it listens."""
-    links: dict[str, StreamWriter] = {}
-
-    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
-        node_id = ""
-        try:
-            node_id, _ = await read_frame(reader)
-            links[node_id] = writer
-            writer.write(frame(node_id, b""))
-            while True:
-                destination, packet = await read_frame(reader)
-                if destination in links:
-                    write_or_drop(links[destination], frame(node_id, packet))
-        except (IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            if links.get(node_id) is writer:
-                del links[node_id]
-            writer.close()
-
-    server = await asyncio.start_server(serve, "0.0.0.0", port)
-    print("listening", flush=True)
-    await server.serve_forever()
 
 
 async def node(file: Path) -> None:
@@ -243,8 +216,6 @@ def words(data: bytes | bytearray) -> tuple[int, ...]:
 
 def main(arguments: list[str]) -> None:
     match arguments:
-        case ["relay", port]:
-            asyncio.run(relay(int(port)))
         case ["node", file]:
             asyncio.run(node(Path(file)))
         case ["id"] | ["resolve", _]:
