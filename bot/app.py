@@ -17,6 +17,7 @@ from bot.command_replies import CommandReplies
 from bot.command_socket import listening
 from bot.conversation import Messenger
 from bot.home import Home, HomeLock
+from bot.known_node import has_moved
 from bot.makers import (
     Node,
     Talk,
@@ -39,8 +40,12 @@ from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
+<<<<<<< HEAD
 from bot.texts.chat import overlay_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
+=======
+from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
+>>>>>>> b6aaefa (A new node id: a notice that the shared key proves, and that counts once the contact's owner accepts it)
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -131,7 +136,8 @@ async def _run(
     if config.devices.lan:
         notices.append(LAN_GIVES_UP)
     if (doubted := len(node.thread.store.doubted())) > 0:
-        notices.append(restored_notice(doubted))
+        why = moved_notice if has_moved(node.thread.store) else restored_notice
+        notices.append(why(doubted))
     replies = CommandReplies(assistant, node.own, node.overlay, handset, devices, notices)
     manager = ServiceManager()
 

@@ -16,6 +16,8 @@ from shared.node_id import NodeId
 from shared.store import Store
 
 _OVERLAY = "overlay"
+_MOVED = "node.moved"
+"Set once the home has had another node id, so that the owner hears why contacts' links can't be read."
 
 
 def remembered_overlay(store: Store) -> str | None:
@@ -48,11 +50,31 @@ def refuse_change(store: Store, overlay: str, node: NodeId) -> None:
 
 
 def remember(store: Store, overlay: str, node: NodeId) -> None:
-    """Keep overlay and node id for the next start."""
+    """Keep overlay and node id for the next start.
+
+    Another node id than before: no link is written with a key that contacts share with the old one until they have
+    used the new one, see shared/store/secrets.py.
+    """
     with store.transaction():
+        if _is_another(store, overlay, node):
+            store.doubt_secrets()
+            store.set_home_fact(_MOVED, b"1")
         store.set_home_fact(_node_fact(overlay), node.key)
         if overlay != "loopback":
             store.set_home_fact(_OVERLAY, overlay.encode())
+
+
+def has_moved(store: Store) -> bool:
+    """Whether this home has had another node id."""
+    return store.home_fact(_MOVED) is not None
+
+
+def _is_another(store: Store, overlay: str, node: NodeId) -> bool:
+    before = store.home_fact(_node_fact(overlay))
+    if before is None and overlay != "loopback":  # another overlay: our node is another there
+        used = remembered_overlay(store)
+        before = store.home_fact(_node_fact(used)) if used is not None else None
+    return before is not None and before != node.key
 
 
 def _node_fact(overlay: str) -> str:

@@ -132,6 +132,12 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     deltachat_key: str = ""
     "The fingerprint of its key, 40 hexadecimal digits: the number is good only as long as it has this key."
 
+    announced: NodeId | None = None
+    "Their new node, as a notice says that their key proves; the owner hasn't accepted it yet."
+
+    announced_at: int = 0
+    "When the latest of these notices was written, Unix seconds; earlier ones don't count."
+
     created: int
     "When the contact was added, Unix seconds."
 

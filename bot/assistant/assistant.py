@@ -162,6 +162,10 @@ class Assistant:
         """
         return self._saving.saved(await self._saving.add(name, who, met=met))
 
+    async def move(self, name: str) -> Contact:
+        """Accept a contact's new node id. Raises NameNotFound, InputError."""
+        return await self._saving.move(name)
+
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""
         return await self._taps.block(line)
@@ -234,6 +238,10 @@ class Assistant:
             case commands.RenewContact():
                 renewed = command.name
                 turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))
+            case commands.TellMove():
+                await saving.tell_move(turn, command.name)
+            case commands.AcceptMove():
+                turn.say(texts.moved(await saving.move(command.name)))
             case commands.SetProgram():
                 name, program = command.name, command.program
                 turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))

@@ -177,6 +177,20 @@ class RenewContact:
 
 
 @dataclass(frozen=True, slots=True)
+class TellMove:
+    """`/contact tell NAME`: write the notice of our new node id."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMove:
+    """`/contact move NAME`: accept the new node id that the contact has told."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetEndpoint:
     """`/contact endpoint NAME ENDPOINT`, or `default` for the configured one."""
 
@@ -307,6 +321,8 @@ Command = (
     | SetTrust
     | ConfirmContact
     | RenewContact
+    | TellMove
+    | AcceptMove
     | SetEndpoint
     | SetProgram
     | ChooseApp
@@ -415,6 +431,10 @@ def _contact(words: list[str], _text: str) -> Command:
             return ConfirmContact(name, " ".join(four))
         case ["renew", name]:
             return RenewContact(name)
+        case ["tell", name]:
+            return TellMove(name)
+        case ["move", name]:
+            return AcceptMove(name)
         case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
         case ["program", name, program] if program.lower() in PROGRAMS:

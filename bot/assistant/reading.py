@@ -10,6 +10,7 @@ from bot.assistant.calling import Calling
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import IncomingMessage, Post
+from bot.known_node import has_moved
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from peer.calls.reading import OtherClock, Reading
@@ -73,6 +74,9 @@ class MessageReader:
                 turn.say(texts.dropped(reading.dropped))
             if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
                 self._doubt(turn)
+            if reading.moved is not None:
+                turn.say(texts.announced(reading.moved))
+                continue
             clock = reading.other_clock
             if clock is not None and _clocks_differ(clock, message):
                 ahead = clock.ahead + (message.age or 0)
@@ -106,7 +110,8 @@ class MessageReader:
         names = [contact.name for contact in known if contact is not None]
         if names:
             self._doubted = now
-            turn.say(texts.key_unknown(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
+            why = texts.key_unknown_since_move if has_moved(self._store) else texts.key_unknown
+            turn.say(why(names[:DOUBTED_NAMED], more=len(names) > DOUBTED_NAMED))
 
     async def answer(self, turn: Turn, kind: DescriptionType, text: str, whom: str | None) -> None:
         """Take what another program has written, and answer an offer at once. The owner may have said whose it is."""

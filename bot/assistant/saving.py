@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bot.assistant import contacts as book
+from bot.assistant import moving
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
+<<<<<<< HEAD
 from bot.conversation import Act
 from bot.kinds import Sentence
+=======
+from bot.conversation import Act, Post
+>>>>>>> b6aaefa (A new node id: a notice that the shared key proves, and that counts once the contact's owner accepts it)
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -80,6 +85,17 @@ class Saving:
         contact = await self.write(lambda store: book.remove(store, name))
         self._switchboard.rename(contact.node, None)
         return contact
+
+    async def tell_move(self, turn: Turn, name: str) -> None:
+        """Write the notice of our new node id for a contact, into the chat. Raises NameNotFound, InputError."""
+        contact, token = await self.write(lambda store: moving.notice(store, name, self._own))
+        bot = self._origins.bot_of(contact.node, contact)
+        post = Post("chat", texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
+        turn.posting.post(post)
+
+    async def move(self, name: str) -> Contact:
+        """Accept a contact's new node id. Raises NameNotFound, InputError."""
+        return await self.write(lambda store: moving.accept(store, name))
 
     def tell(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner that somebody was saved."""

@@ -194,6 +194,8 @@ def make_parser() -> argparse.ArgumentParser:
     confirm = entry("confirm", "the four words of a call are the same on both sides: accept the new key", "name")
     confirm.add_argument("words", nargs="*", help="the four words; without them it says which words wait")
     entry("renew", "agree on a new key in the next call, because theirs may be newer than yours", "name")
+    entry("tell", "your node id has changed: print the link that tells a contact", "name")
+    entry("move", "accept the new node id that a contact has told you", "name")
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")

@@ -6,10 +6,11 @@ import argparse
 import asyncio
 
 from bot.assistant import contacts as book
+from bot.assistant import moving
 from bot.cli.remote import say
 from bot.home import Home
 from bot.name_systems import system_names
-from bot.settings import settings
+from bot.settings import own_node, settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from shared.contacts import MAX_NAME, Contact, Trust
@@ -64,6 +65,11 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return texts.confirmed(*book.confirm(store, options.name, " ".join(options.words))).text
         case "renew":
             return texts.renewing(book.renew(store, options.name)).text
+        case "tell":
+            own = own_node(home, settings(home))
+            return texts.moved_in_chat(moving.notice(store, options.name, own)[1]).text
+        case "move":
+            return texts.moved(moving.accept(store, options.name)).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":

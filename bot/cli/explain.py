@@ -11,6 +11,7 @@ from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.link_reader import LinkReader, Opened, OwnLink, SaidLink
+from peer.calls.moves import MovedLink
 from shared.errors import InputError, OverlayError
 from shared.links.classic import find_classic
 from shared.links.kinds import (
@@ -18,6 +19,7 @@ from shared.links.kinds import (
     Card,
     Found,
     Link,
+    MovedToken,
     PairedToken,
     Request,
     Response,
@@ -87,6 +89,10 @@ def _meaning(link: Link, opened: Opened | None) -> dict[str, object]:
                 "port": opened.port,
                 **_age(opened.created),
             }
+        case MovedLink():
+            return {"link": _kind(link), "from": str(opened.before), "new_node": str(opened.node)} | _age(
+                opened.created
+            )
         case SaidLink():
             said = opened.said
             return {"link": _kind(link), "from": str(opened.source), "says": said.operation.name.lower()} | _age(
@@ -131,6 +137,8 @@ def _kind(link: Link) -> str:
             return "between paired contacts"
         case Card():
             return "contact card"
+        case MovedToken():
+            return "notice of a new node id"
 
 
 def _age(created: int) -> dict[str, object]:

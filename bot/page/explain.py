@@ -13,11 +13,12 @@ from bot.texts import page as handset_texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
+from peer.calls.moves import MovedLink
 from peer.calls.switchboard import Switchboard
 from peer.handset.protocol import Explained
 from shared.call.table import State
 from shared.config.schema import Calls
-from shared.contacts import Contact
+from shared.contacts import Contact, Trust
 from shared.errors import BadDescription
 from shared.links.card import Card
 from shared.links.kinds import BadLink, Found, Response, find
@@ -25,7 +26,7 @@ from shared.policy import Decision, KnownCaller, OwnersSide, Verdict, WantedCall
 from shared.reasons import Reason
 from shared.store import Store
 
-KindOfLink = Literal["call", "response", "said", "card", "own", "unusable"]
+KindOfLink = Literal["call", "response", "said", "card", "moved", "own", "unusable"]
 
 
 class Explainer:
@@ -77,6 +78,12 @@ class Explainer:
                 if decision.verdict is Verdict.IGNORE:
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
                 return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
+            case MovedLink():
+                contact = self._store.contact_of(link.before)
+                if contact is None or contact.trust is Trust.BLOCK or not link.proven:
+                    reason = Reason.UNKNOWN_CALLER if contact is None else Reason.UNPROVEN
+                    return _explained(token, "unusable", texts.refusal(reason).sentence)
+                return _explained(token, "moved", handset_texts.explained_move(link, contact), "Accept the new node id")
             case SaidLink():
                 contact = self._store.contact_of(link.source)
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")

@@ -192,6 +192,10 @@ class PageRequests:
             link = found[0]
             reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
         line = reading.line
+        if (moved := reading.moved) is not None:
+            await self._assistant.move(moved.name)
+            self._presenter.book_changed()
+            return None
         if line is None:
             if (clock := reading.other_clock) is not None:
                 raise CallRefused(texts.clocks_differ(clock.contact, clock.ahead, sure=clock.ahead > 0).text, "")

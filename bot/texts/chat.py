@@ -62,6 +62,8 @@ HELP = f"""\
 /contact trust NAME [audio|video], ring NAME, block NAME
 /contact confirm NAME WORDS      the four words of a call were the same on both sides
 /contact renew NAME              agree on a new key in the next call: theirs may be newer
+/contact tell NAME               your node id has changed: a link that tells NAME
+/contact move NAME               accept the new node id that NAME has told you
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
@@ -350,6 +352,51 @@ def renewing(contact: Contact) -> Sentence:
         f"In your next call with {contact.name} you agree on a new key. It rings there as unproven: "
         "compare the four words, and both of you confirm them.",
         f"To call: /call {contact.name}",
+    )
+
+
+def moved_in_chat(token: str) -> Sentence:
+    """The message in the chat that tells a contact our new node id."""
+    return Sentence(Kind.LINK_MOVED, as_copybara(token))
+
+
+def announced(contact: Contact) -> Sentence:
+    """A contact's notice: they have another node now."""
+    assert contact.announced is not None
+    return Sentence(
+        Kind.CONTACT_ANNOUNCED,
+        f"{contact.name} says that their node id is now {contact.announced}. The key you share "
+        "proves that the link is theirs, or of somebody who has stolen that key: ask them by voice or in person. "
+        "Nothing changes until you accept.",
+        f"To accept: /contact move {contact.name}",
+    )
+
+
+def moved(contact: Contact) -> Sentence:
+    """After /contact move."""
+    rings = "" if contact.trust is Trust.BLOCK else f" {contact.name}'s calls ring until you say otherwise."
+    return Sentence(
+        Kind.CONTACT_MOVED,
+        f"{contact.name}'s node id is now {contact.node.short}….{rings}",
+        f"To answer automatically again: /contact trust {contact.name}",
+    )
+
+
+def moved_notice(contacts: int) -> str:
+    """What the owner should know at the start of a home that has a new node id, until every contact has used it."""
+    return (
+        f"Your node id has changed, and contacts don't know the new one yet ({contacts}). "
+        "Tell each of them, then let them call you: /contact tell NAME"
+    )
+
+
+def key_unknown_since_move(names: list[str], *, more: bool = False) -> Sentence:
+    """A link that no key opens, in a home whose node id has changed."""
+    return Sentence(
+        Kind.LINK_KEY_UNKNOWN,
+        f"A link came that your keys don't open. Your node id has changed, so it may be from "
+        f"{' or '.join(names)}{' or others' if more else ''}, who doesn't know the new one.",
+        f"Tell them: /contact tell {names[0]}",
     )
 
 

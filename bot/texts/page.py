@@ -11,6 +11,7 @@ from bot.texts import chat as texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
+from peer.calls.moves import MovedLink
 from peer.handset.page import Page
 from shared.call.table import State
 from shared.contacts import Contact, Trust
@@ -202,6 +203,15 @@ def explained_said(link: SaidLink, contact: Contact | None) -> str:
     """A link that says something about a call."""
     who = contact.name if contact else f"node {link.source.short}…"
     return f"From {who}, about a call: {_SAYS.get(link.said.operation, 'something')}."
+
+
+def explained_move(link: MovedLink, contact: Contact) -> str:
+    """A contact's notice of a new node id."""
+    return (
+        f"{contact.name} says that their node id is now {link.node}. The key you share proves that the link is "
+        "theirs, or of somebody who has stolen that key: ask them by voice or in person. Then their calls ring "
+        "until you say otherwise."
+    )
 
 
 def explained_response(response: Response) -> str:

@@ -149,6 +149,22 @@ def nothing_to_confirm(contact: Contact) -> Refusal:
     )
 
 
+def no_key_for_notice(contact: Contact) -> Refusal:
+    """The notice of a new node id is sealed with a key that isn't there."""
+    return (
+        f"You share no key with {contact.name}, so nothing can prove to them that the new node is yours.",
+        "Give them your new card: /card",
+    )
+
+
+def nothing_announced(contact: Contact) -> Refusal:
+    """No notice of a contact's waits for the owner."""
+    return (
+        f"{contact.name} hasn't told you of a new node id.",
+        "They write the notice with: /contact tell NAME",
+    )
+
+
 def does_not_ring(whom: str) -> Refusal:
     """The owner named a call that isn't there."""
     return f"No call from {shown(whom, LONGEST_NAME)} is ringing.", "/status shows what is going on."

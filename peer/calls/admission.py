@@ -18,6 +18,7 @@ from peer.calls.line_records import begun
 from peer.calls.lines import gives_way
 from peer.calls.link_reader import LinkReader, OwnLink, SaidLink
 from peer.calls.link_writer import LinkWriter
+from peer.calls.moves import MovedLink, read_move
 from peer.calls.out_of_time import out_of_time
 from peer.calls.reading import MissedCall, OtherClock, Reading
 from shared.call.events import (
@@ -81,6 +82,8 @@ class Admission:
                     return await self._called(opened, chat, again=again)
                 case SaidLink():
                     return await self._said(opened)
+                case MovedLink():
+                    return await read_move(self._calls, opened, self._reader.own)
                 case Response():
                     return self._responded(opened)
 

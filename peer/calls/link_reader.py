@@ -8,7 +8,9 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from peer.calls.call_link import CallLink
-from shared.links.kinds import BadLink, Card, PairedToken, Request, Response, SealedRequest, decode
+from peer.calls.moves import MovedLink
+from shared.links.kinds import BadLink, Card, MovedToken, PairedToken, Request, Response, SealedRequest, decode
+from shared.links.moved import MoveKeys
 from shared.links.paired import Keyring, Operation, PairedBody, reference_of
 from shared.links.sealed import open_request
 from shared.node_id import NodeId
@@ -33,17 +35,20 @@ class OwnLink:
     """A link that this node wrote."""
 
 
-Opened: TypeAlias = CallLink | SaidLink | Response | Card | OwnLink
+Opened: TypeAlias = CallLink | SaidLink | MovedLink | Response | Card | OwnLink
 
 
 class LinkReader:
     """Opens links for one node."""
 
     def __init__(self, own: NodeId, store: Store, sealing_key: X25519PrivateKey) -> None:
-        self._own = own
+        self.own = own
         self._store = store
         self._sealing_key = sealing_key
         self._keyring: Keyring | None = None
+        self._move_keys: tuple[tuple[int, int], MoveKeys] | None = None
+        "Those of a revision of the store; made when the first notice comes."
+
         self._revision: tuple[int, int] | None = None
 
     def open(self, token: str) -> Opened:
@@ -60,16 +65,18 @@ class LinkReader:
             case Request():
                 return self._request(link, raw, sealed=False)
             case SealedRequest():
-                return self._request(open_request(link, self._sealing_key, self._own), raw, sealed=True)
+                return self._request(open_request(link, self._sealing_key, self.own), raw, sealed=True)
             case PairedToken():
                 return self._paired(link)
+            case MovedToken():
+                return self._moved(link)
             case Response() | Card():
                 return link
 
     def _request(self, request: Request, raw: bytes, *, sealed: bool) -> Opened:
-        if request.source == self._own:
+        if request.source == self.own:
             return OwnLink()
-        if not request.is_for(self._own):
+        if not request.is_for(self.own):
             raise BadLink(Reason.NOT_FOR_THIS_NODE)
         return CallLink(
             peer=request.source,
@@ -106,10 +113,20 @@ class LinkReader:
             keyed=True,
         )
 
+    def _moved(self, token: MovedToken) -> MovedLink:
+        revision, kept = self._store.revision(), self._move_keys
+        if kept is None or kept[0] != revision:
+            self._move_keys = kept = revision, MoveKeys(self._store.readable_secrets(), kept[1] if kept else None)
+        opened = kept[1].open(token)
+        if opened is None:
+            raise BadLink(Reason.UNKNOWN_CALLER)
+        proven = self._store.proves(opened.before, opened.secret)
+        return MovedLink(opened.before, opened.node, opened.created, opened.secret, proven)
+
     def _keys(self) -> Keyring:
         """The keyring, built again only when the store has changed."""
         revision = self._store.revision()
         if self._keyring is None or revision != self._revision:
-            self._keyring = Keyring(self._own, self._store.readable_secrets(), self._keyring)
+            self._keyring = Keyring(self.own, self._store.readable_secrets(), self._keyring)
             self._revision = revision
         return self._keyring

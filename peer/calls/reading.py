@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from peer.calls.budget import Dropped
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
+from shared.contacts import Contact
 from shared.links.kinds import Card
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -47,6 +48,9 @@ class Reading:
     "The call that it began or belongs to."
 
     card: Card | None = None
+
+    moved: Contact | None = None
+    "The contact who says that they have another node now: `announced`."
 
     missed: MissedCall | None = None
     "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."

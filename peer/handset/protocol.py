@@ -483,7 +483,7 @@ class Explained(_ToPage, frozen=True, tag="explained"):
 
     token: str
 
-    kind: Literal["call", "response", "said", "card", "own", "unusable"]
+    kind: Literal["call", "response", "said", "card", "moved", "own", "unusable"]
     """`call`: somebody is calling; Act lets it ring. `response`: connects our call. `said`: a contact says something
     about a call. `card`: can be saved (AddContact)."""
 

@@ -32,6 +32,7 @@ __all__ = [
     "Found",
     "Link",
     "LinkKind",
+    "MovedToken",
     "PairedToken",
     "Request",
     "Response",
@@ -317,7 +318,41 @@ class SealedRequest(Token):
         return self.raw
 
 
-Link: TypeAlias = Request | Response | PairedToken | SealedRequest | Card
+@dataclass(frozen=True, slots=True)
+class MovedToken(Token):
+    """The notice of a new node id, see moved.py: 65 bytes, 87 characters.
+
+    ===== ===============================================================
+    bytes field
+    ===== ===============================================================
+    1     version 1 and kind 6
+    12    nonce
+    52    ChaCha20-Poly1305 of node id (32) and created (4), with tag
+    ===== ===============================================================
+    """
+
+    raw: bytes
+    "All 65 bytes. Others raise BadLink(MALFORMED or WRONG_VERSION)."
+
+    def __post_init__(self) -> None:
+        check_frame(self.raw, LinkKind.MOVED)
+
+    @property
+    def nonce(self) -> bytes:
+        """The 12 bytes that no other notice has."""
+        return self.raw[1:13]
+
+    @property
+    def sealed(self) -> bytes:
+        """The 52 bytes of ciphertext and tag."""
+        return self.raw[13:]
+
+    def encode(self) -> bytes:
+        """The 65 bytes."""
+        return self.raw
+
+
+Link: TypeAlias = Request | Response | PairedToken | SealedRequest | Card | MovedToken
 
 
 def decode(token: str) -> Link:
@@ -338,6 +373,8 @@ def decode(token: str) -> Link:
             return SealedRequest(raw)
         case LinkKind.CARD:
             return Card.decode(raw)
+        case LinkKind.MOVED:
+            return MovedToken(raw)
 
 
 def _check(holds: bool) -> None:

@@ -24,6 +24,7 @@ class LinkKind(enum.IntEnum):
     PAIRED = 3
     SEALED = 4
     CARD = 5
+    MOVED = 6
 
     @property
     def first_byte(self) -> int:
@@ -37,6 +38,7 @@ SIZES = {
     LinkKind.PAIRED: range(48, 49),
     LinkKind.SEALED: range(145, 146),
     LinkKind.CARD: range(73, 193),
+    LinkKind.MOVED: range(65, 66),
 }
 "Bytes that a link of each kind may have, its first byte included."
 

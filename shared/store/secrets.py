@@ -157,6 +157,15 @@ class PairSecrets(Database):
         )
         return bytes(rows[0][0]) if rows else None
 
+    def notice_secret(self, node: NodeId) -> bytes | None:
+        """The newest secret (32 bytes) that a node may be told with that ours has moved: also one that is doubted."""
+        rows = self.rows(
+            "SELECT secret FROM pair_secrets WHERE node = ? AND (committed OR confirmed) AND NOT quarantined "
+            "ORDER BY id DESC LIMIT 1",
+            node.key,
+        )
+        return bytes(rows[0][0]) if rows else None
+
     def keyed(self, node: NodeId) -> bool:
         """Whether a key tells this node's calls from an impostor's: one that it has, or that the owner confirmed.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import msgspec
+
 from shared.contacts import Contact
 from shared.names.kept import KeptName
+from shared.node_id import NodeId
 from shared.store.calls import CallTables
 from shared.store.contacts import ContactTable
 from shared.store.devices import DeviceTable
@@ -36,6 +39,17 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
             database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
             self.forget_secrets(contact.node)
         return contact
+
+    def move_contact(self, contact: Contact, node: NodeId) -> None:
+        """Give a contact another node, with the pair secrets that are shared with them.
+
+        Raises InputError if the node is another contact's.
+        """
+        with self.transaction() as database:
+            self.refuse_second_name(msgspec.structs.replace(contact, node=node))
+            self.forget_secrets(node)
+            database.execute("UPDATE pair_secrets SET node = ? WHERE node = ?", (node.key, contact.node.key))
+            self.save_contact(msgspec.structs.replace(contact, node=node))
 
     def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
         """Keep a name's new node and move the contact that goes by it there, both or neither.

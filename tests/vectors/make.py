@@ -180,6 +180,20 @@ def paired(name: str, source: bytes, destination: bytes, operation: int, media: 
     }
 
 
+def moved(node: bytes) -> Vectors:
+    """The notice that the writer's node is now `node`."""
+    key, nonce = hkdf(PAIR_SECRET, b"copybara/1 moved"), fixed("nonce of moved", 12)
+    body = node + struct.pack(">I", CREATED)
+    sealed = ChaCha20Poly1305(key).encrypt(nonce, body, b"copybara/1 moved\x16")
+    return {
+        "node": node.hex(),
+        "created": CREATED,
+        "key": key.hex(),
+        "nonce": nonce.hex(),
+        **link(b"\x16" + nonce + sealed),
+    }
+
+
 # Legs
 
 
@@ -303,7 +317,7 @@ def refused(request: bytes, accept: bytes, decline: bytes, token: str) -> list[V
         "the other base64 alphabet": token[:-1] + "+",
         "a space inside": token[:8] + " " + token[8:],
         "spare bits": base64url(fixed("sealed", 1)) + "B",
-        "an unknown kind": changed(request, 0, b"\x16"),
+        "an unknown kind": changed(request, 0, b"\x1f"),
         "kind 0": changed(request, 0, b"\x10"),
         "a request cut short": request[:-1],
         "a request with a byte more": request + b"\x00",
@@ -318,6 +332,7 @@ def refused(request: bytes, accept: bytes, decline: bytes, token: str) -> list[V
         "a refusal with a port": changed(decline, 46, b"\x00\x01"),
         "a paired link cut short": b"\x13" + bytes(46),
         "a sealed request cut short": b"\x14" + bytes(143),
+        "a notice of a new node id cut short": b"\x16" + bytes(63),
         "a card with a wrong checksum": card_bytes(node, key)[:-1] + b"\x00",
         "a card without a node": card_bytes(key, (3, b"a name that makes it long enough to be read")),
         "a card without a key": card_bytes(node, (3, b"a name that makes it long enough to be read")),
@@ -434,6 +449,7 @@ def vectors() -> Vectors:
             "smallest": link(card_bytes(*card_fields[:2])),
             "with_an_unknown_field": link(card_bytes((200, b"later"), *card_fields[:2])),
         },
+        "moved": moved(fixed("callee's new node")),
         "paired": {
             "secret": PAIR_SECRET.hex(),
             "call": call,

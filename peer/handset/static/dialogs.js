@@ -74,7 +74,7 @@ export class Dialogs {
   explained(link) {
     this.#explained = link;
     const titles = {
-      call: "Incoming call", response: "The answer to your call", said: "About a call", card: "A contact card",
+      call: "Incoming call", response: "The answer to your call", said: "About a call", card: "A contact card", moved: "A new node id",
       own: "Your own link", unusable: "This link can't be used",
     };
     put($("explain-title"), titles[link.kind]);

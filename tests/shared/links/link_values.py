@@ -7,7 +7,18 @@ import unicodedata
 from hypothesis import strategies as st
 
 from shared.links.card import MAX_NAME, MAX_RESOLVES_AS, Card
-from shared.links.kinds import BadLink, Link, LinkKind, PairedToken, Request, Response, SealedRequest, Status, decode
+from shared.links.kinds import (
+    BadLink,
+    Link,
+    LinkKind,
+    MovedToken,
+    PairedToken,
+    Request,
+    Response,
+    SealedRequest,
+    Status,
+    decode,
+)
 from shared.links.paired import Operation, PairedBody
 from shared.links.tokens import to_text
 from shared.media import Media
@@ -29,7 +40,8 @@ RESPONSE = Response.accepting(REQUEST, media=Media.AUDIO, seed=bytes(range(8)), 
 PAIRED = PairedToken(b"\x13" + bytes(range(47)))
 SEALED = SealedRequest(b"\x14" + bytes(range(144)))
 CARD = Card(ALICE, b"k" * 32, "Anna", "anna.azero", "anna_bot", 123_456_789)
-LINKS: tuple[Link, ...] = (REQUEST, RESPONSE, PAIRED, SEALED, CARD)
+MOVED = MovedToken(b"\x16" + bytes(range(64)))
+LINKS: tuple[Link, ...] = (REQUEST, RESPONSE, PAIRED, SEALED, CARD, MOVED)
 
 node_ids = st.binary(min_size=32, max_size=32).map(NodeId)
 wanted = st.sampled_from([Media.AUDIO, Media.VIDEO, Media.BOTH])
@@ -63,6 +75,7 @@ responses = st.one_of(
 )
 paired_tokens = st.binary(min_size=47, max_size=47).map(lambda rest: PairedToken(b"\x13" + rest))
 sealed_requests = st.binary(min_size=144, max_size=144).map(lambda rest: SealedRequest(b"\x14" + rest))
+moved_tokens = st.binary(min_size=64, max_size=64).map(lambda rest: MovedToken(b"\x16" + rest))
 
 
 def _names(longest: int) -> st.SearchStrategy[str]:
@@ -80,7 +93,7 @@ cards = st.builds(
     telegram_bot=st.just("") | st.from_regex(r"[A-Za-z][A-Za-z0-9_]{3,31}", fullmatch=True),
     telegram_user=st.none() | st.integers(1, 2**63 - 1),
 )
-links: st.SearchStrategy[Link] = st.one_of(requests, responses, paired_tokens, sealed_requests, cards)
+links: st.SearchStrategy[Link] = st.one_of(requests, responses, paired_tokens, sealed_requests, cards, moved_tokens)
 
 calls = st.builds(PairedBody, operation=st.just(Operation.CALL), media=wanted, created=times, port=ports)
 followers = st.builds(

@@ -19,6 +19,7 @@ from shared.links.kinds import (
     Card,
     Link,
     LinkKind,
+    MovedToken,
     PairedToken,
     Request,
     Response,
@@ -196,7 +197,7 @@ def test_another_version_is_named_whatever_follows(link: Link, version: int) -> 
     assert reason_of(to_text(first)) is Reason.WRONG_VERSION
 
 
-@pytest.mark.parametrize("kind", [0, *range(6, 16)])
+@pytest.mark.parametrize("kind", [0, *range(7, 16)])
 @pytest.mark.parametrize("size", [1, 48, 96, 145])
 def test_an_unknown_kind_is_malformed(kind: int, size: int) -> None:
     assert reason_of(to_text(bytes([1 << 4 | kind]) + bytes(size - 1))) is Reason.MALFORMED
@@ -210,6 +211,7 @@ def test_an_unknown_kind_is_malformed(kind: int, size: int) -> None:
         (PairedToken, LinkKind.PAIRED),
         (SealedRequest, LinkKind.SEALED),
         (Card.decode, LinkKind.CARD),
+        (MovedToken, LinkKind.MOVED),
     ],
     ids=lambda value: value.name if isinstance(value, LinkKind) else "",
 )

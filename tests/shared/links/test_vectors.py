@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from shared import messages
 from shared.links.card import Card
 from shared.links.kinds import BadLink, PairedToken, Request, Response, SealedRequest, Status, decode, find
+from shared.links.moved import MoveKeys, OpenedMove, seal_move
 from shared.links.paired import Keyring, Operation, PairedBody, reference_of, seal
 from shared.links.sealed import open_request
 from shared.media import Media
@@ -188,6 +189,15 @@ def test_paired_links(name: str) -> None:
     assert opened is not None
     assert opened.paired == body
     assert body.reference == (bytes(8) if name == "call" else reference_of(the_call()))
+
+
+def test_the_notice_of_a_new_node_id() -> None:
+    vector, secret = V["moved"], raw("paired.secret")
+    new, old = NodeId(bytes.fromhex(vector["node"])), node("nodes.callee.key")
+    token = seal_move(new, vector["created"], secret=secret, nonce=bytes.fromhex(vector["nonce"]))
+    assert (token.token, token.encode().hex()) == (vector["token"], vector["bytes"])
+    assert decode(vector["token"]) == token
+    assert MoveKeys([(old, secret)]).open(token) == OpenedMove(old, new, vector["created"], secret)
 
 
 @pytest.mark.parametrize("form", ["copybara", "handset", "handset_by_name", "telegram"])

@@ -1,0 +1,53 @@
+"""A new node id: how contacts hear of ours, and how theirs is accepted. In the chat and on the command line alike."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import msgspec
+
+from bot.assistant import contacts as book
+from bot.texts import refusals
+from shared.contacts import Contact, Trust
+from shared.errors import InputError
+from shared.links.kinds import LONGEST_LIFETIME
+from shared.links.moved import seal_move
+from shared.node_id import NodeId
+from shared.store import Store
+
+
+def notice(store: Store, name: str, own: NodeId) -> tuple[Contact, str]:
+    """The notice that tells a contact our node id `own`: its token. Nobody else can read it.
+
+    Raises NameNotFound, and InputError if we share no key with them.
+    """
+    contact = book.named(store, name)
+    secret = store.notice_secret(contact.node)
+    if secret is None:
+        raise InputError(*refusals.no_key_for_notice(contact))
+    created = int(time.time())
+    token = seal_move(own, created, secret=secret, nonce=secrets.token_bytes(12))
+    store.use_link(token.raw, ours=True, expires=created + LONGEST_LIFETIME)
+    return contact, token.token
+
+
+def accept(store: Store, name: str) -> Contact:
+    """Take the node that a contact's notice has announced.
+
+    The key that proved it goes along; what was automatic rings until the owner says so again, for nobody has spoken
+    with anyone there. Raises NameNotFound, and InputError if there is no notice, or the node is another contact's.
+    """
+    contact = book.named(store, name)
+    if contact.announced is None:
+        raise InputError(*refusals.nothing_announced(contact))
+    moved = msgspec.structs.replace(
+        contact,
+        announced=None,
+        trust=Trust.RING if contact.trust is Trust.AUTO else contact.trust,
+        unproven=False,
+        classic=False,
+        resolves_as=(),
+    )
+    store.move_contact(moved, contact.announced)
+    return msgspec.structs.replace(moved, node=contact.announced)

@@ -1,0 +1,112 @@
+"""A notice of a new node id is kept for the owner, if the contact's own key proves it, and refused otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from peer.calls.reading import Reading
+from shared.contacts import Trust
+from shared.errors import InputError
+from shared.links.kinds import MAX_CLOCK_AHEAD
+from shared.links.moved import seal_move
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import Node, node
+
+KEY = b"k" * 32
+QUARANTINED = b"q" * 32
+NEW = NodeId(b"new".ljust(32))
+NEWER = NodeId(b"newer".ljust(32))
+HERS = NodeId(b"anna".ljust(32))
+
+
+@dataclass
+class Scene:
+    """Ben, who shares a key with anna."""
+
+    ben: Node
+
+    async def hears(self, new: NodeId = NEW, *, secret: bytes = KEY, later: int = 0) -> Reading:
+        """A notice, written so many seconds from now."""
+        token = seal_move(new, int(self.ben.now) + later, secret=secret, nonce=bytes(12))
+        return await self.ben.reads(token.token)
+
+    @property
+    def announced(self) -> NodeId | None:
+        """What waits for the owner."""
+        contact = self.ben.store.contact_named("anna")
+        assert contact is not None
+        return contact.announced
+
+
+@pytest_asyncio.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "ben", network) as ben:
+        ben.knows(anna, key=KEY)
+        assert not ben.store.propose_secret(anna.id, QUARANTINED, 0)
+        yield Scene(ben)
+
+
+async def test_the_latest_notice_waits_for_the_owner_and_earlier_ones_dont_come_back(scene: Scene) -> None:
+    reading = await scene.hears(NEW, later=-20)
+    assert reading.moved is not None
+    assert (scene.announced, reading.moved.node) == (NEW, scene.ben.store.contacts()[0].node)
+    assert (await scene.hears(NEWER, later=-10)).moved is not None
+    for new, later in ((NEW, -20), (NEW, -15), (NEWER, -10)):
+        assert (await scene.hears(new, later=later)).reason is Reason.ALREADY_USED
+    assert scene.announced == NEWER
+
+
+@pytest.mark.parametrize(
+    ("new", "secret", "later", "reason"),
+    [
+        (NEW, b"x" * 32, 0, Reason.UNKNOWN_CALLER),
+        (NEW, QUARANTINED, 0, Reason.UNPROVEN),
+        (NEW, KEY, MAX_CLOCK_AHEAD + 60, Reason.CLOCK),
+        (HERS, KEY, 0, Reason.ALREADY_USED),
+        (NodeId(b"ben".ljust(32)), KEY, 0, Reason.ALREADY_USED),
+    ],
+    ids=["no key", "a key that isn't confirmed", "from the future", "her node already", "our own node"],
+)
+async def test_a_notice_that_proves_nothing_new_changes_nothing(
+    scene: Scene, new: NodeId, secret: bytes, later: int, reason: Reason
+) -> None:
+    reading = await scene.hears(new, secret=secret, later=later)
+    assert (reading.reason, reading.moved, scene.announced) == (reason, None, None)
+
+
+async def test_a_blocked_contact_announces_nothing(scene: Scene) -> None:
+    (contact,) = scene.ben.store.contacts()
+    scene.ben.store.save_contact(msgspec.structs.replace(contact, trust=Trust.BLOCK))
+    assert (await scene.hears()).reason is Reason.BLOCKED
+    assert scene.announced is None
+
+
+async def test_many_notices_of_one_contact_are_too_many(scene: Scene) -> None:
+    readings = [await scene.hears(later=number - 100) for number in range(60)]
+    assert sum(reading.moved is not None for reading in readings) <= 40
+    assert sum(reading.dropped is not None for reading in readings) == 1
+
+
+async def test_the_key_goes_along_and_another_contacts_node_stays_theirs(scene: Scene) -> None:
+    store = scene.ben.store
+    (contact,) = store.contacts()
+    store.propose_secret(NEW, b"s" * 32, 0)  # somebody called from there before
+    store.save_contact(msgspec.structs.replace(contact, name="carol", node=NEWER))
+    with pytest.raises(InputError):
+        store.move_contact(contact, NEWER)
+    assert store.contact_of(contact.node) == contact
+    store.move_contact(contact, NEW)
+    assert store.contact_of(contact.node) is None
+    assert store.proves(NEW, KEY)
+    assert not store.proves(NEW, QUARANTINED)
+    assert not store.proves(NEW, b"s" * 32)
+    assert [secret for holder, secret in store.readable_secrets() if holder == contact.node] == []
