@@ -160,7 +160,7 @@ def no_key_for_notice(contact: Contact) -> Refusal:
 def nothing_announced(contact: Contact) -> Refusal:
     """No notice of a contact's waits for the owner."""
     return (
-        f"{contact.name} hasn't told you of a new node id.",
+        f"There is no new node id of {contact.name} to accept.",
         "They write the notice with: /contact tell NAME",
     )
 

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "run --overlay NAME": "test_start.py::test_run_needs_neither_a_messenger_nor_a_console_as_long_as_there_is_a_page",
     "run --console": "test_start.py::test_the_first_call_in_a_console_without_a_page_says_where_to_talk",
     "run --console --json": "test_calls.py::test_two_strangers_meet_and_then_need_one_link_only",
+    "contacts tell NAME": "test_moved.py::test_a_notice_can_be_written_and_accepted_at_the_command_line",
     "run --new-node": "test_known_node.py::test_a_node_that_changed_is_refused_until_the_owner_says_so",
     "resolve": "test_names.py::test_a_name_is_resolved_on_the_command_line",
     "resolve NAME": "test_names.py::test_a_name_is_resolved_on_the_command_line",

@@ -64,7 +64,7 @@ async def test_a_notice_can_be_written_and_accepted_at_the_command_line(friends:
         assert code == 0
         code, _, errors = await bob.cli("contacts", "move", "anna")
         assert code == 1
-        assert "error: anna hasn't told you of a new node id." in errors
+        assert "error: There is no new node id of anna to accept." in errors
         bob.write(link)
         await bob.told(kind=Kind.CONTACT_ANNOUNCED)
         code, moved, _ = await bob.cli("contacts", "move", "anna")
