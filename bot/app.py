@@ -40,12 +40,8 @@ from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
-<<<<<<< HEAD
-from bot.texts.chat import overlay_notice, part_restarted, restored_notice
-from bot.texts.devices import LAN_GIVES_UP
-=======
 from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
->>>>>>> b6aaefa (A new node id: a notice that the shared key proves, and that counts once the contact's owner accepts it)
+from bot.texts.devices import LAN_GIVES_UP
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error

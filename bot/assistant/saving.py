@@ -10,12 +10,8 @@ from bot.assistant import moving
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
-<<<<<<< HEAD
-from bot.conversation import Act
-from bot.kinds import Sentence
-=======
 from bot.conversation import Act, Post
->>>>>>> b6aaefa (A new node id: a notice that the shared key proves, and that counts once the contact's owner accepts it)
+from bot.kinds import Sentence
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard

@@ -1,4 +1,4 @@
-"""Contacts whose node id has changed: the notice is kept until the owner accepts it, and changes nothing by itself."""
+"""Contacts whose node id has changed: the notice is kept until the owner accepts it, and changes nothing before."""
 
 from __future__ import annotations
 
