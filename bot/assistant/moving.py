@@ -1,4 +1,4 @@
-"""A new node id: how contacts hear of ours, and how theirs is accepted. In the chat and on the command line alike."""
+"""A new node id: how contacts learn it, and how theirs is accepted. In the chat and at the command line alike."""
 
 from __future__ import annotations
 
