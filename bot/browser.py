@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import ipaddress
 import os
 import shutil
 import subprocess
@@ -20,6 +22,8 @@ _OUTSIDE = ("systemd-run", "--user", "--quiet", "--collect")
 
 ACTIVATION = "XDG_ACTIVATION_TOKEN"
 
+SSH_PORT = 22
+
 MAX_LINK = 4096
 "Characters of a link that the page looks at."
 
@@ -37,6 +41,22 @@ def has_browser() -> bool:
     if os.environ.get(VARIABLE) or sys.platform != "linux":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def logged_in_as() -> str:
+    """How this computer was reached over SSH, as ssh takes it: `anna@192.0.2.7`. Empty if it wasn't.
+
+    sshd says it in SSH_CONNECTION: the other side's address and port, then this one's.
+    """
+    told = os.environ.get("SSH_CONNECTION", "").split()
+    if len(told) != 4 or not told[3].isdecimal():
+        return ""
+    try:
+        own = ipaddress.ip_address(told[2])
+    except ValueError:
+        return ""
+    port = f"-p {int(told[3])} " if int(told[3]) != SSH_PORT else ""
+    return f"{port}{getpass.getuser()}@{own}"
 
 
 def opener() -> str:

@@ -135,7 +135,7 @@ class NameExpired(NameNotFound):
 class NoNodeRecord(NameNotFound):
     """That name exists, but its owner hasn't written a node id under it.
 
-    Ask them to: `copybara card --records` prints what to write, and docs/names.md says with which tools.
+    Ask them to: `copybara card --records` prints what to write, `copybara manual names` says with which tools.
     """
 
 
@@ -189,7 +189,7 @@ class NameSystemError(CopybaraError):
 class ServerFault(NameSystemError):
     """A server of the name system can't be used.
 
-    Set other servers under [names] in the configuration; docs/names.md lists some.
+    Set other servers under [names] in the configuration. `copybara manual names` lists some.
     """
 
 
@@ -203,7 +203,7 @@ class BadAnswer(ServerFault):
 class ContractGone(ServerFault):
     """The name system's contract isn't on that chain.
 
-    Compare `registry` and `router` under [names] in the configuration with docs/names.md.
+    Compare `registry` and `router` under [names] in the configuration with those in `copybara manual names`.
     """
 
 
@@ -346,7 +346,7 @@ class OverlayDown(OverlayError):
 class OverlayForbidden(OverlayDown):
     """You may not talk to the overlay node.
 
-    If you were only just given permission, log out and in again; otherwise see docs/overlays.md.
+    If you were only just given permission, log out and in again; otherwise see `copybara manual overlays`.
     """
 
 
@@ -368,7 +368,7 @@ class NodeChanged(OverlayError):
     """This home's node id has changed.
 
     If you replaced the node or chose another one: copybara run --new-node. Your contacts then need your new card.
-    If not, another program may be answering in your node's place; see docs/troubleshooting.md.
+    If not, another program may be answering in your node's place: copybara manual troubleshooting
     """
 
 

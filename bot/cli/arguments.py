@@ -155,6 +155,8 @@ def make_parser() -> argparse.ArgumentParser:
     to_file.add_argument("file", type=Path, metavar="FILE", help="a new file")
     from_file = command("restore", "a new home from such a file", dispatch.do_restore)
     from_file.add_argument("file", type=Path, metavar="FILE")
+    pages = command("manual", "the pages that explain everything, in the terminal", dispatch.do_manual)
+    pages.add_argument("page", nargs="?", metavar="PAGE", help="such as overlays; without it, the list of pages")
     command("export", "contacts and calls as JSON, without keys", dispatch.do_export)
     command("status", "what the running copybara is doing", dispatch.do_status, json=True)
 

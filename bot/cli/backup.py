@@ -13,6 +13,7 @@ from bot.asking import Answers, Asking
 from bot.backup.sealed_file import LARGEST, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.home import Home
+from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import terminal
 from shared.contacts import Contact
@@ -43,7 +44,8 @@ def backup(home: Home, file: Path) -> int:
             f"That passphrase is too short: it needs {SHORTEST} characters or more.",
             "Take four or five words that nobody would guess. From a script: write it to standard input.",
         )
-    write_new_file(file.absolute(), seal(packed(home.folder), passphrase))
+    with said_if_slow("Packing and encrypting the home"):
+        write_new_file(file.absolute(), seal(packed(home.folder), passphrase))
     print_text(terminal.backed_up(file))
     return 0
 
@@ -59,10 +61,18 @@ def restore(home: Home, file: Path) -> int:
         if file.stat().st_size > LARGEST:
             raise BadBackup("That file is larger than any backup.", "Give the file that `copybara backup` wrote.")
         sealed = file.read_bytes()
-    archive = unseal(sealed, _passphrase("Passphrase of the backup:", twice=False))
+    passphrase = _passphrase("Passphrase of the backup:", twice=False)
+    with said_if_slow("Decrypting the backup, and making a home of it"):
+        contacts = _made_from(sealed, passphrase, home)
+    print_text(terminal.brought_back(home.folder, contacts))
+    return 0
+
+
+def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
+    """Make the home, as a whole or not at all. The number of its contacts. Raises StoreError, BadBackup."""
+    archive = unseal(sealed, passphrase)
     make_folder(home.folder.parent)
     with tempfile.TemporaryDirectory(prefix=f".{home.folder.name}-", dir=home.folder.parent) as folder:
-        # The home appears as a whole, or not at all.
         unfinished = Home(Path(folder) / "home")
         unfinished.prepare()
         unpack(archive, unfinished.folder)
@@ -74,8 +84,7 @@ def restore(home: Home, file: Path) -> int:
         with known_errors(home.folder):
             unfinished.folder.rename(home.folder)
             sync_folder(home.folder.parent)
-    print_text(terminal.brought_back(home.folder, contacts))
-    return 0
+    return contacts
 
 
 def export(home: Home) -> int:

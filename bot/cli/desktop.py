@@ -10,6 +10,7 @@ from bot.desktop.install import remove as remove_files
 from bot.desktop.places import Places
 from bot.home import Home
 from bot.own_program import own_program
+from bot.slow_steps import said_if_slow
 from bot.streams import print_text
 
 
@@ -19,7 +20,8 @@ def install(home: Home, *, starts_at_login: bool) -> int:
     runs_as_service = (service.folder() / units.SERVICE).exists()
     places = Places.of_user()
     program, folder = own_program(), str(home.folder.absolute())
-    install_files(places, program, folder, starts_at_login=starts_at_login and not runs_as_service)
+    with said_if_slow("Telling the desktop"):
+        install_files(places, program, folder, starts_at_login=starts_at_login and not runs_as_service)
     print_text("Copybara is among your applications. A click on a link copybara:… opens the page, which explains it.")
     if runs_as_service:
         print_text("The service starts it; see `copybara service status`.")
@@ -34,6 +36,7 @@ def remove() -> int:
     if not anything_installed(places):
         print_text("The desktop doesn't know Copybara. `copybara desktop install` changes that.")
         return 0
-    remove_files(places)
+    with said_if_slow("Telling the desktop"):
+        remove_files(places)
     print_text("The desktop no longer knows Copybara. Your home, with keys and contacts, is still there.")
     return 0

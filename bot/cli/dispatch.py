@@ -130,6 +130,12 @@ def do_bugreport(options: argparse.Namespace) -> int:
     return bugreport(_home(options), log=options.log, output=options.output, yes=options.yes)
 
 
+def do_manual(options: argparse.Namespace) -> int:
+    from bot.cli.manual import manual
+
+    return manual(options.page)
+
+
 def do_status(options: argparse.Namespace) -> int:
     from bot.cli.remote import status
 

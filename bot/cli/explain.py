@@ -44,7 +44,7 @@ def explain(home: Home, text: str, *, as_json: bool) -> int:
     if fields is None:
         found = find(text)
         if not found:
-            raise InputError("There is no link in that.", "A link has 64 characters or more, see docs/protocol.md.")
+            raise InputError("There is no link in that.", "A link has 64 characters or more.")
         fields = _explain(home, found[0])
     if as_json:
         print_json(fields)

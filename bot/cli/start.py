@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bot.browser import has_browser, open_page, with_link
+from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.cli.group_membership import missing_group, start_within
 from bot.command_socket import AskPage, AskStatus, ask
 from bot.home import Home
@@ -64,7 +64,10 @@ def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:
     elif address:
         print_text(texts.RUNS_ALREADY.text)
         page = texts.page_at(address) if only_the_user_reads() else texts.WHERE_THE_PAGE_IS
-        print_text(f"{page.text}\n{texts.OPENING if opens else texts.OPEN_IT}")
+        how = texts.OPENING if opens else texts.OPEN_IT if has_browser() else texts.NO_DESKTOP
+        print_text(f"{page.text}\n{how}")
+        if not opens and only_the_user_reads() and (login := logged_in_as()):
+            print_text(texts.from_elsewhere(address, login))
     else:
         print_text(f"{texts.RUNS_ALREADY.text}\n{texts.NO_PAGE}")
     if opens and (once := ask(home.command_socket, AskPage()).page):

@@ -19,6 +19,7 @@ from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock
+from bot.slow_steps import said_if_slow
 from shared.store.files import known_errors
 
 OWN = (
@@ -52,7 +53,7 @@ def uninstall(home: Home, asking: Asking) -> int:
     if not found:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")
     elif _shreds(home, asking):
-        with HomeLock(home):
+        with HomeLock(home), said_if_slow("Overwriting keys, contacts and settings"):
             shred(home.folder)
         asking.say("Your keys, contacts and settings are gone.")
         if home.folder.exists():
@@ -62,7 +63,7 @@ def uninstall(home: Home, asking: Asking) -> int:
     asking.say(
         "",
         "To remove the program: pipx uninstall copybara-relay",
-        "To remove the overlay's node, if nothing else uses it: sudo apt remove yggdrasil (docs/living-with-it.md)",
+        "To remove the overlay's node, if nothing else uses it: sudo apt remove yggdrasil",
     )
     return 0
 

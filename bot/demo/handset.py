@@ -47,6 +47,8 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
         chat = _Chat(Path(folder), quiet=as_json)
         await chat.befriend()
         try:
+            if not as_json:
+                _print("Starting three programs on this machine: yours, an echo and a test picture …\n")
             await asyncio.gather(*(person.start() for person in chat.people))
             address = chat.owner.handset
             if address is None:
@@ -135,11 +137,15 @@ async def _until_stopped(chat: _Chat) -> None:
 
 def _say(address: str, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps({"type": "ready", "handset": address, "contacts": list(CONTACTS)}) + "\n")
+        _print(json.dumps({"type": "ready", "handset": address, "contacts": list(CONTACTS)}) + "\n")
     else:
-        sys.stdout.write(
+        _print(
             f"The handset page: {address}\n\n"
             "Call echo, and you see and hear yourself. Call pattern, and you see moving colour bars and hear a tone.\n"
             "Everything stays on this machine. Ctrl-C ends.\n\n"
         )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()

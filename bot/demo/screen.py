@@ -56,7 +56,7 @@ LEGEND = """\
 [dim]link: characters of each. media in: from reading the last link, or answering,
 to the first packet received. audio, video, lost: packets on that side.
 Media went between these addresses and nowhere else. Loopback gives no privacy:
-for real calls read docs/overlays.md, then run `copybara setup`."""
+for real calls, `copybara setup` is next."""
 
 OUTCOMES = {"remote-declined": "declined", "already-used": "refused"}
 

@@ -53,9 +53,9 @@ class Entry:
     "As `copybara setup` offers it."
 
 
-TELEGRAM = "Telegram, by a bot of my own (docs/telegram.md)"
-DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (docs/deltachat.md)"
-MATRIX = "Matrix, by an account for a bot, end-to-end encrypted (docs/matrix.md)"
+TELEGRAM = "Telegram, by a bot of my own (copybara manual telegram)"
+DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (copybara manual deltachat)"
+MATRIX = "Matrix, by an account for a bot, end-to-end encrypted (copybara manual matrix)"
 
 MESSENGERS = (
     Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup, TELEGRAM),

@@ -11,9 +11,10 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 
-from bot.browser import has_browser, open_page, with_link
+from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.conversation import Capabilities, HandsetPage, Listener, Post
 from bot.kinds import Kind
+from bot.slow_steps import said_if_slow
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
 from peer.calls.line import Line
@@ -35,6 +36,9 @@ class Screen:
         self.opens = starts and opens and has_browser()
         "Whether the page is opened in the browser."
 
+        self._until_ready = contextlib.ExitStack()
+        if starts:
+            self._until_ready.enter_context(said_if_slow("Starting"))
         self._open_already = False
         self._opening: asyncio.Queue[str] = asyncio.Queue()
 
@@ -50,18 +54,22 @@ class Screen:
 
     def has_opened(self) -> None:
         """The page was opened before the program was ready: it becomes the true page."""
+        self._until_ready.close()
         self._open_already = True
 
     def ready(self, node: str, notices: list[str], handset: HandsetPage | None) -> None:
         """Say where the page is, and open it."""
+        self._until_ready.close()
         address = handset.address if handset else None
         if self._as_json:
             print_json({"type": "ready", "kind": Kind.READY, "node": node, "handset": address})
         elif not self._starts:
             self._print(*notices, f"Your node: {node}", *([self._page(address)] if address else []))
         elif handset is not None and address:
-            how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts)
+            how = texts.how_to_open(address, opens=self.opens, lasts=handset.lasts, desktop=has_browser())
             self._print(*notices, self._page(address), how)
+            if not self.opens and only_the_user_reads() and (login := logged_in_as()):
+                self._print(*texts.from_elsewhere(address, login).splitlines())
             self._print(texts.STAYS, "")
         else:
             self._print(*notices, texts.NO_PAGE, texts.STAYS, "")

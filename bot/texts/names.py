@@ -105,7 +105,7 @@ def resolved(answer: NamedNode, now: int) -> str:
 
 def records(values: dict[str, str], name: str, *, loopback: bool) -> str:
     """What to write under one's own name, each value alone on a line so that it can be copied whole."""
-    lines = [f"Write this under {name or 'your name'}, see docs/names.md:"]
+    lines = [f"Write this under {name or 'your name'} (with which tools: copybara manual names):"]
     for record, value in values.items():
         lines += ["", f"{record}", value]
     if loopback:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.kinds import Kind, Sentence
 
 OPENING = "It opens in your browser."
 
 OPEN_IT = "Open it in the browser of this computer."
+
+NO_DESKTOP = "There is no desktop in this session, so nothing was opened. " + OPEN_IT
 
 BOOKMARK = "Next time, open {place} in this browser: bookmark that address. It works while Copybara is running."
 
@@ -29,10 +32,23 @@ def page_at(address: str) -> Sentence:
     return Sentence(Kind.HANDSET_PAGE, f"Your page: {address}")
 
 
-def how_to_open(address: str, *, opens: bool, lasts: bool) -> str:
-    """What happens to the page now, and how to find it later; `lasts`: the next run is at the same address."""
+def how_to_open(address: str, *, opens: bool, lasts: bool, desktop: bool = True) -> str:
+    """What happens to the page now, and how to find it later; `lasts`: the next run is at the same address.
+
+    `desktop`: whether there is a browser that the page could be opened in.
+    """
     later = BOOKMARK.format(place=address.partition("#")[0]) if lasts else NO_BOOKMARK
-    return f"{OPENING if opens else OPEN_IT} {later}"
+    return f"{OPENING if opens else OPEN_IT if desktop else NO_DESKTOP} {later}"
+
+
+def from_elsewhere(address: str, login: str) -> str:
+    """For somebody who has logged in from another computer as `login`, such as anna@host: how they see the page."""
+    port = urlsplit(address).port
+    return (
+        "You are logged in from another computer. To see the page in a browser there, run this there, and open the "
+        f"page's address:\n  ssh -N -L {port}:127.0.0.1:{port} {login}\n"
+        "That carries the page, and neither sound nor picture. To talk from there: copybara devices add NAME"
+    )
 
 
 def where_to_talk(address: str) -> Sentence:

@@ -51,9 +51,11 @@ def tidy(tree: Path, place: str, python: str) -> None:
         f"home = /usr/bin\ninclude-system-site-packages = false\n"
         f"version = {python}\nexecutable = /usr/bin/python{python}\n"
     )
-    for needless in ("include", "lib64", "share"):
-        path = environment / needless
-        path.unlink() if path.is_symlink() else shutil.rmtree(path, ignore_errors=True)
+    share = environment / "share"
+    kept = share / "doc" / "copybara-relay"  # what `copybara manual` shows
+    for path in (environment / "include", environment / "lib64", *share.glob("*"), *share.glob("doc/*")):
+        if path not in (kept, kept.parent):
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path, ignore_errors=True)
     for path in environment.rglob("*"):
         if not path.is_symlink():
             runs = path.is_dir() or path.parent == commands

@@ -30,7 +30,7 @@ DEFAULT_API = "http://127.0.0.1:9377"
 MOST_BYTES = 1024
 "Of an answer. The longest good one, a node id in quotes, has 54."
 
-START_HINT = "Start the node and its HTTP service, or set the command that asks the node; see docs/overlays.md."
+START_HINT = "Start the node and its HTTP service, or set the command that asks the node: copybara manual overlays"
 
 
 class StaexApi:

@@ -58,7 +58,7 @@ class StaexCommand:
         except (OSError, ValueError) as error:
             why = "isn't there" if isinstance(error, FileNotFoundError) else "can't be run"
             raise OverlayDown(
-                f"{self.where} {why}.", "Set the command that asks the Staex node; see docs/overlays.md."
+                f"{self.where} {why}.", "Set the command that asks the Staex node: copybara manual overlays"
             ) from error
         if printed is None:
             raise OverlayDown(f"{self.where} printed more than {MOST_BYTES} bytes.", hint)

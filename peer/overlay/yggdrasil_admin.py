@@ -33,7 +33,7 @@ OPEN_HINT = (
     "`copybara setup overlay` adds you to the group that owns it. "
     "By hand: `sudo adduser $USER yggdrasil`, then log in again."
 )
-START_HINT = "`copybara setup overlay` installs and starts Yggdrasil; docs/overlays.md says how to do it by hand."
+START_HINT = "`copybara setup overlay` installs and starts Yggdrasil. By hand: copybara manual overlays"
 
 
 @dataclass(frozen=True, slots=True)

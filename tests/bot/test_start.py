@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -155,10 +157,32 @@ async def test_a_second_start_opens_the_page_of_the_first(tmp_path: Path) -> Non
 async def test_without_a_browser_start_says_where_to_open_the_page(tmp_path: Path) -> None:
     async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start", terminal=True) as program:
         lines = await program.until(says.STAYS)
-        assert any(line.startswith(says.OPEN_IT) for line in lines)
+        assert any(line.startswith(says.NO_DESKTOP) for line in lines)
+        assert not any("ssh" in line for line in lines)
         code, out, _ = await cli("--home", str(tmp_path / "home"), "start", "--no-open", "--json")
         assert code == 0
         assert json.loads(out)["handset"] in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("told", "login"),
+    [
+        ("192.0.2.1 50123 192.0.2.7 22", "{user}@192.0.2.7"),
+        ("2001:db8::1 50123 2001:db8::7 2222", "-p 2222 {user}@2001:db8::7"),
+        ("UNKNOWN 65535 UNKNOWN 65535", ""),
+        ("192.0.2.7 ; reboot 22", ""),
+    ],
+)
+async def test_who_came_over_ssh_is_told_how_to_see_the_page_where_they_sit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, login: str
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", told)
+    async with running(home_in(tmp_path, "[handset]\nport = 0\n"), "start", terminal=True) as program:
+        lines = await program.until(says.STAYS)
+    address = next(line for line in lines if line.startswith("Your page: ")).removeprefix("Your page: ")
+    port = urlsplit(address).port
+    shown = f"  ssh -N -L {port}:127.0.0.1:{port} {login.format(user=getpass.getuser())}"
+    assert [line for line in lines if "ssh -" in line] == ([shown] if login else [])
 
 
 @pytest.mark.parametrize("port", ["configured", "taken", "any"])

@@ -13,6 +13,9 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 
+PAGES = [*(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")), "config/copybara.toml"]
+"What `copybara manual` shows."
+
 METADATA = "from setuptools.build_meta import *; import sys; prepare_metadata_for_build_wheel(sys.argv[1])"
 
 
@@ -25,6 +28,9 @@ def tree(tmp_path: Path) -> Path:
         shutil.copy(REPOSITORY / name, tree)
     for name in ("bot", "peer", "shared"):
         shutil.copytree(REPOSITORY / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for page in PAGES:
+        (tree / page).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / page, tree / page)
     return tree
 
 
@@ -113,7 +119,8 @@ def test_the_wheel_is_the_whole_program_and_says_its_version(tree: Path, tmp_pat
     }
     assert ours <= names
     others = {name for name in names - ours if ".dist-info/" not in name}
-    assert not others
+    data = f"{wheel.name.rpartition('-py3')[0]}.data/data/share/doc/copybara-relay"
+    assert others == {f"{data}/{Path(page).name}" for page in PAGES}
     subprocess.run([*pip, "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)], check=True)
     said = subprocess.run(
         [sys.executable, "-P", str(installed / "bin" / "copybara"), "--version"],

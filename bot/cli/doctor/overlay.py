@@ -77,7 +77,7 @@ def _found(finding: Finding, *, wanted: str) -> Check:
     # One that is missing is no fault as long as another one works; that is the next line's matter.
     missed = wanted == finding.overlay
     hint = finding.error.hint if missed and finding.error else ""
-    return Check(finding.overlay, ok=not missed, note=not missed, detail=f"not taken: {finding.why_not}", hint=hint)
+    return Check(finding.overlay, ok=not missed, note=not missed, detail=f"not used: {finding.why_not}", hint=hint)
 
 
 async def _peers(config: Config, taken: Finding) -> list[Check]:

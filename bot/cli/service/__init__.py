@@ -16,6 +16,7 @@ from bot.cli.service import units
 from bot.home import Home
 from bot.own_program import own_program
 from bot.settings import settings
+from bot.slow_steps import said_if_slow
 from bot.streams import print_text
 from shared.errors import InputError, StoreError
 from shared.store.files import known_errors
@@ -105,7 +106,8 @@ def _need_systemd() -> None:
 
 def _systemctl(*words: str) -> None:
     """Raises StoreError if systemd refuses."""
-    ended = _run(["systemctl", "--user", *words])
+    with said_if_slow(f"Waiting for systemd: systemctl --user {' '.join(words)}"):
+        ended = _run(["systemctl", "--user", *words])
     if ended.returncode and words[0] != "stop":
         said = ended.stderr.strip().splitlines()
         raise StoreError(

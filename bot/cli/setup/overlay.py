@@ -24,7 +24,7 @@ What do you want?"""
 LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
 LOOKING = "Looking for an overlay's program on this computer:"
 INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs your password for sudo"
-BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (docs/overlays.md)"
+BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
 TRY = "Only try it on this machine, without privacy"
 
 

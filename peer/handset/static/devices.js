@@ -47,13 +47,13 @@ export function cause(error) {
 
 const TROUBLES = {
   absent: {
-    mic: "No microphone found.",
-    camera: "No camera found.",
-    both: "No microphone or camera found.",
+    mic: "No microphone found, so others can't hear you.",
+    camera: "No camera found, so others can't see you.",
+    both: "No microphone or camera found. You still see and hear the others.",
   },
   denied: {
-    mic: "The browser doesn't let this page use the microphone. Allow it beside the address.",
-    camera: "The browser doesn't let this page use the camera. Allow it beside the address.",
+    mic: "The browser doesn't let this page use the microphone, so others can't hear you. Allow it beside the address.",
+    camera: "The browser doesn't let this page use the camera, so others can't see you. Allow it beside the address.",
     both: "The browser doesn't let this page use microphone and camera. Allow both beside the address.",
   },
   busy: {

@@ -10,15 +10,16 @@ const TOO_LONG = { sentence: "That is too long to be a name, a node id or a card
 
 // The ends that need no whole sentence; the others have the program's.
 const ENDS = {
-  "hung-up": "", "remote-hung-up": "", missed: "Missed", declined: "You declined", "remote-declined": "They declined",
+  "hung-up": "", "remote-hung-up": "", declined: "You declined", "remote-declined": "They declined",
   "answered-elsewhere": "Answered elsewhere",
   busy: "You were in a call", "remote-busy": "They were busy", cancelled: "You cancelled",
   "remote-cancelled": "They cancelled", "no-answer": "No answer", unreachable: "Couldn't be reached", lost: "Connection lost",
 };
 
 function how(entry) {
-  const end = ENDS[entry.reason] ?? entry.sentence;
-  return [end || (entry.media === "video" ? "Video" : "Audio"), entry.automatic ? "answered automatically" : ""]
+  const call = `${entry.media === "video" ? "video" : "audio"} call`;
+  const end = entry.reason === "missed" ? `Missed ${call}` : ENDS[entry.reason] ?? entry.sentence;
+  return [end || `${entry.role === "caller" ? "Outgoing" : "Incoming"} ${call}`, entry.automatic ? "answered automatically" : ""]
     .filter(Boolean).join(", ");
 }
 

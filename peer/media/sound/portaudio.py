@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol
 
 import sounddevice
@@ -24,6 +24,9 @@ KEPT_BLOCKS = 8
 
 AHEAD_BLOCKS = 3
 "Blocks that a speaker keeps ahead."
+
+MOST_NAMED = 8
+"Devices that a hint lists."
 
 
 class _Stream(Protocol):
@@ -221,10 +224,29 @@ def _open(word: str, make: Callable[[], _Stream]) -> _Stream:
             raise
     except (sounddevice.PortAudioError, ValueError) as error:
         said = str(error).splitlines()[0].rstrip(".")
-        raise MediaError(
-            f"The {word} can't be opened: {said}.", "`python -m sounddevice` lists the devices."
-        ) from error
+        raise MediaError(f"The {word} can't be opened: {said}.", _choices(word)) from error
     return stream
+
+
+def _choices(word: str) -> str:
+    """The hint that names the devices there are."""
+    try:
+        found = list(sounddevice.query_devices())
+    except (sounddevice.PortAudioError, ValueError):
+        found = []
+    return choices(word, [(str(each["name"]), int(each[_CHANNELS[word]])) for each in found])
+
+
+_CHANNELS = {"microphone": "max_input_channels", "speaker": "max_output_channels"}
+
+
+def choices(word: str, devices: Sequence[tuple[str, int]]) -> str:
+    """The same for devices in PortAudio's order, with the channels that each has of that kind. Pure."""
+    usable = [f"{number} ({name})" for number, (name, channels) in enumerate(devices) if channels > 0]
+    if not usable:
+        return f"PortAudio finds no {word}. Plug one in."
+    more = ", …" if len(usable) > MOST_NAMED else ""
+    return f"There are: {', '.join(usable[:MOST_NAMED])}{more}. Set one's number as `{word}` under [devices]."
 
 
 def _close(stream: _Stream) -> None:

@@ -24,7 +24,7 @@ async def open_sound(settings: Devices) -> SoundSystem:
             pass
     raise MediaError(
         "There is no sound system to talk through.",
-        f"PortAudio needs libportaudio2 and a library. {how_to_add('sound')}"
+        f"PortAudio needs Debian's libportaudio2, and a library of its own. {how_to_add('sound')}"
         if settings.sound == "portaudio"
         else "The page in the browser needs none. For calls without it: install Debian's pulseaudio-utils, and run "
         "Copybara as the user whose desktop it is.",

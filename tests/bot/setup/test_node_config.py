@@ -167,6 +167,32 @@ def test_the_configuration_that_is_written_isnt_shown() -> None:
     assert KEY in step.content
 
 
+def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: Path) -> None:
+    machine = plan.NodeMachine(installed=False, has_nft=False, user="anna", in_group=False)
+    steps = [
+        *(*plan.install(machine), plan.make_config(), plan.read_config(), plan.write_config("", ["Peers: []"])),
+        *(*plan.load_rules("ygg0", "32768-60999"), plan.keep_key(), plan.start_node(), *plan.join_group(machine)),
+    ]
+    for step in steps:
+        assert max(map(len, step.script.splitlines())) < 140, step.why
+        assert all(line == line.rstrip() for line in step.shown().splitlines())
+    (join,) = plan.join_group(machine)
+    assert join.shown() == "sudo usermod --append --groups yggdrasil anna"
+    # A shell takes what is shown for the same commands; here sudo is one that does nothing but run them.
+    (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    (tmp_path / "sudo").chmod(0o755)
+    step = Step("Write it.", f"umask 077\ncat > {tmp_path}/written\necho 'it is' \"done\"", content="one\ntwo\n")
+    ended = subprocess.run(
+        ["sh", "-c", step.shown()],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "it is done\n"
+    assert (tmp_path / "written").read_text() == "one\ntwo\n"
+
+
 def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path: Path) -> None:
     need("yggdrasil", packages="yggdrasil")
     if os.geteuid():

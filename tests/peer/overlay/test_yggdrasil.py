@@ -333,7 +333,7 @@ async def test_the_usual_places_are_tried_in_order_and_the_most_telling_problem_
     with pytest.raises(OverlayDown, match="No Yggdrasil node runs here") as nothing:
         await overlay("").node_id()
     assert "copybara setup overlay" in nothing.value.hint
-    assert "docs/overlays.md" in nothing.value.hint
+    assert "copybara manual overlays" in nothing.value.hint
     leave_behind(tmp_path / "stale")
     async with pretending(tmp_path / "other", b"220 mail.example ESMTP\r\n"):
         with pytest.raises(OverlayDown, match="stale any more"):

@@ -122,7 +122,7 @@ async def test_a_registry_that_is_gone_is_said_so(chain: Chain) -> None:
     chain.gone = {REGISTRY, ROUTER}
     error = await fails(look_up(chain))
     assert type(error) is ContractGone
-    assert "docs/names.md" in error.hint
+    assert "copybara manual names" in error.hint
 
 
 async def test_without_the_router_the_configured_registry_is_asked(chain: Chain) -> None:

@@ -10,6 +10,7 @@ from bot.cli import group_membership
 from bot.cli.setup.yggdrasil import firewall, node_config, plan, public_peers
 from bot.cli.setup.yggdrasil.peers import peers_in
 from bot.cli.setup.yggdrasil.root import Step, can_become_root, run, show
+from bot.slow_steps import said_if_slow
 from shared.errors import InputError, OverlayError
 
 PUBLIC = "Public peers: volunteers' machines. They see your internet address and whom you call, never what you say"
@@ -101,7 +102,9 @@ def _chosen(asking: Asking, *, minor: int) -> list[str]:
 def _public(asking: Asking, *, minor: int) -> list[str]:
     asking.say(f"The list comes from {public_peers.ADDRESS}, which learns your internet address.")
     try:
-        countries = public_peers.by_country(public_peers.fetch(), minor=minor)
+        with said_if_slow("Waiting for the list"):
+            fetched = public_peers.fetch()
+        countries = public_peers.by_country(fetched, minor=minor)
     except OverlayError as error:
         asking.say(f"{error.sentence} {error.hint}")
         return asking.until_good("Peers, if you know some (may be empty):", peers_in)

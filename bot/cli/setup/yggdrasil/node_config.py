@@ -31,7 +31,9 @@ def parsed(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict) or not (SECRET in settings or "PrivateKeyPath" in settings):
-        raise OverlayError("Yggdrasil didn't write its configuration as expected.", "Look at it: docs/overlays.md")
+        raise OverlayError(
+            "Yggdrasil didn't write its configuration as expected.", "How to do it by hand: copybara manual overlays"
+        )
     return settings
 
 

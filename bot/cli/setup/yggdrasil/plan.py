@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from textwrap import indent
 
 from bot.cli.setup.yggdrasil import firewall
 from bot.cli.setup.yggdrasil.root import Step
@@ -37,7 +38,7 @@ def install(machine: NodeMachine) -> list[Step]:
     return [
         Step(
             f"Install {' and '.join(missing)} from your distribution (under a minute).",
-            f"apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(missing)}",
+            f"apt-get update -q\nDEBIAN_FRONTEND=noninteractive apt-get install -q -y {' '.join(missing)}",
         )
     ]
 
@@ -47,8 +48,11 @@ def make_config(config: str = CONFIG) -> Step:
     path = shlex.quote(config)
     return Step(
         "Give the node its key, unless it has one.",
-        f"test -s {path} || {{ mkdir -p {shlex.quote(config.rpartition('/')[0])}; umask 077;"
-        f" yggdrasil -genconf -json > {path}; {_only_the_nodes(path)}; }}",
+        f"test ! -s {path} || exit 0\n"
+        f"mkdir -p {shlex.quote(config.rpartition('/')[0])}\n"
+        "umask 077\n"
+        f"yggdrasil -genconf -json > {path}\n"
+        f"{_only_the_nodes(path)}",
     )
 
 
@@ -60,13 +64,13 @@ def keep_key(config: str = CONFIG) -> Step:
     files = " ".join(shlex.quote(each) for each in (config, f"{config}.before-copybara"))
     return Step(
         "Let only root and the node read the node's key.",
-        f"for file in {files}; do test ! -e $file || {{ {_only_the_nodes('$file')}; }}; done",
+        f"for file in {files}; do\n  test -e $file || continue\n{indent(_only_the_nodes('$file'), '  ')}\ndone",
     )
 
 
 def _only_the_nodes(path: str) -> str:
     """The commands that give a file to the user the node runs as, or to root where it has none."""
-    return f'chmod 600 {path}; chown "$(id -un {USER} 2> /dev/null || echo root)" {path}'
+    return f'chmod 600 {path}\nchown "$(id -un {USER} 2> /dev/null || echo root)" {path}'
 
 
 def read_config(config: str = CONFIG) -> Step:
@@ -83,8 +87,12 @@ def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
     path, new = shlex.quote(config), shlex.quote(f"{config}.new")
     return Step(
         f"Write the node's configuration: {'; '.join(changes)}. The old one stays as {config}.before-copybara.",
-        f"umask 077; cat > {new}; yggdrasil -useconffile {new} -normaliseconf > /dev/null; {_only_the_nodes(new)};"
-        f" test -e {path}.before-copybara || cp -p {path} {path}.before-copybara; mv {new} {path}",
+        "umask 077\n"
+        f"cat > {new}\n"
+        f"yggdrasil -useconffile {new} -normaliseconf > /dev/null\n"
+        f"{_only_the_nodes(new)}\n"
+        f"test -e {path}.before-copybara || cp -p {path} {path}.before-copybara\n"
+        f"mv {new} {path}",
         content=text,
         secret=True,
     )
@@ -95,13 +103,13 @@ def load_rules(device: str, ports: str) -> list[Step]:
     return [
         Step(
             f"Write the firewall's rules for {device}.",
-            f"mkdir -p {firewall.FOLDER}; cat > {firewall.RULES}",
+            f"mkdir -p {firewall.FOLDER}\ncat > {firewall.RULES}",
             content=firewall.rules(device, ports),
         ),
         Step("Write the unit that loads them.", f"cat > {firewall.UNIT}", content=firewall.unit()),
         Step(
             "Load them, now and at each start.",
-            f"systemctl daemon-reload; systemctl enable {firewall.UNIT_NAME}; systemctl restart {firewall.UNIT_NAME}",
+            f"systemctl daemon-reload\nsystemctl enable {firewall.UNIT_NAME}\nsystemctl restart {firewall.UNIT_NAME}",
         ),
     ]
 
@@ -113,11 +121,16 @@ def start_node() -> Step:
     """
     return Step(
         "Start the node, now and at each start, and wait until it answers (a few seconds).",
-        f"systemctl enable {UNIT}; systemctl restart {UNIT};"
-        f" answers=0; for second in $(seq {ANSWERS_SECONDS}); do"
-        " if yggdrasilctl getSelf > /dev/null 2>&1; then answers=$((answers + 1)); else answers=0; fi;"
-        " test $answers -lt 2 || exit 0; sleep 1; done;"
-        f" echo 'The node does not answer: journalctl -u {UNIT}' >&2; exit 1",
+        f"systemctl enable {UNIT}\n"
+        f"systemctl restart {UNIT}\n"
+        "answers=0\n"
+        f"for second in $(seq {ANSWERS_SECONDS}); do\n"
+        "  if yggdrasilctl getSelf > /dev/null 2>&1; then answers=$((answers + 1)); else answers=0; fi\n"
+        "  test $answers -lt 2 || exit 0\n"
+        "  sleep 1\n"
+        "done\n"
+        f'echo "The node does not answer: journalctl -u {UNIT}" >&2\n'
+        "exit 1",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 
 from bot.asking import Asking
 from shared.errors import OverlayError
+
+_PLAIN = re.compile(r"[\w ./:@%+=,'-]+")
+"One command, with nothing in it that only a shell understands."
+
+NEW_LINE = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class Step:
     "A sentence."
 
     script: str
-    "For `sh -ec`, as root."
+    "For `sh -e`, as root: a command a line."
 
     content: str = ""
     "What it reads from standard input."
@@ -32,8 +38,12 @@ class Step:
     "Whether its output is what we want, and isn't shown."
 
     def shown(self) -> str:
-        """The command as the person could type it."""
-        command = f"sudo sh -ec {shlex.quote(self.script)}"
+        """The command as the person could type it: no line is longer than what one reads at a glance."""
+        if _PLAIN.fullmatch(self.script):
+            command = f"sudo {self.script}"
+        else:
+            lines = "".join(f"\n  {line}" for line in self.script.splitlines())
+            command = f"sudo sh -ec {shlex.quote(f'{lines}{NEW_LINE}')}"
         if self.content and not self.secret:
             return f"{command} <<'END'\n{self.content.rstrip()}\nEND"
         return command

@@ -1,0 +1,56 @@
+"""`copybara manual [PAGE]`: the pages of docs/ in the terminal, for somebody who has the program and no repository."""
+
+from __future__ import annotations
+
+import pydoc
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shared.errors import InputError
+
+INSTALLED = Path(sysconfig.get_path("data")) / "share" / "doc" / "copybara-relay"
+"Where the wheel puts them: see data-files in pyproject.toml."
+
+_REPOSITORY = Path(__file__).parents[2]
+
+FOLDERS = (INSTALLED, _REPOSITORY / "docs", _REPOSITORY / "config")
+"The last two are those of a clone that the program runs from."
+
+SETTINGS = "settings"
+"The example configuration."
+
+
+def manual(page: str | None, folders: Sequence[Path] = FOLDERS) -> int:
+    """Print a page, or without one what there is. Raises InputError for a page that there isn't."""
+    pages = dict(_pages(folders))
+    if page is None:
+        width = max(map(len, pages), default=0)
+        lines = [f"  copybara manual {name:{width}}  {_title(pages[name])}" for name in sorted(pages)]
+        sys.stdout.write("\n".join(lines) + "\n")
+        return 0
+    if page not in pages:
+        raise InputError(f"There is no page {page!r}.", "`copybara manual` lists all pages.")
+    text = pages[page].read_text(encoding="utf-8")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        pydoc.pager(text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def _pages(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    for folder in folders:
+        for path in folder.glob("*.md"):
+            yield path.stem, path
+        if (settings := folder / "copybara.toml").exists():
+            yield SETTINGS, settings
+
+
+def _title(page: Path) -> str:
+    """Its heading, which is its first line."""
+    if page.suffix != ".md":
+        return "Every setting, explained"
+    with page.open(encoding="utf-8") as file:
+        return file.readline().strip("# \n")
