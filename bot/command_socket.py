@@ -124,7 +124,7 @@ def ask(path: Path, question: Question) -> Reply:
         try:
             with _short(path) as name:
                 connection.connect(name)
-            if _user_of(connection) not in (None, 0, os.geteuid()):
+            if user_of(connection) not in (None, 0, os.geteuid()):
                 raise NotRunning("Another user's program answers in this home.", "Give a home of your own with --home.")
             asked = msgspec.json.encode(question) + b"\n"
             if len(asked) > MAX_QUESTION:
@@ -143,7 +143,7 @@ def ask(path: Path, question: Question) -> Reply:
     return reply
 
 
-def _user_of(connection: socket.socket) -> int | None:
+def user_of(connection: socket.socket) -> int | None:
     """The uid of the program at the other end (SO_PEERCRED, unix(7)); None where the system doesn't tell."""
     peercred = getattr(socket, "SO_PEERCRED", None)
     if peercred is None:

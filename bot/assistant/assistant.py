@@ -293,7 +293,10 @@ class Assistant:
             return
         else:
             raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
-        self._saving.tell(turn, await self._saving.add(name or book.name_on_card(self._store, who), who, met=met))
+        self._saving.tell(
+            turn,
+            await self._saving.add(name or book.name_on_card(self._store, who), who, met=met, sure=text is not None),
+        )
 
     async def _show_name(self, turn: Turn, answer: NamedNode) -> None:
         turn.say(name_texts.details(answer, int(time.time())))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +21,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.phrase import phrase
 from shared.store import Store
+from shared.store.store import NOTHING_AGREED, Agreed
 
 DEFAULT_ENDPOINT = "default"
 
@@ -50,10 +50,10 @@ def whom(text: str) -> Whom | None:
     return Whom(node) if node is not None else None
 
 
-def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Collection[bytes] = ()) -> Contact:
+def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agreed = NOTHING_AGREED) -> Contact:
     """Save somebody under `name`, or add what their card and the names that led to them say to the contact there.
 
-    `agreed` are the pair secrets of the call in which they are saved. What else was agreed with their node waits until
+    `agreed` is what was agreed in the call in which they are saved. What else was agreed with their node waits until
     the owner has confirmed its words: it may have been anyone at their address. Raises InputError if the name or the
     node is another contact's, or the node our own.
     """

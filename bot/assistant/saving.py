@@ -18,6 +18,7 @@ from peer.calls.switchboard import Switchboard
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
+from shared.store.store import Agreed
 
 _Result = TypeVar("_Result")
 
@@ -39,20 +40,19 @@ class Saving:
         """Change the book: all of it, or nothing. Raises what `work` raises, and StoreError."""
         return await self._writes.write(work)
 
-    async def add(self, name: str, who: book.Whom, *, met: Line | None = None) -> Contact:
-        """Save somebody under a name, in the calls that are up as well. `met` is the call in which the owner does it.
-
-        Raises InputError, StoreError.
+    async def add(self, name: str, who: book.Whom, *, met: Line | None = None, sure: bool = True) -> Contact:
+        """Save somebody under a name, in the calls that are up as well. `met` is the call in which the owner does it;
+        not `sure`: the last one, as far as it is known. Raises InputError, StoreError.
         """
         whole = who if who.card else self._origins.whom(who.node)
-        agreed = _agreed(met)
+        agreed = _agreed(met, sure=sure)
         contact = await self.write(lambda store: book.add(store, name, whole, own=self._own, agreed=agreed))
         await self._named(contact)
         return contact
 
     async def of_node(self, node: NodeId, met: Line | None) -> Contact:
         """The contact of that node, saved now if there is none, under the name that its messenger gives."""
-        shown, whom, agreed = self._origins.name_of(node), self._origins.whom(node), _agreed(met)
+        shown, whom, agreed = self._origins.name_of(node), self._origins.whom(node), _agreed(met, sure=True)
 
         def find_or_add(store: Store) -> Contact:
             known = store.contact_of(node)
@@ -125,6 +125,7 @@ class Saving:
             await self._learning.now(contact.node)
 
 
-def _agreed(met: Line | None) -> tuple[bytes, ...]:
-    """The pair secrets of a call: the one that it was made with, and the one that was agreed in it."""
-    return tuple(filter(None, (met.link.secret, met.connection.agreed))) if met is not None else ()
+def _agreed(met: Line | None, *, sure: bool) -> Agreed:
+    """In a call: with the secret that it was made with, and the one that both sides have agreed on."""
+    secrets = filter(None, (met.link.secret, met.connection.agreed)) if met is not None else ()
+    return Agreed(tuple(secrets), sure)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from bot.command_socket import user_of
 from bot.desktop.notification import Notification, as_sent
 from shared.errors import NoNotifications
 from shared.extras import how_to_add
@@ -185,6 +187,7 @@ async def notification_server(
         bus = MessageBus(address, auth_timeout=SECONDS)
         async with asyncio.timeout(SECONDS):
             await bus.connect()
+        _refuse_foreign(bus)
     except (OSError, EOFError, TimeoutError, DBusFastError) as error:
         raise NoNotifications(f"The session bus can't be reached: {error}.") from error
     server = NotificationServer(bus, heard)
@@ -195,6 +198,19 @@ async def notification_server(
     finally:
         bus.disconnect()
         await watching
+
+
+def _refuse_foreign(bus: MessageBus) -> None:
+    """Raise NoNotifications if the bus is another user's program, at an address that a session of ours has left.
+
+    It would read who calls, and could answer. The library proves us to the bus, and not the bus to us.
+    """
+    user = user_of(bus._sock) if bus._sock is not None else None
+    if user not in (None, 0, os.geteuid()):
+        bus.disconnect()
+        raise NoNotifications(
+            "The session bus belongs to another user.", "Log in again, or start the program within your session."
+        )
 
 
 async def _until_gone(bus: MessageBus, heard: Callable[[Heard], None]) -> None:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from peer.handset.devices.pairing import DevicePairing, Visitor
 from peer.handset.devices.places import ServingPlaces
 from peer.overlay import Address
-from shared.errors import CopybaraError
+from shared.errors import CopybaraError, HandsetError
 from shared.paired_device import DeviceWay, PairedDevice
+
+PATIENCE_SECONDS = 15.0
+"How long adding a device waits until devices are served."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,13 @@ class Door:
         self.changed.set()
         try:
             if self.served is None:
-                await self._settled
-        except CopybaraError:
+                # The owner's other commands wait as well.
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._settled
+        except (CopybaraError, TimeoutError) as error:
             self.close()
+            if isinstance(error, TimeoutError):
+                raise HandsetError("Your devices can't be served yet.", "Try again in a moment.") from None
             raise
         finally:
             self._settled = None

@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from bot.devices.book import DeviceBook
 from bot.devices.door import Door, Served
-from peer.handset.devices.authority import RENEWED_DAYS, Authority, new_leaf, server_context
+from peer.handset.devices.authority import Authority, server_context, show_leaf
 from peer.handset.devices.places import ServingPlace
 from peer.handset.devices.quiet_listener import QuietListener
 from peer.handset.page import Pages
 from peer.overlay import Address
-from shared.errors import CopybaraError, StoreError
+from shared.errors import CopybaraError, Fault
 from shared.paired_device import DeviceWay
 from shared.store import StoreThread
 
 if TYPE_CHECKING:
     from peer.handset.page_server import PageListener
 
+logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 1.0
 "Between two looks at the network and at the clock, while devices are served."
+
+RENEWAL = datetime.timedelta(days=1)
+"How often the certificate is looked at."
 
 AGAIN_SECONDS = 5.0
 "Before it is tried again."
@@ -61,16 +67,20 @@ class DeviceServing:
             try:
                 place = await door.places.find()
                 async with self._serving(place) as (listening, renew):
-                    due = _now() + datetime.timedelta(days=RENEWED_DAYS)
+                    due = _now() + RENEWAL
                     while door.wanted and door.places.stands(place):
                         listening.allow(door.allowed, place.device)
                         if _now() > due:
-                            renew()
-                            due = _now() + datetime.timedelta(days=RENEWED_DAYS)
+                            await renew()
+                            due = _now() + RENEWAL
                         await self._for_a_moment(LOOK_SECONDS)
             except CopybaraError as error:
                 door.not_served(error)
                 await self._for_a_moment(AGAIN_SECONDS)
+            except Exception as error:
+                # Somebody may be waiting for it. This part of the program begins again.
+                door.not_served(Fault(f"Your devices can't be served ({type(error).__name__})."))
+                raise
 
     async def _for_a_moment(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -79,14 +89,21 @@ class DeviceServing:
         self._door.changed.clear()
 
     @contextlib.asynccontextmanager
-    async def _serving(self, place: ServingPlace) -> AsyncIterator[tuple[QuietListener, Callable[[], None]]]:
-        """Serve for the length of the block; the second value has the server use a new leaf. Raises CopybaraError."""
+    async def _serving(self, place: ServingPlace) -> AsyncIterator[tuple[QuietListener, Callable[[], Awaitable[None]]]]:
+        """Serve for the length of the block; the second value has the server use a new leaf when the one before is old.
+
+        Raises CopybaraError.
+        """
         # With it comes aiohttp, which a node without a page needn't wait for.
         from peer.handset.devices.server import DeviceServer
 
         address, door = place.address, self._door
         authority = await self._authority(address)
-        tls = server_context(authority, address, _now())
+        tls = server_context(authority, await self._leaf(authority, address))
+
+        async def renew() -> None:
+            show_leaf(tls, authority, await self._leaf(authority, address))
+
         listening = QuietListener.open(address, self._port, door.allowed, place.device)
         try:
             server = DeviceServer(
@@ -102,25 +119,37 @@ class DeviceServing:
             async with server.running():
                 door.served_at(Served(server.session.origin, authority.fingerprint, server.end))
                 try:
-                    yield listening, lambda: new_leaf(tls, authority, address, _now())
+                    yield listening, renew
                 finally:
                     door.served_at(None)
         finally:
             listening.close()
 
     async def _authority(self, address: Address) -> Authority:
-        """The authority for this address; a new one if the home has another one now. Raises StoreError."""
+        """The authority for this address; a new one if the home has another one now, or it is damaged: devices that
+        trust the one before have to be added again. Raises StoreError.
+        """
         kept, now, way = self._writes.store.device_authority(self._door.way), _now(), self._door.way
         if kept is not None:
             try:
                 authority = Authority.of_pem(kept)
-            except ValueError:
-                raise StoreError("The certificate authority for devices is damaged.") from None
-            if authority.is_for(address, now):
-                return authority
+                if authority.is_for(address, now):
+                    return authority
+            except ValueError as error:
+                logger.warning("the certificate authority for devices is damaged, they are removed: %s", error)
         made = Authority.made(address, now)
         await self._writes.write(lambda store: store.keep_device_authority(made.pem(), way))
         self._book.reload()
+        return made
+
+    async def _leaf(self, authority: Authority, address: Address) -> bytes:
+        """The certificate that the server shows, and its key: the one before as long as it can. Raises StoreError."""
+        way, now = self._door.way, _now()
+        kept = self._writes.store.device_leaf(way)
+        if kept is not None and authority.vouches_for(kept, address, now):
+            return kept
+        made = authority.leaf(address, now)
+        await self._writes.write(lambda store: store.keep_device_leaf(made, way))
         return made
 
 

@@ -17,6 +17,7 @@ from shared.call.records import CallRecord
 from shared.contacts import Contact, Trust
 from shared.media import Media
 from shared.messages import MediaState
+from shared.secrets.handshake import Role
 
 
 def call(
@@ -76,7 +77,8 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
         return "stranger"
     if line.link.keyed and not line.proven:
         return "unproven"
-    return "trusted" if contact.trust is Trust.AUTO else "contact"
+    answered = line.proven or contact.unproven or line.call.role is Role.CALLER
+    return "trusted" if contact.trust is Trust.AUTO and answered else "contact"
 
 
 def entry(contact: Contact, paired: bool) -> page_protocol.Contact:

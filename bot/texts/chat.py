@@ -147,6 +147,12 @@ TAPPED = {
 
 _UNTOLD_BUSY = "{name} called while you were in a call. They got no reply"
 
+_CLAIMED = {
+    EndReason.MISSED: "You missed a call that says it was {name}, but doesn't have the key you share",
+    EndReason.REMOTE_CANCELLED: "A call that says it was {name}, but doesn't have the key you share, was cancelled",
+}
+"Ends of calls that rang in a contact's name."
+
 _CLAIMED_BUSY = "A call came while you were in another. It says it is {name}, but doesn't have the key you share"
 
 _TRUST = {
@@ -464,7 +470,16 @@ def ended(line: Line) -> Sentence:
     call, known = line.call, line.shown.contact is not None
     if call.reason is EndReason.NO_ANSWER and line.foreign is not None and not line.foreign.envelope.in_chat:
         return foreign.unanswered(line)
+    if claimed := ended_unproven(line):
+        return Sentence(Kind.ENDED, f"{claimed}.")
     return ending(line.call.reason, line.name, call.detail, call.hint, known=known, proven=line.proven)
+
+
+def ended_unproven(line: Line) -> str:
+    """That a call is over which rang in a contact's name without their key; empty for any other."""
+    doubtful = line.link.keyed and not line.proven and line.connection.connected is None
+    form = _CLAIMED.get(line.call.reason) if doubtful and line.call.reason is not None else None
+    return form.format(name=shown(line.name)) if form else ""
 
 
 def ending(reason: EndReason, name: str, detail: str = "", hint: str = "", *, known: bool, proven: bool) -> Sentence:
@@ -614,14 +629,17 @@ def contact_saved(contact: Contact, paired: bool, unconfirmed: Sequence[str] = (
     """After /contact add. `unconfirmed` are the words of calls with that node before it was saved."""
     again = "From now on one link is enough." if paired else "After your first call one link will be enough."
     text = f"Saved {contact.name}, node {contact.node.short}… {again}"
-    if not unconfirmed or paired:
+    if not unconfirmed:
         return Sentence(Kind.CONTACT_SAVED, text)
-    calls = "a call had" if len(unconfirmed) == 1 else "calls had"
+    other = "Another call" if paired else "Before you saved this node, a call"
+    if len(unconfirmed) > 1:
+        other = "Other calls" if paired else "Before you saved this node, different calls"
+    words = unconfirmed[0] if len(unconfirmed) == 1 else "WORDS"
     return Sentence(
         Kind.CONTACT_SAVED,
-        f"{text}\nBefore you saved this node, {calls} these four words: {'; '.join(unconfirmed)}. "
+        f"{text}\n{other} with it had these four words: {'; '.join(unconfirmed)}. "
         f"Nothing proves that it was {contact.name}.",
-        f"If {contact.name} read the same four to you: /contact confirm {contact.name} {unconfirmed[0]}",
+        f"If {contact.name} read the same four to you: /contact confirm {contact.name} {words}",
     )
 
 

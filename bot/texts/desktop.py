@@ -22,12 +22,16 @@ OPEN_PAGE = "Open the page"
 def rings(line: Line, contact: Contact | None) -> tuple[str, str]:
     """Who is calling, and how we know."""
     how = " with video" if Media.VIDEO in line.media else ""
-    return f"{chat.shown(line.name)} is calling{how}", trust_words(line, contact)
+    name = chat.shown(line.name)
+    # Some desktops show no more than this line.
+    if line.link.keyed and not line.proven:
+        return f"Someone is calling{how} as {name}, without your key", trust_words(line, contact)
+    return f"{name} is calling{how}", trust_words(line, contact)
 
 
 def missed(line: Line) -> tuple[str, str]:
     """A call that rang and nobody answered."""
-    return f"You missed a call from {chat.shown(line.name)}", ""
+    return chat.ended_unproven(line) or f"You missed a call from {chat.shown(line.name)}", ""
 
 
 def not_done(error: CopybaraError) -> tuple[str, str]:

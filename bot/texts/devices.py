@@ -23,9 +23,10 @@ NO_LAN = (
 LAN_GIVES_UP = (
     "Over your home's network, anyone in it can see that the phone and this computer talk, when and how much, and who "
     "takes the phone's address there can find the server, but nobody can see, hear or join a call, and the other side "
-    "still learns no address but this node's."
+    "still learns no address but this node's. One thing is up to you: who takes this computer's address there can pass "
+    "for your home if you go past the browser's warning a second time. Better install the authority on the phone."
 )
-"What the home's network gives up beside the overlay, in one sentence."
+"What the home's network gives up beside the overlay."
 
 NO_PAGE = (
     "The page is switched off, so no device can use it.",

@@ -139,7 +139,7 @@ def trust_words(line: Line, contact: Contact | None) -> str:
         return f"It says it is {contact.name}, but doesn't have the key you share. Compare the four words."
     else:
         how = "The link names their node, and the overlay carries the call only there; nothing else proves it is them."
-    if contact.trust is Trust.AUTO:
+    if contact.trust is Trust.AUTO and (line.proven or contact.unproven or line.call.role is Role.CALLER):
         return f"A contact you trust: their calls are answered automatically. {how}"
     return f"In your contacts. {how}"
 

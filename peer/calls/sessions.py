@@ -9,6 +9,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from peer.calls.call_socket import OpenSocket
@@ -300,10 +301,8 @@ class LineSessions:
                     await self._keep(line)
                     self._listeners.told(line, event)
             case Proposed():
-                peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
-                free = await self._writes.write(lambda store: store.propose_secret(peer, secret, now, proven=proven))
-                line.pairs(secret, event.phrase, quarantined=not free)
-                await self._keep(line)
+                free = await self._propose(line, event)
+                line.pairs(event.secret, event.phrase, quarantined=not free)
                 self._listeners.told(line, PhraseKnown())
             case Committed():
                 peer, secret = line.peer, event.secret
@@ -316,6 +315,22 @@ class LineSessions:
                 line.restored()
                 await self._keep(line, alive=True)
                 line.put(event)
+
+    async def _propose(self, line: Line, event: Proposed) -> bool:
+        """Keep a secret and that the call has it: a program that is killed in between would agree on another one.
+
+        Returns False if it is quarantined.
+        """
+        peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
+        call = None if line.call.ended else running(line)
+
+        def propose(store: Store) -> bool:
+            free = store.propose_secret(peer, secret, now, proven=proven)
+            if call is not None:
+                store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
+            return free
+
+        return await self._writes.write(propose)
 
     async def _keep_connected(self, line: Line, redial_secret: bytes, first_heard: float | None) -> None:
         line.connects(redial_secret, first_heard, int(self._clock()))

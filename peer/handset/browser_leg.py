@@ -88,7 +88,7 @@ class BrowserLeg:
             self._identity,
             browser.fingerprint,
             client=not browser.client,
-            feedback=self.feedback.received,
+            feedback=self.feedback,
             on_tap_failed=self._on_tap_failed,
         )
         self._dtls.on("statechange", self._state_changed)

@@ -76,6 +76,17 @@ class Translation(Protocol):
         """A packet of our profile as the other side wants it; nothing if it wants none of it."""
 
 
+class Feedback(Protocol):
+    """Answers for the packets that arrive."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it wants to hear of any."""
+
+    async def received(self, packet: bytes) -> None:
+        """Take a decrypted packet."""
+
+
 class OneHandshake(RTCCertificate):
     """A certificate for connections whose keys, once agreed on, stay.
 
@@ -98,7 +109,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         pin: Pin,
         *,
         client: bool,
-        feedback: RtpSink | None = None,
+        feedback: Feedback | None = None,
         translation: Translation | None = None,
         on_tap_failed: Callable[[Exception], None] = lambda error: None,
         on_first_media: Callable[[Kind], None] = lambda kind: None,
@@ -172,8 +183,11 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
+        if self._translation is not None:
+            packet = self._translation.outward(packet) or b""
         try:
-            await self._send_rtp(packet)
+            if packet:
+                await super()._send_rtp(packet)
         except (ConnectionError, pylibsrtp.Error):
             logger.debug("an RTP packet was not sent")
 
@@ -293,9 +307,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def _pass_on(self, packet: bytes) -> None:
         # The connection is worth more than anyone who listens to it.
-        if self._feedback is not None:
+        if self._feedback is not None and self._feedback.enabled:
             try:
-                await self._feedback(packet)
+                await self._feedback.received(packet)
             except Exception:
                 logger.exception("feedback about packets failed and has ended")
                 self._feedback = None

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aiortc import MediaStreamTrack, RTCIceParameters
 
@@ -191,9 +192,9 @@ class Leg:
         if not self.tap_failures.tell(error):
             logger.error("what tapped a leg has failed", exc_info=error)
 
-    async def send_rtp(self, packet: bytes) -> None:
+    def send_rtp(self, packet: bytes) -> Coroutine[Any, Any, None]:
         """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
-        await self._dtls.send_rtp(packet)
+        return self._dtls.send_rtp(packet)
 
     async def request_keyframe(self) -> None:
         """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""
@@ -223,7 +224,7 @@ class Leg:
             handshake.identity,
             handshake.remote_pin,
             client=client,
-            feedback=self.feedback.received,
+            feedback=self.feedback,
             translation=translation,
             on_tap_failed=self.tap_failed,
             on_first_media=self._first_media,

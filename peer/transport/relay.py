@@ -68,7 +68,7 @@ class Relay:
         own: RelayedLeg,
         media: Media,
         counters: RelayCounters,
-        left_out: Callable[[bytes], bool] = lambda packet: False,
+        left_out: Callable[[bytes], bool] | None = None,
     ) -> None:
         """`media` is what the two sides agreed to: nothing else passes, whatever a page sends. `counters` goes on.
 
@@ -97,7 +97,9 @@ class Relay:
             leg.feedback.enabled = answer
 
     async def _inward(self, packet: bytes) -> None:
-        if self._passes(packet, self.counters.inward) and not (is_rtp(packet) and self._left_out(packet)):
+        if not self._passes(packet, self.counters.inward):
+            return
+        if self._left_out is None or not (is_rtp(packet) and self._left_out(packet)):
             await self._own.send_rtp(packet)
 
     async def _outward(self, packet: bytes) -> None:

@@ -10,7 +10,6 @@ them.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 import pylibsrtp
@@ -41,8 +40,8 @@ class BoundedSession:
         session._cdata = ffi.new("char[]", ROOM)
         session._buffer = ffi.buffer(session._cdata)
         self._clock = clock
-        self._last: OrderedDict[bytes, float] = OrderedDict()
-        "When each stream was heard last, by its SSRC; the one that has been silent longest comes first."
+        self._last: dict[bytes, float] = {}
+        "When each stream was heard last, by its SSRC."
 
     @property
     def streams(self) -> int:
@@ -51,34 +50,30 @@ class BoundedSession:
 
     def protect(self, packet: bytes) -> bytes:
         """Encrypt RTP. Raises pylibsrtp.Error."""
-        return self._process(packet, RTP_SSRC, self._session.protect)
+        return self._process(packet, packet[RTP_SSRC : RTP_SSRC + 4], self._session.protect)
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Encrypt RTCP. Raises pylibsrtp.Error."""
-        return self._process(packet, RTCP_SSRC, self._session.protect_rtcp)
+        return self._process(packet, packet[RTCP_SSRC : RTCP_SSRC + 4], self._session.protect_rtcp)
 
     def unprotect(self, packet: bytes) -> bytes:
         """Decrypt RTP. Raises pylibsrtp.Error."""
-        return self._process(packet, RTP_SSRC, self._session.unprotect)
+        return self._process(packet, packet[RTP_SSRC : RTP_SSRC + 4], self._session.unprotect)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """Decrypt RTCP. Raises pylibsrtp.Error."""
-        return self._process(packet, RTCP_SSRC, self._session.unprotect_rtcp)
+        return self._process(packet, packet[RTCP_SSRC : RTCP_SSRC + 4], self._session.unprotect_rtcp)
 
-    def _process(self, packet: bytes, at: int, process: Process) -> bytes:
-        ssrc, now = packet[at : at + 4], self._clock()
-        known = ssrc in self._last
-        if not known and len(self._last) >= MOST:
-            self._make_room(now)
+    def _process(self, packet: bytes, ssrc: bytes, process: Process) -> bytes:
+        if len(self._last) >= MOST and ssrc not in self._last:
+            self._make_room(self._clock())
         processed = process(packet)
         # Only now: what isn't the other side's takes nobody's place.
-        self._last[ssrc] = now
-        if known:
-            self._last.move_to_end(ssrc)
+        self._last[ssrc] = self._clock()
         return processed
 
     def _make_room(self, now: float) -> None:
-        idle, since = next(iter(self._last.items()))
+        idle, since = min(self._last.items(), key=lambda each: each[1])
         if now - since < IDLE_SECONDS:
             raise pylibsrtp.Error("There are too many streams.")
         self._session.remove_stream(int.from_bytes(idle, "big"))

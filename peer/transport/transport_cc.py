@@ -53,9 +53,7 @@ class TransportFeedback:
 
     def __init__(self, send: Callable[[bytes], Awaitable[None]], clock: Callable[[], float]) -> None:
         """`send` takes one RTCP packet, `clock` gives seconds that never go back."""
-        self.enabled = True
-        "Off while another side reports for us."
-
+        self._enabled = True
         self._send = send
         self._clock = clock
         self._ssrc = secrets.randbits(32)
@@ -67,11 +65,20 @@ class TransportFeedback:
         self._reports = 0
         self._due = 0.0
 
+    @property
+    def enabled(self) -> bool:
+        """Off while another side reports for us."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._next = 0
+        self._arrivals.clear()
+
     async def received(self, packet: bytes) -> None:
         """Take a decrypted packet. Those without a number, and RTCP, are ignored."""
         if not self.enabled:
-            self._next = 0
-            self._arrivals.clear()
             return
         number = transport_number(packet)
         if number is None:

@@ -15,6 +15,8 @@ MAX_DEVICES = 16
 _AUTHORITIES = {DeviceWay.OVERLAY: "devices.authority", DeviceWay.LAN: "devices.authority.lan"}
 "One for each address at which devices are served: it can vouch for no other."
 
+_LEAVES = {DeviceWay.OVERLAY: "devices.leaf", DeviceWay.LAN: "devices.leaf.lan"}
+
 
 class DeviceTable(Facts):
     """The devices."""
@@ -69,6 +71,7 @@ class DeviceTable(Facts):
                     if device.way is way:
                         database.execute("DELETE FROM paired_devices WHERE name_key = ?", (name_key(device.name),))
                 self.set_home_fact(_AUTHORITIES[way], None)
+                self.set_home_fact(_LEAVES[way], None)
             if not ways:
                 database.execute("DELETE FROM paired_devices")  # those that can't be read, too
             self.erase_log()
@@ -82,3 +85,11 @@ class DeviceTable(Facts):
         with self.transaction():
             self.forget_devices(way)
             self.set_home_fact(_AUTHORITIES[way], pem)
+
+    def device_leaf(self, way: DeviceWay) -> bytes | None:
+        """Key and certificate that the server for devices shows, in PEM, if there is one."""
+        return self.home_fact(_LEAVES[way])
+
+    def keep_device_leaf(self, pem: bytes, way: DeviceWay) -> None:
+        """Keep another one."""
+        self.set_home_fact(_LEAVES[way], pem)

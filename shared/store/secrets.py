@@ -104,9 +104,16 @@ class PairSecrets(Database):
             if erased:
                 self.erase_log(later=True)  # a call is about to begin
 
+    def secrets_of(self, node: NodeId) -> list[bytes]:
+        """All secrets (32 bytes) of a node that aren't quarantined, newest first."""
+        rows = self.rows(
+            "SELECT secret FROM pair_secrets WHERE node = ? AND NOT quarantined ORDER BY id DESC", node.key
+        )
+        return [bytes(row[0]) for row in rows]
+
     def quarantine_secrets(self, node: NodeId, *, but: Collection[bytes] = ()) -> None:
         """A node becomes a contact: what was agreed with it before proves nothing, `but` for these secrets."""
-        known = [secret for found, secret in self.readable_secrets() if found == node and secret not in but]
+        known = [secret for secret in self.secrets_of(node) if secret not in but]
         if not known:
             return
         with self.transaction() as database:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,18 +19,41 @@ from shared.store.names import KeptNames
 from shared.store.secrets import PairSecrets
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The pair secrets of the call in which the owner saves somebody."""
+
+    secrets: Collection[bytes] = field(default=(), repr=False)
+    "Empty if they aren't known any more."
+
+    sure: bool = True
+    """Whether the owner has said which call it is. If not, there must be no other: whoever was at that address in
+    another call would take the place of those whose words were compared."""
+
+    def among(self, all_: Collection[bytes]) -> Collection[bytes]:
+        """Those that count, of all secrets that were agreed with that node."""
+        if self.sure:
+            return self.secrets
+        if not self.secrets:
+            return all_ if len(all_) == 1 else ()
+        return self.secrets if set(all_) <= set(self.secrets) else ()
+
+
+NOTHING_AGREED = Agreed()
+
+
 class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
-    def add_contact(self, contact: Contact, *, agreed: Collection[bytes] = ()) -> None:
+    def add_contact(self, contact: Contact, *, agreed: Agreed = NOTHING_AGREED) -> None:
         """Add a contact whom the owner saves, or replace the one of that name; raises as save_contact does.
 
-        What was agreed with a new contact's node before is quarantined, but for the secrets `agreed` in the call in
-        which the owner saves them.
+        What was agreed with a new contact's node before is quarantined, but for what was agreed in the call in which
+        the owner saves them.
         """
         with self.transaction():
             if self.contact_of(contact.node) is None:
-                self.quarantine_secrets(contact.node, but=agreed)
+                self.quarantine_secrets(contact.node, but=agreed.among(self.secrets_of(contact.node)))
             self.save_contact(contact)
 
     def remove_contact(self, name: str) -> Contact:

@@ -39,12 +39,12 @@ class Phone:
         self.key = b""
         self.cookies: dict[str, str] = {}
         self._at = at
-        self._trusts = trusts
+        self.trusts = trusts
 
     @contextlib.asynccontextmanager
     async def http(self) -> AsyncIterator[aiohttp.ClientSession]:
         """A browser's connections, with this phone's cookies."""
-        connector = aiohttp.TCPConnector(local_addr=(self._at, 0), ssl=self._trusts)
+        connector = aiohttp.TCPConnector(local_addr=(self._at, 0), ssl=self.trusts)
         jar = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as http:
             yield http

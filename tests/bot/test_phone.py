@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import ssl
@@ -67,7 +68,7 @@ async def refuses(host: str, port: int) -> bool:
                     writer.close()
             except ConnectionRefusedError:
                 return True
-            except TimeoutError:
+            except (TimeoutError, ConnectionResetError):  # it closed meanwhile
                 continue
 
 
@@ -265,6 +266,38 @@ async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -
             assert "It also rings on phone." in said
             assert phone.origin not in said
             await phone.next(sock, "ring")
+
+
+async def shown(phone: Phone, at: str) -> bytes | None:
+    """The certificate that the server shows."""
+    host, port = phone.host.split(":")
+    _, writer = await asyncio.open_connection(host, int(port), ssl=phone.trusts, local_addr=(at, 0))
+    with contextlib.closing(writer):
+        certificate: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return certificate
+
+
+async def test_a_restart_shows_devices_the_same_certificate(tmp_path: Path) -> None:
+    """So that a browser's warning is never something to get used to."""
+    async with anna_alone(tmp_path) as anna:
+        before = await shown(await paired(anna), PHONE)
+        await anna.stop()
+        await anna.begin()
+        again = Phone(OTHER, await invited(anna, f"/devices add tablet {OTHER}"), of_anna(anna))
+        assert await shown(again, OTHER) == before
+
+
+async def test_a_damaged_authority_costs_the_devices_that_trust_it_and_nothing_else(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        await paired(anna)
+        await anna.stop()
+        with anna.store() as store:
+            kept = store.device_authority()
+            assert kept is not None
+            store.set_home_fact("devices.authority", kept.replace(b"A", b"B"))
+        await anna.begin()
+        await paired(anna, OTHER, "tablet")
+        assert [each["name"] for each in (await anna.status())["devices"]] == ["tablet"]
 
 
 async def test_status_lists_devices_and_when_they_were_seen_last(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Self
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -26,8 +27,9 @@ AUTHORITY_DAYS = 3650
 LEAF_DAYS = 90
 "Phones take at most 398 days, or 825 of an authority that their owner has installed."
 
-RENEWED_DAYS = 30
-"How old a leaf may become while the program runs."
+RENEWED_DAYS = 60
+"""How old a leaf may become. A browser in which the authority isn't installed warns of each new one, and its owner
+shouldn't get used to that: a warning that nothing explains means that somebody else is at the home's address."""
 
 EVERY_HOST_NAME = [x509.DNSName("")]
 "A constraint on addresses says nothing about names, so these are excluded: an empty one stands for all."
@@ -67,10 +69,13 @@ class Authority:
     @classmethod
     def of_pem(cls, pem: bytes) -> Self:
         """Read what `pem` has written. Raises ValueError for anything else."""
-        key = serialization.load_pem_private_key(pem, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError("the authority's key isn't on P-256")
-        return cls(key, x509.load_pem_x509_certificate(pem))
+        key, certificate = _read(pem)
+        try:
+            certificate.verify_directly_issued_by(certificate)
+            certificate.extensions.get_extension_for_class(x509.NameConstraints)
+        except (InvalidSignature, TypeError, x509.ExtensionNotFound) as error:
+            raise ValueError("that is no authority's certificate") from error
+        return cls(key, certificate)
 
     def pem(self) -> bytes:
         """Key and certificate, to be kept where only the owner reads."""
@@ -91,8 +96,19 @@ class Authority:
         lives = self.certificate.not_valid_after_utc > now + datetime.timedelta(days=LEAF_DAYS)
         return lives and constraints.permitted_subtrees == [x509.IPAddress(_only(address))]
 
-    def leaf(self, address: Address, now: datetime.datetime) -> tuple[bytes, bytes]:
-        """A new key for the server at that address, and the certificate for it; both in PEM."""
+    def vouches_for(self, leaf: bytes, address: Address, now: datetime.datetime) -> bool:
+        """Whether a leaf that was kept is this authority's for that address, and young enough."""
+        try:
+            _, certificate = _read(leaf)
+            certificate.verify_directly_issued_by(self.certificate)
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+            return False
+        oldest = datetime.timedelta(days=LEAF_DAYS - RENEWED_DAYS)
+        return list(names) == [x509.IPAddress(address)] and now + oldest < certificate.not_valid_after_utc
+
+    def leaf(self, address: Address, now: datetime.datetime) -> bytes:
+        """A new key for the server at that address, and the certificate for it, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         # Not the address: an old checker would take it for a host name, and those are excluded.
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Copybara")])
@@ -105,29 +121,43 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        return _private(key), certificate.public_bytes(serialization.Encoding.PEM)
+        return _private(key) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def server_context(authority: Authority, address: Address, now: datetime.datetime) -> ssl.SSLContext:
-    """What the server at that address encrypts with: TLS 1.3, with a new leaf. Raises HandsetError."""
+def server_context(authority: Authority, leaf: bytes) -> ssl.SSLContext:
+    """What a server encrypts with: TLS 1.3, with this leaf. Raises HandsetError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    new_leaf(context, authority, address, now)
+    show_leaf(context, authority, leaf)
     return context
 
 
-def new_leaf(context: ssl.SSLContext, authority: Authority, address: Address, now: datetime.datetime) -> None:
-    """Have connections from now on see a new leaf. Raises HandsetError where no key can be kept off the disk."""
+def show_leaf(context: ssl.SSLContext, authority: Authority, leaf: bytes) -> None:
+    """Have connections from now on see that leaf. Raises HandsetError where the system can't have it."""
     if sys.platform != "linux":
         raise HandsetError("Only on Linux can other devices be used as handset.")
-    key, certificate = authority.leaf(address, now)
     # Python reads keys from files only. This one is in memory, and no other process sees its name.
-    descriptor = os.memfd_create("leaf", os.MFD_CLOEXEC)
     try:
-        os.write(descriptor, key + certificate + authority.certificate.public_bytes(serialization.Encoding.PEM))
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+        descriptor = os.memfd_create("leaf", os.MFD_CLOEXEC)
+        try:
+            os.write(descriptor, leaf + authority.certificate.public_bytes(serialization.Encoding.PEM))
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+    except OSError as error:  # an SSLError is one
+        raise HandsetError("The certificate for your devices can't be used.", "Look at the program's log.") from error
+
+
+def _read(pem: bytes) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A key and the certificate of that key. Raises ValueError for anything else, whatever reading it raises."""
+    try:
+        key, certificate = serialization.load_pem_private_key(pem, password=None), x509.load_pem_x509_certificate(pem)
+        of_it, _ = certificate.public_key(), certificate.extensions
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
+        raise ValueError("that is no key with its certificate") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != of_it:
+        raise ValueError("the key isn't the certificate's")
+    return key, certificate
 
 
 def _begun(

@@ -50,6 +50,10 @@ AUTHORITY_FILE = "/authority.crt"
 CONNECTIONS = Limit(at_once=40, per_second=2)
 "Of one address."
 
+STRANGERS = Limit(at_once=20, per_second=5)
+"""Of all addresses that are no device's, while one is added without its address: an attacker in the overlay has as many
+addresses as they want, and each handshake takes a millisecond of the event loop."""
+
 MOST_RATED = 64
 "Addresses whose connections are counted; the one that has been quiet for longest gives way."
 
@@ -99,6 +103,7 @@ class DeviceServer(PageServer):
         self._own = own
         self._interface = interface
         self._authority = authority
+        self._strangers = Bucket(STRANGERS)
         self._rates: OrderedDict[Address, Bucket] = OrderedDict()
 
     def end(self, address: Address) -> None:
@@ -113,13 +118,17 @@ class DeviceServer(PageServer):
         """The kernel has dropped everybody else already; it may have let one in while the list changed."""
         address = ip_address(client[0])
         pairing = self._book.pairing
-        if self._book.device_at(address) is None and (pairing is None or not pairing.admits(address)):
-            return False
+        now = asyncio.get_running_loop().time()
+        if self._book.device_at(address) is None:
+            if pairing is None or not pairing.admits(address):
+                return False
+            if pairing.expected is None and pairing.visitor is None and not self._strangers.takes(now):
+                return False
         bucket = self._rates.setdefault(address, Bucket(CONNECTIONS))
         self._rates.move_to_end(address)
         if len(self._rates) > MOST_RATED:
             self._rates.popitem(last=False)
-        return bucket.takes(asyncio.get_running_loop().time())
+        return bucket.takes(now)
 
     def _stop(self) -> None:
         self._pages.stop(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from bot.conversation import Act, Action
 from bot.desktop import call_notices
 from bot.desktop import notification_server as server_side
 from bot.desktop.call_notices import CallNotices
+from bot.texts import chat
+from bot.texts import desktop as texts
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import Presented
@@ -24,7 +27,7 @@ from peer.calls.news import Changed, Rings
 from shared.call.table import Call, EndReason, State
 from shared.config.schema import Config, DesktopSettings
 from shared.contacts import Contact, Trust
-from shared.errors import CopybaraError, InCall
+from shared.errors import CopybaraError, InCall, NoNotifications
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -43,9 +46,10 @@ def line(
     *,
     name: str | None = "anna",
     media: Media = Media.BOTH,
+    proven: bool = True,
 ) -> Line:
     call = Call(Role.CALLEE, paired=True, state=state, reason=reason)
-    link = CallLink(NODE, media, created=0, reference=bytes(8), proven=True)
+    link = CallLink(NODE, media, created=0, reference=bytes(8), keyed=True, proven=proven)
     return Line(7, call, link, chat="chat", expires=600, shown=Presented(name))
 
 
@@ -130,6 +134,18 @@ async def test_a_call_without_video_is_answered_one_way(bus: str, program: Progr
         shown = await server.shown()
         assert shown.summary == "anna is calling"
         assert shown.actions[::2] == ("answer", "decline", "default")
+
+
+def test_a_call_without_the_contacts_key_says_so_in_the_line_that_every_desktop_shows() -> None:
+    contact = Contact(name="anna", node=NODE, created=0, trust=Trust.AUTO)
+    summary, body = texts.rings(line(proven=False), contact)
+    assert summary == "Someone is calling with video as anna, without your key"
+    assert "trust" not in body
+    for reason in (EndReason.MISSED, EndReason.REMOTE_CANCELLED):
+        over = line(State.ENDED, reason, proven=False)
+        assert "doesn't have the key you share" in texts.missed(over)[0]
+        assert "doesn't have the key you share" in chat.ended(over).text
+        assert "key" not in chat.ended(line(State.ENDED, reason)).text
 
 
 @pytest.mark.parametrize("state", [State.CONNECTING, State.ACTIVE])
@@ -372,6 +388,14 @@ async def test_doctor_says_who_shows_calls(bus: str, capabilities: tuple[str, ..
     assert check is not None
     assert check.detail.startswith("tests 1 shows calls that ring, with")
     assert ("without" in check.detail) == (not capabilities)
+
+
+async def test_a_bus_of_another_user_is_shown_nothing(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an abstract address, or in /tmp, which anybody can take once the session is over."""
+    monkeypatch.setattr(server_side, "user_of", lambda connection: os.geteuid() + 1)
+    with pytest.raises(NoNotifications, match="another user"):
+        async with server_side.notification_server(bus):
+            pass
 
 
 async def test_doctor_says_that_nobody_does(bus: str) -> None:

@@ -14,6 +14,7 @@ from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
 from shared.store.secrets import QUARANTINED_KEPT, SECRETS_KEPT
+from shared.store.store import Agreed
 
 ANNA = NodeId(b"anna".ljust(32))
 
@@ -140,7 +141,7 @@ def test_what_was_agreed_in_the_call_in_which_they_are_saved_is_theirs_at_once(s
         store.propose_secret(bob, secret(number), 0)
         store.commit_secret(bob, secret(number))
     contact = Contact(name="bob", node=bob, created=0)
-    store.add_contact(contact, agreed=[secret(11)])
+    store.add_contact(contact, agreed=Agreed([secret(11)]))
     assert store.writable_secret(bob) == secret(11)
     assert store.quarantined_secrets(bob) == [secret(10)]
     store.add_contact(contact)
@@ -157,3 +158,25 @@ def test_a_name_that_leads_to_another_node_takes_no_key_from_there(store: Store)
     store.follow_name(KeptName(answer), msgspec.structs.replace(contact, node=new))
     assert store.writable_secret(new) is None
     assert store.quarantined_secrets(new) == [secret(10)]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "there", "counts"),
+    [
+        ([11], [11], [11]),
+        ([10, 11], [10, 11], [10, 11]),  # the call was made with the first
+        ([11], [10, 11], []),  # somebody else's call, before or after
+        ([], [10], [10]),  # the program has begun again since
+        ([], [10, 11], []),
+    ],
+)
+def test_if_the_owner_doesnt_say_in_which_call_they_save_somebody_there_must_be_one_only(
+    store: Store, agreed: list[int], there: list[int], counts: list[int]
+) -> None:
+    bob = NodeId(b"bob".ljust(32))
+    for number in there:
+        store.propose_secret(bob, secret(number), 0)
+        store.commit_secret(bob, secret(number))
+    store.add_contact(Contact(name="bob", node=bob, created=0), agreed=Agreed([*map(secret, agreed)], sure=False))
+    assert sorted(store.secrets_of(bob)) == sorted(map(secret, counts))
+    assert len(store.quarantined_secrets(bob)) == len(there) - len(counts)

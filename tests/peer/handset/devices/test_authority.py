@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from peer.handset.devices.authority import AUTHORITY_DAYS, LEAF_DAYS, Authority, server_context
+from peer.handset.devices.authority import AUTHORITY_DAYS, LEAF_DAYS, RENEWED_DAYS, Authority, server_context
 from peer.overlay import Address
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -40,13 +40,13 @@ def shaken_hands(server: ssl.SSLContext, authority: Authority, host: str) -> str
 @pytest.mark.parametrize("address", [HOME, ip_address("10.83.0.1")], ids=["IPv6", "IPv4"])
 def test_a_phone_that_trusts_the_authority_trusts_the_home_at_its_address(address: Address) -> None:
     authority = Authority.made(address, NOW)
-    assert shaken_hands(server_context(authority, address, NOW), authority, str(address)) == "TLSv1.3"
+    assert shaken_hands(server_context(authority, authority.leaf(address, NOW)), authority, str(address)) == "TLSv1.3"
 
 
 def test_it_cannot_vouch_for_another_address_even_with_its_key() -> None:
     authority, other = Authority.made(HOME, NOW), IPv6Address("200:1234::2")
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
-        shaken_hands(server_context(authority, other, NOW), authority, str(other))
+        shaken_hands(server_context(authority, authority.leaf(other, NOW)), authority, str(other))
 
 
 def test_it_cannot_vouch_for_a_name_even_with_its_key(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_it_cannot_vouch_for_a_name_even_with_its_key(tmp_path: Path) -> None:
 def test_another_homes_authority_is_not_trusted() -> None:
     ours, theirs = Authority.made(HOME, NOW), Authority.made(HOME, NOW)
     with pytest.raises(ssl.SSLCertVerificationError):
-        shaken_hands(server_context(theirs, HOME, NOW), ours, str(HOME))
+        shaken_hands(server_context(theirs, theirs.leaf(HOME, NOW)), ours, str(HOME))
 
 
 def test_it_comes_back_from_what_is_kept_and_is_good_for_its_address_as_long_as_it_lives() -> None:
@@ -99,3 +99,27 @@ def test_the_key_is_in_nothing_that_is_shown() -> None:
     assert b"PRIVATE" not in authority.to_install()
     assert "key" not in repr(authority).partition("certificate")[0]
     assert len(authority.fingerprint) == 32 * 3 - 1
+
+
+def test_what_was_kept_is_the_authority_or_an_error_whatever_byte_of_it_was_changed() -> None:
+    authority = Authority.made(HOME, NOW)
+    pem = authority.pem()
+    for at in range(len(pem)):
+        damaged = pem[:at] + bytes([pem[at] ^ 0x05]) + pem[at + 1 :]
+        try:
+            read = Authority.of_pem(damaged)
+        except ValueError:
+            continue
+        assert (read.certificate, read.key.public_key()) == (authority.certificate, authority.key.public_key())
+        assert read.is_for(HOME, NOW)
+
+
+def test_the_servers_certificate_is_kept_until_it_is_old_or_for_another_address_or_of_another_authority() -> None:
+    authority = Authority.made(HOME, NOW)
+    leaf = authority.leaf(HOME, NOW)
+    assert authority.vouches_for(leaf, HOME, NOW + datetime.timedelta(days=RENEWED_DAYS - 1))
+    assert not authority.vouches_for(leaf, HOME, NOW + datetime.timedelta(days=RENEWED_DAYS))
+    assert not authority.vouches_for(leaf, IPv6Address("200:1234::2"), NOW)
+    assert not Authority.made(HOME, NOW).vouches_for(leaf, HOME, NOW)
+    assert not authority.vouches_for(authority.pem(), HOME, NOW)
+    assert not authority.vouches_for(b"nothing", HOME, NOW)

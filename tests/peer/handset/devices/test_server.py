@@ -1,0 +1,53 @@
+"""Whose connections the server for devices accepts, as it decides before any handshake."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from ipaddress import IPv6Address, ip_address
+from unittest.mock import Mock
+
+import pytest
+
+from peer.handset.devices.authority import Authority
+from peer.handset.devices.pairing import DevicePairing, Visitor
+from peer.handset.devices.server import STRANGERS, DeviceServer
+from peer.handset.page import Pages
+from peer.overlay import Address
+from shared.paired_device import PairedDevice
+from tests.peer.handset.devices.test_authority import HOME, NOW
+
+PHONE = ip_address("200:1::1")
+
+
+class Devices:
+    """One device, and one that is being added from anywhere."""
+
+    def __init__(self) -> None:
+        self.pairing: DevicePairing | None = DevicePairing("tablet", None)
+
+    def device_at(self, address: Address) -> PairedDevice | None:
+        if address != PHONE:
+            return None
+        return PairedDevice(name="phone", address=str(PHONE), key=bytes(32), cookie=bytes(32), added=0, seen=0)
+
+    def visits(self, pairing: DevicePairing, visitor: Visitor) -> None: ...
+    def left(self, pairing: DevicePairing) -> None: ...
+    async def seen(self, device: PairedDevice) -> None: ...
+
+
+@pytest.fixture
+def server() -> DeviceServer:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority = Authority.made(HOME, NOW)
+        book = Devices()
+        return DeviceServer(Pages(), Mock(), listening, context, book, own=HOME, interface=None, authority=authority)
+
+
+async def test_strangers_share_one_limit_whatever_addresses_they_have_and_a_device_has_its_own(
+    server: DeviceServer,
+) -> None:
+    strangers = [(str(IPv6Address(f"300::{number:x}")), 1) for number in range(1, 1000)]
+    assert sum(map(server._admits, strangers)) <= STRANGERS.at_once + STRANGERS.per_second * 10
+    assert server._admits((str(PHONE), 1))
