@@ -27,7 +27,7 @@ class Agreed:
     "Empty if they aren't known any more."
 
     sure: bool = True
-    """Whether the owner has said which call it is. If not, there must be no other: whoever was at that address in
+    """Whether the owner has said which call it is. If not, there must be no other: anyone at that address in
     another call would take the place of those whose words were compared."""
 
     def among(self, all_: Collection[bytes]) -> Collection[bytes]:
