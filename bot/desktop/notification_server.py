@@ -201,7 +201,7 @@ async def notification_server(
 
 
 def _refuse_foreign(bus: MessageBus) -> None:
-    """Raise NoNotifications if the bus is another user's program, at an address that a session of ours has left.
+    """Raise NoNotifications if the bus is another user's program, at an address that our last session has left.
 
     It would read who calls, and could answer. The library proves us to the bus, and not the bus to us.
     """
