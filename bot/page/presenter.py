@@ -107,7 +107,7 @@ class Presenter:
 
     def endpoint(self, number: int) -> HandsetEndpoint:
         """Make the media endpoint of the line with that number."""
-        endpoint = self._endpoints[number] = HandsetEndpoint(self._pages, number)
+        endpoint = self._endpoints[number] = HandsetEndpoint(self._pages, number, lambda: self._has_moved(number))
         return endpoint
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
@@ -263,6 +263,12 @@ class Presenter:
             if line.call.state is State.RINGING:
                 self._ring(line, line.shown.reason)
 
+    def _has_moved(self, number: int) -> None:
+        """The page that had sound and picture of a call has them no more."""
+        for line in self._lines:
+            if line.number == number:
+                self._show(line)
+
     def _ring(self, line: Line, reason: Reason) -> None:
         said = texts.rings(line, reason)
         self._pages.send(page_protocol.Ring(call=line.number, kind=said.kind, sentence=said.sentence))
@@ -317,6 +323,8 @@ class Presenter:
         at_page = line.number in self._endpoints
         pages = self._pages
         here = page is pages.current if page in pages.open else pages.would_be_current(page)
+        if (endpoint := self._endpoints.get(line.number)) is not None and endpoint.leaving is page:
+            here = True  # it sends on until the other side hears the page that takes the call
         return view.call(
             line,
             self._store.contact_of(line.peer),

@@ -129,6 +129,11 @@ class BrowserLeg:
         if self._dtls is not None:
             await self._dtls.send_rtp(packet)
 
+    async def request_keyframe(self) -> None:
+        """Ask the browser for a whole picture (RFC 4585)."""
+        if self._dtls is not None:
+            await self._dtls.request_keyframe()
+
     async def close(self) -> None:
         """End the connection, tell the page, and close the port. May be repeated."""
         self.closed.set()

@@ -7,6 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from peer.handset.browser_leg import BrowserLeg
@@ -40,7 +41,20 @@ NOTICE_SECONDS = CHIME_SECONDS + 0.1
 TOGETHER_SECONDS = 0.05
 "After a stream begins: the other one mostly follows at once, and both go into one offer."
 
+MOVE_SECONDS = 5.0
+"""How long the page that had the call goes on, once another is connected and sends nothing yet: its browser may ask for
+the microphone."""
+
 _legs = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The page that has sound and picture until the one that takes them sends its own."""
+
+    page: Page
+    task: asyncio.Task[None]
+    "Keeps its leg."
 
 
 class HandsetEndpoint:
@@ -48,8 +62,10 @@ class HandsetEndpoint:
 
     name = "handset"
 
-    def __init__(self, pages: Pages, call: int) -> None:
-        """`call` is the number by which the page knows the call."""
+    def __init__(self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None) -> None:
+        """`call` is the number by which the page knows the call; `moved` is called when one has left it to another."""
+        self._moved = moved
+        self._leaving: Leaving | None = None
         self.counters = RelayCounters()
         "What has passed, through all legs."
 
@@ -91,6 +107,19 @@ class HandsetEndpoint:
         """Whether sound and picture can pass between the call and a page now."""
         return self._relay is not None
 
+    @property
+    def leaving(self) -> Page | None:
+        """The page that still has sound and picture while another takes them."""
+        if self._leaving is not None:
+            return self._leaving.page
+        return self._page if self._moves else None  # who listens to the pages may ask before this endpoint has heard
+
+    @property
+    def _moves(self) -> bool:
+        """Whether the page that is served can go on until another has taken over."""
+        before, page = self._page, self._pages.current
+        return before is not page is not None and before in self._pages.open and self._browser is not None
+
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Relay this leg, and no longer the one before."""
         self._tasks = tasks
@@ -113,7 +142,9 @@ class HandsetEndpoint:
         self._unjoin()
         self._overlay = None
         task, self._task = self._task, None
+        leaving, self._leaving = self._leaving, None
         await end(task)
+        await end(leaving.task if leaving is not None else None)
 
     def answered(self, leg: int, sdp: str) -> None:
         """The page has answered the offer of a leg; answers to others are late, and ignored."""
@@ -141,14 +172,36 @@ class HandsetEndpoint:
         return False
 
     def _page_changed(self) -> None:
+        if self._leaving is not None and self._leaving.page not in self._pages.open:
+            self._let_go()  # it has gone, or was locked out
         if self._page is not self._pages.current:
             self._begin_again()
 
     def _begin_again(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        self._page = self._pages.current
-        self._task = self._start(self._serve(self._page))
+        """Serve the page that has the calls now. One that it takes them from goes on until the other side hears it."""
+        page, before, task = self._pages.current, self._page, self._task
+        if self._leaving is None:
+            if self._moves and before is not None and task is not None:
+                self._leaving = Leaving(before, task)
+            elif task is not None:
+                task.cancel()
+        else:
+            if task is not None:
+                task.cancel()
+            if page is self._leaving.page:  # which hasn't stopped
+                self._page, self._task, self._leaving = page, self._leaving.task, None
+                return
+            if page is None:
+                self._let_go()
+        self._page = page
+        self._task = self._start(self._serve(page))
+
+    def _let_go(self) -> None:
+        """The page that another has taken the call from is done with it."""
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving.task.cancel()
+            self._moved()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         assert self._tasks is not None
@@ -164,7 +217,7 @@ class HandsetEndpoint:
             await self._overlay.sound_free.wait()
         failed = 0
         loop = asyncio.get_running_loop()
-        while page is not None and failed < MAX_TRIES:
+        while page is not None and page is self._page and failed < MAX_TRIES:
             began = loop.time()
             try:
                 await self._serve_leg(page)
@@ -182,14 +235,35 @@ class HandsetEndpoint:
             self._answer = asyncio.get_running_loop().create_future()
             self._offer(page, browser)
             await browser.connect(await self._answer)
+            moves = self._leaving is not None
+            if moves:
+                await self._sends(browser)
             self._browser = browser
             await self._join()
+            if moves:
+                self._let_go()
+                await browser.request_keyframe()  # its first picture came too early
             await browser.closed.wait()
         finally:
             if self._browser is browser:
                 self._unjoin()
                 self._browser = None
             await browser.close()
+
+    async def _sends(self, browser: BrowserLeg) -> None:
+        """Wait until a page sends everything that the call is for, or has had the time."""
+        counters, came = browser.counters, asyncio.Event()
+        wanted = [counters.of(kind) for kind, flag in MEDIA.items() if flag in self._media]
+        stop = counters.streams.listen(lambda kind: came.set())
+        try:
+            async with asyncio.timeout(MOVE_SECONDS):
+                while not all(counter.packets for counter in wanted) and not browser.closed.is_set():
+                    await came.wait()
+                    came.clear()
+        except TimeoutError:
+            logger.info("call %d: a page that took it sends nothing yet", self._call)
+        finally:
+            stop()
 
     def _offer(self, page: Page, browser: BrowserLeg) -> None:
         self._offered = dict(self._ssrcs())
@@ -202,8 +276,8 @@ class HandsetEndpoint:
     def _tell_streams(self) -> None:
         """Tell the page which streams belong together, if it doesn't know: by another offer of the same leg."""
         self._soon = None
-        page, browser = self._pages.current, self._browser
-        if page is not None and browser is not None and self._ssrcs() != self._offered:
+        page, browser = self._page, self._browser
+        if self._leaving is None and page is not None and browser is not None and self._ssrcs() != self._offered:
             self._offer(page, browser)
 
     async def _join(self) -> None:

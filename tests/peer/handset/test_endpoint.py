@@ -31,8 +31,10 @@ from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer, Problem, ToPage
 from peer.media.endpoints.answer_chime import CHIME_SECONDS
 from peer.media.endpoints.pattern import Pattern
-from peer.transport.profile import MEDIA
+from peer.transport.leg import Leg
+from peer.transport.profile import KINDS, MEDIA
 from peer.transport.relay import Relay
+from peer.transport.rtp_packets import is_rtp
 from shared.errors import HandsetError
 from shared.media import Media
 from tests.peer.pair import PATIENCE, connected
@@ -42,8 +44,8 @@ from tests.peer.transport.test_leg_media import Tap
 class BrowserPage:
     """A page of a browser that answers offers, sends sound and picture, and counts what it is shown."""
 
-    def __init__(self, endpoint: HandsetEndpoint) -> None:
-        self.page = Page()
+    def __init__(self, endpoint: HandsetEndpoint, page: Page) -> None:
+        self.page = page
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.offers: list[Offer] = []
@@ -66,8 +68,11 @@ class BrowserPage:
         return message
 
     async def join(self) -> Offer:
-        """Answer the next offer, as the real page does."""
-        offer = await self.offered()
+        """Answer the next offer."""
+        return await self.answer(await self.offered())
+
+    async def answer(self, offer: Offer) -> Offer:
+        """Answer an offer, as the real page does."""
         self.connection.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
         await self.connection.setRemoteDescription(RTCSessionDescription(self.ignores.sub("", offer.sdp), "offer"))
         for transceiver in self.connection.getTransceivers():
@@ -88,9 +93,9 @@ class BrowserPage:
 
 
 @asynccontextmanager
-async def at(endpoint: HandsetEndpoint, pages: Pages) -> AsyncIterator[BrowserPage]:
+async def at(endpoint: HandsetEndpoint, pages: Pages, page: Page | None = None) -> AsyncIterator[BrowserPage]:
     """A page that has just been opened; it leaves at the end."""
-    browser = BrowserPage(endpoint)
+    browser = BrowserPage(endpoint, page or Page())
     pages.come(browser.page)
     try:
         yield browser
@@ -222,6 +227,92 @@ async def test_the_newer_page_gets_the_media() -> None:
             await newer.sees("audio", "video")
             assert endpoint.joined
             assert older.page.gone.is_set()
+
+
+@asynccontextmanager
+async def on_two_places(
+    moved: list[bool],
+) -> AsyncIterator[tuple[Leg, HandsetEndpoint, Pages, BrowserPage, BrowserPage]]:
+    """A call that is at one page, and a page elsewhere that is about to take it: the other side's leg comes first."""
+    async with connected() as legs:
+        pages = Pages()
+        endpoint, pattern = HandsetEndpoint(pages, 1, lambda: moved.append(True)), Pattern(160, 120, 15)
+        await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
+        await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
+        async with at(endpoint, pages) as here:
+            await here.join()
+            await sound_of_another_stream(legs.caller, None)
+            async with at(endpoint, pages, Page("phone", "200::2", LoopbackSocket.listen)) as there:
+                yield legs.caller, endpoint, pages, here, there
+        await endpoint.detach()
+        await pattern.detach()
+
+
+async def sound_of_another_stream(leg: Leg, before: int | None) -> int:
+    """Wait for some packets of sound of a stream that isn't the one from before, and return its SSRC."""
+    seen: list[int] = []
+    enough = asyncio.Event()
+
+    async def sink(packet: bytes) -> None:
+        if is_rtp(packet) and KINDS.get(packet[1] & 0x7F) == "audio":
+            ssrc = int.from_bytes(packet[8:12], "big")
+            seen[:] = [*(each for each in seen if each == ssrc), ssrc]
+            if ssrc != before and len(seen) >= 10:
+                enough.set()
+
+    leg.tap(sink)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await enough.wait()
+    finally:
+        leg.untap(sink)
+    return seen[-1]
+
+
+async def test_the_page_that_had_the_call_is_heard_until_the_one_that_takes_it_is() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved) as (other_side, endpoint, pages, here, there):
+        before = await sound_of_another_stream(other_side, None)
+        pages.take(there.page)
+        assert endpoint.leaving is here.page
+        offer = await there.offered()
+        # The page hasn't answered, nor has its browser a microphone yet.
+        assert await sound_of_another_stream(other_side, None) == before
+        assert moved == []
+        await there.answer(offer)
+        await sound_of_another_stream(other_side, before)
+        assert moved == [True]
+        assert endpoint.leaving is None
+        await there.sees("audio", "video")
+
+
+async def test_a_call_that_is_taken_back_meanwhile_has_never_moved() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved) as (other_side, endpoint, pages, here, there):
+        before = await sound_of_another_stream(other_side, None)
+        pages.take(there.page)
+        await there.offered()
+        pages.take(here.page)
+        assert endpoint.leaving is None
+        assert await sound_of_another_stream(other_side, None) == before
+        assert len(here.offers) == 1
+        assert moved == []
+
+
+async def test_a_device_that_is_locked_out_while_another_takes_the_call_is_heard_no_more() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved) as (_, endpoint, pages, here, there):
+        pages.take(there.page)
+        offer = await there.offered()
+        closed = asyncio.Event()
+        here.connection.on("connectionstatechange", closed.set)
+        pages.leave(here.page)
+        assert moved == [True]
+        async with asyncio.timeout(PATIENCE):
+            await closed.wait()
+        assert not endpoint.joined
+        await there.answer(offer)
+        await there.sees("audio", "video")
 
 
 async def test_a_call_that_is_dialled_again_goes_on_in_the_same_page() -> None:
