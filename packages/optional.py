@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-WANTED = ("deltachat-rpc-server", "vodozemac", "sounddevice", "dbus-fast")
+WANTED = ("deltachat-rpc-server", "vodozemac", "sounddevice", "dbus-fast", "webrtc-noise-gain")
 "They need no others that the program doesn't need anyway."
 
 

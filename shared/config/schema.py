@@ -94,6 +94,9 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     "Pictures a second."
 
 
+NoiseSuppression = Literal["off", "low", "moderate", "high", "highest"]
+
+
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
     """[devices]: the machine's own microphone, speaker and camera, and the owner's other devices."""
 
@@ -107,6 +110,9 @@ class Devices(msgspec.Struct, frozen=True, kw_only=True):
 
     speaker: Annotated[str, Meta(description="the name of a speaker, or empty", extra=_accepts(checks.plain))] = ""
     "Empty: the system's default."
+
+    noise_suppression: NoiseSuppression = "off"
+    "How much of the noise that the microphone hears is taken away."
 
     camera: Annotated[
         str, Meta(description='"auto", "none" or a device such as "/dev/video0"', extra=_accepts(checks.camera_device))

@@ -38,7 +38,6 @@ ENOUGH = {"video": 5.0, "audio": 9600.0}
 "Frames and samples that can't all have been under way before."
 
 FLAGS = [
-    "--headless",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -446,15 +445,22 @@ class Chromiums:
         self._playwright = playwright
         self._started: dict[tuple[str, ...], Any] = {}
 
-    async def started(self, path: str, flags: list[str], speaker: Mapping[str, str] | None = None) -> Any:
-        """A Chromium with these flags; `speaker` as in `browser`."""
+    async def started(
+        self,
+        path: str,
+        flags: list[str],
+        speaker: Mapping[str, str] | None = None,
+        desktop: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A Chromium with these flags; `speaker` and `desktop` as in `browser`."""
         known = self._started.get(key := (path, *flags))
         if known is None or not known.is_connected():
             known = self._started[key] = await self._playwright.chromium.launch(
                 executable_path=path,
-                args=flags,
-                ignore_default_args=["--mute-audio"] if speaker else None,
-                env={**os.environ, **(speaker or {})},
+                args=[*flags, *(() if desktop else ("--headless",))],
+                headless=desktop is None,
+                ignore_default_args=["--mute-audio"] if speaker or desktop else None,
+                env={**os.environ, **(speaker or {}), **(desktop or {})},
             )
         return known
 
@@ -489,6 +495,7 @@ async def browser(
     speaker: Mapping[str, str] | None = None,
     allowed: Sequence[str] = ("camera", "microphone"),
     server: str = "127.0.0.1",
+    desktop: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Browser]:
     """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
@@ -498,7 +505,8 @@ async def browser(
     which may connect to `server` only.
     `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
     is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
-    beeps would pass for any note.
+    beeps would pass for any note. `desktop` is the environment of a screen and a session bus, for a browser that has a
+    window there and obeys the media keys; without one it has none.
     """
     path = require_chromium()
     if on is not None:
@@ -514,14 +522,14 @@ async def browser(
     if camera is not None:
         flags.append(f"--use-file-for-fake-video-capture={camera}")
     async with contextlib.AsyncExitStack() as alone:
-        if speaker is None and on is None and (shared := Chromiums.shared) is not None:
+        if speaker is desktop is None and on is None and (shared := Chromiums.shared) is not None:
             chromium = await shared.started(path, flags)
         else:
             own = await alone.enter_async_context(chromiums())
             if speaker is not None:
                 assert folder is not None
                 flags.append(f"--use-file-for-fake-audio-capture={_silence(folder)}")
-            chromium = await own.started(path, flags, speaker)
+            chromium = await own.started(path, flags, speaker, desktop)
         context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"])
         try:
             context.set_default_timeout(PATIENCE * 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -292,7 +292,7 @@ class Theatre:
         )
         assert wide == [], wide
         origin = f"http://127.0.0.1:{self.server.session.port}/"
-        foreign = [url for url in self.requests if not url.startswith((origin, "data:"))]
+        foreign = [url for url in self.requests if not url.startswith((origin, "data:", f"blob:{origin}"))]
         assert foreign == [], foreign
 
 
@@ -305,16 +305,20 @@ async def theatre(
     errors: bool = False,
     allowed: Sequence[str] = ("camera", "microphone"),
     untouched: Sequence[str] = (),
+    desktop: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Theatre]:
     """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection.
 
     With `untouched`, scripts to run before the page's own, nothing that counts as a gesture is done; see `looked_at`.
+    `desktop` as in `browser`.
     """
     pages, script = Pages(), Script(hello or greeting(), explained=explained)
     server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
     async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
         await running.enter_async_context(server.running())
-        chromium = await there.enter_async_context(browser(camera=faces.camera(faces.BOB), allowed=allowed))
+        chromium = await there.enter_async_context(
+            browser(camera=faces.camera(faces.BOB), allowed=allowed, desktop=desktop)
+        )
         requests: list[str] = []
         chromium.context.on("request", lambda request: requests.append(request.url))
         view = await chromium.open(server.session.address + fragment.replace("#", "&"), *untouched)

@@ -117,6 +117,50 @@ async def test_a_permission_that_is_given_in_a_call_is_used_at_once() -> None:
         await notice(play, "")
 
 
+SETTINGS = "captured.findLast((each) => each.kind === KIND && each.readyState === 'live')?.getSettings()"
+"Those of the newest track of a kind that the page has open."
+
+FILTERS = ("echoCancellation", "noiseSuppression", "autoGainControl")
+
+
+async def test_filters_can_be_switched_in_a_call_and_stay_so() -> None:
+    async with theatre() as play:
+        await in_call(play)
+        await play.page.evaluate("window.mine = captured.find((each) => each.kind === 'audio')")
+        assert await play.page.evaluate("names => names.map((name) => mine.getSettings()[name])", FILTERS) == [True] * 3
+        await play.page.keyboard.press("d")
+        for name in FILTERS:
+            await play.page.locator(f"#{name}").uncheck()
+            await play.until(f"{SETTINGS.replace('KIND', repr('audio'))}.{name} === false")
+        # The call's own microphone was opened anew, and not only the one of the preview.
+        await play.until("mine.readyState === 'ended'")
+        await play.page.keyboard.press("Escape")
+        await play.until("captured.filter((each) => each.kind === 'audio' && each.readyState === 'live').length === 1")
+        assert await play.page.evaluate(f"{SETTINGS.replace('KIND', repr('audio'))}.noiseSuppression") is False
+        await play.page.reload()
+        await play.view.shows("Recent calls")
+        assert (
+            await play.page.evaluate("names => names.map((name) => document.getElementById(name).checked)", FILTERS)
+            == [False] * 3
+        )
+
+
+async def test_the_pictures_size_can_be_chosen_in_a_call_and_stays_so() -> None:
+    async with theatre() as play:
+        await in_call(play)
+        sent = "(own => own && [own.width, own.height])(captured.find((each) => each.kind === 'video').getSettings())"
+        assert await play.page.evaluate(sent) == [640, 480]
+        await play.page.keyboard.press("d")
+        await play.page.locator("#pick-size").select_option("320x240")
+        await play.until(f"{sent}?.join() === '320,240'")
+        await play.page.keyboard.press("Escape")
+        # The same track, which goes on.
+        assert await play.page.evaluate("captured.find((each) => each.kind === 'video').readyState") == "live"
+        await play.page.reload()
+        await play.view.shows("Recent calls")
+        assert await play.page.locator("#pick-size").input_value() == "320x240"
+
+
 SPEAKERS = """
 (() => {
   // A speaker beside those that the browser makes up, and where the sound of the call is played.
@@ -154,6 +198,83 @@ async def test_a_speaker_that_goes_away_gives_way_to_the_systems_until_it_is_bac
         await play.page.evaluate("replug(true)")
         await play.view.shows("Your speaker is back.")
         await play.until("sink === 'headset'")
+
+
+HEADSET = """
+(() => {
+  // Of the browser's made-up devices the second microphone and speaker, and the second camera, are plugged in later.
+  const later = [];
+  const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+  navigator.mediaDevices.enumerateDevices = async () => {
+    const found = [];
+    for (const kind of ["audioinput", "audiooutput", "videoinput"]) {
+      const real = (await list()).filter((each) => each.kind === kind && !["default", ""].includes(each.deviceId));
+      found.push(...real.slice(0, 1));
+      if (real.length > 1) window.headset[kind] = real[1].deviceId;
+      const groupId = kind === "videoinput" ? "camera" : "headset";
+      const label = kind === "videoinput" ? "New camera" : "New headset";
+      if (later.includes(kind)) found.push({ kind, groupId, label, deviceId: window.headset[kind] ?? kind });
+    }
+    return found;
+  };
+  window.headset = {};
+  const changed = () => navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  window.plugIn = (...kinds) => { later.push(...kinds); changed(); };
+  window.pullOut = () => { later.length = 0; changed(); };
+  window.used = [];
+  const native = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await native(wanted);
+    window.used.push(...stream.getTracks().map((track) => track.getSettings().deviceId));
+    return stream;
+  };
+})()
+"""
+
+
+async def in_call_without_a_headset(play: Theatre) -> None:
+    """A call is up, with the first of the browser's devices, and the page knows which there are."""
+    await play.page.evaluate(HEADSET)
+    play.tell(call(1, "active"))
+    await play.until("document.getElementById('own-video').videoWidth > 0")
+    await play.until("headset.audioinput && headset.audiooutput")
+
+
+async def test_a_headset_that_is_plugged_in_is_offered_in_one_line_and_used_with_one_click() -> None:
+    async with theatre() as play:
+        await in_call_without_a_headset(play)
+        await play.page.evaluate("plugIn('audioinput', 'audiooutput')")
+        await play.view.shows("New headset was plugged in.")
+        await play.can_be_used()
+        await play.view.press("Use it")
+        await play.until("used.at(-1) === headset.audioinput")
+        await play.until("document.getElementById('remote-audio').sinkId === headset.audiooutput")
+        await play.page.locator("#stage-offer").wait_for(state="hidden")
+        # From then on it is the chosen one, which is taken without a question whenever it comes.
+        chosen = await play.page.evaluate(
+            "[localStorage.mic === headset.audioinput, localStorage.speaker === headset.audiooutput]"
+        )
+        assert chosen == [True, True]
+
+
+async def test_an_offer_goes_with_the_device_and_with_a_no() -> None:
+    async with theatre() as play:
+        await in_call_without_a_headset(play)
+        offer = play.page.locator("#stage-offer")
+        await play.page.evaluate("plugIn('audioinput')")
+        await offer.get_by_text("New headset was plugged in.").wait_for()
+        await play.page.evaluate("pullOut()")
+        await offer.wait_for(state="hidden")
+        await play.page.evaluate("plugIn('audioinput')")
+        await offer.wait_for()
+        await play.view.press("Not now")
+        await offer.wait_for(state="hidden")
+        # The camera is another device; the headset isn't offered twice.
+        await play.page.evaluate("plugIn('videoinput')")
+        await offer.get_by_text("New camera was plugged in.").wait_for()
+        await play.page.locator("#c-camera").click()
+        await play.page.locator("#c-camera", has_text="Camera on").wait_for()
+        assert await play.page.evaluate("localStorage.getItem('mic')") is None
 
 
 async def covered(play: Theatre) -> list[str]:

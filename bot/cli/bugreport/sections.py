@@ -28,7 +28,7 @@ from shared.store.files import known_errors
 
 LIBRARIES = (
     *("aiohttp", "aioice", "aiortc", "av", "cryptography", "httpx", "msgspec", "pylibsrtp", "python-telegram-bot"),
-    *("deltachat-rpc-server", "sounddevice", "substrate-interface", "vodozemac", "websockets"),
+    *("deltachat-rpc-server", "sounddevice", "substrate-interface", "vodozemac", "webrtc-noise-gain", "websockets"),
 )
 
 LOG_LINES = 100

@@ -34,8 +34,10 @@ def _playable(path: str, setting: str) -> None:
 
 
 async def _sound(config: Config) -> str:
+    from peer.media.sound.noise import suppressor
     from peer.media.sound.system import open_sound
 
+    suppressor(config.devices.noise_suppression)
     system = await open_sound(config.devices)
     for opened in (
         await system.listen(config.devices.microphone),

@@ -6,7 +6,9 @@ import { OwnPicture } from "./own_picture.js";
 import { attachPicture } from "./picture.js";
 import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
+import { PluggedIn } from "./plugged_in.js";
 import { drawWords, SidePanel } from "./side_panel.js";
+import { unsettle } from "./settled.js";
 import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
@@ -23,6 +25,7 @@ export class CallView {
   #own = new OwnPicture();
   #playback = new Playback();
   #speaker = new Speaker($("remote-audio"));
+  #pluggedIn = new PluggedIn();
   #notices = new Map();
   #compared = new Set();
   #size = null;
@@ -47,6 +50,10 @@ export class CallView {
     press("take-here", () => calls.takeHere(this.#call.id));
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
+    press("offer-use", () => this.#pluggedIn.use());
+    press("offer-refuse", () => this.#pluggedIn.refuse());
+    this.#pluggedIn.addEventListener("changed", () => whenReleased(() => this.#drawOffer()));
+    this.#pluggedIn.addEventListener("used", ({ detail: kind }) => this.useDevice(kind));
     addEventListener("fullscreenchange", () => this.#drawFull());
     new ResizeObserver(() => this.#fit()).observe($("pictures"));
     $("remote-video").addEventListener("resize", () => this.#fit());
@@ -101,10 +108,13 @@ export class CallView {
     }
   }
 
-  // Another device was chosen: the call that is up takes it at once.
+  // Another device, or what is done with it, was chosen: the call that is up takes it at once. `kind` may be
+  // `filters` or `size`, too.
   useDevice(kind) {
     if (kind === "speaker") return this.sound();
     const sending = this.#sending;
+    if (kind === "size") return sending?.resize();
+    if (kind === "filters") return sending?.refilter().catch((error) => this.#failed(error, "mic"));
     const used = kind === "mic" ? sending?.audio : sending?.camera;
     if (used) sending.again(kind).catch((error) => this.#failed(error, kind));
     return undefined;
@@ -149,12 +159,20 @@ export class CallView {
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
+    this.#pluggedIn.follow(call.handset ? this.#sending : null);
     this.#drawPictures(call);
     this.#drawControls(call);
     this.#drawWords(call);
     this.panel.draw(call, this.#path(call), this.#size);
     this.#drawOthers();
     this.#everySecond();
+  }
+
+  #drawOffer() {
+    const offered = this.#pluggedIn.offered;
+    if (offered) put($("stage-offer-text"), `${offered} was plugged in.`);
+    show($("stage-offer"), Boolean(offered));
+    unsettle($("stage-offer"));
   }
 
   // Sound that arrives plays at once, if the browser lets it, on the speaker that was chosen.

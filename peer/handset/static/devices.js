@@ -1,7 +1,11 @@
 // Camera, microphone and speaker: which were chosen, and how they are opened. One that is gone gives way to the system's.
 
-const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } };
-const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+// What the browser does with the microphone's sound, unless the person switches it off.
+export const FILTERS = ["echoCancellation", "noiseSuppression", "autoGainControl"];
+
+export const SIZES = { "320x240": [320, 240], "640x480": [640, 480], "1280x720": [1280, 720] };
+const USUAL_SIZE = "640x480";
+
 const GONE = ["NotFoundError", "OverconstrainedError"];
 
 export const chosen = {
@@ -15,13 +19,35 @@ export function choose(kind, id) {
   localStorage.setItem(kind, id);
 }
 
+export const filterIsOn = (name) => localStorage.getItem(name) !== "off";
+
+export function switchFilter(name, on) {
+  localStorage.setItem(name, on ? "on" : "off");
+}
+
+export function size() {
+  const kept = localStorage.getItem("size");
+  return kept in SIZES ? kept : USUAL_SIZE;
+}
+
+export function chooseSize(name) {
+  localStorage.setItem("size", name);
+}
+
+const sound = () => Object.fromEntries(FILTERS.map((name) => [name, filterIsOn(name)]));
+
+export function picture() {
+  const [width, height] = SIZES[size()];
+  return { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 30, max: 30 } };
+}
+
 const exactly = (id) => (id ? { deviceId: { exact: id } } : {});
 
 // Exactly the chosen devices, or an error.
 export function capture({ audio, video }) {
   return navigator.mediaDevices.getUserMedia({
-    audio: audio ? { ...SOUND, ...exactly(chosen.mic) } : false,
-    video: video ? { ...PICTURE, ...exactly(chosen.camera) } : false,
+    audio: audio ? { ...sound(), ...exactly(chosen.mic) } : false,
+    video: video ? { ...picture(), ...exactly(chosen.camera) } : false,
   });
 }
 
@@ -34,7 +60,7 @@ export async function open(kind) {
     if (!chosen[kind] || !GONE.includes(error.name)) throw error;
   }
   const stream = await navigator.mediaDevices.getUserMedia({
-    audio: wanted.audio ? SOUND : false, video: wanted.video ? PICTURE : false,
+    audio: wanted.audio ? sound() : false, video: wanted.video ? picture() : false,
   });
   return { stream, another: true };
 }

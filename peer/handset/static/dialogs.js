@@ -1,7 +1,7 @@
 // Everything that opens above the page: a link explained, the own card, a contact, devices.
 
 import { $, copy, make, onSubmit, picture, problem, put, say, show, toast } from "./dom.js";
-import { choose, chosen, open, why } from "./devices.js";
+import { choose, chooseSize, chosen, FILTERS, filterIsOn, open, size, switchFilter, why } from "./devices.js";
 import { wantedName } from "./names.js";
 import { settles, unsettle } from "./settled.js";
 import { tryTone } from "./sounds.js";
@@ -31,6 +31,7 @@ export class Dialogs {
     $("settings").addEventListener("close", () => this.#stopPreview());
     $("settings-allow").addEventListener("click", () => this.#startPreview());
     $("try-tone").addEventListener("click", tryTone);
+    this.#prepareFilters();
     for (const kind of ["camera", "mic", "speaker"]) {
       $(`pick-${kind}`).addEventListener("change", (event) => {
         choose(kind, event.target.value);
@@ -38,6 +39,27 @@ export class Dialogs {
         if (kind !== "speaker") this.#startPreview();
       });
     }
+  }
+
+  #prepareFilters() {
+    const known = navigator.mediaDevices?.getSupportedConstraints() ?? {};
+    for (const name of FILTERS) {
+      $(name).disabled = !known[name];
+      $(name).checked = filterIsOn(name);
+      $(name).addEventListener("change", async (event) => {
+        switchFilter(name, event.target.checked);
+        // What is open keeps its filters, and shares them.
+        this.#stopPreview();
+        await this.onDevice("filters");
+        this.#startPreview();
+      });
+    }
+    $("pick-size").value = size();
+    $("pick-size").addEventListener("change", (event) => {
+      chooseSize(event.target.value);
+      this.onDevice("size");
+      this.#startPreview();
+    });
   }
 
   // Returns whether there was anything to close. What rings stays.

@@ -14,6 +14,7 @@ import { whenKept } from "./key_store.js";
 import { keys } from "./keys.js";
 import { Notices } from "./notices.js";
 import { keepBack } from "./back.js";
+import { MediaKeys } from "./media_keys.js";
 import { Outgoing } from "./outgoing.js";
 import { OwnDevices } from "./own_devices.js";
 import { Program } from "./socket.js";
@@ -33,6 +34,7 @@ const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
+const mediaKeys = new MediaKeys({ calls, incoming, view });
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
 // Over TLS this is the page of a device, such as a phone.
@@ -93,6 +95,7 @@ function draw() {
   title();
   const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);
   stayAwake(busy);
+  mediaKeys.draw(!gate);
   if (ON_DEVICE) back(busy);
 }
 

@@ -1,7 +1,7 @@
 // What this page sends in one call, through as many connections as the program asks for. A device that goes away gives way
 // to another, and comes back when it is there again.
 
-import { capture, cause, chosen, open } from "./devices.js";
+import { capture, cause, chosen, open, picture } from "./devices.js";
 
 const FIELD = { mic: "audio", camera: "camera" };
 const COMES_BACK = ["absent", "lost", "busy"];
@@ -40,6 +40,10 @@ export class Sending extends EventTarget {
 
   get picture() {
     return this.screen ?? (this.cameraOff ? null : this.camera);
+  }
+
+  get wantsCamera() {
+    return this.#wanted === "video" && !this.cameraOff;
   }
 
   // What the other side is told.
@@ -81,7 +85,7 @@ export class Sending extends EventTarget {
   #hold(track) {
     const kind = track.kind === "audio" ? "mic" : "camera";
     // The person was asked, and the call was over before they answered.
-    if (this.#over || (kind === "camera" && (this.#wanted !== "video" || this.cameraOff))) {
+    if (this.#over || (kind === "camera" && !this.wantsCamera)) {
       track.stop();
       return;
     }
@@ -118,7 +122,7 @@ export class Sending extends EventTarget {
       const there = new Set((await navigator.mediaDevices.enumerateDevices()).map((device) => device.deviceId));
       for (const kind of ["mic", "camera"]) {
         const track = this[FIELD[kind]];
-        const wanted = kind === "mic" || (this.#wanted === "video" && !this.cameraOff);
+        const wanted = kind === "mic" || this.wantsCamera;
         const back = track && chosen[kind] && there.has(chosen[kind]) && track.getSettings().deviceId !== chosen[kind];
         const missing = !track && reasons.includes(this.trouble[kind]);
         if (!this.#over && wanted && (back || missing)) {
@@ -174,6 +178,26 @@ export class Sending extends EventTarget {
   // Another device was chosen, or the person wants it tried again.
   async again(kind) {
     if (kind === "mic" || !this.cameraOff) await this.#open(kind);
+    this.#changed();
+  }
+
+  // Other filters were chosen. Chromium opens a microphone that is open with the filters that it has, so it is closed first.
+  async refilter() {
+    if (!this.audio) return;
+    const before = this.audio;
+    before.stop();
+    await this.#open("mic").catch((error) => {
+      if (this.audio === before) this.audio = null;
+      this.#changed();
+      throw error;
+    });
+    this.#changed();
+  }
+
+  // Another size of the pictures was chosen. A camera can change it while it runs, where the browser can.
+  async resize() {
+    if (!this.camera) return;
+    await this.camera.applyConstraints(picture()).catch(() => this.again("camera"));
     this.#changed();
   }
 

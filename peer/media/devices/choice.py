@@ -23,6 +23,11 @@ class FoundDevices:
     "The one that the system would take; empty if it doesn't say which that is, None if there is none."
 
 
+def may_be_taken(name: str) -> bool:
+    """Whether that is a device of its own: not what hears a speaker, nor what stands for none."""
+    return not name.endswith(MONITOR) and name != NO_DEVICE
+
+
 def choose(wanted: str, found: FoundDevices, *, last: str = "", failed: Collection[str] = ()) -> str | None:
     """The name of the device to use; None if there is none. Empty is the system's default.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peer.media.trouble import MediaTrouble
@@ -58,6 +59,18 @@ def changed(
     if now is None:
         return MediaTrouble(f"{gone} {kind.without}", why.sentence if why else "Plug one in: it will be used at once.")
     return MediaTrouble(f"{gone} {_used(kind, now)}")
+
+
+def plugged_in(come: Sequence[tuple[DeviceKind, str]], *, configured: bool) -> MediaTrouble:
+    """Devices that have come in a call and aren't used, one or more. `configured`: the owner has named others."""
+    names = " and ".join(f"the {kind.word} {name}" for kind, name in come)
+    kinds = " and ".join(dict.fromkeys(f"`{kind.word}`" for kind, _ in come))
+    how = (
+        f"To use it from the next call on, set {kinds} under [devices]."
+        if configured
+        else "To use it at once, make it the default in your desktop's sound settings."
+    )
+    return MediaTrouble(f"You plugged in {names}.", how)
 
 
 def _used(kind: DeviceKind, now: str | None) -> str:

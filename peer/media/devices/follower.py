@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
-from peer.media.devices.choice import FoundDevices, choose
+from peer.media.devices.choice import FoundDevices, choose, may_be_taken
 from peer.media.devices.device_words import DeviceKind, at_the_beginning, changed
 from peer.media.ending import end
 from peer.media.trouble import MediaTrouble
@@ -46,13 +46,22 @@ class FollowedDevice(Generic[_Opened]):
         find: Callable[[], Awaitable[FoundDevices]],
         opener: Callable[[str], Awaitable[_Opened]],
         tell: Callable[[MediaTrouble], None],
+        came: Callable[[], None] = lambda: None,
     ) -> None:
-        """`wanted` is the configured name, empty for the system's default. `find` and `opener` raise MediaError."""
+        """`wanted` is the configured name, empty for the system's default. `find` and `opener` raise MediaError.
+
+        `came` is called when there are `newcomers`.
+        """
         self.kind = kind
         self._wanted = wanted
         self._find = find
         self._opener = opener
         self._tell = tell
+        self._came = came
+        self._known: set[str] = set()
+        "The names of all that there have been in this call."
+
+        self._newcomers: list[str] = []
         self._opened: _Opened | None = None
         self._before: _Opened | None = None
         "What was open before, while it is closed."
@@ -81,10 +90,21 @@ class FollowedDevice(Generic[_Opened]):
         """Whether there is no such device, as far as we know."""
         return self._looked and self._used is None
 
+    @property
+    def wanted(self) -> str:
+        """The configured name, empty for the system's default."""
+        return self._wanted
+
+    def newcomers(self) -> list[str]:
+        """Those that have come for the first time in this call, since this was asked last, and aren't used."""
+        come, self._newcomers = self._newcomers, []
+        return [name for name in come if name in self._names and name != self._used]
+
     async def open(self, tasks: asyncio.TaskGroup) -> None:
         """Open what there is, and follow what becomes of it."""
         now, why = await self._use()
         self._used, self._last, self._looked = now, now or "", True
+        self._known.update(self._names)
         self._said(at_the_beginning(self.kind, self._wanted, now, why))
         self._task = tasks.create_task(self._follow())
 
@@ -132,6 +152,15 @@ class FollowedDevice(Generic[_Opened]):
             if not (still and now != self._wanted):  # the system has another default, which its owner knows
                 self._said(changed(self.kind, self._wanted, self._last, before, now, why))
             self._last = now if now is not None else self._last
+            self._meet()
+
+    def _meet(self) -> None:
+        """Note which devices are here for the first time."""
+        come = [name for name in self._names if name not in self._known and may_be_taken(name)]
+        self._known.update(self._names)
+        if come:
+            self._newcomers += come
+            self._came()
 
     async def _ended(self, after: float) -> None:
         """The open device has ended, `after` seconds after it was opened."""

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 from aiortc.mediastreams import MediaStreamTrack
 
 from peer.media.devices.follower import keep_looking
+from peer.media.devices.newcomers import Newcomers
 from peer.media.ending import end
 from peer.media.picture.camera import LocalCamera
 from peer.media.rtp.sending import Sending
 from peer.media.sound.microphone import Microphone
+from peer.media.sound.noise import Suppressor, Untouched, suppressor
 from peer.media.sound.speaker import Speaker
 from peer.media.sound.system import open_sound
 from peer.media.trouble import MediaTrouble
 from shared.config.schema import Config, Devices
+from shared.errors import MediaError
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class LocalDevices:
         self._speaker: Speaker | None = None
         self._camera: LocalCamera | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._offering: asyncio.Task[None] | None = None
         self._sending = Sending()
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
@@ -84,8 +88,12 @@ class LocalDevices:
             await self._camera.open(tasks)
         if Media.AUDIO in media and self._speaker is None:
             system = await open_sound(self._settings)
-            self._speaker = speaker = Speaker(system, self._settings.speaker, self._changed)
-            self._microphone = microphone = Microphone(system, self._settings.microphone, self._changed)
+            newcomers = Newcomers(self._tell)
+            come = newcomers.came
+            self._speaker = speaker = Speaker(system, self._settings.speaker, self._changed, come)
+            self._microphone = microphone = Microphone(
+                system, self._settings.microphone, self._changed, come, self._suppressor()
+            )
             await speaker.open(tasks)
             await microphone.open(tasks)
 
@@ -94,6 +102,15 @@ class LocalDevices:
                 microphone.device.look()
 
             self._watching = tasks.create_task(keep_looking(system.changes, look))
+            self._offering = tasks.create_task(newcomers.offer((microphone.device, speaker.device)))
+
+    def _suppressor(self) -> Suppressor:
+        """As configured. A missing library is no reason to refuse a call."""
+        try:
+            return suppressor(self._settings.noise_suppression)
+        except MediaError as error:
+            self._tell(MediaTrouble(f"{error.sentence} Your microphone is used as it is.", error.hint))
+            return Untouched()
 
     def _changed(self, trouble: MediaTrouble) -> None:
         """Add to what a device says what is sent from all of them now."""
@@ -105,8 +122,9 @@ class LocalDevices:
 
     async def _close(self, media: Media) -> None:
         if Media.AUDIO in media:
-            watching, self._watching = self._watching, None
-            await end(watching)
+            for task in (self._watching, self._offering):
+                await end(task)
+            self._watching = self._offering = None
             speaker, self._speaker = self._speaker, None
             microphone, self._microphone = self._microphone, None
             for device in (microphone, speaker):

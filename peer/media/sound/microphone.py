@@ -9,6 +9,7 @@ from peer.media.devices.device_words import MICROPHONE
 from peer.media.devices.follower import FollowedDevice
 from peer.media.ending import end
 from peer.media.live_track import LiveTrack
+from peer.media.sound.noise import Suppressor, Untouched
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES, SoundSource, SoundSystem, on_both_sides, stereo
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
@@ -18,11 +19,20 @@ class Microphone:
     """An open microphone. It stays open from leg to leg of a call."""
 
     def __init__(
-        self, system: SoundSystem, name: str, tell: Callable[[MediaTrouble], None] = lambda trouble: None
+        self,
+        system: SoundSystem,
+        name: str,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+        came: Callable[[], None] = lambda: None,
+        noise: Suppressor | None = None,
     ) -> None:
-        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back."""
+        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back.
+
+        `came` is called when another one has come. `noise` takes noise away from what is heard.
+        """
+        self._noise = noise or Untouched()
         self.device: FollowedDevice[SoundSource] = FollowedDevice(
-            MICROPHONE, name, lambda: system.devices("microphone", name), system.listen, tell
+            MICROPHONE, name, lambda: system.devices("microphone", name), system.listen, tell, came
         )
         self._track: LiveTrack | None = None
         self._task: asyncio.Task[None] | None = None
@@ -59,5 +69,5 @@ class Microphone:
                 self.device.lost(source)
                 continue
             if self._track is not None:
-                self._track.put(stereo(on_both_sides(samples), position))
+                self._track.put(stereo(on_both_sides(self._noise.process(samples)), position))
             position += SAMPLES

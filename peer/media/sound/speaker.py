@@ -95,11 +95,18 @@ class Speaker:
     """An open speaker. It stays open from leg to leg of a call."""
 
     def __init__(
-        self, system: SoundSystem, name: str, tell: Callable[[MediaTrouble], None] = lambda trouble: None
+        self,
+        system: SoundSystem,
+        name: str,
+        tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+        came: Callable[[], None] = lambda: None,
     ) -> None:
-        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back."""
+        """`name` is the configured one, empty for the system's default. `tell` is called when it goes or comes back.
+
+        `came` is called when another one has come.
+        """
         self.device: FollowedDevice[SoundSink] = FollowedDevice(
-            SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell
+            SPEAKER, name, lambda: system.devices("speaker", name), system.speak, tell, came
         )
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(WAITING_FRAMES)
         self._playing: asyncio.Task[None] | None = None

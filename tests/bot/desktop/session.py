@@ -214,22 +214,32 @@ class Dunst:
 
 
 @contextlib.asynccontextmanager
+async def screen(address: str) -> AsyncIterator[dict[str, str]]:
+    """A screen that nobody sees; gives the environment of programs that use it and the bus of that address."""
+    need("Xvfb", packages="xvfb")
+    async with program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", environment={}) as server:
+        assert server.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            display = f":{(await server.stdout.readline()).decode().strip()}"
+        yield {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": address}
+
+
+@contextlib.asynccontextmanager
 async def dunst(folder: Path, address: str) -> AsyncIterator[Dunst]:
     """It shows what is sent to the bus of that address."""
-    need("dunst", "dunstctl", "Xvfb", "dbus-send", packages="dunst, xvfb, dbus-bin")
+    need("dunst", "dunstctl", "dbus-send", packages="dunst, dbus-bin")
     chooses = folder / "chooses"
     chooses.write_text(CHOOSES.format(wanted=folder / "wanted"))
     chooses.chmod(0o755)
     config = folder / "dunstrc"
     config.write_text(f"[global]\ndmenu = {chooses}\nhistory_length = 20\n")
-    async with program("Xvfb", "-displayfd", "1", "-nolisten", "tcp", environment={}) as screen:
-        assert screen.stdout is not None
-        async with asyncio.timeout(SECONDS):
-            display = f":{(await screen.stdout.readline()).decode().strip()}"
-        environment = {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": address}
-        async with program("dunst", "-conf", str(config), environment=environment), connected(address) as bus:
-            await _until_owned(bus)
-            yield Dunst(folder, environment)
+    async with (
+        screen(address) as environment,
+        program("dunst", "-conf", str(config), environment=environment),
+        connected(address) as bus,
+    ):
+        await _until_owned(bus)
+        yield Dunst(folder, environment)
 
 
 async def _until_owned(bus: MessageBus) -> None:

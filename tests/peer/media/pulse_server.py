@@ -125,6 +125,10 @@ class PulseServer:
         assert await self._run("pactl", "unload-module", number) == 0
         return module
 
+    async def make_default(self, kind: str, device: str) -> None:
+        """Make a `source` or a `sink` the one that the system takes."""
+        assert await self._run("pactl", f"set-default-{kind}", device) == 0
+
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
         socket = f"module-native-protocol-unix socket={self._folder}/native auth-anonymous=1"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from peer.media.devices.device_words import CAMERA, MICROPHONE, SPEAKER, DeviceKind, at_the_beginning, changed
+from peer.media.devices.device_words import (
+    CAMERA,
+    MICROPHONE,
+    SPEAKER,
+    DeviceKind,
+    at_the_beginning,
+    changed,
+    plugged_in,
+)
 from shared.errors import MediaError
 
 BUSY = MediaError("The camera gives no picture: busy.", "End the other program.")
@@ -52,3 +60,9 @@ def test_at_the_beginning_of_a_call(
 def test_in_a_call(wanted: str, last: str, before: str | None, now: str | None, sentence: str | None) -> None:
     trouble = changed(MICROPHONE, wanted, last, before, now, None)
     assert (trouble.sentence if trouble else None) == sentence
+
+
+def test_who_has_named_others_learns_where() -> None:
+    offered = plugged_in([(SPEAKER, "headset")], configured=True)
+    assert offered.sentence == "You plugged in the speaker headset."
+    assert offered.hint == "To use it from the next call on, set `speaker` under [devices]."

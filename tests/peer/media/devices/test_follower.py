@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from peer.media.devices import follower
+from peer.media.devices import follower, newcomers
 from peer.media.devices.choice import FoundDevices
-from peer.media.devices.device_words import MICROPHONE
+from peer.media.devices.device_words import MICROPHONE, SPEAKER
 from peer.media.devices.follower import FollowedDevice
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
@@ -121,3 +121,53 @@ async def test_a_device_that_ends_each_time_it_is_opened_is_left_for_the_next(mo
             device.lost(opened)
         assert await desk.told() == "Your microphone headset is gone. Using webcam instead."
         assert [each.name for each in desk.opened] == ["headset", "headset", "webcam"]
+
+
+async def test_what_comes_and_is_not_used_is_a_newcomer_once() -> None:
+    desk = Desk("webcam")
+    came = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        device = FollowedDevice(MICROPHONE, "webcam", desk.find, desk.open, desk.said.put_nowait, came.set)
+        await device.open(tasks)
+        assert device.newcomers() == []
+        # A speaker that is heard, or what stands for none, is no microphone.
+        desk.names = ("webcam", "headset", "speaker.monitor", "auto_null")
+        device.look()
+        async with asyncio.timeout(PATIENCE):
+            await came.wait()
+        assert device.newcomers() == ["headset"]
+        came.clear()
+        desk.names = ("webcam", "headset", "other")
+        device.look()
+        async with asyncio.timeout(PATIENCE):
+            await came.wait()
+        assert device.newcomers() == ["other"]
+        await device.close()
+    assert desk.said.empty()
+
+
+async def test_a_headset_is_offered_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newcomers, "TOGETHER_SECONDS", 0.05)
+    microphones, speakers = Desk("webcam"), Desk("screen")
+    said: asyncio.Queue[MediaTrouble] = asyncio.Queue()
+    coming = newcomers.Newcomers(said.put_nowait)
+    async with asyncio.TaskGroup() as tasks:
+        devices = [
+            FollowedDevice(kind, "", desk.find, desk.open, desk.said.put_nowait, coming.came)
+            for kind, desk in ((MICROPHONE, microphones), (SPEAKER, speakers))
+        ]
+        for device in devices:
+            await device.open(tasks)
+        offering = tasks.create_task(coming.offer(devices))
+        for desk, device in zip((microphones, speakers), devices, strict=True):
+            desk.names = (*desk.names, "headset")
+            device.look()
+        async with asyncio.timeout(PATIENCE):
+            offered = await said.get()
+        assert offered == MediaTrouble(
+            "You plugged in the microphone headset and the speaker headset.",
+            "To use it at once, make it the default in your desktop's sound settings.",
+        )
+        offering.cancel()
+        for device in devices:
+            await device.close()

@@ -22,6 +22,9 @@ CLEAR = 2_000
 
 PATIENCE = 60.0
 
+PARTS = (("microphone", "microphone"), ("speaker", "ear"))
+"Of a headset, with how their names end."
+
 
 class Told:
     """The devices of one side, and what is said of them."""
@@ -140,6 +143,41 @@ async def test_devices_that_are_configured_and_gone_cost_a_sentence_each_and_not
             assert "`microphone` under [devices]" in said[1].hint
             used = said[1].sentence.removesuffix(" instead.").rpartition(" ")[2]
             await until_heard(server, used.replace("_microphone", "_voice"), "there")
+
+
+async def headset(server: PulseServer, name: str) -> None:
+    """Plug one in: a speaker, and a microphone that hears what is said into `{name}_voice`."""
+    await server.load("null-sink", f"sink_name={name}_voice rate=48000 channels=1 channel_map=mono")
+    await server.load("null-sink", f"sink_name={name}_ear rate=48000 channels=2")
+    await server.load("remap-source", f"source_name={name}_microphone master={name}_voice.monitor")
+
+
+async def test_a_headset_that_is_plugged_in_is_offered(server: PulseServer) -> None:
+    async with server.running("there", "back"):
+        anna, ben = Told("there_microphone", "back_ear"), Told("back_microphone", "there_ear")
+        async with call(anna, ben):
+            await until_heard(server, "there_voice", "there")
+            await headset(server, "new")
+            for told in (anna, ben):
+                said = ""
+                # In one line, unless the machine is so busy that it takes a second from the one to the other.
+                while not all(f"the {part} new_{name}" in said for part, name in PARTS):
+                    offered = await told.next()
+                    assert offered.sentence.startswith("You plugged in the ")
+                    assert "under [devices]" in offered.hint
+                    assert offered.sends is None
+                    said += offered.sentence
+            await until_heard(server, "there_voice", "there")
+
+
+async def test_a_headset_that_the_desktop_makes_its_default_is_used_at_once(server: PulseServer) -> None:
+    async with server.running("there"):
+        anna, ben = Told("", "there_ear"), Told("there_microphone", "there_ear")
+        async with call(anna, ben):
+            await until_heard(server, "there_voice", "there")
+            await headset(server, "new")
+            await server.make_default("source", "new_microphone")
+            await until_heard(server, "new_voice", "there")
 
 
 async def test_changes_are_events_of_the_server_and_end_with_it(server: PulseServer) -> None:
