@@ -37,6 +37,9 @@ READABLE = ":not([data-settles]), [data-settled]"
 ENOUGH = {"video": 5.0, "audio": 9600.0}
 "Frames and samples that can't all have been under way before."
 
+PHONE = {"width": 360, "height": 640}
+"A small one's window."
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -496,6 +499,8 @@ async def browser(
     allowed: Sequence[str] = ("camera", "microphone"),
     server: str = "127.0.0.1",
     desktop: Mapping[str, str] | None = None,
+    *,
+    phone: bool = False,
 ) -> AsyncIterator[Browser]:
     """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
@@ -506,7 +511,7 @@ async def browser(
     `camera` is a film for the camera, see faces.py. `speaker` is the environment of a sound server on which the browser
     is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
     beeps would pass for any note. `desktop` is the environment of a screen and a session bus, for a browser that has a
-    window there and obeys the media keys; without one it has none.
+    window there and obeys the media keys; without one it has none. With `phone` it is used with a finger.
     """
     path = require_chromium()
     if on is not None:
@@ -530,7 +535,8 @@ async def browser(
                 assert folder is not None
                 flags.append(f"--use-file-for-fake-audio-capture={_silence(folder)}")
             chromium = await own.started(path, flags, speaker, desktop)
-        context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"])
+        hand: dict[str, Any] = {"has_touch": True, "is_mobile": True, "viewport": PHONE} if phone else {}
+        context = await chromium.new_context(permissions=[each for each in allowed if each != "screen"], **hand)
         try:
             context.set_default_timeout(PATIENCE * 1000)
             yield Browser(context)

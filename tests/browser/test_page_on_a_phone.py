@@ -1,0 +1,122 @@
+"""The page in a phone's window, upright and on its side, used with a finger; axe-core looks at each state."""
+
+from __future__ import annotations
+
+import pytest
+
+from peer.handset.protocol import Answer, Decline, HangUp, PairingCode, TakeHere
+from tests.browser.chromium import ONE_CHROMIUM, PHONE
+from tests.browser.pictures import taken
+from tests.browser.scripted import ANNA, BOB, NOW, Theatre, call, contact, greeting, logged, quality, sends, theatre
+
+pytestmark = ONE_CHROMIUM
+
+WINDOWS = {"upright": PHONE, "sideways": {"width": PHONE["height"], "height": PHONE["width"]}}
+
+FINGER = 44
+"Pixels, the least that Apple and WCAG 2.2 (2.5.5) want a finger to have."
+
+UNDER_A_FINGER = """
+ids => ids.flatMap((id) => {
+  const button = document.getElementById(id), at = button.getBoundingClientRect();
+  const on = document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2);
+  const found = [];
+  if (!button.contains(on)) found.push(`${id} is covered by ${on?.id || on?.className || "nothing in the window"}`);
+  if (Math.min(at.width, at.height) < FINGER) found.push(`${id} is ${at.width} by ${at.height}`);
+  return found;
+})
+""".replace("FINGER", str(FINGER))
+
+
+async def in_both_windows(play: Theatre, name: str, *buttons: str) -> None:
+    """Look at a state upright and sideways, and take its pictures. These buttons are to be under a finger in each."""
+    for window, size in WINDOWS.items():
+        await play.page.set_viewport_size(size)
+        await play.can_be_used()
+        if buttons:
+            assert await play.page.evaluate(UNDER_A_FINGER, [*buttons]) == []
+        await taken(play.page, f"phone-{name}-{window}")
+    await play.page.set_viewport_size(WINDOWS["upright"])
+
+
+async def test_the_start_page_fits() -> None:
+    log = [logged("anna", "hung-up", contact="anna", role="caller", seconds=754), logged("bob", "missed", node=BOB)]
+    async with theatre(greeting(log=log), phone=True) as play:
+        await play.view.shows("Recent calls")
+        await in_both_windows(play, "start")
+
+
+@pytest.mark.parametrize("media", ["video", "audio"])
+async def test_a_call_that_rings_is_answered_with_a_finger(media: str) -> None:
+    async with theatre(phone=True) as play:
+        play.tell(call(1, "ringing"), call(2, "ringing", name="bob", contact="bob", node=BOB))
+        await play.view.shows("bob is also calling")
+        await play.view.can_be_pressed("answer-video", "answer-audio")
+        await in_both_windows(play, "incoming", "answer-video", "answer-audio", "decline")
+        await play.view.can_be_pressed("answer-video", "answer-audio")
+        await play.page.locator(f"#answer-{media}").tap()
+        await play.wants(Answer, call=1, media=media)
+
+
+async def test_a_call_is_declined_with_a_finger() -> None:
+    async with theatre(phone=True) as play:
+        play.tell(call(1, "ringing"))
+        await play.view.shows("anna")
+        await play.page.locator("#decline").tap()
+        await play.wants(Decline, call=1)
+
+
+async def test_in_a_call_what_is_needed_is_under_a_finger() -> None:
+    async with theatre(phone=True) as play:
+        play.tell(call(1, "active", remote=sends()), quality(1))
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        await in_both_windows(play, "call", "c-mic", "c-camera", "c-chat", "c-more", "c-hangup")
+        await play.page.locator("#c-mic").tap()
+        await play.page.locator("#c-mic", has_text="Unmute").wait_for()
+        await play.page.locator("#c-hangup").tap()
+        await play.wants(HangUp, call=1)
+
+
+async def test_a_call_that_was_answered_elsewhere_is_taken_with_a_finger() -> None:
+    async with theatre(greeting(calls=[call(1, "active", handset=False, elsewhere="laptop")]), phone=True) as play:
+        await play.view.shows("You are talking at laptop.")
+        await in_both_windows(play, "elsewhere", "take-here", "c-hangup")
+        await play.view.can_be_pressed("take-here")
+        await play.page.locator("#take-here").tap()
+        await play.wants(TakeHere, call=1)
+
+
+async def test_a_phone_shows_the_code_while_it_is_added() -> None:
+    async with theatre(phone=True) as play:
+        play.tell(PairingCode(name="phone", code="042917", authority=":".join(["A7"] * 32)))
+        await play.view.shows("042 917")
+        await in_both_windows(play, "pairing")
+
+
+async def test_the_settings_fit() -> None:
+    async with theatre(phone=True) as play:
+        await play.page.locator("#open-settings").tap()
+        await play.until("document.getElementById('settings-video').videoWidth > 0")
+        await in_both_windows(play, "settings")
+
+
+async def test_a_headset_is_offered_in_a_call_and_covers_no_button() -> None:
+    contacts = [contact("anna", ANNA)]
+    async with theatre(greeting(contacts=contacts, log=[logged("anna", "missed", started=NOW)]), phone=True) as play:
+        play.tell(call(1, "active", remote=sends()), quality(1))
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        await play.page.evaluate(PLUGGED_IN)
+        await play.view.shows("New headset was plugged in.")
+        await play.view.can_be_pressed("offer-use")
+        await in_both_windows(play, "headset", "c-mic", "c-hangup")
+
+
+PLUGGED_IN = """
+(() => {
+  const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+  navigator.mediaDevices.enumerateDevices = async () => [
+    ...(await list()), { kind: "audioinput", deviceId: "new", groupId: "new", label: "New headset" },
+  ];
+  navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+})()
+"""
