@@ -106,9 +106,13 @@ class Act(enum.StrEnum):
 
     ANSWER = "answer"
     ANSWER_AUDIO = "answer-audio"
+    HOLD_AND_ANSWER = "hold-answer"
+    END_AND_ANSWER = "end-answer"
     DECLINE = "decline"
     BLOCK = "block"
     HANG_UP = "hang-up"
+    HOLD = "hold"
+    RESUME = "resume"
     SAVE = "save"
     TRUST = "trust"
     CONFIRM = "confirm"
@@ -116,6 +120,9 @@ class Act(enum.StrEnum):
 
 RINGING = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE, Act.BLOCK)
 "What a ringing call offers."
+
+RINGING_BESIDE = (Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.DECLINE, Act.BLOCK)
+"What it offers while the owner is in another call."
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from peer.handset.devices.places import LocalPlaces, OverlayPlaces, ServingPlace
 from peer.handset.page import Pages
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
-from shared.config.schema import Config
+from shared.config.schema import CallWaiting, Config
 from shared.links.card import Card
 from shared.node_id import NodeId
 from shared.store import StoreThread
@@ -93,6 +93,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
     """Tells the chats what happens to calls."""
     return CallNews(
         store=node.thread.store,
+        lines=node.lines,
         posting=talk.posting,
         origins=talk.origins,
         learning=talk.learning,
@@ -121,7 +122,7 @@ def make_desktop(node: Node) -> Desktop:
     config = node.config
     speaker = config.ring.speaker
     return Desktop(
-        CallNotices(node.thread.store, has_page=config.handset.enabled, sound=not speaker)
+        CallNotices(node.thread.store, node.lines, has_page=config.handset.enabled, sound=not speaker)
         if config.desktop.notify
         else None,
         RingTone(speaker, config.devices, node.lines) if speaker else None,
@@ -144,9 +145,14 @@ def make_switchboard(
         answering=config.answer,
         endpoints=MediaEndpoints(config, node.home.recordings, presenter, in_console=chats.at_terminal),
         listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
-        waits=presenter.attended if presenter else lambda: False,
+        waits=lambda: _waits(config.calls.waiting, presenter),
         rings_again=chats.rings_again,
     )
+
+
+def _waits(waiting: CallWaiting, presenter: Presenter | None) -> bool:
+    """Whether another call rings while the owner is in one."""
+    return waiting == "always" or (waiting == "page" and presenter is not None and presenter.attended())
 
 
 def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> EchoCalls:

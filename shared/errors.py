@@ -431,7 +431,28 @@ class NoCall(CallRefused):
 class InCall(CallRefused):
     """You are in a call already.
 
-    End it with /hangup first.
+    First end it with /hangup, or put it on hold with /hold.
+    """
+
+
+class TwoCalls(InCall):
+    """You have two calls already.
+
+    End one of them with /hangup NAME first.
+    """
+
+
+class NotOnHold(CallRefused):
+    """No call is on hold.
+
+    /hold puts the call that you are in on hold.
+    """
+
+
+class NothingToHold(CallRefused):
+    """There is no call to put on hold.
+
+    A call can be put on hold once it is connected.
     """
 
 

@@ -55,6 +55,9 @@ class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
     unpaired: bool = False
     "On a leg that was dialled again: the sender has no new pair secret of this call yet, and wants to pair."
 
+    on_hold: bool = False
+    "The sender has put the call on hold."
+
 
 class PairKey(_Message, frozen=True, tag="pair-key"):
     """Step 1 of pairing: what to seal to, and a promise."""
@@ -92,6 +95,12 @@ class MediaState(_Message, frozen=True, tag="media-state"):
     screen: bool = False
 
 
+class OnHold(_Message, frozen=True, tag="on-hold"):
+    """The sender puts the call on hold, or takes it off. Hello says how it stands when a leg begins."""
+
+    on: bool
+
+
 class Text(_Message, frozen=True, tag="text"):
     """A line of text beside the call."""
 
@@ -120,7 +129,7 @@ class Unknown(msgspec.Struct, frozen=True):
     """A message of a type that this version doesn't know: to be skipped."""
 
 
-Message = Hello | PairKey | PairSeal | PairConfirm | PairKept | MediaState | Text | Bye | Ping | Pong
+Message = Hello | PairKey | PairSeal | PairConfirm | PairKept | MediaState | OnHold | Text | Bye | Ping | Pong
 
 
 class _Envelope(msgspec.Struct, frozen=True):

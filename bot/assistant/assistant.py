@@ -210,13 +210,19 @@ class Assistant:
                 name = command.name
                 turn.say(name_texts.stays(await write(lambda store: name_book.stay(store, name))))
             case commands.Answer():
-                await calling.answer(turn, calling.answerable(command.whom), command.media)
+                await calling.answer(turn, calling.answerable(command.whom), command.media, command.instead)
             case commands.Decline():
                 await calling.decline(*calling.declinable(command.why))
             case commands.HangUp(whom="") if (name_or_none := self.lookups.stop()) is not None:
                 turn.say(name_texts.given_up(name_or_none))
             case commands.HangUp():
                 await calling.hang_up(calling.current(command.whom))
+            case commands.Hold():
+                await calling.hold(calling.holdable(command.whom))
+            case commands.Resume():
+                await calling.resume(calling.held("/resume", command.whom))
+            case commands.Swap():
+                await calling.resume(calling.held("/swap", command.whom), swap=True)
             case commands.Say():
                 line, text = calling.writable(command.text)
                 self.switchboard.write(line, text)

@@ -9,12 +9,14 @@ from weakref import WeakSet
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
-from bot.conversation import RINGING, Act, Post
+from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
 from bot.texts import chat as texts
 from peer.calls.line import Line
+from peer.calls.lines import Lines
 from peer.calls.news import (
     AnsweredAlone,
     Changed,
+    HoldChanged,
     News,
     NotKept,
     Paired,
@@ -41,6 +43,7 @@ class CallNews:
         self,
         *,
         store: Store,
+        lines: Lines,
         posting: Posting,
         origins: Origins,
         learning: Learning,
@@ -51,6 +54,7 @@ class CallNews:
         """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered."""
         self._rings_at = rings_at
         self._store = store
+        self._lines = lines
         self._posting = posting
         self._origins = origins
         self._learning = learning
@@ -72,7 +76,8 @@ class CallNews:
             case Rings():
                 said = texts.rings(line, news.reason)
                 said = dataclasses.replace(said, hint=said.hint + self._rings_at())
-                self._posting.about(line, said, actions=RINGING, live=True)
+                beside = any(other.engaged and not other.on_hold for other in self._lines)
+                self._posting.about(line, said, actions=RINGING_BESIDE if beside else RINGING, live=True)
             case AnsweredAlone():
                 self._posting.about(line, texts.answered_alone(line), actions=(Act.HANG_UP,), live=True)
             case TakesMessage():
@@ -97,6 +102,8 @@ class CallNews:
                 self._posting.about(line, texts.media_trouble(line, news))
             case Changed():
                 self.changed(line)
+            case HoldChanged():
+                self._hold_changed(line, news)
             case RemoteAnsweredAlone():
                 self._posting.about(line, texts.remote_answered_alone(line))
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
@@ -118,7 +125,7 @@ class CallNews:
         match line.call.state:
             case State.ACTIVE:
                 self._learning.later(line.peer)
-                actions = (Act.ANSWER, Act.HANG_UP) if line.connection.held else (Act.HANG_UP,)
+                actions = (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)
                 self._posting.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:
                 self._posting.about(line, texts.reconnecting(line), actions=(Act.HANG_UP,), live=True)
@@ -126,6 +133,16 @@ class CallNews:
                 self._why.pop(line.number, None)
                 if not (line.shown.provisional and line.connection.connected is None):
                     self._posting.about(line, texts.ended(line), live=True)
+        self._call_changed(line)
+
+    def _hold_changed(self, line: Line, news: HoldChanged) -> None:
+        """Either side has put the call on hold, or taken it off."""
+        if news.by == "us":
+            said = texts.on_hold(line) if news.on else texts.off_hold(line)
+        else:
+            said = texts.held(line) if news.on else texts.resumed(line)
+        actions = (Act.RESUME, Act.HANG_UP) if line.on_hold else (Act.HANG_UP,)
+        self._posting.about(line, said, actions=actions, live=True)
         self._call_changed(line)
 
     def _post_link(self, line: Line, token: str) -> None:

@@ -23,7 +23,7 @@ from bot.texts import names as name_texts
 from bot.texts import refusals
 from peer.calls.echo_calls import ECHO, EchoCalls
 from peer.calls.line import Line
-from peer.calls.switchboard import STOP_SECONDS, Switchboard
+from peer.calls.switchboard import STOP_SECONDS, Instead, Switchboard
 from shared.call.table import State
 from shared.errors import CallOver, CallRefused, CopybaraError, InputError, LookingUp, NameHeld, NameNotFound
 from shared.media import Media
@@ -134,7 +134,16 @@ class Calling:
 
     def current(self, whom: str = "") -> Line:
         """What /hangup means, see which_call. Raises NoCall, WhichCall."""
-        return which_call.to_hang_up(self._switchboard.lines, whom, self._names())
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_hang_up(self._switchboard.lines, whom, self._names(), log, time.time())
+
+    def holdable(self, whom: str = "") -> Line:
+        """What /hold means, see which_call. Raises NothingToHold, NoCall, WhichCall."""
+        return which_call.to_hold(self._switchboard.lines, whom, self._names())
+
+    def held(self, command: str, whom: str = "") -> Line:
+        """What /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
+        return which_call.to_resume(self._switchboard.lines, command, whom, self._names())
 
     def writable(self, said: str) -> tuple[Line, str]:
         """What /say means, see which_call, and the text. Raises InputError, WhichCall."""
@@ -266,15 +275,15 @@ class Calling:
 
     # Answering and ending them.
 
-    async def answer(self, turn: Turn, line: Line, media: Media | None) -> None:
+    async def answer(self, turn: Turn, line: Line, media: Media | None, instead: Instead = "") -> None:
         """Take a call. One that was answered before stays as it is, and the owner hears so. Raises CallRefused."""
-        if line.connection.held:
+        if line.connection.waits_for_owner:
             await self._switchboard.answer(line, media)
             self._news.changed(line)
         elif line.call.role is Role.CALLEE and line.call.state in which_call.UP:
             turn.say(texts.answered_before(line))
         else:
-            await self._switchboard.answer(line, media)
+            await self._switchboard.answer(line, media, instead=instead)
             turn.posting.about(line, texts.answering(line), actions=(Act.HANG_UP,), live=True)
 
     async def decline(self, line: Line, why: str = "") -> None:
@@ -288,6 +297,17 @@ class Calling:
         """End a call."""
         self._switchboard.hang_up(line)
         await over(line)
+
+    async def hold(self, line: Line) -> None:
+        """Put a call on hold. Raises NothingToHold, LocalProtocolError."""
+        await self._switchboard.hold(line)
+
+    async def resume(self, line: Line, *, swap: bool = False) -> None:
+        """Take a call off hold; `swap`: and put the one on hold that the owner is in.
+
+        Raises NotOnHold, InCall, NothingToHold, LocalProtocolError.
+        """
+        await self._switchboard.resume(line, swap=swap)
 
     def ignore(self, line: Line) -> None:
         """Silence the caller, in each of their calls, and tell them nothing. Raises CallRefused.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.texts import devices as device_texts
 from bot.texts import refusals
+from peer.calls.switchboard import Instead
 from shared.contacts import MAX_NAME, Hours, Trust
 from shared.errors import InputError, UnknownCommand, WrongUse
 from shared.links.pasted import DescriptionType
@@ -42,6 +43,9 @@ PROGRAMS = (CLASSIC, DELTACHAT, "copybara")
 
 _MEDIA = ("audio", "voice", "video")
 "After /answer no names."
+
+_INSTEAD: dict[str, Instead] = {"hold": "hold", "hangup": "hang-up"}
+"Nor these."
 
 _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
@@ -76,11 +80,14 @@ class TakeSdp:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`/answer [NAME] [audio|video]`; no media means what the caller asked for."""
+    """`/answer [NAME] [hold|hangup] [audio|video]`; no media means what the caller asked for."""
 
     media: Media | None = None
     whom: str = ""
     "Whose call, if several ring."
+
+    instead: Instead = ""
+    "What becomes of the call that the owner is in."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,30 @@ class HangUp:
 
     whom: str = ""
     "With whom, if there are several calls."
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`/hold [NAME]`"""
+
+    whom: str = ""
+    "With whom, if there are several calls."
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """`/resume [NAME]`: take a call off hold."""
+
+    whom: str = ""
+    "With whom, if several are on hold."
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """`/swap [NAME]`: put the call that the owner is in on hold, and take the other one off."""
+
+    whom: str = ""
+    "Which one to take off, if several are on hold."
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +344,9 @@ Command = (
     | Answer
     | Decline
     | HangUp
+    | Hold
+    | Resume
+    | Swap
     | Say
     | ListContacts
     | ShowLog
@@ -378,15 +412,19 @@ def _call(words: list[str], _text: str) -> Command:
 
 
 def _answer(words: list[str], _text: str) -> Command:
+    instead: Instead = ""
+    if chosen := [word for word in words if word.lower() in _INSTEAD][-1:]:
+        instead = _INSTEAD[chosen[0].lower()]
+        words = [word for word in words if word not in chosen]
     match words:
         case []:
-            return Answer()
+            return Answer(instead=instead)
         case [media] if media.lower() in _MEDIA:
-            return Answer(Media.parse(media))
+            return Answer(Media.parse(media), instead=instead)
         case [whom]:
-            return Answer(whom=whom)
+            return Answer(whom=whom, instead=instead)
         case [whom, media] if whom.lower() not in _MEDIA:
-            return Answer(Media.parse(media), whom)
+            return Answer(Media.parse(media), whom, instead)
     raise WrongUse(*refusals.MORE_THAN_ANSWER)
 
 
@@ -497,13 +535,16 @@ def _sdp(words: list[str], text: str) -> Command:
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
-def _hang_up(words: list[str], _text: str) -> Command:
-    match words:
-        case []:
-            return HangUp()
-        case [whom]:
-            return HangUp(whom)
-    raise WrongUse(*refusals.MORE_THAN_HANG_UP)
+def _of_call(kind: type[HangUp | Hold | Resume | Swap]) -> Callable[[list[str], str], Command]:
+    def read(words: list[str], text: str) -> Command:
+        match words:
+            case []:
+                return kind()
+            case [whom]:
+                return kind(whom)
+        raise WrongUse(*refusals.more_than_a_name(text.split()[0]))
+
+    return read
 
 
 def _devices(words: list[str], _text: str) -> Command:
@@ -538,7 +579,10 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "sdp": _sdp,
     "answer": _answer,
     "decline": _decline,
-    "hangup": _hang_up,
+    "hangup": _of_call(HangUp),
+    "hold": _of_call(Hold),
+    "resume": _of_call(Resume),
+    "swap": _of_call(Swap),
     "say": _say,
     "contacts": _contacts,
     "log": _alone(ShowLog()),

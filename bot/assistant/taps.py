@@ -34,6 +34,14 @@ class Taps:
                 await calling.answer(turn, calling.of_id(action.call), None)
             case Act.ANSWER_AUDIO:
                 await calling.answer(turn, calling.of_id(action.call), Media.AUDIO)
+            case Act.HOLD_AND_ANSWER:
+                await calling.answer(turn, calling.of_id(action.call), None, "hold")
+            case Act.END_AND_ANSWER:
+                await calling.answer(turn, calling.of_id(action.call), None, "hang-up")
+            case Act.HOLD:
+                await calling.hold(calling.of_id(action.call))
+            case Act.RESUME:
+                await calling.resume(calling.of_id(action.call), swap=True)
             case Act.DECLINE:
                 await calling.decline(calling.of_id(action.call))
             case Act.BLOCK:

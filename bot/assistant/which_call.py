@@ -14,7 +14,7 @@ from bot.texts.refusals import Refusal
 from peer.calls.line import Line
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
-from shared.errors import InputError, NoCall, NothingRings, WhichCall
+from shared.errors import InputError, NoCall, NothingRings, NothingToHold, NotOnHold, WhichCall
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
@@ -44,11 +44,15 @@ def to_answer(
     book. Raises NothingRings, WhichCall.
     """
     rings = [line for line in lines if line.call.state is State.RINGING]
-    up = [line for line in lines if line.call.state in UP and (line.connection.held or line.call.role is Role.CALLEE)]
-    held = [line for line in up if line.connection.held]
+    up = [
+        line
+        for line in lines
+        if line.call.state in UP and (line.connection.waits_for_owner or line.call.role is Role.CALLEE)
+    ]
+    waiting = [line for line in up if line.connection.waits_for_owner]
     gone = _rang_just_now(log, now)
     if whom:
-        for found in (named(each, whom, contacts) for each in (rings, held, up)):
+        for found in (named(each, whom, contacts) for each in (rings, waiting, up)):
             if found:
                 line = _one(found, "/answer")
                 if impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]:
@@ -60,9 +64,9 @@ def to_answer(
         if not line.proven and (other := [each for each in gone if (each.peer, each.proven) != (line.peer, False)]):
             raise WhichCall(*refusals.another_rings(other[0], line))
         return line
-    if held and gone:
-        raise WhichCall(*refusals.rings_no_more(gone[0], held[-1]))
-    for line in reversed(held or up):
+    if waiting and gone:
+        raise WhichCall(*refusals.rings_no_more(gone[0], waiting[-1]))
+    for line in reversed(waiting or up):
         return line
     raise NothingRings()
 
@@ -85,8 +89,17 @@ def to_decline(lines: Sequence[Line], log: Sequence[CallRecord], now: float, sai
     return rings[-1], said
 
 
-def to_hang_up(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
-    """What /hangup means: the call that takes the owner's time, else the only other one. Raises NoCall, WhichCall."""
+def to_hang_up(
+    lines: Sequence[Line],
+    whom: str = "",
+    contacts: Collection[str] = (),
+    log: Sequence[CallRecord] = (),
+    now: float = 0.0,
+) -> Line:
+    """What /hangup means: the call that takes the owner's time, before one on hold, else the only other one.
+
+    Raises NoCall, WhichCall.
+    """
     ours = [line for line in lines if line.occupies]
     others = [line for line in lines if not (line.occupies or line.call.ended)]
     if whom:
@@ -94,10 +107,35 @@ def to_hang_up(lines: Sequence[Line], whom: str = "", contacts: Collection[str] 
             if found:
                 return _one(found, "/hangup", refusals.several_up)
         raise NoCall(*refusals.no_call_with(whom))
-    found = ours or [line for line in others if not line.shown.provisional] or others
+    attended = [line for line in ours if not line.on_hold]
+    found = attended or ours or [line for line in others if not line.shown.provisional] or others
     if not found:
         raise NoCall()
+    if ours and not attended and (gone := [each for each in _ended_just_now(log, now) if each.peer != ours[0].peer]):
+        raise WhichCall(*refusals.ended_and_held(gone[0], ours[0]))
     return _one(found, "/hangup", refusals.several_up, whole=False)
+
+
+def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
+    """What /hold means: the call that the owner is in. Raises NothingToHold, NoCall, WhichCall."""
+    up = [line for line in lines if line.engaged and not (whom == "" and line.on_hold)]
+    return _one(_meant(up, whom, contacts, NothingToHold), "/hold", refusals.several_up, whole=bool(whom))
+
+
+def to_resume(lines: Sequence[Line], command: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
+    """What /resume and /swap mean: the call that is on hold. Raises NotOnHold, NoCall, WhichCall."""
+    held = [line for line in lines if line.engaged and (line.on_hold or whom)]
+    return _one(_meant(held, whom, contacts, NotOnHold), command, refusals.several_up, whole=bool(whom))
+
+
+def _meant(
+    lines: list[Line], whom: str, contacts: Collection[str], nothing: type[NothingToHold | NotOnHold]
+) -> list[Line]:
+    if whom and not (lines := named(lines, whom, contacts)):
+        raise NoCall(*refusals.no_call_with(whom))
+    if not lines:
+        raise nothing()
+    return lines
 
 
 def to_write(
@@ -116,7 +154,8 @@ def to_write(
             raise InputError(*refusals.not_in_call_with(whom))
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
-    line = _there(_one(up, "/say", refusals.several_to_write_to, whole=False))
+    attended = [each for each in up if not each.on_hold] or up
+    line = _there(_one(attended, "/say", refusals.several_to_write_to, whole=False))
     if others := [each for each in _ended_just_now(log, now) if each.peer != line.peer]:
         raise WhichCall(*refusals.ended_and_up(others[0], line))
     return line, said

@@ -166,10 +166,19 @@ def make_parser() -> argparse.ArgumentParser:
     answer = command("answer", "answer the ringing call", dispatch.do_answer, json=True)
     answer.add_argument("media", nargs="?", choices=["audio", "video"])
     answer.add_argument("--name", type=_name, metavar="NAME", help="whose call, if several ring")
+    answer.add_argument("--hold", action="store_true", help="put the call that you are in on hold")
     decline = command("decline", "decline the ringing call", dispatch.do_decline, json=True)
     decline.add_argument("why", nargs="*", help="whose call, if several ring, and a few words for the caller")
     hang_up = command("hangup", "end the call", dispatch.do_hang_up, json=True)
     hang_up.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
+    for word, help_ in (
+        ("hold", "put the call on hold"),
+        ("resume", "take the call off hold"),
+        ("swap", "put the call on hold, and take the other one off"),
+    ):
+        holding = command(word, help_, dispatch.do_hold, json=True)
+        holding.set_defaults(word=word)
+        holding.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
 
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
     book = contacts.add_subparsers(metavar="COMMAND", required=True)

@@ -153,7 +153,7 @@ def do_call(options: argparse.Namespace) -> int:
 
 
 def do_answer(options: argparse.Namespace) -> int:
-    return _say(options, f"/answer {options.name or ''} {options.media or ''}")
+    return _say(options, f"/answer {options.name or ''} {'hold' if options.hold else ''} {options.media or ''}")
 
 
 def do_decline(options: argparse.Namespace) -> int:
@@ -162,6 +162,10 @@ def do_decline(options: argparse.Namespace) -> int:
 
 def do_hang_up(options: argparse.Namespace) -> int:
     return _say(options, f"/hangup {options.name or ''}")
+
+
+def do_hold(options: argparse.Namespace) -> int:
+    return _say(options, f"/{options.word} {options.name or ''}")
 
 
 def do_contacts(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`copybara status`, `call`, `answer`, `decline`, `hangup`: said to the copybara that runs with this home."""
+"""`copybara status`, `call`, `answer`, `hold` and the like: said to the copybara that runs with this home."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.conversation import Act, Action
@@ -50,7 +50,7 @@ MAX_HEARD = 1_000
 
 MISSED = (EndReason.MISSED, EndReason.REMOTE_CANCELLED)
 
-ANSWERS = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE)
+ANSWERS = (Act.ANSWER, Act.ANSWER_AUDIO, Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER, Act.DECLINE)
 
 
 @dataclass(eq=False, slots=True)
@@ -84,9 +84,10 @@ class _Notice:
 class CallNotices:
     """The notifications of one program."""
 
-    def __init__(self, store: Store, *, has_page: bool, sound: bool) -> None:
-        """`sound`: the desktop may sound for calls that ring."""
+    def __init__(self, store: Store, lines: Sequence[Line] = (), *, has_page: bool, sound: bool) -> None:
+        """`lines` are all calls. `sound`: the desktop may sound for calls that ring."""
         self._store = store
+        self._lines = lines
         self._has_page = has_page
         self._sound = sound
         self._ringing: dict[int, _Notice] = {}
@@ -110,7 +111,11 @@ class CallNotices:
         match news:
             case Rings():
                 shown = notifications.incoming(
-                    line, self._store.contact_of(line.peer), has_page=self._has_page, sound=self._sound
+                    line,
+                    self._store.contact_of(line.peer),
+                    has_page=self._has_page,
+                    sound=self._sound,
+                    beside=any(other.engaged and not other.on_hold for other in self._lines),
                 )
                 self._ringing.setdefault(line.number, _Notice(shown, line.id, line.chat))
             case Changed() if line.call.state is not State.RINGING:

@@ -49,9 +49,11 @@ class Notification:
     "A name of the Sound Naming Specification, for servers that play sounds. Empty: none."
 
 
-def incoming(line: Line, contact: Contact | None, *, has_page: bool, sound: bool) -> Notification:
-    """A call rings. `sound`: the server plays what it has for that."""
-    acts = (Act.ANSWER, Act.ANSWER_AUDIO, Act.DECLINE) if Media.VIDEO in line.media else (Act.ANSWER, Act.DECLINE)
+def incoming(line: Line, contact: Contact | None, *, has_page: bool, sound: bool, beside: bool = False) -> Notification:
+    """A call rings. `sound`: the server plays what it has for that. `beside`: the owner is in another one."""
+    audio = (Act.ANSWER_AUDIO,) if Media.VIDEO in line.media else ()
+    answers = (Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER) if beside else (Act.ANSWER, *audio)
+    acts = (*answers, Act.DECLINE)
     actions = tuple((act.value, texts.LABELS[act]) for act in acts)
     summary, body = texts.rings(line, contact)
     tone = "phone-incoming-call" if sound else ""

@@ -72,7 +72,7 @@ class RingTone:
 
     @property
     def _sounds(self) -> bool:
-        return bool(self._ringing) and not any(line.engaged for line in self._lines)
+        return bool(self._ringing) and not any(line.engaged and not line.on_hold for line in self._lines)
 
     async def _ring_to_the_end(self) -> None:
         """As `_ring`. When the program ends, so does the tone, and no process is left behind that was just started."""

@@ -23,9 +23,13 @@ MANY_CARDS = Sentence(
 ACTS = {
     Act.ANSWER: "Answer",
     Act.ANSWER_AUDIO: "Answer with audio only",
+    Act.HOLD_AND_ANSWER: "Hold and answer",
+    Act.END_AND_ANSWER: "Hang up and answer",
     Act.DECLINE: "Decline",
     Act.BLOCK: "Block",
     Act.HANG_UP: "Hang up",
+    Act.HOLD: "Hold",
+    Act.RESUME: "Resume",
     Act.SAVE: "Save contact",
     Act.TRUST: "Trust",
     Act.CONFIRM: "The words are the same",

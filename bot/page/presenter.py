@@ -23,6 +23,7 @@ from peer.calls.lines import Lines
 from peer.calls.news import (
     AnsweredAlone,
     Changed,
+    HoldChanged,
     News,
     NotKept,
     Paired,
@@ -237,7 +238,7 @@ class Presenter:
                 send(
                     page_protocol.Problem(call=number, kind=Kind.MEDIA_TROUBLE, sentence=news.sentence, hint=news.hint)
                 )
-            case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed():
+            case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged():
                 self._show(line)
 
     def _changed(self, line: Line) -> None:

@@ -34,12 +34,14 @@ from peer.handset.protocol import (
     FromPage,
     HangUp,
     Hello,
+    Hold,
     MediaAnswer,
     Place,
     PlaceEcho,
     RemoveContact,
     RemoveDevice,
     RenameContact,
+    Resume,
     SaveContact,
     SetMedia,
     SetName,
@@ -123,7 +125,7 @@ class PageRequests:
             case Answer():
                 line = self._line(message.call)
                 self._pages.take(page)
-                await self._switchboard.answer(line, media(message.media), endpoint=HANDSET)
+                await self._switchboard.answer(line, media(message.media), endpoint=HANDSET, instead=message.instead)
             case TakeHere():
                 self._line(message.call)
                 self._pages.take(page)
@@ -133,6 +135,12 @@ class PageRequests:
                 said = await self._assistant.block(self._line(message.call))
             case HangUp():
                 self._switchboard.hang_up(self._line(message.call))
+            case Hold():
+                await self._switchboard.hold(self._line(message.call))
+            case Resume():
+                line = self._line(message.call)
+                self._pages.take(page)
+                await self._switchboard.resume(line, swap=True)
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:

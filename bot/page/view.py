@@ -61,6 +61,8 @@ def call(
         remote=sends(line.connection.remote_media),
         report=report,
         elsewhere=elsewhere,
+        on_hold=line.on_hold,
+        remote_on_hold=line.remote_on_hold,
     )
 
 

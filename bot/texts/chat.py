@@ -55,6 +55,10 @@ HELP = f"""\
 /answer [NAME] [audio|video]    answer the call that is ringing
 /decline [NAME] [why]       refuse it
 /hangup [NAME]              end or cancel the call
+/hold [NAME]                put the call on hold
+/resume [NAME]              take it off hold
+/swap                       put this call on hold, and take the other one off
+/answer hold, /answer hangup    in a call: hold or end it, and answer the other one
 /say [NAME:] TEXT           write a line to the other side of the call
 /log                        your latest calls
 /contacts [PAGE]            your contacts
@@ -136,9 +140,13 @@ _ENDINGS = {
 TAPPED = {
     Act.ANSWER: "Answering …",
     Act.ANSWER_AUDIO: "Answering with audio only …",
+    Act.HOLD_AND_ANSWER: "Answering …",
+    Act.END_AND_ANSWER: "Answering …",
     Act.DECLINE: "Declined.",
     Act.BLOCK: "Blocked.",
     Act.HANG_UP: "Ended.",
+    Act.HOLD: "On hold.",
+    Act.RESUME: "Off hold.",
     Act.SAVE: "Saved.",
     Act.TRUST: "Trusted.",
     Act.CONFIRM: "Confirmed.",
@@ -317,7 +325,7 @@ def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
 def connected(line: Line) -> Sentence:
     """The call is up."""
     text = f"Connected with {line.name} ({line.media.words})."
-    if line.connection.held:
+    if line.connection.waits_for_owner:
         text += " Your microphone and camera stay off in case you have left."
         return Sentence(Kind.CONNECTED, text, "/answer turns them on")
     return Sentence(Kind.CONNECTED, text)
@@ -330,6 +338,34 @@ def reconnecting(line: Line) -> Sentence:
         return Sentence(Kind.REJOINING, text)
     text = f"Lost contact with {line.name}. Trying to reconnect for a minute …"
     return Sentence(Kind.RECONNECTING, text)
+
+
+def on_hold(line: Line) -> Sentence:
+    """The owner has put the call on hold."""
+    return Sentence(
+        Kind.ON_HOLD,
+        f"{line.name} is on hold: your microphone and camera are off, and you don't hear {line.name}.",
+        "/resume takes them off hold",
+    )
+
+
+def off_hold(line: Line) -> Sentence:
+    """The owner has taken it off hold."""
+    text = f"You are back in the call with {line.name}."
+    return Sentence(Kind.OFF_HOLD, f"{text} {line.name} has you on hold." if line.remote_on_hold else text)
+
+
+def held(line: Line) -> Sentence:
+    """The other side has put it on hold."""
+    return Sentence(Kind.HELD, f"{line.name} put you on hold. Until they are back they don't hear or see you.")
+
+
+def resumed(line: Line) -> Sentence:
+    """The other side has taken it off hold."""
+    text = f"{line.name} took you off hold."
+    if line.on_hold:
+        return Sentence(Kind.RESUMED, f"{text} You still have them on hold.", "/resume takes them off hold")
+    return Sentence(Kind.RESUMED, text)
 
 
 def phrase(line: Line) -> Sentence:
@@ -680,6 +716,8 @@ def with_commands(post: Post, page: str | None) -> str:
     """
     if post.handset and page is not None:
         return f"{post.text}\n{page}"
+    if Act.HOLD_AND_ANSWER in post.actions:
+        return f"{post.text} /answer hold, /answer hangup, or /decline"
     if Act.DECLINE in post.actions:
         gap = "\n" if post.said.hint.startswith("\n") else " "  # an address would go on with it
         return f"{post.text}{gap}/answer, /answer audio, or /decline"
@@ -790,6 +828,7 @@ def status_line(line: Line) -> str:
     """One call in a line."""
     report = line_report(line)
     text = f"{line.name}: {line.call.state}, {line.media.words}"
+    text += ", on hold" if line.on_hold else ", they have you on hold" if line.remote_on_hold else ""
     if line.connection.connected is None:
         return text
     text += (

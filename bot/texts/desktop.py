@@ -13,6 +13,8 @@ from shared.media import Media
 LABELS = {
     Act.ANSWER: "Answer",
     Act.ANSWER_AUDIO: "Answer with audio only",
+    Act.HOLD_AND_ANSWER: "Hold and answer",
+    Act.END_AND_ANSWER: "Hang up and answer",
     Act.DECLINE: "Decline",
 }
 

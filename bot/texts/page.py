@@ -25,8 +25,11 @@ from shared.errors import (
     NoDevice,
     NoPairing,
     NothingRings,
+    NothingToHold,
+    NotOnHold,
     OnlyForTrusted,
     OwnNode,
+    TwoCalls,
     UnknownCommand,
     WhichCall,
     WrongUse,
@@ -56,6 +59,9 @@ _HINTS: dict[type[CopybaraError], str] = {
     WhichCall: "",
     NoCall: "",
     InCall: "End it first.",
+    TwoCalls: "End one of them first.",
+    NotOnHold: "",
+    NothingToHold: "",
     OnlyForTrusted: "To trust them, open their entry in your contacts.",
     LookingUp: "Wait until it is done, or cancel it in the chat.",
     NoDevice: "",
@@ -117,6 +123,10 @@ def call_sentence(line: Line) -> Sentence:
             return texts.rings(line, line.shown.reason)
         case State.CONNECTING:
             return Sentence(Kind.CONNECTING, f"Connecting with {line.name} …")
+        case State.ACTIVE if line.on_hold:
+            return texts.on_hold(line)
+        case State.ACTIVE if line.remote_on_hold:
+            return texts.held(line)
         case State.ACTIVE:
             return texts.connected(line)
         case State.RECONNECTING:

@@ -30,8 +30,10 @@ TOO_LONG = "That is too long to be a name, a node id or a card.", "A node id has
 COMMAND_TOO_LONG = "That command is longer than the 4096 characters that I read. I did nothing.", "Write a shorter one."
 WHOM_TO_CALL = "Say whom to call.", "Write for example: /call anna, or /call anna audio"
 WHAT_TO_SAY = "Say what to write to the other side.", "Write for example: /say I can't hear you"
-MORE_THAN_ANSWER = "That is too much after /answer.", "Write /answer, /answer audio, or /answer NAME audio"
-MORE_THAN_HANG_UP = "That is too much after /hangup.", "Write /hangup, or /hangup NAME"
+MORE_THAN_ANSWER = (
+    "That is too much after /answer.",
+    "Write /answer, /answer audio, or /answer NAME audio; with another call: /answer hold or /answer hangup",
+)
 NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"Write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
@@ -54,6 +56,11 @@ NO_NAME_LEFT = "I couldn't find a free name for them.", "Write /contact add NAME
 _ONLY_IN_DELTACHAT = "I can only do that in Delta Chat, where I see who is there."
 NO_PAGE = "The handset page is switched off.", "Set enabled = true under [handset], and start me again."
 LOOK_UP_ENDED = "That lookup is no longer running.", ""
+
+
+def more_than_a_name(command: str) -> Refusal:
+    """After a command for one of several calls."""
+    return f"That is too much after {command}.", f"Write {command}, or {command} NAME"
 
 
 def only_in_deltachat(contact: Contact) -> Refusal:
@@ -224,6 +231,14 @@ def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
     )
 
 
+def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
+    """The call that the owner may want to end has just ended, and another one is on hold."""
+    return (
+        f"Your call with {_who(gone)} has just ended. {line.name} is still on hold.",
+        f"To end that call too: /hangup {_handle(line)}",
+    )
+
+
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
     # By a contact's name the owner means the contact, so the call without the key has its node id for a name.
@@ -235,11 +250,11 @@ def another_rings(gone: CallRecord, line: Line) -> Refusal:
     )
 
 
-def rings_no_more(gone: CallRecord, held: Line) -> Refusal:
+def rings_no_more(gone: CallRecord, waiting: Line) -> Refusal:
     """The call that the owner may mean has just ended, and another one waits to hear and see them."""
     return (
         f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling.",
-        f"To turn your microphone and camera on in the other call: /answer {_handle(held)}",
+        f"To turn your microphone and camera on in the other call: /answer {_handle(waiting)}",
     )
 
 

@@ -43,8 +43,9 @@ class CallPolicy:
         answering machine can take it.
         """
         proven = caller.proven
-        engaged = self._lines.engaged(beside=node, proven=proven)
+        engaged = [line for line in self._lines.engaged(beside=node, proven=proven) if not line.on_hold]
         occupying = self._lines.occupying(beside=node, proven=proven)
+        held = any(line.on_hold for line in occupying)
         now = self._clock()
         return decide(
             caller,
@@ -57,7 +58,7 @@ class CallPolicy:
                 machine_after=self._answering.machine_after if machine else 0,
                 opens=self._sessions.opens(caller.contact, proven=proven, keyed=caller.keyed),
                 busy=ours is None and len(engaged) >= self._settings.at_once,
-                occupied=ours is None and len(occupying) >= self._settings.at_once,
+                occupied=ours is None and (held or len(occupying) >= self._settings.at_once),
                 waits=self._waits(),
             ),
         )

@@ -14,7 +14,7 @@ from peer.calls.limits import Limiter
 from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
-from shared.call.events import RemoteBye
+from shared.call.events import RemoteBye, RemoteHeld, RemoteResumed
 from shared.errors import RemoteFlood, RemoteProtocolError, StoreError
 from shared.media import Media
 from shared.messages import (
@@ -22,6 +22,7 @@ from shared.messages import (
     Hello,
     MediaState,
     Message,
+    OnHold,
     PairConfirm,
     PairKept,
     PairKey,
@@ -121,6 +122,7 @@ class Conversation:
             case Hello():
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
+                self._holds(message.on_hold)
                 await self._agree(Media(message.media) & Media.BOTH)
                 if message.unpaired:
                     await self._begin_pairing()
@@ -133,6 +135,8 @@ class Conversation:
                     await self._store(Committed(agreed))
             case MediaState() | Text():
                 self._tell(message)
+            case OnHold():
+                self._holds(message.on)
             case Ping():
                 self._leg.control.send(Pong(message.id))
             case Pong():
@@ -145,6 +149,9 @@ class Conversation:
                 pass
             case _:
                 raise RemoteProtocolError("The other side sent a message that has no place in this call.")
+
+    def _holds(self, on: bool) -> None:
+        self._tell(RemoteHeld() if on else RemoteResumed())
 
     async def _begin_pairing(self) -> Pairing:
         """The pairing on this leg, which begins if it hasn't."""

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shared.messages import Bye, Hello, MediaState, PairConfirm, PairKept, PairKey, PairSeal, Ping, Pong, Text, Unknown
+from shared.messages import (
+    Bye,
+    Hello,
+    MediaState,
+    OnHold,
+    PairConfirm,
+    PairKept,
+    PairKey,
+    PairSeal,
+    Ping,
+    Pong,
+    Text,
+    Unknown,
+)
 from shared.rate import Bucket, Limit
 
 PER_LEG: Final = Limit(at_once=4, per_second=0.5)
@@ -22,6 +35,7 @@ LIMITS: Final[Mapping[type, Limit]] = {
     PairConfirm: PER_LEG,
     PairKept: PER_LEG,
     MediaState: Limit(at_once=40, per_second=4.0),
+    OnHold: Limit(at_once=40, per_second=0.5),
     Text: Limit(at_once=30, per_second=1.0),
     Ping: Limit(at_once=30, per_second=4.0),
     Pong: Limit(at_once=30, per_second=4.0),
@@ -32,6 +46,9 @@ LIMITS: Final[Mapping[type, Limit]] = {
 
 OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 "What the owner may write: less than the other side accepts, so that their own lines never end a call as a flood."
+
+OWN_HOLDS: Final = Limit(at_once=20, per_second=0.25)
+"How often the owner may put a call on hold or take it off, again less than the other side accepts."
 
 LOSSES: Final = Limit(at_once=20, per_second=0.2)
 """How often a call's path may be lost. A bad path is lost when nothing was heard for six seconds. The other side may

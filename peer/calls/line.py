@@ -17,7 +17,7 @@ from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
-from shared.call.table import Call, State, incoming, step
+from shared.call.table import CONNECTED, Call, State, incoming, step
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -67,6 +67,8 @@ class Line:
         self._timer: asyncio.TimerHandle | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._over = asyncio.Event()
+        self._stepped = asyncio.Event()
+        "Set at the next step."
 
     # What everybody may read.
 
@@ -163,7 +165,17 @@ class Line:
     @property
     def engaged(self) -> bool:
         """Whether it takes the owner's time: it is connected, and not the machine's."""
-        return not self._shown.machine and self.call.state in (State.ACTIVE, State.RECONNECTING)
+        return not self._shown.machine and self.call.state in CONNECTED
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether the owner has put it on hold: it takes their time, but leaves room for one other call."""
+        return self.call.on_hold
+
+    @property
+    def remote_on_hold(self) -> bool:
+        """Whether the other side has."""
+        return self.call.remote_on_hold
 
     @property
     def occupies(self) -> bool:
@@ -218,7 +230,14 @@ class Line:
     def step(self, event: Event) -> tuple[Effect, ...]:
         """Step the call; returns what has to be done. Raises LocalProtocolError."""
         self._call, effects = step(self.call, event)
+        self._stepped.set()
+        self._stepped = asyncio.Event()
         return effects
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Wait until that holds, which is asked after each step, or the call is over."""
+        while not (wanted() or self.call.ended):
+            await self._stepped.wait()
 
     def lives_in(self, task: asyncio.Task[None]) -> None:
         """That task steps it from now on."""
@@ -300,12 +319,12 @@ class Line:
         """The first packet of `audio` or `video` came, at that moment, monotonic seconds."""
         self._connection = replace(self._connection, first_media={**self._connection.first_media, kind: at})
 
-    def hold(self, release: Callable[[], Awaitable[None]]) -> None:
+    def wait_for_owner(self, release: Callable[[], Awaitable[None]]) -> None:
         """Microphone and camera are off until `release` is called."""
         self._connection = replace(self._connection, release=release)
 
     def take_release(self) -> Callable[[], Awaitable[None]] | None:
-        """What turns them on; it isn't held any more then."""
+        """What turns them on; it waits no more then."""
         release = self._connection.release
         self._connection = replace(self._connection, release=None)
         return release

@@ -71,7 +71,7 @@ class ConnectionState:
     "It hasn't acknowledged that."
 
     @property
-    def held(self) -> bool:
+    def waits_for_owner(self) -> bool:
         """Whether microphone and camera wait for the owner's word, after a restart."""
         return self.release is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
@@ -46,6 +47,8 @@ def report(line: Line) -> dict[str, object]:
         "proven": line.proven,
         "automatic": line.shown.automatic,
         "phrase": line.shown.phrase or None,
+        "on_hold": line.on_hold,
+        "remote_on_hold": line.remote_on_hold,
         "connect_ms": connect_ms(line),
         "first_audio_ms": _milliseconds(connection.dialled, connection.first_media.get("audio")),
         "first_video_ms": _milliseconds(connection.dialled, connection.first_media.get("video")),
@@ -94,6 +97,7 @@ def running(line: Line) -> RunningCall | None:
         machine=line.shown.machine,
         name=line.shown.contact or "",
         endpoint=line.shown.endpoint or "",
+        on_hold=line.on_hold,
     )
 
 
@@ -125,7 +129,7 @@ def rejoined(
     """
     return Line(
         number,
-        call,
+        replace(call, on_hold=kept.on_hold),
         CallLink(
             kept.peer,
             kept.media,

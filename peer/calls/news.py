@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from peer.calls.line import Line
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
@@ -57,6 +57,15 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """The call was put on hold, or taken off. The line says how it stands now."""
+
+    by: Literal["us", "them"]
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A link says something that changes nothing in the call: it is ringing there, or somebody unproven declines."""
 
@@ -87,6 +96,7 @@ News: TypeAlias = (
     | TakesMessage
     | Recorded
     | Changed
+    | HoldChanged
     | Said
     | NotKept
     | PhraseKnown

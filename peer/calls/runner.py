@@ -17,7 +17,16 @@ from peer.calls.line import Line
 from peer.calls.line_records import record
 from peer.calls.lines import Lines
 from peer.calls.link_writer import LinkWriter
-from peer.calls.news import AnsweredAlone, CallListeners, Changed, NotKept, Rings, Said, TakesMessage
+from peer.calls.news import (
+    AnsweredAlone,
+    CallListeners,
+    Changed,
+    HoldChanged,
+    NotKept,
+    Rings,
+    Said,
+    TakesMessage,
+)
 from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
@@ -29,14 +38,18 @@ from shared.call.effects import (
     Listen,
     Noted,
     OpenLeg,
+    PauseMedia,
     PostAnswer,
     PostBusy,
     PostCancel,
     PostDecline,
     PostRequest,
     Redial,
+    ResumeMedia,
     Ring,
     SayBye,
+    ShowHeld,
+    ShowResumed,
     StartTimer,
     StopRinging,
     StopTimer,
@@ -244,6 +257,13 @@ class LineRunner:
             case Redial():
                 assert line.session is not None
                 line.session.redial()
+            case PauseMedia() | ResumeMedia():
+                await self._hold(line, isinstance(effect, PauseMedia))
+            case ShowHeld() | ShowResumed():
+                on = isinstance(effect, ShowHeld)
+                if line.session is not None:
+                    line.session.remote_holds(on)
+                self._listeners.told(line, HoldChanged("them", on))
             case SayBye():
                 line.say_goodbye("hung up")
             case CloseLeg():
@@ -255,6 +275,14 @@ class LineRunner:
                 line.stop_timer()
             case StopRinging() | Listen():
                 pass  # what shows the ringing sees the new state; the socket listens already
+
+    async def _hold(self, line: Line, on: bool) -> None:
+        self._listeners.told(line, HoldChanged("us", on))
+        try:
+            await self._sessions.hold(line, on)
+        except StoreError as error:
+            # A program that is killed takes the call up as it was before. That isn't worth the call.
+            logger.warning("line %d: %s", line.number, error.sentence)
 
     def _start_timer(self, line: Line, timer: Timer) -> None:
         expires = max(0.0, line.expires - self._clock())

@@ -16,7 +16,7 @@ from peer.calls.conversation import SILENCE_SECONDS
 from peer.calls.foreign import ForeignCall
 from peer.calls.limits import LIMITS
 from peer.calls.session_events import AttemptFailed, Broke, Connected, Kept, MediaAgreed, SessionEvent
-from peer.calls.session_parts import FirstArrivals, OwnTexts, follow_overlay
+from peer.calls.session_parts import FirstArrivals, OwnHolds, OwnTexts, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
@@ -85,10 +85,15 @@ class SdpSession:
         self._trying: set[asyncio.Task[None]] = set()
         self._texts = Bucket(LIMITS[Text])
         self._own_texts = OwnTexts()
+        self.own_holds = OwnHolds()
+        "Counts what the owner does; asked before `hold`."
+
         self._first_media = FirstArrivals(tell)
         self._states = Bucket(LIMITS[MediaState])
         self._traffic = Traffic()
         self._shown: MediaState | None = None
+        self._on_hold = False
+        self._agreed = Media.NONE
         self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -146,7 +151,21 @@ class SdpSession:
     def show_media(self, state: MediaState) -> None:
         """Tell what is sent from now on, if the other program has a message for it; also before the leg is up."""
         self._shown = state
-        self._say(state)
+        if not self._on_hold:
+            self._say(state)
+
+    def hold(self, on: bool) -> None:
+        """As Session.hold. The other program knows no hold: it gets silence, and some can show that we are muted."""
+        self._on_hold = on
+        self._host.pause(on)
+        if self.leg is not None:
+            self.leg.silence(on)
+            media = self._agreed
+            sends = self._shown or MediaState(audio=Media.AUDIO in media, video=Media.VIDEO in media)
+            self._say(MediaState(audio=False, video=False) if on else sends)
+
+    def remote_holds(self, on: bool) -> None:
+        """Other programs have no message for it."""
 
     def _say(self, said: str | MediaState) -> bool:
         message = self._foreign.envelope.write(said)
@@ -197,6 +216,7 @@ class SdpSession:
 
     async def _carry(self, leg: SdpLeg, media: Media) -> None:
         """Carry the call over a connected leg until it is over."""
+        self._agreed = media
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         leg.first_media.listen(self._first_media)
         leg.messages.listen(self._message)

@@ -28,7 +28,7 @@ from peer.calls.session_events import (
     Proposed,
     SessionEvent,
 )
-from peer.calls.session_parts import BROKEN, FirstArrivals, OwnTexts, follow_overlay
+from peer.calls.session_parts import BROKEN, FirstArrivals, OwnHolds, OwnTexts, follow_overlay
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
@@ -47,7 +47,7 @@ from shared.errors import (
 )
 from shared.links.tokens import VERSION
 from shared.media import Media
-from shared.messages import Hello, MediaState, Text
+from shared.messages import Hello, MediaState, OnHold, Text
 from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
@@ -96,7 +96,9 @@ class Session:
         self._automatic = automatic
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
-        "What we last told the other side that we send."
+        "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
+
+        self._on_hold = self._remote_on_hold = False
 
         self._agreed = rejoined.agreed if rejoined else None
         "The pair secret that was proposed in this call."
@@ -125,6 +127,9 @@ class Session:
         self._limiter = Limiter()
         self._losses = Bucket(LOSSES)
         self._own_texts = OwnTexts()
+        self.own_holds = OwnHolds()
+        "Counts what the owner does; asked before `hold`."
+
         self._first_media = FirstArrivals(tell)
         self._conversation: Conversation | None = None
         "The latest."
@@ -168,8 +173,32 @@ class Session:
         if state == self._sends:
             return
         self._sends = state
-        if self.leg is not None:
+        if self.leg is not None and not self._on_hold:
             self.leg.control.send(state)
+
+    def hold(self, on: bool) -> None:
+        """Put the call on hold or take it off: nothing is sent or played meanwhile, and the other side knows."""
+        self._on_hold = on
+        self._silence()
+        self._host.pause(on)
+        if self.leg is not None:
+            self.leg.control.send(OnHold(on))
+            self.leg.control.send(self._sent())
+
+    def remote_holds(self, on: bool) -> None:
+        """The other side has put it on hold or taken it off: send no sound and no picture meanwhile."""
+        self._remote_on_hold = on
+        self._silence()
+
+    def _silence(self) -> None:
+        if self.leg is not None:
+            self.leg.silence(self._on_hold or self._remote_on_hold)
+
+    def _sent(self) -> MediaState:
+        """What the other side is to know of what we send now."""
+        if self._on_hold:
+            return MediaState(audio=False, video=False)
+        return self._sends or MediaState(audio=Media.AUDIO in self._media, video=Media.VIDEO in self._media)
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""
@@ -241,7 +270,8 @@ class Session:
                 agree=lambda theirs: self._agree(leg, theirs),
             )
             # Before any sound: what the other side does with it depends on whether we were asked.
-            leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired))
+            leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired, self._on_hold))
+            self._silence()
             # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
             self._host.attach(leg, self._media)
             for event in kept:
@@ -250,8 +280,8 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_lost_after(conversation.ping_until_silence), name="pings")
                 group.create_task(_lost_after(self._redialling.overtaken.wait), name="being overtaken")
-                if self._sends is not None:
-                    leg.control.send(self._sends)
+                if self._sends is not None or self._on_hold:
+                    leg.control.send(self._sent())
                 await conversation.run()
                 raise _Lost
         except* RemoteFlood:

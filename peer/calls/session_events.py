@@ -1,8 +1,8 @@
 """What a session reports, one class each. Those that need no decision are passed on to the listeners as they are.
 
 Some come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
-(shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye` and `RemoteFlooded` are events of the call table
-(shared/call/events.py).
+(shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye`, `RemoteHeld`, `RemoteResumed` and `RemoteFlooded` are
+events of the call table (shared/call/events.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from peer.media.trouble import MediaTrouble
-from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
+from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded, RemoteHeld, RemoteResumed
 from shared.errors import CopybaraError
 from shared.media import Media
 from shared.messages import MediaState, Text
@@ -103,6 +103,8 @@ SessionEvent: TypeAlias = (
     AttemptFailed
     | FirstMedia
     | RemoteBye
+    | RemoteHeld
+    | RemoteResumed
     | RemoteFlooded
     | Text
     | MediaState

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from peer.calls.call_socket import CallSocket
-from peer.calls.limits import OWN_TEXTS
+from peer.calls.limits import OWN_HOLDS, OWN_TEXTS
 from peer.calls.session_events import Broke, FirstMedia, SessionEvent
 from shared.errors import LocalProtocolError, PortTaken
 from shared.media import Media
@@ -27,6 +27,18 @@ class OwnTexts:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
         if not self._bucket.takes(time.monotonic()):
             raise LocalProtocolError("Those are too many lines at once.", "Wait a few seconds, then write again.")
+
+
+class OwnHolds:
+    """Limits how often the owner puts a call on hold or takes it off to what the other side accepts."""
+
+    def __init__(self) -> None:
+        self._bucket = Bucket(OWN_HOLDS)
+
+    def take(self) -> None:
+        """Count one more. Raises LocalProtocolError for too many."""
+        if not self._bucket.takes(time.monotonic()):
+            raise LocalProtocolError("That is too often.", "Wait a few seconds, then try again.")
 
 
 class FirstArrivals:

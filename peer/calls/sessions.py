@@ -49,6 +49,8 @@ from shared.call.events import (
     PathRestored,
     RemoteBye,
     RemoteFlooded,
+    RemoteHeld,
+    RemoteResumed,
     Replaced,
 )
 from shared.call.records import RunningCall
@@ -163,6 +165,12 @@ class LineSessions:
             )
         return name
 
+    async def hold(self, line: Line, on: bool) -> None:
+        """Put a call on hold or take it off, also for a program that is started again. Raises StoreError."""
+        if line.session is not None:
+            line.session.hold(on)
+        await self._keep(line)
+
     def opens(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
         """Whether the endpoint that would answer such a call lets the caller see or hear the room."""
         name = self.endpoint_for(contact, proven=proven, keyed=keyed)
@@ -177,15 +185,15 @@ class LineSessions:
     def _session(self, line: Line, kept: RunningCall | None = None) -> Session | SdpSession:
         name = self.endpoint_of(line)
         # The owner may have left and not know that the call continues.
-        hold = kept is not None and not line.shown.automatic and opens_the_room(name)
+        waits = kept is not None and not line.shown.automatic and opens_the_room(name) and not line.on_hold
         context = CallContext(
             number=line.number,
             label=line.name,
-            automatic=line.shown.automatic or kept is not None,
+            automatic=line.shown.automatic or (kept is not None and not line.on_hold),
             recorded=lambda path: self._listeners.told(line, Recorded(path)),
             trouble=functools.partial(self._media_trouble, line),
             finished=lambda: line.put(HangUp()),
-            hold=line.hold if hold else None,
+            wait_for_owner=line.wait_for_owner if waits else None,
         )
         endpoint = self._endpoints.make(name, context)
         session: Session | SdpSession
@@ -215,7 +223,9 @@ class LineSessions:
                 open_socket=self._open_socket,
             )
         line.carried_by(session, name)
-        if hold:
+        if line.on_hold:
+            session.hold(True)
+        if waits:
             session.show_media(MediaState(audio=False, video=False))
         return session
 
@@ -254,7 +264,7 @@ class LineSessions:
             case FirstMedia():
                 line.media_arrived(event.kind, event.at)
                 self._listeners.told(line, event)
-            case RemoteBye() | RemoteFlooded() | PathLost():
+            case RemoteBye() | RemoteFlooded() | RemoteHeld() | RemoteResumed() | PathLost():
                 line.put(event)
             case Text():
                 self._listeners.told(line, event)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal
 
 from peer.calls.admission import Admission
 from peer.calls.budget import Budget
@@ -36,11 +37,22 @@ from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, E
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
-from shared.call.events import Answer, Decline, Event, HangUp, Ignore, Stop
+from shared.call.events import Answer, Decline, Event, HangUp, Hold, Ignore, Resume, Stop
 from shared.call.records import RunningCall
-from shared.call.table import State, outgoing, rejoined
+from shared.call.table import CONNECTED, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
-from shared.errors import CopybaraError, InCall, InputError, LocalProtocolError, NothingRings, OwnNode, StoreError
+from shared.errors import (
+    CopybaraError,
+    InCall,
+    InputError,
+    LocalProtocolError,
+    NothingRings,
+    NothingToHold,
+    NotOnHold,
+    OwnNode,
+    StoreError,
+    TwoCalls,
+)
 from shared.kept_running import Part, kept_running
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.media import Media
@@ -56,6 +68,12 @@ FORGET_SECONDS = 600.0
 
 SETTLE_SECONDS = 60.0
 "How long after its link has expired a messenger may still bring a call that rang when the program was killed."
+
+HELD_BESIDE = 1
+"How many calls more than `at_once` the owner may have by hand, because they have put others on hold."
+
+Instead = Literal["", "hold", "hang-up"]
+"What becomes of the call that one is in when one answers another; empty: it keeps the other from being answered."
 
 STOP_SECONDS = 1.5
 "How long ending everything may take; a program that is asked to stop stops within two seconds."
@@ -252,14 +270,15 @@ class Switchboard:
 
         `sealing_key` is from the callee's card, 32 bytes, if it isn't a contact; `provisional` and `echo` see
         Line; `endpoint` is the media endpoint, None: the contact's, or the configured one. Raises OwnNode, InCall
-        beside another call, and InputError if that program can't be called.
+        beside another call, TwoCalls beside one that is on hold and another, and InputError if that program can't be
+        called.
         """
         if node == self._own:
             raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
         for line in self.lines:
-            same = line.peer == node and (line.occupies or line.shown.machine)
-            if same or (line.occupies and sum(each.occupies for each in self.lines) >= self._settings.at_once):
+            if line.peer == node and (line.occupies or line.shown.machine):
                 raise InCall(f"There is a call with {line.name} already.")
+        self._require_room([line for line in self.lines if line.occupies])
         contact = self._store.contact_of(node)
         used = contact.program if contact is not None and program is None else program or ""
         envelope = self.programs.get(used)
@@ -287,8 +306,24 @@ class Switchboard:
         await self._runner.start(line, effects)
         return line
 
-    async def answer(self, line: Line, media: Media | None = None, *, endpoint: str | None = None) -> None:
+    def _require_room(self, occupying: list[Line]) -> None:
+        """Raises InCall if so many calls leave no room for another one, TwoCalls if holding one doesn't help either."""
+        self._require_total(occupying)
+        attended = [line for line in occupying if not line.on_hold]
+        if len(attended) >= self._settings.at_once:
+            raise InCall(f"There is a call with {attended[0].name} already.")
+
+    def _require_total(self, occupying: list[Line]) -> None:
+        if len(occupying) >= self._settings.at_once + HELD_BESIDE:
+            raise TwoCalls(f"You have calls with {occupying[0].name} and {occupying[1].name} already.")
+
+    async def answer(
+        self, line: Line, media: Media | None = None, *, endpoint: str | None = None, instead: Instead = ""
+    ) -> None:
         """Take the call that rings, with at most `media`, and with this endpoint instead of the usual one.
+
+        `instead` is what becomes of the other calls if they leave no room: each that isn't on hold is put on hold, or
+        ended first. Raises InCall, TwoCalls, NothingToHold if there is no room then either.
 
         A call that goes on after a restart with its microphone and camera off gets them back; if they can't be opened,
         the owner learns that as MediaTrouble. Raises CallRefused if it doesn't ring any more.
@@ -299,12 +334,67 @@ class Switchboard:
             return
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
-        busy = self.lines.occupying(beside=line.peer, proven=line.proven)
-        if len(busy) >= self._settings.at_once:
-            raise InCall(f"There is a call with {busy[0].name} already.")
+        occupying = self.lines.occupying(beside=line.peer, proven=line.proven)
+        attended = [each for each in occupying if not each.on_hold]
+        giving_way = attended if instead and len(attended) >= self._settings.at_once else []
+        if instead == "hold":
+            self._require_total(occupying)
+            for each in giving_way:
+                self._require_holdable(each)
+        self._require_room([each for each in occupying if each not in giving_way])
         line.choose(endpoint, media)
         self._sessions.endpoint_of(line)
+        for each in giving_way:
+            if instead == "hold":
+                await self.hold(each)
+            else:
+                await self._end(each)
+        if line.call.state is not State.RINGING:
+            raise NothingRings(f"The call with {line.name} doesn't ring any more.")
         line.put(Answer())
+
+    async def _end(self, line: Line) -> None:
+        line.put(HangUp())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await line.over.wait()
+
+    async def hold(self, line: Line) -> None:
+        """Put a call on hold: nothing is sent and nothing played until `resume`.
+
+        Raises NothingToHold if it isn't connected or is on hold already, LocalProtocolError if that is done too often.
+        """
+        self._require_holdable(line)
+        assert line.session is not None
+        line.session.own_holds.take()
+        line.put(Hold())
+        await line.until(lambda: line.on_hold)
+
+    def _require_holdable(self, line: Line) -> None:
+        if line.call.state not in CONNECTED or line.shown.machine or line.session is None:
+            raise NothingToHold(f"The call with {line.name} isn't connected.")
+        if line.on_hold:
+            raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")
+
+    async def resume(self, line: Line, *, swap: bool = False) -> None:
+        """Take a call off hold. `swap`: put the calls on hold that would leave no room for it.
+
+        Raises NotOnHold, InCall beside another call, NothingToHold if that isn't connected, and LocalProtocolError if
+        it is done too often.
+        """
+        if not line.on_hold or line.session is None:
+            raise NotOnHold(f"The call with {line.name} isn't on hold.")
+        others = [each for each in self.lines if each.occupies and not each.on_hold]
+        if len(others) >= self._settings.at_once:
+            if not swap:
+                raise InCall(f"You are in a call with {others[0].name}.", "/swap puts it on hold and takes this one.")
+            for other in others:
+                self._require_holdable(other)
+            for other in others:
+                await self.hold(other)
+        line.session.own_holds.take()
+        line.put(Resume())
+        await line.until(lambda: not line.on_hold)
 
     def decline(self, line: Line) -> None:
         """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""

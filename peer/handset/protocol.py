@@ -443,6 +443,13 @@ class Call(_ToPage, frozen=True, tag="call"):
     """Which other page of the owner's has sound and picture: the name of a device, or `the computer at home`; empty:
     none, though they come to a page. TakeHere brings them here. None: they are here, or come to no page."""
 
+    on_hold: bool = False
+    """The owner has put it on hold: the page lets go of microphone and camera, closes its media leg and plays nothing,
+    until it is resumed and the next Offer comes."""
+
+    remote_on_hold: bool = False
+    "The other side has: nothing is sent or heard, and the page may sound quietly now and then."
+
 
 class Ring(_ToPage, frozen=True, tag="ring"):
     """Call the owner to the page, by sound and title. It is over when the call's state isn't `ringing`."""
@@ -669,6 +676,8 @@ class Answer(_FromPage, frozen=True, tag="answer"):
 
     call: Number
     media: Kinds = "video"
+    instead: Literal["", "hold", "hang-up"] = ""
+    "What becomes of the call that the owner is in; empty: it has to be over, or on hold."
 
 
 class TakeHere(_FromPage, frozen=True, tag="take-here"):
@@ -691,6 +700,18 @@ class Block(_FromPage, frozen=True, tag="block"):
 
 class HangUp(_FromPage, frozen=True, tag="hang-up"):
     """End a call, or take it back."""
+
+    call: Number
+
+
+class Hold(_FromPage, frozen=True, tag="hold"):
+    """Put a call on hold."""
+
+    call: Number
+
+
+class Resume(_FromPage, frozen=True, tag="resume"):
+    """Take a call off hold, and put the one on hold that the owner is in. Its media come to this page."""
 
     call: Number
 
@@ -808,6 +829,8 @@ FromPage: TypeAlias = (
     | Decline
     | Block
     | HangUp
+    | Hold
+    | Resume
     | Write
     | SetMedia
     | MediaAnswer

@@ -92,7 +92,7 @@ class CallContext:
     finished: Callable[[], None] = lambda: None
     "Called in the event loop when the endpoint wants the call to end."
 
-    hold: Callable[[Callable[[], Awaitable[None]]], None] | None = None
+    wait_for_owner: Callable[[Callable[[], Awaitable[None]]], None] | None = None
     "Called with a function that lets the waiting endpoint begin; None: it begins at once."
 
 
@@ -146,11 +146,11 @@ def make(name: str, config: Config, *, recordings: Path, context: CallContext = 
     exist or one that lacks its setting.
     """
     endpoint = _make(name, config, recordings, context)
-    if context.hold is not None:
+    if context.wait_for_owner is not None:
         from peer.media.endpoints.wait_for_owner import WaitForOwner
 
         waiting = WaitForOwner(endpoint)
-        context.hold(waiting.release)
+        context.wait_for_owner(waiting.release)
         endpoint = waiting
     if context.automatic:
         from peer.media.endpoints.answer_chime import Announced

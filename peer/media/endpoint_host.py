@@ -25,6 +25,8 @@ class Host:
     An endpoint that can't begin costs the call: nobody would hear anything. One that dies later, or whose tap of the
     leg fails, costs only itself: all its tasks end, it lets go of its devices and files, and the call goes on without
     it. One that can't even let go costs nothing more.
+
+    While it is paused the endpoint isn't attached: it has let go of microphone, camera and speaker.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Host:
         self._tell = tell
         self._next: tuple[Leg, Media] | None = None
         self._changed = asyncio.Event()
+        self._paused = False
+        self._attached = False
         self._began = False
         self._tap_error: Exception | None = None
         "What a tap of the endpoint has raised."
@@ -48,6 +52,12 @@ class Host:
         self._next = leg, media
         leg.tap_failures.listen(self._tap_failed)
         self._changed.set()
+
+    def pause(self, paused: bool) -> None:
+        """Detach the endpoint, or attach it again to the leg that there is now."""
+        if paused != self._paused:
+            self._paused = paused
+            self._changed.set()
 
     async def run(self) -> None:
         """Own every task of the endpoint until cancelled; then let it let go of everything."""
@@ -81,11 +91,16 @@ class Host:
                     self._changed.clear()
                     if self._tap_error is not None:
                         raise self._tap_error
-                    assert self._next is not None
-                    # A leg that is lost meanwhile is the session's to notice; the next one comes.
-                    with contextlib.suppress(LegFailed):
-                        await self._endpoint.attach(*self._next, tasks)
-                        self._began = True
+                    if self._paused:
+                        if self._attached:
+                            self._attached = False
+                            await self._endpoint.detach()
+                    elif self._next is not None:
+                        self._attached = True
+                        # A leg that is lost meanwhile is the session's to notice; the next one comes.
+                        with contextlib.suppress(LegFailed):
+                            await self._endpoint.attach(*self._next, tasks)
+                            self._began = True
         except* Exception as group:
             failure = group
         assert failure is not None

@@ -29,6 +29,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from peer.transport.profile import Kind
+from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
@@ -141,6 +142,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._rtcp = Bucket(RTCP)
         self.taps: list[RtpSink] = []
         "Get every packet."
+
+        self.silent = False
+        "Whether no RTP is sent: the call is on hold. RTCP, which says how packets arrive, still is."
 
         self._feedback = feedback
         self._translation = translation
@@ -268,6 +272,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 logger.debug("a hidden record is dropped")
 
     async def _send_rtp(self, data: bytes) -> None:
+        if self.silent and is_rtp(data):
+            return
         translated = self._translation.outward(data) if self._translation is not None else data
         if translated:
             await super()._send_rtp(translated)

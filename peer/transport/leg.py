@@ -175,6 +175,10 @@ class Leg:
         self.sound_free.clear()
         return self.sound_free.set
 
+    def silence(self, silent: bool) -> None:
+        """Send no sound and no picture, whatever sends on this leg; or send them again."""
+        self._dtls.silent = silent
+
     def tap(self, sink: RtpSink) -> None:
         """Give `sink` every decrypted RTP and RTCP packet from now on, in the order of their arrival.
 

@@ -37,6 +37,10 @@ When both call each other (glare), both find the same winner from the two links.
 winner's call beside its own, and lets go of its own only when the other is active: a request can be forged, a
 connected leg can't.
 
+Each side may put a call that was connected on hold, and it may be on hold on both. That is no state of its own: the
+call is active, or being reconnected, as before. `Hold` in a call that we hold already, and `Resume` in one that we
+don't, change nothing and have no effects; the same goes for what the other side says. See protocol.md, "Hold".
+
 A program that was killed while a call was up begins it again with `Rejoin`, in `reconnecting`: it has all that dialling
 again takes on the disk. See protocol.md, "Dialling again".
 
@@ -95,6 +99,10 @@ def _is_ignored_link(event: Event, rule: Rule, origin: Role | State) -> bool:
 
 
 def _outcome(rule: Rule, origin: Role | State) -> str:
+    if rule.on_hold is not None:
+        return f"stays, {'on' if rule.on_hold else 'off'} hold"
+    if rule.remote_on_hold is not None:
+        return f"stays, {'on' if rule.remote_on_hold else 'off'} hold at the other side"
     if rule.reason is not None:
         return f"**{rule.state}**: {rule.reason}"
     return "stays" if rule.state == origin else f"**{rule.state}**"

@@ -111,6 +111,26 @@ class Redial:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseMedia:
+    """Send and play nothing, let go of microphone and camera, and tell the other side that it is on hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeMedia:
+    """Undo that."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHeld:
+    """Tell the owner that the other side has put them on hold, and send nothing until it resumes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowResumed:
+    """Tell the owner that it has resumed, and send again."""
+
+
+@dataclass(frozen=True, slots=True)
 class SayBye:
     """Say goodbye on the leg, if that goes quickly."""
 
@@ -149,6 +169,10 @@ Effect: TypeAlias = (
     | PostBusy
     | TakeUp
     | Redial
+    | PauseMedia
+    | ResumeMedia
+    | ShowHeld
+    | ShowResumed
     | SayBye
     | CloseLeg
     | StartTimer

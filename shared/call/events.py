@@ -63,6 +63,16 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The owner puts the call on hold, to do something else meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The owner takes it off hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The program ends."""
 
@@ -166,6 +176,16 @@ class RemoteBye:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteHeld:
+    """The other side says that it has put the call on hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteResumed:
+    """The other side says that it has taken the call off hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFlooded:
     """The other side sends far more messages on the leg than a call needs."""
 
@@ -208,6 +228,8 @@ Event: TypeAlias = (
     | Ignore
     | AnsweredElsewhere
     | HangUp
+    | Hold
+    | Resume
     | Stop
     | Failed
     | RemoteRinging
@@ -222,6 +244,8 @@ Event: TypeAlias = (
     | PathLost
     | PathRestored
     | RemoteBye
+    | RemoteHeld
+    | RemoteResumed
     | RemoteFlooded
     | Expired
     | Unanswered

@@ -90,6 +90,9 @@ class RunningCall:
     endpoint: str = ""
     "Which media endpoint is attached."
 
+    on_hold: bool = False
+    "Whether we had put it on hold: it is taken up with microphone and camera off."
+
     def __post_init__(self) -> None:
         if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
             raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")

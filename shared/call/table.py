@@ -23,14 +23,18 @@ from shared.call.effects import (
     Listen,
     Noted,
     OpenLeg,
+    PauseMedia,
     PostAnswer,
     PostBusy,
     PostCancel,
     PostDecline,
     PostRequest,
     Redial,
+    ResumeMedia,
     Ring,
     SayBye,
+    ShowHeld,
+    ShowResumed,
     StartTimer,
     StopRinging,
     StopTimer,
@@ -52,6 +56,7 @@ from shared.call.events import (
     GaveUp,
     Glare,
     HangUp,
+    Hold,
     Ignore,
     LegUp,
     Offered,
@@ -65,9 +70,12 @@ from shared.call.events import (
     RemoteCancelled,
     RemoteDeclined,
     RemoteFlooded,
+    RemoteHeld,
     RemoteOutOfTime,
+    RemoteResumed,
     RemoteRinging,
     Replaced,
+    Resume,
     Stop,
     Unanswered,
 )
@@ -168,6 +176,12 @@ class Call:
     hint: str = ""
     "What the owner can do about that."
 
+    on_hold: bool = False
+    "We have put it on hold. Only a call that was connected can be."
+
+    remote_on_hold: bool = False
+    "The other side has."
+
     @property
     def ended(self) -> bool:
         """Whether nothing can happen to it any more."""
@@ -192,6 +206,17 @@ class Rule:
     reason: EndReason | None
     effects: tuple[Effect | Only, ...]
 
+    on_hold: bool | None = None
+    "Whether we have put it on hold from now on; None: as before."
+
+    remote_on_hold: bool | None = None
+    "Whether the other side has; None: as before."
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is about that. What is so already has no effects then."""
+        return self.on_hold is not None or self.remote_on_hold is not None
+
 
 def _to(state: State, *effects: Effect | Only) -> Rule:
     return Rule(state, None, effects)
@@ -206,6 +231,9 @@ _ANSWER = Only(False, PostAnswer())
 
 _CANCEL = Only(True, PostCancel())
 # No link of a first contact can say this; it would have to prove who wrote it.
+
+CONNECTED: Final = (State.ACTIVE, State.RECONNECTING)
+"Once the first leg was up."
 
 LINKS: Final[tuple[Event, ...]] = (
     RemoteRinging(),
@@ -293,6 +321,12 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.ACTIVE, Stop()): _end(EndReason.STOPPED, SayBye(), CloseLeg()),
     (State.ACTIVE, Failed()): _end(EndReason.FAILED, SayBye(), CloseLeg()),
     #
+    # Either side may hold a call that was connected, also while the path is lost: it is dialled again as it was.
+    **{(state, Hold()): Rule(state, None, (PauseMedia(),), on_hold=True) for state in CONNECTED},
+    **{(state, Resume()): Rule(state, None, (ResumeMedia(),), on_hold=False) for state in CONNECTED},
+    **{(state, RemoteHeld()): Rule(state, None, (ShowHeld(),), remote_on_hold=True) for state in CONNECTED},
+    **{(state, RemoteResumed()): Rule(state, None, (ShowResumed(),), remote_on_hold=False) for state in CONNECTED},
+    #
     # Both dial again. There is no leg to say goodbye on, so the chat says it.
     (State.RECONNECTING, PathRestored()): _to(State.ACTIVE, StopTimer()),
     (State.RECONNECTING, ConnectFailed()): _to(State.RECONNECTING, Redial()),
@@ -310,17 +344,17 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
 
 def outgoing(*, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
     """Begin a call that the owner places."""
-    return _apply(TABLE[Role.CALLER, PlaceCall()], PlaceCall(), Role.CALLER, paired)
+    return _begin(Role.CALLER, PlaceCall(), paired)
 
 
 def incoming(first: Offered | Answer | Busy, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
     """Begin a call whose request was read and may be used: it rings, is answered at once, or meets a busy owner."""
-    return _apply(TABLE[Role.CALLEE, first], first, Role.CALLEE, paired)
+    return _begin(Role.CALLEE, first, paired)
 
 
 def rejoined(role: Role, *, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
     """Take up a call that was up when the program was killed."""
-    return _apply(TABLE[role, Rejoin()], Rejoin(), role, paired)
+    return _begin(role, Rejoin(), paired)
 
 
 def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
@@ -331,7 +365,7 @@ def step(call: Call, event: Event) -> tuple[Call, tuple[Effect, ...]]:
     rule = TABLE.get((call.state, event))
     if rule is None:
         raise LocalProtocolError(f"{type(event).__name__} isn't possible while a call is {call.state}.")
-    return _apply(rule, event, call.role, call.paired)
+    return _apply(rule, event, call)
 
 
 def glare(our_link: bytes, their_link: bytes) -> bool:
@@ -347,12 +381,29 @@ def _precedence(link: bytes) -> tuple[bool, bytes]:
     return link[0] == LinkKind.PAIRED.first_byte, link
 
 
-def _apply(rule: Rule, event: Event, role: Role, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+def _begin(role: Role, event: Event, paired: bool) -> tuple[Call, tuple[Effect, ...]]:
+    rule = TABLE[role, event]
+    return _apply(rule, event, Call(role, paired, rule.state))
+
+
+def _apply(rule: Rule, event: Event, before: Call) -> tuple[Call, tuple[Effect, ...]]:
     why = event if rule.reason is not None and isinstance(event, Failed | ConnectFailed | RemoteOutOfTime) else Failed()
     effects = []
     for effect in rule.effects:
         if not isinstance(effect, Only):
             effects.append(effect)
-        elif effect.paired == paired:
+        elif effect.paired == before.paired:
             effects.append(effect.effect)
-    return Call(role, paired, rule.state, rule.reason, why.detail, why.hint), tuple(effects)
+    lives = rule.reason is None
+    call = Call(
+        before.role,
+        before.paired,
+        rule.state,
+        rule.reason,
+        why.detail,
+        why.hint,
+        on_hold=lives and (before.on_hold if rule.on_hold is None else rule.on_hold),
+        remote_on_hold=lives and (before.remote_on_hold if rule.remote_on_hold is None else rule.remote_on_hold),
+    )
+    said_before = rule.holds and call == before
+    return call, () if said_before else tuple(effects)

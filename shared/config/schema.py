@@ -21,6 +21,9 @@ Endpoint = Literal[
 ]
 "Every media endpoint, and `auto`, which chooses one."
 
+CallWaiting = Literal["page", "always", "never"]
+"When another call rings beside one."
+
 
 def _accepts(check: Callable[[Any], bool]) -> dict[str, Any]:
     return {"accepts": check}
@@ -38,7 +41,10 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     "What to do with a call from a node that isn't in the contacts."
 
     at_once: Annotated[int, Meta(ge=1, le=16, description="a whole number from 1 to 16")] = 1
-    "Calls at the same time; another one gets `busy`, or rings at a handset page that is open."
+    """Calls at the same time, beside one more on hold. Another one gets `busy`, or rings: see `waiting`."""
+
+    waiting: CallWaiting = "page"
+    "When another call rings beside one: while a handset page is open, always (in chats as well), or never."
 
     classic_page: Annotated[str, Meta(max_length=512, description="the URL of a page", extra=_accepts(is_page))] = (
         DEFAULT_PAGE

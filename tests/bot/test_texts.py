@@ -53,7 +53,7 @@ def held_line() -> Line:
         pass
 
     held = line()
-    held.hold(release)
+    held.wait_for_owner(release)
     return held
 
 

@@ -52,7 +52,7 @@ def call(
         async def release() -> None:
             pass
 
-        line.hold(release)
+        line.wait_for_owner(release)
     return line
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.conversation import RINGING, Act, Action, Post
+from bot.conversation import RINGING, RINGING_BESIDE, Act, Action, Post
 from bot.messengers.texts import ACTS
 from bot.shown_contact import ShownContact
 from peer.calls.line import Line
 from shared.call.table import State
 
-WHILE_IT_LASTS = frozenset(map(str, (*RINGING, Act.HANG_UP)))
+WHILE_IT_LASTS = frozenset(map(str, (*RINGING, *RINGING_BESIDE, Act.HANG_UP, Act.HOLD, Act.RESUME)))
 "What can be done about a call until it is over."
 
 _CONFIRM, _TRUST = f"{Act.CONFIRM}:", f"{Act.TRUST}:"

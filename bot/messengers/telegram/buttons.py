@@ -28,8 +28,9 @@ HANDSET_WORDS = "Open handset (on the computer)"
 
 _ROWS = (
     (Act.ANSWER, Act.ANSWER_AUDIO),
+    (Act.HOLD_AND_ANSWER, Act.END_AND_ANSWER),
     (Act.DECLINE, Act.BLOCK),
-    (Act.HANG_UP,),
+    (Act.RESUME, Act.HOLD, Act.HANG_UP),
     (Act.SAVE, Act.TRUST),
     (Act.CONFIRM,),
 )

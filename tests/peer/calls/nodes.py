@@ -44,6 +44,7 @@ class Node:
         calls: Calls | None = None,
         answering: Answering | None = None,
         usual: str = "none",
+        waits: bool = False,
     ) -> None:
         self.name = name
         self.id = NodeId(name.encode().ljust(32))
@@ -79,6 +80,7 @@ class Node:
             answering=answering or Answering(),
             endpoints=self,
             listeners=[self],
+            waits=lambda: waits,
             clock=lambda: self.now,
             open_socket=network.open,
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from peer.calls.limits import LIMITS, OWN_TEXTS, Limiter
-from shared.messages import Message, Ping, Text, Unknown
+import pytest
+
+from peer.calls.limits import LIMITS, OWN_HOLDS, OWN_TEXTS, Limiter
+from shared.messages import Message, OnHold, Ping, Text, Unknown
+from shared.rate import Limit
 
 
 def test_every_type_of_message_has_a_limit() -> None:
@@ -19,6 +22,7 @@ def test_one_type_of_message_leaves_the_others_their_room() -> None:
     assert limiter.takes(Ping(1), 0.0)
 
 
-def test_an_honest_side_s_own_lines_stay_below_what_the_other_side_takes() -> None:
-    assert OWN_TEXTS.at_once < LIMITS[Text].at_once
-    assert OWN_TEXTS.per_second < LIMITS[Text].per_second
+@pytest.mark.parametrize(("own", "theirs"), [(OWN_TEXTS, LIMITS[Text]), (OWN_HOLDS, LIMITS[OnHold])])
+def test_what_an_honest_owner_does_stays_below_what_the_other_side_takes(own: Limit, theirs: Limit) -> None:
+    assert own.at_once < theirs.at_once
+    assert own.per_second < theirs.per_second

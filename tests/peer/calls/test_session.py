@@ -28,7 +28,7 @@ from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded
 from shared.call.records import RunningCall
 from shared.errors import LocalProtocolError, StoreError
 from shared.media import Media
-from shared.messages import Hello, MediaState, Message, PairConfirm, Ping, Pong, Text
+from shared.messages import Hello, MediaState, Message, OnHold, PairConfirm, Ping, Pong, Text
 from shared.rate import Bucket, Limit
 from shared.secrets.handshake import Role
 from tests.peer.calls.ends import Contacting, End, TwoEnds, paired_call_up, running, two_ends
@@ -120,6 +120,7 @@ async def test_later_acceptances_begin_nothing_until_a_check_proves_them() -> No
         Ping(1),
         Pong(1),
         Hello(1, int(Media.BOTH)),
+        OnHold(True),
     ],
     ids=lambda message: type(message).__name__,
 )

@@ -1,0 +1,132 @@
+"""Calls on hold, by the console of real programs: what each owner reads, and what arrives on the wire meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+from bot.demo.node import Said
+from bot.kinds import Kind
+from tests.bot.console import SECONDS, Person, connect, people, ring
+
+QUIET_SECONDS = 1.0
+"For so long nothing may arrive of a call on hold: fifty packets of sound would."
+
+
+async def call_with(person: Person, other: str) -> Said:
+    """Its call with somebody, as `status` has it."""
+    (call,) = [call for call in (await person.status())["calls"] if call["with"] == other]
+    return dict(call)
+
+
+async def hears(person: Person, other: str) -> None:
+    """Wait until more sound arrives from somebody."""
+    before = (await call_with(person, other))["audio_packets_received"]
+    async with asyncio.timeout(SECONDS):
+        while (await call_with(person, other))["audio_packets_received"] <= before + 10:  # noqa: ASYNC110 -- nobody tells of packets
+            await asyncio.sleep(0.05)
+
+
+async def hears_nothing(person: Person, other: str) -> None:
+    """Nothing of somebody's sound or picture arrives for QUIET_SECONDS; both sides know of the hold already."""
+    before = await call_with(person, other)
+    await asyncio.sleep(QUIET_SECONDS)
+    after = await call_with(person, other)
+    for kind in ("audio_packets_received", "video_packets_received"):
+        assert after[kind] == before[kind]
+
+
+async def test_a_call_is_put_on_hold_and_taken_off_and_the_other_side_reads_both(friends: Path, tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await bob.asked("/hold", kind="error.nothing-to-hold")
+        await connect(anna, bob)
+        await bob.asked("/resume", kind="error.not-on-hold")
+        await hears(anna, "bob")
+        assert "anna is on hold" in await bob.asked("/hold", kind=Kind.ON_HOLD)
+        assert "bob put you on hold" in await anna.told(kind=Kind.HELD)
+        for person, other in ((anna, "bob"), (bob, "anna")):
+            await hears_nothing(person, other)
+        bobs, annas = await call_with(bob, "anna"), await call_with(anna, "bob")
+        assert (bobs["state"], bobs["on_hold"], bobs["remote_on_hold"]) == ("active", True, False)
+        assert (annas["state"], annas["on_hold"], annas["remote_on_hold"]) == ("active", False, True)
+        assert "anna: active, video, on hold" in await bob.asked("/status", kind=Kind.STATUS)
+        # One can still write to each other.
+        await bob.asked("/say anna: One moment", kind=Kind.TEXT_SENT)
+        await anna.told("One moment", kind=Kind.TEXT)
+        code, out, _ = await bob.cli("resume", "--json")
+        assert (code, [post["kind"] for post in json.loads(out)["posts"]]) == (0, [Kind.OFF_HOLD])
+        await anna.told("bob", kind=Kind.RESUMED)
+        for person, other in ((anna, "bob"), (bob, "anna")):
+            await hears(person, other)
+
+
+async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_between_them(
+    friends: Path, tmp_path: Path
+) -> None:
+    always = {"bob": '[calls]\nwaiting = "always"\n'}
+    async with people(tmp_path, "anna", "bob", "carol", homes=friends, configs=always) as (anna, bob, carol):
+        await connect(anna, bob, "audio")
+        await ring(carol, bob, "audio")
+        await bob.asked("/answer", kind="error.in-call")
+        bob.write("/answer hold")
+        await carol.call("active")
+        await anna.told("bob", kind=Kind.HELD)
+        await hears(carol, "bob")
+        await hears_nothing(anna, "bob")
+        await bob.asked("/resume anna", kind="error.in-call")
+        assert await bob.cli("swap") == (
+            0,
+            "carol is on hold: your microphone and camera are off, and you don't hear carol. /resume takes them off "
+            "hold\nYou are back in the call with anna.\n",
+            "",
+        )
+        await carol.told("bob", kind=Kind.HELD)
+        await anna.told("bob", kind=Kind.RESUMED)
+        await hears(anna, "bob")
+        await hears_nothing(carol, "bob")
+        # What one types without a name is about the call that one is in.
+        bob.write("/hangup")
+        assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+        await bob.call("ended")
+        await bob.asked("/resume", kind=Kind.OFF_HOLD)
+        await hears(carol, "bob")
+
+
+async def test_a_program_that_is_killed_while_it_holds_a_call_takes_it_up_on_hold(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await connect(anna, bob)
+        await bob.asked("/hold", kind=Kind.ON_HOLD)
+        await anna.told(kind=Kind.HELD)
+        await bob.in_order()
+        bob.process.send_signal(signal.SIGKILL)
+        assert await bob.gone() == -signal.SIGKILL
+        await bob.begin()
+        await bob.call("active")
+        await anna.call("active")
+        bobs, annas = await call_with(bob, "anna"), await call_with(anna, "bob")
+        assert (bobs["on_hold"], annas["remote_on_hold"]) == (True, True)
+        for person, other in ((anna, "bob"), (bob, "anna")):
+            await hears_nothing(person, other)
+        await bob.asked("/resume", kind=Kind.OFF_HOLD)
+        await anna.told(kind=Kind.RESUMED)
+        for person, other in ((anna, "bob"), (bob, "anna")):
+            await hears(person, other)
+
+
+async def test_a_call_that_ends_while_another_is_on_hold_is_not_the_one_that_hangup_means(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", "carol", homes=friends) as (anna, bob, carol):
+        await connect(anna, bob, "audio")
+        await bob.asked("/hold", kind=Kind.ON_HOLD)
+        await connect(carol, bob, "audio")
+        carol.write("/hangup")
+        await bob.call("ended", reason="remote-hung-up")
+        # It crosses carol's own end: bob may not know of that yet.
+        assert "anna is still on hold" in await bob.asked("/hangup", kind="error.which-call")
+        bob.write("/hangup anna")
+        assert (await anna.call("ended"))["reason"] == "remote-hung-up"
