@@ -115,10 +115,7 @@ class Saving:
 
     async def _named(self, contact: Contact) -> None:
         self._switchboard.rename(contact.node, contact.name)
-        quarantined = self._store.quarantined_secrets(contact.node)
-        for line in self._switchboard.lines:
-            if line.peer == contact.node and line.connection.agreed in quarantined:
-                line.quarantines()
+        self._switchboard.quarantine(contact.node, self._store.quarantined_secrets(contact.node))
         latest = self._switchboard.lines.latest
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         if any(line.peer == contact.node for line in (*connected, *filter(None, [latest]))):

@@ -418,6 +418,12 @@ class Switchboard:
             if line.peer == node:
                 line.rename(name)
 
+    def quarantine(self, node: NodeId, secrets: Sequence[bytes]) -> None:
+        """These keys of that node, 32 bytes each, wait until the owner confirms the words of their calls."""
+        for line in self.lines:
+            if line.peer == node and line.connection.agreed in secrets:
+                line.quarantines()
+
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""
         line.confirm()
