@@ -187,6 +187,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
+        if self.silent and len(packet) > 1 and is_rtp(packet):
+            return
         if self._translation is not None:
             packet = self._translation.outward(packet) or b""
         try:

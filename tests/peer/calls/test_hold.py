@@ -128,6 +128,12 @@ async def test_on_hold_nothing_of_either_side_is_on_the_wire_and_afterwards_it_i
         # Both programs still talk to each other: a message there and back shows that time has passed.
         await exchange(ours, theirs)
         assert (wire.of(theirs), wire.of(ours)) == (bens, annas)
+        # Not even what is passed on from elsewhere, such as a page, as it is.
+        for line in (ours, theirs):
+            assert line.session is not None
+            assert isinstance(line.session.leg, Leg)
+            await line.session.leg.send_rtp(bytes([128, 111]) + bytes(60))
+        assert (wire.of(theirs), wire.of(ours)) == (bens, annas)
         await ben.switchboard.resume(theirs)
         await sees(anna, ours, on_hold=False)
         await wire.flows(ours, theirs)
