@@ -123,6 +123,4 @@ class Saving:
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:
-    """In a call: with the secret that it was made with, and the one that both sides have agreed on."""
-    secrets = filter(None, (met.link.secret, met.connection.agreed)) if met is not None else ()
-    return Agreed(tuple(secrets), sure)
+    return Agreed(met.secrets if met is not None else (), sure)

@@ -361,9 +361,17 @@ class Line:
         """The other side's program answered, and no person did."""
         self._shown = replace(self._shown, remote_automatic=True)
 
-    def pairs(self, secret: bytes, phrase: str, *, quarantined: bool) -> None:
-        """Both sides have agreed on a pair secret, which the phrase compares."""
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The pair secrets of this call: the one that it was made with, and the one that was agreed in it."""
+        return tuple(filter(None, (self.link.secret, self.connection.agreed)))
+
+    def agrees(self, secret: bytes | None) -> None:
+        """Both sides have agreed on a pair secret, which is kept next; None: it couldn't be kept."""
         self._connection = replace(self._connection, agreed=secret)
+
+    def pairs(self, phrase: str, *, quarantined: bool) -> None:
+        """The secret is kept, and the phrase compares it."""
         self._shown = replace(self._shown, phrase=phrase, quarantined=quarantined)
 
     def quarantines(self) -> None:

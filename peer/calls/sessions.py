@@ -311,8 +311,15 @@ class LineSessions:
                     await self._keep(line)
                     self._listeners.told(line, event)
             case Proposed():
-                free = await self._propose(line, event)
-                line.pairs(event.secret, event.phrase, quarantined=not free)
+                # Before it is kept: the owner who saves the caller meanwhile saves them with this secret.
+                before = line.connection.agreed
+                line.agrees(event.secret)
+                try:
+                    free = await self._propose(line, event)
+                except StoreError:
+                    line.agrees(before)
+                    raise
+                line.pairs(event.phrase, quarantined=not free)
                 self._listeners.told(line, PhraseKnown())
             case Committed():
                 peer, secret = line.peer, event.secret

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,16 +21,20 @@ from peer.media.endpoints.none import NoMedia
 from peer.transport.leg import Leg
 from shared.call.table import EndReason, State, glare
 from shared.config.schema import Answering, Calls
-from shared.contacts import Trust
+from shared.contacts import Contact, Trust
 from shared.errors import CallRefused, MediaError, StoreError
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
+from shared.store import Store, StoreThread
+from shared.store.store import Agreed
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import Node, active, chat, node, over
+from tests.peer.calls.nodes import PATIENCE, Node, active, chat, node, over
 
 KEY = b"k" * 32
+
+Result = TypeVar("Result")
 
 
 def forged(to: Node, source: NodeId, *, number: int = 1, age: int = 0) -> str:
@@ -68,6 +73,22 @@ async def impersonated(folder: Path, **options: object) -> AsyncIterator[tuple[N
         anna.knows(ben, key=KEY)
         ben.knows(anna, key=KEY, trust=Trust.AUTO)
         yield anna, ben, impostor
+
+
+class HeldUp(StoreThread):
+    """A store in which the first pair secret is on the disk for a while before the one who keeps it hears of it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.kept = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def write(self, work: Callable[[Store], Result]) -> Result:
+        result = await super().write(work)
+        if self.store.readable_secrets() and not self.kept.is_set():
+            self.kept.set()
+            await self.goes_on.wait()
+        return result
 
 
 async def called(caller: Node, callee: Node) -> tuple[Line, Line]:
@@ -426,3 +447,24 @@ async def test_a_task_that_is_ended_costs_its_own_call_at_most(tmp_path: Path, t
         assert (others.call.state, kept.call.state) == (State.ACTIVE, State.ACTIVE)
         ben.switchboard.hang_up(kept)
         await over(kept, others)
+
+
+async def test_a_caller_saved_in_the_moment_in_which_the_key_is_kept_is_saved_with_it(tmp_path: Path) -> None:
+    network = MemoryNetwork()
+    with Store(tmp_path / "anna.db") as store:
+        async with HeldUp(store) as writes, node(tmp_path, "ben", network) as ben:
+            anna = Node("anna", network, writes)
+            async with anna.switchboard.running():
+                line, theirs = await called(anna, ben)
+                await ben.switchboard.answer(theirs)
+                await ben.hears(Posted, theirs)
+                await anna.reads_all(ben)
+                async with asyncio.timeout(PATIENCE):
+                    await writes.kept.wait()
+                contact = Contact(name="ben", node=ben.id, trust=Trust.RING, created=0)
+                await writes.write(lambda store: store.add_contact(contact, agreed=Agreed(line.secrets)))
+                writes.goes_on.set()
+                await anna.hears(Paired)
+                assert not line.shown.quarantined
+                assert store.quarantined_secrets(ben.id) == []
+                assert store.writable_secret(ben.id) is not None
