@@ -135,6 +135,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     announced: NodeId | None = None
     "Their new node, as a notice says that their key proves; the owner hasn't accepted it yet."
 
+    announced_before: tuple[NodeId, ...] = ()
+    "Other nodes of notices before that one, which the owner hasn't accepted either. Then somebody has their key."
+
     announced_at: int = 0
     "When the latest of these notices was written, Unix seconds; earlier ones don't count."
 

@@ -162,9 +162,9 @@ class Assistant:
         """
         return self._saving.saved(await self._saving.add(name, who, met=met))
 
-    async def move(self, name: str) -> Contact:
+    async def move(self, name: str, node: str) -> Contact:
         """Accept a contact's new node id. Raises NameNotFound, InputError."""
-        return await self._saving.move(name)
+        return await self._saving.move(name, node)
 
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""
@@ -247,7 +247,7 @@ class Assistant:
             case commands.TellMove():
                 await saving.tell_move(turn, command.name)
             case commands.AcceptMove():
-                turn.say(texts.moved(await saving.move(command.name)))
+                turn.say(texts.moved(await saving.move(command.name, command.node)))
             case commands.SetProgram():
                 name, program = command.name, command.program
                 turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from weakref import WeakSet
 
-from bot.assistant.learning import Learning
+from bot.assistant.learning import Learning, teaches
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
@@ -124,7 +124,8 @@ class CallNews:
         """A call is in another state."""
         match line.call.state:
             case State.ACTIVE:
-                self._learning.later(line.peer)
+                if teaches(line):
+                    self._learning.later(line.peer)
                 actions = (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)
                 self._posting.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:

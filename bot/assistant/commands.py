@@ -216,9 +216,11 @@ class TellMove:
 
 @dataclass(frozen=True, slots=True)
 class AcceptMove:
-    """`/contact move NAME`: accept the new node id that the contact has told."""
+    """`/contact move NAME NODE`: accept the new node id that the contact has told."""
 
     name: str
+    node: str = ""
+    "As it was shown, or its beginning; empty for the only one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,8 +473,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return RenewContact(name)
         case ["tell", name]:
             return TellMove(name)
-        case ["move", name]:
-            return AcceptMove(name)
+        case ["move", name, *node] if len(node) <= 1:
+            return AcceptMove(name, "".join(node))
         case ["trust", name, *limits] if len(limits) <= 4:
             return _trust(name, Trust.AUTO, limits)
         case ["program", name, program] if program.lower() in PROGRAMS:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from bot.assistant import contacts as book
 from bot.assistant.origins import Origins
+from peer.calls.line import Line
 from shared.errors import StoreError
 from shared.kept_running import Part, kept_running
 from shared.node_id import NodeId
@@ -18,6 +19,11 @@ LAST_SECONDS = 1.0
 "How long the rest may take to be written when the program ends."
 
 log = logging.getLogger(__name__)
+
+
+def teaches(line: Line) -> bool:
+    """Whether a call shows where a contact writes from: anybody may say that they are one who has a key."""
+    return line.proven or not line.link.keyed
 
 
 class Learning:

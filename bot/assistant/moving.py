@@ -28,12 +28,19 @@ def notice(store: Store, name: str, own: NodeId) -> tuple[Contact, str]:
         raise InputError(*refusals.no_key_for_notice(contact))
     created = int(time.time())
     token = seal_move(own, created, secret=secret, nonce=secrets.token_bytes(12))
+    store.announce_own(own)
     store.use_link(token.raw, ours=True, expires=created + LONGEST_LIFETIME)
     return contact, token.token
 
 
-def accept(store: Store, name: str) -> Contact:
-    """Take the node that a contact's notice has announced.
+SHORTEST = 8
+"Characters of a node id that stand for it, where only one was announced."
+
+
+def accept(store: Store, name: str, node: str = "") -> Contact:
+    """Take the node that a contact's notice has announced: `node` as it was shown, or its beginning.
+
+    If several were announced, one of them is a thief's: only a whole node id is taken then.
 
     The key that proved it goes along; what was automatic rings until the owner says so again, for nobody has spoken
     with anyone there. Raises NameNotFound, and InputError if there is no notice, or the node is another contact's.
@@ -41,13 +48,27 @@ def accept(store: Store, name: str) -> Contact:
     contact = book.named(store, name)
     if contact.announced is None:
         raise InputError(*refusals.nothing_announced(contact))
+    announced = _meant(contact, contact.announced, node.lower())
     moved = msgspec.structs.replace(
         contact,
         announced=None,
+        announced_before=(),
         trust=Trust.RING if contact.trust is Trust.AUTO else contact.trust,
         unproven=False,
         classic=False,
         resolves_as=(),
     )
-    store.move_contact(moved, contact.announced)
-    return msgspec.structs.replace(moved, node=contact.announced)
+    store.move_contact(moved, announced)
+    return msgspec.structs.replace(moved, node=announced)
+
+
+def _meant(contact: Contact, announced: NodeId, node: str) -> NodeId:
+    """Which of the announced nodes the owner accepts. Raises InputError."""
+    if not contact.announced_before:
+        if not node or (len(node) >= SHORTEST and str(announced).startswith(node)):
+            return announced
+        raise InputError(*refusals.other_node_announced(contact, announced))
+    for each in (announced, *contact.announced_before):
+        if str(each) == node:
+            return each
+    raise InputError(*refusals.several_nodes_announced(contact))

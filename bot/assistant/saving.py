@@ -89,9 +89,9 @@ class Saving:
         post = Post("chat", texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
         turn.posting.post(post)
 
-    async def move(self, name: str) -> Contact:
-        """Accept a contact's new node id. Raises NameNotFound, InputError."""
-        return await self.write(lambda store: moving.accept(store, name))
+    async def move(self, name: str, node: str = "") -> Contact:
+        """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
+        return await self.write(lambda store: moving.accept(store, name, node))
 
     def tell(self, turn: Turn, contact: Contact) -> None:
         """Tell the owner that somebody was saved."""
@@ -115,10 +115,12 @@ class Saving:
 
     async def _named(self, contact: Contact) -> None:
         self._switchboard.rename(contact.node, contact.name)
-        self._switchboard.quarantine(contact.node, self._store.quarantined_secrets(contact.node))
+        quarantined = self._store.quarantined_secrets(contact.node)
+        self._switchboard.quarantine(contact.node, quarantined)
         latest = self._switchboard.lines.latest
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
-        if any(line.peer == contact.node for line in (*connected, *filter(None, [latest]))):
+        theirs = [line for line in (*connected, *filter(None, [latest])) if line.peer == contact.node]
+        if any(line.connection.agreed not in quarantined for line in theirs):
             await self._learning.now(contact.node)
 
 

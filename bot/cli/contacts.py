@@ -69,7 +69,7 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             own = own_node(home, settings(home))
             return texts.moved_in_chat(moving.notice(store, options.name, own)[1]).text
         case "move":
-            return texts.moved(moving.accept(store, options.name)).text
+            return texts.moved(moving.accept(store, options.name, options.node)).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
         case "rename":

@@ -201,7 +201,7 @@ class PageRequests:
             reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
         line = reading.line
         if (moved := reading.moved) is not None:
-            await self._assistant.move(moved.name)
+            await self._assistant.move(moved.name, str(moved.announced))
             self._presenter.book_changed()
             return None
         if line is None:

@@ -67,7 +67,7 @@ HELP = f"""\
 /contact confirm NAME WORDS      the four words of a call were the same on both sides
 /contact renew NAME              agree on a new key in the next call: theirs may be newer
 /contact tell NAME               your node id has changed: a link that tells NAME
-/contact move NAME               accept the new node id that NAME has told you
+/contact move NAME NODE          accept the new node id that NAME has told you
 /contact show NAME, rename OLD NEW, remove NAME
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
@@ -405,12 +405,14 @@ def moved_in_chat(token: str) -> Sentence:
 def announced(contact: Contact) -> Sentence:
     """A contact's notice: they have another node now."""
     assert contact.announced is not None
+    several = bool(contact.announced_before)
+    others = f" Another new node id was announced before: somebody has {contact.name}'s key." if several else ""
     return Sentence(
         Kind.CONTACT_ANNOUNCED,
         f"{contact.name} says that their node id is now {contact.announced}. The key you share "
         "proves that the link is theirs, or of somebody who has stolen that key: ask them by voice or in person. "
-        "Nothing changes until you accept.",
-        f"To accept: /contact move {contact.name}",
+        f"Nothing changes until you accept.{others}",
+        f"To accept: /contact move {contact.name} {'NODE' if several else contact.announced.short}",
     )
 
 

@@ -172,6 +172,22 @@ def nothing_announced(contact: Contact) -> Refusal:
     )
 
 
+def other_node_announced(contact: Contact, node: NodeId) -> Refusal:
+    """The owner accepts a node that no notice has announced."""
+    return (
+        f"{contact.name} hasn't announced that node id.",
+        f"What they have announced is {node}. If they say the same: /contact move {contact.name} {node.short}",
+    )
+
+
+def several_nodes_announced(contact: Contact) -> Refusal:
+    """Notices of several nodes wait, and the owner hasn't named one."""
+    return (
+        f"Different new node ids of {contact.name} were announced: somebody has stolen the key that you share.",
+        f"Ask {contact.name} by voice or in person, and write the whole node id: /contact move {contact.name} NODE",
+    )
+
+
 def does_not_ring(whom: str) -> Refusal:
     """The owner named a call that isn't there."""
     return f"No call from {shown(whom, LONGEST_NAME)} is ringing.", "/status shows what is going on."

@@ -9,10 +9,14 @@ import msgspec
 from peer.calls.budget import Caller
 from peer.calls.incoming import IncomingCalls
 from peer.calls.reading import Reading
-from shared.contacts import Trust
+from shared.contacts import Contact, Trust
 from shared.links.kinds import MAX_CLOCK_AHEAD
 from shared.node_id import NodeId
 from shared.reasons import Reason
+from shared.store import Store
+
+OTHERS_KEPT = 3
+"Announced nodes that are remembered beside the latest: two are enough to know that somebody has stolen a key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,30 @@ async def read_move(calls: IncomingCalls, link: MovedLink, own: NodeId) -> Readi
         return Reading(Reason.UNPROVEN)
     if link.created > calls.clock() + MAX_CLOCK_AHEAD:
         return Reading(Reason.CLOCK)
-    if link.created <= contact.announced_at or link.node in (contact.node, own):
+    if not _is_news(link, contact, own) or calls.store.announced_own(link.node):
         return Reading(Reason.ALREADY_USED)
     if not calls.budget.take_missed(Caller.PROVEN, link.before):
         return calls.no_room(Reason.BUSY, Caller.PROVEN, link.before, contact)
-    contact = msgspec.structs.replace(contact, announced=link.node, announced_at=link.created)
-    await calls.writes.write(lambda store: store.save_contact(contact))
+    return await calls.writes.write(lambda store: _keep(store, link, own))
+
+
+def _keep(store: Store, link: MovedLink, own: NodeId) -> Reading:
+    """Keep it with the contact as it is now: the owner may have changed, blocked or removed it meanwhile."""
+    contact = store.contact_of(link.before)
+    if contact is None:
+        return Reading(Reason.UNKNOWN_CALLER)
+    if contact.trust is Trust.BLOCK:
+        return Reading(Reason.BLOCKED)
+    if not _is_news(link, contact, own):
+        return Reading(Reason.ALREADY_USED)
+    others = dict.fromkeys((*contact.announced_before, *filter(None, [contact.announced])))
+    others.pop(link.node, None)
+    contact = msgspec.structs.replace(
+        contact, announced=link.node, announced_at=link.created, announced_before=tuple(others)[-OTHERS_KEPT:]
+    )
+    store.save_contact(contact)
     return Reading(moved=contact)
+
+
+def _is_news(link: MovedLink, contact: Contact, own: NodeId) -> bool:
+    return link.created > contact.announced_at and link.node not in (contact.node, own)

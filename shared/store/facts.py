@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from shared.node_id import NodeId
 from shared.store.database import Database
+
+_OWN_NODES = "moves.own"
+
+OWN_NODES_KEPT = 64
+"Of 32 bytes each."
 
 
 class Facts(Database):
@@ -20,3 +26,14 @@ class Facts(Database):
                 database.execute("DELETE FROM home_facts WHERE name = ?", (name,))
             else:
                 database.execute("INSERT OR REPLACE INTO home_facts (name, value) VALUES (?, ?)", (name, value))
+
+    def announce_own(self, node: NodeId) -> None:
+        """Remember that contacts were told this node id of ours: a notice of it that comes back is nobody else's."""
+        known = self.home_fact(_OWN_NODES) or b""
+        if not self.announced_own(node):
+            self.set_home_fact(_OWN_NODES, (known + node.key)[-OWN_NODES_KEPT * len(node.key) :])
+
+    def announced_own(self, node: NodeId) -> bool:
+        """Whether it was remembered."""
+        known, size = self.home_fact(_OWN_NODES) or b"", len(node.key)
+        return node.key in (known[at : at + size] for at in range(0, len(known), size))

@@ -69,9 +69,12 @@ class PairSecrets(Database):
         False if it isn't kept any more (the contact was removed).
         """
         with self.transaction() as database:
+            keyed = self.keyed(node)
             changed = database.execute(
                 "UPDATE pair_secrets SET committed = 1, doubted = 0 WHERE node = ? AND secret = ?", (node.key, secret)
             )
+            if not keyed:
+                self._first_key(node, secret)
             return changed.rowcount == 1
 
     def doubt_secrets(self, node: NodeId | None = None) -> None:
@@ -93,7 +96,10 @@ class PairSecrets(Database):
         A quarantined one only shows that the other end of that call has it: nothing is erased.
         """
         with self.transaction() as database:
+            keyed = self.keyed(node)
             database.execute("UPDATE pair_secrets SET committed = 1 WHERE node = ? AND secret = ?", (node.key, secret))
+            if not keyed:
+                self._first_key(node, secret)
             if self.proves(node, secret):
                 database.execute("UPDATE pair_secrets SET doubted = 0 WHERE node = ?", (node.key,))
             erased = database.execute(
@@ -127,6 +133,15 @@ class PairSecrets(Database):
             )
             if known[QUARANTINED_KEPT:]:
                 self.erase_log()
+
+    def _first_key(self, node: NodeId, secret: bytes) -> None:
+        """A contact's first key is there: whatever else was agreed, in calls that proved nothing either, waits.
+
+        The other side of such a call may have held its confirmation back until now.
+        """
+        contact = self.rows("SELECT 1 FROM contacts WHERE node = ?", node.key)
+        if contact and self.keyed(node):
+            self.quarantine_secrets(node, but=[secret])
 
     def confirm_secret(self, node: NodeId, secret: bytes) -> bool:
         """The owner says that the call in which this secret was agreed was with the contact: it is the only one now.

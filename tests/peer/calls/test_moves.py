@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from bot.assistant import moving
 from peer.calls.reading import Reading
 from shared.contacts import Trust
 from shared.errors import InputError
@@ -110,3 +113,47 @@ async def test_the_key_goes_along_and_another_contacts_node_stays_theirs(scene: 
     assert not store.proves(NEW, QUARANTINED)
     assert not store.proves(NEW, b"s" * 32)
     assert [secret for holder, secret in store.readable_secrets() if holder == contact.node] == []
+
+
+async def test_what_the_owner_does_in_the_moment_of_a_notice_stays(scene: Scene) -> None:
+    (contact,) = scene.ben.store.contacts()
+    blocked = msgspec.structs.replace(contact, trust=Trust.BLOCK)
+    may_go_on = threading.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(scene.ben.writes.write(lambda _: may_go_on.wait(60)))
+        tasks.create_task(scene.ben.writes.write(lambda store: store.save_contact(blocked)))
+        reading = tasks.create_task(scene.hears())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        may_go_on.set()
+    assert reading.result().reason is Reason.BLOCKED
+    assert scene.ben.store.contacts() == [blocked]
+
+
+async def test_a_notice_of_our_own_that_comes_back_is_not_the_contacts(scene: Scene) -> None:
+    scene.ben.store.announce_own(NEW)
+    assert (await scene.hears(NEW)).reason is Reason.ALREADY_USED
+    assert scene.announced is None
+
+
+async def test_what_is_accepted_is_the_node_that_the_owner_was_shown(scene: Scene) -> None:
+    await scene.hears(NEW, later=-20)
+    for other in (NEWER.short, str(NEW)[:7]):
+        with pytest.raises(InputError, match="hasn't announced"):
+            moving.accept(scene.ben.store, "anna", other)
+    assert moving.accept(scene.ben.store, "anna", NEW.short.upper()).node == NEW
+
+
+@pytest.mark.parametrize("accepted", [NEW, NEWER])
+async def test_of_several_nodes_that_were_announced_none_is_accepted_without_its_whole_id(
+    scene: Scene, accepted: NodeId
+) -> None:
+    """Somebody has stolen the key, and writes a notice after the contact's own, or before it."""
+    await scene.hears(NEW, later=-20)
+    await scene.hears(NEWER, later=-10)
+    await scene.hears(NEWER, later=-5)
+    for said in ("", NEW.short, NEWER.short):
+        with pytest.raises(InputError, match="stolen"):
+            moving.accept(scene.ben.store, "anna", said)
+    moved = moving.accept(scene.ben.store, "anna", str(accepted))
+    assert (moved.node, moved.announced, moved.announced_before) == (accepted, None, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,3 +181,25 @@ def test_if_the_owner_doesnt_say_in_which_call_they_save_somebody_there_must_be_
     store.add_contact(Contact(name="bob", node=bob, created=0), agreed=Agreed([*map(secret, agreed)], sure=False))
     assert sorted(store.secrets_of(bob)) == sorted(map(secret, counts))
     assert len(store.quarantined_secrets(bob)) == len(there) - len(counts)
+
+
+ORDERS = [*itertools.permutations(["commit 10", "commit 11", "use 10", "use 11"])]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+def test_of_two_calls_that_proved_nothing_one_gives_the_first_key_and_the_other_proves_nothing(
+    store: Store, order: tuple[str, ...]
+) -> None:
+    """Whichever of the two other sides holds back what it has to say."""
+    bob = NodeId(b"bob".ljust(32))
+    store.save_contact(Contact(name="bob", node=bob, created=0))
+    for number in (10, 11):
+        store.propose_secret(bob, secret(number), 0)
+    first = int(order[0].split()[1])
+    other = 21 - first
+    for each in order:
+        what, number = each.split()
+        (store.commit_secret if what == "commit" else store.secret_used)(bob, secret(int(number)))
+        assert store.proves(bob, secret(first))
+        assert not store.proves(bob, secret(other))
+        assert store.writable_secret(bob) == secret(first)
