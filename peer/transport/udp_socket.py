@@ -8,21 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import logging
 import socket
+import struct
+import sys
+import time
 from ipaddress import IPv4Address
 from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
+from peer.overlay.source_filter import INSTRUCTION_BYTES, packed, source_filter
 from peer.transport.connections import Connections, Refusal, Share
 from shared.errors import BadAddress, OverlayDown, PortTaken
+from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER = 256 * 1024
 "Bytes that the kernel keeps for us: half a second of the best video while the program is busy."
+
+FOREIGN = Limit(at_once=1_000, per_second=100.0)
+"""Datagrams from other addresses that are read and counted. Beyond it the kernel drops them, and nothing counts them:
+20,000 a second would take the event loop, and the receive buffer, from the datagrams of the call."""
+
+SO_ATTACH_FILTER = 26
+"asm-generic/socket.h; Python has no name for it."
+
+WHOLE_DATAGRAM, NOTHING = 0xFFFF, 0
+"How much of a datagram the kernel keeps."
 
 QUIET_SECONDS = 0.2
 LEAVE_SECONDS = 0.75
@@ -52,6 +68,10 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
         self._moving: asyncio.Future[None] | None = None
         "While the socket gives way to another: done when it is closed."
+
+        self._foreign = Bucket(FOREIGN)
+        self._filtered = False
+        "Whether the kernel drops what isn't from the one remote address."
 
         self._over = False
 
@@ -99,6 +119,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
     async def _bind(self, interface: str | None) -> None:
         _refuse(self.local, self.remote)
         self._remote_host = _as_kernel_writes(self.remote)
+        self._filtered = False
         sock, self._device = bound_socket(self.local, interface, self.port)
         try:
             await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
@@ -171,11 +192,28 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         host, remote_port = addr[:2]
         if host != self._remote_host:
+            if not self._filtered and not self._foreign.takes(time.monotonic()):
+                self._filter()
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if self._late is not None:
             self._late.set()
             return self.connections.refuse(Refusal.LATE)
         return self.connections.received(data, remote_port)
+
+    def _filter(self) -> None:
+        """Have the kernel drop what comes from other addresses, where it can: a flood of it costs no more then."""
+        assert self._transport is not None
+        self._filtered = True
+        if sys.platform != "linux":
+            return
+        program = packed(source_filter([self.remote], None, yes=WHOLE_DATAGRAM, no=NOTHING))
+        kept = ctypes.create_string_buffer(program, len(program))
+        count = len(program) // INSTRUCTION_BYTES
+        sock = self._transport.get_extra_info("socket")
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", count, ctypes.addressof(kept)))
+        except OSError as error:
+            logger.info("the kernel takes no filter for a call's socket: %s", type(error).__name__)
 
 
 def _refuse(local: Address, remote: Address) -> None:

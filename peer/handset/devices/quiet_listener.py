@@ -18,8 +18,8 @@ import time
 from collections.abc import Collection
 from typing import Self
 
-from peer.handset.devices.visitor_filter import packed, visitor_filter
 from peer.overlay import Address
+from peer.overlay.source_filter import packed, source_filter
 from shared.errors import HandsetError, OverlayDown, PortTaken
 
 SO_ATTACH_REUSEPORT_CBPF = 51
@@ -122,7 +122,7 @@ def _bound(address: Address, port: int, opened: list[socket.socket]) -> socket.s
 
 
 def _attach(sock: socket.socket, allowed: Collection[Address] | None, device: int | None) -> None:
-    steps = visitor_filter(allowed, device, yes=SERVED, no=DECOY)
+    steps = source_filter(allowed, device, yes=SERVED, no=DECOY)
     program = packed(steps)
     kept = ctypes.create_string_buffer(program, len(program))
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, struct.pack("HP", len(steps), ctypes.addressof(kept)))

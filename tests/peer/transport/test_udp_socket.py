@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from peer.overlay.loopback import loopback_address
 from peer.transport.connections import MAX_DATAGRAM, Connections, Refusal
 from peer.transport.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
-from peer.transport.udp_socket import QUIET_SECONDS, OverlaySocket
+from peer.transport.udp_socket import FOREIGN, QUIET_SECONDS, OverlaySocket
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 from shared.messages import Ping
 from shared.secrets.handshake import Handshake, Role
@@ -103,6 +103,19 @@ async def test_datagrams_from_another_address_are_dropped_whatever_they_hold() -
             eve.send(datagram, sock)
         assert await refused_of([], sock) == {Refusal.FOREIGN_ADDRESS: len(datagrams)}
         assert sock.counters.received_packets == sock.counters.sent_packets == 1
+        assert eve.heard.empty()
+
+
+async def test_a_flood_from_other_addresses_is_dropped_by_the_kernel_and_the_call_goes_on() -> None:
+    async with waiting_caller() as sock, Stranger.at(EVES_ADDRESS) as eve, Stranger.at(THEIR_ADDRESS) as neighbour:
+        refused = -1
+        while sock.counters.refused[Refusal.FOREIGN_ADDRESS] != refused:
+            refused = sock.counters.refused[Refusal.FOREIGN_ADDRESS]
+            for _ in range(100):
+                eve.send(b"junk", sock)
+            # What the kernel keeps of these comes before the answer.
+            await answer_to(neighbour, check(CALLEE), sock)
+        assert refused > FOREIGN.at_once
         assert eve.heard.empty()
 
 

@@ -33,6 +33,10 @@ MOST_ADDRESSES = 256
 "One takes ten instructions of IPv6, of the 4,096 that the kernel takes."
 
 
+INSTRUCTION_BYTES = 8
+"Of one packed instruction."
+
+
 class Instruction(NamedTuple):
     """One step (struct sock_filter)."""
 
@@ -42,7 +46,7 @@ class Instruction(NamedTuple):
     value: int
 
 
-def visitor_filter(allowed: Collection[Address] | None, device: int | None, *, yes: int, no: int) -> list[Instruction]:
+def source_filter(allowed: Collection[Address] | None, device: int | None, *, yes: int, no: int) -> list[Instruction]:
     """A program that returns `yes` for packets of these addresses by this device, and `no` for all others.
 
     `allowed` None means every address, `device` None any device. Raises ValueError for more than MOST_ADDRESSES.

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.handset.devices.visitor_filter import (
+from peer.overlay import Address
+from peer.overlay.source_filter import (
     INTERFACE_INDEX,
     JUMP_IF_EQUAL,
     LOAD_WORD,
@@ -16,9 +17,8 @@ from peer.handset.devices.visitor_filter import (
     NETWORK_HEADER,
     Instruction,
     packed,
-    visitor_filter,
+    source_filter,
 )
-from peer.overlay import Address
 
 YES, NO = 1, 0
 DEVICE = 7
@@ -53,23 +53,23 @@ addresses = st.sampled_from([IPv6Address("200::1"), IPv6Address("200::2"), IPv6A
 def test_it_answers_yes_for_the_allowed_by_that_device_and_no_for_all_others(
     allowed: set[Address], source: Address, device: int
 ) -> None:
-    steps = visitor_filter(allowed, DEVICE, yes=YES, no=NO)
+    steps = source_filter(allowed, DEVICE, yes=YES, no=NO)
     assert answer(steps, source, device) == (YES if source in allowed and device == DEVICE else NO)
 
 
 @given(st.sets(st.ip_addresses(v=4), max_size=6), st.ip_addresses(v=4))
 def test_the_same_for_ipv4_and_any_device(allowed: set[IPv4Address], source: IPv4Address) -> None:
-    assert answer(visitor_filter(allowed, None, yes=YES, no=NO), source, 3) == (YES if source in allowed else NO)
+    assert answer(source_filter(allowed, None, yes=YES, no=NO), source, 3) == (YES if source in allowed else NO)
 
 
 def test_everybody_may_be_allowed_by_one_device() -> None:
-    steps = visitor_filter(None, DEVICE, yes=YES, no=NO)
+    steps = source_filter(None, DEVICE, yes=YES, no=NO)
     assert answer(steps, ip_address("300::9"), DEVICE) == YES
     assert answer(steps, ip_address("300::9"), 1) == NO
 
 
 def test_the_most_addresses_fit_into_what_the_kernel_takes() -> None:
     most = [IPv6Address(number) for number in range(MOST_ADDRESSES)]
-    assert len(packed(visitor_filter(most, DEVICE, yes=YES, no=NO))) <= 4096 * 8
+    assert len(packed(source_filter(most, DEVICE, yes=YES, no=NO))) <= 4096 * 8
     with pytest.raises(ValueError, match="too many"):
-        visitor_filter([*most, IPv6Address(1 << 99)], DEVICE, yes=YES, no=NO)
+        source_filter([*most, IPv6Address(1 << 99)], DEVICE, yes=YES, no=NO)
