@@ -172,6 +172,9 @@ class Post:
     missed: MissedCall | None = None
     "A call that came too late; one message may report several."
 
+    answers: bool = False
+    "Whether it answers a link of the contact's that came to no call: anybody may have brought that."
+
     handset: bool = False
     "Whether the owner wants to open the handset page: each messenger shows the way there in its own manner."
 

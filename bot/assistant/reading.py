@@ -101,7 +101,7 @@ class MessageReader:
         contact = self._store.contact_of(clock.link.peer)
         bot = self._origins.bot_of(clock.link.peer, contact)
         said = texts.reply_out_of_time(token)
-        turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot))
+        turn.posting.post(Post("chat", said, token, turn.chat, contact=contact, their_bot=bot, answers=True))
 
     def _doubt(self, turn: Turn) -> None:
         """After a link that no key opens: in a restored home it may be a contact's. Said once in a while."""

@@ -6,6 +6,7 @@ Started a second time it only opens the page.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from bot.browser import has_browser, logged_in_as, open_page, with_link
 from bot.cli.group_membership import missing_group, start_within
@@ -52,7 +53,13 @@ def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_no
 def _join_within_open_page() -> None:
     """The set-up in another terminal may have made this user a member of the overlay's group. The page is open."""
     if (group := missing_group()) is not None:
-        start_within(group, [*sys.argv[1:], "--no-open"])
+        start_within(group, without_opening(sys.argv[1:]))
+
+
+def without_opening(arguments: Sequence[str]) -> list[str]:
+    """The same command, which opens no page. What follows `--` is a link, not an option."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:end], "--no-open", *arguments[end:]]
 
 
 def _open_again(home: Home, *, opens: bool, as_json: bool, link: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from peer.handset.devices.pairing import DevicePairing, Visitor
 from peer.handset.devices.places import ServingPlaces
 from peer.overlay import Address
-from shared.errors import CopybaraError, HandsetError
+from shared.errors import CopybaraError, HandsetError, NoPairing
 from shared.paired_device import DeviceWay, PairedDevice
 
 PATIENCE_SECONDS = 15.0
@@ -117,25 +117,31 @@ class Door:
 
     async def open(self, pairing: DevicePairing) -> None:
         """Let one device be added, once devices are served. Raises why they can't be: OverlayError, HandsetError."""
+        self.close()
         self._pairing = pairing
-        self._settled = asyncio.get_running_loop().create_future()
+        settled = self._settled = asyncio.get_running_loop().create_future()
         self.changed.set()
         try:
             if self.served is None:
                 # The owner's other commands wait as well.
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._settled
+                    await settled
         except (CopybaraError, TimeoutError) as error:
-            self.close()
+            if self._pairing is pairing:
+                self.close()
             if isinstance(error, TimeoutError):
                 raise HandsetError("Your devices can't be served yet.", "Try again in a moment.") from None
             raise
         finally:
-            self._settled = None
+            if self._settled is settled:
+                self._settled = None
 
     def close(self, *, refuse: bool = True) -> bool:
         """End the pairing; a device that waits is refused, unless it was let in. Returns whether there was one."""
         pairing, self._pairing = self._pairing, None
+        settled, self._settled = self._settled, None
+        if settled is not None and not settled.done():
+            settled.set_exception(NoPairing())
         if pairing is None:
             return False
         if refuse:

@@ -27,7 +27,7 @@ from peer.overlay import Address, Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import Answering, Calls
 from shared.contacts import Contact, Trust
-from shared.errors import CopybaraError, InCall
+from shared.errors import CallRefused, CopybaraError, InCall
 from shared.media import Media
 from shared.node_id import KEY_BYTES, NodeId
 from shared.store import Store, StoreThread
@@ -105,6 +105,12 @@ class EchoCalls:
             except CopybaraError as error:
                 if not wanted.placed.done():
                     wanted.placed.set_exception(error)
+            except Exception as error:
+                # Who asked for it is told, and isn't cancelled: that would end what reads their messages.
+                if not wanted.placed.done():
+                    why = "the disk for temporary files may be full" if isinstance(error, OSError) else "see the log"
+                    wanted.placed.set_exception(CallRefused(f"The test call can't be made: {why}."))
+                raise
             finally:
                 # Whatever ended it: nobody waits for a call that isn't made any more.
                 wanted.placed.cancel()

@@ -41,6 +41,10 @@ class DeviceTable(Facts):
                     )
             if len(self.devices()) >= MAX_DEVICES:
                 raise InputError(f"There are {MAX_DEVICES} devices, and there can't be more.", "Remove one first.")
+            # What is left of that name, or at that address, can't be read.
+            database.execute(
+                "DELETE FROM paired_devices WHERE name_key = ? OR address = ?", (name_key(device.name), device.address)
+            )
             database.execute(
                 "INSERT INTO paired_devices (name_key, address, value) VALUES (?, ?, ?)",
                 (name_key(device.name), device.address, encode(device)),

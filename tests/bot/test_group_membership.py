@@ -19,6 +19,7 @@ from tests.shared.store.ordinary_user import reachable_folder
 SCRIPT = """
 import os, sys
 from bot.cli import group_membership as group
+from bot.cli.start import without_opening
 place = {socket!r}
 group._AGAIN = (
     "import os, sys; print('within', sys.argv[1:], "
@@ -86,3 +87,8 @@ def test_nobody_else_gets_into_the_group() -> None:
 
 def test_a_service_that_may_gain_no_rights_goes_on_as_it_is() -> None:
     assert said(member=True, more="--no-new-privs") == ["missing copyoverlay", "as before"]
+
+
+def test_a_link_stays_behind_the_options_when_the_program_starts_itself_again() -> None:
+    assert without_opening(["start", "--", "copybara:abc"]) == ["start", "--no-open", "--", "copybara:abc"]
+    assert without_opening(["start"]) == ["start", "--no-open"]

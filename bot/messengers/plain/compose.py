@@ -74,6 +74,8 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None, brought: s
     match place.way:
         case PlainWay.OWNER:
             return theirs or by_hand
+        case PlainWay.GROUP if post.answers:
+            return theirs or by_hand
         case PlainWay.PERSON if post.contact is not None and known is not None and known != place.value:
             # Somebody else brought the link: the answer goes to the one who writes the contact's links.
             return theirs or by_hand
@@ -87,7 +89,7 @@ def _to_the_other_side(post: Post, messenger: str, known: str | None, brought: s
 
 def _unproven(post: Post) -> bool:
     """Whether nothing shows that the contact wrote what this answers."""
-    return _answers(post) and post.line is not None and not post.line.proven
+    return post.answers or (_answers(post) and post.line is not None and not post.line.proven)
 
 
 def _answers(post: Post) -> bool:

@@ -88,11 +88,11 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
         case Way.BUSINESS:
             known, brought = _text(contact.telegram_user), place.values[1]
         case Way.GROUP | Way.GUEST:
-            return _is_anothers(place.values[-1], contact)
+            return post.answers or _is_anothers(place.values[-1], contact)
         case _:
             return False
     if known is None:
-        return line is not None and not line.proven
+        return post.answers or (line is not None and not line.proven)
     return known.lower() != brought.lower()
 
 

@@ -73,6 +73,15 @@ def test_in_a_group_a_contact_is_answered_where_they_or_the_owner_have_put_their
     assert compose(post, "wire", known=known, brought=brought).chat == chat
 
 
+@pytest.mark.parametrize("place", ["wire:group:7", "wire:person:6"])
+def test_an_answer_to_a_link_that_came_to_no_call_goes_to_the_contact_or_the_owner_and_to_nobody_who_brought_it(
+    place: str,
+) -> None:
+    post = Post("chat", LINK, "abc", place, contact=ANNA, answers=True)
+    assert compose(post, "wire", known="5").chat == "wire:person:5"
+    assert compose(post, "wire", known=None).chat == OWNER
+
+
 def test_a_link_asked_for_alone_goes_to_who_writes_the_contacts_links() -> None:
     message = compose(Post("chat", LINK, "abc", OWNER, contact=ANNA), "wire", known="5")
     assert message.chat == "wire:person:5"

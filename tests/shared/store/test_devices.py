@@ -83,3 +83,13 @@ def test_another_authority_of_one_way_forgets_no_device_of_the_other(tmp_path: P
         store.keep_device_authority(b"new")
         assert store.devices() == [tablet]
         assert store.device_authority(DeviceWay.LAN) == b"new"
+
+
+def test_a_device_that_cant_be_read_any_more_gives_way_to_the_same_one_added_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        store.add_device(PHONE)
+        with store.transaction() as database:
+            database.execute("UPDATE paired_devices SET value = X'7b'")
+        assert store.devices() == []
+        store.add_device(PHONE)
+        assert store.devices() == [PHONE]

@@ -1,0 +1,60 @@
+"""Whether devices can be served, for the one who adds one."""
+
+from __future__ import annotations
+
+import asyncio
+from unittest.mock import Mock
+
+import pytest
+
+from bot.devices import door as doors
+from bot.devices.door import Door, Served
+from peer.handset.devices.pairing import DevicePairing
+from shared.errors import HandsetError, NoPairing, OverlayDown
+from shared.paired_device import PairedDevice
+
+HERE = Served("https://[200::1]:8766", "AB:CD", lambda address: None)
+
+
+@pytest.fixture
+def door() -> Door:
+    async def seen(device: PairedDevice) -> None: ...
+
+    return Door(Mock(), dict, lambda: None, seen)
+
+
+async def test_a_second_device_ends_the_wait_for_the_first(door: Door) -> None:
+    """One is added in the chat and one on the page, before devices are served."""
+    first = asyncio.create_task(door.open(DevicePairing("phone", None)))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(door.open(DevicePairing("tablet", None)))
+    with pytest.raises(NoPairing):
+        await first
+    door.served_at(HERE)
+    await second
+    assert door.pairing is not None
+    assert door.pairing.name == "tablet"
+
+
+async def test_taking_it_back_ends_the_wait(door: Door) -> None:
+    waiting = asyncio.create_task(door.open(DevicePairing("phone", None)))
+    await asyncio.sleep(0)
+    assert door.close()
+    with pytest.raises(NoPairing):
+        await waiting
+
+
+async def test_who_adds_a_device_hears_why_it_cant_be_served(door: Door) -> None:
+    waiting = asyncio.create_task(door.open(DevicePairing("phone", None)))
+    await asyncio.sleep(0)
+    door.not_served(OverlayDown())
+    with pytest.raises(OverlayDown):
+        await waiting
+    assert door.pairing is None
+
+
+async def test_no_command_waits_for_ever_for_it(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "PATIENCE_SECONDS", 0.01)
+    with pytest.raises(HandsetError, match="can't be served yet"):
+        await door.open(DevicePairing("phone", None))
+    assert door.pairing is None
