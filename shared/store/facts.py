@@ -28,7 +28,7 @@ class Facts(Database):
                 database.execute("INSERT OR REPLACE INTO home_facts (name, value) VALUES (?, ?)", (name, value))
 
     def announce_own(self, node: NodeId) -> None:
-        """Remember that contacts were told this node id of ours: a notice of it that comes back is nobody else's."""
+        """Remember that contacts were told this node id as ours: a notice of it that comes back is nobody else's."""
         known = self.home_fact(_OWN_NODES) or b""
         if not self.announced_own(node):
             self.set_home_fact(_OWN_NODES, (known + node.key)[-OWN_NODES_KEPT * len(node.key) :])

@@ -13,13 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bot.cli.start import without_opening
 from tests.peer.own_namespace import need
 from tests.shared.store.ordinary_user import reachable_folder
 
 SCRIPT = """
 import os, sys
 from bot.cli import group_membership as group
-from bot.cli.start import without_opening
 place = {socket!r}
 group._AGAIN = (
     "import os, sys; print('within', sys.argv[1:], "
