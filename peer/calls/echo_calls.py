@@ -106,7 +106,7 @@ class EchoCalls:
                 if not wanted.placed.done():
                     wanted.placed.set_exception(error)
             except Exception as error:
-                # Who asked for it is told, and isn't cancelled: that would end what reads their messages.
+                # Who asked for it gets an error, and no cancellation: that would end what reads their messages.
                 if not wanted.placed.done():
                     why = "the disk for temporary files may be full" if isinstance(error, OSError) else "see the log"
                     wanted.placed.set_exception(CallRefused(f"The test call can't be made: {why}."))
