@@ -38,6 +38,7 @@ from shared.call.table import State
 from shared.errors import CallRefused
 from tests.browser import faces
 from tests.browser.chromium import PATIENCE, Browser, PageView, browser, until
+from tests.browser.pictures import LOOKS, look_like, taken
 
 AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -333,3 +334,12 @@ async def theatre(
 
 async def _come(pages: Pages) -> bool:
     return pages.current is not None
+
+
+async def everywhere(play: Theatre, name: str) -> None:
+    """Look at a state in each look, and take its pictures."""
+    for look in LOOKS:
+        await look_like(play.page, look)
+        await play.can_be_used()
+        await taken(play.page, f"{name}-{look}")
+    await look_like(play.page, "light")

@@ -75,6 +75,32 @@ async def test_the_echo_brings_the_own_tone_and_picture_back() -> None:
         await page.hears()
 
 
+SENT = """
+(() => {
+  const connection = watched.connections.filter((each) => each.connectionState === "connected").at(-1);
+  const live = connection.getSenders().map((each) => each.track).filter((track) => track?.readyState === "live");
+  const [sound, picture] = ["audio", "video"].map((kind) => live.find((track) => track.kind === kind));
+  const { noiseSuppression, echoCancellation } = sound?.getSettings() ?? {};
+  return [noiseSuppression, echoCancellation, picture?.getSettings().width].join();
+})()
+"""
+
+
+async def test_filters_and_the_pictures_size_change_in_a_call_that_goes_on() -> None:
+    async with demo() as page:
+        await call(page, "echo")
+        await page.receives("audio", "video")
+        await until_seen(page.page, f"{SENT} === 'true,true,640'")
+        await page.page.keyboard.press("d")
+        await page.page.locator("#noiseSuppression").uncheck()
+        await page.page.locator("#pick-size").select_option("320x240")
+        await page.page.keyboard.press("Escape")
+        await until_seen(page.page, f"{SENT} === 'false,true,320'")
+        await page.pictures_are(320, 240)
+        await page.receives("audio", "video")
+        await page.hears()
+
+
 async def test_a_call_of_the_demo_says_who_answered_where_it_goes_and_how_good_it_is(tmp_path: Path) -> None:
     async with demo(faces.camera(faces.ANNA)) as page:
         await look_like(page.page, "light")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
-from tests.browser.scripted import Theatre, call, theatre
+from tests.browser.scripted import Theatre, call, everywhere, theatre
 from tests.browser.unplugging import DEVICES
 
 pytestmark = ONE_CHROMIUM
@@ -245,7 +245,7 @@ async def test_a_headset_that_is_plugged_in_is_offered_in_one_line_and_used_with
         await in_call_without_a_headset(play)
         await play.page.evaluate("plugIn('audioinput', 'audiooutput')")
         await play.view.shows("New headset was plugged in.")
-        await play.can_be_used()
+        await everywhere(play, "headset")
         await play.view.press("Use it")
         await play.until("used.at(-1) === headset.audioinput")
         await play.until("document.getElementById('remote-audio').sinkId === headset.audiooutput")

@@ -98,6 +98,8 @@ async def test_the_settings_fit() -> None:
         await play.page.locator("#open-settings").tap()
         await play.until("document.getElementById('settings-video').videoWidth > 0")
         await in_both_windows(play, "settings")
+        await play.page.locator("#media-keys-on").evaluate("switched => switched.scrollIntoView({block: 'end'})")
+        await in_both_windows(play, "settings-below")
 
 
 async def test_a_headset_is_offered_in_a_call_and_covers_no_button() -> None:

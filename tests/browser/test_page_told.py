@@ -50,7 +50,7 @@ from peer.handset.protocol import (
 from peer.handset.shown_link import shown_address, shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
-from tests.browser.pictures import LOOKS, NARROW, look_like, taken
+from tests.browser.pictures import NARROW
 from tests.browser.scripted import (
     ANNA,
     AXE,
@@ -63,6 +63,7 @@ from tests.browser.scripted import (
     Theatre,
     call,
     contact,
+    everywhere,
     greeting,
     link,
     logged,
@@ -143,15 +144,6 @@ REACHABLE = """
 })
 """
 "Whether these are in the window, their lower edge too, and nothing covers them."
-
-
-async def everywhere(play: Theatre, name: str) -> None:
-    """Look at a state in each look, and take its pictures."""
-    for look in LOOKS:
-        await look_like(play.page, look)
-        await play.can_be_used()
-        await taken(play.page, f"{name}-{look}")
-    await look_like(play.page, "light")
 
 
 async def test_axe_is_there_to_look_at_every_state() -> None:
