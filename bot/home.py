@@ -110,7 +110,7 @@ class Home:
         with contextlib.suppress(RuntimeError):  # the user has no home folder
             places.append(platformdirs.user_config_path(PROGRAM, appauthor=False) / "copybara.toml")
         with known_errors(self.folder):
-            return next((path for path in places if path.exists()), None)
+            return next((path for path in places if _is_named(path)), None)
 
     def prepare(self) -> None:
         """Make the home, of mode 0700, if there is none yet.
@@ -258,3 +258,12 @@ class HomeLock:
             holder = os.pread(descriptor, 32, 0).strip()
             who = f"Process {int(holder)}" if holder.isdigit() else "Another process"
             raise HomeInUse(f"{who} is already running with the home {self._home.folder}.") from error
+
+
+def _is_named(path: Path) -> bool:
+    """Whether something has that name, if only a link that leads nowhere: then it is said, instead of ignored."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

@@ -26,7 +26,10 @@ def made(text: str) -> segno.QRCode:
 
 
 def in_terminal(code: segno.QRCode) -> str | None:
-    """The code as lines of half blocks, black on white in every theme; None if this window can't show it."""
+    """The code as lines of half blocks, black on white in every theme; None if this window can't show it.
+
+    One that is taller than the window says so below: no camera reads a code whose top has gone.
+    """
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=QUIET)]
     try:
         "▀".encode(sys.stdout.encoding or "ascii")
@@ -38,7 +41,16 @@ def in_terminal(code: segno.QRCode) -> str | None:
         return None
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))  # white
-    return "".join(_line(upper, lower) for upper, lower in zip(rows[::2], rows[1::2], strict=True))
+    drawn = "".join(_line(upper, lower) for upper, lower in zip(rows[::2], rows[1::2], strict=True))
+    if sys.stdout.isatty() and shutil.get_terminal_size().lines < len(rows) // 2 + 1:
+        drawn += f"To see the whole code, make this window {len(rows) // 2 + 1} lines tall, or its letters smaller.\n"
+    return drawn
+
+
+def or_why_not(code: segno.QRCode) -> str:
+    """The same, or a sentence."""
+    width = code.symbol_size(border=QUIET)[0]
+    return in_terminal(code) or f"This terminal can't show the QR code. It takes colours and {width} columns.\n"
 
 
 def _shows_colours() -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bot.cli import dispatch
 from shared.printable import without_invisible_edges
@@ -21,6 +22,9 @@ SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
 "The parts of `copybara setup`, as in bot/cli/setup/parts.py."
 
 
+_LONG_DASH = re.compile(r"[ ]([\u2010-\u2015\u2212])[a-z]")
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere."""
 
@@ -29,6 +33,12 @@ class _Parser(argparse.ArgumentParser):
             sys.stdout.write(message)
         else:
             super()._print_message(message, file)
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse, and with a word about the dash that word processors and phones make of two hyphens."""
+        if message.startswith("unrecognized arguments: ") and (dash := _LONG_DASH.search(message)):
+            message += f" (begin it with two hyphens instead of {dash[1]})"
+        super().error(message)
 
 
 def _path(text: str) -> Path:

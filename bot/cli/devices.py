@@ -92,8 +92,7 @@ def _add(home: Home, name: str, address: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json(pairing)
         return 0
-    if (picture := qr_code.in_terminal(qr_code.made(str(pairing["address"])))) is not None:
-        sys.stdout.write(f"{picture}\n")
+    sys.stdout.write(f"{qr_code.or_why_not(qr_code.made(str(pairing['address'])))}\n")
     for post in posts:
         print_text(str(post["text"]))
     if not sys.stdin.isatty():

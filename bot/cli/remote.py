@@ -40,7 +40,7 @@ def status(home: Home, *, as_json: bool) -> int:
     print_text(f"overlay  {overlay['name']}, {overlay['error'] or overlay['address']}")
     if answer["handset"]:
         print_text(f"page     {answer['handset']}")
-    for device in answer["devices"]:
+    for device in answer.get("devices", []):
         print_text(f"device   {visible(texts.line(**device))}")
     for notice in answer["notices"]:
         print_text(f"note     {notice}")

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from bot.demo.node import DemoNode, Said
-from bot.demo.screen import LEGEND, DemoScreen, table
+from bot.demo.screen import LEGEND, TABLE_COLUMNS, DemoScreen, lines, table
 from bot.kinds import Kind
 from shared.errors import DemoFailed
 
@@ -171,7 +171,10 @@ def demo(*, as_json: bool) -> int:
         sys.stdout.write(json.dumps({"ok": True, "scenes": results}) + "\n")
     else:
         console.print()
-        console.print(table(results))
+        if console.width >= TABLE_COLUMNS:
+            console.print(table(results))
+        else:
+            console.print("\n".join(lines(results)), markup=False)
         console.print(LEGEND)
     return 0
 

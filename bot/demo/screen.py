@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -41,7 +42,7 @@ class DemoScreen:
         self._line(f"{name}'s bot", Text(text, style="dim"), " ")
 
     def _line(self, who: str, body: Text, mark: str = " ") -> None:
-        width = max(40, self._console.width - MARGIN - 2)
+        width = max(8, self._console.width - MARGIN - 2)
         for number, line in enumerate(_wrapped(body.plain, width)):
             head = who if number == 0 else ""
             self._console.print(
@@ -94,6 +95,24 @@ def table(results: list[dict[str, Any]]) -> Table:
                 measured["local"],
             )
     return drawn
+
+
+TABLE_COLUMNS = 78
+"What `table` takes; in a narrower window it would be cut."
+
+
+def lines(results: list[dict[str, Any]]) -> Iterator[str]:
+    """The same as the table, for a narrow window: a line for each value."""
+    for result in results:
+        yield f"{result['name']}: links of {' and '.join(map(str, result['links']))} characters"
+        if result.get("people") is None:
+            yield f"  {OUTCOMES[result['outcome']]}"
+            continue
+        for name, measured in result["people"].items():
+            yield f"  {name}: media in after {measured['first_media_ms']:.0f} ms"
+            yield f"    audio {measured['audio_packets_received']}, video {measured['video_packets_received']} packets"
+            yield f"    {measured['lost']} lost"
+            yield f"    {measured['local']}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -16,7 +16,11 @@ from shared.config.schema import Config
 from shared.config.toml_lines import line_of
 from shared.errors import ConfigError
 
+MAX_BYTES = 1024 * 1024
+"Of a configuration: far more than all settings and their explanations take."
+
 _CURLY = re.compile("[\u2018-\u201f\u00ab\u00bb\uff02]")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ODD_SPACE = re.compile(r"(?![ \t\r])\s|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
 
 
@@ -29,9 +33,14 @@ def load(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        content = path.read_bytes()
+        if not (path.is_file() or path.is_dir() or not path.exists()):
+            raise ConfigError(f"The configuration {path} is no ordinary file.", "Put an ordinary file in its place.")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"The configuration {path} can't be read: {error.strerror}.", "Check the file.") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"The configuration {path} is larger than {MAX_BYTES // 1024} KiB.", "Check the file.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,6 +92,12 @@ def _hint(line: str, sentence: str) -> str:
     """What to do about a line that can't be read."""
     if sentence.startswith("cannot "):  # "overwrite a value", "declare … twice"
         return "It is there twice: keep one of them."
+    if "\0" in line:
+        return "Save the file as UTF-8, without a zero byte in it."
+    if "\r" in line.rstrip("\r"):
+        return "Save the file with the line ends of Linux: it has those of an old Mac."
+    if control := _CONTROL.search(line):
+        return f"Remove the character that nobody sees there, {_name(control[0])}."
     if curly := _CURLY.search(line):
         return f'Write straight quotes, as in: name = "Anna". {curly[0]} is one that word processors make.'
     if odd := _ODD_SPACE.search(line):

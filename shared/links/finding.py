@@ -42,7 +42,12 @@ MAX_MARKS = 4
 SHORTEST = 64
 "Characters of the shortest link."
 
-_WRAP = re.compile(r"[ \t|\\]{0,8}(?:\r\n?|[\n\v\f])[ \t>|#*/]{0,16}(?P<rest>[A-Za-z0-9_-]+)", re.ASCII)
+_WRAP = re.compile(
+    r"""["'+. \t|\\]{0,8}(?:\r\n?|[\n\v\f])(?:[ \t]{0,4}[A-Za-z]{1,4}>)?[ \t>|\#*/:}%;]{0,16}(?:--[ ])?["']?"""
+    r"(?P<rest>[A-Za-z0-9_-]+)",
+    re.ASCII,
+)
+# Behind a line break stands what quotes a message (`> `, `AB> `, `: `) or makes it a comment or a text in a program.
 _LIKELY = re.compile(r"[_-]{0,3}[EF][A-Za-z0-9_-]{63}", re.ASCII)
 
 

@@ -20,7 +20,7 @@ _WORD = re.compile(f"[{ALPHABET}]+", re.ASCII)
 _AMONG_OTHERS = re.compile(
     rf"(?<![A-Za-z0-9_-])[{ALPHABET}]{{{TEXT_LENGTH}}}(?![A-Za-z0-9_-])", re.ASCII | re.IGNORECASE
 )
-_WRAPPED = re.compile(r"\s*[\r\n][\s>|]*")
+_WRAPPED = re.compile(r"""["'+\\\s]{0,8}[\r\n](?:[ \t]{0,4}[A-Za-z]{1,4}>)?[\s>|#*/:}%;"']{0,16}""", re.ASCII)
 _AROUND = r"(?:[\W_]|</?[a-z]{1,8}>)*"
 _EDGES = re.compile(rf"^{_AROUND}(?:copybara:)?{_AROUND}|{_AROUND}$", re.IGNORECASE)
 _GAPS = re.compile(r"[ \t-]")
@@ -43,6 +43,8 @@ def node_in(text: str) -> NodeId | None:
         typed = bare.translate(_TYPED).lower()
         if len(typed) == TEXT_LENGTH and _WORD.fullmatch(typed) and (bare == word or _GROUPED.match(bare)):
             return NodeId.parse(typed)
+    if (found := _only_one(text[:MAX_TEXT])) is not None:
+        return found
     if len(word) == TEXT_LENGTH and word.isalnum():
         odd = next(character for character in word if not _WORD.fullmatch(character.translate(_TYPED).lower()))
         place = word.index(odd) + 1
@@ -51,7 +53,7 @@ def node_in(text: str) -> NodeId | None:
         missing = TEXT_LENGTH - len(word)
         what = f"{_are(missing)} missing" if missing > 0 else f"{_are(-missing)} too many"
         raise NodeIdError(f"A node id has {TEXT_LENGTH} characters; this has {len(word)}: {what}.")
-    return _only_one(text[:MAX_TEXT])
+    return None
 
 
 def _only_one(text: str) -> NodeId | None:

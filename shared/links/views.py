@@ -32,14 +32,16 @@ _URLDEFENSE_2 = re.compile(r"urldefense(?:\.proofpoint)?\.com/v2/url\?u=([A-Za-z
 _ESCAPED = re.compile(r"-([2-7][0-9A-Fa-f])|_", re.ASCII)
 
 _MARKUP = re.compile(
-    r"&(?:\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z]{1,32});"
-    r"|</?(?:wbr|b|i|u|s|em|strong|mark|code|tt)[ ]?/?>|</?(?:span|font)(?:[ ][^<>]{0,200})?>"
+    r"&(?:amp;){0,4}(?:\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z]{1,32});"
+    r"|</?(?:wbr|b|i|u|s|em|strong|mark|code|tt|span|font)(?:[ ][^<>]{0,200})?/?>"
     r"|(?P<line><br(?:[ ][^<>]{0,100})?/?>\r?\n?|</(?:p|div|li)>\s{0,8}<(?:p|div|li)(?:[ ][^<>]{0,200})?>)"
-    r"|\x1b\[[0-9;:]{0,16}[A-Za-z]",
+    r"|\x1b\[[0-9;:]{0,16}[A-Za-z]|\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|[\x02\x0f\x11\x16\x1d-\x1f]",
     re.ASCII | re.IGNORECASE,
 )
 
-_BACKSLASH = re.compile(r"\\{1,4}(?:u([0-9A-Fa-f]{4})|([!-/:-@\[\]-`{-~]))", re.ASCII)
+_AMPERSANDS = re.compile("&(?:amp;)+", re.IGNORECASE)
+
+_BACKSLASH = re.compile(r"\\{1,4}(?:u([0-9A-Fa-f]{4})|x([2-7][0-9A-Fa-f])|([!-/:-@\[\]-`{-~]))", re.ASCII)
 
 _PERCENT = re.compile(
     r"%(?:25){0,8}(?:(?P<ascii>[2-7][0-9A-F])|"
@@ -95,15 +97,19 @@ def _without_scanner(view: View) -> View | None:
 
 
 def _without_markup(view: View) -> View | None:
-    """HTML's characters and the tags that may stand inside a word, and a terminal's colours; addresses stay."""
-    return _replaced(
-        view, _MARKUP, lambda match: "\n" if match["line"] else html.unescape(match[0]) * (match[0][0] == "&")
-    )
+    """HTML's characters, however often escaped, and the tags that may stand inside a word; a terminal's colours and
+    IRC's. Addresses stay.
+    """
+    return _replaced(view, _MARKUP, lambda match: "\n" if match["line"] else _entity(match[0]))
+
+
+def _entity(text: str) -> str:
+    return html.unescape(_AMPERSANDS.sub("&", text)) if text[0] == "&" else ""
 
 
 def _without_backslashes(view: View) -> View | None:
-    """Those of Markdown (`\\_`) and of JSON (`\\/`, `\\u003d`)."""
-    return _replaced(view, _BACKSLASH, lambda match: chr(int(match[1], 16)) if match[1] else match[2])
+    """Those of Markdown (`\\_`), of JSON (`\\/`, `\\u003d`) and of other languages (`\\x3a`)."""
+    return _replaced(view, _BACKSLASH, lambda match: chr(int(code, 16)) if (code := match[1] or match[2]) else match[3])
 
 
 def _percent_decoded(view: View) -> View | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
 
+from rich.console import Console
+
+from bot.demo.screen import TABLE_COLUMNS, lines, table
 from tests.bot.console import cli
 
 SECONDS = 30
@@ -51,6 +55,23 @@ async def test_every_scene_is_measured() -> None:
     assert declined["outcome"] == "remote-declined"
     assert used["outcome"] == "already-used"
     assert "used before" in used["said"]
+
+
+def test_in_a_narrow_window_the_figures_are_lines_and_nothing_is_cut() -> None:
+    person = {"first_media_ms": 286.0, "audio_packets_received": 74, "video_packets_received": 41, "lost": 0}
+    people = {name: {**person, "local": "127.83.160.147:39116"} for name in ("Anna", "Bob")}
+    results = [
+        {"name": "first contact", "links": [128, 64], "people": people},
+        {"name": "declined", "links": [64, 64], "outcome": "remote-declined"},
+    ]
+    said = [*lines(results)]
+    assert max(map(len, said)) <= 50
+    for figure in ("286 ms", "audio 74, video 41", "0 lost", "127.83.160.147:39116", "declined"):
+        assert any(figure in line for line in said), figure
+    with Console(width=TABLE_COLUMNS, file=io.StringIO()) as console:
+        console.print(table(results))
+        assert isinstance(console.file, io.StringIO)
+        assert "…" not in console.file.getvalue()
 
 
 async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> None:

@@ -13,7 +13,7 @@ from bot.cli.main import main
 from bot.cli.remote import status
 from bot.command_socket import Question, Reply, listening
 from bot.home import Home
-from bot.qr_code import in_terminal, made
+from bot.qr_code import in_terminal, made, or_why_not
 from bot.streams import print_text
 
 HOSTILE = "[red]anna[/red][bold]\N{ESCAPE}[31m\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe:smile:"
@@ -76,6 +76,18 @@ def test_the_qr_code_in_a_terminal_is_read_back_whatever_its_colours_are(
     picture.write_bytes(photograph(drawn, background=255 if theme == "light" else 0))
     read = subprocess.run(["zbarimg", "--quiet", "--raw", str(picture)], capture_output=True, text=True, check=True)
     assert read.stdout.strip() == link
+
+
+def test_a_window_that_is_too_small_for_the_qr_code_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for columns, lines, said in ((200, 10, "make this window 2"), (20, 99, "takes colours and 49"), (200, 99, "")):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("LINES", str(lines))
+        drawn = or_why_not(made("copybara:" + "a" * 90))
+        assert (said or "▀") in drawn
+        assert ("make this window" in drawn, "takes colours" in drawn) == ("make" in said, "takes" in said)
 
 
 def test_the_qr_code_in_a_file_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,9 +106,8 @@ def set_up(home: Home, config: Config, asking: Asking) -> Mapping[str, object] |
     asking.say(f"The bot's account: {address}")
 
     def show(invite: str) -> None:
-        picture = qr_code.in_terminal(qr_code.made(invite)) if asking.at_terminal else None
-        if picture:
-            sys.stdout.write(f"{picture}\n")
+        if asking.at_terminal:
+            sys.stdout.write(f"{qr_code.or_why_not(qr_code.made(invite))}\n")
         asking.say(SCAN, "", invite, "")
 
     if asking.at_terminal and claim(home, show, CLAIM_SECONDS):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.home import Home
 from shared.config.file import load, parse
 from shared.config.schema import Config
 from shared.config.toml_lines import line_of
@@ -324,3 +325,41 @@ def test_the_hint_says_what_makes_a_line_unreadable(text: str, hint: str) -> Non
     with pytest.raises(ConfigError) as raised:
         parse(text, Path("copybara.toml"))
     assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'name = "anna"\roverlay = "loopback"\r', "line ends of Linux"),
+        ('name = "anna"\n'.encode("utf-16-le"), "UTF-8, without a zero byte"),
+        (b'name = "anna"\n\x1a', "nobody sees there, U+001A"),
+        (b'name = \x1b"anna"\n', "nobody sees there, U+001B"),
+        (b"#" * (1024 * 1024 + 1), "larger than 1024 KiB"),
+        (b'name\xc2\xa0= "anna"\n', "U+00A0"),
+    ],
+    ids=["old Mac", "UTF-16", "end of DOS", "escape", "huge", "no-break space"],
+)
+def test_what_an_editor_may_leave_in_the_file_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "copybara.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert said in f"{caught.value.sentence} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "content", [b'\tname\t=\t"anna"\t\r\n', b'\xef\xbb\xbfname = "anna"\r\n'], ids=["tabs", "mark"]
+)
+def test_what_windows_writes_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "copybara.toml").write_bytes(content)
+    assert load(tmp_path / "copybara.toml").name == "anna"
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "fifo", "nowhere", "copybara.toml"])
+def test_what_is_no_file_is_refused_at_once_and_not_taken_for_none(tmp_path: Path, target: str) -> None:
+    home = Home(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    home.own_config.symlink_to(target)
+    assert home.config == home.own_config
+    with pytest.raises(ConfigError):
+        load(home.config)
