@@ -58,6 +58,10 @@ export class CallView {
     new ResizeObserver(() => this.#fit()).observe($("pictures"));
     $("remote-video").addEventListener("resize", () => this.#fit());
     for (const id of ["c-screen", "m-screen"]) show($(id), Boolean(navigator.mediaDevices?.getDisplayMedia));
+    this.#playback.addEventListener("told", ({ detail: sentence }) => {
+      announce(sentence);
+      toast(sentence);
+    });
     this.#playback.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));
     this.#speaker.addEventListener("told", ({ detail: sentence }) => {
       if (!this.#calls.current) return;

@@ -92,6 +92,16 @@ const TROUBLES = {
     camera: "The camera can't be used. Choose another one under Devices.",
     both: "Microphone and camera can't be used. Choose others under Devices.",
   },
+  asking: {
+    mic: "The browser asks whether this page may use the microphone. Answer it beside the address: they can't hear you yet.",
+    camera: "The browser asks whether this page may use the camera. Answer it beside the address: they can't see you yet.",
+    both: "The browser asks whether this page may use microphone and camera. Answer it beside the address: they can't hear or see you yet.",
+  },
+  slow: {
+    mic: "The microphone takes long to start. They can't hear you yet.",
+    camera: "The camera takes long to start. They can't see you yet.",
+    both: "Microphone and camera take long to start. They can't hear or see you yet.",
+  },
   lost: {
     mic: "Your microphone was disconnected: they can't hear you.",
     camera: "Your camera was disconnected: they can't see you.",

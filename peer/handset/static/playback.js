@@ -1,12 +1,20 @@
 // Sound that arrives. A browser that doesn't play it before a gesture is asked again at each one, and it is said meanwhile.
+// One that has interrupted it, for a phone call or in a tab that was out of sight, is asked again too.
+
+const AGAIN = 1000;
 
 import { atEachGesture } from "./gestures.js";
 
 export class Playback extends EventTarget {
   #waiting = new Set();
+  #known = new Set();
+  #interrupted = new Set();
 
   constructor() {
     super();
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) for (const element of this.#known) this.#goOn(element);
+    });
     atEachGesture(() => {
       for (const element of this.#waiting) this.#play(element);
     });
@@ -19,6 +27,7 @@ export class Playback extends EventTarget {
 
   // Play this track in an element, or nothing.
   attach(element, track) {
+    if (!this.#known.has(element)) this.#watch(element);
     const now = element.srcObject?.getTracks()[0] ?? null;
     if (now === track) return;
     element.srcObject = track ? new MediaStream([track]) : null;
@@ -30,11 +39,29 @@ export class Playback extends EventTarget {
     const stream = element.srcObject;
     try {
       await element.play();
-      if (element.srcObject === stream) this.#settle(element, false);
+      if (element.srcObject !== stream) return;
+      this.#settle(element, false);
+      if (this.#interrupted.delete(element)) {
+        this.dispatchEvent(new CustomEvent("told", { detail: "The browser had interrupted the sound. It goes on now." }));
+      }
     } catch (error) {
       // Anything else means that another track has come meanwhile.
       if (element.srcObject === stream && stream) this.#settle(element, error.name === "NotAllowedError");
     }
+  }
+
+  // Nobody pauses a call on this page: the browser has.
+  #watch(element) {
+    this.#known.add(element);
+    element.addEventListener("pause", () => {
+      if (!element.srcObject) return;
+      this.#interrupted.add(element);
+      setTimeout(() => this.#goOn(element), AGAIN);
+    });
+  }
+
+  #goOn(element) {
+    if (element.srcObject && element.paused) this.#play(element);
   }
 
   #settle(element, waits) {

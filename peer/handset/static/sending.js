@@ -1,6 +1,7 @@
 // What this page sends in one call, through as many connections as the program asks for. A device that goes away gives way
 // to another, and comes back when it is there again.
 
+import { whileAsked } from "./asked.js";
 import { capture, cause, chosen, open, picture } from "./devices.js";
 
 const FIELD = { mic: "audio", camera: "camera" };
@@ -62,7 +63,7 @@ export class Sending extends EventTarget {
   async #start() {
     const video = this.#wanted === "video";
     try {
-      const stream = await capture({ audio: true, video });
+      const stream = await this.#asked(video ? ["mic", "camera"] : ["mic"], capture({ audio: true, video }));
       for (const track of stream.getTracks()) this.#hold(track);
     } catch {
       for (const kind of video ? ["mic", "camera"] : ["mic"]) await this.#open(kind).catch(() => {});
@@ -70,9 +71,23 @@ export class Sending extends EventTarget {
     this.#changed();
   }
 
+  // What is waited for is said after a moment, until it is there.
+  async #asked(kinds, device) {
+    const waits = [];
+    try {
+      return await whileAsked(kinds, device, (kind, why) => {
+        waits.push([kind, why]);
+        this.trouble[kind] = why;
+        this.#changed();
+      });
+    } finally {
+      for (const [kind, why] of waits) if (this.trouble[kind] === why) this.trouble[kind] = "";
+    }
+  }
+
   async #open(kind) {
     try {
-      const { stream, another } = await open(kind);
+      const { stream, another } = await this.#asked([kind], open(kind));
       for (const track of stream.getTracks()) this.#hold(track);
       if (another) this.#tell(`The ${NAME[kind]} that you chose isn't there. Another one is used.`);
     } catch (error) {

@@ -22,6 +22,11 @@ export function whenAudible(tell) {
   tell(!silentByBrowser());
 }
 
+// It may have been suspended or interrupted while the page was out of sight.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && context) sounding();
+});
+
 atEachGesture(() => {
   if (context?.state !== "running") sounding();
 });
