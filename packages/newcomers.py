@@ -12,9 +12,8 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-from asyncio.subprocess import DEVNULL
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -64,6 +63,9 @@ class Effort:
     seconds: float
     "The machine's time: what they waited for commands, and for the call from the click until sound and picture came."
 
+    slowest: tuple[str, ...]
+    "What it went into, such as `copybara setup: 41 s`."
+
 
 @dataclass(frozen=True, slots=True)
 class Walk:
@@ -86,6 +88,7 @@ class Person:
         self.page = PageView(None)
         self._terminals: list[Terminal] = []
         self._seconds = 0.0
+        self._waits: list[tuple[str, float]] = []
         self._answers = {
             # apt's. Nobody asks for sudo's password: see systems/debian.py.
             r"Do you want to continue\? \[Y/n\] ": Answer(""),
@@ -128,19 +131,22 @@ class Person:
         assert found is not None
         return found[0]
 
-    def waited(self, seconds: float) -> None:
+    def waited(self, seconds: float, what: str) -> None:
         """Seconds at the page."""
         self._seconds += seconds
+        self._waits.append((what, seconds))
 
     def effort(self) -> Effort:
         """What it was until now."""
         answered = [each for window in self._terminals for each in window.answered]
+        waits = [*(each for window in self._terminals for each in window.waits), *self._waits]
         return Effort(
             commands=tuple(command for window in self._terminals for command in window.commands),
             edits=0,
             answers=tuple(question.strip().splitlines()[-1] for question, answer in answered if not answer.pasted),
             pastes=self.pastes + sum(answer.pasted for _, answer in answered),
             seconds=self._seconds + sum(window.seconds for window in self._terminals),
+            slowest=tuple(f"{what}: {seconds:.0f} s" for what, seconds in waits),
         )
 
     def close(self) -> None:
@@ -209,7 +215,7 @@ async def _talk(stack: AsyncExitStack, anna: Person, bob: Person, card: str, fol
     await anna.page.press("Save contact")
     await anna.page.click(anna.page.page.get_by_role("button", name=f"Video call to {bob.name}"))
     request = await _link(anna)
-    anna.waited(clock() - began)
+    anna.waited(clock() - began, "card, call, link")
 
     began = clock()
     bob.pastes += 1
@@ -218,7 +224,7 @@ async def _talk(stack: AsyncExitStack, anna: Person, bob: Person, card: str, fol
     await bob.page.call("ringing")
     await bob.page.answer()
     response = await _link(bob)
-    bob.waited(clock() - began)
+    bob.waited(clock() - began, "link, answer")
 
     began = clock()
     anna.pastes += 1
@@ -226,7 +232,7 @@ async def _talk(stack: AsyncExitStack, anna: Person, bob: Person, card: str, fol
     await anna.page.press("Connect")
     await asyncio.gather(*(person.page.receives("audio", "video") for person in (anna, bob)))
     for person in (anna, bob):
-        person.waited(clock() - began)
+        person.waited(clock() - began, "answer to sound and picture")
     status = json.loads(await bob.machine.as_user("copybara status --json"))
     (call,) = status["calls"]
     assert call["video_packets_received"], call
@@ -270,24 +276,33 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
         (root / "etc" / "peer.json").write_text(json.dumps(settings))
         # The second half of a private key of Ed25519, as Go writes it.
         key = settings["PrivateKey"][64:]
-        with (folder / "peer.log").open("wb") as log:
-            command = ("chroot", str(root), "yggdrasil", "-useconffile", "/etc/peer.json")
-            async with hosts.r.process(*command, stdout=log.fileno(), stderr=log.fileno()):
-                await _listens(hosts.r, PEER_PORT)
-                yield f"tls://{{address}}:{PEER_PORT}?key={key}"
+        command = ("chroot", str(root), "yggdrasil", "-useconffile", "/etc/peer.json")
+        async with _started(hosts.r, *command, ready=b"listener started", times=len(hosts.r.wires)):
+            yield f"tls://{{address}}:{PEER_PORT}?key={key}"
 
 
-async def _listens(host: Namespace, port: int) -> None:
-    """Wait until a program that was just started there takes connections."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(SECONDS_TO_LISTEN):
-        while True:
-            with host.open_socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
-                connection.setblocking(False)
-                try:
-                    return await loop.sock_connect(connection, (str(host.wires[0].address), port))
-                except ConnectionRefusedError:
-                    await asyncio.sleep(0.1)
+@asynccontextmanager
+async def _started(host: Namespace, *command: str, ready: bytes, times: int = 1) -> AsyncIterator[None]:
+    """A program on that host while the block runs, once so many of its lines have said that it is ready."""
+    async with host.process(*command, stdout=PIPE, stderr=STDOUT) as process, asyncio.TaskGroup() as tasks:
+        assert process.stdout is not None
+        said = b""
+        async with asyncio.timeout(SECONDS_TO_LISTEN):
+            while said.count(ready) < times:
+                line = await process.stdout.readline()
+                assert line, f"{command[0]} ended: {said.decode(errors='replace')}"
+                said += line
+        # It goes on writing, and must not have to wait for a reader.
+        reading = tasks.create_task(_read_on(process.stdout))
+        try:
+            yield
+        finally:
+            reading.cancel()
+
+
+async def _read_on(lines: asyncio.StreamReader) -> None:
+    while await lines.read(65536):
+        pass
 
 
 @asynccontextmanager
@@ -297,8 +312,6 @@ async def _git_server(host: Namespace, folder: Path) -> AsyncIterator[str]:
     served.mkdir()
     subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, served / NAME], check=True)
     subprocess.run(["git", "-C", served / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
-    command = ("git", "daemon", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
-    # It would complain about who only looks whether it listens.
-    async with host.process(*command, stderr=DEVNULL):
-        await _listens(host, GIT_PORT)
+    command = ("git", "daemon", "--verbose", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
+    async with _started(host, *command, ready=b"Ready to rumble"):
         yield f"git://{{address}}/{NAME}"

@@ -24,6 +24,7 @@ pytestmark = [
 async def test_three_commands_lead_to_sound_and_picture(release: str, tmp_path: Path) -> None:
     both = await walk(release, tmp_path)
     for effort in (both.reader, both.friend):
+        print(*effort.slowest, sep="\n")  # noqa: T201 - what a slow walk was slow at
         assert len(effort.commands) <= MOST_COMMANDS, effort
         assert effort.edits == 0
         assert effort.seconds < MOST_SECONDS, effort

@@ -46,6 +46,9 @@ class Terminal:
         self.seconds = 0.0
         "What the machine needed for all commands that have ended."
 
+        self.waits: list[tuple[str, float]] = []
+        "The same, command by command."
+
         self._screen = ""
         ours, theirs = pty.openpty()
         self._ours = ours
@@ -64,7 +67,7 @@ class Terminal:
         self.begin(line)
         began = time.monotonic()
         written = self.until(re.escape(PROMPT), answers or {})
-        self.seconds += time.monotonic() - began
+        self._waited(line, began)
         self._write("echo ended with $?\n")
         code = re.search(r"ended with (\d+)", self.until(rf"ended with \d+\s+{re.escape(PROMPT)}"))
         if code is None or code[1] != "0":
@@ -103,8 +106,13 @@ class Terminal:
         """The same, and the machine needed that time."""
         began = time.monotonic()
         written = self.until(pattern)
-        self.seconds += time.monotonic() - began
+        self._waited(self.commands[-1], began)
         return written
+
+    def _waited(self, command: str, began: float) -> None:
+        seconds = time.monotonic() - began
+        self.seconds += seconds
+        self.waits.append((command, seconds))
 
     def interrupt(self) -> None:
         """Ctrl-C, and wait for the shell."""
