@@ -27,6 +27,6 @@ ENV PATH=/opt/copybara/bin:$PATH COPYBARA_HOME=/var/lib/copybara PYTHONUNBUFFERE
 USER copybara
 VOLUME /var/lib/copybara
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["copybara", "status", "--json"]
+HEALTHCHECK --interval=10s --timeout=15s --start-period=60s CMD ["copybara", "status", "--json"]
 ENTRYPOINT ["copybara"]
 CMD ["run"]

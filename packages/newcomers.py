@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from packages.systems.debian import copy_of, install
 from packages.systems.machine import Machine, machine
+from packages.systems.started import started
 from packages.systems.terminal import Answer, Terminal
 from tests.browser.chromium import Browser, PageView, browser
 from tests.network.namespaces import Hosts, Namespace, three_hosts
@@ -30,7 +30,6 @@ NAME = "copybara-relay"
 
 PEER_PORT = 12345
 GIT_PORT = 9418
-SECONDS_TO_LISTEN = 60.0
 
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^  (\S.*)$", re.MULTILINE)
@@ -277,32 +276,8 @@ async def _peer(release: str, hosts: Hosts, folder: Path) -> AsyncIterator[str]:
         # The second half of a private key of Ed25519, as Go writes it.
         key = settings["PrivateKey"][64:]
         command = ("chroot", str(root), "yggdrasil", "-useconffile", "/etc/peer.json")
-        async with _started(hosts.r, *command, ready=b"listener started", times=len(hosts.r.wires)):
+        async with started(hosts.r.command(*command), ready=b"listener started", times=len(hosts.r.wires)):
             yield f"tls://{{address}}:{PEER_PORT}?key={key}"
-
-
-@asynccontextmanager
-async def _started(host: Namespace, *command: str, ready: bytes, times: int = 1) -> AsyncIterator[None]:
-    """A program on that host while the block runs, once so many of its lines have said that it is ready."""
-    async with host.process(*command, stdout=PIPE, stderr=STDOUT) as process, asyncio.TaskGroup() as tasks:
-        assert process.stdout is not None
-        said = b""
-        async with asyncio.timeout(SECONDS_TO_LISTEN):
-            while said.count(ready) < times:
-                line = await process.stdout.readline()
-                assert line, f"{command[0]} ended: {said.decode(errors='replace')}"
-                said += line
-        # It goes on writing, and must not have to wait for a reader.
-        reading = tasks.create_task(_read_on(process.stdout))
-        try:
-            yield
-        finally:
-            reading.cancel()
-
-
-async def _read_on(lines: asyncio.StreamReader) -> None:
-    while await lines.read(65536):
-        pass
 
 
 @asynccontextmanager
@@ -313,5 +288,5 @@ async def _git_server(host: Namespace, folder: Path) -> AsyncIterator[str]:
     subprocess.run(["git", "clone", "--quiet", "--bare", REPOSITORY, served / NAME], check=True)
     subprocess.run(["git", "-C", served / NAME, "config", "uploadpack.allowFilter", "true"], check=True)
     command = ("git", "daemon", "--verbose", "--export-all", f"--base-path={served}", "--reuseaddr", str(served))
-    async with _started(host, *command, ready=b"Ready to rumble"):
+    async with started(host.command(*command), ready=b"Ready to rumble"):
         yield f"git://{{address}}/{NAME}"

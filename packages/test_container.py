@@ -1,79 +1,84 @@
-"""The image is built by its Dockerfile, and what runs in it is a user without rights that keeps its home in the volume.
-
-No registry is asked: a fresh Debian from debootstrap has the place of Debian's own image.
-"""
+"""What docs/living-with-it.md says of the container, typed at a real Docker, beside a real Yggdrasil node."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import shutil
+import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from packages.systems.debian import USER, copy_of, missing
+from packages.systems.debian import USER, missing
+from packages.systems.docker import ON_THE_HOSTS_NETWORK, DockerFailed, docker
+from packages.systems.terminal import PROMPT
+from tests.network.namespaces import three_hosts
 
 REPOSITORY = Path(__file__).parents[1]
-BASE, IMAGE = "localhost/copybara-test-debian", "localhost/copybara-test"
+HOME = f"/home/{USER}"
+PAGE = "http://127.0.0.1:8765/"
+SECONDS_TO_BUILD = 1200.0
 
 pytestmark = [
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        os.geteuid() != 0 or bool(missing()) or shutil.which("buildah") is None, reason="needs root, and buildah"
-    ),
+    pytest.mark.timeout(2400),
+    pytest.mark.skipif(os.geteuid() != 0 or bool(missing()), reason=f"needs root, and {', '.join(missing())}"),
 ]
 
 
-def buildah(*words: str | Path) -> str:
-    done = subprocess.run(["buildah", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout.strip()
+def documented() -> list[str]:
+    """The lines of the page's section on the container."""
+    text = (REPOSITORY / "docs" / "living-with-it.md").read_text()
+    (block,) = re.findall(r"^## In a container\n\n```\n(.*?)```$", text, re.MULTILINE | re.DOTALL)
+    return block.splitlines()
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Iterator[str]:
-    """An image like Debian's."""
-    with copy_of("trixie", tmp_path / "disk") as root:
-        subprocess.run(["chroot", root, "userdel", "--remove", USER], check=True, capture_output=True)
-        container = buildah("from", "scratch").splitlines()[-1]
-        buildah("add", "--quiet", container, f"{root}/", "/")
-        buildah("commit", "--quiet", container, BASE)
-        buildah("rm", container)
-    yield BASE
-    buildah("rmi", "--force", BASE)
+async def test_compose_builds_and_runs_the_program_without_rights_and_keeps_its_home(tmp_path: Path) -> None:
+    async with three_hosts() as hosts, docker(hosts.b, tmp_path) as host:
+        source = host.root / "home" / USER / "source"
+        subprocess.run(["git", "clone", "--quiet", REPOSITORY, source], check=True)
+        await host.run(f"chown -R {USER}: {HOME}")
+        # Compose reads it beside compose.yaml: the daemon has no bridge here.
+        (host.root / "host.yaml").write_text(ON_THE_HOSTS_NETWORK)
 
+        def type_all() -> str:
+            terminal = host.log_in()
+            try:
+                for line in ("cd source", "export COMPOSE_FILE=compose.yaml:/host.yaml", *documented()):
+                    terminal.begin(line)
+                    said = terminal.until(re.escape(PROMPT), seconds=SECONDS_TO_BUILD)
+                return said
+            finally:
+                terminal.close()
 
-def test_the_image_is_built_and_its_program_has_no_rights(base: str, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    subprocess.run(["git", "clone", "--quiet", REPOSITORY, source], check=True)
-    network = ("--isolation=chroot", "--network=host")
-    buildah("bud", "--quiet", "--pull-never", *network, "--build-arg", f"DEBIAN={base}", "--tag", IMAGE, source)
-    container = buildah("from", "--pull-never", IMAGE).splitlines()[-1]
-    try:
-        configured = json.loads(buildah("inspect", container))["OCIv1"]["config"]
-        assert configured["User"] == "copybara"
-        assert configured["Entrypoint"] == ["copybara"]
-        assert configured["Volumes"] == {"/var/lib/copybara": {}}
+        said = await asyncio.to_thread(type_all)
+        assert f"{PAGE}#key=" in said, said[-3000:]
 
-        def run(*words: str) -> str:
-            return buildah("run", "--isolation=chroot", "--network=host", "--user=copybara", container, "--", *words)
+        async def inside(line: str) -> str:
+            return await host.run(f"cd {HOME}/source && docker compose exec -T copybara {line}")
 
-        assert run("id", "-u") == "1000"
+        assert await inside("id -u") == await host.run(f"id -u {USER}")
         head = subprocess.run(["git", "-C", source, "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True)
-        said = run("copybara", "--version")
-        assert head.stdout.strip() in said
-        assert ".d20" not in said  # nothing of the repository is missing in the image
-        # A whole call, and a home in the volume.
-        assert '"video' in run("copybara", "demo", "--json")
-        run("copybara", "setup", "--yes", "--name", "Anna", "--overlay", "loopback")
-        assert "copybara.toml" in run("ls", "/var/lib/copybara")
-        with pytest.raises(AssertionError, match="denied"):
-            run("touch", "/opt/copybara/bin/copybara")
-        with pytest.raises(AssertionError, match=r"(?i)no such file|not found"):
-            run("/opt/copybara/bin/pip", "--version")
-    finally:
-        buildah("rm", container)
-        buildah("rmi", "--force", IMAGE)
+        version = await inside("copybara --version")
+        assert head.stdout.strip() in version
+        assert ".d20" not in version  # nothing of the repository is missing in the image
+        assert "# Overlays" in await inside("copybara manual overlays")
+        doctor = json.loads(await inside("sh -c 'copybara doctor --json || :'"))
+        assert [check for check in doctor["checks"] if check["name"] == "self call" and check["ok"]], doctor
+        # The page lets in the user that the image was built for, and nobody else.
+        assert "<!doctype html>" in await host.run(f"runuser -u {USER} -- curl -sS {PAGE}")
+        with pytest.raises(DockerFailed):
+            await host.run(f"curl -sS {PAGE}")
+        assert '"video' in await inside("copybara demo --json")
+        for place in ("/opt/copybara/bin/copybara", "/etc/passwd", "/new"):
+            with pytest.raises(DockerFailed, match="Read-only"):
+                await inside(f"touch {place}")
+        with pytest.raises(DockerFailed, match=r"(?i)no such file|not found"):
+            await inside("/opt/copybara/bin/pip --version")
+
+        await inside("copybara setup name Anna")
+        card = json.loads(await inside("copybara card --json"))
+        await host.run(f"cd {HOME}/source && docker compose down && docker compose up --detach --wait")
+        assert json.loads(await inside("copybara card --json")) == card, "the home is in the volume"
+        await host.run(f"cd {HOME}/source && docker compose down --volumes")

@@ -36,7 +36,7 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         "",
         f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. {where}:",
         "",
-        f"  sudo apt install git pipx && pipx install {get} && pipx ensurepath",
+        f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",
         "and in a new terminal:",
         "",

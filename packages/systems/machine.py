@@ -68,12 +68,13 @@ async def machine(release: str, host: Namespace, folder: Path) -> AsyncIterator[
     """A machine like any that is fresh from its installer, while the block runs. `folder` is for its disk."""
     async with AsyncExitStack() as stack:
         root = stack.enter_context(copy_of(release, folder))
-        await stack.enter_async_context(_internet(host))
+        await stack.enter_async_context(internet(host))
         yield await stack.enter_async_context(_booted(root, host))
 
 
 @asynccontextmanager
-async def _internet(host: Namespace) -> AsyncIterator[None]:
+async def internet(host: Namespace) -> AsyncIterator[None]:
+    """A way out for a host, for names and what it begins itself, while the block runs. Raises MachineFailed."""
     ready, told = os.pipe()
     process = await asyncio.create_subprocess_exec(
         *("setpriv", "--pdeathsig", "KILL", "slirp4netns", "--netns-type=path", f"--ready-fd={told}"),
