@@ -81,11 +81,12 @@ clean: ## remove what make made
 # its dependencies being resolved again and with the setuptools of the lock file. pip is called as a module, so that a
 # copied tree installs into its own environment.
 $(VENV)/run.stamp: requirements.lock pyproject.toml
-	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@test -x $(BIN)/python || { echo "making a virtual environment in $(VENV), some ten seconds"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing what copybara needs, about a minute"
 	@./install-locked requirements.lock $(PIP)
 	@echo "installing copybara itself, some seconds"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@echo "compiling it, some seconds"
 	@$(BIN)/python -m compileall -q -j 0 bot peer shared
 	@touch $@
 

@@ -49,7 +49,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     # not undo that.
     given = argparse.Namespace(home=None, verbose=False)
     try:
-        options = make_parser().parse_args(as_utf8(sys.argv[1:] if arguments is None else arguments), given)
+        words = as_utf8(sys.argv[1:] if arguments is None else arguments)
+        parser = make_parser()
+        if not words:  # the list of commands says more than an error would
+            parser.print_help()
+            return 2
+        options = parser.parse_args(words, given)
     except WrongUse as error:
         print_error(error)
         return 2

@@ -48,7 +48,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
         await chat.befriend()
         try:
             if not as_json:
-                _print("Starting three programs on this machine: yours, an echo and a test picture …\n")
+                _print("Starting three programs on this machine, some seconds: yours, an echo and a test picture …\n")
             await asyncio.gather(*(person.start() for person in chat.people))
             address = chat.owner.handset
             if address is None:

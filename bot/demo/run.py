@@ -185,7 +185,7 @@ async def _run(screen: DemoScreen) -> list[dict[str, Any]]:
         people = (play.anna, play.bob)
         results = []
         try:
-            screen.say("Starting two nodes on this machine …")
+            screen.say("Starting two programs on this machine, some seconds …")
             await asyncio.gather(*(person.start() for person in people))
             for number, (name, heading, scene) in enumerate(play.scenes(), 1):
                 screen.heading(f"{number}  {heading}")

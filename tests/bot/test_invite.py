@@ -31,7 +31,8 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         assert bob.handset is not None
         async with page_at(bob.handset) as (_, hello):
             assert hello["invitation"] == chat
-        code, out, _ = await bob.cli("invite", "--from", "https://example.org/copybara.git")
+        code, out, err = await bob.cli("invite", "--from", "https://example.org/copybara.git")
+        assert err.startswith("note:  With this card nobody can call you yet: calls only reach this computer.")
         assert "pipx install git+https://example.org/copybara.git" in out
         assert isinstance(decode(find(chat)[0].token), Card)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli import manual
+from bot.cli.main import main
 from shared.errors import CopybaraError, InputError, hint_of
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,10 @@ def test_sentences_name_pages_of_the_manual_that_are_there_and_no_files_of_the_r
     named = {page for text in said for page in re.findall(r"copybara manual ([\w-]+)", text)}
     assert named >= {"overlays", "names", "telegram"}
     assert {page for page in named if not (ROOT / "docs" / f"{page}.md").exists()} <= {"settings"}
+
+
+def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert "start, and open the page where you talk" in said.out
+    assert said.err == ""

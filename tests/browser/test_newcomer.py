@@ -49,6 +49,7 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         written = await asyncio.to_thread((anna.home / "copybara.toml").read_text)
         assert tomllib.loads(written)["name"] == "Anna Maria"
         await done(page, "name")
+        await page.page.evaluate("scrollTo(0, 0)")
         await taken(page.page, "welcome")
 
         await page.press("Test call")
