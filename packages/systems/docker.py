@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import subprocess
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
@@ -111,6 +113,8 @@ async def docker(host: Namespace, folder: Path) -> AsyncIterator[DockerHost]:
         )
         (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         running = DockerHost(root, int(first))
+        # unshare(1) takes no SIGTERM while its child runs, and with the first process of its namespace all others end.
+        stack.callback(os.kill, running.first, signal.SIGKILL)
         await _import(disk(RELEASE), running)
         await running.run(f"docker build --quiet --network=host --tag={BASE} -", MAKE_BASE)
         yield running
