@@ -7,8 +7,8 @@ import { attachPicture } from "./picture.js";
 import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
 import { PluggedIn } from "./plugged_in.js";
+import { settles, unsettle } from "./settled.js";
 import { drawWords, SidePanel } from "./side_panel.js";
-import { unsettle } from "./settled.js";
 import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
@@ -48,6 +48,10 @@ export class CallView {
     more("m-devices", () => dialogs.settings());
     more("m-full", () => this.fullScreen());
     press("take-here", () => calls.takeHere(this.#call.id));
+    press("c-hold", () => this.hold());
+    more("m-hold", () => this.hold());
+    press("held-resume", () => calls.resume(this.#call.id));
+    press("held-aside", () => calls.setAside(true));
     press("c-hangup", () => calls.hangUp());
     press("words-done", () => this.#wordsSeen());
     press("offer-use", () => this.#pluggedIn.use());
@@ -88,6 +92,18 @@ export class CallView {
     }
     sending.mute(!sending.muted);
     announce(sending.muted ? "Muted" : "No longer muted");
+  }
+
+  // Put the call on hold. What takes it off opens a microphone, and has a button that settles.
+  hold() {
+    const call = this.#calls.current;
+    if (call && !call.on_hold && ["active", "reconnecting"].includes(call.state)) this.#calls.hold(call.id);
+  }
+
+  // The other side has put the call on hold: a quiet tone now and then, at the page that would have its sound.
+  holdTone(call, tone) {
+    if (call?.state === "active" && call.remote_on_hold && !call.on_hold && call.handset) tone.start();
+    else tone.stop();
   }
 
   async camera() {
@@ -158,6 +174,7 @@ export class CallView {
     const notice = call.echo ? { kind: call.kind, sentence: ECHO } : this.#notices.get(call.id);
     say($("stage-notice-text"), notice);
     show($("stage-notice"), Boolean(notice));
+    this.#drawHeld(call);
     show($("reconnecting"), call.state === "reconnecting");
     say($("reconnecting-text"), call.state === "reconnecting" ? call : null);
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
@@ -179,6 +196,16 @@ export class CallView {
     unsettle($("stage-offer"));
   }
 
+  #drawHeld(call) {
+    const held = call.state === "active" && (call.on_hold || call.remote_on_hold);
+    put($("held-title"), call.on_hold ? `${call.name} is on hold` : "You are on hold");
+    const ours = `Your microphone and camera are off, and you don't hear ${call.name}.`;
+    say($("held-text"), held ? { kind: call.kind, sentence: call.on_hold ? ours : call.sentence } : null);
+    $("held").dataset.by = call.on_hold ? "us" : "them";
+    for (const id of ["held-resume", "held-aside"]) show($(id), call.on_hold);
+    show($("held"), held);
+  }
+
   // Sound that arrives plays at once, if the browser lets it, on the speaker that was chosen.
   sound() {
     const call = this.#calls.current;
@@ -196,10 +223,10 @@ export class CallView {
     const track = (theirs && media?.tracks.video) || null;
     attachPicture($("remote-video"), track);
     show($("remote-video"), Boolean(track));
-    show($("remote-empty"), !track && call.state !== "reconnecting");
+    show($("remote-empty"), !track && call.state !== "reconnecting" && $("held").hidden);
     avatar($("remote-avatar"), call.name, call.node);
     put($("remote-state"), this.#remoteState(call));
-    show($("take-here"), call.elsewhere != null);
+    show($("take-here"), call.elsewhere != null && !call.on_hold);
     put($("remote-muted-text"), `${call.name} is muted`);
     show($("remote-muted"), Boolean(call.remote && !call.remote.audio));
     $("pictures").classList.toggle("shows-screen", Boolean(call.remote?.screen));
@@ -241,8 +268,10 @@ export class CallView {
     this.#control("c-camera", camera ? "i-camera" : "i-camera-off", camera ? "Camera off" : "Camera on", !camera, "V");
     this.#control("c-screen", "i-screen", state.screen ? "Stop sharing" : "Share screen", false, "S");
     $("c-screen").classList.toggle("on", state.screen);
-    for (const id of ["c-camera", "c-screen", "m-screen"]) $(id).disabled = call.media !== "video" || !call.handset;
     $("c-mic").disabled = !call.handset;
+    for (const id of ["c-camera", "c-screen", "m-screen"]) $(id).disabled = call.media !== "video" || !call.handset;
+    for (const id of ["c-mic", "c-camera", "c-screen", "m-screen"]) $(id).disabled ||= call.on_hold;
+    for (const id of ["c-hold", "m-hold"]) $(id).disabled = call.on_hold;
     put($("m-screen").querySelector("span"), state.screen ? "Stop sharing" : "Share screen");
     this.#drawFull();
   }
@@ -291,12 +320,17 @@ export class CallView {
 
   #drawOthers() {
     const others = this.#calls.others;
-    redraw($("others"), others.map(({ id, name, sentence }) => ({ id, name, sentence })), ({ id, name, sentence }) => {
+    redraw($("others"), others.map(({ id, name, sentence, on_hold }) => ({ id, name, sentence, on_hold })), ({ id, name, sentence, on_hold }) => {
       const end = make("button", {
         className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${name}`, "data-hold": `end ${id}`,
       });
       end.addEventListener("click", () => this.#program.send("hang-up", { call: id }));
-      return make("li", {}, make("span", { text: sentence }), end);
+      if (!on_hold) return make("li", {}, make("span", { text: sentence }), end);
+      const swap = settles(make("button", {
+        className: "button small primary", type: "button", text: "Swap", "aria-label": `Swap to ${name}`, "data-hold": `swap ${id}`,
+      }));
+      swap.addEventListener("click", () => this.#calls.resume(id));
+      return make("li", {}, make("span", { text: `${name} is on hold.` }), make("span", { className: "others-acts" }, swap, end));
     });
     show($("others"), Boolean(others.length));
   }

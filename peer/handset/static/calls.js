@@ -9,6 +9,8 @@ export class Calls extends EventTarget {
   #calls = new Map();
   #media = new Map();
   #dismissed = new Set();
+  // The person has gone on to something else while the call is on hold.
+  aside = false;
   links = new Map();
   texts = new Map();
   quality = new Map();
@@ -32,10 +34,12 @@ export class Calls extends EventTarget {
     program.addEventListener("offer", ({ detail }) => this.#offered(detail));
   }
 
-  // The call that fills the page: the newest that isn't only ringing; one that has ended stays until it is put away.
+  // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
+  // it is put away.
   get current() {
     const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id));
-    return calls.findLast((call) => call.state !== "ended") ?? calls.at(-1) ?? null;
+    const lives = calls.filter((call) => call.state !== "ended");
+    return lives.findLast((call) => !call.on_hold) ?? lives.at(-1) ?? calls.at(-1) ?? null;
   }
 
   get ringing() {
@@ -76,6 +80,20 @@ export class Calls extends EventTarget {
     if (this.current) this.#program.send("hang-up", { call: this.current.id });
   }
 
+  hold(id) {
+    this.#program.send("hold", { call: id });
+  }
+
+  // Take a call off hold, and put the one on hold that is up.
+  resume(id) {
+    this.#program.send("resume", { call: id });
+  }
+
+  setAside(aside) {
+    this.aside = aside;
+    this.#changed();
+  }
+
   // Have sound and picture come to this page.
   takeHere(id) {
     this.#program.send("take-here", { call: id });
@@ -91,17 +109,18 @@ export class Calls extends EventTarget {
     // A call of somebody else that ended without us is in the log; it needs no page of its own.
     if (call.state === "ended" && (!before || before.state === "ringing")) this.#dismissed.add(call.id);
     // Another page of the owner's has taken it: let go of camera and microphone.
-    if (call.state === "ended" || call.elsewhere != null) this.#end(call.id);
+    if (call.state === "ended" || call.elsewhere != null || call.on_hold) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
     if (call.media === "audio") this.#media.get(call.id)?.sending.onlySound();
     this.#calls.set(call.id, call);
+    if (!this.current?.on_hold) this.aside = false;
     this.#prepare(call);
     this.#changed();
   }
 
   // Ask for camera and microphone while it connects, so that both are there when it is up.
   #prepare(call) {
-    if (!call.handset || !["calling", "connecting", "active", "reconnecting"].includes(call.state)) return;
+    if (!call.handset || call.on_hold || !["calling", "connecting", "active", "reconnecting"].includes(call.state)) return;
     if (call.state === "calling" && call.role === "caller" && !call.connected_at && this.#media.has(call.id)) return;
     this.#of(call.id, call.media);
   }
@@ -129,7 +148,7 @@ export class Calls extends EventTarget {
     const call = this.#calls.get(id);
     if (!call || call.state === "ended") return;
     // The offer may come before the news that the call is here now.
-    this.#calls.set(id, { ...call, handset: true, elsewhere: null });
+    this.#calls.set(id, { ...call, handset: true, elsewhere: null, on_hold: false });
     const media = this.#of(id, call.media);
     if (media.leg?.number === number) {
       await this.#answer(id, media, media.leg, sdp);

@@ -27,6 +27,8 @@ function how(entry) {
 const INSIDE = /(^|\s)copybara:[A-Za-z0-9_-]{20,}/;
 
 export class Home {
+  // What goes back to the call on hold.
+  onBack = () => {};
   #program;
   #world;
   #dialogs;
@@ -44,6 +46,7 @@ export class Home {
     $("open-card").addEventListener("click", () => dialogs.card());
     $("open-settings").addEventListener("click", () => dialogs.settings());
     $("open-add").addEventListener("click", () => dialogs.add());
+    $("held-back").addEventListener("click", () => this.onBack());
     // The row that opened it may have been redrawn meanwhile, or be gone.
     $("contact").addEventListener("close", () => {
       const row = document.querySelector(`[data-hold="${CSS.escape(`who ${$("contact-title").textContent}`)}"]`);
@@ -94,6 +97,12 @@ export class Home {
     } catch (error) {
       problem($("new-problem"), error);
     }
+  }
+
+  // A call on hold, while its owner calls somebody else; null without one.
+  drawHeld(call) {
+    put($("held-notice-text"), call ? `${call.name} is on hold.` : "");
+    show($("held-notice"), Boolean(call));
   }
 
   draw() {

@@ -34,6 +34,7 @@ export class Incoming {
     $("beside-decline").addEventListener("click", () => this.decline());
     $("beside-answer").addEventListener("click", () => this.answer("video"));
     $("beside-audio").addEventListener("click", () => this.answer("audio"));
+    $("beside-hold").addEventListener("click", () => this.answer("video", "hold"));
     $("beside-more").addEventListener("click", () => this.#showWhole(true));
     $("incoming-back").addEventListener("click", () => this.#showWhole(false));
   }
@@ -44,7 +45,7 @@ export class Incoming {
 
   // Whether the call that rings stands beside one in which the person is talking.
   get beside() {
-    return this.call !== null && ["active", "reconnecting"].includes(this.#calls.current?.state);
+    return this.call !== null && !this.#calls.aside && ["active", "reconnecting"].includes(this.#calls.current?.state);
   }
 
   draw() {
@@ -86,7 +87,7 @@ export class Incoming {
     show($("incoming-node-line"), !call.contact);
     show($("answer-video"), call.media === "video");
     const busy = this.#calls.current;
-    const ends = beside ? `You are in a call with ${busy.name}. Answering ends it.`
+    const ends = busy?.on_hold ? "" : beside ? `You are in a call with ${busy.name}. Answering ends it.`
       : busy && busy.state !== "ended" ? `You are calling ${busy.name}. Answering cancels that call.` : "";
     put($("incoming-busy"), ends);
     show($("incoming-busy"), Boolean(ends));
@@ -105,6 +106,14 @@ export class Incoming {
     $("beside-trust").dataset.trust = call.trust;
     $("beside").dataset.kind = call.kind;
     show($("beside-audio"), call.media === "video");
+    // One call may be on hold beside the one that is up.
+    const current = this.#calls.current;
+    show($("beside-hold"), Boolean(current) && !current.on_hold && !this.#calls.others.length);
+    const how = current?.on_hold ? "Answer" : "Hang up and answer";
+    put($("beside-answer"), how);
+    $("beside-answer").title = `${how} (Shift+V)`;
+    $("beside-audio").title = `${how} with audio only (Shift+A)`;
+    $("beside-audio").setAttribute("aria-label", `${how} with audio only`);
   }
 
   #sound(call, beside) {
@@ -121,16 +130,17 @@ export class Incoming {
     if (!whole && !$("beside").hidden) $("beside-more").focus();
   }
 
-  async answer(media) {
+  // `instead`: what becomes of the call that is up; without it that call ends first.
+  async answer(media, instead = "") {
     const call = this.call;
     if (!call || this.#taken === call.id) return;
     const busy = this.#calls.current;
-    if (busy && busy.state !== "ended") {
+    if (busy && busy.state !== "ended" && !busy.on_hold && !instead) {
       this.#taken = call.id;
       this.draw();
       await this.#hangUp(busy);
     }
-    await this.#say("answer", { call: call.id, media: call.media === "video" ? media : "audio" });
+    await this.#say("answer", { call: call.id, media: call.media === "video" ? media : "audio", instead });
   }
 
   // End the call that is up, and wait until it is over: there can be only one.

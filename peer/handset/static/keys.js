@@ -26,10 +26,13 @@ export function keys({ calls, incoming, outgoing, view, dialogs }) {
   // A key is no quicker than the button that it stands for.
   const answer = (media, beside) =>
     (settledOrSaid($($("incoming").open ? `answer-${media}` : beside)) ? incoming.answer(media) : true);
+  const answerAndHold = () =>
+    (!$("beside-hold").checkVisibility() || (settledOrSaid($("beside-hold")) ? incoming.answer("video", "hold") : true));
   const turn = (button, act) => (!$(button).classList.contains("off") || settledOrSaid($(button)) ? act() : true);
   const shifted = {
     v: ringing(() => answer("video", "beside-answer")),
     a: ringing(() => answer("audio", "beside-audio")),
+    p: ringing(answerAndHold),
     d: ringing(() => incoming.decline()),
     h: talking(() => calls.hangUp()),
   };
@@ -37,6 +40,7 @@ export function keys({ calls, incoming, outgoing, view, dialogs }) {
     m: talking(() => turn("c-mic", () => view.mute())),
     v: talking(() => turn("c-camera", () => view.camera())),
     s: talking(() => view.share()),
+    p: talking(() => view.hold()),
     c: talking(() => view.panel.toggle("chat")),
     i: talking(() => view.panel.toggle("about")),
     f: talking(() => view.fullScreen()),

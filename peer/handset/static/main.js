@@ -18,7 +18,7 @@ import { MediaKeys } from "./media_keys.js";
 import { Outgoing } from "./outgoing.js";
 import { OwnDevices } from "./own_devices.js";
 import { Program } from "./socket.js";
-import { chime, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
+import { chime, holdTone, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
 import { stayAwake } from "./wake_lock.js";
 import { Welcome } from "./welcome.js";
 
@@ -35,6 +35,7 @@ const ended = new Ended(program, calls);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
+home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 
 // Over TLS this is the page of a device, such as a phone.
@@ -61,6 +62,7 @@ function turnTo(next) {
 function draw() {
   incoming.draw();
   outgoing.ringback(gate || incoming.call ? null : calls.current);
+  view.holdTone(gate || incoming.call ? null : calls.current, holdTone);
   if (gate) {
     put($("gate-title"), gate.title);
     put($("gate-text"), gate.text);
@@ -77,7 +79,8 @@ function draw() {
     turnTo("gate");
   } else {
     const call = calls.current;
-    if (!call) {
+    if (!call || (call.on_hold && calls.aside)) {
+      home.drawHeld(call);
       home.draw();
       welcome.draw();
       turnTo("home");
@@ -155,7 +158,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
   }[state];
   document.body.dataset.gate = state;
   if (state !== "connecting") {
-    for (const tone of [ringTone, ringback, waitingTone]) tone.stop();
+    for (const tone of [holdTone, ringTone, ringback, waitingTone]) tone.stop();
     calls.leave();
   }
   draw();

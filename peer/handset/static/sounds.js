@@ -84,6 +84,9 @@ export const ringTone = repeating(
 // Incoming call while a call is up: heard beside a voice, and not louder.
 export const waitingTone = repeating([[523, 0, 0.14, 0.04], [523, 0.24, 0.14, 0.04]], 5000);
 
+// The other side has put the call on hold: now and then, so that one knows it is still there.
+export const holdTone = repeating([[392, 0, 0.3, 0.03], [330, 0.35, 0.3, 0.03]], 8000);
+
 // It rings at the other side. The European tone (ITU-T E.180), quiet.
 export const ringback = repeating([[425, 0, 1, 0.04]], 5000);
 

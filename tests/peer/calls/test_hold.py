@@ -211,7 +211,7 @@ def say(line: Line, message: OnHold | Hello) -> None:
     line.session.leg.control.send(message)
 
 
-async def test_whoever_toggles_hold_without_end_ends_the_call_as_a_flood(tmp_path: Path) -> None:
+async def test_who_toggles_hold_without_end_ends_the_call_as_a_flood(tmp_path: Path) -> None:
     async with ben_and_friends(tmp_path, "anna") as (_, ben, (anna,)):
         ours, theirs = await connect(anna, ben)
         for number in range(1000):

@@ -1,0 +1,133 @@
+"""Hold at the page: what it shows, asks for and sounds, by a script; and once between three programs and two browsers.
+
+axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.kinds import Kind
+from peer.handset.protocol import Answer, Hold, Place, Resume
+from tests.bot.console import befriend, people
+from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
+from tests.browser.pictures import LOOKS, look_like, taken
+from tests.browser.scripted import Theatre, call, greeting, quality, theatre
+from tests.browser.test_page_told import BESIDE, TONES
+
+pytestmark = ONE_CHROMIUM
+
+ON_HOLD = {
+    "kind": Kind.ON_HOLD,
+    "sentence": "anna is on hold: your microphone and camera are off, and you don't hear anna.",
+    "on_hold": True,
+}
+
+HELD = {
+    "kind": Kind.HELD,
+    "sentence": "anna put you on hold. Until they are back they don't hear or see you.",
+    "remote_on_hold": True,
+}
+
+
+async def everywhere(play: Theatre, name: str) -> None:
+    """Look at a state in each look, and take its pictures."""
+    for look in LOOKS:
+        await look_like(play.page, look)
+        await play.can_be_used()
+        await taken(play.page, f"{name}-{look}")
+    await look_like(play.page, "light")
+
+
+async def test_the_owner_puts_a_call_on_hold_and_takes_it_off_and_the_microphone_is_off_meanwhile() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.tell(quality(1))
+        await play.view.press("Hold")
+        await play.wants(Hold, call=1)
+        play.tell(call(1, "active", **ON_HOLD))
+        await play.view.shows("anna is on hold")
+        await play.until("document.getElementById('c-mic').disabled")
+        assert await play.page.evaluate("document.getElementById('own-video').srcObject") is None
+        await everywhere(play, "on-hold")
+        await play.view.press("Resume")
+        await play.wants(Resume, call=1)
+        play.tell(call(1, "active"))
+        await play.until("document.getElementById('held').hidden")
+        await play.until("!document.getElementById('c-mic').disabled")
+
+
+async def test_the_side_that_is_held_sees_it_and_hears_a_quiet_tone_until_it_is_over() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.page.evaluate(TONES)
+        play.tell(call(1, "active", **HELD))
+        await play.view.shows("You are on hold")
+        await play.view.shows("anna put you on hold.")
+        await play.until("tones.includes(392)")
+        assert not await play.page.locator("#held-resume").is_visible()
+        await everywhere(play, "held")
+        play.tell(call(1, "active"))
+        await play.until("document.getElementById('held').hidden")
+
+
+async def test_somebody_else_can_be_called_while_a_call_is_on_hold() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD)])) as play:
+        await play.view.press("Call someone else")
+        await play.view.shows("anna is on hold.")
+        await everywhere(play, "hold-home")
+        await play.view.place("bob")
+        await play.wants(Place, whom="bob")
+        await play.view.press("Back to the call")
+        await play.view.shows("anna is on hold")
+        play.tell(call(2, "active", **BESIDE))
+        await play.view.shows("bob")
+        await play.view.shows("anna is on hold.")
+        await everywhere(play, "two-calls")
+        await play.page.get_by_role("button", name="Swap to anna").click()
+        await play.wants(Resume, call=1)
+
+
+async def test_a_second_call_is_answered_and_the_first_one_held() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.tell(call(2, "ringing", **BESIDE))
+        await play.view.shows("is also calling (video)")
+        await everywhere(play, "hold-and-answer")
+        await play.view.press("Hold and answer")
+        await play.wants(Answer, call=2, media="video", instead="hold")
+
+
+async def test_beside_a_call_on_hold_another_is_simply_answered() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD)])) as play:
+        play.tell(call(2, "ringing", **BESIDE))
+        await play.view.shows("is also calling (video)")
+        assert not await play.page.locator("#beside-hold").is_visible()
+        await play.can_be_used()
+        await play.page.locator("#beside-answer").get_by_text("Answer", exact=True).wait_for()
+        await play.view.press("Answer")
+        await play.wants(Answer, call=2, instead="")
+
+
+async def test_three_people_two_of_them_at_pages_and_two_calls_of_one(tmp_path: Path) -> None:
+    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
+    async with people(tmp_path, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol_node):
+        await befriend(carol_node, bob_node)
+        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
+            await connect(anna, bob)
+            await both_ways(anna, bob)
+            carol_node.write("/call bob")
+            await bob.page.shows("is also calling (video)")
+            await bob.page.press("Hold and answer")
+            await carol_node.call("active")
+            await anna.page.shows("You are on hold")
+            await anna.page.silent("audio")
+            await bob.page.receives("audio", "video")
+            assert (await bob.page.call("active"))["name"] == "carol"
+            # Back to anna: carol waits now.
+            await bob.page.page.get_by_role("button", name="Swap to").click()
+            await carol_node.told(kind=Kind.HELD)
+            await both_ways(anna, bob)
+            await bob.page.press("Hold")
+            await anna.page.shows("You are on hold")
+            await anna.page.silent("audio")
+            await anna.page.silent("video")
+            await bob.page.shows("Call someone else")
