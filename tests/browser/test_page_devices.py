@@ -58,8 +58,11 @@ async def test_a_source_that_is_switched_off_elsewhere_is_said_until_it_is_on_ag
     async with theatre() as play:
         await in_call(play)
         await play.page.evaluate("captured.find((each) => each.kind === 'audio').dispatchEvent(new Event('mute'))")
-        await notice(play, "Your microphone is switched off outside this page.")
+        await notice(
+            play, "Your microphone is switched off outside this page, perhaps by a phone call: they can't hear you."
+        )
         await play.page.evaluate("captured.find((each) => each.kind === 'audio').dispatchEvent(new Event('unmute'))")
+        await play.view.shows("Your microphone works again.")
         await notice(play, "")
 
 

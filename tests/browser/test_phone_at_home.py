@@ -11,13 +11,29 @@ from pathlib import Path
 from shared.paired_device import DeviceWay
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import trust_authority_of
-from tests.browser.chromium import browser, require_chromium
+from tests.browser.chromium import PageView, browser, require_chromium, until
 from tests.network.calls import Caller, udp_sockets
 from tests.network.capture import Flow, Kind, capture
 from tests.network.conftest import skip_without_namespaces
 from tests.network.namespaces import Namespace, three_hosts
 
 PORT = 8766
+
+ALLOWED = ("camera", "microphone", "screen-wake-lock")
+"Browsers allow the last one without asking; playwright forbids what isn't named."
+
+LOCKS = """
+(() => {
+  window.locks = [];
+  const request = WakeLock.prototype.request;
+  WakeLock.prototype.request = async function (kind) {
+    const lock = await request.call(this, kind);
+    locks.push(lock);
+    return lock;
+  };
+})()
+"""
+"The browser's own, as it grants them."
 
 NEIGHBOUR = 8
 "What the neighbour's address is behind the phone's."
@@ -61,8 +77,8 @@ async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_
                 def on(*command: str) -> list[str]:
                     return hosts.r.command("env", f"HOME={tmp_path / 'phone'}", *command)
 
-                async with browser(tmp_path / "phone", on, server=str(home)) as chromium:
-                    page = await chromium.open(address)
+                async with browser(tmp_path / "phone", on, server=str(home), allowed=ALLOWED) as chromium:
+                    page = await chromium.open(address, LOCKS)
                     code = (await page.heard("pairing-code"))["code"]
                     await anna.asked(f"/devices confirm {code}", kind="device.added")
                     await page.heard("hello")
@@ -78,6 +94,12 @@ async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_
                     (candidate,) = {line for line in offer.splitlines() if line.startswith("a=candidate")}
                     assert f" {home} " in candidate
                     assert {each.device for each in await udp_sockets(hosts.a) if each.address == home} == {"wire"}
+                    await stays_on(page)
+                    await is_not_left_by_the_back_button(page)
+                    await goes_on_after_an_interruption(page)
+                    await page.press("Hang up")
+                    await until(lambda: page.page.evaluate("locks.every((each) => each.released)"), "the lock's end")
+                    await can_be_installed(page, f"https://{home}:{PORT}/")
                     await anna.asked("/devices remove phone", kind="device.removed")
                     await page.page.wait_for_selector("[data-gate=unknown], [data-gate=lost]")
                     chromium.problems.clear()  # the browser complains about the socket that it lost
@@ -88,6 +110,47 @@ async def test_a_phone_without_the_overlay_is_a_device_in_the_homes_network_and_
         # The computer sends to the phone alone. What comes from R comes from any of its addresses, and gets no answer.
         sent = {(flow.source, flow.destination) for flow in wire.flows if flow.source not in addresses_of(hosts.r)}
         assert sent == {(home, phone)}
+
+
+async def stays_on(page: PageView) -> None:
+    """The screen does in a call, and again after the browser has let go of it because the page was out of sight."""
+    held = "locks.length > 0 && !locks.at(-1).released"
+    await until(lambda: page.page.evaluate(held), "a wake lock")
+    before = await page.page.evaluate("locks.at(-1).release().then(() => locks.length)")
+    await page.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await until(lambda: page.page.evaluate(f"locks.length > {before} && {held}"), "another wake lock")
+
+
+async def is_not_left_by_the_back_button(page: PageView) -> None:
+    for _ in range(2):
+        await page.page.evaluate("history.back()")
+        await page.shows("The call goes on. Hang up to leave it.")
+        await page.receives("audio", "video")
+    await page.page.locator("#c-chat").click()
+    await page.page.evaluate("history.back()")
+    await page.page.locator("#panel").wait_for(state="hidden")
+    assert (await page.call("active"))["handset"]
+
+
+async def goes_on_after_an_interruption(page: PageView) -> None:
+    """A phone call pauses what is heard; the page plays on, and says so."""
+    await page.page.evaluate("document.getElementById('remote-audio').pause()")
+    await page.shows("The browser had interrupted the sound. It goes on now.")
+    await until(lambda: page.page.evaluate("!document.getElementById('remote-audio').paused"), "sound again")
+
+
+async def can_be_installed(page: PageView, start: str) -> None:
+    """As an app on the home screen, by what the browser itself says."""
+    session = await page.page.context.new_cdp_session(page.page)
+    manifest = await session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert manifest["url"] == f"{start}manifest.webmanifest"
+    found = [each["errorId"] for each in (await session.send("Page.getInstallabilityErrors"))["installabilityErrors"]]
+    assert set(found) <= {"in-incognito"}, found  # which this test's browser always is
+    assert (
+        await page.page.evaluate("fetch('icon-512.png').then((icon) => icon.headers.get('content-type'))")
+        == "image/png"
+    )
 
 
 def addresses_of(host: Namespace) -> set[object]:

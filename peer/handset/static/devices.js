@@ -108,9 +108,9 @@ const TROUBLES = {
     both: "Your microphone and camera were disconnected.",
   },
   quiet: {
-    mic: "Your microphone is switched off outside this page.",
-    camera: "Your camera is switched off outside this page.",
-    both: "Your microphone and camera are switched off outside this page.",
+    mic: "Your microphone is switched off outside this page, perhaps by a phone call: they can't hear you.",
+    camera: "Your camera is switched off outside this page, perhaps by another app: they can't see you.",
+    both: "Your microphone and camera are switched off outside this page, perhaps by a phone call.",
   },
 };
 

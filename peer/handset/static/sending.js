@@ -113,6 +113,8 @@ export class Sending extends EventTarget {
     for (const [name, trouble] of [["mute", "quiet"], ["unmute", ""]]) {
       track.addEventListener(name, () => {
         if (!current()) return;
+        // A phone call takes the microphone away, and gives it back.
+        if (this.trouble[kind] === "quiet" && !trouble) this.#tell(`Your ${NAME[kind]} works again.`);
         this.trouble[kind] = trouble;
         this.#changed();
       });
