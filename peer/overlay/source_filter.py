@@ -1,4 +1,4 @@
-"""A program for the kernel that tells the packets of some addresses from all others. Pure.
+"""A program for the kernel that tells the packets of some addresses from all others, and how a socket gets it.
 
 Linux' networking/filter.rst documents the language. The program looks at the network device that a packet came by and
 at its source address, and answers with one of two numbers.
@@ -6,7 +6,10 @@ at its source address, and answers with one of two numbers.
 
 from __future__ import annotations
 
+import ctypes
+import socket
 import struct
+import sys
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -16,6 +19,13 @@ LOAD_WORD = 0x20
 JUMP_IF_EQUAL = 0x15
 RETURN = 0x06
 "BPF_LD | BPF_W | BPF_ABS, BPF_JMP | BPF_JEQ | BPF_K and BPF_RET | BPF_K of linux/bpf_common.h."
+
+SO_ATTACH_FILTER = 26
+SO_ATTACH_REUSEPORT_CBPF = 51
+"asm-generic/socket.h; Python has no names for them."
+
+WHOLE_PACKET, NOTHING = 0xFFFFFFFF, 0
+"Answers of a socket's filter: how many bytes of the packet it gets."
 
 INTERFACE_INDEX = 0xFFFFF008
 "SKF_AD_OFF + SKF_AD_IFINDEX of linux/filter.h: the number of the device instead of a part of the packet."
@@ -31,10 +41,6 @@ WORD = 4
 
 MOST_ADDRESSES = 256
 "One takes ten instructions of IPv6, of the 4,096 that the kernel takes."
-
-
-INSTRUCTION_BYTES = 8
-"Of one packed instruction."
 
 
 class Instruction(NamedTuple):
@@ -77,3 +83,15 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
 def packed(steps: Collection[Instruction]) -> bytes:
     """As the kernel reads it."""
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def attach(sock: socket.socket, steps: Collection[Instruction], option: int = SO_ATTACH_FILTER) -> None:
+    """Give a socket a program. Any user may. What came before is still there.
+
+    Raises OSError where the system has no such filter, as on systems other than Linux.
+    """
+    if sys.platform != "linux":
+        raise OSError("Only Linux has socket filters of this kind.")
+    program = packed(steps)
+    kept = ctypes.create_string_buffer(program, len(program))
+    sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("HP", len(steps), ctypes.addressof(kept)))

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import logging
 import socket
-import struct
-import sys
 import time
 from ipaddress import IPv4Address
 from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from peer.overlay.source_filter import INSTRUCTION_BYTES, packed, source_filter
+from peer.overlay.source_filter import NOTHING, WHOLE_PACKET, attach, source_filter
 from peer.transport.connections import Connections, Refusal, Share
 from shared.errors import BadAddress, OverlayDown, PortTaken
 from shared.rate import Bucket, Limit
@@ -33,12 +30,6 @@ RECEIVE_BUFFER = 256 * 1024
 FOREIGN = Limit(at_once=1_000, per_second=100.0)
 """Datagrams from other addresses that are read and counted. Beyond it the kernel drops them, and nothing counts them:
 20,000 a second would take the event loop, and the receive buffer, from the datagrams of the call."""
-
-SO_ATTACH_FILTER = 26
-"asm-generic/socket.h; Python has no name for it."
-
-WHOLE_DATAGRAM, NOTHING = 0xFFFF, 0
-"How much of a datagram the kernel keeps."
 
 QUIET_SECONDS = 0.2
 LEAVE_SECONDS = 0.75
@@ -204,14 +195,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
         """Have the kernel drop what comes from other addresses, where it can: a flood of it costs no more then."""
         assert self._transport is not None
         self._filtered = True
-        if sys.platform != "linux":
-            return
-        program = packed(source_filter([self.remote], None, yes=WHOLE_DATAGRAM, no=NOTHING))
-        kept = ctypes.create_string_buffer(program, len(program))
-        count = len(program) // INSTRUCTION_BYTES
         sock = self._transport.get_extra_info("socket")
         try:
-            sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", count, ctypes.addressof(kept)))
+            attach(sock, source_filter([self.remote], None, yes=WHOLE_PACKET, no=NOTHING))
         except OSError as error:
             logger.info("the kernel takes no filter for a call's socket: %s", type(error).__name__)
 

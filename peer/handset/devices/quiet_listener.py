@@ -8,22 +8,17 @@ while both listen. A lone ACK gets the RST that a closed port gives.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Collection
 from typing import Self
 
 from peer.overlay import Address
-from peer.overlay.source_filter import packed, source_filter
+from peer.overlay.source_filter import SO_ATTACH_REUSEPORT_CBPF, attach, source_filter
 from shared.errors import HandsetError, OverlayDown, PortTaken
-
-SO_ATTACH_REUSEPORT_CBPF = 51
-"asm-generic/socket.h; Python has no name for it."
 
 DECOY, SERVED = 0, 1
 "Their places in the group: in the order in which they began to listen."
@@ -122,7 +117,4 @@ def _bound(address: Address, port: int, opened: list[socket.socket]) -> socket.s
 
 
 def _attach(sock: socket.socket, allowed: Collection[Address] | None, device: int | None) -> None:
-    steps = source_filter(allowed, device, yes=SERVED, no=DECOY)
-    program = packed(steps)
-    kept = ctypes.create_string_buffer(program, len(program))
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, struct.pack("HP", len(steps), ctypes.addressof(kept)))
+    attach(sock, source_filter(allowed, device, yes=SERVED, no=DECOY), SO_ATTACH_REUSEPORT_CBPF)
