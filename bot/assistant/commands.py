@@ -18,6 +18,7 @@ from shared.links.pasted import DescriptionType
 from shared.media import Media
 from shared.messages import MAX_TEXT
 from shared.printable import as_command, without_invisible_edges
+from shared.typed import ENDS, keyword, typed
 
 UNPROVEN = "unproven"
 "After `/contact trust NAME`: answer automatically even while only the node id says who calls."
@@ -46,6 +47,9 @@ _MEDIA = ("audio", "voice", "video")
 
 _INSTEAD: dict[str, Instead] = {"hold": "hold", "hangup": "hang-up"}
 "Nor these."
+
+_AROUND_WORDS = f"{ENDS}\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+"What people write between and around the four words."
 
 _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
@@ -391,7 +395,7 @@ def parse(text: str) -> Command:
     text = as_command(text)
     head, *words = text.split() or [""]
     words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
-    word = head.lstrip("/").partition("@")[0].lower()
+    word = keyword(head.lstrip("/").partition("@")[0])
     if word not in ("sdp", "say", "decline") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
@@ -407,9 +411,9 @@ def _call(words: list[str], _text: str) -> Command:
         case [whom, program] if program.lower() in (CLASSIC, DELTACHAT):
             return Call(whom, Media.BOTH, program.lower())
         case [whom, program, media] if program.lower() in (CLASSIC, DELTACHAT):
-            return Call(whom, Media.parse(media), program.lower())
+            return Call(whom, Media.parse(keyword(media)), program.lower())
         case [whom, media]:
-            return Call(whom, Media.parse(media))
+            return Call(whom, Media.parse(keyword(media)))
     raise WrongUse(*refusals.WHOM_TO_CALL)
 
 
@@ -421,12 +425,12 @@ def _answer(words: list[str], _text: str) -> Command:
     match words:
         case []:
             return Answer(instead=instead)
-        case [media] if media.lower() in _MEDIA:
-            return Answer(Media.parse(media), instead=instead)
+        case [media] if keyword(media) in _MEDIA:
+            return Answer(Media.parse(keyword(media)), instead=instead)
         case [whom]:
             return Answer(whom=whom, instead=instead)
-        case [whom, media] if whom.lower() not in _MEDIA:
-            return Answer(Media.parse(media), whom, instead)
+        case [whom, media] if keyword(whom) not in _MEDIA:
+            return Answer(Media.parse(keyword(media)), whom, instead)
     raise WrongUse(*refusals.MORE_THAN_ANSWER)
 
 
@@ -451,13 +455,13 @@ def _contacts(words: list[str], _text: str) -> Command:
     match words:
         case []:
             return ListContacts()
-        case [page] if len(page) <= MAX_PAGE_DIGITS and page.isascii() and page.isdecimal():
-            return ListContacts(int(page))
+        case [page] if len(number := keyword(page)) <= MAX_PAGE_DIGITS and number.isascii() and number.isdecimal():
+            return ListContacts(int(number))
     raise WrongUse(*refusals.WHICH_PAGE)
 
 
 def _contact(words: list[str], _text: str) -> Command:
-    match [words[0].lower(), *words[1:]] if words else []:
+    match [keyword(words[0]), *words[1:]] if words else []:
         case ["add", card] if len(card) > MAX_NAME:
             return AddContact("", card)
         case ["add", name]:
@@ -468,7 +472,7 @@ def _contact(words: list[str], _text: str) -> Command:
         case ["show", name]:
             return ShowContact(name)
         case ["confirm", name, *four] if len(four) in (0, 4):
-            return ConfirmContact(name, " ".join(four))
+            return ConfirmContact(name, " ".join(word.strip(_AROUND_WORDS) for word in four))
         case ["renew", name]:
             return RenewContact(name)
         case ["tell", name]:
@@ -509,13 +513,13 @@ def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
     media, hours = None, None
     marks: set[str] = set()
     for limit in limits:
-        mark = limit.lower()
+        mark = keyword(limit)
         if mark in (CLASSIC, UNPROVEN) and trust is Trust.AUTO and mark not in marks:
             marks.add(mark)
-        elif ":" in limit and hours is None:
-            hours = Hours.parse(limit)
+        elif ":" in typed(limit) and hours is None:
+            hours = Hours.parse(keyword(limit))
         elif media is None:
-            media = Media.parse(limit)
+            media = Media.parse(keyword(limit))
         else:
             raise WrongUse(*refusals.SAID_TWICE)
     return SetTrust(name, trust, media, hours, classic=CLASSIC in marks, unproven=UNPROVEN in marks)
@@ -523,11 +527,11 @@ def _trust(name: str, trust: Trust, limits: list[str]) -> SetTrust:
 
 def _sdp(words: list[str], text: str) -> Command:
     """The text of a description is everything after the other words, unchanged."""
-    match [words[0].lower(), *words[1:]] if words else []:
+    match [keyword(words[0]), *words[1:]] if words else []:
         case ["offer", whom]:
             return OfferSdp(whom, Media.BOTH)
         case ["offer", whom, media]:
-            return OfferSdp(whom, Media.parse(media))
+            return OfferSdp(whom, Media.parse(keyword(media)))
         case ["answer", first, *_] if first.startswith(_DESCRIPTION):
             return TakeSdp("offer", text.split(maxsplit=2)[2])
         case ["answer", whom, second, *_] if second.startswith(_DESCRIPTION):
@@ -550,7 +554,7 @@ def _of_call(kind: type[HangUp | Hold | Resume | Swap]) -> Callable[[list[str], 
 
 
 def _devices(words: list[str], _text: str) -> Command:
-    match [words[0].lower(), *words[1:]] if words else []:
+    match [keyword(words[0]), *words[1:]] if words else []:
         case []:
             return ListDevices()
         case ["add", name]:

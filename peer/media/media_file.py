@@ -110,7 +110,7 @@ class MediaFile:
         ahead, self._ahead = self._ahead, None
         frame = ahead or next(self._frames, None)
         if frame is None:
-            raise MediaError(f"Nothing in {self._path} can be played.", "It may be damaged; choose another file.")
+            raise MediaError(f"Nothing in {self._path} can be played.", _what_to_do(self._path))
         return frame
 
     def close(self) -> None:
@@ -218,6 +218,14 @@ class MediaFile:
 
 def _kind(stream: Stream) -> Kind:
     return "audio" if isinstance(stream, AudioStream) else "video"
+
+
+def _what_to_do(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        head = file.read(21)
+        if head[8:16] == b"WEBPVP8X" and head[20] & 2:  # developers.google.com/speed/webp/docs/riff_container
+            return "It is an animated WebP, which can't be played. Convert it to WebM, MP4 or GIF."
+    return "It may be damaged; choose another file."
 
 
 def _open(path: Path) -> InputContainer:

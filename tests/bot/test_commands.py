@@ -181,3 +181,32 @@ def test_a_reason_is_one_bounded_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["call anna", "", " ", "//call", "/ call", "/1", "see /call", "/\u202ecall"])
 def test_other_text_is_no_command(text: str) -> None:
     assert not commands.is_command(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/\uff43\uff41\uff4c\uff4c anna", "/call anna"),
+        ("/call anna \uff21\uff55\uff44\uff49\uff4f", "/call anna audio"),
+        ("/answer audio.", "/answer audio"),
+        ("/hangup!", "/hangup"),
+        ("/status\u3002", "/status"),
+        ("/contacts \uff12", "/contacts 2"),
+        ("/contacts \u06f2", "/contacts 2"),
+        ("/contact trust anna 08:00\u201322:00", "/contact trust anna 08:00-22:00"),
+        ("/contact trust anna 08\uff1a00\uff0d22\uff1a00", "/contact trust anna 08:00-22:00"),
+        ("/contact trust anna \u0660\u0668:\u0660\u0660-\u0662\u0662:\u0660\u0660", "/contact trust anna 08:00-22:00"),
+        (
+            "/contact confirm anna \u201cboil, direct, round, noise\u201d",
+            "/contact confirm anna boil direct round noise",
+        ),
+        ("/\uff43\uff4f\uff4e\uff54\uff41\uff43\uff54 \uff53\uff48\uff4f\uff57 anna", "/contact show anna"),
+    ],
+)
+def test_a_command_is_read_as_the_keyboard_wrote_it(written: str, meant: str) -> None:
+    assert commands.parse(written) == commands.parse(meant)
+
+
+def test_names_and_texts_stay_as_they_were_typed() -> None:
+    assert commands.parse("/call \uff21nna.") == commands.Call("\uff21nna.", Media.BOTH)
+    assert commands.parse("/say Wait \u2014 \uff11!") == commands.Say("Wait \u2014 \uff11!")

@@ -136,8 +136,9 @@ class UpdateReader:
         links = links_in(text)
         if self._is_owner(message.from_user):
             command = ADDRESSED.match(text)
+            # Telegram itself sends greetings and notes of absence (is_from_offline): nobody has typed them now.
             # There are no bot_command entities in a chat between people.
-            if not self._commands(message) or links or command is None or command["bot"]:
+            if not self._commands(message) or links or command is None or command["bot"] or message.is_from_offline:
                 return None
             return TelegramMessage(text, chat, from_owner=True) if command["word"].lower() in ABOUT_CALLS else None
         return self._from_others(message, links, chat) if links else None

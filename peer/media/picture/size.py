@@ -12,6 +12,8 @@ from av.filter import Graph
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace
 
+from peer.media.picture.hdr import FORM, TONES, is_pq
+
 Filters = tuple[tuple[str, str], ...]
 "FFmpeg's, each a name and its arguments."
 
@@ -37,8 +39,8 @@ CLOCKWISE: dict[int, Filters] = {
 ONE_FIELD: Filters = (("field", "type=top"),)
 "Of an interlaced picture, whose lines are of two moments in turn: those of one of them."
 
-KEPT_GRAPHS = 2
-"One for fields, one for turning; a source whose pictures change gets new ones."
+KEPT_GRAPHS = 3
+"One for fields, one for tones, one for turning; a source whose pictures change gets new ones."
 
 MATRIX = struct.Struct("=9i")
 "Of a display matrix: a b u, c d v, x y w."
@@ -71,6 +73,8 @@ class Fitting:
         width, height = (max(2, round(side * scale / 2) * 2) for side in shown)
         if picture.interlaced_frame and picture.height > 1:
             picture = self._filtered(picture, ONE_FIELD)
+        if is_pq(picture):
+            picture = self._filtered(picture.reformat(width, height, FORM, dst_color_range=ColorRange.JPEG), TONES)
         fitted = picture.reformat(
             width, height, "yuv420p", dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU601
         )

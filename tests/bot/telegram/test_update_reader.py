@@ -102,6 +102,7 @@ def test_in_the_owners_own_chats_nothing_but_calls_and_links_is_kept() -> None:
     assert business(BOB, "/call anna") is None
     assert business(OWNER, "/status") is None
     assert business(OWNER, "/call bob").chat == "telegram:business:c1:8:bob_example"
+    assert business(OWNER, "/call bob", is_from_offline=True) is None
     assert business(BOB, f"take this {LINK}").text == LINK
 
 

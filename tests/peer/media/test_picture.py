@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from av import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from peer.media.media_file import MediaFile
 from peer.media.picture.size import Fitting
@@ -146,6 +147,28 @@ def test_a_call_shows_the_colours_that_the_source_has(colours: Colorspace, level
     fitted = Fitting(640, 480).fit(source)
     # What a browser takes them for: BT.601 with 16 to 235.
     assert [bytes(plane)[0] for plane in fitted.planes] == pytest.approx([81, 90, 240], abs=3)
+
+
+@pytest.mark.parametrize(
+    ("signal", "shown_as"),
+    [
+        ((0.0, 0.0, 0.0), [16, 128, 128]),
+        ((0.58, 0.58, 0.58), [225, 128, 128]),  # 203 candelas a square metre: a sheet of paper
+        ((1.0, 1.0, 1.0), [235, 128, 128]),
+        ((0.58, 0.0, 0.0), [81, 90, 240]),
+    ],
+    ids=["black", "paper", "sun", "red"],
+)
+def test_the_brightness_of_an_hdr_film_is_made_that_of_a_call(
+    signal: tuple[float, float, float], shown_as: list[int]
+) -> None:
+    rgb = VideoFrame(64, 32, "rgb48le")
+    rgb.planes[0].update(struct.pack("<3H", *(round(65_535 * value) for value in signal)) * 64 * 32)
+    film = rgb.reformat(format="yuv420p10le", dst_colorspace=Colorspace.BT2020, dst_color_range=ColorRange.MPEG)
+    film.colorspace, film.color_range = Colorspace.BT2020, ColorRange.MPEG
+    film.color_trc = ColorTrc.SMPTE2084
+    fitted = Fitting(640, 480).fit(film)
+    assert [bytes(plane)[0] for plane in fitted.planes] == pytest.approx(shown_as, abs=4)
 
 
 def test_an_interlaced_picture_shows_one_moment(tmp_path: Path) -> None:
