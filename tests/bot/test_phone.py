@@ -363,6 +363,12 @@ async def test_the_command_line_adds_lists_and_removes_devices(tmp_path: Path) -
         async with phone.pairing() as (sock, meeting, first):
             assert first is not None
             assert first["authority"] == pairing["fingerprint"]
+            for path, kind in (
+                ("crt", "application/x-x509-ca-cert"),
+                ("mobileconfig", "application/x-apple-aspen-config"),
+            ):
+                async with phone.http() as http, http.get(f"{phone.origin}/authority.{path}") as answer:
+                    assert (answer.status, answer.content_type) == (200, kind)
             assert (await anna.cli("devices", "confirm", first["code"]))[0] == 0
             await phone.becomes_a_device(sock, meeting)
         _, output, _ = await anna.cli("devices", "--json")

@@ -25,6 +25,7 @@ from aiohttp import web
 
 from peer.handset.access import PageSession, RequestRefused
 from peer.handset.connection_limits import Client
+from peer.handset.devices.apple_profile import apple_profile
 from peer.handset.devices.authority import Authority
 from peer.handset.devices.device_socket import DeviceSocket
 from peer.handset.devices.pairing import DevicePairing, Visitor
@@ -46,6 +47,8 @@ COOKIE_SECONDS = 400 * 24 * 3600
 "The longest that browsers keep one. It begins again with every visit."
 
 AUTHORITY_FILE = "/authority.crt"
+APPLE_FILE = "/authority.mobileconfig"
+"The same for Android and computers, and for an iPhone or iPad."
 
 CONNECTIONS = Limit(at_once=40, per_second=2)
 "Of one address."
@@ -141,6 +144,8 @@ class DeviceServer(PageServer):
             raise RequestRefused(403, "This isn't one of its owner's devices.")
         if request.path == AUTHORITY_FILE:
             return web.Response(body=self._authority.to_install(), content_type="application/x-x509-ca-cert")
+        if request.path == APPLE_FILE:
+            return web.Response(body=apple_profile(self._authority), content_type="application/x-apple-aspen-config")
         response = await handler(request)
         if request.path == "/":
             # A device that comes without its cookie, as from a link on another page, keeps the one it has.

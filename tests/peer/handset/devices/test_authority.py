@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import plistlib
 import ssl
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from peer.handset.devices.apple_profile import apple_profile
 from peer.handset.devices.authority import AUTHORITY_DAYS, LEAF_DAYS, RENEWED_DAYS, Authority, server_context
 from peer.overlay import Address
 
@@ -123,3 +125,15 @@ def test_the_servers_certificate_is_kept_until_it_is_old_or_for_another_address_
     assert not Authority.made(HOME, NOW).vouches_for(leaf, HOME, NOW)
     assert not authority.vouches_for(authority.pem(), HOME, NOW)
     assert not authority.vouches_for(b"nothing", HOME, NOW)
+
+
+def test_an_iphone_gets_the_same_certificate_as_a_profile() -> None:
+    authority = Authority.made(ip_address("200::1"), datetime.datetime.now(datetime.UTC))
+    profile = plistlib.loads(apple_profile(authority))
+    assert profile["PayloadType"] == "Configuration"
+    (certificate,) = profile["PayloadContent"]
+    assert certificate["PayloadType"] == "com.apple.security.root"
+    assert certificate["PayloadContent"] == authority.to_install()
+    assert apple_profile(authority) == apple_profile(authority)
+    other = plistlib.loads(apple_profile(Authority.made(ip_address("200::1"), datetime.datetime.now(datetime.UTC))))
+    assert other["PayloadUUID"] != profile["PayloadUUID"]
