@@ -526,7 +526,7 @@ class NoNotifications(CopybaraError):
 class NotRunning(CopybaraError):
     """No copybara is running with this home.
 
-    Start it with `copybara run`.
+    Start it with `copybara start`.
     """
 
 

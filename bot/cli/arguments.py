@@ -99,10 +99,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
 
-    for name in ("setup", "init"):
-        set_up = command(
-            name, "from nothing to a first call: ask what is needed, and write the configuration", dispatch.do_setup
-        )
+    for name, about in (
+        ("setup", "from nothing to a first call: ask what is needed, and write the configuration"),
+        ("init", "the old name of setup"),
+    ):
+        set_up = command(name, about, dispatch.do_setup)
         set_up.add_argument("part", nargs="?", choices=SETUP, help="only this; without it, everything")
         set_up.add_argument("answer", nargs="?", help="what that part asks for first, unless it is a secret")
         set_up.add_argument("--name", help="the name on your contact card")

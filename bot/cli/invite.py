@@ -8,7 +8,6 @@ from bot.home import Home
 from bot.settings import own_card, own_overlay, settings
 from bot.streams import print_json, print_text
 from bot.texts.invitation import installed_from, invitation
-from peer.overlay.loopback import LoopbackOverlay
 from shared.store import Store
 
 ONLY_HERE = (
@@ -29,6 +28,6 @@ def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool
         print_json({"kind": said.kind, "text": said.text, "token": card.token})
     else:
         print_text(said.text)
-    if network == LoopbackOverlay.name and not as_json:
+    if network == "loopback" and not as_json:
         sys.stderr.write(f"{ONLY_HERE}\n")
     return 0

@@ -51,8 +51,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
         parser = make_parser()
-        if not words:  # the list of commands says more than an error would
-            parser.print_help()
+        if not words:  # argparse would only say that something is missing
+            parser.print_help(sys.stderr)
+            sys.stderr.write("\nerror: Which command? They are listed above.\n")
             return 2
         options = parser.parse_args(words, given)
     except WrongUse as error:

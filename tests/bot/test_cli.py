@@ -160,7 +160,7 @@ def test_without_a_running_program_what_needs_one_fails(
 ) -> None:
     code, out, err = copybara("--home", str(home.folder), *command, *form)
     assert (code, out) == (1, "")
-    assert err.startswith("error: No copybara is running with this home.\nhint:  Start it with `copybara run`.")
+    assert err.startswith("error: No copybara is running with this home.\nhint:  Start it with `copybara start`.")
 
 
 def test_without_a_page_and_any_messenger_there_is_nothing_to_run(copybara: Copybara, home: Home) -> None:

@@ -40,6 +40,7 @@ def install(home: Home) -> int:
     """Write both units, start them, and keep them up without a log-in. Raises InputError where there is no systemd."""
     _need_systemd()
     config = settings(home)
+    _systemctl("daemon-reload")  # where systemd can't be reached nothing is written
     home.prepare()
     program = units.escaped(own_program())
     texts = {units.SERVICE: units.service(program, units.escaped(str(home.folder)))}

@@ -85,10 +85,11 @@ def test_without_a_page_no_port_is_held(tmp_path: Path, systemctl: Path) -> None
     assert [path.name for path in service.folder().iterdir()] == [units.SERVICE]
 
 
-def test_a_refusal_of_systemd_is_a_sentence(tmp_path: Path, systemctl: Path) -> None:
+def test_a_refusal_of_systemd_is_a_sentence_and_leaves_nothing_behind(tmp_path: Path, systemctl: Path) -> None:
     (tmp_path / "refuses").touch()
     with pytest.raises(StoreError, match="systemd refuses"):
         service.install(home_of(tmp_path))
+    assert not service.folder().exists(), "and no unit is left that another command trips over"
 
 
 def test_without_systemd_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
