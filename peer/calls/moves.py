@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from peer.calls.budget import Caller
-from peer.calls.incoming import IncomingCalls
 from peer.calls.reading import Reading
 from shared.contacts import Contact, Trust
 from shared.links.kinds import MAX_CLOCK_AHEAD
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
+
+if TYPE_CHECKING:  # the command line reads links too, and needs no libraries for media
+    from peer.calls.incoming import IncomingCalls
 
 OTHERS_KEPT = 3
 "Announced nodes that are remembered beside the latest: two are enough to know that somebody has stolen a key."
