@@ -17,7 +17,7 @@ PASSED_ON = Sentence(
 )
 
 MANY_CARDS = Sentence(
-    Kind.CARDS_DROPPED, "The same person is sending many contact cards. I won't show more for a while."
+    Kind.CARDS_DROPPED, "Strangers are sending many contact cards. I won't show more of them for a while."
 )
 
 ACTS = {

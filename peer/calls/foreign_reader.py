@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -28,7 +29,11 @@ from shared.reasons import Reason
 from shared.store import Store
 
 MAX_CONTACTS = 256
-OWNER_SECONDS = 10.0
+OWNER_SECONDS = 3.0
+AT_ONCE = 16
+REMEMBERED_SECONDS = 60.0
+"""How long the overlay is asked whose an address is, about how many contacts at once, and how long its answers are
+remembered: anybody can send offers, and each asks about every contact."""
 "How many contacts are asked for, and for how long, to find whose address an offer names."
 
 
@@ -65,6 +70,8 @@ class ForeignReader:
     def __init__(self, own: NodeId, *, overlay: Overlay, store: Store, admission: ForeignAdmission) -> None:
         self._own = own
         self._overlay = overlay
+        self._addresses: dict[NodeId, tuple[float, Address | None]] = {}
+        "Of contacts, until when they are remembered; None: the overlay knows none."
         self._store = store
         self._admission = admission
 
@@ -156,19 +163,29 @@ class ForeignReader:
         named = {candidate.address for candidate in description.candidates}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OWNER_SECONDS):
-                for contact in self._store.contacts()[:MAX_CONTACTS]:
-                    if await self._at_one_of(contact, named):
-                        return contact.node
+                contacts = self._store.contacts()[:MAX_CONTACTS]
+                for start in range(0, len(contacts), AT_ONCE):
+                    some = contacts[start : start + AT_ONCE]
+                    found = await asyncio.gather(*(self._at_one_of(contact, named) for contact in some))
+                    for contact, is_there in zip(some, found, strict=True):
+                        if is_there:
+                            return contact.node
         raise InputError(
             "Nothing in that offer shows whose it is, so it isn't answered.",
             "Save the caller as a contact, or write whose it is: /sdp answer NAME, and the offer after it.",
         )
 
     async def _at_one_of(self, contact: Contact, addresses: set[Address]) -> bool:
-        try:
-            return await self._overlay.address_of(contact.node) in addresses
-        except OverlayError:
-            return False
+        known = self._addresses.get(contact.node)
+        if known is None or known[0] < time.monotonic():
+            try:
+                address: Address | None = await self._overlay.address_of(contact.node)
+            except OverlayError:
+                address = None
+            known = self._addresses[contact.node] = time.monotonic() + REMEMBERED_SECONDS, address
+            while len(self._addresses) > MAX_CONTACTS:
+                del self._addresses[next(iter(self._addresses))]
+        return known[1] in addresses
 
 
 def _parsed(link: ClassicRequest | ClassicResponse) -> list[Candidate]:

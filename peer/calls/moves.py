@@ -10,7 +10,7 @@ import msgspec
 from peer.calls.budget import Caller
 from peer.calls.reading import Reading
 from shared.contacts import Contact, Trust
-from shared.links.kinds import MAX_CLOCK_AHEAD
+from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD
 from shared.node_id import NodeId
 from shared.reasons import Reason
 from shared.store import Store
@@ -54,7 +54,7 @@ async def read_move(calls: IncomingCalls, link: MovedLink, own: NodeId) -> Readi
         return Reading(Reason.UNPROVEN)
     if link.created > calls.clock() + MAX_CLOCK_AHEAD:
         return Reading(Reason.CLOCK)
-    if not _is_news(link, contact, own) or calls.store.announced_own(link.node):
+    if not (_is_news(link, contact, own) or _contradicts(link, contact, own)) or calls.store.announced_own(link.node):
         return Reading(Reason.ALREADY_USED)
     if not calls.budget.take_missed(Caller.PROVEN, link.before):
         return calls.no_room(Reason.BUSY, Caller.PROVEN, link.before, contact)
@@ -68,6 +68,11 @@ def _keep(store: Store, link: MovedLink, own: NodeId) -> Reading:
         return Reading(Reason.UNKNOWN_CALLER)
     if contact.trust is Trust.BLOCK:
         return Reading(Reason.BLOCKED)
+    if _contradicts(link, contact, own):
+        before = (*contact.announced_before, link.node)[-OTHERS_KEPT:]
+        contact = msgspec.structs.replace(contact, announced_before=before)
+        store.save_contact(contact)
+        return Reading(moved=contact)
     if not _is_news(link, contact, own):
         return Reading(Reason.ALREADY_USED)
     others = dict.fromkeys((*contact.announced_before, *filter(None, [contact.announced])))
@@ -77,6 +82,15 @@ def _keep(store: Store, link: MovedLink, own: NodeId) -> Reading:
     )
     store.save_contact(contact)
     return Reading(moved=contact)
+
+
+def _contradicts(link: MovedLink, contact: Contact, own: NodeId) -> bool:
+    """Whether an older notice names another node than the one that waits: the later one may be a thief's."""
+    return (
+        contact.announced is not None
+        and contact.announced_at - LONGEST_LIFETIME < link.created <= contact.announced_at
+        and link.node not in (contact.node, own, contact.announced, *contact.announced_before)
+    )
 
 
 def _is_news(link: MovedLink, contact: Contact, own: NodeId) -> bool:

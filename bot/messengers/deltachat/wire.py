@@ -42,8 +42,11 @@ CALLS_READ, CALLS_SECONDS = 10, 60.0
 FLUSH_SECONDS = 1.0
 "How long the end of the program waits until the core knows which calls are over."
 
-CLEAR_REMEMBERED = 1000
-"Senders about whose messages in clear the owner hears at most, once each."
+CLEAR_REMEMBERED = 200
+"Senders about whose messages in clear the owner has heard, the latest: once each. Anybody can invent senders."
+
+CLEAR_STRANGERS, CLEAR_WRITERS, CLEAR_SECONDS = 10, 10, 24 * 3600.0
+"Such messages that the owner hears of in CLEAR_SECONDS: of strangers together, and of those who write contacts' links."
 
 CLEAR = "in-clear"
 "The fact that holds their numbers in the account."
@@ -79,6 +82,8 @@ class DeltaChatWire(Begun):
         "The last message that `fetch` has returned."
         self._clear_told: list[int] = []
         self._calls_read = RateLimit(CALLS_READ, seconds=CALLS_SECONDS)
+        self._clear_strangers = RateLimit(CLEAR_STRANGERS, seconds=CLEAR_SECONDS)
+        self._clear_writers = RateLimit(CLEAR_WRITERS, seconds=CLEAR_SECONDS)
         self._news = asyncio.Event()
         self._wanted = asyncio.Event()
         self._up = asyncio.Event()
@@ -217,9 +222,12 @@ class DeltaChatWire(Begun):
         return heard(message, chat, self._owner, self._messenger, unencrypted=self._unencrypted)
 
     async def _tell_in_clear(self, message: Message) -> None:
-        known = self._owner is None or message.from_id in self._clear_told
-        if not known and len(self._clear_told) < CLEAR_REMEMBERED:
-            self._clear_told.append(message.from_id)
+        if self._owner is None or message.from_id in self._clear_told:
+            return
+        writes_links = str(message.from_id) in self._own_desk.writers()
+        budget = self._clear_writers if writes_links else self._clear_strangers
+        if budget.allows(CLEAR, time.monotonic()):
+            self._clear_told = [*self._clear_told[1 - CLEAR_REMEMBERED :], message.from_id]
             self._own_desk.tell(texts.in_clear(message.sender.display_name, links_count=self._unencrypted))
             await self._own_desk.keep({CLEAR: msgspec.json.encode(self._clear_told)})
 

@@ -179,13 +179,17 @@ class People:
         return self._standing(user, person, device) if device is not None else Standing.UNKNOWN
 
     def devices_for(self, user: str, *, unverified: bool = False) -> dict[str, Device]:
-        """The devices of somebody that may read what we write: those their identity vouches for."""
+        """The devices of somebody that may read what we write: those their identity vouches for.
+
+        `unverified`: others as well, which a server may have added; but none of the owner's or of our own account.
+        """
+        ours = user in (self._own, self.owner.user if self.owner is not None else "")
         person = self.of(user)
         good = (Standing.OWNER, Standing.VERIFIED)
         return {
             name: device
             for name, device in person.devices.items()
-            if unverified or self._standing(user, person, device) in good
+            if (unverified and not ours) or self._standing(user, person, device) in good
         }
 
     def _standing(self, user: str, person: Person, device: Device) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -320,3 +321,18 @@ def test_nobody_reads_a_home_but_its_owner(tmp_path: Path) -> None:
     assert kept is not None
     assert kept.device == "E"
     assert "secret" not in repr(kept)
+
+
+def test_with_unverified_a_device_that_the_server_adds_reads_nothing_of_the_owners(
+    devices: tuple[Device, Device], tmp_path: Path
+) -> None:
+    anna, bob = devices
+    bob.people.answered("@anna:chat.test", anna.keys())
+    with Store(tmp_path / "other") as store:
+        other = Device(store, "@anna:chat.test", "OTHER", identity=False)
+        both = copy.deepcopy(anna.keys())
+        both["device_keys"]["@anna:chat.test"] |= other.keys()["device_keys"]["@anna:chat.test"]
+        bob.people.answered("@anna:chat.test", both)
+    assert set(bob.people.devices_for("@anna:chat.test", unverified=True)) == {"DEVICE", "OTHER"}
+    bob.people.verified_owner("@anna:chat.test", bob.people.of("@anna:chat.test").offered)
+    assert set(bob.people.devices_for("@anna:chat.test", unverified=True)) == {"DEVICE"}

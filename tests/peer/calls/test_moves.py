@@ -157,3 +157,15 @@ async def test_of_several_nodes_that_were_announced_none_is_accepted_without_its
             moving.accept(scene.ben.store, "anna", said)
     moved = moving.accept(scene.ben.store, "anna", str(accepted))
     assert (moved.node, moved.announced, moved.announced_before) == (accepted, None, ())
+
+
+async def test_an_older_notice_of_another_node_shows_that_the_key_is_stolen(scene: Scene) -> None:
+    """The thief's is written ahead of the clock, or is read first."""
+    await scene.hears(NEWER, later=MAX_CLOCK_AHEAD - 10)
+    reading = await scene.hears(NEW)
+    assert reading.moved is not None
+    assert (reading.moved.announced, reading.moved.announced_before) == (NEWER, (NEW,))
+    with pytest.raises(InputError, match="stolen"):
+        moving.accept(scene.ben.store, "anna", NEWER.short)
+    assert (await scene.hears(NEW)).reason is Reason.ALREADY_USED
+    assert moving.accept(scene.ben.store, "anna", str(NEW)).node == NEW

@@ -1,0 +1,52 @@
+"""Whose an offer of another program is: asked of the overlay, at little cost to everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from peer.calls.foreign_reader import AT_ONCE, ForeignReader
+from peer.overlay import Address
+from shared.contacts import Contact
+from shared.errors import InputError
+from shared.node_id import NodeId
+from shared.store import Store
+
+CONTACTS = 5 * AT_ONCE
+
+
+class SlowOverlay:
+    """Answers once as many are asked as are ever asked at once, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[NodeId] = []
+        self._waiting = asyncio.Barrier(AT_ONCE)
+
+    async def address_of(self, node: NodeId) -> Address:
+        self.asked.append(node)
+        await self._waiting.wait()
+        return IPv4Address(int.from_bytes(node.key[:4], "big"))
+
+
+def offer(address: str) -> Any:
+    return SimpleNamespace(candidates=[SimpleNamespace(address=IPv4Address(address))])
+
+
+async def test_many_offers_of_strangers_ask_about_each_contact_once_and_about_many_at_a_time(tmp_path: Path) -> None:
+    with Store(tmp_path / "db") as store:
+        for number in range(CONTACTS):
+            node = NodeId(IPv4Address(f"10.0.0.{number}").packed.ljust(32))
+            store.save_contact(Contact(name=f"friend{number}", node=node, created=0))
+        overlay = SlowOverlay()
+        reader = ForeignReader(NodeId(bytes(32)), overlay=cast(Any, overlay), store=store, admission=cast(Any, None))
+        for _ in range(3):
+            with pytest.raises(InputError, match="whose it is"):
+                await reader._owner_of(offer("10.9.9.9"))
+        assert len(overlay.asked) == CONTACTS
+        assert (await reader._owner_of(offer("10.0.0.7"))).key[:4] == IPv4Address("10.0.0.7").packed
+        assert len(overlay.asked) == CONTACTS
