@@ -226,6 +226,7 @@ class SdpSession:
         except StoreError as error:
             self._tell(Broke(error))
             return
+        self._first_media.connected()
         self._host.attach(leg, media)
         if self._shown is not None:
             self._say(self._shown)
