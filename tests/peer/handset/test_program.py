@@ -32,10 +32,12 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert "Somebody new is calling (video)" in ring["sentence"]
         await bob.say("answer", call=ring["call"], media="audio")
         for page in (anna, bob):
-            call = await page.next("call", state="active")
+            # The offer of sound waits for nothing that is kept, so it may come first.
+            call, offer = await page.both({"type": "call", "state": "active"}, {"type": "offer"})
             assert (call["trust"], call["handset"], call["contact"]) == ("stranger", True, None)
             assert call["media"] == "audio"
-        assert "m=video" not in (await bob.next("offer"))["sdp"]
+            if page is bob:
+                assert "m=video" not in offer["sdp"]
 
         await anna.say("write", call=1, text="hello")
         assert (await anna.next("text"))["ours"]

@@ -35,6 +35,17 @@ class WirePage:
                 if message["type"] == kind and all(message.get(name) == value for name, value in values.items()):
                     return message
 
+    async def both(self, *wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        """The next message with each of these values, in whatever order they come; all others are forgotten."""
+        found: dict[int, dict[str, Any]] = {}
+        async with asyncio.timeout(SECONDS):
+            while len(found) < len(wanted):
+                message = await self._next()
+                for number, values in enumerate(wanted):
+                    if number not in found and values.items() <= message.items():
+                        found[number] = message
+        return [found[number] for number in range(len(wanted))]
+
     async def _next(self) -> dict[str, Any]:
         if self.heard:
             return self.heard.pop(0)
