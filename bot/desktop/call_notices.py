@@ -43,7 +43,9 @@ PAGE_SECONDS = 1.0
 "Between two openings of the page by one notification: a double click, or a server that repeats itself, opens one."
 
 MAX_MISSED = 20
-"Missed calls whose notifications are remembered, one for each caller."
+"Missed calls whose notifications stay, one for each contact and one for all strangers."
+
+STRANGERS = "strangers"
 
 MAX_HEARD = 1_000
 "What the desktop may say at once; the rest is dropped."
@@ -62,6 +64,9 @@ class _Notice:
     "Line.id, while it rings."
 
     chat: str = ""
+    strangers: int = 0
+    "How many missed calls of strangers it tells of."
+
     number: int = 0
     "The server's; 0: it isn't shown."
 
@@ -94,7 +99,7 @@ class CallNotices:
         "By the number of the line."
 
         self._staying: OrderedDict[str, _Notice] = OrderedDict()
-        "Missed calls, by the caller's node; and what didn't work."
+        "Missed calls, by the contact's node or STRANGERS; and what didn't work."
 
         self._unwanted: list[_Notice] = []
         self._heard: deque[Heard] = deque()
@@ -124,17 +129,26 @@ class CallNotices:
                     return
                 self._unwanted.append(notice)
                 if line.call.reason in MISSED:
-                    self._stays(str(line.peer), notifications.missed(line, has_page=self._has_page))
+                    self._missed(line)
             case _:
                 return
         self._wake.set()
 
-    def _stays(self, about: str, shown: Notification) -> None:
+    def _missed(self, line: Line) -> None:
+        """All strangers share a notification: they can choose any number of nodes."""
+        about, strangers = str(line.peer), 0
+        if self._store.contact_of(line.peer) is None:
+            about = STRANGERS
+            before = self._staying.get(about)
+            strangers = before.strangers + 1 if before is not None and not before.put_away else 1
+        self._stays(about, notifications.missed(line, strangers, has_page=self._has_page), strangers)
+
+    def _stays(self, about: str, shown: Notification, strangers: int = 0) -> None:
         if (before := self._staying.pop(about, None)) is not None:
             self._unwanted.append(before)
-        self._staying[about] = _Notice(shown)
+        self._staying[about] = _Notice(shown, strangers=strangers)
         while len(self._staying) > MAX_MISSED:
-            self._staying.popitem(last=False)  # it stays on the screen
+            self._unwanted.append(self._staying.popitem(last=False)[1])
 
     async def run(
         self, act: Callable[[Action, str], Awaitable[object]], open_page: Callable[[str], Awaitable[None]]

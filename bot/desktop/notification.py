@@ -60,9 +60,10 @@ def incoming(line: Line, contact: Contact | None, *, has_page: bool, sound: bool
     return Notification(summary, body, "call.incoming", CRITICAL, (*actions, *_page(has_page)), tone)
 
 
-def missed(line: Line, *, has_page: bool) -> Notification:
-    """A call rang, and nobody answered."""
-    return Notification(*texts.missed(line), "call.unanswered", actions=_page(has_page))
+def missed(line: Line, strangers: int, *, has_page: bool) -> Notification:
+    """A call rang, and nobody answered. `strangers`: how many of theirs nobody has looked at, if it is one of these."""
+    said = texts.missed_strangers(strangers) if strangers > 1 else texts.missed(line)
+    return Notification(*said, "call.unanswered", actions=_page(has_page))
 
 
 def not_done(error: CopybaraError) -> Notification:

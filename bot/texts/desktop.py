@@ -36,6 +36,11 @@ def missed(line: Line) -> tuple[str, str]:
     return chat.ended_unproven(line) or f"You missed a call from {chat.shown(line.name)}", ""
 
 
+def missed_strangers(number: int) -> tuple[str, str]:
+    """Several calls of people who aren't contacts, which rang and nobody answered."""
+    return f"You missed {number} calls from people who aren't in your contacts", ""
+
+
 def not_done(error: CopybaraError) -> tuple[str, str]:
     """What was chosen in a notification didn't work."""
     return error.sentence, error.hint

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
@@ -76,6 +77,22 @@ async def test_a_headsets_button_answers_with_sound_only_and_hangs_up() -> None:
         play.tell(call(1, "ended"))
         await titled(play, "")
         assert await play.page.evaluate("keys") == {}
+
+
+@pytest.mark.parametrize(
+    ("trust", "title"),
+    [("unproven", "Someone is calling as anna, without your key"), ("stranger", "anna is calling")],
+)
+async def test_a_key_answers_no_call_that_nothing_proves(trust: str, title: str) -> None:
+    async with theatre() as play:
+        await with_keys(play)
+        play.tell(call(1, "ringing", trust=trust))
+        await titled(play, title)
+        await press(play, "play")
+        await play.page.get_by_text("A key doesn't answer this call: nothing proves who it is.").first.wait_for()
+        assert wanted(play, Answer) == []
+        await press(play, "stop")
+        await play.wants(Decline, call=1)
 
 
 async def test_the_stop_key_declines() -> None:

@@ -3,6 +3,7 @@
 import "./capabilities.js";
 import { takeAddress } from "./address.js";
 import { CallView } from "./call_view.js";
+import { rung } from "./caller.js";
 import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, copy, put, show, toast } from "./dom.js";
@@ -106,7 +107,7 @@ function title() {
   const ringing = calls.ringing[0];
   const call = calls.current;
   const unread = call ? view.panel.unread(call) : 0;
-  const words = ringing ? `${ringing.name} is calling` : call && call.state !== "ended" ? `${unread ? `(${unread}) ` : ""}${call.name}` : "";
+  const words = ringing ? rung(ringing) : call && call.state !== "ended" ? `${unread ? `(${unread}) ` : ""}${call.name}` : "";
   document.title = words ? `${words} · Copybara Relay` : "Copybara Relay";
   const symbol = ringing ? "icon-rings.svg" : call && call.state === "active" ? "icon-call.svg" : "icon.svg";
   if ($("favicon").getAttribute("href") !== symbol) $("favicon").href = symbol;
@@ -234,7 +235,7 @@ program.addEventListener("log", ({ detail }) => {
 program.addEventListener("ring", ({ detail }) => {
   announce(detail);
   const call = calls.ringing.find((each) => each.id === detail.call);
-  if (call) notices.show(`call ${call.id}`, `${call.name} is calling`);
+  if (call) notices.show(`call ${call.id}`, rung(call));
 });
 
 program.addEventListener("call", ({ detail: call }) => {

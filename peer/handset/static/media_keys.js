@@ -3,7 +3,8 @@
 // Browsers pass them to a page that plays a file of some seconds, and neither notes nor the sound of a call count. So the
 // page plays silence while there is something to answer or to hang up.
 
-import { $ } from "./dom.js";
+import { known, rung } from "./caller.js";
+import { $, toast } from "./dom.js";
 import { atEachGesture } from "./gestures.js";
 
 const CALM = 1500;
@@ -71,7 +72,7 @@ export class MediaKeys {
   #announce() {
     const { call, rings } = this.#now ?? {};
     this.#session.metadata = call ? new MediaMetadata({
-      title: rings ? `${call.name} is calling` : call.name, artist: "Copybara Relay",
+      title: rings ? rung(call) : call.name, artist: "Copybara Relay",
     }) : null;
     for (const action of ALL) {
       const act = call ? () => this.#pressed(action) : null;
@@ -117,8 +118,15 @@ export class MediaKeys {
     else if (action === "togglecamera") this.#camera();
     else if (this.#isHurried(action, rings)) return;
     else if (!rings) this.#calls.hangUp();
-    else if (action === "play" || action === "pause") this.#incoming.answer("audio");
+    else if (action === "play" || action === "pause") this.#answer();
     else this.#incoming.decline();
+  }
+
+  // Who presses a headset's button has read no warning: only a contact's call is answered so.
+  #answer() {
+    const { call } = this.#now;
+    if (known(call)) this.#incoming.answer("audio");
+    else toast("A key doesn't answer this call: nothing proves who it is.");
   }
 
   // To start or stop music isn't to answer a call that has only just begun to ring, nor to end one that was only just

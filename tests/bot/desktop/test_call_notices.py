@@ -47,17 +47,18 @@ def line(
     name: str | None = "anna",
     media: Media = Media.BOTH,
     proven: bool = True,
+    node: NodeId = NODE,
 ) -> Line:
     call = Call(Role.CALLEE, paired=True, state=state, reason=reason)
-    link = CallLink(NODE, media, created=0, reference=bytes(8), keyed=True, proven=proven)
+    link = CallLink(node, media, created=0, reference=bytes(8), keyed=True, proven=proven)
     return Line(7, call, link, chat="chat", expires=600, shown=Presented(name))
 
 
 class Program:
     """The notices of a program, and what they have it do."""
 
-    def __init__(self, notices: CallNotices) -> None:
-        self.notices = notices
+    def __init__(self, notices: CallNotices, store: Store) -> None:
+        self.notices, self.store = notices, store
         self.acts: asyncio.Queue[tuple[Act, str]] = asyncio.Queue()
         self.opened: asyncio.Queue[str] = asyncio.Queue()
         self.fails: CopybaraError | None = None
@@ -65,8 +66,8 @@ class Program:
     def rings(self, **values: Any) -> None:
         self.notices.told(line(**values), Rings(Reason.ASK))
 
-    def becomes(self, state: State, reason: EndReason | None = None) -> None:
-        self.notices.told(line(state, reason), Changed())
+    def becomes(self, state: State, reason: EndReason | None = None, **values: Any) -> None:
+        self.notices.told(line(state, reason, **values), Changed())
 
     async def act(self, action: Action, chat: str) -> None:
         self.acts.put_nowait((action.act, chat))
@@ -103,7 +104,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
     """One that runs, with anna among the contacts."""
     with Store(tmp_path / "store.db") as store:
         store.save_contact(Contact(name="anna", node=NODE, trust=Trust.RING, created=0))
-        program = Program(CallNotices(store, has_page=True, sound=True))
+        program = Program(CallNotices(store, has_page=True, sound=True), store)
         running = asyncio.create_task(program.notices.run(program.act, program.open_page))
         yield program
         running.cancel()
@@ -175,6 +176,35 @@ async def test_a_missed_call_stays(bus: str, program: Program, reason: EndReason
         assert {await server.closed(), await server.closed()} == {again.number, missed.number}
         server.choose(await server.shown(), "default")
         assert await program.page() == ""
+
+
+async def test_all_strangers_share_one_notification_of_what_was_missed(bus: str, program: Program) -> None:
+    async with notification_server(bus) as server:
+        before = 0
+        for number in range(1, 4):
+            stranger = NodeId(bytes([number] * 32))
+            program.rings(name=None, node=stranger)
+            ringing = await server.shown()
+            program.becomes(State.ENDED, EndReason.MISSED, name=None, node=stranger)
+            gone = {await server.closed(), *({await server.closed()} if before else ())}
+            assert gone == {ringing.number, before} - {0}
+            missed = await server.shown()
+            before = missed.number
+        assert missed.summary == "You missed 3 calls from people who aren't in your contacts"
+
+
+async def test_what_is_too_much_to_be_remembered_leaves_the_desktop(bus: str, program: Program) -> None:
+    shown: list[int] = []
+    async with notification_server(bus) as server:
+        for number in range(call_notices.MAX_MISSED + 1):
+            contact = NodeId(bytes([100 + number] * 32))
+            program.store.save_contact(Contact(name=f"c{number}", node=contact, trust=Trust.RING, created=0))
+            program.rings(node=contact)
+            ringing = await server.shown()
+            program.becomes(State.ENDED, EndReason.MISSED, node=contact)
+            assert await server.closed() == ringing.number
+            shown.append((await server.shown()).number)
+        assert await server.closed() == shown[0]
 
 
 async def test_a_declined_call_leaves_nothing(bus: str, program: Program) -> None:
@@ -370,12 +400,13 @@ async def test_without_a_bus_it_is_said_once(
     caplog.set_level(logging.INFO)
     with Store(tmp_path / "store.db") as store:
         notices = CallNotices(store, has_page=True, sound=True)
+        program = Program(notices, store)
         for _ in range(3):
             notices.told(line(), Rings(Reason.ASK))
             notices.told(line(State.ACTIVE), Changed())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0):
-                    await notices.run(Program(notices).act, Program(notices).open_page)
+                    await notices.run(program.act, program.open_page)
     assert [record.getMessage() for record in caplog.records] == [
         "notifications: There is no session bus: the desktop shows no calls."
     ]
@@ -408,7 +439,7 @@ async def test_doctor_says_that_nobody_does(bus: str) -> None:
 async def test_when_the_program_ends_nothing_rings_any_more(tmp_path: Path, bus: str) -> None:
     async with notification_server(bus) as server:
         with Store(tmp_path / "other.db") as store:
-            program = Program(CallNotices(store, has_page=True, sound=True))
+            program = Program(CallNotices(store, has_page=True, sound=True), store)
             running = asyncio.create_task(program.notices.run(program.act, program.open_page))
             program.rings()
             shown = await server.shown()
