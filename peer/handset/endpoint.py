@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from peer.handset.browser_leg import BrowserLeg
@@ -42,8 +42,8 @@ TOGETHER_SECONDS = 0.05
 "After a stream begins: the other one mostly follows at once, and both go into one offer."
 
 MOVE_SECONDS = 5.0
-"""How long the page that had the call goes on, once another is connected and sends nothing yet: its browser may ask for
-the microphone."""
+"""How long the page that had the call goes on at most, from the moment that another takes it: its browser may ask for
+the microphone, or its system may have suspended it."""
 
 _legs = itertools.count(1)
 
@@ -56,15 +56,31 @@ class Leaving:
     task: asyncio.Task[None]
     "Keeps its leg."
 
+    browser: BrowserLeg
+    number: int
+    "Of its leg."
+
+    offered: dict[Kind, int]
+    "What it knows of the streams of the call's other side."
+
+    until: asyncio.TimerHandle
+    "The end of its time."
+
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    "Set when the one that takes them sends something more, and when this one has been let go."
+
 
 class HandsetEndpoint:
     """One call's way to the page. Pages may come, go and reload; the call's own leg may be lost and made again."""
 
     name = "handset"
 
-    def __init__(self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, pages: Pages, call: int, moved: Callable[[], None] = lambda: None, move_seconds: float = MOVE_SECONDS
+    ) -> None:
         """`call` is the number by which the page knows the call; `moved` is called when one has left it to another."""
         self._moved = moved
+        self._move_seconds = move_seconds
         self._leaving: Leaving | None = None
         self.counters = RelayCounters()
         "What has passed, through all legs."
@@ -117,8 +133,9 @@ class HandsetEndpoint:
     @property
     def _moves(self) -> bool:
         """Whether the page that is served can go on until another has taken over."""
-        before, page = self._page, self._pages.current
-        return before is not page is not None and before in self._pages.open and self._browser is not None
+        before, page, browser = self._page, self._pages.current, self._browser
+        has_leg = browser is not None and not browser.closed.is_set()
+        return has_leg and before is not page is not None and before in self._pages.open
 
     async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
         """Relay this leg, and no longer the one before."""
@@ -132,6 +149,7 @@ class HandsetEndpoint:
             self._begin_again()
         elif again:
             # Fewer kinds were agreed on than were asked for: the page gets an offer of those.
+            self._let_go()
             self._begin_again()
         else:
             await self._join()
@@ -144,7 +162,9 @@ class HandsetEndpoint:
         task, self._task = self._task, None
         leaving, self._leaving = self._leaving, None
         await end(task)
-        await end(leaving.task if leaving is not None else None)
+        if leaving is not None:
+            leaving.until.cancel()
+            await end(leaving.task)
 
     def answered(self, leg: int, sdp: str) -> None:
         """The page has answered the offer of a leg; answers to others are late, and ignored."""
@@ -179,27 +199,40 @@ class HandsetEndpoint:
 
     def _begin_again(self) -> None:
         """Serve the page that has the calls now. One that it takes them from goes on until the other side hears it."""
-        page, before, task = self._pages.current, self._page, self._task
-        if self._leaving is None:
-            if self._moves and before is not None and task is not None:
-                self._leaving = Leaving(before, task)
-            elif task is not None:
-                task.cancel()
-        else:
-            if task is not None:
-                task.cancel()
-            if page is self._leaving.page:  # which hasn't stopped
-                self._page, self._task, self._leaving = page, self._leaving.task, None
-                return
-            if page is None:
-                self._let_go()
+        page, before, task, browser = self._pages.current, self._page, self._task, self._browser
+        if self._leaving is None and self._moves and before is not None and task is not None and browser is not None:
+            until = asyncio.get_running_loop().call_later(self._move_seconds, self._let_go)
+            self._leaving = Leaving(before, task, browser, self._number, self._offered, until)
+        elif task is not None:
+            task.cancel()
+        if self._leaving is not None and page is self._leaving.page and self._take_back(self._leaving):
+            return
+        if self._leaving is not None and page in (None, self._leaving.page):
+            self._let_go()
         self._page = page
         self._task = self._start(self._serve(page))
+
+    def _take_back(self, leaving: Leaving) -> bool:
+        """The page that has sound and picture is to keep them after all. Returns whether its leg is still there."""
+        if leaving.task.done() or leaving.browser.closed.is_set():
+            return False
+        leaving.until.cancel()
+        stays = self.joined and self._browser is leaving.browser
+        self._page, self._task, self._browser, self._leaving = leaving.page, leaving.task, leaving.browser, None
+        self._number, self._offered = leaving.number, leaving.offered
+        if stays:
+            self._stream_began()
+        else:  # the other one had just got them
+            self._unjoin()
+            self._start(self._join())
+        return True
 
     def _let_go(self) -> None:
         """The page that another has taken the call from is done with it."""
         leaving, self._leaving = self._leaving, None
         if leaving is not None:
+            leaving.until.cancel()
+            leaving.changed.set()
             leaving.task.cancel()
             self._moved()
 
@@ -225,6 +258,8 @@ class HandsetEndpoint:
                 logger.info("call %d: %s", self._call, error.sentence)
                 page.problem(error, call=self._call)
             failed = 0 if loop.time() - began > STABLE_SECONDS else failed + 1
+        if self._leaving is not None and self._leaving.task is asyncio.current_task():
+            self._let_go()  # its leg has ended before the other page had one
 
     async def _serve_leg(self, page: Page) -> None:
         assert self._overlay is not None
@@ -235,12 +270,11 @@ class HandsetEndpoint:
             self._answer = asyncio.get_running_loop().create_future()
             self._offer(page, browser)
             await browser.connect(await self._answer)
-            moves = self._leaving is not None
-            if moves:
-                await self._sends(browser)
+            if (leaving := self._leaving) is not None:
+                await self._sends(browser, leaving)
             self._browser = browser
             await self._join()
-            if moves:
+            if leaving is not None:
                 self._let_go()
                 await browser.request_keyframe()  # its first picture came too early
             await browser.closed.wait()
@@ -250,18 +284,15 @@ class HandsetEndpoint:
                 self._browser = None
             await browser.close()
 
-    async def _sends(self, browser: BrowserLeg) -> None:
-        """Wait until a page sends everything that the call is for, or has had the time."""
-        counters, came = browser.counters, asyncio.Event()
+    async def _sends(self, browser: BrowserLeg, leaving: Leaving) -> None:
+        """Wait until a page sends everything that the call is for, or the one that had it is let go."""
+        counters, changed = browser.counters, leaving.changed
         wanted = [counters.of(kind) for kind, flag in MEDIA.items() if flag in self._media]
-        stop = counters.streams.listen(lambda kind: came.set())
+        stop = counters.streams.listen(lambda kind: changed.set())
         try:
-            async with asyncio.timeout(MOVE_SECONDS):
-                while not all(counter.packets for counter in wanted) and not browser.closed.is_set():
-                    await came.wait()
-                    came.clear()
-        except TimeoutError:
-            logger.info("call %d: a page that took it sends nothing yet", self._call)
+            while self._leaving is leaving and not all(counter.packets for counter in wanted):
+                await changed.wait()
+                changed.clear()
         finally:
             stop()
 

@@ -231,12 +231,15 @@ async def test_the_newer_page_gets_the_media() -> None:
 
 @asynccontextmanager
 async def on_two_places(
-    moved: list[bool],
+    moved: list[bool], seconds: float = 2 * PATIENCE
 ) -> AsyncIterator[tuple[Leg, HandsetEndpoint, Pages, BrowserPage, BrowserPage]]:
-    """A call that is at one page, and a page elsewhere that is about to take it: the other side's leg comes first."""
+    """A call that is at one page, and a page elsewhere that is about to take it: the other side's leg comes first.
+
+    `seconds`: how long the first one goes on meanwhile.
+    """
     async with connected() as legs:
         pages = Pages()
-        endpoint, pattern = HandsetEndpoint(pages, 1, lambda: moved.append(True)), Pattern(160, 120, 15)
+        endpoint, pattern = HandsetEndpoint(pages, 1, lambda: moved.append(True), seconds), Pattern(160, 120, 15)
         await pattern.attach(legs.caller, Media.BOTH, legs.tasks)
         await endpoint.attach(legs.callee, Media.BOTH, legs.tasks)
         async with at(endpoint, pages) as here:
@@ -297,6 +300,63 @@ async def test_a_call_that_is_taken_back_meanwhile_has_never_moved() -> None:
         assert await sound_of_another_stream(other_side, None) == before
         assert len(here.offers) == 1
         assert moved == []
+
+
+async def test_a_call_is_served_when_it_is_taken_back_after_the_leg_there_has_ended() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved) as (_, endpoint, pages, here, there):
+        pages.take(there.page)
+        theirs = await there.offered()
+        leaving = endpoint._leaving
+        assert leaving is not None
+        await here.connection.close()
+        await asyncio.wait([leaving.task], timeout=PATIENCE)
+        assert moved == [True]
+        pages.take(here.page)
+        here.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        while (offer := await here.offered()).leg < theirs.leg:
+            pass
+        await here.answer(offer)
+        await here.sees("audio", "video")
+        assert endpoint.joined
+
+
+async def test_a_call_that_is_taken_back_as_the_other_page_gets_it_is_heard_from_the_first_again() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved) as (other_side, endpoint, pages, here, there):
+        before = await sound_of_another_stream(other_side, None)
+        join, taken_back = endpoint._join, asyncio.Event()
+
+        async def taken_back_meanwhile() -> None:
+            await join()
+            if pages.current is there.page:
+                pages.take(here.page)
+                taken_back.set()
+                await asyncio.Event().wait()  # until its task is cancelled
+
+        endpoint._join = taken_back_meanwhile  # type: ignore[method-assign]
+        pages.take(there.page)
+        await there.join()
+        async with asyncio.timeout(PATIENCE):
+            await taken_back.wait()
+        assert await sound_of_another_stream(other_side, None) == before
+        assert endpoint.joined
+        assert moved == []
+
+
+async def test_a_page_that_answers_nothing_lets_the_one_that_had_the_call_be_heard_for_some_seconds_only() -> None:
+    moved: list[bool] = []
+    async with on_two_places(moved, 0.5) as (_, endpoint, pages, here, there):
+        closed = asyncio.Event()
+        here.connection.on("connectionstatechange", closed.set)
+        pages.take(there.page)
+        offer = await there.offered()
+        async with asyncio.timeout(PATIENCE):
+            await closed.wait()
+        assert moved == [True]
+        assert not endpoint.joined
+        await there.answer(offer)
+        await there.sees("audio", "video")
 
 
 async def test_a_device_that_is_locked_out_while_another_takes_the_call_is_heard_no_more() -> None:
