@@ -144,6 +144,10 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     "When the contact was added, Unix seconds."
 
+    def other_announced(self, node: NodeId) -> set[NodeId]:
+        """The nodes beside this one that notices have announced: with any of them somebody has stolen the key."""
+        return {*self.announced_before, *filter(None, (self.announced,))} - {node}
+
 
 def check_name(name: str) -> str:
     """Check a name for a contact and return it in its one normal form (Unicode NFC).

@@ -76,8 +76,8 @@ class MessageReader:
                 turn.say(texts.dropped(reading.dropped))
             if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
                 self._doubt(turn)
-            if reading.moved is not None:
-                turn.say(texts.announced(reading.moved))
+            if reading.moved is not None and reading.moved_to is not None:
+                turn.say(texts.announced(reading.moved, reading.moved_to))
                 continue
             clock = reading.other_clock
             if clock is not None and _clocks_differ(clock, message):

@@ -83,7 +83,8 @@ class Explainer:
                 if contact is None or contact.trust is Trust.BLOCK or not link.proven:
                     reason = Reason.UNKNOWN_CALLER if contact is None else Reason.UNPROVEN
                     return _explained(token, "unusable", texts.refusal(reason).sentence)
-                return _explained(token, "moved", handset_texts.explained_move(link, contact), "Accept the new node id")
+                button = "" if contact.other_announced(link.node) else "Accept the new node id"
+                return _explained(token, "moved", handset_texts.explained_move(link, contact), button)
             case SaidLink():
                 contact = self._store.contact_of(link.source)
                 return _explained(token, "said", handset_texts.explained_said(link, contact), "Read it")

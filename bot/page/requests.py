@@ -13,6 +13,7 @@ from bot.page.presenter import Presenter
 from bot.page.view import media
 from bot.texts import chat as texts
 from bot.texts import page as page_texts
+from bot.texts import refusals
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader
@@ -200,8 +201,10 @@ class PageRequests:
             link = found[0]
             reading = await self._switchboard.admission.read(link.token, chat=EVERYWHERE)
         line = reading.line
-        if (moved := reading.moved) is not None:
-            await self._assistant.move(moved.name, str(moved.announced))
+        if (moved := reading.moved) is not None and (node := reading.moved_to) is not None:
+            if moved.other_announced(node):
+                raise CallRefused(*refusals.several_nodes_announced(moved))
+            await self._assistant.move(moved.name, str(node))
             self._presenter.book_changed()
             return None
         if line is None:

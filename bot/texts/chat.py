@@ -28,6 +28,7 @@ from shared.links.card import Card
 from shared.links.damage import damage
 from shared.links.kinds import as_copybara
 from shared.media import Media
+from shared.node_id import NodeId
 from shared.printable import visible
 from shared.reasons import Reason
 from shared.secrets.handshake import Role
@@ -402,17 +403,16 @@ def moved_in_chat(token: str) -> Sentence:
     return Sentence(Kind.LINK_MOVED, as_copybara(token))
 
 
-def announced(contact: Contact) -> Sentence:
-    """A contact's notice: they have another node now."""
-    assert contact.announced is not None
-    several = bool(contact.announced_before)
-    others = f" Another new node id was announced before: somebody has {contact.name}'s key." if several else ""
+def announced(contact: Contact, node: NodeId) -> Sentence:
+    """A contact's notice: they have another node now, this one."""
+    several = bool(contact.other_announced(node))
+    others = f" Another new node id was announced, too: somebody has {contact.name}'s key." if several else ""
     return Sentence(
         Kind.CONTACT_ANNOUNCED,
-        f"{contact.name} says that their node id is now {contact.announced}. The key you share "
+        f"{contact.name} says that their node id is now {node}. The key you share "
         "proves that the link is theirs, or of somebody who has stolen that key: ask them by voice or in person. "
         f"Nothing changes until you accept.{others}",
-        f"To accept: /contact move {contact.name} {'NODE' if several else contact.announced.short}",
+        f"To accept: /contact move {contact.name} {'NODE' if several else node.short}",
     )
 
 

@@ -217,8 +217,12 @@ def explained_said(link: SaidLink, contact: Contact | None) -> str:
 
 def explained_move(link: MovedLink, contact: Contact) -> str:
     """A contact's notice of a new node id."""
-    others = {*contact.announced_before, contact.announced} - {None, link.node}
-    stolen = f" Another new node id was announced, too: somebody has {contact.name}'s key." if others else ""
+    stolen = (
+        f" Another new node id was announced, too: somebody has {contact.name}'s key. So this page accepts neither: "
+        f"write “/contact move {contact.name} NODE” in the chat, or run “copybara contacts move {contact.name} NODE”."
+        if contact.other_announced(link.node)
+        else ""
+    )
     return (
         f"{contact.name} says that their node id is now {link.node}.{stolen} The key you share proves that the link is "
         "theirs, or of somebody who has stolen that key: ask them by voice or in person. Then their calls ring "

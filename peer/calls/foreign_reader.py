@@ -70,8 +70,8 @@ class ForeignReader:
     def __init__(self, own: NodeId, *, overlay: Overlay, store: Store, admission: ForeignAdmission) -> None:
         self._own = own
         self._overlay = overlay
-        self._addresses: dict[NodeId, tuple[float, Address | None]] = {}
-        "Of contacts, until when they are remembered; None: the overlay knows none."
+        self._addresses: dict[NodeId, tuple[float, Address]] = {}
+        "Of contacts, and until when they are remembered."
         self._store = store
         self._admission = admission
 
@@ -176,16 +176,19 @@ class ForeignReader:
         )
 
     async def _at_one_of(self, contact: Contact, addresses: set[Address]) -> bool:
+        """Whether they are at one of these. What is remembered only spares questions: it never says who calls."""
         known = self._addresses.get(contact.node)
-        if known is None or known[0] < time.monotonic():
-            try:
-                address: Address | None = await self._overlay.address_of(contact.node)
-            except OverlayError:
-                address = None
-            known = self._addresses[contact.node] = time.monotonic() + REMEMBERED_SECONDS, address
-            while len(self._addresses) > MAX_CONTACTS:
-                del self._addresses[next(iter(self._addresses))]
-        return known[1] in addresses
+        if known is not None and time.monotonic() < known[0] and known[1] not in addresses:
+            return False
+        self._addresses.pop(contact.node, None)
+        try:
+            address = await self._overlay.address_of(contact.node)
+        except OverlayError:
+            return False
+        self._addresses[contact.node] = time.monotonic() + REMEMBERED_SECONDS, address
+        while len(self._addresses) > MAX_CONTACTS:
+            del self._addresses[next(iter(self._addresses))]
+        return address in addresses
 
 
 def _parsed(link: ClassicRequest | ClassicResponse) -> list[Candidate]:

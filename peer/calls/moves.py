@@ -72,7 +72,7 @@ def _keep(store: Store, link: MovedLink, own: NodeId) -> Reading:
         before = (*contact.announced_before, link.node)[-OTHERS_KEPT:]
         contact = msgspec.structs.replace(contact, announced_before=before)
         store.save_contact(contact)
-        return Reading(moved=contact)
+        return Reading(moved=contact, moved_to=link.node)
     if not _is_news(link, contact, own):
         return Reading(Reason.ALREADY_USED)
     others = dict.fromkeys((*contact.announced_before, *filter(None, [contact.announced])))
@@ -81,7 +81,7 @@ def _keep(store: Store, link: MovedLink, own: NodeId) -> Reading:
         contact, announced=link.node, announced_at=link.created, announced_before=tuple(others)[-OTHERS_KEPT:]
     )
     store.save_contact(contact)
-    return Reading(moved=contact)
+    return Reading(moved=contact, moved_to=link.node)
 
 
 def _contradicts(link: MovedLink, contact: Contact, own: NodeId) -> bool:

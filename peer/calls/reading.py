@@ -50,7 +50,10 @@ class Reading:
     card: Card | None = None
 
     moved: Contact | None = None
-    "The contact who says that they have another node now: `announced`."
+    "The contact who says that they have another node now."
+
+    moved_to: NodeId | None = None
+    "That node, as this link says. Another link may have announced another one."
 
     missed: MissedCall | None = None
     "With a link that has expired: the caller, whom the owner may want to call back. The owner hears of each link once."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from peer.calls.foreign_reader import AT_ONCE, ForeignReader
 from peer.overlay import Address
 from shared.contacts import Contact
-from shared.errors import InputError
+from shared.errors import InputError, OverlayDown
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -25,11 +26,15 @@ class SlowOverlay:
 
     def __init__(self) -> None:
         self.asked: list[NodeId] = []
+        self.down = False
         self._waiting = asyncio.Barrier(AT_ONCE)
 
     async def address_of(self, node: NodeId) -> Address:
         self.asked.append(node)
-        await self._waiting.wait()
+        if len(self.asked) <= CONTACTS:
+            await self._waiting.wait()
+        if self.down:
+            raise OverlayDown("The overlay's node restarts.")
         return IPv4Address(int.from_bytes(node.key[:4], "big"))
 
 
@@ -37,16 +42,37 @@ def offer(address: str) -> Any:
     return SimpleNamespace(candidates=[SimpleNamespace(address=IPv4Address(address))])
 
 
-async def test_many_offers_of_strangers_ask_about_each_contact_once_and_about_many_at_a_time(tmp_path: Path) -> None:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """With many contacts, at addresses that are the first bytes of their nodes."""
     with Store(tmp_path / "db") as store:
         for number in range(CONTACTS):
             node = NodeId(IPv4Address(f"10.0.0.{number}").packed.ljust(32))
             store.save_contact(Contact(name=f"friend{number}", node=node, created=0))
-        overlay = SlowOverlay()
-        reader = ForeignReader(NodeId(bytes(32)), overlay=cast(Any, overlay), store=store, admission=cast(Any, None))
-        for _ in range(3):
-            with pytest.raises(InputError, match="whose it is"):
-                await reader._owner_of(offer("10.9.9.9"))
-        assert len(overlay.asked) == CONTACTS
-        assert (await reader._owner_of(offer("10.0.0.7"))).key[:4] == IPv4Address("10.0.0.7").packed
-        assert len(overlay.asked) == CONTACTS
+        yield store
+
+
+def reader_at(overlay: SlowOverlay, store: Store) -> ForeignReader:
+    return ForeignReader(NodeId(bytes(32)), overlay=cast(Any, overlay), store=store, admission=cast(Any, None))
+
+
+async def test_many_offers_of_strangers_ask_about_each_contact_once_and_about_many_at_a_time(store: Store) -> None:
+    overlay = SlowOverlay()
+    reader = reader_at(overlay, store)
+    for _ in range(3):
+        with pytest.raises(InputError, match="whose it is"):
+            await reader._owner_of(offer("10.9.9.9"))
+    assert len(overlay.asked) == CONTACTS
+    # Who it is, is asked once more: what is remembered proves nothing.
+    assert (await reader._owner_of(offer("10.0.0.7"))).key[:4] == IPv4Address("10.0.0.7").packed
+    assert len(overlay.asked) == CONTACTS + 1
+
+
+async def test_an_overlay_that_failed_is_asked_again(store: Store) -> None:
+    overlay = SlowOverlay()
+    reader = reader_at(overlay, store)
+    overlay.down = True
+    with pytest.raises(InputError, match="whose it is"):
+        await reader._owner_of(offer("10.0.0.7"))
+    overlay.down = False
+    assert (await reader._owner_of(offer("10.0.0.7"))).key[:4] == IPv4Address("10.0.0.7").packed

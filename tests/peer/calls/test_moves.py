@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 
 from bot.assistant import moving
+from bot.texts import chat, page
+from peer.calls.moves import MovedLink
 from peer.calls.reading import Reading
 from shared.contacts import Trust
 from shared.errors import InputError
@@ -169,3 +171,24 @@ async def test_an_older_notice_of_another_node_shows_that_the_key_is_stolen(scen
         moving.accept(scene.ben.store, "anna", NEWER.short)
     assert (await scene.hears(NEW)).reason is Reason.ALREADY_USED
     assert moving.accept(scene.ben.store, "anna", str(NEW)).node == NEW
+
+
+@pytest.mark.parametrize(("hers", "thiefs"), [(0, 60), (60, 0)], ids=["hers is older", "hers is later"])
+@pytest.mark.parametrize("first", ["hers", "the thief's"])
+async def test_each_notice_is_about_the_node_that_it_names_and_the_page_then_accepts_none(
+    scene: Scene, hers: int, thiefs: int, first: str
+) -> None:
+    notices = [(NEW, hers), (NEWER, thiefs)]
+    for new, later in notices if first == "hers" else notices[::-1]:
+        reading = await scene.hears(new, later=later)
+        assert reading.moved is not None
+        assert reading.moved_to == new
+    other = NEWER if new is NEW else NEW
+    assert reading.moved.other_announced(new) == {other}
+    said = chat.announced(reading.moved, new)
+    assert str(new) in said.sentence
+    assert str(other) not in said.sentence
+    assert "somebody has anna's key" in said.sentence
+    (contact,) = scene.ben.store.contacts()
+    link = MovedLink(contact.node, new, later, KEY, proven=True)
+    assert "this page accepts neither" in page.explained_move(link, contact)
