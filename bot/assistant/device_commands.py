@@ -24,8 +24,9 @@ async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
                 texts.pairing_open(
                     shown.name,
                     shown.address,
-                    shown.fingerprint,
                     shown.seconds,
+                    certificate=shown.certificate,
+                    authority=shown.fingerprint,
                     open_to_all=shown.open_to_all,
                     lan=shown.way is DeviceWay.LAN,
                 )

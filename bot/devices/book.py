@@ -31,6 +31,11 @@ class OpenPairing:
     "To be opened on the device. The one-time secret is in it, behind `#`."
 
     fingerprint: str
+    "Of the certificate authority."
+
+    certificate: str
+    "The fingerprint of the server's own certificate: only who has its key can show it."
+
     seconds: int
     "Until it is over."
 
@@ -111,6 +116,7 @@ class DeviceBook:
                     name=pairing.name,
                     address=f"{door.served.origin}/#pair={pairing.secret}",
                     fingerprint=door.served.fingerprint,
+                    certificate=door.served.certificate,
                     seconds=int(pairing.seconds_left),
                     open_to_all=pairing.expected is None,
                     visitor=str(visitor.address) if visitor else None,

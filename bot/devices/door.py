@@ -26,6 +26,9 @@ class Served:
     fingerprint: str
     "Of the certificate authority, as phones show it."
 
+    certificate: str
+    "The fingerprint of the server's own certificate, as browsers show it beside their warning."
+
     end: Callable[[Address], None]
     "Ends everything that a device has open."
 

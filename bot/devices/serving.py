@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.devices.book import DeviceBook
 from bot.devices.door import Door, Served
-from peer.handset.devices.authority import Authority, server_context, show_leaf
+from peer.handset.devices.authority import Authority, fingerprint_of, server_context, show_leaf
 from peer.handset.devices.places import ServingPlace
 from peer.handset.devices.quiet_listener import QuietListener
 from peer.handset.page import Pages
@@ -99,10 +99,8 @@ class DeviceServing:
 
         address, door = place.address, self._door
         authority = await self._authority(address)
-        tls = server_context(authority, await self._leaf(authority, address))
-
-        async def renew() -> None:
-            show_leaf(tls, authority, await self._leaf(authority, address))
+        leaf = await self._leaf(authority, address)
+        tls = server_context(authority, leaf)
 
         listening = QuietListener.open(address, self._port, door.allowed, place.device)
         try:
@@ -116,8 +114,18 @@ class DeviceServing:
                 interface=place.interface,
                 authority=authority,
             )
+
+            def tell(leaf: bytes) -> None:
+                shown = authority.fingerprint, fingerprint_of(leaf)
+                door.served_at(Served(server.session.origin, *shown, server.end))
+
+            async def renew() -> None:
+                leaf = await self._leaf(authority, address)
+                show_leaf(tls, authority, leaf)
+                tell(leaf)
+
             async with server.running():
-                door.served_at(Served(server.session.origin, authority.fingerprint, server.end))
+                tell(leaf)
                 try:
                     yield listening, renew
                 finally:

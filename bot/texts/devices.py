@@ -63,14 +63,21 @@ def devices(known: Sequence[PairedDevice], connected: Sequence[bool]) -> Sentenc
     return Sentence(Kind.DEVICES, "\n".join(lines), "\n/devices remove NAME locks one out at once.")
 
 
-def pairing_open(name: str, address: str, fingerprint: str, seconds: int, *, open_to_all: bool, lan: bool) -> Sentence:
-    """What to do next. `lan`: over the home's network."""
+def pairing_open(
+    name: str, address: str, seconds: int, *, certificate: str, authority: str, open_to_all: bool, lan: bool
+) -> Sentence:
+    """What to do next. `certificate` and `authority` are their fingerprints; `lan`: over the home's network.
+
+    Both are said here and on no page of the device: who took this computer's address serves that page.
+    """
     given = f"\n{seen}" if (seen := given_up(open_to_all=open_to_all, lan=lan)) else ""
     return Sentence(
         Kind.DEVICE_PAIRING,
         f"Open this on {name}, within {-(-seconds // 60)} minutes. It works once:\n{address}\n"
-        "Its browser will warn you, because your home vouches for itself. The certificate's authority has the "
-        f"SHA-256 fingerprint\n{fingerprint}\nThen the device shows a code.{given}",
+        "Its browser will warn you, because your home vouches for itself. Go on only if the certificate that the "
+        f"browser itself shows has the SHA-256 fingerprint\n{certificate}\nThen the device shows a code.\n"
+        "If you install the certificate authority there, the device's own settings must show one certificate with the "
+        f"SHA-256 fingerprint\n{authority}\nDon't trust a fingerprint that a page shows.{given}",
     )
 
 

@@ -276,9 +276,6 @@ class PairingCode(_ToPage, frozen=True, tag="pairing-code"):
     code: str
     "Six digits, which are shown at home too."
 
-    authority: str
-    "The SHA-256 fingerprint of the home's certificate authority, in hexadecimal with colons."
-
 
 class Hello(_ToPage, frozen=True, tag="hello"):
     """The first message after the proofs: everything that there is."""

@@ -13,7 +13,7 @@ from peer.handset.devices.pairing import DevicePairing
 from shared.errors import HandsetError, NoPairing, OverlayDown
 from shared.paired_device import PairedDevice
 
-HERE = Served("https://[200::1]:8766", "AB:CD", lambda address: None)
+HERE = Served("https://[200::1]:8766", "AB:CD", "EF:01", lambda address: None)
 
 
 @pytest.fixture

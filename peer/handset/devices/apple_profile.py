@@ -14,7 +14,9 @@ ROOT = "com.apple.security.root"
 
 
 def apple_profile(authority: Authority) -> bytes:
-    """The profile, in XML. The same authority gives the same one, so that installing it again replaces it."""
+    """The profile, in XML. The same authority gives the same one, so that installing it again replaces it, and
+    another home's replaces nothing.
+    """
     digest = authority.certificate.fingerprint(hashes.SHA256())
     whole, part = (str(uuid.UUID(bytes=half, version=5)).upper() for half in (digest[:16], digest[16:]))
     name = "Copybara at home"
@@ -31,7 +33,7 @@ def apple_profile(authority: Authority) -> bytes:
         {
             "PayloadType": "Configuration",
             "PayloadVersion": 1,
-            "PayloadIdentifier": "copybara.authority",
+            "PayloadIdentifier": f"copybara.authority.of.{whole}",
             "PayloadUUID": whole,
             "PayloadDisplayName": name,
             "PayloadDescription": "Lets this device check your home's certificate: for one address, nothing else.",

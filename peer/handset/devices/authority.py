@@ -124,6 +124,11 @@ class Authority:
         return _private(key) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
+def fingerprint_of(leaf: bytes) -> str:
+    """SHA-256 of the certificate that a server shows, as browsers show it. Raises ValueError if `leaf` is none."""
+    return _read(leaf)[1].fingerprint(hashes.SHA256()).hex(":").upper()
+
+
 def server_context(authority: Authority, leaf: bytes) -> ssl.SSLContext:
     """What a server encrypts with: TLS 1.3, with this leaf. Raises HandsetError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

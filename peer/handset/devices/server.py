@@ -211,7 +211,7 @@ class DeviceServer(PageServer):
         self, sock: web.WebSocketResponse, pairing: DevicePairing, visitor: Visitor
     ) -> PairedDevice | None:
         """Show the code, and wait until the owner has decided, or the page has gone."""
-        code = PairingCode(name=pairing.name, code=visitor.code, authority=self._authority.fingerprint)
+        code = PairingCode(name=pairing.name, code=visitor.code)
         with contextlib.suppress(ConnectionError):
             await sock.send_str(encode(code))
         self._book.visits(pairing, visitor)

@@ -70,8 +70,7 @@ function draw() {
     put($("gate-hint"), gate.hint);
     put($("gate-code"), gate.code ?? "");
     show($("gate-code"), Boolean(gate.code));
-    put($("gate-fingerprint"), gate.authority ?? "");
-    show($("gate-authority"), Boolean(gate.authority));
+    show($("gate-authority"), Boolean(gate.code));
     put($("gate-button"), gate.button);
     show($("gate-button"), Boolean(gate.button));
     put($("gate-command"), gate.command ?? "");
@@ -197,13 +196,12 @@ program.addEventListener("no-overlay", ({ detail: { sentence, hint, command } })
 });
 
 // This device has opened the address that its owner's home has shown. Both show a code.
-program.addEventListener("pairing-code", ({ detail: { name, code, authority } }) => {
+program.addEventListener("pairing-code", ({ detail: { name, code } }) => {
   gate = {
     title: `Add this device as ${name}`,
     text: "Your home shows a code. It must be this one:",
     code: `${code.slice(0, 3)} ${code.slice(3)}`,
     hint: "Confirm it there. Then this page goes on.",
-    authority,
     button: "",
   };
   document.body.dataset.gate = "pairing";

@@ -137,3 +137,4 @@ def test_an_iphone_gets_the_same_certificate_as_a_profile() -> None:
     assert apple_profile(authority) == apple_profile(authority)
     other = plistlib.loads(apple_profile(Authority.made(ip_address("200::1"), datetime.datetime.now(datetime.UTC))))
     assert other["PayloadUUID"] != profile["PayloadUUID"]
+    assert other["PayloadIdentifier"] != profile["PayloadIdentifier"]
