@@ -40,7 +40,7 @@ ONE_FIELD: Filters = (("field", "type=top"),)
 "Of an interlaced picture, whose lines are of two moments in turn: those of one of them."
 
 KEPT_GRAPHS = 3
-"One for fields, one for tones, one for turning; a source whose pictures change gets new ones."
+"One for fields, one for turning, one to spare; a source whose pictures change gets new ones."
 
 MATRIX = struct.Struct("=9i")
 "Of a display matrix: a b u, c d v, x y w."
@@ -60,6 +60,9 @@ class Fitting:
     def __init__(self, widest: int, highest: int) -> None:
         self._box = widest, highest
         self._graphs: dict[tuple[object, ...], Graph] = {}
+        self._tones: dict[tuple[object, ...], Graph] = {}
+        """At most two, for the box lying and standing. Making one holds the interpreter for a tenth of a second, so
+        nothing that a source says of its pictures may have more made."""
 
     def fit(self, picture: VideoFrame, pixel: Fraction | None = None, tagged: Filters = ()) -> VideoFrame:
         """`pixel` is the width of a pixel divided by its height; None: it is square. `tagged` turns pictures that say
@@ -72,37 +75,40 @@ class Fitting:
         scale = min(Fraction(1), box[0] / shown[0], box[1] / shown[1])
         width, height = (max(2, round(side * scale / 2) * 2) for side in shown)
         if picture.interlaced_frame and picture.height > 1:
-            picture = self._filtered(picture, ONE_FIELD)
+            picture = _through(picture, ONE_FIELD, self._graphs)
         if is_pq(picture):
-            picture = self._filtered(picture.reformat(width, height, FORM, dst_color_range=ColorRange.JPEG), TONES)
+            filled = picture.reformat(*box, FORM, dst_color_range=ColorRange.JPEG)
+            picture = _through(filled, TONES, self._tones)
         fitted = picture.reformat(
             width, height, "yuv420p", dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU601
         )
         if turn:
-            fitted = self._filtered(fitted, turn)
+            fitted = _through(fitted, turn, self._graphs)
         # A picture that was a key frame in its source is not to become one in the call.
         fitted.pict_type = PictureType.NONE
         return fitted
 
-    def _filtered(self, picture: VideoFrame, filters: Filters) -> VideoFrame:
-        form = picture.width, picture.height, picture.format.name, filters
-        graph = self._graphs.get(form)
-        if graph is None:
-            graph = Graph()
-            nodes = [
-                graph.add_buffer(
-                    width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1_000)
-                ),
-                *(graph.add(name, arguments) for name, arguments in filters),
-                graph.add("buffersink"),
-            ]
-            graph.link_nodes(*nodes).configure()
-            if len(self._graphs) >= KEPT_GRAPHS:
-                self._graphs.clear()
-            self._graphs[form] = graph
-        picture.pts, picture.time_base = 0, Fraction(1, 1_000)
-        graph.vpush(picture)
-        return graph.vpull()
+
+def _through(picture: VideoFrame, filters: Filters, kept: dict[tuple[object, ...], Graph]) -> VideoFrame:
+    """The picture after these filters; their graph is made and kept, for pictures of this size and form."""
+    form = picture.width, picture.height, picture.format.name, filters
+    graph = kept.get(form)
+    if graph is None:
+        graph = Graph()
+        nodes = [
+            graph.add_buffer(
+                width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 1_000)
+            ),
+            *(graph.add(name, arguments) for name, arguments in filters),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        if len(kept) >= KEPT_GRAPHS:
+            kept.clear()
+        kept[form] = graph
+    picture.pts, picture.time_base = 0, Fraction(1, 1_000)
+    graph.vpush(picture)
+    return graph.vpull()
 
 
 def way_up(picture: VideoFrame) -> Filters:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 from av import VideoFrame
+from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from peer.media.media_file import MediaFile
-from peer.media.picture.size import Fitting
+from peer.media.picture.size import CLOCKWISE, Fitting
 from peer.media.rtp.encoded import Encoded
 from shared.media import Media
 
@@ -169,6 +171,36 @@ def test_the_brightness_of_an_hdr_film_is_made_that_of_a_call(
     film.color_trc = ColorTrc.SMPTE2084
     fitted = Fitting(640, 480).fit(film)
     assert [bytes(plane)[0] for plane in fitted.planes] == pytest.approx(shown_as, abs=4)
+
+
+def test_an_hdr_source_whose_pictures_change_their_size_and_way_up_has_the_tables_of_tones_made_twice_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    class Counted:
+        """FFmpeg's graph, which can't be a base, and the names of what is added to it."""
+
+        def __init__(self) -> None:
+            self._graph = Graph()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._graph, name)
+
+        def add(self, name: str, arguments: str | None = None) -> Any:
+            made.append(name)
+            return self._graph.add(name, arguments)
+
+    monkeypatch.setattr("peer.media.picture.size.Graph", Counted)
+    fitting = Fitting(64, 32)
+    for number in range(30):
+        film = VideoFrame(16 + 2 * number, 40 - number, "yuv420p10le")
+        film.color_trc = ColorTrc.SMPTE2084
+        fitted = fitting.fit(film, tagged=CLOCKWISE[90] if number % 3 else ())
+        assert max(fitted.width / 64, fitted.height / 32) <= 1
+    # Two to a graph: there and back.
+    assert made.count("lutrgb") <= 4
+    assert "transpose" in made
 
 
 def test_an_interlaced_picture_shows_one_moment(tmp_path: Path) -> None:
