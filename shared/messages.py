@@ -82,7 +82,7 @@ class PairConfirm(_Message, frozen=True, tag="pair-confirm"):
 
 
 class PairKept(_Message, frozen=True, tag="pair-kept"):
-    """After a lost path: proof that the sender has stored the secret that was agreed in this call."""
+    """Proof that the sender has stored a secret: the one of this call, after a lost path, or one of an earlier call."""
 
     mac: Digest
 

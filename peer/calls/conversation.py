@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 
-from peer.calls.limits import Limiter
+from peer.calls.limits import MOST_SHOWN, Limiter
 from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
@@ -64,13 +64,14 @@ class Conversation:
         tell: Callable[[SessionEvent], None],
         keep: Callable[[Kept], Awaitable[None]],
         agree: Callable[[Media], Awaitable[None]],
+        held: Callable[[], Sequence[bytes]],
     ) -> None:
         """`transcript` is what pairing on this leg is bound to, 32 bytes.
 
         `again`: the call was dialled again; `agreed` is then the pair secret (32 bytes) that was proposed in it, if one
         was. `limiter` counts for the whole call.
 
-        `tell` and `keep` are the session's. `agree` takes the media that the other side wants.
+        `tell`, `keep` and `held` are the session's. `agree` takes the media that the other side wants.
         """
         self.round_trip: float | None = None
         "Seconds that the last ping and its answer took."
@@ -87,6 +88,10 @@ class Conversation:
         self._tell = tell
         self._keep = keep
         self._agree = agree
+        self._held = held
+        self._shown: list[bytes] = []
+        "The secrets of earlier calls that the other side has shown on this leg."
+
         self._pings: dict[int, float] = {}
         self._acting = False
         "Whether a message is being acted on."
@@ -130,9 +135,7 @@ class Conversation:
                 pairing = await self._begin_pairing()
                 await self._pair(pairing, pairing.receive(message))
             case PairKept():
-                agreed, theirs = self._agreed, self._role.other
-                if agreed is not None and compare_digest(kept(theirs, agreed, self._leg.exported), message.mac):
-                    await self._store(Committed(agreed))
+                await self._other_has_kept(message)
             case MediaState() | Text():
                 self._tell(message)
             case OnHold():
@@ -150,12 +153,29 @@ class Conversation:
             case _:
                 raise RemoteProtocolError("The other side sent a message that has no place in this call.")
 
+    async def _other_has_kept(self, message: PairKept) -> None:
+        agreed = self._agreed
+        if agreed is not None and self._is_shown(agreed, message):
+            await self._store(Committed(agreed))
+        self._shown += [secret for secret in self._held() if self._is_shown(secret, message)]
+
+    def _is_shown(self, secret: bytes, message: PairKept) -> bool:
+        return compare_digest(kept(self._role.other, secret, self._leg.exported), message.mac)
+
+    def _show_held(self) -> None:
+        """Show the secrets of earlier calls. One of them may be the key that the other side knows us by, while we know
+        of none: its confirmation got lost.
+        """
+        for secret in self._held()[:MOST_SHOWN]:
+            self._leg.control.send(PairKept(kept(self._role, secret, self._leg.exported)))
+
     def _holds(self, on: bool) -> None:
         self._tell(RemoteHeld() if on else RemoteResumed())
 
     async def _begin_pairing(self) -> Pairing:
         """The pairing on this leg, which begins if it hasn't."""
         if self._pairing is None:
+            self._show_held()  # before the other side decides whether what is agreed now is proven
             self._pairing = Pairing(self._role, self._transcript)
             await self._pair(self._pairing, self._pairing.start())
         return self._pairing
@@ -164,7 +184,7 @@ class Conversation:
         for effect in effects:
             match effect:
                 case Propose():
-                    if not await self._store(Proposed(effect.secret, pairing.phrase or "")):
+                    if not await self._store(Proposed(effect.secret, pairing.phrase or "", tuple(self._shown))):
                         return  # the other side must not write with it
                     self._agreed = effect.secret
                 case Commit():

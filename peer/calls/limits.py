@@ -28,6 +28,9 @@ from shared.rate import Bucket, Limit
 PER_LEG: Final = Limit(at_once=4, per_second=0.5)
 "For messages that each leg sends once: a path that keeps getting lost is dialled every half second at most."
 
+MOST_SHOWN: Final = 3
+"How many secrets of earlier calls a side shows on one leg. A leg that is dialled again may show one more."
+
 LIMITS: Final[Mapping[type, Limit]] = {
     Hello: PER_LEG,
     PairKey: PER_LEG,

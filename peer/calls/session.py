@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket, OpenSocket
@@ -77,6 +77,7 @@ class Session:
         overlay_up: Callable[[], Awaitable[object]],
         automatic: bool = False,
         rejoined: RunningCall | None = None,
+        held: Callable[[], Sequence[bytes]] = tuple,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
@@ -84,7 +85,8 @@ class Session:
         `tell` is called in the event loop and must not block. `keep` is awaited with what has to be on the disk before
         the session acts on it; what it raises ends the session, as Broke. `overlay_up` returns when the overlay can be
         used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
-        session begins with a lost path, and binds its socket when it dials.
+        session begins with a lost path, and binds its socket when it dials. `held` gives the pair secrets of earlier
+        calls with `peer`, 32 bytes each, the newest first.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
@@ -94,6 +96,7 @@ class Session:
         self._tell = tell
         self._keep = keep
         self._automatic = automatic
+        self._held = held
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
         "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
@@ -268,6 +271,7 @@ class Session:
                 tell=self._tell,
                 keep=self._keep_and_note,
                 agree=lambda theirs: self._agree(leg, theirs),
+                held=self._held,
             )
             # Before any sound: what the other side does with it depends on whether we were asked.
             leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired, self._on_hold))

@@ -56,6 +56,9 @@ class Proposed:
     phrase: str
     "Four words that both people can compare."
 
+    shown: tuple[bytes, ...] = field(default=(), repr=False)
+    "The secrets of earlier calls, 32 bytes each, that the other side has shown in this one."
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:

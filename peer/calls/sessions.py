@@ -220,6 +220,7 @@ class LineSessions:
                 overlay_up=self._watch.until_up,
                 automatic=line.shown.automatic or line.shown.machine,
                 rejoined=kept,
+                held=lambda: self._store.secrets_of(line.peer),
                 open_socket=self._open_socket,
             )
         line.carried_by(session, name)
@@ -338,10 +339,12 @@ class LineSessions:
 
         Returns False if it is quarantined.
         """
-        peer, secret, proven, now = line.peer, event.secret, line.proven, int(self._clock())
+        peer, secret, now = line.peer, event.secret, int(self._clock())
         call = None if line.call.ended else running(line)
 
         def propose(store: Store) -> bool:
+            # Asked now: what was shown may have been quarantined since.
+            proven = line.proven or any(store.proves(peer, shown) for shown in event.shown)
             free = store.propose_secret(peer, secret, now, proven=proven)
             if call is not None:
                 store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))

@@ -156,7 +156,7 @@ def confirmation(role: Role, secret: bytes, agreed: bytes) -> bytes:
 
 
 def kept(role: Role, secret: bytes, exported: bytes) -> bytes:
-    """The 32-byte MAC by which the side in `role` shows, after a lost path, that it has stored the secret.
+    """The 32-byte MAC by which the side in `role` shows that it has stored the secret, in this call or an earlier one.
 
     `exported` is what both ends of the new connection know and nobody else (32 bytes, `Leg.exported`).
     """
