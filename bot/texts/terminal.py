@@ -47,6 +47,8 @@ def from_elsewhere(address: str, login: str) -> str:
     return (
         "You are logged in from another computer. To see the page in a browser there, run this there, and open the "
         f"page's address:\n  ssh -N -L {port}:127.0.0.1:{port} {login}\n"
+        "Do that only on a computer that you share with nobody: while it runs, every user there reaches the page's "
+        "port, and only the key in the address keeps them out. Close the page before you end ssh.\n"
         "That carries the page, and neither sound nor picture. To talk from there: copybara devices add NAME"
     )
 

@@ -183,6 +183,7 @@ async def test_who_came_over_ssh_is_told_how_to_see_the_page_where_they_sit(
     port = urlsplit(address).port
     shown = f"  ssh -N -L {port}:127.0.0.1:{port} {login.format(user=getpass.getuser())}"
     assert [line for line in lines if "ssh -" in line] == ([shown] if login else [])
+    assert any("on a computer that you share with nobody" in line for line in lines) is bool(login)
 
 
 @pytest.mark.parametrize("port", ["configured", "taken", "any"])
