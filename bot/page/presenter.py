@@ -109,6 +109,7 @@ class Presenter:
     def endpoint(self, number: int) -> HandsetEndpoint:
         """Make the media endpoint of the line with that number."""
         endpoint = self._endpoints[number] = HandsetEndpoint(self._pages, number, lambda: self._has_moved(number))
+        self._pages.calls.add(number)
         return endpoint
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
@@ -251,6 +252,7 @@ class Presenter:
             for kept in (self._endpoints, self._texts, self._links):
                 kept.pop(line.number, None)
             self._rings_there.discard(line.number)
+            self._pages.calls.discard(line.number)
             self._chime.forget(line.number)
             self._pages.send(page_protocol.Log(log=self._log()))
 

@@ -27,12 +27,17 @@ class Page:
         open_socket: Callable[[], Awaitable[PageSocket]] = LoopbackSocket.listen,
         *,
         server: object = None,
+        tab: str = "",
+        takes: bool = False,
     ) -> None:
         """`device` is the name of the device that it is on, and `address` the device's; both empty: this machine.
 
         `open_socket` opens the socket for its sound and picture, and raises OverlayError. `server` is where it came in.
+        `tab` and `takes` are those of Prove.
         """
         self.server = server
+        self.tab = tab
+        self.takes = takes
         self.device = device
         self.address = address
         self.open_socket = open_socket
@@ -86,6 +91,9 @@ class Pages:
         self.open: tuple[Page, ...] = ()
         "The one that came last is the last."
 
+        self.calls: set[int] = set()
+        "The numbers of those that are made at a page now."
+
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -111,6 +119,16 @@ class Pages:
                 before.end(CLOSE_TAKEN_OVER)
         self.open = (*(each for each in self.open if each.address != page.address), page)
         self._change(page if becomes_current else self.current)
+
+    def has_to_ask(self, page: Page) -> bool:
+        """Whether this page would take a call away from another tab, and no person has asked for that.
+
+        Any web page, or a link, can make the browser open our page. The tab that has the call may reload.
+        """
+        has = self.current
+        if has is None or has.address != page.address or page.takes:
+            return False
+        return bool(self.calls) and not (page.tab and page.tab == has.tab)
 
     def would_be_current(self, page: Page) -> bool:
         """Whether this page has sound and picture, or would have them as soon as it comes."""

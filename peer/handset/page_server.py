@@ -33,6 +33,7 @@ from peer.handset.connection_limits import Client, ConnectionLimits
 from peer.handset.page import Page, Pages
 from peer.handset.proof import NONCE_BYTES, PAGE, SERVER, Meeting
 from peer.handset.protocol import (
+    CLOSE_TAKEN_OVER,
     CLOSE_UNPROVEN,
     MAX_MESSAGE,
     FromPage,
@@ -41,6 +42,7 @@ from peer.handset.protocol import (
     PageProof,
     Prove,
     ServerProof,
+    TakenOver,
     decode,
     decode_proof,
     encode,
@@ -216,8 +218,13 @@ class PageServer(abc.ABC):
             await sock.close(code=CLOSE_UNPROVEN)
             return sock
         self._stays(request)
-        page.send(await self._listener.hello(page))
-        self._pages.come(page)
+        hello = await self._listener.hello(page)
+        if self._pages.has_to_ask(page):
+            page.send(TakenOver())
+            page.end(CLOSE_TAKEN_OVER)
+        else:
+            page.send(hello)
+            self._pages.come(page)
         try:
             async with asyncio.TaskGroup() as group:
                 # It ends with the socket. Work that has begun is finished, also when the page has gone.

@@ -17,8 +17,10 @@ and Hello. From then on it names that key, and the cookie that it got with its f
 rest.
 
 Closed with CLOSE_UNPROVEN: the key is unknown here (a used ticket, another run's key); another one that the page has
-may do. Closed with CLOSE_TAKEN_OVER: another page took the calls, connect again only when the person asks for it. Any
-other end: connect again after a moment.
+may do. Closed with CLOSE_TAKEN_OVER: another page has the calls, connect again (`"takes": true`) only when the person
+asks for it. A page that comes takes the calls from one on the same machine; while a call is made there it has to ask
+first, unless it is in the same tab: it is closed so instead of getting Hello. Any other end: connect again after a
+moment.
 
 Media. For each call that is up and comes to the handset the page is sent an Offer, and again whenever this program
 needs a new media leg. The page makes a new RTCPeerConnection without any ICE server, gives it the offer, puts its
@@ -44,7 +46,7 @@ MAX_MESSAGE = 64 * 1024
 "Bytes of one message from the page; Chromium's SDP answer has about 3,000."
 
 CLOSE_TAKEN_OVER = 4001
-"WebSocket close code: a newer page on the same machine has come (RFC 6455, section 7.4.2: private use)."
+"WebSocket close code: another page on the same machine has the calls (RFC 6455, section 7.4.2: private use)."
 
 CLOSE_STOPPING = 4002
 "WebSocket close code: the program ends."
@@ -235,6 +237,12 @@ class Prove(msgspec.Struct, frozen=True, tag_field="type", tag="prove", forbid_u
     nonce: Annotated[bytes, Meta(min_length=32, max_length=32)]
     name: Annotated[str, Meta(max_length=32)] = ""
     "Which ticket: see `ticket_name`."
+
+    tab: Annotated[str, Meta(max_length=36)] = ""
+    "The same for all pages of one browser tab, also after a reload; any other tab has another."
+
+    takes: bool = False
+    "A person has asked for the calls in this tab: they are taken from another one, also in a call."
 
 
 class ServerProof(msgspec.Struct, frozen=True, tag_field="type", tag="server-proof"):
@@ -590,7 +598,7 @@ class Quality(_ToPage, frozen=True, tag="quality"):
 
 
 class TakenOver(_ToPage, frozen=True, tag="taken-over"):
-    """A newer page on the same machine has the calls now.
+    """Another page on the same machine has the calls: a newer one, or this one came while that one had a call.
 
     The last message; the socket is closed with CLOSE_TAKEN_OVER.
     """

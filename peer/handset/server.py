@@ -49,7 +49,7 @@ class HandsetServer(PageServer):
     async def _let_in(self, sock: web.WebSocketResponse, request: web.Request, proven: Proven) -> Page | None:
         if proven.asked.key == "ticket" and not self.tickets.take(proven.secret.decode()):
             return None
-        page = Page(server=self)
+        page = Page(server=self, tab=proven.asked.tab, takes=proven.asked.takes)
         if proven.asked.key != "home":
             page.send(HomeKey(key=proven.meeting.wrapped(proven.secret, self._home_key)))
         return page

@@ -6,7 +6,9 @@ COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written ane
 
 from __future__ import annotations
 
+import contextlib
 from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -520,6 +522,22 @@ async def test_a_link_in_the_address_is_explained_and_rings_after_one_click() ->
         await play.wants(Act, text=TOKEN)
 
 
+@contextlib.asynccontextmanager
+async def foreign_page(lure: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """Another site's page. Yields its address."""
+    app = web.Application()
+    app.router.add_get("/", lure)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        yield f"http://localhost:{site._server.sockets[0].getsockname()[1]}/"  # type: ignore[attr-defined]
+    finally:
+        await runner.cleanup()
+
+
 LURE = """<!doctype html><title>A game</title><button style="position: fixed; inset: 0" id="game">Double-click!</button>
 <script>game.onmousedown = () => { location.href = "%s"; };</script>"""
 
@@ -550,17 +568,9 @@ async def test_the_second_click_of_a_double_click_on_another_page_presses_nothin
         async def lure(request: web.Request) -> web.Response:
             return web.Response(text=LURE % f"{here}#{TOKEN}", content_type="text/html")
 
-        app = web.Application()
-        app.router.add_get("/", lure)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        foreign = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        try:
+        async with foreign_page(lure) as foreign:
             await play.page.add_init_script(AT_ONCE)
-            await play.page.goto(f"http://localhost:{foreign}/")
+            await play.page.goto(foreign)
             await play.page.mouse.move(300, 300)
             await play.page.mouse.down()
             await play.page.wait_for_url(f"{here}*")
@@ -573,8 +583,28 @@ async def test_the_second_click_of_a_double_click_on_another_page_presses_nothin
             assert not [message for message in play.script.heard_messages if isinstance(message, Act | Answer | Place)]
             await play.view.answer()
             await play.wants(Answer, call=1, media="video")
-        finally:
-            await runner.cleanup()
+
+
+async def test_a_foreign_page_that_leads_here_in_a_call_takes_nothing_before_a_click() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        play.pages.calls.add(1)
+        has = play.pages.current
+        here = f"http://127.0.0.1:{play.server.session.port}/"
+
+        async def lure(request: web.Request) -> web.Response:
+            return web.Response(text=f"<script>location = '{here}#{TOKEN}'</script>", content_type="text/html")
+
+        async with foreign_page(lure) as foreign:
+            other = await play.browser.open(foreign)
+            await other.shows("Open in another tab")
+        assert play.pages.current is has
+        await play.view.shows("Hang up")
+        # The tab that has the call may reload. Only a click takes it to the other one.
+        await play.page.reload()
+        await play.view.shows("Hang up")
+        await other.press("Use this tab instead")
+        await other.shows("Hang up")
+        await stands_at(play, "taken")
 
 
 async def test_a_window_that_comes_to_the_front_is_deaf_for_a_moment() -> None:

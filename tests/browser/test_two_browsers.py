@@ -164,12 +164,15 @@ async def test_a_page_that_is_closed_and_opened_again_finds_the_call(tmp_path: P
         await both_ways(anna, bob)
 
 
-async def test_the_newer_of_two_pages_takes_the_call_and_the_older_says_so(tmp_path: Path) -> None:
+async def test_a_second_tab_takes_the_call_after_a_click_and_the_first_says_so(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
         await connect(anna, bob)
         await both_ways(anna, bob)
-        older = bob.page
-        await bob.open()
+        assert bob.node.handset is not None
+        older, bob.page = bob.page, await bob.browser.open(bob.node.handset)
+        await bob.page.heard("taken-over")
+        assert await older.page.evaluate("watched.sockets.at(-1).closedWith") is None
+        await bob.page.press("Use this tab instead")
         await older.heard("taken-over")
         await both_ways(anna, bob)
         assert await older.page.evaluate("watched.sockets.at(-1).closedWith") == 4001

@@ -187,7 +187,7 @@ class DeviceServer(PageServer):
                 return None
             with contextlib.suppress(StoreError):
                 await self._book.seen(device)
-            return self._page_of(device, address)
+            return self._page_of(device, address, proven.asked)
         pairing = self._book.pairing
         if pairing is None or pairing.secret.encode() != proven.secret:
             return None
@@ -203,7 +203,7 @@ class DeviceServer(PageServer):
             self._book.left(pairing)
         if device is None:
             return None
-        page = self._page_of(device, address)
+        page = self._page_of(device, address, proven.asked)
         page.send(HomeKey(key=proven.meeting.wrapped(proven.secret, device.key)))
         return page
 
@@ -225,13 +225,13 @@ class DeviceServer(PageServer):
             await asyncio.wait({gone})
         return visitor.decided.result() if visitor.decided.done() else None
 
-    def _page_of(self, device: PairedDevice, address: Address) -> Page:
+    def _page_of(self, device: PairedDevice, address: Address, asked: Prove) -> Page:
         own, interface = self._own, self._interface
 
         def open_socket() -> Awaitable[DeviceSocket]:
             return DeviceSocket.open(own, address, interface=interface)
 
-        return Page(device.name, str(address), open_socket, server=self)
+        return Page(device.name, str(address), open_socket, server=self, tab=asked.tab, takes=asked.takes)
 
 
 def _from(request: web.Request) -> Address:

@@ -18,6 +18,7 @@ import { keepBack } from "./back.js";
 import { MediaKeys } from "./media_keys.js";
 import { Outgoing } from "./outgoing.js";
 import { OwnDevices } from "./own_devices.js";
+import { unsettle } from "./settled.js";
 import { Program } from "./socket.js";
 import { chime, holdTone, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
 import { stayAwake } from "./wake_lock.js";
@@ -71,6 +72,7 @@ function draw() {
     put($("gate-code"), gate.code ?? "");
     show($("gate-code"), Boolean(gate.code));
     show($("gate-authority"), Boolean(gate.code));
+    if ($("gate-button").textContent !== gate.button) unsettle($("gate"));
     put($("gate-button"), gate.button);
     show($("gate-button"), Boolean(gate.button));
     put($("gate-command"), gate.command ?? "");
@@ -153,7 +155,7 @@ program.addEventListener("state", ({ detail: { state } }) => {
       text: "Sound and picture are there now.",
       hint: "",
       button: "Use this tab instead",
-      act: again,
+      act: () => program.connect({ takes: true }),
     },
   }[state];
   document.body.dataset.gate = state;

@@ -37,15 +37,18 @@ async function ticketName(ticket) {
 // One socket's proofs.
 export class Meeting {
   #key;
+  #tab;
   #mine = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   #theirs = null;
 
-  constructor(key) {
+  // `tab` says which tab it is, and whether a person wants the calls there.
+  constructor(key, tab) {
     this.#key = key;
+    this.#tab = tab;
   }
 
   get opening() {
-    return { type: "prove", key: this.#key.kind, name: this.#key.name, nonce: encoded(this.#mine) };
+    return { type: "prove", key: this.#key.kind, name: this.#key.name, nonce: encoded(this.#mine), ...this.#tab };
   }
 
   // Whether the program has proven that it knows the key.

@@ -3,6 +3,7 @@
 
 import { keepKey, keptKey } from "./key_store.js";
 import { Key, Meeting } from "./proof.js";
+import { thisTab } from "./tab.js";
 
 const TAKEN_OVER = 4001;
 const UNPROVEN = 4003;
@@ -24,12 +25,13 @@ export class Program extends EventTarget {
     this.#given = Key.ofAddress(kind, secret);
   }
 
-  async connect() {
+  // With `takes` a person wants the calls here, also one that another tab has.
+  async connect({ takes = false } = {}) {
     clearTimeout(this.#retry);
     this.#tell("state", { state: "connecting" });
     const key = (await this.#given) ?? (await this.#kept());
     if (!key) return this.#tell("state", { state: "unknown" });
-    return this.#open(key);
+    return this.#open(key, takes);
   }
 
   async #kept() {
@@ -37,11 +39,11 @@ export class Program extends EventTarget {
     return this.#home && Key.ofHome(this.#home);
   }
 
-  #open(key) {
+  #open(key, takes) {
     this.#socket?.close();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/socket`);
-    const meeting = new Meeting(key);
+    const meeting = new Meeting(key, { tab: thisTab(), takes });
     this.#socket = socket;
     this.#proven = false;
     let impostor = false;
@@ -66,10 +68,10 @@ export class Program extends EventTarget {
         socket.close();
       });
     });
-    socket.addEventListener("close", ({ code }) => turn.then(() => this.#closed(socket, key, code, impostor)));
+    socket.addEventListener("close", ({ code }) => turn.then(() => this.#closed(socket, { key, takes }, code, impostor)));
   }
 
-  #closed(socket, key, code, impostor) {
+  #closed(socket, { key, takes }, code, impostor) {
     if (this.#socket !== socket) return undefined;
     this.#proven = false;
     for (const { reject } of this.#asked.values()) reject({ sentence: "Copybara isn't running.", hint: "" });
@@ -78,7 +80,7 @@ export class Program extends EventTarget {
     if ((impostor || code === UNPROVEN) && key.kind !== "home") {
       // A used ticket or an old address: perhaps this browser has been here before.
       this.#given = null;
-      return this.connect();
+      return this.connect({ takes });
     }
     this.#tell("state", { state: impostor ? "impostor" : code === UNPROVEN ? "unknown" : "lost" });
     if (code === UNPROVEN && !impostor) return undefined;

@@ -29,11 +29,16 @@ def given_in(address: str) -> tuple[str, bytes]:
     return {"key": "run", "ticket": "ticket"}[kind], secret.encode()
 
 
-async def knock(sock: aiohttp.ClientWebSocketResponse, host: str, kind: str, secret: bytes) -> dict[str, Any] | None:
-    """Prove a key, as `page` at `host`. Returns the first message after it, or None if the server has closed."""
+async def knock(
+    sock: aiohttp.ClientWebSocketResponse, host: str, kind: str, secret: bytes, **tab: Any
+) -> dict[str, Any] | None:
+    """Prove a key, as `page` at `host`. Returns the first message after it, or None if the server has closed.
+
+    `tab` are further fields of Prove.
+    """
     nonce = secrets.token_bytes(NONCE_BYTES)
     name = ticket_name(secret.decode()) if kind == "ticket" else ""
-    await sock.send_json({"type": "prove", "key": kind, "name": name, "nonce": encoded(nonce)})
+    await sock.send_json({"type": "prove", "key": kind, "name": name, "nonce": encoded(nonce), **tab})
     answer = await sock.receive()
     if answer.type is not aiohttp.WSMsgType.TEXT:
         return None

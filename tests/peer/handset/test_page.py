@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from peer.handset.page import CLOSE_OVERRUN, MAX_WAITING, Page, Pages
 from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, Said, TakenOver
 from shared.errors import NoCall
@@ -39,6 +41,34 @@ async def test_the_newer_page_has_the_calls() -> None:
     assert changes == [older, newer, None]
 
 
+@pytest.mark.parametrize(
+    ("page", "asks"),
+    [
+        (Page(tab="another"), True),
+        (Page(), True),
+        (Page(tab="first"), False),
+        (Page(tab="another", takes=True), False),
+        (Page("phone", "201::1", tab="another"), False),
+    ],
+    ids=["another tab", "no tab", "the same tab", "a person wants it", "another device"],
+)
+def test_a_page_has_to_ask_before_it_takes_a_call_from_another_tab(page: Page, asks: bool) -> None:
+    pages, first = Pages(), Page(tab="first")
+    pages.calls.add(1)
+    assert not pages.has_to_ask(page), "no page has the call"
+    pages.come(first)
+    assert pages.has_to_ask(page) is asks
+    pages.calls.clear()
+    assert not pages.has_to_ask(page)
+
+
+def test_a_page_that_names_no_tab_is_in_none_that_is_known() -> None:
+    pages = Pages()
+    pages.calls.add(1)
+    pages.come(Page())
+    assert pages.has_to_ask(Page())
+
+
 async def test_a_page_that_takes_nothing_is_given_up() -> None:
     page = Page()
     for _ in range(MAX_WAITING + 1):
@@ -48,9 +78,10 @@ async def test_a_page_that_takes_nothing_is_given_up() -> None:
 
 
 async def test_the_end_of_the_program_ends_the_page() -> None:
-    pages, page = Pages(), Page()
+    server = object()
+    pages, page = Pages(), Page(server=server)
     pages.come(page)
-    pages.stop()
+    pages.stop(server)
     assert page.close_code == CLOSE_STOPPING
     assert pages.current is None
     pages.send(NEWS)
@@ -58,10 +89,10 @@ async def test_the_end_of_the_program_ends_the_page() -> None:
 
 
 def test_who_ignores_is_told_nothing() -> None:
-    pages, told = Pages(), []
+    pages, page, told = Pages(), Page(), []
     listener = lambda: told.append(1)  # noqa: E731
     pages.listen(listener)
     pages.ignore(listener)
     pages.ignore(listener)
-    pages.stop()
+    pages.come(page)
     assert told == []

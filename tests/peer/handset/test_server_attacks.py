@@ -122,6 +122,8 @@ async def test_the_server_says_nothing_before_the_page_has_proven_the_key(served
         {"type": "prove", "key": "ticket", "name": "0" * 16, "nonce": encoded(bytes(32))},
         {"type": "page-proof", "proof": encoded(bytes(32))},
         {"type": "prove", "key": "home", "nonce": encoded(bytes(32)), "name": "a" * 5000},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(32)), "tab": "a" * 37},
+        {"type": "prove", "key": "home", "nonce": encoded(bytes(32)), "takes": 1},
     ],
     ids=str,
 )
@@ -486,6 +488,26 @@ async def test_the_newer_page_takes_over_and_the_older_is_told(served: Served) -
             assert await closed_with(served, older) == CLOSE_TAKEN_OVER
             assert served.pages.current is not first
             assert served.pages.current is not None
+
+
+async def test_a_page_that_comes_in_a_call_gets_its_key_and_has_to_ask_for_the_call(served: Served) -> None:
+    served.pages.calls.add(1)
+    secret = ticket(served)
+    async with served.page():
+        first = served.pages.current
+        async with unknown_page(served) as sock:
+            told = await knock(sock, served.host, "ticket", secret, tab="another")
+            assert told is not None
+            assert told["type"] == "home-key", "its ticket is used up"
+            assert (await served.next(sock))["type"] == "taken-over"
+            assert await closed_with(served, sock) == CLOSE_TAKEN_OVER
+        assert served.pages.current is first
+        assert served.pages.open == (first,)
+        async with unknown_page(served) as sock:
+            told = await knock(sock, served.host, "home", HOME_KEY, tab="another", takes=True)
+            assert told is not None
+            assert told["type"] == "hello"
+            assert served.pages.current is not first
 
 
 async def test_an_older_page_that_leaves_late_takes_nothing_away(served: Served) -> None:
