@@ -55,7 +55,8 @@ def to_answer(
         for found in (named(each, whom, contacts) for each in (rings, waiting, up)):
             if found:
                 line = _one(found, "/answer")
-                if impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]:
+                ringing = line.call.state is State.RINGING
+                if ringing and (impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]):
                     raise WhichCall(*refusals.another_rings(impersonated[0], line))
                 return line
         raise NothingRings(*refusals.does_not_ring(whom))
@@ -111,9 +112,10 @@ def to_hang_up(
     found = attended or ours or [line for line in others if not line.shown.provisional] or others
     if not found:
         raise NoCall()
-    if ours and not attended and (gone := [each for each in _ended_just_now(log, now) if each.peer != ours[0].peer]):
-        raise WhichCall(*refusals.ended_and_held(gone[0], ours[0]))
-    return _one(found, "/hangup", refusals.several_up, whole=False)
+    line = _one(found, "/hangup", refusals.several_up, whole=False)
+    if ours and not attended and (gone := _others_ended(line, log, now)):
+        raise WhichCall(*refusals.ended_and_held(gone[0], line))
+    return line
 
 
 def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
@@ -149,14 +151,17 @@ def to_write(
     whom, colon, text = said.partition(":")
     if colon and text.strip():
         if found := named(up, whom, contacts):
-            return _there(_one(found, "/say", refusals.several_to_write_to)), text.strip()
+            line = _there(_one(found, "/say", refusals.several_to_write_to))
+            if impersonated := [each for each in _ended_just_now(log, now) if _takes_the_name_of(line, each, whom)]:
+                raise WhichCall(*refusals.ended_and_up(impersonated[0], line))
+            return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
             raise InputError(*refusals.not_in_call_with(whom))
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
     attended = [each for each in up if not each.on_hold] or up
     line = _there(_one(attended, "/say", refusals.several_to_write_to, whole=False))
-    if others := [each for each in _ended_just_now(log, now) if each.peer != line.peer]:
+    if others := _others_ended(line, log, now):
         raise WhichCall(*refusals.ended_and_up(others[0], line))
     return line, said
 
@@ -232,10 +237,9 @@ def _rang_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
 
 
 def _takes_the_name_of(line: Line, gone: CallRecord, whom: str) -> bool:
-    """Whether a call rings without the key of the contact whose own call was meant by that name."""
-    unproven = line.call.state is State.RINGING and not line.proven
+    """Whether a call is there without the key of the contact whose own call was meant by that name."""
     return (
-        unproven
+        not line.proven
         and gone.proven
         and gone.peer == line.peer
         and line.shown.contact is not None
@@ -257,6 +261,11 @@ def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
         for record in log
         if record.connected is not None and record.reason in _BY_OTHERS and record.ended > now - JUST_NOW_SECONDS
     ]
+
+
+def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[CallRecord]:
+    """Of those the ones that somebody else was in: at one node a proven call and an unproven one are two people's."""
+    return [each for each in _ended_just_now(log, now) if (each.peer, each.proven) != (line.peer, line.proven)]
 
 
 def _same(name: str, whom: str) -> bool:

@@ -241,24 +241,24 @@ def reconnecting(line: Line) -> Refusal:
 
 def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
     """The call that the text may be for has just ended, and the owner is in another one."""
+    handle = _beside(gone, line)
     return (
         f"Nothing was sent: your call with {_who(gone)} has just ended.",
-        f"To write to {_handle(line)}: /say {_handle(line)}: TEXT",
+        f"To write to {handle}{_unproven(gone, line)}: /say {handle}: TEXT",
     )
 
 
 def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may want to end has just ended, and another one is on hold."""
     return (
-        f"Your call with {_who(gone)} has just ended. {line.name} is still on hold.",
-        f"To end that call too: /hangup {_handle(line)}",
+        f"Your call with {_who(gone)} has just ended. {line.name}{_unproven(gone, line)} is still on hold.",
+        f"To end that call too: /hangup {_beside(gone, line)}",
     )
 
 
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
-    # By a contact's name the owner means the contact, so the call without the key has its node id for a name.
-    handle = line.peer.short if gone.peer == line.peer else _handle(line)
+    handle = _beside(gone, line)
     return (
         f"{gone.name or f'Node {gone.peer.short}…'} has just stopped calling. The call ringing now is a different one: "
         f"{_handle(line)} (unproven).",
@@ -277,6 +277,18 @@ def rings_no_more(gone: CallRecord, waiting: Line) -> Refusal:
 def _handle(line: Line, *, whole: bool = False) -> str:
     """What to write for somebody."""
     return line.shown.contact or (str(line.peer) if whole else line.peer.short)
+
+
+def _beside(gone: CallRecord, line: Line) -> str:
+    """What to write for somebody beside whose call another one has ended.
+
+    By a contact's name the owner means the contact, so a call without the key has its node id for a name.
+    """
+    return line.peer.short if gone.peer == line.peer and not line.proven else _handle(line)
+
+
+def _unproven(gone: CallRecord, line: Line) -> str:
+    return " (unproven)" if gone.peer == line.peer and not line.proven else ""
 
 
 def _who(record: CallRecord) -> str:

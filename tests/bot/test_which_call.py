@@ -36,11 +36,17 @@ ANNA, BOB, MALLORY, OTHER = (NodeId(bytes([number]) * 32) for number in (1, 2, 3
 
 
 def call(
-    node: NodeId, name: str | None = None, *, proven: bool = False, state: State = State.RINGING, held: bool = False
+    node: NodeId,
+    name: str | None = None,
+    *,
+    proven: bool = False,
+    state: State = State.RINGING,
+    held: bool = False,
+    on_hold: bool = False,
 ) -> Line:
     line = Line(
         1,
-        Call(Role.CALLEE, paired=proven, state=state),
+        Call(Role.CALLEE, paired=proven, state=state, on_hold=on_hold),
         CallLink(node, Media.BOTH, created=0, proven=proven),
         chat="chat",
         expires=600,
@@ -300,6 +306,24 @@ def test_a_text_that_crosses_the_end_of_its_call_reaches_no_other() -> None:
     assert to_write([carol], [gone], NOW, "carol: hello", ["carol"]) == (carol, "hello")
     assert to_write([carol], [gone], NOW + JUST_NOW_SECONDS, "hello", ["carol"]) == (carol, "hello")
     assert to_hang_up([call(BOB, "bob", proven=True), carol]) is carol
+
+
+@pytest.mark.parametrize("on_hold", [True, False])
+def test_a_text_to_a_contact_whose_call_has_just_ended_is_none_to_an_impostors_call(on_hold: bool) -> None:
+    impostor = call(ANNA, "anna", state=UP, on_hold=on_hold)
+    gone = ended(ANNA, "anna", connected=1, reason=GONE, proven=True)
+    for said in ("the code is 1234", "anna: the code is 1234"):
+        with pytest.raises(WhichCall) as refused:
+            to_write([impostor], [gone], NOW, said, ["anna"])
+        assert refused.value.hint == f"To write to {ANNA.short} (unproven): /say {ANNA.short}: TEXT"
+    assert to_write([impostor], [gone], NOW, f"{ANNA.short}: hello", ["anna"]) == (impostor, "hello")
+    again = call(ANNA, "anna", proven=True, state=UP)
+    assert to_write([again], [gone], NOW, "anna: I am back", ["anna"]) == (again, "I am back")
+    if on_hold:
+        with pytest.raises(WhichCall) as refused:
+            to_hang_up([impostor], "", ["anna"], [gone], NOW)
+        assert "anna (unproven) is still on hold" in refused.value.sentence
+        assert to_hang_up([impostor], ANNA.short, ["anna"], [gone], NOW) is impostor
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:
