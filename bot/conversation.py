@@ -181,6 +181,9 @@ class Post:
     file: Path | None = None
     "A recording that goes along to the owner, if the messenger can carry files; the text names it as well."
 
+    in_clear: Sentence | None = None
+    "What is said instead where others can read it, see Capabilities.private; None: the same."
+
     @property
     def text(self) -> str:
         """What is read."""
@@ -252,6 +255,9 @@ class Capabilities:
 
     at_terminal: bool
     "Whether its owner sits at the terminal of this program, and may have no page open."
+
+    private: bool = False
+    "Whether nobody but the owner can read what it writes to them: at a terminal, or encrypted from end to end."
 
     rings_again: bool = True
     "Whether it keeps the calls that ring, and lets them ring again when the program was killed."

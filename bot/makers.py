@@ -178,7 +178,10 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
 
     def tell_visit(shown: OpenPairing) -> None:
         if shown.visitor is not None and shown.code is not None:
-            talk.posting.everywhere(device_texts.waits(shown.name, shown.visitor, shown.code))
+            talk.posting.everywhere(
+                device_texts.waits(shown.name, shown.visitor, shown.code),
+                in_clear=device_texts.waits(shown.name, None, shown.code),
+            )
 
     places: list[ServingPlaces] = [OverlayPlaces(node.watch)]
     if lan := node.config.devices.lan:

@@ -17,7 +17,8 @@ async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
     match command:
         case ListDevices():
             known = devices.listed()
-            turn.say(texts.devices(known, [devices.is_connected(each) for each in known]))
+            connected = [devices.is_connected(each) for each in known]
+            turn.say(texts.devices(known, connected), in_clear=texts.devices(known, connected, addresses=False))
         case AddDevice():
             shown = await devices.begin(command.name, command.address)
             turn.say(
@@ -29,7 +30,8 @@ async def obey(turn: Turn, command: DeviceCommand, devices: DeviceBook) -> None:
                     authority=shown.fingerprint,
                     open_to_all=shown.open_to_all,
                     lan=shown.way is DeviceWay.LAN,
-                )
+                ),
+                in_clear=texts.pairing_open_elsewhere(shown.name, shown.seconds),
             )
         case ConfirmDevice():
             turn.say(texts.added(await devices.confirm(command.code)))

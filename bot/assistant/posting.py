@@ -38,6 +38,10 @@ class Posting:
         """Tell the owner about a call, where its links are read and written."""
         self.post(Post("owner", said, chat=line.chat, actions=actions, line=line, live=live))
 
-    def everywhere(self, said: Sentence, *, call: str | None = None, live: bool = False) -> None:
-        """Tell the owner what no command has asked for, wherever they can be told something."""
-        self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live))
+    def everywhere(
+        self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
+    ) -> None:
+        """Tell the owner what no command has asked for, wherever they can be told something; `in_clear` is what is said
+        where others can read it.
+        """
+        self.post(Post("owner", said, chat=EVERYWHERE, call=call, live=live, in_clear=in_clear))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from bot.assistant.posting import Posting
 from bot.conversation import Act, Post
 from bot.kinds import Sentence, of_error
+from bot.texts import devices as device_texts
 from bot.texts import names as name_texts
 from shared.contacts import Contact
-from shared.errors import CopybaraError, NameHeld
+from shared.errors import CopybaraError, NameHeld, NoLocalAddress
 
 Outcome = tuple[list[Post], CopybaraError | None]
 "What was posted after a name was looked up, and why nothing else was done."
@@ -40,14 +41,18 @@ class Turn:
         actions: tuple[Act, ...] = (),
         contact: Contact | None = None,
         handset: bool = False,
+        in_clear: Sentence | None = None,
     ) -> None:
-        """Tell the owner something where they wrote."""
-        post = Post("owner", said, token, self.chat, actions=actions, contact=contact, handset=handset)
+        """Tell the owner something where they wrote; `in_clear` is what is said where others can read it."""
+        post = Post(
+            "owner", said, token, self.chat, actions=actions, contact=contact, handset=handset, in_clear=in_clear
+        )
         self.posting.post(post)
 
     def tell(self, error: CopybaraError) -> None:
         """Tell the owner why something wasn't done."""
-        self.say(name_texts.held(error) if isinstance(error, NameHeld) else of_error(error))
+        in_clear = of_error(device_texts.without_addresses(error)) if isinstance(error, NoLocalAddress) else None
+        self.say(name_texts.held(error) if isinstance(error, NameHeld) else of_error(error), in_clear=in_clear)
 
 
 class Turns:

@@ -81,14 +81,13 @@ class DeviceBook:
         """Whether its page is open."""
         return any(page.address == device.address for page in self._pages.open)
 
-    def ringing(self) -> list[tuple[str, str | None]]:
-        """Where else calls ring: the names of the devices that are served, and what to open on those without a page."""
-        found: list[tuple[str, str | None]] = []
-        for device in self.listed():
-            served = door.served if (door := self.doors.get(device.way)) is not None else None
-            if served is not None:
-                found.append((device.name, None if self.is_connected(device) else f"{served.origin}/"))
-        return found
+    def ringing(self) -> list[tuple[str, bool]]:
+        """Where else calls ring: the names of the devices that are served, and whether their page is open."""
+        return [
+            (device.name, self.is_connected(device))
+            for device in self.listed()
+            if (door := self.doors.get(device.way)) is not None and door.served is not None
+        ]
 
     async def begin(self, name: str, where: str | None) -> OpenPairing:
         """Open the pairing of a device; it replaces the one before.

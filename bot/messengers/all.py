@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 
 from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post
@@ -37,10 +38,11 @@ class Chats:
         """Write a message in its conversation; in the first messenger's if nobody knows it any more."""
         if post.chat == EVERYWHERE:
             for messenger in self.messengers:
-                messenger.post(post)
+                messenger.post(_for(messenger, post))
             return
         homes = [messenger for messenger in self.messengers if messenger.handles(post.chat)]
-        (homes or self.messengers)[0].post(post)
+        messenger = (homes or self.messengers)[0]
+        messenger.post(_for(messenger, post))
 
     def rings_again(self, chat: str) -> bool:
         """Whether a call that rang in that conversation when the program was killed is read again at the next start."""
@@ -53,3 +55,10 @@ class Chats:
         """Show a call's new state wherever calls are shown."""
         for messenger in self.messengers:
             messenger.call_changed(line)
+
+
+def _for(messenger: Messenger, post: Post) -> Post:
+    """The post as that messenger may write it."""
+    if post.in_clear is None or messenger.capabilities.private:
+        return post
+    return dataclasses.replace(post, said=post.in_clear)

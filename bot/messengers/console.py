@@ -56,7 +56,7 @@ class Console:
     may be from anybody, so that a script can carry a chat of two between two consoles.
     """
 
-    capabilities = Capabilities(at_terminal=True, rings_again=False)
+    capabilities = Capabilities(at_terminal=True, private=True, rings_again=False)
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ PLACE = "start"
 class Screen:
     """What the owner sees of a program without a console."""
 
-    capabilities = Capabilities(at_terminal=False, rings_again=False)
+    capabilities = Capabilities(at_terminal=False, private=True, rings_again=False)
 
     def __init__(self, *, as_json: bool, starts: bool, opens: bool, link: str = "") -> None:
         """`starts`: the owner has started it to use it now; `opens`: and wants the page in the browser, with `link`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.kinds import Kind, Sentence
+from shared.errors import CopybaraError
 from shared.paired_device import DeviceWay, PairedDevice
 
 NONE = "No other devices."
@@ -52,12 +53,26 @@ def name_taken(name: str) -> tuple[str, str]:
     return f"There is already a device {name}.", "Choose another name, or remove that one first."
 
 
-def devices(known: Sequence[PairedDevice], connected: Sequence[bool]) -> Sentence:
+def without_addresses(error: CopybaraError) -> CopybaraError:
+    """Why devices can't be served in the home's network, for a chat that others can read."""
+    return type(error)(
+        "This computer doesn't have the address under [devices] in a local network.",
+        "`copybara doctor` says which it has. This chat isn't encrypted from end to end, so they aren't here.",
+    )
+
+
+def devices(known: Sequence[PairedDevice], connected: Sequence[bool], *, addresses: bool = True) -> Sentence:
     """The list; `connected` says of each whether its page is open."""
     if not known:
         return Sentence(Kind.DEVICES, NONE, "/devices add NAME adds a phone.")
     lines = [
-        line(name=device.name, address=device.address, way=device.way, seen=device.seen, connected=now)
+        line(
+            name=device.name,
+            address=device.address if addresses else "",
+            way=device.way,
+            seen=device.seen,
+            connected=now,
+        )
         for device, now in zip(known, connected, strict=True)
     ]
     return Sentence(Kind.DEVICES, "\n".join(lines), "\n/devices remove NAME locks one out at once.")
@@ -81,6 +96,16 @@ def pairing_open(
     )
 
 
+def pairing_open_elsewhere(name: str, seconds: int) -> Sentence:
+    """The same in a chat that others can read: it holds neither the address nor its secret."""
+    return Sentence(
+        Kind.DEVICE_PAIRING,
+        f"{name} can be added now, for {-(-seconds // 60)} minutes. This chat isn't encrypted from end to end, so the "
+        "address isn't here: the page on your computer shows it, under My devices.",
+        f"\nOr in a terminal at home: copybara devices add {name}",
+    )
+
+
 def given_up(*, open_to_all: bool, lan: bool) -> str:
     """What others can see while a device is added, and what the home's network gives up afterwards; may be empty."""
     where = "your home's network" if lan else "the overlay"
@@ -92,11 +117,12 @@ def given_up(*, open_to_all: bool, lan: bool) -> str:
     return " ".join(filter(None, (seen, LAN_GIVES_UP if lan else "")))
 
 
-def waits(name: str, visitor: str, code: str) -> Sentence:
-    """A device has opened the address."""
+def waits(name: str, visitor: str | None, code: str) -> Sentence:
+    """A device has opened the address. Its own isn't named in a chat that others can read."""
+    where = f" at {visitor}" if visitor is not None else ""
     return Sentence(
         Kind.DEVICE_WAITS,
-        f"A device at {visitor} wants to be {name}. Its code must be {code}. If your device shows another code or "
+        f"A device{where} wants to be {name}. Its code must be {code}. If your device shows another code or "
         "none, somebody else has opened the address.",
         f"\nIf they are the same: /devices confirm {code}\nIf not: /devices cancel",
     )
@@ -121,10 +147,14 @@ def removed(device: PairedDevice) -> Sentence:
     return Sentence(Kind.DEVICE_REMOVED, f"Removed {device.name}: it is locked out, and what it had open has ended.")
 
 
-def ringing(devices: Sequence[tuple[str, str | None]]) -> str:
-    """Beside a call that rings: on which devices it rings, and what to open on the others, which have no page open."""
-    there = ", ".join(name for name, address in devices if address is None)
-    to_open = "".join(f"\nOn {name} open {address}" for name, address in devices if address is not None)
+def ringing(devices: Sequence[tuple[str, bool]]) -> str:
+    """Beside a call that rings: on which devices it rings, and what to do on the others, which have no page open.
+
+    No address: strangers make this message come, and others may be able to read the chat.
+    """
+    there = ", ".join(name for name, is_open in devices if is_open)
+    others = " or ".join(name for name, is_open in devices if not is_open)
+    to_open = f"\nTo answer on {others}, open its page there (bookmark or home screen)." if others else ""
     return (f"\nIt also rings on {there}." if there else "") + to_open
 
 
@@ -132,4 +162,5 @@ def line(*, name: str, address: str, way: str, seen: int, connected: bool, **_: 
     """A device in a list; `seen` in Unix seconds."""
     day = datetime.fromtimestamp(seen, UTC).astimezone()
     when = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
-    return f"{name}: {address}{' in your home network' if way == DeviceWay.LAN else ''}, {when}"
+    where = f"{address}{' in your home network' if way == DeviceWay.LAN else ''}".strip()
+    return f"{name}: {where}, {when}" if where else f"{name}: {when}"

@@ -257,7 +257,9 @@ async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna, bob):
         phone = await paired(anna)
         bob.write(f"/call {anna.node}")
-        assert f"On phone open {phone.origin}/" in await anna.told(kind="call.stranger-rings")
+        said = await anna.told(kind="call.stranger-rings")
+        assert "To answer on phone, open its page there" in said
+        assert phone.host not in said, "a stranger can make this message come"
         bob.write("/hangup")
         await bob.call("ended")
         await anna.asked("/decline", kind="call.ended")
@@ -265,7 +267,7 @@ async def test_the_chat_says_where_to_answer_a_call_that_rings(tmp_path: Path) -
             bob.write(f"/call {anna.node}")
             said = await anna.told(kind="call.stranger-rings")
             assert "It also rings on phone." in said
-            assert phone.origin not in said
+            assert phone.host not in said
             await phone.next(sock, "ring")
 
 

@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 class PlainMessenger:
     """One account of one messenger, and its owner."""
 
-    capabilities = Capabilities(at_terminal=False)
+    capabilities = Capabilities(at_terminal=False, private=True)
 
     def __init__(self, wire: Wire, name: str, journal: Journal, write: StoreWrite, *, lifetime: int) -> None:
         """`name` is the messenger's in the journal and before its conversations; `journal` is for reading, `write` for

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from bot.kinds import Kind
+from peer.handset.devices.authority import Authority
 from shared.call.table import EndReason
 from shared.contacts import Trust
 from shared.media import Media
+from tests.bot.phone import Phone, trusting
 from tests.bot.telegram import sentences as says
 from tests.bot.telegram.people import Person, friends, two_people
 from tests.bot.telegram.server import error
@@ -197,3 +200,33 @@ async def test_a_browser_that_opens_the_button_shows_the_call_and_no_key(tmp_pat
             await page.page.reload()
             await page.call("active")
             assert not chromium.problems, chromium.problems
+
+
+async def test_telegram_reads_neither_an_address_nor_the_secret_of_a_device(tmp_path: Path) -> None:
+    at = "127.90.0.7"
+    async with two_people(tmp_path) as (anna, bob, _world, _):
+        await friends(anna, bob, trust=Trust.RING)
+        anna.bot.bot_to_bot = bob.bot.bot_to_bot = True
+        bob.configure(f"{AT_THE_PAGE}device_port = 0\n")
+        await asyncio.gather(anna.begin(), bob.begin())
+        bob.says("/devices add tablet")
+        await bob.reads("tablet can be added now", "copybara devices add tablet")
+        bob.write(f"/devices add phone {at}")
+        invitation = (await bob.posted("owner", "Open this on phone"))["text"]
+        with bob.store() as store:
+            authority = store.device_authority()
+        assert authority is not None
+        (address,) = re.findall(r"https://\S+", str(invitation))
+        phone = Phone(at, address, trusting(Authority.of_pem(authority).to_install()))
+        async with phone.pairing() as (sock, meeting, first):
+            assert first is not None
+            await bob.reads("wants to be phone", first["code"])
+            bob.says(f"/devices confirm {first['code']}")
+            await phone.becomes_a_device(sock, meeting)
+        bob.says("/devices")
+        await bob.reads("phone: last seen")
+        anna.says("/call bob")
+        await bob.reads(says.rings("anna"), "To answer on phone, open its page there")
+        written = "\n".join(each.text for each in bob.chat.messages if each.sender is bob.bot)
+        for private in (at, phone.host, phone.secret.decode(), "pair="):
+            assert private not in written
