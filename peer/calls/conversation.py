@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
@@ -157,17 +158,19 @@ class Conversation:
         agreed = self._agreed
         if agreed is not None and self._is_shown(agreed, message):
             await self._store(Committed(agreed))
-        self._shown += [secret for secret in self._held() if self._is_shown(secret, message)]
+        new = [secret for secret in self._held() if secret not in self._shown]
+        self._shown += [secret for secret in new if self._is_shown(secret, message)]
 
     def _is_shown(self, secret: bytes, message: PairKept) -> bool:
         return compare_digest(kept(self._role.other, secret, self._leg.exported), message.mac)
 
     def _show_held(self) -> None:
         """Show the secrets of earlier calls. One of them may be the key that the other side knows us by, while we know
-        of none: its confirmation got lost.
+        of none: its confirmation got lost. It is always as many, so that nobody learns how many there are.
         """
-        for secret in self._held()[:MOST_SHOWN]:
-            self._leg.control.send(PairKept(kept(self._role, secret, self._leg.exported)))
+        macs = [kept(self._role, secret, self._leg.exported) for secret in self._held()[:MOST_SHOWN]]
+        for mac in (*macs, *(secrets.token_bytes(32) for _ in range(MOST_SHOWN - len(macs)))):
+            self._leg.control.send(PairKept(mac))
 
     def _holds(self, on: bool) -> None:
         self._tell(RemoteHeld() if on else RemoteResumed())

@@ -29,14 +29,14 @@ PER_LEG: Final = Limit(at_once=4, per_second=0.5)
 "For messages that each leg sends once: a path that keeps getting lost is dialled every half second at most."
 
 MOST_SHOWN: Final = 3
-"How many secrets of earlier calls a side shows on one leg. A leg that is dialled again may show one more."
+"How many secrets of earlier calls a side shows on one leg. On one that is dialled again it may show one more."
 
 LIMITS: Final[Mapping[type, Limit]] = {
     Hello: PER_LEG,
     PairKey: PER_LEG,
     PairSeal: PER_LEG,
     PairConfirm: PER_LEG,
-    PairKept: PER_LEG,
+    PairKept: Limit(at_once=4 * (MOST_SHOWN + 1), per_second=0.5 * (MOST_SHOWN + 1)),
     MediaState: Limit(at_once=40, per_second=4.0),
     OnHold: Limit(at_once=40, per_second=0.5),
     Text: Limit(at_once=30, per_second=1.0),

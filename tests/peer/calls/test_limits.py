@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from peer.calls.limits import LIMITS, OWN_HOLDS, OWN_TEXTS, Limiter
-from shared.messages import Message, OnHold, Ping, Text, Unknown
+from peer.calls.limits import LIMITS, MOST_SHOWN, OWN_HOLDS, OWN_TEXTS, Limiter
+from shared.messages import Message, OnHold, PairKept, Ping, Text, Unknown
 from shared.rate import Limit
 
 
@@ -26,3 +26,9 @@ def test_one_type_of_message_leaves_the_others_their_room() -> None:
 def test_what_an_honest_owner_does_stays_below_what_the_other_side_takes(own: Limit, theirs: Limit) -> None:
     assert own.at_once < theirs.at_once
     assert own.per_second < theirs.per_second
+
+
+def test_a_path_that_is_dialled_again_every_second_may_show_all_its_secrets_each_time() -> None:
+    limiter = Limiter()
+    for leg in range(4):
+        assert all(limiter.takes(PairKept(bytes(32)), float(leg)) for _ in range(MOST_SHOWN + 1))
