@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmarks import (
     deltachat_call,
     ear_to_ear,
+    file_transfer,
     glass_to_glass,
     growth,
     idle_memory,
@@ -55,6 +56,7 @@ FIGURES = (
     noise_suppression,
     glass_to_glass,
     messages_in_a_call,
+    file_transfer,
     matrix_call,
     deltachat_call,
     yggdrasil_setup,

@@ -29,6 +29,7 @@ from bot.makers import (
     make_lookups,
     make_news,
     make_presenter,
+    make_shelf,
     make_switchboard,
     open_node,
 )
@@ -121,13 +122,14 @@ async def _run(
     own_devices = OwnDevices(devices, node.pages) if devices else None
     presenter = make_presenter(node, own_devices) if own_devices else None
     desktop = make_desktop(node)
-    switchboard = make_switchboard(node, news, presenter, desktop, chats)
+    shelf = make_shelf(node)
+    switchboard = make_switchboard(node, news, presenter, desktop, chats, shelf)
     echo = make_echo(node, news, presenter, chats)
     lookups = make_lookups(node)
     assistant = make_assistant(node, talk, news, switchboard, echo, lookups, devices)
     handset = None
     if presenter and devices and own_devices:
-        handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo)
+        handset = make_handset(node, presenter, assistant, switchboard, devices, own_devices, echo, shelf)
     notices = [overlay_notice(node.overlay.name), *(handset.notices if handset else [])]
     if config.devices.lan:
         notices.append(LAN_GIVES_UP)
@@ -158,6 +160,7 @@ async def _run(
     ):
         chats.ready(str(node.own), notices, handset)
         manager.tell(READY)
+        await shelf.sweep()
         await assistant.greet()
         async with kept_running(watching, echoing, living, *reading, *desktop.parts(assistant.act, handset)):
             await stopping.wait()

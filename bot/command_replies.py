@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 from bot.assistant.assistant import Assistant
+from bot.assistant.file_commands import files_on_their_way
 from bot.command_socket import AskPage, AskPairing, AskStatus, Question, Reply, Say
 from bot.conversation import Post
 from bot.devices.book import DeviceBook
@@ -69,6 +70,7 @@ class CommandReplies:
             "handset": self._page,
             "notices": self._notices,
             "devices": [self._device(each) for each in self._devices.listed()] if self._devices else [],
+            "files": files_on_their_way(self._assistant.switchboard),
             "calls": [line_report(line) for line in self._assistant.switchboard.lines],
         }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from bot.kinds import Sentence
 from bot.shown_contact import ShownContact
@@ -19,6 +19,7 @@ from shared.media import Media
 from shared.printable import as_command
 
 if TYPE_CHECKING:
+    from peer.calls.files.transfer import Transfer
     from peer.calls.line import Line
     from peer.calls.reading import MissedCall
     from peer.calls.switchboard import Switchboard
@@ -261,6 +262,14 @@ class Capabilities:
 
     rings_again: bool = True
     "Whether it keeps the calls that ring, and lets them ring again when the program was killed."
+
+
+@runtime_checkable
+class ShowsFiles(Protocol):
+    """What a messenger has as well that shows how far files are."""
+
+    def file_changed(self, line: Line, transfer: Transfer) -> None:
+        """Show how a file stands. Must not block."""
 
 
 class Messenger(Protocol):

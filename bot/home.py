@@ -94,6 +94,16 @@ class Home:
         return self.folder / "recordings"
 
     @property
+    def files(self) -> Path:
+        """Where files go that others send in calls, unless the configuration names another folder. Not made here."""
+        return self.folder / "files"
+
+    @property
+    def sending(self) -> Path:
+        """Where copies wait of what the page sends. Not made here."""
+        return self.folder / "sending"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock tells that a process runs with this home."""
         return self.folder / "copybara.pid"

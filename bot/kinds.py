@@ -70,6 +70,19 @@ class Kind(enum.StrEnum):
     DROPPED = "call.dropped", "So many calls came that some weren't shown."
     NOT_KEPT = "call.not-kept", "Something about a call couldn't be written to the disk."
 
+    FILE_READING = "file.reading", "A large file is being read before it is offered."
+    FILE_OFFERING = "file.offering", "You offered a file in a call."
+    FILE_OFFERED = "file.offered", "The other side of a call offers you a file."
+    FILE_SENDING = "file.sending", "They accepted it, and it is on its way."
+    FILE_RECEIVING = "file.receiving", "A file is arriving that you accepted, or always accept."
+    FILE_PAUSED = "file.paused", "The call is over before the file was complete; it continues in the next one."
+    FILE_DELIVERED = "file.delivered", "The other side has your file."
+    FILE_RECEIVED = "file.received", "A file is complete, and where it is."
+    FILE_DECLINED = "file.declined", "A file was declined, by you or by them."
+    FILE_CANCELLED = "file.cancelled", "A file was cancelled, by you or by them."
+    FILE_FAILED = "file.failed", "A file couldn't be sent or received, and why."
+    FILE_LIST = "file.list", "The files on their way."
+
     LINK_REQUEST = "link.request", "For the chat: the link that begins a call."
     LINK_ANSWER = "link.answer", "For the chat: the link that answers a first call."
     LINK_REFUSAL = "link.refusal", "For the chat: the link that declines a call or says that you are busy."
@@ -112,6 +125,7 @@ class Kind(enum.StrEnum):
     CONTACT_BLOCKED = "contact.blocked", "A contact's calls will be ignored."
     CONTACT_PROGRAM = "contact.program", "Calls to the contact are for another program from now on."
     CONTACT_ENDPOINT = "contact.endpoint", "What answers a contact's calls was changed."
+    CONTACT_FILES = "contact.files", "Whether a contact's files are accepted without asking was changed."
     CONTACT_RENAMED = "contact.renamed", "A contact has another name."
     CONTACT_REMOVED = "contact.removed", "A contact and the keys shared with them were removed."
 

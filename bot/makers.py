@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 
 from bot.assistant.assistant import Assistant
 from bot.assistant.call_news import CallNews
@@ -31,6 +32,8 @@ from bot.page.service import HandsetService, open_handset
 from bot.settings import open_overlay
 from bot.texts import devices as device_texts
 from peer.calls.echo_calls import EchoCalls
+from peer.calls.files.folder import FileLimits
+from peer.calls.files.shelf import FileShelf
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -98,6 +101,7 @@ def make_news(node: Node, talk: Talk, devices: DeviceBook | None) -> CallNews:
         origins=talk.origins,
         learning=talk.learning,
         call_changed=talk.chats.call_changed,
+        file_changed=talk.chats.file_changed,
         send_recordings=node.config.media.send_recordings,
         rings_at=lambda: device_texts.ringing(devices.ringing()) if devices else "",
     )
@@ -130,7 +134,7 @@ def make_desktop(node: Node) -> Desktop:
 
 
 def make_switchboard(
-    node: Node, news: CallNews, presenter: Presenter | None, desktop: Desktop, chats: Chats
+    node: Node, news: CallNews, presenter: Presenter | None, desktop: Desktop, chats: Chats, shelf: FileShelf
 ) -> Switchboard:
     """Carries calls. At a console somebody may sit who doesn't have the page open."""
     config = node.config
@@ -147,12 +151,20 @@ def make_switchboard(
         listeners=[news, *([presenter] if presenter else []), *desktop.listeners],
         waits=lambda: _waits(config.calls.waiting, presenter),
         rings_again=chats.rings_again,
+        shelf=shelf,
     )
 
 
 def _waits(waiting: CallWaiting, presenter: Presenter | None) -> bool:
     """Whether another call rings while the owner is in one."""
     return waiting == "always" or (waiting == "page" and presenter is not None and presenter.attended())
+
+
+def make_shelf(node: Node) -> FileShelf:
+    """Keeps the files of calls."""
+    settings = node.config.files
+    folder = Path(settings.folder) if settings.folder else node.home.files
+    return FileShelf(folder, FileLimits.of(settings), node.thread, spool=node.home.sending)
 
 
 def make_echo(node: Node, news: CallNews, presenter: Presenter | None, chats: Chats) -> EchoCalls:
@@ -224,6 +236,7 @@ def make_handset(
     devices: DeviceBook,
     own_devices: OwnDevices,
     echo: EchoCalls,
+    shelf: FileShelf,
 ) -> HandsetService:
     """Serves the page, and does what it asks for. Raises OSError if there is no free port."""
     requests = PageRequests(
@@ -238,6 +251,7 @@ def make_handset(
         echo=echo,
         card_name=node.card_name,
         devices=own_devices,
+        shelf=shelf,
     )
     port, key = node.config.handset.port, node.home.load_handset_key()
     device_port = node.config.handset.device_port

@@ -108,6 +108,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str | None = None
     "Which media endpoint answers; None for the configured one."
 
+    files: bool = False
+    "Whether their files are accepted without asking, in calls that prove who they are."
+
     resolves_as: tuple[str, ...] = ()
     "Names in name systems that led to this node, such as `copybara.azero`."
 

@@ -50,6 +50,7 @@
     │   ├── NothingToConfirm    no new key of a contact to confirm
     │   ├── OnlyForTrusted
     │   └── LookingUp           … or a name that can't be looked up right now
+    ├── FileRefused             a file that can't be sent or received
     ├── MessengerError          a messenger's server that doesn't answer as it should
     ├── HandsetError            a handset page that isn't ours, or isn't of this version; a device that can't be served
     │   ├── NoDevice
@@ -478,6 +479,13 @@ class LookingUp(CallRefused):
     """That name is being looked up already.
 
     /hangup cancels it.
+    """
+
+
+class FileRefused(CopybaraError):
+    """The file can't be sent or received.
+
+    What stands in the way is said with it; what has arrived of it is kept.
     """
 
 

@@ -6,7 +6,8 @@ fields, which an older one skips, and types, which an older one reads as `Unknow
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+import enum
+from typing import Annotated, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +23,14 @@ MAX_TEXT = 4000
 
 MAX_REASON = 200
 
+FILES_VERSION = 2
+"A side whose Hello has this version or a later one reads the messages about files. Others are sent none."
+
+MAX_FILE_NAME = 255
+"Characters."
+
+MAX_FILE_RESULT = 32
+
 MLKEM_PUBLIC_BYTES = 1184
 "An ML-KEM-768 encapsulation key (FIPS 203, section 8)."
 
@@ -34,6 +43,7 @@ SEAL_BYTES = 1088 + 32 + 32 + 16
 Byte = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 Counter = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -44,7 +54,7 @@ class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
     """The first message of each side."""
 
     version: Byte
-    "The newest protocol version it speaks; 1."
+    "The newest version of the control protocol that it speaks: 1, or FILES_VERSION if it takes files."
 
     media: Byte
     "The media it will send: bits as in links."
@@ -125,11 +135,86 @@ class Pong(_Message, frozen=True, tag="pong"):
     id: Counter
 
 
+class FileOffer(_Message, frozen=True, tag="file-offer", omit_defaults=True):
+    """The sender has a file for the other side; also again on each new leg, as long as it isn't over."""
+
+    id: Digest
+    "SHA-256 of its content, which names the transfer in all messages."
+
+    size: Size
+    "Bytes."
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_FILE_NAME)]
+    "What the sender calls it. The receiver makes it safe."
+
+    again: bool = False
+    "It was offered before, and the sender doesn't know how that ended."
+
+
+class FileAccept(_Message, frozen=True, tag="file-accept"):
+    """The receiver of an offer wants it, on the files' channel."""
+
+    id: Digest
+    offset: Size
+    "The first byte that it doesn't have."
+
+
+class FileCancel(_Message, frozen=True, tag="file-cancel"):
+    """The sender of a file takes it back."""
+
+    id: Digest
+
+
+class FileResult(_Message, frozen=True, tag="file-result"):
+    """The receiver of a file has it, or doesn't take it."""
+
+    id: Digest
+    result: Annotated[str, Meta(min_length=1, max_length=MAX_FILE_RESULT)]
+    "A value of FileOutcome; a reader takes another word for `failed`."
+
+
+class FileOutcome(enum.StrEnum):
+    """How a transfer ended at its receiver."""
+
+    DONE = "done"
+    "It is complete, and its SHA-256 is right."
+
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    TOO_LARGE = "too-large"
+    TOO_MANY = "too-many"
+    "Too many are waiting or on their way."
+
+    NO_ROOM = "no-room"
+    DAMAGED = "damaged"
+    "What came isn't what was offered."
+
+    FAILED = "failed"
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """A message of a type that this version doesn't know: to be skipped."""
 
 
-Message = Hello | PairKey | PairSeal | PairConfirm | PairKept | MediaState | OnHold | Text | Bye | Ping | Pong
+FileMessage: TypeAlias = FileOffer | FileAccept | FileCancel | FileResult
+
+Message = (
+    Hello
+    | PairKey
+    | PairSeal
+    | PairConfirm
+    | PairKept
+    | MediaState
+    | OnHold
+    | Text
+    | Bye
+    | Ping
+    | Pong
+    | FileOffer
+    | FileAccept
+    | FileCancel
+    | FileResult
+)
 
 
 class _Envelope(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("bot", "peer", "shared")
 
 CALLED_BY_LIBRARIES = {
+    "_register_data_receiver",
+    "_unregister_data_receiver",
     "_fields_",  # ctypes
     "_validate_peer_identity",  # aiortc
     "datagram_received",  # asyncio

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bot.assistant import commands
+from bot.assistant import commands, file_commands
 from bot.assistant import contact_names as name_book
 from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
@@ -28,6 +28,7 @@ from bot.kinds import Sentence
 from bot.texts import call_log, refusals
 from bot.texts import chat as texts
 from bot.texts import devices as device_texts
+from bot.texts import files as file_texts
 from bot.texts import names as name_texts
 from bot.texts.invitation import installed_from, invitation
 from peer.calls.echo_calls import EchoCalls
@@ -227,6 +228,8 @@ class Assistant:
                 line, text = calling.writable(command.text)
                 self.switchboard.write(line, text)
                 turn.say(texts.text_sent(line))
+            case commands.SendFile() | commands.ListFiles() | commands.AnswerFile():
+                await file_commands.obey(turn, command, self.switchboard, calling)
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))
             case commands.ShowLog():
@@ -251,6 +254,9 @@ class Assistant:
             case commands.SetProgram():
                 name, program = command.name, command.program
                 turn.say(texts.program_set(await write(lambda store: book.set_program(store, name, program))))
+            case commands.SetFiles():
+                name, always = command.name, command.always
+                turn.say(file_texts.set_for(await write(lambda store: book.set_files(store, name, always=always))))
             case commands.ChooseApp():
                 raise InputError(*refusals.only_in_deltachat(book.named(self._store, command.name)))
             case commands.SetEndpoint():

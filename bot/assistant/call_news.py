@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from weakref import WeakSet
 
+from bot.assistant.file_news import FileNews
 from bot.assistant.learning import Learning, teaches
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
 from bot.texts import chat as texts
+from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import (
@@ -48,10 +50,14 @@ class CallNews:
         origins: Origins,
         learning: Learning,
         call_changed: Callable[[Line], None],
+        file_changed: Callable[[Line, Transfer], None],
         send_recordings: bool,
         rings_at: Callable[[], str] = str,
     ) -> None:
-        """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered."""
+        """`call_changed` shows a call's new state; it may not block. `rings_at` says where else a call is answered.
+
+        `file_changed` shows how a file stands; it may not block either.
+        """
         self._rings_at = rings_at
         self._store = store
         self._lines = lines
@@ -59,6 +65,7 @@ class CallNews:
         self._origins = origins
         self._learning = learning
         self._call_changed = call_changed
+        self._files = FileNews(posting, file_changed)
         self._send_recordings = send_recordings
         self._why: dict[int, str] = {}
         self._not_kept: WeakSet[Line] = WeakSet()
@@ -100,6 +107,8 @@ class CallNews:
                     self._posting.about(line, said)
             case MediaTrouble():
                 self._posting.about(line, texts.media_trouble(line, news))
+            case FileChanged():
+                self._files.told(line, news)
             case Changed():
                 self.changed(line)
             case HoldChanged():

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.texts import devices as device_texts
+from bot.texts import files as file_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Instead
 from shared.contacts import MAX_NAME, Hours, Trust
@@ -143,6 +145,28 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class SendFile:
+    """`/send [NAME:] FILE`: offer a file to the other side of a call."""
+
+    text: str
+    "With the name before it, if there is one: that depends on who is in a call."
+
+
+@dataclass(frozen=True, slots=True)
+class ListFiles:
+    """`/files`: those on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """`/files accept|decline|cancel [NUMBER]`"""
+
+    answer: Literal["accept", "decline", "cancel"]
+    number: int | None = None
+    "None: the only one that waits for an answer."
+
+
+@dataclass(frozen=True, slots=True)
 class ListContacts:
     """`/contacts [PAGE]`"""
 
@@ -241,6 +265,14 @@ class SetProgram:
 
     name: str
     program: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetFiles:
+    """`/contact files NAME always|ask`: whether their files are accepted without asking."""
+
+    name: str
+    always: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +386,9 @@ Command = (
     | Resume
     | Swap
     | Say
+    | SendFile
+    | ListFiles
+    | AnswerFile
     | ListContacts
     | ShowLog
     | AddContact
@@ -365,6 +400,7 @@ Command = (
     | AcceptMove
     | SetEndpoint
     | SetProgram
+    | SetFiles
     | ChooseApp
     | RenameContact
     | RemoveContact
@@ -396,7 +432,7 @@ def parse(text: str) -> Command:
     head, *words = text.split() or [""]
     words = [*filter(None, map(without_invisible_edges, words))]  # keyboards put marks of direction around a name
     word = keyword(head.lstrip("/").partition("@")[0])
-    if word not in ("sdp", "say", "decline") and any(len(argument) > MAX_ARGUMENT for argument in words):
+    if word not in ("sdp", "say", "send", "decline") and any(len(argument) > MAX_ARGUMENT for argument in words):
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
@@ -487,6 +523,8 @@ def _contact(words: list[str], _text: str) -> Command:
             return _trust(name, Trust.RING, limits)
         case ["block", name]:
             return SetTrust(name, Trust.BLOCK)
+        case ["files", name, files] if keyword(files) in ("always", "ask"):
+            return SetFiles(name, keyword(files) == "always")
         case ["deltachat", name]:
             return ChooseApp(name)
         case ["endpoint", name, endpoint]:
@@ -580,6 +618,26 @@ def _say(words: list[str], text: str) -> Command:
     return Say(line)
 
 
+def _send(words: list[str], text: str) -> Command:
+    """What stands behind the word, as it is: names of files have blanks."""
+    if not words:
+        raise WrongUse(*file_texts.WHAT_TO_SEND)
+    return SendFile(text.split(maxsplit=1)[1].rstrip())
+
+
+def _files(words: list[str], _text: str) -> Command:
+    match [keyword(words[0]), *words[1:]] if words else []:
+        case []:
+            return ListFiles()
+        case [("accept" | "decline" | "cancel") as answer]:
+            return AnswerFile(answer)
+        case [("accept" | "decline" | "cancel") as answer, typed_number] if (
+            len(number := keyword(typed_number)) <= MAX_PAGE_DIGITS and number.isascii() and number.isdecimal()
+        ):
+            return AnswerFile(answer, int(number))
+    raise WrongUse(*file_texts.USAGE)
+
+
 _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "call": _call,
     "sdp": _sdp,
@@ -590,6 +648,8 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "resume": _of_call(Resume),
     "swap": _of_call(Swap),
     "say": _say,
+    "send": _send,
+    "files": _files,
     "contacts": _contacts,
     "log": _alone(ShowLog()),
     "contact": _contact,

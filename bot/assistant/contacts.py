@@ -175,6 +175,13 @@ def set_program(store: Store, name: str, program: str) -> Contact:
     return contact
 
 
+def set_files(store: Store, name: str, *, always: bool) -> Contact:
+    """Choose whether a contact's files are accepted without asking. Raises NameNotFound."""
+    contact = msgspec.structs.replace(named(store, name), files=always)
+    store.save_contact(contact)
+    return contact
+
+
 def named(store: Store, name: str) -> Contact:
     """The contact of that name. Raises NameNotFound."""
     contact = store.contact_named(name)

@@ -191,6 +191,13 @@ def make_parser() -> argparse.ArgumentParser:
         holding.set_defaults(word=word)
         holding.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
 
+    sends = command("send", "offer a file to the other side of the call", dispatch.do_send, json=True)
+    sends.add_argument("file", type=_path, metavar="FILE")
+    sends.add_argument("--to", type=_name, metavar="NAME", help="to whom, if there are several calls")
+    files = command("files", "files on their way in calls, and what to do with them", dispatch.do_files, json=True)
+    files.add_argument("action", nargs="?", choices=["accept", "decline", "cancel"])
+    files.add_argument("number", nargs="?", type=_count, help="which one; without it, the only one that waits")
+
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
     book = contacts.add_subparsers(metavar="COMMAND", required=True)
 
@@ -222,6 +229,8 @@ def make_parser() -> argparse.ArgumentParser:
     entry("ring", "ask before answering (the default)", "name")
     entry("block", "ignore a contact's calls", "name")
     entry("endpoint", "choose what a contact sees and hears; `default` is what is configured", "name", "endpoint")
+    accepted = entry("files", "accept a contact's files without asking, or ask (the default)", "name")
+    accepted.add_argument("files", choices=["always", "ask"])
     entry("rename", "give a contact another name", "old", "new")
     entry("remove", "forget a contact", "name")
 

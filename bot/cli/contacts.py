@@ -13,6 +13,7 @@ from bot.name_systems import system_names
 from bot.settings import own_node, settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
+from bot.texts import files as file_texts
 from shared.contacts import MAX_NAME, Contact, Trust
 from shared.errors import InputError
 from shared.media import Media
@@ -72,6 +73,8 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return texts.moved(moving.accept(store, options.name, options.node)).text
         case "endpoint":
             return texts.endpoint_set(book.set_endpoint(store, options.name, options.endpoint)).text
+        case "files":
+            return file_texts.set_for(book.set_files(store, options.name, always=options.files == "always")).text
         case "rename":
             return texts.renamed(options.old, book.rename(store, options.old, options.new).name).text
         case _:
@@ -94,6 +97,7 @@ def _as_dict(store: Store, contact: Contact) -> dict[str, object]:
         "media": contact.media.words,
         "hours": str(contact.hours) if contact.hours else None,
         "endpoint": contact.endpoint,
+        "files": contact.files,
         "resolves_as": list(contact.resolves_as),
         "paired": book.is_paired(store, contact),
         "card": contact.sealing_key is not None,

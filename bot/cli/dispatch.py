@@ -168,6 +168,16 @@ def do_hold(options: argparse.Namespace) -> int:
     return _say(options, f"/{options.word} {options.name or ''}")
 
 
+def do_send(options: argparse.Namespace) -> int:
+    # The running program may have been started in another folder.
+    whom = f"{options.to}: " if options.to else ""
+    return _say(options, f"/send {whom}{options.file.expanduser().absolute()}")
+
+
+def do_files(options: argparse.Namespace) -> int:
+    return _say(options, f"/files {options.action or ''} {options.number or ''}")
+
+
 def do_contacts(options: argparse.Namespace) -> int:
     from bot.cli.contacts import contacts
 

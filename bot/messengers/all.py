@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Sequence
 
-from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post
+from bot.conversation import EVERYWHERE, HandsetPage, Messenger, Post, ShowsFiles
+from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 
 
@@ -50,6 +51,12 @@ class Chats:
             messenger.capabilities.rings_again and (chat == EVERYWHERE or messenger.handles(chat))
             for messenger in self.messengers
         )
+
+    def file_changed(self, line: Line, transfer: Transfer) -> None:
+        """Show how a file stands, wherever that is shown."""
+        for messenger in self.messengers:
+            if isinstance(messenger, ShowsFiles):
+                messenger.file_changed(line, transfer)
 
     def call_changed(self, line: Line) -> None:
         """Show a call's new state wherever calls are shown."""

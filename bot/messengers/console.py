@@ -18,6 +18,8 @@ from bot.kinds import STATES, Kind
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
 from bot.texts.terminal import where_to_talk
+from peer.calls.files.report import report as file_report
+from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.media import PATTERN
@@ -145,6 +147,11 @@ class Console:
         if up and self._says_where_to_talk and self._page is not None:
             self._says_where_to_talk = False
             self.post(Post("owner", where_to_talk(self._page.address)))
+
+    def file_changed(self, line: Line, transfer: Transfer) -> None:
+        """Write how a file stands; people read of it in the posts."""
+        if self._as_json:
+            self._put({"type": "file", **file_report(line.name, transfer)})
 
     def _message(self, line: str) -> IncomingMessage | None:
         if not line.strip():

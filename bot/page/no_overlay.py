@@ -17,7 +17,7 @@ from bot.streams import print_text
 from bot.texts import no_overlay as texts
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import FromPage, NoOverlay
-from shared.errors import NodeChanged, OverlayError
+from shared.errors import HandsetError, NodeChanged, OverlayError
 
 LOOK_SECONDS = 2.0
 "How often it is looked for."
@@ -41,6 +41,13 @@ class _Waiting:
     async def heard(self, page: Page, message: FromPage) -> None:
         """See Listener."""
         page.problem(self.error, about=message.id)
+
+    async def took(self, page: Page, data: bytes) -> None:
+        """See Listener."""
+        raise HandsetError
+
+    async def left(self, page: Page) -> None:
+        """See Listener."""
 
 
 async def until_there(

@@ -18,6 +18,7 @@ from bot.page.own_devices import OwnDevices
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts.invitation import installed_from, invitation
+from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.news import (
@@ -52,6 +53,7 @@ from peer.overlay.watch import OverlayWatch
 from shared.call.events import RemoteRinging
 from shared.call.table import State
 from shared.errors import StoreError
+from shared.files.table import FileState
 from shared.links.card import Card
 from shared.messages import MediaState, Text
 from shared.node_id import NodeId
@@ -65,6 +67,9 @@ LOGGED = 50
 
 TEXTS_KEPT = 200
 "Lines of text of one call that a page gets when it connects late."
+
+FILES_KEPT = 50
+"Files of one call that are over, and that a page gets when it connects late."
 
 SECOND = 1.0
 
@@ -96,6 +101,9 @@ class Presenter:
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
+        self._files: dict[int, dict[int, Transfer]] = {}
+        "By call, by their number."
+
         self._links: dict[int, ShowLink] = {}
         self._rings_there: set[int] = set()
         self._contacts: list[page_protocol.Contact] = []
@@ -193,6 +201,11 @@ class Presenter:
             links=[self._links[line.number] for line in self._lines if line.number in self._links],
             invitation=invitation(card, self._overlay, installed_from()).text,
             devices=self._devices.of(page),
+            files=[
+                self._file(line, transfer, page)
+                for line in self._lines
+                for transfer in self._files.get(line.number, {}).values()
+            ],
         )
 
     def told(self, line: Line, news: News) -> None:
@@ -233,6 +246,8 @@ class Presenter:
             case MediaState():
                 if (remote := view.sends(line.connection.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
+            case FileChanged():
+                self._file_changed(line, news.transfer)
             case Changed():
                 self._changed(line)
             case MediaTrouble():
@@ -242,6 +257,20 @@ class Presenter:
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged():
                 self._show(line)
 
+    def _file_changed(self, line: Line, transfer: Transfer) -> None:
+        if not line.call.ended:
+            kept = self._files.setdefault(line.number, {})
+            kept[transfer.number] = transfer
+            for number in [each for each, known in kept.items() if known.ended][:-FILES_KEPT]:
+                del kept[number]
+        for page in self._pages.open:
+            page.send(self._file(line, transfer, page))
+
+    def _file(self, line: Line, transfer: Transfer, page: Page) -> page_protocol.File:
+        """Only another device has to be given what is on this computer already."""
+        arrived = transfer.path if not transfer.ours and transfer.state is FileState.DONE and page.device else None
+        return view.file(line, transfer, self._pages.downloads.offer(arrived) if arrived else None)
+
     def _changed(self, line: Line) -> None:
         if line.call.state is not State.CALLING and line.connection.connected is not None:
             self._links.pop(line.number, None)
@@ -249,7 +278,7 @@ class Presenter:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
-            for kept in (self._endpoints, self._texts, self._links):
+            for kept in (self._endpoints, self._texts, self._links, self._files):
                 kept.pop(line.number, None)
             self._rings_there.discard(line.number)
             self._pages.calls.discard(line.number)

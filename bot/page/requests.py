@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bot.assistant import contacts as book
 from bot.assistant.assistant import Assistant
+from bot.assistant.file_commands import files_with
 from bot.card_name import CardName
 from bot.conversation import EVERYWHERE
 from bot.kinds import Sentence
 from bot.page.explain import Explainer, refusal
 from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
+from bot.page.uploads import Uploads
 from bot.page.view import media
 from bot.texts import chat as texts
 from bot.texts import page as page_texts
 from bot.texts import refusals
 from peer.calls.echo_calls import EchoCalls
+from peer.calls.files.shelf import FileShelf
+from peer.calls.files.source_file import Described
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
@@ -24,9 +30,12 @@ from peer.handset.protocol import (
     AddContact,
     AddDevice,
     Answer,
+    AnswerFile,
     Audible,
     Block,
     CancelDevice,
+    CancelFile,
+    CancelUpload,
     ConfirmDevice,
     ConfirmWords,
     Decline,
@@ -44,6 +53,7 @@ from peer.handset.protocol import (
     RenameContact,
     Resume,
     SaveContact,
+    SendFile,
     SetMedia,
     SetName,
     SetTrust,
@@ -78,9 +88,11 @@ class PageRequests:
         echo: EchoCalls,
         card_name: CardName,
         devices: OwnDevices,
+        shelf: FileShelf,
     ) -> None:
         self._devices = devices
         self._echo = echo
+        self._uploads = Uploads(shelf)
         self._card_name = card_name
         self._presenter = presenter
         self._pages = pages
@@ -103,6 +115,14 @@ class PageRequests:
             raise
         except CopybaraError as error:
             page.problem(error, page_texts.hint(error), about=message.id)
+
+    async def took(self, page: Page, data: bytes) -> None:
+        """The next piece of a file that the page sends. Raises CopybaraError."""
+        await self._uploads.take(page, data)
+
+    async def left(self, page: Page) -> None:
+        """The page has gone, with what it was sending."""
+        await self._uploads.left(page)
 
     async def _do(self, page: Page, message: FromPage) -> None:
         said: Sentence | None = None
@@ -152,6 +172,21 @@ class PageRequests:
             case WantOffer() if page is self._pages.current:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
+            case SendFile():
+                files, name = self._switchboard.files(self._line(message.call)), message.name
+
+                async def offer(path: Path, described: Described) -> None:
+                    await files.send_copy(path, name, described)
+
+                await files.ready()
+                await self._uploads.begin(page, message, offer)
+            case CancelUpload():
+                await self._uploads.cancel(page, message.upload)
+            case AnswerFile():
+                files = files_with(self._switchboard, message.file)
+                (files.accept if message.accept else files.decline)(message.file)
+            case CancelFile():
+                files_with(self._switchboard, message.file).cancel(message.file)
             case ConfirmWords():
                 said = texts.confirmed(*await self._confirm(self._line(message.call)))
             case SetName():
@@ -248,9 +283,12 @@ class PageRequests:
 
     async def _set_trust(self, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None
+        files = message.files
 
         def trust(store: Store) -> Contact:
             known = book.named(store, message.name)
+            if files is not None:
+                book.set_files(store, message.name, always=files)
             return book.set_trust(store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven)
 
         contact = await self._writes.write(trust)

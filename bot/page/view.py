@@ -7,7 +7,9 @@ from typing import Literal
 import msgspec
 
 from bot.texts import call_log
+from bot.texts import files as file_texts
 from bot.texts import page as texts
+from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
 from peer.handset import protocol as page_protocol
@@ -93,6 +95,25 @@ def entry(contact: Contact, paired: bool) -> page_protocol.Contact:
         trust_words=texts.trust_in_words(contact, paired),
         paired=paired,
         endpoint=contact.endpoint,
+        files=contact.files,
+    )
+
+
+def file(line: Line, transfer: Transfer, save: str | None) -> page_protocol.File:
+    """A file of a call as it stands now. `save` is where a device gets it."""
+    said = file_texts.on_the_page(line, transfer)
+    return page_protocol.File(
+        call=line.number,
+        file=transfer.number,
+        ours=transfer.ours,
+        name=transfer.name,
+        size=transfer.size,
+        state=transfer.state.value,
+        done=transfer.done,
+        kind=said.kind,
+        sentence=said.sentence,
+        detail=file_texts.progress(transfer),
+        save=save,
     )
 
 

@@ -61,6 +61,8 @@ HELP = f"""\
 /swap                       put this call on hold, and take the other one off
 /answer hold, /answer hangup    in a call: hold or end it, and answer the other one
 /say [NAME:] TEXT           write a line to the other side of the call
+/send [NAME:] FILE          offer a file to the other side of the call
+/files                      files on their way: accept NUMBER, decline NUMBER, cancel NUMBER
 /log                        your latest calls
 /contacts [PAGE]            your contacts
 /contact add [NAME] [NODE ID or CARD]
@@ -70,6 +72,7 @@ HELP = f"""\
 /contact tell NAME               your node id has changed: a link that tells NAME
 /contact move NAME NODE          accept the new node id that NAME has told you
 /contact show NAME, rename OLD NEW, remove NAME
+/contact files NAME always or ask    accept their files without asking
 /contact endpoint NAME ENDPOINT    what they see and hear: devices, camera, …
 /name NAME                  where a name such as copybara.azero leads
 /card                       your contact card, to send to others
@@ -646,6 +649,8 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
         lines.append(f"hours    {contact.hours}")
     if contact.endpoint:
         lines.append(f"answers  {contact.endpoint}")
+    if contact.files:
+        lines.append("files    accepted without asking")
     if contact.resolves_as:
         lines.append(f"found as {', '.join(contact.resolves_as)}")
     if contact.sealing_key:

@@ -22,7 +22,7 @@ MOST_LISTED = 5
 
 CONTACT_USAGE = (
     "/contact add NAME [NODE ID or CARD], or: show, trust, ring, block, confirm, remove NAME, rename OLD NEW, "
-    "endpoint NAME ENDPOINT, program NAME classic or deltachat"
+    "endpoint NAME ENDPOINT, files NAME always or ask, program NAME classic or deltachat"
 )
 
 # How commands are written.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 
+from peer.calls.files.call_files import CallFiles
 from peer.calls.limits import MOST_SHOWN, Limiter
 from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
@@ -20,6 +21,10 @@ from shared.errors import RemoteFlood, RemoteProtocolError, StoreError
 from shared.media import Media
 from shared.messages import (
     Bye,
+    FileAccept,
+    FileCancel,
+    FileOffer,
+    FileResult,
     Hello,
     MediaState,
     Message,
@@ -66,13 +71,15 @@ class Conversation:
         keep: Callable[[Kept], Awaitable[None]],
         agree: Callable[[Media], Awaitable[None]],
         held: Callable[[], Sequence[bytes]],
+        files: CallFiles | None = None,
     ) -> None:
         """`transcript` is what pairing on this leg is bound to, 32 bytes.
 
         `again`: the call was dialled again; `agreed` is then the pair secret (32 bytes) that was proposed in it, if one
         was. `limiter` counts for the whole call.
 
-        `tell`, `keep` and `held` are the session's. `agree` takes the media that the other side wants.
+        `tell`, `keep` and `held` are the session's. `agree` takes the media that the other side wants. Without `files`
+        none are taken.
         """
         self.round_trip: float | None = None
         "Seconds that the last ping and its answer took."
@@ -93,6 +100,7 @@ class Conversation:
         self._shown: list[bytes] = []
         "The secrets of earlier calls that the other side has shown on this leg."
 
+        self._files = files
         self._pings: dict[int, float] = {}
         self._acting = False
         "Whether a message is being acted on."
@@ -126,6 +134,8 @@ class Conversation:
     async def _received(self, message: Message | Unknown) -> None:
         match message:
             case Hello():
+                if self._files is not None:
+                    self._files.greeted(message.version)
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
                 self._holds(message.on_hold)
@@ -141,6 +151,8 @@ class Conversation:
                 self._tell(message)
             case OnHold():
                 self._holds(message.on)
+            case FileOffer() | FileAccept() | FileCancel() | FileResult() if self._files is not None:
+                self._files.received(message)
             case Ping():
                 self._leg.control.send(Pong(message.id))
             case Pong():

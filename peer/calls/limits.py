@@ -11,6 +11,10 @@ from typing import Final
 
 from shared.messages import (
     Bye,
+    FileAccept,
+    FileCancel,
+    FileOffer,
+    FileResult,
     Hello,
     MediaState,
     OnHold,
@@ -31,6 +35,10 @@ PER_LEG: Final = Limit(at_once=4, per_second=0.5)
 MOST_SHOWN: Final = 3
 "How many secrets of earlier calls a side shows on one leg. On one that is dialled again it may show one more."
 
+PER_FILE: Final = Limit(at_once=200, per_second=4.0)
+"""For messages about files: each leg that is dialled again brings one for each of the 16 that may be on their way, and
+their answers. What of it a person gets to see is far less, see peer/calls/files/call_files.py."""
+
 LIMITS: Final[Mapping[type, Limit]] = {
     Hello: PER_LEG,
     PairKey: PER_LEG,
@@ -43,6 +51,10 @@ LIMITS: Final[Mapping[type, Limit]] = {
     Ping: Limit(at_once=30, per_second=4.0),
     Pong: Limit(at_once=30, per_second=4.0),
     Bye: PER_LEG,
+    FileOffer: PER_FILE,
+    FileAccept: PER_FILE,
+    FileCancel: PER_FILE,
+    FileResult: PER_FILE,
     Unknown: Limit(at_once=100, per_second=10.0),
 }
 "Every type of message has a line here. A side pings once a second."
@@ -52,6 +64,9 @@ OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 
 OWN_HOLDS: Final = Limit(at_once=20, per_second=0.25)
 "How often the owner may put a call on hold or take it off, again less than the other side accepts."
+
+OWN_OFFERS: Final = Limit(at_once=40, per_second=1.0)
+"How often we offer a file, again or for the first time: what is more waits, so that the other side sees no flood."
 
 LOSSES: Final = Limit(at_once=20, per_second=0.2)
 """How often a call's path may be lost. A bad path is lost when nothing was heard for six seconds. The other side may

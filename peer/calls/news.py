@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.media.trouble import MediaTrouble
@@ -107,6 +108,7 @@ News: TypeAlias = (
     | RemoteAnsweredAlone
     | FirstMedia
     | MediaTrouble
+    | FileChanged
 )
 
 

@@ -16,6 +16,7 @@ from peer.calls.attempts import Attempt
 from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
+from peer.calls.files.call_files import CallFiles
 from peer.calls.limits import LOSSES, Limiter
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
@@ -47,7 +48,7 @@ from shared.errors import (
 )
 from shared.links.tokens import VERSION
 from shared.media import Media
-from shared.messages import Hello, MediaState, OnHold, Text
+from shared.messages import FILES_VERSION, Hello, MediaState, OnHold, Text
 from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
@@ -78,6 +79,7 @@ class Session:
         automatic: bool = False,
         rejoined: RunningCall | None = None,
         held: Callable[[], Sequence[bytes]] = tuple,
+        files: CallFiles | None = None,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
@@ -86,7 +88,7 @@ class Session:
         the session acts on it; what it raises ends the session, as Broke. `overlay_up` returns when the overlay can be
         used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
         session begins with a lost path, and binds its socket when it dials. `held` gives the pair secrets of earlier
-        calls with `peer`, 32 bytes each, the newest first.
+        calls with `peer`, 32 bytes each, the newest first. Without `files` none are sent or taken.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
@@ -97,6 +99,7 @@ class Session:
         self._keep = keep
         self._automatic = automatic
         self._held = held
+        self.files = files
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
         "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
@@ -222,6 +225,8 @@ class Session:
                     group.create_task(self._lasting(self._redialling.run), name="redialling"),
                     group.create_task(self._lasting(following), name="following the overlay"),
                 ]
+                if self.files is not None:
+                    always.append(group.create_task(self._lasting(self.files.run), name="files"))
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
@@ -261,6 +266,8 @@ class Session:
         again = self._redialling.begun
         try:
             kept = self._connected(leg, attempt)
+            if self.files is not None:
+                self.files.connected(leg)
             self._conversation = conversation = Conversation(
                 leg,
                 self._role,
@@ -272,9 +279,12 @@ class Session:
                 keep=self._keep_and_note,
                 agree=lambda theirs: self._agree(leg, theirs),
                 held=self._held,
+                files=self.files,
             )
             # Before any sound: what the other side does with it depends on whether we were asked.
-            leg.control.send(Hello(VERSION, int(self._media), self._automatic, conversation.unpaired, self._on_hold))
+            leg.control.send(
+                Hello(self._version, int(self._media), self._automatic, conversation.unpaired, self._on_hold)
+            )
             self._silence()
             # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
             self._host.attach(leg, self._media)
@@ -294,6 +304,9 @@ class Session:
             broke = Broke(first_error(errors))
         except* _Lost:
             pass
+        finally:
+            if self.files is not None:
+                self.files.disconnected()
         if broke is not None:
             # Such a message ends the session, which then says goodbye.
             self._tell(broke)
@@ -304,6 +317,11 @@ class Session:
         self.call_socket.path_lost(True)
         await self._dialling.lose()
         self._tell(PathLost() if self._losses.takes(time.monotonic()) else Broke(LegFailed(LOST_TOO_OFTEN)))
+
+    @property
+    def _version(self) -> int:
+        """The newest version of the control protocol that we speak."""
+        return VERSION if self.files is None else FILES_VERSION
 
     def _connected(self, leg: Leg, attempt: Attempt) -> tuple[Kept, ...]:
         """Note what a leg that has just connected means for the call. Returns what has to be kept of it, in order."""

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from peer.calls.call_socket import OpenSocket
 from peer.calls.conversation import SILENCE_SECONDS
+from peer.calls.files.call_files import CallFiles
+from peer.calls.files.shelf import FileShelf
 from peer.calls.line import Line
 from peer.calls.line_records import begun, running
 from peer.calls.lines import Lines, may_be_ended
@@ -100,6 +102,7 @@ class LineSessions:
         tasks: asyncio.TaskGroup,
         clock: Callable[[], float],
         open_socket: OpenSocket,
+        shelf: FileShelf | None = None,
     ) -> None:
         """`listeners` hear what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
@@ -113,6 +116,7 @@ class LineSessions:
         self._tasks = tasks
         self._clock = clock
         self._open_socket = open_socket
+        self._shelf = shelf
 
     async def open(self, line: Line) -> int:
         """Make the line's session and bind its UDP port, which is returned. Raises OverlayError, CallRefused."""
@@ -221,6 +225,7 @@ class LineSessions:
                 automatic=line.shown.automatic or line.shown.machine,
                 rejoined=kept,
                 held=lambda: self._store.secrets_of(line.peer),
+                files=self._files(line),
                 open_socket=self._open_socket,
             )
         line.carried_by(session, name)
@@ -229,6 +234,23 @@ class LineSessions:
         if waits:
             session.show_media(MediaState(audio=False, video=False))
         return session
+
+    def _files(self, line: Line) -> CallFiles | None:
+        """What carries files in this call. The answering machine takes none: nobody is there to be asked."""
+        if self._shelf is None or line.shown.machine or line.shown.echo:
+            return None
+
+        def always() -> bool:
+            contact = self._store.contact_of(line.peer)
+            return contact is not None and contact.files
+
+        return CallFiles(
+            line.peer,
+            self._shelf,
+            proven=line.proven,
+            always=always,
+            tell=lambda changed: self._listeners.told(line, changed),
+        )
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:
         """Tell the owner that something about our sound or picture has changed, and the other side what we send now."""

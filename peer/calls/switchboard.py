@@ -17,6 +17,8 @@ from peer.calls.budget import Budget
 from peer.calls.call_link import CallLink
 from peer.calls.call_policy import CallPolicy
 from peer.calls.call_socket import OpenSocket
+from peer.calls.files.call_files import CallFiles
+from peer.calls.files.shelf import FileShelf
 from peer.calls.foreign import ForeignCall
 from peer.calls.foreign_admission import ForeignAdmission
 from peer.calls.foreign_reader import ForeignReader
@@ -33,6 +35,7 @@ from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
 from peer.calls.runner import LineRunner
+from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -43,6 +46,7 @@ from shared.call.table import CONNECTED, State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
 from shared.errors import (
     CopybaraError,
+    FileRefused,
     InCall,
     InputError,
     LocalProtocolError,
@@ -99,11 +103,13 @@ class Switchboard:
         rings_again: Callable[[str], bool] = lambda chat: False,
         clock: Callable[[], float] = time.time,
         open_socket: OpenSocket = OverlaySocket.open,
+        shelf: FileShelf | None = None,
     ) -> None:
         """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
         `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
         `rings_again` tells whether a call that rang in that chat when the program was killed is read again there.
+        `shelf` is where files of calls are kept; without one none are sent or taken.
         """
         self.lines = lines
         self._own = own
@@ -125,6 +131,7 @@ class Switchboard:
             tasks=self._tasks,
             clock=clock,
             open_socket=open_socket,
+            shelf=shelf,
         )
         self._runner = LineRunner(
             own,
@@ -438,6 +445,13 @@ class Switchboard:
         if line.session is None:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
         line.session.write(text)
+
+    def files(self, line: Line) -> CallFiles:
+        """The files of a call. Raises FileRefused if none can be sent or taken in it."""
+        session = line.session
+        if not isinstance(session, Session) or session.files is None:
+            raise FileRefused(f"No files can be sent in this call with {line.name}.", "")
+        return session.files
 
     # Beginnings and ends of the program.
 

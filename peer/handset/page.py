@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from peer.handset.downloads import Downloads
 from peer.handset.loopback_socket import LoopbackSocket
 from peer.handset.page_socket import PageSocket
 from peer.handset.protocol import CLOSE_STOPPING, CLOSE_TAKEN_OVER, CLOSE_UNPROVEN, Problem, TakenOver, ToPage
@@ -93,6 +94,9 @@ class Pages:
 
         self.calls: set[int] = set()
         "The numbers of those that are made at a page now."
+
+        self.downloads = Downloads()
+        "What the pages of devices may save."
 
         self._listeners: list[Callable[[], None]] = []
 

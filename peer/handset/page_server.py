@@ -30,6 +30,8 @@ from peer.handset.access import (
     response_headers,
 )
 from peer.handset.connection_limits import Client, ConnectionLimits
+from peer.handset.downloads import PREFIX
+from peer.handset.downloads import headers as download_headers
 from peer.handset.page import Page, Pages
 from peer.handset.proof import NONCE_BYTES, PAGE, SERVER, Meeting
 from peer.handset.protocol import (
@@ -95,6 +97,12 @@ class PageListener(Protocol):
     async def heard(self, page: Page, message: FromPage) -> None:
         """Act on one message. Raises CopybaraError; the page then shows its sentence."""
 
+    async def took(self, page: Page, data: bytes) -> None:
+        """Take the next piece of a file that the page sends. Raises CopybaraError."""
+
+    async def left(self, page: Page) -> None:
+        """The page has gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proven:
@@ -129,6 +137,7 @@ class PageServer(abc.ABC):
         """Serve for the length of the block; then tell the pages, and close them."""
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/socket", self._serve_socket)
+        app.router.add_get(f"{PREFIX}{{token}}", self._serve_download)
         app.router.add_get("/{path:.*}", self._serve_file)
         app.on_response_prepare.append(self._add_headers)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0)
@@ -202,6 +211,13 @@ class PageServer(abc.ABC):
         suffix = Path(name).suffix
         return web.Response(body=content, content_type=CONTENT_TYPES[suffix], charset=_charset(suffix))
 
+    async def _serve_download(self, request: web.Request) -> web.StreamResponse:
+        path = self._pages.downloads.find(request.path)
+        if path is None:
+            raise RequestRefused(404, "That file can't be saved here any more.")
+        self._stays(request)
+        return web.FileResponse(path, headers=download_headers(path.name))
+
     def _read(self, name: str) -> bytes | None:
         """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""
         for path in self._static.rglob("*"):
@@ -234,6 +250,7 @@ class PageServer(abc.ABC):
                 await sock.close(code=page.close_code or WSCloseCode.OK)
         finally:
             self._pages.leave(page)
+            await self._listener.left(page)
         await self._left(page)
         return sock
 
@@ -275,7 +292,10 @@ class PageServer(abc.ABC):
         rate = _Rate()
         async with asyncio.TaskGroup() as group:
             async for message in sock:
-                if not rate.allows(asyncio.get_running_loop().time()):
+                if message.type is WSMsgType.BINARY:
+                    # One after the other: a page that sends faster than the disk takes it waits.
+                    await self._take(page, message.data)
+                elif not rate.allows(asyncio.get_running_loop().time()):
                     page.end(WSCloseCode.POLICY_VIOLATION)
                 elif message.type is WSMsgType.TEXT:
                     await free.acquire()
@@ -284,6 +304,17 @@ class PageServer(abc.ABC):
                 else:
                     break
         page.end(WSCloseCode.UNSUPPORTED_DATA)
+
+    async def _take(self, page: Page, data: bytes) -> None:
+        if page.gone.is_set():
+            return
+        try:
+            await self._listener.took(page, data)
+        except HandsetError as error:
+            page.problem(error)
+            page.end(WSCloseCode.POLICY_VIOLATION)
+        except CopybaraError as error:
+            page.problem(error)
 
     async def _act(self, page: Page, data: str) -> None:
         about: int | None = None

@@ -29,6 +29,10 @@ tracks on the transceivers that the offer made (direction `sendrecv`; a track th
 the leg that there is goes to the same RTCPeerConnection: it names streams that have begun. When one of another leg
 comes, the connection of the one before is closed. When the connection fails, the page
 sends WantOffer. When the call ends (state `ended`), the page closes its connection.
+
+Files. After SendFile is Done the page sends the content in binary frames, in order: the request's `id` in 4 bytes (big
+endian), then at most 60 KiB. FileTaken says how much is written; the page keeps at most 1 MiB ahead of that. When all
+of it is there the file is offered, and File tells how it goes on; if it can't be, a Problem comes.
 """
 
 from __future__ import annotations
@@ -103,6 +107,9 @@ class Contact(msgspec.Struct, frozen=True):
 
     endpoint: str | None = None
     "What answers them; None: as configured."
+
+    files: bool = False
+    "Their files are accepted without asking."
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -319,6 +326,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
 
     devices: Devices | None = None
     "The owner's other devices."
+
+    files: list[File] = []
+    "Those of the calls above."
 
 
 class NoOverlay(_ToPage, frozen=True, tag="no-overlay"):
@@ -556,6 +566,46 @@ class Text(_ToPage, frozen=True, tag="text"):
     at: int
 
 
+class File(_ToPage, frozen=True, tag="file"):
+    """A file of a call as it stands now. Sent at each change, and once a second while it is on its way."""
+
+    call: int
+    file: int
+    "Tells the files of one run apart."
+
+    ours: bool
+    "We send it."
+
+    name: str
+    size: int
+    "Bytes."
+
+    state: Literal["offered", "running", "paused", "done", "declined", "cancelled", "failed"]
+    "`offered`: if it isn't ours, the owner is to accept it (AnswerFile)."
+
+    done: int
+    "Bytes that the receiver has."
+
+    kind: str
+    sentence: str
+    "What has happened to it, for people."
+
+    detail: str = ""
+    "How far and how fast, for people: `3.4 MB of 12 MB, 1.2 MB/s`."
+
+    save: str | None = None
+    "On a device: where the browser gets a file that has arrived. Good for an hour."
+
+
+class FileTaken(_ToPage, frozen=True, tag="file-taken"):
+    """How much of what the page sends after SendFile is written."""
+
+    upload: int
+    "The `id` of the SendFile."
+
+    bytes: int
+
+
 class RemoteMedia(_ToPage, frozen=True, tag="remote-media"):
     """What the other side sends has changed."""
 
@@ -623,6 +673,8 @@ ToPage: TypeAlias = (
     | Problem
     | Said
     | Text
+    | File
+    | FileTaken
     | RemoteMedia
     | Offer
     | Quality
@@ -751,6 +803,34 @@ class WantOffer(_FromPage, frozen=True, tag="want-offer"):
     call: Number
 
 
+class SendFile(_FromPage, frozen=True, tag="send-file"):
+    """Offer a file to the other side. Done says that its bytes can come: in binary frames, see the top of this file."""
+
+    call: Number
+    name: ShortText
+    size: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class CancelUpload(_FromPage, frozen=True, tag="cancel-upload"):
+    """Send no more of a file that isn't offered yet."""
+
+    upload: Number
+    "The `id` of the SendFile."
+
+
+class AnswerFile(_FromPage, frozen=True, tag="answer-file"):
+    """Take a file that is offered, or don't."""
+
+    file: Number
+    accept: bool
+
+
+class CancelFile(_FromPage, frozen=True, tag="cancel-file"):
+    """End a file, ours or theirs."""
+
+    file: Number
+
+
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
     """The four words were the same on both sides: the key of this unproven call takes the place of the one before."""
 
@@ -784,6 +864,9 @@ class SetTrust(_FromPage, frozen=True, tag="set-trust"):
     trust: Literal["block", "ring", "auto"]
     media: Kinds | None = None
     "The most that they may get; None leaves it."
+
+    files: bool | None = None
+    "Whether their files are accepted without asking; None leaves it."
 
 
 class RenameContact(_FromPage, frozen=True, tag="rename-contact"):
@@ -840,6 +923,10 @@ FromPage: TypeAlias = (
     | SetMedia
     | MediaAnswer
     | WantOffer
+    | SendFile
+    | CancelUpload
+    | AnswerFile
+    | CancelFile
     | ConfirmWords
     | SetName
     | SaveContact

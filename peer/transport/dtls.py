@@ -17,6 +17,7 @@ from typing import Protocol, cast
 import pylibsrtp
 from aiortc import RTCIceTransport
 from aiortc.rtcdtlstransport import (
+    DataReceiver,
     RTCCertificate,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
@@ -28,6 +29,7 @@ from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 from cryptography import x509
 from OpenSSL import SSL
 
+from peer.transport.associations import Association, Associations
 from peer.transport.profile import Kind
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
@@ -131,6 +133,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.last_heard: float | None = None
         "When the last packet came that could be decrypted, on the monotonic clock."
 
+        self._associations = Associations()
         self._own_ssrc = secrets.randbits(32)
         "Of what we ask for. Each further one would be a stream of its own in both sides' SRTP."
 
@@ -240,6 +243,13 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             logger.debug("the refused side can't be told")
 
     # What aiortc calls.
+
+    def _register_data_receiver(self, receiver: DataReceiver) -> None:
+        self._associations.add(cast(Association, receiver))
+        self._data_receiver = self._associations
+
+    def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
+        self._associations.remove(cast(Association, receiver))
 
     def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:  # noqa: N803
         assert self._ssl is not None

@@ -18,6 +18,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink, Translation
+from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.listeners import Listeners
 from peer.transport.profile import MEDIA, USUAL, Kind, send_parameters
@@ -70,6 +71,7 @@ class Leg:
 
         self._dtls = self._secure(handshake)
         self._sctp = self._associate()
+        self._files: FilesChannel | None = None
         self._cname = secrets.token_urlsafe(12)
         self._senders: dict[Kind, EncodingSender] = {}
         self._closing = asyncio.Lock()
@@ -204,12 +206,27 @@ class Leg:
         """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""
         await self._dtls.request_keyframe()
 
+    async def open_files(self, received: Callable[[bytes], None]) -> FilesChannel:
+        """Open the channel for files, once, when both sides know that the other one does the same.
+
+        `received` see FilesChannel. Raises LegFailed if the leg isn't connected.
+        """
+        if not self.connected:
+            raise LegFailed("The other side can't be reached any more.")
+        if self._files is not None:
+            raise LocalProtocolError("A leg has one channel for files.")
+        self._files = FilesChannel(self._dtls, received)
+        await self._files.connect()
+        return self._files
+
     async def close(self) -> None:
         """End everything that runs for this leg, and tell the other side. The socket stays open. May be repeated."""
         async with self._closing:
             self._end()
             for kind in tuple(self._senders):
                 await self.stop_sending(kind)
+            if self._files is not None:
+                await self._files.close()
             await self._sctp.stop()
             await self._dtls.stop()
             await self._ice.stop()

@@ -1,4 +1,4 @@
-"""The SCTP association under the control channel (RFC 8261, RFC 9260), on aiortc's transport.
+"""The SCTP associations under the control channel and that of files (RFC 8261, RFC 9260), on aiortc's transport.
 
 Private names of aiortc's SCTP transport are used here and nowhere else; tests/peer/transport/test_private_names.py
 lists them.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 
 from aiortc.rtcsctptransport import (
     SCTP_RTO_MIN,
+    USERDATA_MAX_LENGTH,
     Chunk,
     DataChunk,
     ForwardTsnChunk,
@@ -24,6 +26,7 @@ from aiortc.rtcsctptransport import (
 from OpenSSL import SSL
 
 from peer.transport import sctp_packet
+from peer.transport.associations import FILES_PORT
 from peer.transport.dtls import PinnedDtlsTransport
 from shared.errors import RemoteProtocolError
 from shared.messages import MAX_MESSAGE
@@ -32,7 +35,10 @@ from shared.rate import Bucket, Limit
 logger = logging.getLogger(__name__)
 
 CONTROL_STREAM = 0
-"The one SCTP stream in use; no other data channel can be opened."
+"The one SCTP stream in use on an association; no other data channel can be opened."
+
+CONTROL_PORT = 5000
+"SCTP's, as everywhere in WebRTC."
 
 MAX_GAPS = 1024
 "Chunks that an acknowledgement may list behind a missing one."
@@ -57,15 +63,40 @@ ANSWERED = Limit(at_once=32, per_second=4.0)
 "Those that are neither data nor an acknowledgement: most of them have a packet sent back, and fit into 4 bytes."
 
 
+@dataclass(frozen=True, slots=True)
+class AssociationLimits:
+    """What one association takes of the other side, in chunks."""
+
+    ahead: int = MAX_AHEAD
+    held: int = MAX_HELD
+    chunks: Limit = CHUNKS
+
+
+MAX_WINDOW = 448
+"Full chunks that an association for files has on their way: some 500 kB, 10 MB a second at 50 ms there and back."
+
+FILE_LIMITS = AssociationLimits(
+    ahead=2 * MAX_WINDOW, held=2 * MAX_WINDOW + 64, chunks=Limit(at_once=4_000, per_second=50_000.0)
+)
+
+
 class ControlTransport(RTCSctpTransport):
     """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
 
-    def __init__(self, transport: PinnedDtlsTransport, streams: frozenset[int] = frozenset({CONTROL_STREAM})) -> None:
-        """`streams` are the numbers of those that are read."""
-        super().__init__(transport)
+    def __init__(
+        self,
+        transport: PinnedDtlsTransport,
+        streams: frozenset[int] = frozenset({CONTROL_STREAM}),
+        *,
+        port: int = CONTROL_PORT,
+        limits: AssociationLimits | None = None,
+    ) -> None:
+        """`streams` are the numbers of those that are read, `port` is SCTP's."""
+        super().__init__(transport, port)
         self._dtls = transport
         self._streams = streams
-        self._chunks, self._answered = Bucket(CHUNKS), Bucket(ANSWERED)
+        self._limits = limits or AssociationLimits()
+        self._chunks, self._answered = Bucket(self._limits.chunks), Bucket(ANSWERED)
         # RTO.Initial as RFC 9260, section 16 has it; three seconds, as aiortc waits, is from the RFC before.
         self._rto = float(SCTP_RTO_MIN)
         self.broken = False
@@ -96,7 +127,7 @@ class ControlTransport(RTCSctpTransport):
         try:
             sctp_packet.check(data)
             await super()._handle_data(data)
-            if self._advertised_rwnd < 0 or len(self._sack_misordered) > MAX_AHEAD:
+            if self._advertised_rwnd < 0 or len(self._sack_misordered) > self._limits.ahead:
                 raise RemoteProtocolError("The other side sent more than it was allowed to.")
         except Exception as error:
             # aiortc asserts what a correct peer does, and unpacks without looking at lengths.
@@ -125,7 +156,7 @@ class ControlTransport(RTCSctpTransport):
         if not chunk.user_data:
             raise RemoteProtocolError("The other side sent a chunk without data.")  # RFC 9260, section 6.2
         await super()._receive_data_chunk(chunk)
-        if sum(len(stream.reassembly) for stream in self._inbound_streams.values()) > MAX_HELD:
+        if sum(len(stream.reassembly) for stream in self._inbound_streams.values()) > self._limits.held:
             raise RemoteProtocolError("The other side sent more parts of messages than it was allowed to.")
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
@@ -164,3 +195,17 @@ class ChannelTransport(ControlTransport):
         else:
             self._sack_needed = True
             self._mark_received(chunk.tsn)
+
+
+class FilesTransport(ControlTransport):
+    """The association for files, beside that of the control channel.
+
+    It sends no more at once than the other side takes, and leaves the rest to what paces it.
+    """
+
+    def __init__(self, transport: PinnedDtlsTransport) -> None:
+        super().__init__(transport, port=FILES_PORT, limits=FILE_LIMITS)
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        await super()._receive_sack_chunk(chunk)
+        self._cwnd = min(self._cwnd, MAX_WINDOW * USERDATA_MAX_LENGTH)

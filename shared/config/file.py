@@ -64,9 +64,10 @@ def parse(text: str, path: Path) -> Config:
         file=_absolute(config.media.file, path.parent),
         record_to=_absolute(config.media.record_to, path.parent),
     )
+    files = msgspec.structs.replace(config.files, folder=_absolute(config.files.folder, path.parent))
     telegram = msgspec.structs.replace(config.telegram, token_file=_absolute(config.telegram.token_file, path.parent))
     machine = msgspec.structs.replace(config.machine, greeting=_absolute(config.machine.greeting, path.parent))
-    return msgspec.structs.replace(config, media=media, machine=machine, telegram=telegram)
+    return msgspec.structs.replace(config, media=media, files=files, machine=machine, telegram=telegram)
 
 
 def _document(text: str, path: Path) -> dict[str, Any]:

@@ -100,6 +100,22 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     "Pictures a second."
 
 
+class FileSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[files]: files that the other side of a call sends."""
+
+    folder: Annotated[str, Meta(description="the path of a folder, or empty", extra=_accepts(checks.path))] = ""
+    "Where they go; empty is the folder `files` in the home. `load` makes it absolute."
+
+    largest_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number of megabytes from 1")] = 4_000
+    "How large one may be."
+
+    folder_mb: Annotated[int, Meta(ge=1, le=10_000_000, description="a whole number of megabytes from 1")] = 20_000
+    "What the folder may hold, with those that are on their way."
+
+    leave_mb: Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number of megabytes from 0")] = 500
+    "What they leave free on the disk."
+
+
 NoiseSuppression = Literal["off", "low", "moderate", "high", "highest"]
 
 
@@ -371,6 +387,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     calls: Calls = Calls()
     answer: Answering = Answering()
     media: MediaSettings = MediaSettings()
+    files: FileSettings = FileSettings()
     devices: Devices = Devices()
     camera: Camera = Camera()
     handset: Handset = Handset()

@@ -24,6 +24,7 @@ import msgspec
 from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact
 from shared.errors import CopybaraError, DamagedStore, InputError, StoreError
+from shared.files.records import KeptFile
 from shared.names.kept import KeptName
 from shared.not_json import NOT_JSON
 from shared.paired_device import PairedDevice
@@ -61,7 +62,7 @@ SMALLEST_PAGE = 512
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName, PairedDevice)
+_Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName, PairedDevice, KeptFile)
 
 
 class Database:
@@ -295,7 +296,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def encode(value: Contact | RunningCall | CallRecord | KeptName | PairedDevice) -> bytes:
+def encode(value: Contact | RunningCall | CallRecord | KeptName | PairedDevice | KeptFile) -> bytes:
     """A value as it is kept: JSON, so that a later version can add fields."""
     return msgspec.json.encode(value)
 

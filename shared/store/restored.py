@@ -44,7 +44,7 @@ def restored(store: Store, now: int) -> None:
         store.forget_devices()  # one may have been removed since
         store.set_home_fact(_LINKS_FROM, _TIME.pack(now))
         database.execute("UPDATE inbox SET entry = NULL")
-        for table in ("outbox", "shown_calls", "missed_calls"):
+        for table in ("outbox", "shown_calls", "missed_calls", "transfers"):
             database.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
         database.execute("DELETE FROM messenger_facts WHERE substr(name, 1, ?) = ?", (len(ASIDE_IN), ASIDE_IN))
         for messenger in OTHER_DEVICES:

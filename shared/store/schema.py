@@ -112,6 +112,17 @@ STEPS: tuple[Step, ...] = (
             value BLOB NOT NULL
         ) STRICT""",
     ),
+    (
+        # Files on their way, see transfers.py.
+        """CREATE TABLE transfers (
+            node BLOB NOT NULL CHECK (length(node) = 32),
+            ours INTEGER NOT NULL CHECK (ours IN (0, 1)),
+            digest BLOB NOT NULL CHECK (length(digest) = 32),
+            at INTEGER NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (node, ours, digest)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

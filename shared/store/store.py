@@ -17,6 +17,7 @@ from shared.store.facts import Facts
 from shared.store.links import UsedLinks
 from shared.store.names import KeptNames
 from shared.store.secrets import PairSecrets
+from shared.store.transfers import TransferTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Agreed:
 NOTHING_AGREED = Agreed()
 
 
-class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, Facts):
+class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceTable, TransferTable, Facts):
     """Everything that outlives the process. Every method that writes is one transaction, see Database."""
 
     def add_contact(self, contact: Contact, *, agreed: Agreed = NOTHING_AGREED) -> None:
@@ -57,10 +58,14 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
             self.save_contact(contact)
 
     def remove_contact(self, name: str) -> Contact:
-        """Forget a contact and the pair secrets of its node, and return it. Raises NameNotFound."""
+        """Forget a contact, the pair secrets of its node and its files on their way, and return it.
+
+        Raises NameNotFound.
+        """
         with self.transaction() as database:
             contact = self.contact_or_raise(name)
             database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
+            database.execute("DELETE FROM transfers WHERE node = ?", (contact.node.key,))
             self.forget_secrets(contact.node)
         return contact
 

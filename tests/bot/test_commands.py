@@ -170,7 +170,7 @@ def test_whatever_is_meant_as_a_command_begins_with_a_slash_and_a_letter(text: s
     assert commands.is_command(text) == (stripped[:1] == "/" and stripped[1:2].isalpha())
 
 
-@given(st.text())
+@given(st.text(max_size=200))
 def test_a_reason_is_one_bounded_line(text: str) -> None:
     command = commands.parse(f"/decline {text}")
     assert isinstance(command, Decline)

@@ -59,6 +59,8 @@ ELSEWHERE = {
     "devices add NAME [ADDRESS]": PHONE,
     "devices add phone": PHONE,
     "devices add phone 200:1234::1": PHONE,
+    "send FILE": "test_files.py::test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line",
+    "devices add phone lan": PHONE,
     "devices cancel": PHONE,
     "devices confirm CODE": PHONE,
     "devices remove NAME": PHONE,

@@ -21,6 +21,7 @@ from peer.handset.protocol import (
     Done,
     Explain,
     Explained,
+    FileTaken,
     FromPage,
     Hello,
     Link,
@@ -207,6 +208,12 @@ class Script:
     problems: dict[type, tuple[str, str]] = field(default_factory=dict)
     "What requests of a kind are refused with."
 
+    pieces: list[bytes] = field(default_factory=list)
+    "Of files that the page sends."
+
+    slow: bool = False
+    "Whether it says nothing of the pieces."
+
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hello(self, page: Page) -> Hello | NoOverlay:
@@ -225,6 +232,17 @@ class Script:
             page.problem(CallRefused(sentence), hint, about=message.id)
         elif message.id is not None:
             page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None))
+
+    async def took(self, page: Page, data: bytes) -> None:
+        """See Listener."""
+        self.pieces.append(data)
+        if self.slow:
+            return
+        number, size = int.from_bytes(data[:4]), sum(len(each) - 4 for each in self.pieces if each[:4] == data[:4])
+        page.send(FileTaken(upload=number, bytes=size))
+
+    async def left(self, page: Page) -> None:
+        """See Listener."""
 
 
 @dataclass

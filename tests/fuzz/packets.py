@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from aioice import stun
 from aiortc.rtp import RtpPacket
 
+from peer.calls.files import frames
+from peer.calls.files.frames import Piece, Taken
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import Reception, key_frame_size
 from peer.media.rtp.incoming import key_frame_asked
@@ -111,6 +113,11 @@ PACKETS = {
     ),
     "a control message": Target(
         decode, (RemoteProtocolError,), tuple(map(encode, (Text("Hello"), Bye(), Ping(1), Hello(1, 3))))
+    ),
+    "a part of a file": Target(
+        frames.decode,
+        (RemoteProtocolError,),
+        tuple(map(frames.encode, (Piece(bytes(32), 7, b"a"), Taken(bytes(32), 7)))),
     ),
     "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
     "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),

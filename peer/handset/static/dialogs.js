@@ -144,6 +144,7 @@ export class Dialogs {
     put($("contact-node"), contact.node);
     $("trust-form").querySelector(`[value="${contact.trust}"]`).checked = true;
     $("contact-media").value = contact.media;
+    $("contact-files").checked = Boolean(contact.files);
     $("contact-name").value = contact.name;
     say($("contact-done"), null);
     put($("contact-remove"), "Remove");
@@ -157,7 +158,7 @@ export class Dialogs {
     const trust = new FormData($("trust-form")).get("trust");
     try {
       const done = await this.#program.ask("set-trust", {
-        name: this.#contact.name, trust, media: $("contact-media").value,
+        name: this.#contact.name, trust, media: $("contact-media").value, files: $("contact-files").checked,
       });
       problem($("contact-problem"), null);
       say($("contact-done"), done);

@@ -8,6 +8,7 @@ import { Calls } from "./calls.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, copy, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
+import { Files } from "./files.js";
 import { whenReleased } from "./gestures.js";
 import { Home } from "./home.js";
 import { Incoming } from "./incoming.js";
@@ -34,6 +35,7 @@ const incoming = new Incoming(program, calls);
 const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
+const files = new Files(program, calls);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
@@ -94,6 +96,7 @@ function draw() {
       turnTo("outgoing");
     } else {
       view.draw(call);
+      files.draw();
       turnTo("stage");
     }
   }

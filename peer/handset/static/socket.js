@@ -110,6 +110,21 @@ export class Program extends EventTarget {
     });
   }
 
+  // The same, for who needs the request's number: { id, done }.
+  request(type, values = {}) {
+    const done = this.ask(type, values);
+    return { id: this.#number, done };
+  }
+
+  // A piece of a file: the number of its request, then its bytes.
+  sendPiece(id, data) {
+    if (!this.#ready) return;
+    const message = new Uint8Array(4 + data.byteLength);
+    new DataView(message.buffer).setUint32(0, id);
+    message.set(new Uint8Array(data), 4);
+    this.#socket.send(message);
+  }
+
   async #take(message, meeting) {
     if (message.type === "home-key") {
       this.#home = await meeting.homeKey(message);

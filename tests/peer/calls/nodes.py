@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from peer.calls.files.folder import FileLimits
+from peer.calls.files.shelf import FileShelf
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader
@@ -25,6 +27,8 @@ from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 from tests.peer.calls.memory import MemoryNetwork, MemoryOverlay
+
+LIMITS = FileLimits(largest=100_000_000, folder=1_000_000_000, free=0)
 
 PATIENCE = 30.0
 "Seconds after which something that should happen is taken not to happen. Nothing depends on how soon it does."
@@ -45,8 +49,13 @@ class Node:
         answering: Answering | None = None,
         usual: str = "none",
         waits: bool = False,
+        files: Path,
+        limits: FileLimits = LIMITS,
     ) -> None:
         self.name = name
+        self.files = files
+        "Where others' files go."
+
         self.id = NodeId(name.encode().ljust(32))
         self.writes = writes
         self.store = writes.store
@@ -81,6 +90,7 @@ class Node:
             endpoints=self,
             listeners=[self],
             waits=lambda: waits,
+            shelf=FileShelf(files, limits, writes, clock=lambda: self.now),
             clock=lambda: self.now,
             open_socket=network.open,
         )
@@ -144,7 +154,7 @@ async def node(
     """A running node, with a store of its own in `folder`; a write waits for another process for `busy_seconds`."""
     with Store(folder / f"{name}.db") as store:
         async with StoreThread(store, busy_seconds=busy_seconds) as writes:
-            made = Node(name, network, writes, **options)  # type: ignore[arg-type]
+            made = Node(name, network, writes, files=folder / f"{name}-files", **options)  # type: ignore[arg-type]
             async with made.switchboard.running():
                 yield made
 

@@ -44,6 +44,12 @@ class Notes:
     async def heard(self, page: Page, message: FromPage) -> None:
         self.heard_messages.put_nowait(message)
 
+    async def took(self, page: Page, data: bytes) -> None:
+        pass
+
+    async def left(self, page: Page) -> None:
+        pass
+
 
 @dataclass
 class Served:

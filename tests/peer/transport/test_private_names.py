@@ -32,6 +32,7 @@ from tests.peer.pair import ANNA
 PEER = Path(__file__).parents[3] / "peer"
 ICE = PEER / "transport" / "ice.py"
 DTLS = PEER / "transport" / "dtls.py"
+ASSOCIATIONS = PEER / "transport" / "associations.py"
 SCTP = PEER / "transport" / "sctp.py"
 DECODING_LEG = Path(__file__).parents[1] / "decoding_leg.py"
 SENDER = PEER / "transport" / "sender.py"
@@ -55,7 +56,7 @@ INNER: dict[str, dict[str, str]] = {
     },
     "peer/media/sound/portaudio.py": {"sounddevice": "_initialize _terminate"},
     "peer/transport/dtls.py": {
-        "aiortc.rtcdtlstransport": "SRTPProtectionProfile State",
+        "aiortc.rtcdtlstransport": "DataReceiver SRTPProtectionProfile State",
         "aiortc.rtp": "RTCP_PSFB_PLI RtcpPsfbPacket",
     },
     "peer/transport/ice.py": {
@@ -67,7 +68,9 @@ INNER: dict[str, dict[str, str]] = {
         "aiortc.rtcrtpparameters": "RTCRtcpFeedback RTCRtpReceiveParameters RTCRtpSendParameters",
     },
     "peer/transport/sctp.py": {
-        "aiortc.rtcsctptransport": "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_RTO_MIN SackChunk serialize_packet",
+        "aiortc.rtcsctptransport": (
+            "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_RTO_MIN SackChunk USERDATA_MAX_LENGTH serialize_packet"
+        ),
     },
     "peer/transport/sender.py": {
         "aiortc.rtp": (
@@ -111,8 +114,10 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
         RTCCertificate: ["_create_ssl_context"],
         RTCIceTransport: ["_recv", "_send"],
         RTCDtlsTransport: [
+            "_data_receiver",
             "_handle_rtcp_data",
             "_handle_rtp_data",
+            "_register_data_receiver",
             "_rtp_router",
             "_rx_srtp",
             "_send_data",
@@ -122,6 +127,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_ssl",
             "_task",
             "_tx_srtp",
+            "_unregister_data_receiver",
             "_validate_peer_identity",
             "_write_ssl",
         ],
@@ -129,6 +135,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
     SCTP: {
         RTCSctpTransport: [
             "_advertised_rwnd",
+            "_cwnd",
             "_data_channel_queue",
             "_handle_data",
             "_inbound_streams",
@@ -150,6 +157,9 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_t3_expired",
             "_t3_handle",
         ],
+    },
+    ASSOCIATIONS: {
+        RTCSctpTransport: ["_handle_data"],
     },
     STREAMS: {
         Session: ["_buffer", "_cdata"],

@@ -1,0 +1,108 @@
+"""What the owner commands about files in calls, in the chat, in the console and at the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.assistant.calling import Calling
+from bot.assistant.commands import AnswerFile, ListFiles, SendFile
+from bot.assistant.turn import Turn
+from bot.kinds import of_error
+from bot.messengers.console import CHAT
+from bot.texts import files as texts
+from peer.calls.files.call_files import CallFiles
+from peer.calls.files.report import report
+from peer.calls.files.source_file import size_of
+from peer.calls.files.transfer import Transfer
+from peer.calls.line import Line
+from peer.calls.switchboard import Switchboard
+from shared.errors import FileRefused, InputError
+from shared.files.table import FileState
+from shared.in_thread import in_thread_to_its_end
+
+LARGE = 50_000_000
+"Bytes: reading as many takes a fraction of a second."
+
+FileCommand = SendFile | ListFiles | AnswerFile
+
+
+async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calling: Calling) -> None:
+    """Carry out one of them; what becomes of the file is news of its call. Raises CopybaraError."""
+    match command:
+        case SendFile():
+            # An account in a messenger may be taken over; then it mustn't reach the files of this computer.
+            if turn.chat != CHAT:
+                raise InputError(*texts.NOT_FROM_HERE)
+            line, text = calling.writable(command.text)
+            await _send(turn, line, switchboard.files(line), _path(text))
+        case ListFiles():
+            turn.say(texts.listed([(line, each) for line, files in _all(switchboard) for each in files.transfers]))
+        case AnswerFile():
+            files, number = _meant(switchboard, command)
+            match command.answer:
+                case "accept":
+                    files.accept(number)
+                case "decline":
+                    files.decline(number)
+                case "cancel":
+                    files.cancel(number)
+
+
+async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
+    """Offer a file. Nothing else waits for a large one to be read."""
+    await files.ready()
+    size = await in_thread_to_its_end(lambda: size_of(path))
+    if size < LARGE:
+        await files.send(path)
+        return
+    files.send_soon(path, lambda error: turn.posting.about(line, of_error(error)))
+    turn.say(texts.reading(path.name, size))
+
+
+def files_on_their_way(switchboard: Switchboard) -> list[dict[str, object]]:
+    """All of them, for `copybara status --json`."""
+    return [report(line.name, each) for line, files in _all(switchboard) for each in files.transfers]
+
+
+def files_with(switchboard: Switchboard, number: int) -> CallFiles:
+    """The files of the call in which the transfer with that number is. Raises FileRefused."""
+    return _meant(switchboard, AnswerFile("cancel", number))[0]
+
+
+def _path(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        path = Path(text)
+    if not path.is_absolute():
+        raise InputError(*texts.NOT_ABSOLUTE)
+    return path
+
+
+def _all(switchboard: Switchboard) -> list[tuple[Line, CallFiles]]:
+    found = []
+    for line in switchboard.lines:
+        try:
+            found.append((line, switchboard.files(line)))
+        except FileRefused:
+            continue
+    return found
+
+
+def _meant(switchboard: Switchboard, command: AnswerFile) -> tuple[CallFiles, int]:
+    """The file of that number; without one the only one that waits. Raises InputError, FileRefused."""
+    there = [(files, each) for _, files in _all(switchboard) for each in files.transfers]
+    if command.number is None:
+        there = [(files, each) for files, each in there if _waits(each)]
+        if len(there) != 1:
+            raise InputError(*(texts.WHICH if there else texts.NONE_WAITS))
+    else:
+        there = [(files, each) for files, each in there if each.number == command.number]
+        if not there:
+            raise FileRefused("There is no such file in a call any more.", "See which there are: /files")
+    files, transfer = there[0]
+    return files, transfer.number
+
+
+def _waits(transfer: Transfer) -> bool:
+    return not transfer.ours and transfer.state is FileState.OFFERED

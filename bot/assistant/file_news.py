@@ -1,0 +1,37 @@
+"""What happens to files in calls, put into words for the owner: once for each thing that happens, whatever the path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.assistant.posting import Posting
+from bot.texts import files as texts
+from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.line import Line
+from shared.files.table import FileState
+
+
+class FileNews:
+    """Tells of one program's files."""
+
+    def __init__(self, posting: Posting, changed: Callable[[Line, Transfer], None]) -> None:
+        """`changed` shows how a file stands; it may not block."""
+        self._posting = posting
+        self._changed = changed
+        self._said: dict[int, set[FileState]] = {}
+        "By the number of a transfer that isn't over: what was said of it."
+
+    def told(self, line: Line, news: FileChanged) -> None:
+        """Something has happened to a file."""
+        transfer = news.transfer
+        self._changed(line, transfer)
+        if news.progress:
+            return
+        said = self._said.setdefault(transfer.number, set())
+        over = transfer.ended or (transfer.state is FileState.PAUSED and line.call.ended)
+        # A path that is lost again and again pauses a file as often.
+        if over or (transfer.state not in said and transfer.state is not FileState.PAUSED):
+            said.add(transfer.state)
+            self._posting.about(line, texts.changed(line, transfer))
+        if over:
+            del self._said[transfer.number]

@@ -1,0 +1,137 @@
+"""What the owner reads about files in calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bot.kinds import Kind, Sentence
+from bot.texts.chat import shown
+from shared.contacts import Contact
+from shared.files.kinds import PROGRAM, kind_of_name
+from shared.files.table import FileState
+
+if TYPE_CHECKING:
+    from peer.calls.files.transfer import Transfer
+    from peer.calls.line import Line
+
+USAGE = "I don't understand that.", "Write /files, or: /files accept NUMBER, decline NUMBER, cancel NUMBER"
+WHAT_TO_SEND = "Say which file.", "Write for example: /send ~/holiday.jpg, or /send anna: ~/holiday.jpg"
+NOT_FROM_HERE = (
+    "Files are sent from the page or from the computer that I run on, not from a chat.",
+    "Open the page, or run there: copybara send FILE",
+)
+NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~/"
+NONE_WAITS = "No file waits for your answer.", "/files lists those on their way."
+WHICH = "Several files wait for your answer.", "Write the number: /files lists them."
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def size(count: float) -> str:
+    """Bytes for people: `820 bytes`, `3.4 MB`."""
+    unit = 0
+    while count >= 1000 and unit < len(_UNITS) - 1:
+        count /= 1000
+        unit += 1
+    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 or count >= 100 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def kind(transfer: Transfer) -> str:
+    """What it is: `a picture`."""
+    word = kind_of_name(transfer.name)
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def reading(name: str, count: int) -> Sentence:
+    """Before a large file is offered."""
+    return Sentence(Kind.FILE_READING, f"Reading {shown(name)} ({size(count)}) before it is offered.")
+
+
+def changed(line: Line, transfer: Transfer) -> Sentence:
+    """What has happened to a file in a call, in any state."""
+    who, what = line.name, shown(transfer.name)
+    match transfer.state:
+        case FileState.OFFERED if transfer.ours:
+            return Sentence(
+                Kind.FILE_OFFERING,
+                f"Offered {what} ({size(transfer.size)}) to {who}. It leaves once they accept.",
+                f"/files cancel {transfer.number} takes it back.",
+            )
+        case FileState.OFFERED:
+            return Sentence(Kind.FILE_OFFERED, offered(line, transfer), _answers(transfer))
+        case FileState.RUNNING if transfer.ours:
+            return Sentence(Kind.FILE_SENDING, f"{who} is receiving {what}.{_rest(transfer)}")
+        case FileState.RUNNING:
+            without = " You always accept their files." if transfer.automatic else ""
+            return Sentence(Kind.FILE_RECEIVING, f"Receiving {what} from {who}.{without}{_rest(transfer)}")
+        case FileState.PAUSED:
+            done = f"{size(transfer.done)} of {size(transfer.size)} got through" if transfer.done else "It waits"
+            return Sentence(Kind.FILE_PAUSED, f"{what}: {done}. It continues in your next call with {who}.")
+        case FileState.DONE if transfer.ours:
+            return Sentence(Kind.FILE_DELIVERED, f"{who} has {what}.")
+        case FileState.DONE:
+            return Sentence(Kind.FILE_RECEIVED, f"{what} from {who} is here: {transfer.path}")
+        case FileState.DECLINED:
+            said = f"You declined {what}." if transfer.by_us else f"{who} declined {what}."
+            return Sentence(Kind.FILE_DECLINED, said)
+        case FileState.CANCELLED:
+            said = f"You cancelled {what}." if transfer.by_us else f"{who} cancelled {what}."
+            return Sentence(Kind.FILE_CANCELLED, said)
+        case FileState.FAILED:
+            return Sentence(
+                Kind.FILE_FAILED, f"{what} couldn't be {'sent' if transfer.ours else 'received'}. {transfer.why}"
+            )
+
+
+def on_the_page(line: Line, transfer: Transfer) -> Sentence:
+    """The same beside buttons, where a number is of no use, for as long as the call lasts."""
+    if transfer.state is FileState.PAUSED:
+        return Sentence(Kind.FILE_PAUSED, f"{shown(transfer.name)} waits until you are connected again.")
+    said = changed(line, transfer)
+    return Sentence(said.kind, said.sentence)
+
+
+def offered(line: Line, transfer: Transfer) -> str:
+    """Who offers what."""
+    warning = ""
+    if kind_of_name(transfer.name) == PROGRAM:
+        warning = " Opening a program can harm your computer: accept it only if you expected it."
+    return f"{line.name} wants to send you {shown(transfer.name)}: {kind(transfer)}, {size(transfer.size)}.{warning}"
+
+
+def progress(transfer: Transfer) -> str:
+    """How far it is: `3.4 MB of 12 MB, 1.2 MB/s`."""
+    rate = f", {size(transfer.rate)}/s" if transfer.rate is not None else ""
+    return f"{size(transfer.done)} of {size(transfer.size)}{rate}"
+
+
+def listed(transfers: Sequence[tuple[Line, Transfer]]) -> Sentence:
+    """After /files."""
+    if not transfers:
+        return Sentence(Kind.FILE_LIST, "No files are on their way.", "In a call, /send FILE offers one.")
+    lines = [
+        f"{each.number}  {shown(each.name)} {'to' if each.ours else 'from'} {line.name}: {each.state}, {progress(each)}"
+        for line, each in transfers
+    ]
+    return Sentence(Kind.FILE_LIST, "\n".join(lines), "\n/files accept NUMBER, decline NUMBER, cancel NUMBER")
+
+
+def set_for(contact: Contact) -> Sentence:
+    """After /contact files."""
+    if contact.files:
+        return Sentence(
+            Kind.CONTACT_FILES,
+            f"Files from {contact.name} will be accepted without asking, in calls that prove it is them.",
+        )
+    return Sentence(Kind.CONTACT_FILES, f"You will be asked about files from {contact.name}.")
+
+
+def _answers(transfer: Transfer) -> str:
+    return f"/files accept {transfer.number} or /files decline {transfer.number}"
+
+
+def _rest(transfer: Transfer) -> str:
+    if not transfer.resumed:
+        return ""
+    return f" {size(transfer.resumed)} of {size(transfer.size)} were there already."

@@ -1,0 +1,531 @@
+"""The files of one call: what both sides say about them, and the tasks that carry them.
+
+What is decided is in shared/files/. What arrives is written by one task, in the order in which it came; what is sent is
+read by another. Both outlive a leg: a new one continues where the receiver is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from peer.calls.files.arriving import ArrivingFiles
+from peer.calls.files.entry import FileEntry
+from peer.calls.files.frames import Piece, Taken, decode
+from peer.calls.files.leaving import LeavingFiles
+from peer.calls.files.shelf import FileShelf
+from peer.calls.files.source_file import Described, describe
+from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.limits import OWN_OFFERS
+from peer.transport.leg import Leg
+from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
+from shared.files.names import safe_name
+from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide
+from shared.files.records import KeptFile
+from shared.files.table import FileEvent, FileState
+from shared.in_thread import in_thread_to_its_end
+from shared.messages import (
+    FILES_VERSION,
+    FileAccept,
+    FileCancel,
+    FileMessage,
+    FileOffer,
+    FileOutcome,
+    FileResult,
+)
+from shared.node_id import NodeId
+from shared.rate import Bucket, Limit
+
+logger = logging.getLogger(__name__)
+
+HELLO_SECONDS = 5.0
+"How long the other side's first message may take once the leg is up."
+
+TICK_SECONDS = 1.0
+"Between two reports of progress."
+
+TOLD = Limit(at_once=16, per_second=0.2)
+"Offers that the owner gets to see, however often they are taken back."
+
+Key: TypeAlias = tuple[bool, bytes]
+"Whether we send it, and its SHA-256."
+
+REFUSED = {
+    FileOutcome.TOO_LARGE: "It is larger than they take.",
+    FileOutcome.TOO_MANY: "They have too many files waiting.",
+    FileOutcome.NO_ROOM: "They have no room for it.",
+    FileOutcome.DAMAGED: "What arrived wasn't what was sent: the file has changed, or something between you is broken.",
+}
+"Why the other side didn't take it."
+
+
+class CallFiles:
+    """All transfers of one call, for as long as its session runs."""
+
+    def __init__(
+        self,
+        peer: NodeId,
+        shelf: FileShelf,
+        *,
+        proven: bool,
+        always: Callable[[], bool],
+        tell: Callable[[FileChanged], None],
+    ) -> None:
+        """`proven`: the call proves who they are. `always`: whether their files are accepted without asking now.
+
+        `tell` is called in the event loop and must not block.
+        """
+        self._peer = peer
+        self._shelf = shelf
+        self._proven = proven
+        self._always = always
+        self._tell = tell
+        self._entries: dict[Key, FileEntry] = {}
+        self._leg: Leg | None = None
+        self._speaks = False
+        "Whether the other side's program takes files, as it has said on this leg."
+
+        self._heard = asyncio.Event()
+        "Set once it has."
+
+        self._told = Bucket(TOLD)
+        self._offers: asyncio.Queue[FileEntry] = asyncio.Queue()
+        self._over: deque[KeptFile] = deque()
+        "What is kept still and needn't be."
+
+        self._reading: asyncio.Queue[tuple[Path, Callable[[CopybaraError], None]]] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._arriving = ArrivingFiles(shelf, accept=self._taken, acknowledge=self._acknowledge, ended=self._received)
+        self._leaving = LeavingFiles(failed=self._unreadable)
+
+    # The session.
+
+    async def run(self) -> None:
+        """Own every task of the transfers until cancelled. A fault in here costs the files, and not the call."""
+        try:
+            self._take_up()
+            async with asyncio.TaskGroup() as group:
+                for work in (self._arriving.run, self._leaving.run, self._offer, self._read, self._work, self._tick):
+                    group.create_task(work(), name=f"files: {work.__name__}")
+        except* Exception:
+            logger.exception("the files of a call are broken")
+            self._speaks = False
+            for entry in tuple(self._entries.values()):
+                self._end(entry, FileEvent.FAIL, why="A fault in the program ended it.")
+            await asyncio.Event().wait()
+        finally:
+            self._close()
+            while self._over:
+                await self._shelf.forget(self._over.popleft())
+
+    def connected(self, leg: Leg) -> None:
+        """A leg is up. Nothing is said about files until the other side has said hello on it."""
+        self._leg = leg
+        self._speaks = False
+        self._heard.clear()
+
+    def greeted(self, version: int) -> None:
+        """The other side speaks that version: offer again what isn't over."""
+        self._speaks = version >= FILES_VERSION
+        self._heard.set()
+        if self._speaks:
+            for entry in self._entries.values():
+                if entry.transfer.ours:
+                    self._offers.put_nowait(entry)
+
+    def disconnected(self) -> None:
+        """The leg is gone."""
+        self._leg, self._speaks = None, False
+        self._leaving.disconnected()
+        for entry in tuple(self._entries.values()):
+            if entry.transfer.state is FileState.RUNNING:
+                self._change(entry, FileEvent.LOSE, rate=None)
+
+    def received(self, message: FileMessage) -> None:
+        """Act on what the other side says. Raises RemoteProtocolError."""
+        if not self._speaks:
+            return
+        match message:
+            case FileOffer():
+                self._offered(message)
+            case FileCancel():
+                if (entry := self._entries.get((False, message.id))) is not None:
+                    self._end(entry, FileEvent.CANCEL)
+            case FileAccept():
+                if (entry := self._entries.get((True, message.id))) is not None:
+                    self._accepted(entry, message.offset)
+            case FileResult():
+                if (entry := self._entries.get((True, message.id))) is not None:
+                    self._refused(entry, message.result)
+
+    # The owner.
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """Those that aren't over, in the order of their numbers."""
+        return sorted((entry.transfer for entry in self._entries.values()), key=lambda each: each.number)
+
+    async def send(self, path: Path) -> Transfer:
+        """Offer a file, by its absolute path, to the other side. Raises FileRefused, StoreError."""
+        await self.ready()
+        described = await in_thread_to_its_end(lambda: describe(path, largest=self._shelf.limits.largest))
+        return await self._send(path, path.name, described, spooled=False)
+
+    def send_soon(self, path: Path, failed: Callable[[CopybaraError], None]) -> None:
+        """The same for a large one, which takes its time to read; `failed` hears why it isn't offered.
+
+        Raises FileRefused if too many wait for that.
+        """
+        if self._reading.qsize() >= MAX_RUNNING:
+            raise FileRefused(f"{MAX_RUNNING} files are being read already.", "Wait until one is offered.")
+        self._reading.put_nowait((path, failed))
+
+    async def send_copy(self, path: Path, name: str, described: Described) -> Transfer:
+        """The same for a copy of our own, which is known already and is removed when the transfer is over."""
+        return await self._send(path, name, described, spooled=True)
+
+    async def _send(self, path: Path, name: str, described: Described, *, spooled: bool) -> Transfer:
+        self._check_speaks()
+        if (True, described.digest) in self._entries:
+            raise FileRefused("That file is being sent already.", "")
+        if sum(entry.transfer.ours for entry in self._entries.values()) >= MAX_RUNNING:
+            raise FileRefused(f"{MAX_RUNNING} files are being sent already.", "Wait until one has arrived.")
+        kept = KeptFile(
+            peer=self._peer,
+            ours=True,
+            digest=described.digest,
+            size=described.size,
+            name=safe_name(name),
+            source=str(path),
+            spooled=spooled,
+            modified_ns=described.modified_ns,
+            at=self._shelf.now(),
+        )
+        await self._shelf.keep(kept)
+        entry = self._enter(kept, FileState.OFFERED)
+        self._offers.put_nowait(entry)
+        self._say(entry)
+        return entry.transfer
+
+    async def ready(self) -> None:
+        """Wait a moment until it is known whether the other side takes files. Raises FileRefused if not."""
+        if self._leg is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HELLO_SECONDS):
+                    await self._heard.wait()
+        self._check_speaks()
+
+    def accept(self, number: int) -> Transfer:
+        """Take a file that is offered. Raises FileRefused."""
+        entry = self._waiting(number)
+        self._check_speaks()
+        entry.wanted = True
+        self._arriving.take(entry)
+        return entry.transfer
+
+    def decline(self, number: int) -> Transfer:
+        """Refuse a file that is offered. Raises FileRefused."""
+        entry = self._waiting(number)
+        self._result(entry, FileOutcome.DECLINED)
+        return self._end(entry, FileEvent.DECLINE, by_us=True)
+
+    def cancel(self, number: int) -> Transfer:
+        """End a transfer, ours or theirs. Raises FileRefused."""
+        entry = self._numbered(number)
+        if entry.transfer.ours:
+            self._send_message(FileCancel(entry.kept.digest))
+        else:
+            self._result(entry, FileOutcome.CANCELLED)
+        return self._end(entry, FileEvent.CANCEL, by_us=True)
+
+    def _numbered(self, number: int) -> FileEntry:
+        for entry in self._entries.values():
+            if entry.transfer.number == number:
+                return entry
+        raise FileRefused("There is no such file in this call any more.", "See which there are: /files")
+
+    def _waiting(self, number: int) -> FileEntry:
+        entry = self._numbered(number)
+        if entry.transfer.ours or entry.transfer.state is not FileState.OFFERED or entry.wanted:
+            raise FileRefused(f"{entry.transfer.name} doesn't wait for your answer.", "See which do: /files")
+        return entry
+
+    def _check_speaks(self) -> None:
+        if self._leg is None:
+            raise FileRefused("The call isn't connected right now.", "Try again once it is.")
+        if not self._speaks:
+            raise FileRefused("Their program doesn't take files.", "They need a newer version of Copybara.")
+
+    # What the other side says.
+
+    def _offered(self, message: FileOffer) -> None:
+        known = self._entries.get((False, message.id))
+        theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
+        kept = self._kept(message.id)
+        become = decide(
+            OfferedFile(
+                size=message.size,
+                again=message.again,
+                state=known.transfer.state if known is not None else None,
+                kept=kept,
+                proven=self._proven,
+                always=self._always(),
+                waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
+                running=len(theirs),
+                told=known is not None or self._told.takes(time.monotonic()),
+            ),
+            largest=self._shelf.limits.largest,
+        )
+        outcome = _OUTCOMES.get(become)
+        if outcome is not None:
+            self._send_message(FileResult(message.id, outcome))
+            return
+        if known is not None and known.kept.size != message.size:
+            raise RemoteProtocolError("The other side offered a file again, with another size.")
+        if become is Become.WAIT:
+            return
+        entry = known or self._enter(
+            kept
+            if kept is not None and not kept.done and kept.size == message.size
+            else KeptFile(
+                peer=self._peer,
+                ours=False,
+                digest=message.id,
+                size=message.size,
+                name=safe_name(message.name),
+                proven=self._proven,
+                at=self._shelf.now(),
+            ),
+            FileState.OFFERED,
+        )
+        if become is Become.TAKE:
+            entry.transfer = replace(entry.transfer, automatic=known is None and kept is None)
+            self._arriving.take(entry)
+        else:
+            self._say(entry)
+
+    def _accepted(self, entry: FileEntry, offset: int) -> None:
+        if offset > entry.kept.size:
+            raise RemoteProtocolError("The other side wants more of a file than there is.")
+        self._leaving.begin(entry, offset)
+        self._change(entry, FileEvent.ACCEPT, done=offset, resumed=offset)
+        self._open_channel()
+
+    def _refused(self, entry: FileEntry, result: str) -> None:
+        match result:
+            case FileOutcome.DONE:
+                self._end(entry, FileEvent.FINISH, done=entry.kept.size)
+            case FileOutcome.DECLINED:
+                self._end(entry, FileEvent.DECLINE)
+            case FileOutcome.CANCELLED:
+                self._end(entry, FileEvent.CANCEL)
+            case _:
+                self._end(entry, FileEvent.FAIL, why=REFUSED.get(result, "Their program couldn't take it."))  # type: ignore[call-overload]
+
+    def _frame(self, message: bytes) -> None:
+        frame = decode(message)
+        match frame:
+            case Piece():
+                self._arriving.put(self._entries.get((False, frame.id)), frame)
+            case Taken():
+                entry = self._entries.get((True, frame.id))
+                if entry is not None and self._leaving.taken(entry, frame.offset):
+                    entry.transfer = replace(entry.transfer, done=frame.offset)
+
+    # What the tasks report.
+
+    async def _taken(self, entry: FileEntry, offset: int) -> None:
+        """A part file is open, with `offset` bytes in it. Raises StoreError."""
+        await self._shelf.keep(entry.kept)
+        if not entry.open:
+            return
+        if self._leg is None:
+            self._change(entry, FileEvent.LOSE)  # they offer it again
+            return
+        self._send_message(FileAccept(entry.kept.digest, offset))
+        self._change(entry, FileEvent.ACCEPT, done=offset, resumed=offset)
+        self._open_channel()
+
+    def _acknowledge(self, entry: FileEntry, offset: int) -> None:
+        entry.transfer = replace(entry.transfer, done=offset)
+        self._leaving.acknowledge(entry.kept.digest, offset)
+
+    async def _received(self, entry: FileEntry, outcome: FileOutcome, why: str, path: Path | None) -> None:
+        """A file has arrived, or can't be written."""
+        if not entry.open:
+            return
+        if outcome is FileOutcome.DONE:
+            entry.kept = msgspec.structs.replace(entry.kept, done=True, at=self._shelf.now())
+            try:
+                await self._shelf.keep(entry.kept)
+            except StoreError as error:
+                logger.warning("that a file has arrived can't be kept: %s", error.sentence)
+            if entry.transfer.ended:
+                return
+            self._result(entry, FileOutcome.DONE)
+            self._end(entry, FileEvent.FINISH, done=entry.kept.size, path=path)
+        else:
+            self._result(entry, outcome)
+            self._end(entry, FileEvent.FAIL, why=why, by_us=True)
+
+    def _unreadable(self, entry: FileEntry, error: CopybaraError) -> None:
+        """Our own file can't be sent any more."""
+        self._send_message(FileCancel(entry.kept.digest))
+        self._end(entry, FileEvent.FAIL, why=error.sentence, by_us=True)
+
+    # Tasks.
+
+    async def _offer(self) -> None:
+        """Offer one after the other, as often as the other side is sure to take."""
+        allowed = Bucket(OWN_OFFERS)
+        while True:
+            entry = await self._offers.get()
+            while not allowed.takes(time.monotonic()):  # noqa: ASYNC110 -- time is what it waits for
+                await asyncio.sleep(TICK_SECONDS)
+            if self._speaks and entry.open:
+                kept = entry.kept
+                self._send_message(FileOffer(kept.digest, kept.size, kept.name, again=entry.offered))
+                entry.offered = True
+
+    async def _read(self) -> None:
+        while True:
+            path, failed = await self._reading.get()
+            try:
+                await self.send(path)
+            except CopybaraError as error:
+                failed(error)
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._jobs.get()
+            await job()
+
+    async def _forget(self) -> None:
+        while self._over:
+            await self._shelf.forget(self._over[0])
+            self._over.popleft()
+
+    async def _tick(self) -> None:
+        before: dict[int, int] = {}
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            after: dict[int, int] = {}
+            for entry in tuple(self._entries.values()):
+                transfer = entry.transfer
+                if transfer.state is not FileState.RUNNING:
+                    continue
+                after[transfer.number] = transfer.done
+                if (known := before.get(transfer.number)) is not None:
+                    entry.transfer = replace(transfer, rate=max(0, transfer.done - known) / (now - last))
+                    self._tell(FileChanged(entry.transfer, progress=True))
+            before, last = after, now
+
+    def _open_channel(self) -> None:
+        leg = self._leg
+        if leg is None or self._leaving.has_channel:
+            return
+        self._leaving.opens()
+
+        async def open_it() -> None:
+            try:
+                channel = await leg.open_files(self._frame)
+            except LegFailed:
+                return
+            if leg is self._leg:
+                self._leaving.connected(channel)
+
+        self._jobs.put_nowait(open_it)
+
+    # What all of them share.
+
+    def _take_up(self) -> None:
+        """Go on with what was on its way when the last call ended, or the program."""
+        try:
+            kept_files = self._shelf.kept(self._peer)
+        except StoreError as error:
+            logger.warning("files from before can't be continued: %s", error.sentence)
+            return
+        for kept in kept_files[-MAX_RUNNING:]:
+            if kept.ours and (True, kept.digest) not in self._entries:
+                entry = self._enter(kept, FileState.PAUSED)
+                entry.offered = True
+                if self._speaks:
+                    self._offers.put_nowait(entry)
+
+    def _kept(self, digest: bytes) -> KeptFile | None:
+        try:
+            kept_files = self._shelf.kept(self._peer)
+        except StoreError as error:
+            logger.warning("what is kept of files can't be read: %s", error.sentence)
+            return None
+        return next((each for each in kept_files if not each.ours and each.digest == digest), None)
+
+    def _enter(self, kept: KeptFile, state: FileState) -> FileEntry:
+        path = kept.path if kept.ours and not kept.spooled else None
+        transfer = Transfer(self._shelf.next_number(), kept.ours, kept.name, kept.size, state, path=path)
+        entry = self._entries[kept.ours, kept.digest] = FileEntry(kept, transfer)
+        return entry
+
+    def _change(self, entry: FileEntry, event: FileEvent, **values: object) -> None:
+        entry.step(event, **values)
+        self._say(entry)
+
+    def _end(self, entry: FileEntry, event: FileEvent, **values: object) -> Transfer:
+        """Nothing more happens to it."""
+        if not entry.open:
+            return entry.transfer
+        entry.step(event, rate=None, **values)
+        del self._entries[entry.transfer.ours, entry.kept.digest]
+        if entry.transfer.ours:
+            self._leaving.end(entry)
+        else:
+            self._arriving.end(entry, finished=event is FileEvent.FINISH)
+        if entry.transfer.ours or event is not FileEvent.FINISH:
+            self._over.append(entry.kept)
+            self._jobs.put_nowait(self._forget)
+        self._say(entry)
+        return entry.transfer
+
+    def _say(self, entry: FileEntry) -> None:
+        self._tell(FileChanged(entry.transfer))
+
+    def _result(self, entry: FileEntry, outcome: FileOutcome) -> None:
+        self._send_message(FileResult(entry.kept.digest, outcome))
+
+    def _send_message(self, message: FileMessage) -> None:
+        if self._leg is not None and self._speaks:
+            self._leg.control.send(message)
+
+    def _close(self) -> None:
+        """The call is over: what isn't finished waits for the next one."""
+        self._leg, self._speaks = None, False
+        for entry in tuple(self._entries.values()):
+            entry.close()
+            state = entry.transfer.state
+            if not entry.transfer.ours and state is FileState.OFFERED:
+                entry.step(FileEvent.CANCEL)
+            elif state is not FileState.PAUSED:
+                entry.step(FileEvent.LOSE, rate=None)
+            else:
+                continue
+            self._say(entry)
+        self._entries.clear()
+
+
+_OUTCOMES = {
+    Become.TOO_LARGE: FileOutcome.TOO_LARGE,
+    Become.TOO_MANY: FileOutcome.TOO_MANY,
+    Become.ALREADY_DONE: FileOutcome.DONE,
+}
+"What the sender is answered at once."

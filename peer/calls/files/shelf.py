@@ -1,0 +1,112 @@
+"""What the files of all calls of a node share: the folder, the store, and the numbers that people read."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from peer.calls.files.folder import FileLimits, FilesFolder
+from peer.calls.files.part_file import part_name
+from shared.errors import CopybaraError, FileRefused
+from shared.files.records import KEPT_SECONDS, KeptFile
+from shared.in_thread import in_thread_to_its_end
+from shared.node_id import NodeId
+from shared.store import StoreThread
+from shared.store.files import FILE_MODE, make_folder
+
+logger = logging.getLogger(__name__)
+
+
+class FileShelf:
+    """One for a program."""
+
+    def __init__(
+        self,
+        folder: Path,
+        limits: FileLimits,
+        writes: StoreThread,
+        *,
+        spool: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`folder` is where others' files go, `spool` where copies of our own wait that have no other place."""
+        self.folder = FilesFolder(folder, limits)
+        self.limits = limits
+        self._spool = spool or folder / ".sending"
+        self._writes = writes
+        self._clock = clock
+        self._numbers = itertools.count(1)
+
+    def next_number(self) -> int:
+        """For the next transfer."""
+        return next(self._numbers)
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self._clock())
+
+    def kept(self, peer: NodeId) -> list[KeptFile]:
+        """What is kept of transfers with a node, oldest first. Raises StoreError."""
+        oldest = self.now() - KEPT_SECONDS
+        return [kept for kept in self._writes.store.kept_files(peer) if kept.at >= oldest]
+
+    async def keep(self, kept: KeptFile) -> None:
+        """Keep a transfer beyond its call. Raises StoreError."""
+        await self._writes.write(lambda store: store.keep_file(kept))
+
+    async def forget(self, kept: KeptFile) -> None:
+        """It is over. If it can't be written, it is logged, and forgotten when it is old."""
+        if kept.ours and kept.spooled:
+            await in_thread_to_its_end(lambda: self._remove(kept.path))
+        try:
+            await self._writes.write(lambda store: store.forget_file(kept))
+        except CopybaraError as error:
+            logger.warning("a file's end can't be kept: %s", error.sentence)
+
+    def check_spool(self, size: int) -> None:
+        """Whether there is room for a copy of that many bytes. Blocks. Raises FileRefused."""
+        make_folder(self._spool)
+        disk = os.statvfs(self._spool)
+        if disk.f_bavail * disk.f_frsize - size < self.limits.free:
+            raise FileRefused(f"There is no room for it on the disk of {self._spool}.", "Make room there.")
+
+    def spool(self) -> tuple[Path, int]:
+        """A new file of our own, 0600, to be filled with what is to be sent; and its descriptor. Blocks.
+
+        Raises FileRefused, StoreError.
+        """
+        make_folder(self._spool)
+        path = self._spool / secrets.token_hex(16)
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            raise FileRefused(f"Files can't be kept in {self._spool}: {error.strerror}.", "Check the disk.") from error
+
+    async def sweep(self) -> None:
+        """Remove what no transfer needs any more: when the program starts. What can't be removed stays."""
+        now = self.now()
+        try:
+            await self._writes.write(lambda store: store.forget_old_files(now))
+            kept = self._writes.store.kept_files()
+            await in_thread_to_its_end(lambda: self._keep_only(kept))
+        except (CopybaraError, OSError) as error:
+            logger.warning("what is left of files can't be removed: %s", error)
+
+    def _keep_only(self, kept: list[KeptFile]) -> None:
+        self.folder.keep_only(frozenset(part_name(each) for each in kept if not (each.ours or each.done)))
+        sources = {each.path for each in kept if each.ours and each.spooled}
+        if self._spool.is_dir():
+            for path in self._spool.iterdir():
+                if path not in sources:
+                    self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        if path.parent == self._spool:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()

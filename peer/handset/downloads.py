@@ -1,0 +1,55 @@
+"""Files that a device's page may save: each at an address that only that page was told, for a while."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+PREFIX = "/received/"
+TOKEN_BYTES = 24
+SECONDS = 3600.0
+"How long a file can be saved after its page was told."
+
+MOST = 256
+"Addresses that there are at a time; the oldest goes first."
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    path: Path
+    until: float
+
+
+class Downloads:
+    """The addresses of one run."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
+        self._offered: OrderedDict[str, _Offered] = OrderedDict()
+
+    def offer(self, path: Path) -> str:
+        """A new address for a file, as a path of the page's server."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._offered[token] = _Offered(path, self._clock() + SECONDS)
+        while len(self._offered) > MOST:
+            self._offered.popitem(last=False)
+        return f"{PREFIX}{token}"
+
+    def find(self, address: str) -> Path | None:
+        """The file at an address, if it can be saved there still."""
+        offered = self._offered.get(address.removeprefix(PREFIX))
+        return offered.path if offered is not None and self._clock() < offered.until else None
+
+
+def headers(name: str) -> dict[str, str]:
+    """That a browser saves the file under its name and never shows it (RFC 6266, RFC 8187)."""
+    return {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Type": "application/octet-stream",
+    }

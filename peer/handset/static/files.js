@@ -1,0 +1,189 @@
+// Files in a call: what is offered, what is on its way, and what the person drops here or chooses.
+
+import { $, announce, icon, make, put, redraw, say, show, toast } from "./dom.js";
+
+const PIECE = 48 * 1024;
+const MOST_UNTAKEN = 1024 * 1024;
+const OVER = ["done", "declined", "cancelled", "failed"];
+const SECONDS_SHOWN = 20;
+
+// One file on its way from this browser to the program, a piece at a time.
+class Upload {
+  #program;
+  #file;
+  #number = 0;
+  #taken = 0;
+  #room = () => {};
+  #stopped = false;
+
+  static #made = 0;
+  key = ++Upload.#made;
+
+  constructor(program, file) {
+    this.#program = program;
+    this.#file = file;
+  }
+
+  get number() { return this.#number; }
+
+  get words() {
+    return `${this.#file.name}: getting it ready, ${Math.floor(100 * this.#taken / Math.max(1, this.#file.size))} %`;
+  }
+
+  taken(bytes) {
+    this.#taken = bytes;
+    this.#room();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#program.send("cancel-upload", { upload: this.#number });
+    this.#room();
+  }
+
+  async run(call) {
+    const { id, done } = this.#program.request("send-file", { call, name: this.#file.name, size: this.#file.size });
+    this.#number = id;
+    await done;
+    for (let at = 0; at < this.#file.size && !this.#stopped; at += PIECE) {
+      const data = await this.#file.slice(at, at + PIECE).arrayBuffer();
+      while (at - this.#taken > MOST_UNTAKEN && !this.#stopped) await new Promise((resolve) => { this.#room = resolve; });
+      if (!this.#stopped) this.#program.sendPiece(id, data);
+    }
+    while (this.#taken < this.#file.size && !this.#stopped) await new Promise((resolve) => { this.#room = resolve; });
+  }
+}
+
+export class Files {
+  #program;
+  #calls;
+  #files = new Map();
+  #uploads = new Set();
+
+  constructor(program, calls) {
+    this.#program = program;
+    this.#calls = calls;
+    program.addEventListener("hello", ({ detail }) => {
+      this.#files = new Map((detail.files ?? []).map((file) => [file.file, { ...file, since: 0 }]));
+      for (const upload of this.#uploads) upload.stop();
+      this.#uploads.clear();
+      this.draw();
+    });
+    program.addEventListener("file", ({ detail }) => this.#told(detail));
+    program.addEventListener("file-taken", ({ detail }) => {
+      for (const upload of this.#uploads) if (upload.number === detail.upload) upload.taken(detail.bytes);
+      this.draw();
+    });
+    $("file-choose").addEventListener("click", () => $("file-input").click());
+    $("c-file").addEventListener("click", () => $("file-input").click());
+    $("m-file").addEventListener("click", () => { $("more").close(); $("file-input").click(); });
+    $("file-input").addEventListener("change", () => {
+      this.send([...$("file-input").files]);
+      $("file-input").value = "";
+    });
+    const stage = $("stage");
+    const files = (event) => [...event.dataTransfer?.types ?? []].includes("Files");
+    const over = (event, on) => {
+      if (!files(event)) return;
+      event.preventDefault();
+      stage.classList.toggle("drop-here", on);
+    };
+    stage.addEventListener("dragover", (event) => over(event, true));
+    stage.addEventListener("dragleave", (event) => over(event, stage.contains(event.relatedTarget)));
+    stage.addEventListener("drop", (event) => {
+      over(event, false);
+      if (files(event)) this.send([...event.dataTransfer.files]);
+    });
+    // Beside the call, a file that is dropped would take the page's place.
+    for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => { if (files(event)) event.preventDefault(); });
+    setInterval(() => this.#forgetOld(), 1000);
+  }
+
+  async send(files) {
+    const call = this.#calls.current;
+    if (!call || !["active", "reconnecting"].includes(call.state)) return;
+    await Promise.all(files.map(async (file) => {
+      const upload = new Upload(this.#program, file);
+      this.#uploads.add(upload);
+      this.draw();
+      try {
+        await upload.run(call.id);
+      } catch (error) {
+        // A folder, or a file that is gone, fails in the browser.
+        toast(error.sentence ? error : { sentence: `${file.name} can't be read.`, hint: "Pack a folder into an archive first." }, { urgent: true });
+      } finally {
+        this.#uploads.delete(upload);
+        this.draw();
+      }
+    }));
+  }
+
+  #told(file) {
+    const before = this.#files.get(file.file);
+    this.#files.set(file.file, { ...file, since: OVER.includes(file.state) ? Date.now() : 0 });
+    if (before?.state !== file.state && file.sentence) announce({ kind: file.kind, sentence: file.sentence });
+    this.draw();
+  }
+
+  // What is over stays for a moment, what has arrived until the call ends.
+  #forgetOld() {
+    let gone = false;
+    for (const [number, file] of this.#files) {
+      const stays = file.state === "done" && !file.ours;
+      if (file.since && !stays && Date.now() - file.since > SECONDS_SHOWN * 1000) gone = this.#files.delete(number) || gone;
+    }
+    if (gone) this.draw();
+  }
+
+  draw() {
+    const call = this.#calls.current;
+    const rows = [...this.#uploads].map((upload) => ({ upload: upload.key, sentence: upload.words }));
+    for (const file of this.#files.values()) if (file.call === call?.id) rows.push(file);
+    show($("files"), Boolean(rows.length));
+    redraw($("files"), rows, (row) => row.upload === undefined ? this.#row(row) : this.#uploadRow(row));
+  }
+
+  #button(label, hold, act, className = "button small") {
+    const button = make("button", { className, type: "button", text: label, "data-hold": hold });
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  #uploadRow({ upload, sentence }) {
+    const cancel = this.#button("Cancel", `upload ${upload}`, () => {
+      for (const each of this.#uploads) if (each.key === upload) each.stop();
+    });
+    return make("li", {}, make("span", { className: "file-words", text: sentence }), cancel);
+  }
+
+  #row(file) {
+    const { file: number, name, state, ours, size, done } = file;
+    const words = make("span", { className: "file-words" });
+    say(words, { kind: file.kind, sentence: file.sentence });
+    const parts = [icon("i-clip"), words];
+    if (state === "running" || state === "paused") {
+      parts.push(make("progress", { max: String(Math.max(1, size)), value: String(done), "aria-label": name }));
+      parts.push(make("span", { className: "muted small", text: file.detail }));
+    }
+    const answer = (accept) => this.#ask("answer-file", { file: number, accept });
+    if (state === "offered" && !ours) {
+      parts.push(this.#button("Decline", `no ${number}`, () => answer(false)));
+      parts.push(this.#button("Accept", `yes ${number}`, () => answer(true), "button small primary"));
+    } else if (!OVER.includes(state)) {
+      const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }));
+      cancel.setAttribute("aria-label", `Cancel ${name}`);
+      parts.push(cancel);
+    } else if (file.save) {
+      parts.push(make("a", { className: "button small", href: file.save, download: name, text: "Save on this device" }));
+    }
+    return make("li", { "data-state": state, "data-name": name }, ...parts);
+  }
+
+  async #ask(type, values) {
+    try {
+      await this.#program.ask(type, values);
+    } catch (error) {
+      toast(error, { urgent: true });
+    }
+  }
+}

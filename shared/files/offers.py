@@ -1,0 +1,93 @@
+"""What becomes of a file that the other side offers. Pure: values in, one value out."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from shared.files.records import KeptFile
+from shared.files.table import FileState
+
+MAX_WAITING = 8
+"Offers of one call that may wait for the owner at the same time."
+
+MAX_RUNNING = 16
+"Transfers of one call in one direction that aren't over."
+
+
+class Become(enum.Enum):
+    """What becomes of it."""
+
+    ASK = enum.auto()
+    "The owner is asked."
+
+    TAKE = enum.auto()
+    "It is accepted without asking."
+
+    WAIT = enum.auto()
+    "The owner is being asked already."
+
+    ALREADY_DONE = enum.auto()
+    "It is here, and the sender hasn't heard that."
+
+    TOO_LARGE = enum.auto()
+    TOO_MANY = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedFile:
+    """An offer, and what is known when it comes."""
+
+    size: int
+    "Bytes."
+
+    again: bool
+    "The sender says that it has offered it before."
+
+    state: FileState | None
+    "Of the same transfer in this call, if there is one."
+
+    kept: KeptFile | None
+    "What is kept of it from before."
+
+    proven: bool
+    "The call proves who the sender is."
+
+    always: bool
+    "The owner has said that this contact's files are always accepted."
+
+    waiting: int
+    "Other offers that wait for the owner."
+
+    running: int
+    "Other transfers from them that aren't over, those that wait among them."
+
+    told: bool
+    "Whether one more offer may be shown to the owner now."
+
+
+def decide(offer: OfferedFile, *, largest: int) -> Become:
+    """What becomes of an offer. `largest`: how many bytes a file may have.
+
+    What was accepted once isn't asked about again, unless only a call without proof says that it is the same sender.
+    """
+    if offer.size > largest:
+        return Become.TOO_LARGE
+    if offer.state is FileState.OFFERED:
+        return Become.WAIT
+    if offer.state is FileState.RUNNING:
+        return Become.TAKE
+    kept = offer.kept if offer.kept is not None and offer.kept.size == offer.size else None
+    if kept is not None and kept.proven and not offer.proven:
+        kept = None
+    if kept is not None and kept.done and offer.again:
+        return Become.ALREADY_DONE
+    if offer.running >= MAX_RUNNING:
+        return Become.TOO_MANY
+    if kept is not None and not kept.done:
+        return Become.TAKE
+    if not offer.told:
+        return Become.TOO_MANY
+    if offer.always and offer.proven:
+        return Become.TAKE
+    return Become.TOO_MANY if offer.waiting >= MAX_WAITING else Become.ASK

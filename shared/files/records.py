@@ -1,0 +1,57 @@
+"""What is kept of a transfer beyond its call, so that it continues after a kill and in the next call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shared.node_id import NodeId
+
+KEPT_SECONDS = 30 * 24 * 3600
+"For how long a transfer that isn't finished can be continued."
+
+KEPT_FOR_ONE = 64
+"Transfers with one node that are kept; of more the oldest is forgotten."
+
+
+class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer with one node that isn't over, or that the other side may not know to be over."""
+
+    peer: NodeId
+    ours: bool
+    "We send it."
+
+    digest: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    "SHA-256 of the content: what names the transfer on both sides."
+
+    size: int
+    "Bytes."
+
+    name: str
+    "A safe name, see names.py."
+
+    source: str = ""
+    "Ours: the file that is read."
+
+    spooled: bool = False
+    "Ours: that file is a copy of our own, which goes when the transfer is over."
+
+    modified_ns: int = 0
+    "Ours: when the file was changed last, in nanoseconds, at the time when it was hashed."
+
+    proven: bool = False
+    "Theirs: it was accepted in a call that proved who they are."
+
+    done: bool = False
+    "Theirs: it is complete. The sender may not have heard that."
+
+    at: int
+    "When it was kept, Unix seconds."
+
+    @property
+    def path(self) -> Path:
+        """Ours: the file that is read."""
+        return Path(self.source)

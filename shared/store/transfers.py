@@ -1,0 +1,45 @@
+"""The table of files on their way, so that they continue after a kill and in the next call."""
+
+from __future__ import annotations
+
+from shared.files.records import KEPT_FOR_ONE, KEPT_SECONDS, KeptFile
+from shared.node_id import NodeId
+from shared.store.database import Database, encode
+
+
+class TransferTable(Database):
+    """The transfers."""
+
+    def keep_file(self, kept: KeptFile) -> None:
+        """Keep a transfer, or what has changed in it. Of more than KEPT_FOR_ONE with a node the oldest are dropped."""
+        key = kept.peer.key
+        with self.transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO transfers (node, ours, digest, at, value) VALUES (?, ?, ?, ?, ?)",
+                (key, int(kept.ours), kept.digest, kept.at, encode(kept)),
+            )
+            database.execute(
+                "DELETE FROM transfers WHERE node = ?1 AND ours = ?2 AND digest NOT IN (SELECT digest FROM transfers "
+                "WHERE node = ?1 AND ours = ?2 ORDER BY at DESC, digest LIMIT ?3)",
+                (key, int(kept.ours), KEPT_FOR_ONE),
+            )
+
+    def forget_file(self, kept: KeptFile) -> None:
+        """Keep a transfer no longer."""
+        with self.transaction() as database:
+            database.execute(
+                "DELETE FROM transfers WHERE node = ? AND ours = ? AND digest = ?",
+                (kept.peer.key, int(kept.ours), kept.digest),
+            )
+
+    def kept_files(self, peer: NodeId | None = None) -> list[KeptFile]:
+        """The transfers with one node, or all, oldest first. One that can't be read is left out."""
+        query = "SELECT value FROM transfers"
+        order = " ORDER BY at, digest"
+        rows = self.rows(query + order) if peer is None else self.rows(f"{query} WHERE node = ?{order}", peer.key)
+        return self.decode_all("a file on its way", [row[0] for row in rows], KeptFile)
+
+    def forget_old_files(self, now: int) -> None:
+        """Forget those that were kept for longer than KEPT_SECONDS at `now`, Unix seconds."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM transfers WHERE at < ?", (now - KEPT_SECONDS,))

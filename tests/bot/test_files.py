@@ -1,0 +1,93 @@
+"""Files in a call between two programs: offered in the console, answered there, and continued after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from pathlib import Path
+
+import pytest
+
+from bot.demo.node import Said
+from bot.kinds import Kind
+from tests.bot.console import Person, befriend, connect, hang_up, people
+
+SIZE = 30_000_000
+
+
+def written(folder: Path, name: str, size: int) -> Path:
+    """A file of that size, no two parts of which are the same."""
+    path = folder / name
+    path.write_bytes(hashlib.shake_256(name.encode()).digest(size))
+    return path
+
+
+async def arrives(person: Person) -> Said:
+    """The report of a file that is complete. It takes as long as it does, as long as more and more of it comes."""
+    report = await person.until(lambda said: said["type"] == "file")
+    while report["state"] != "done":
+        before = report["done"]
+        report = await person.until(
+            lambda said, before=before: said["type"] == "file" and (said["state"] == "done" or said["done"] > before)
+        )
+    return report
+
+
+async def file(person: Person, state: str, *, done: int = 0) -> Said:
+    """The next report of a file in that state, of which at least so many bytes have arrived."""
+    return await person.until(lambda said: said["type"] == "file" and said["state"] == state and said["done"] >= done)
+
+
+async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line(tmp_path: Path) -> None:
+    async with people(tmp_path, "anna", "bob") as (anna, bob):
+        await befriend(anna, bob)
+        await connect(anna, bob)
+        small = written(tmp_path, "a film.webm", 200_000)
+        assert "a film.webm" in await anna.asked(f"/send {small}", kind=Kind.FILE_OFFERING)
+        offered = await bob.told(kind=Kind.FILE_OFFERED)
+        assert "anna wants to send you a film.webm: a film, 200 kB." in offered
+        bob.write("/files accept")
+        arrived = await bob.told(kind=Kind.FILE_RECEIVED)
+        assert str(bob.home / "files" / "a film.webm") in arrived
+        assert (bob.home / "files" / "a film.webm").read_bytes() == small.read_bytes()
+        await anna.told(kind=Kind.FILE_DELIVERED)
+
+        # From the command line, to a contact who may always.
+        assert "without asking" in await bob.asked("/contact files anna always", kind=Kind.CONTACT_FILES)
+        code, out, _ = await anna.cli("send", "--to", "bob", str(written(tmp_path, "run.sh", 10)))
+        assert (code, "run.sh" in out) == (0, True)
+        assert "run.sh" in await bob.told(kind=Kind.FILE_RECEIVED)
+
+        # Declined.
+        bob.write(f"/send {written(tmp_path, 'no.txt', 10)}")
+        await anna.told(kind=Kind.FILE_OFFERED)
+        code, _, _ = await anna.cli("files", "decline")
+        assert code == 0
+        assert "anna declined no.txt" in await bob.told(kind=Kind.FILE_DECLINED)
+        assert "No files" in await anna.asked("/files", kind=Kind.FILE_LIST)
+        assert "whole path" in await anna.asked("/send no.txt", kind="error.input")
+        await hang_up(anna, bob)
+
+
+@pytest.mark.parametrize("killed", ["sender", "receiver"])
+async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, killed: str) -> None:
+    path = written(tmp_path, "large.bin", SIZE)
+    async with people(tmp_path, "anna", "bob") as (anna, bob):
+        await befriend(anna, bob)
+        await connect(anna, bob, "audio")
+        await anna.asked(f"/send {path}", kind=Kind.FILE_OFFERING)
+        await bob.told(kind=Kind.FILE_OFFERED)
+        bob.write("/files accept")
+        await file(bob, "running", done=SIZE // 10)
+        dies = anna if killed == "sender" else bob
+        await dies.signalled(signal.SIGKILL)
+        await dies.begin()
+        # Nobody is asked again, and nothing is sent twice: in the call that is taken up again, or in the next one.
+        running = await file(bob, "running", done=SIZE // 10)
+        assert running["resumed"] >= SIZE // 10
+        arrived = await arrives(bob)
+        await anna.told(kind=Kind.FILE_DELIVERED)
+        assert arrived["path"] == str(bob.home / "files" / "large.bin")
+        assert (bob.home / "files" / "large.bin").read_bytes() == path.read_bytes()
+        assert [each.name for each in (bob.home / "files").iterdir() if each.is_file()] == ["large.bin"]
+        await hang_up(anna, bob)

@@ -1,0 +1,126 @@
+"""Files on the page: dropped, chosen with the paper clip, accepted, and seen in every state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.kinds import Kind
+from peer.handset.protocol import AnswerFile, CancelFile, CancelUpload, File, SendFile, SetTrust
+from tests.browser.chromium import ONE_CHROMIUM, until
+from tests.browser.people import both_ways, connect, two_people
+from tests.browser.pictures import LOOKS, NARROW, look_like, taken
+from tests.browser.scripted import call, greeting, sends, theatre
+
+pytestmark = ONE_CHROMIUM
+
+DROP = """([name, size]) => {
+  const bytes = new Uint8Array(size).map((_, at) => at % 251);
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name));
+  for (const kind of ["dragover", "drop"]) {
+    document.getElementById("stage").dispatchEvent(
+      new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+def file(number: int, name: str, state: Any, sentence: str, **changed: Any) -> File:
+    """A file of call 1 that anna sends."""
+    values: dict[str, Any] = {"ours": False, "size": 12_000_000, "done": 0, "kind": Kind.FILE_OFFERED, "detail": ""}
+    return File(call=1, file=number, name=name, state=state, sentence=sentence, **(values | changed))
+
+
+async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await both_ways(anna, bob, "audio")
+        await anna.page.page.evaluate(DROP, ["dropped.bin", 3_000_000])
+        assert "dropped.bin: a file, 3.0 MB" in await bob.page.says(Kind.FILE_OFFERED)
+        await bob.page.press("Accept")
+        path = bob.node.home / "files" / "dropped.bin"
+        assert str(path) in await bob.page.says(Kind.FILE_RECEIVED)
+        await anna.page.says(Kind.FILE_DELIVERED)
+        assert path.read_bytes() == bytes(at % 251 for at in range(3_000_000))
+        assert [*(anna.node.home / "sending").iterdir()] == []
+
+        # By the paper clip, and declined.
+        chosen = tmp_path / "chosen.txt"
+        chosen.write_text("no")
+        await bob.page.page.locator("#file-input").set_input_files(str(chosen))
+        await anna.page.says(Kind.FILE_OFFERED)
+        await anna.page.press("Decline")
+        await bob.page.says(Kind.FILE_DECLINED)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_files_are_seen_in_every_state(look: str) -> None:
+    active = call(1, "active", remote=sends())
+    async with theatre(greeting(calls=[active])) as play:
+        await look_like(play.page, look)
+        play.tell(
+            file(1, "holiday.jpg", "offered", "anna wants to send you holiday.jpg: a picture, 12 MB."),
+            file(
+                2,
+                "talk.webm",
+                "running",
+                "Receiving talk.webm from anna.",
+                done=3_400_000,
+                kind=Kind.FILE_RECEIVING,
+                detail="3.4 MB of 12 MB, 1.2 MB/s",
+            ),
+            file(
+                3,
+                "notes.pdf",
+                "done",
+                "notes.pdf from anna is here: /home/me/files/notes.pdf",
+                done=12_000_000,
+                kind=Kind.FILE_RECEIVED,
+                save="/received/x",
+            ),
+        )
+        await play.view.says(Kind.FILE_OFFERED)
+        await play.can_be_used()
+        await taken(play.page, f"files-{look}")
+        await play.view.press("Accept")
+        await play.wants(AnswerFile, file=1, accept=True)
+        await play.view.press("Cancel talk.webm")
+        await play.wants(CancelFile, file=2)
+        assert await play.page.get_by_role("link", name="Save on this device").get_attribute("href") == "/received/x"
+
+
+async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled() -> None:
+    active = call(1, "active", remote=sends())
+    async with theatre(greeting(calls=[active])) as play:
+        await play.page.set_viewport_size(NARROW)
+        await play.view.press("More")
+        async with play.page.expect_file_chooser() as choosing:
+            await play.view.press("Send a file")
+        chooser = await choosing.value
+        await chooser.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"abc"})
+        wanted = await play.wants(SendFile, call=1, name="a.txt", size=3)
+        assert wanted.id is not None
+
+        async def came() -> bool:
+            return b"".join(piece[4:] for piece in play.script.pieces) == b"abc"
+
+        await until(came, "the file")
+        assert play.script.pieces[0][:4] == wanted.id.to_bytes(4)
+
+        # A program that takes nothing: the person gives it up.
+        play.script.slow = True
+        await play.page.locator("#file-input").set_input_files(
+            {"name": "b.bin", "mimeType": "text/plain", "buffer": b"b" * 5_000_000}
+        )
+        await play.wants(SendFile, call=1, name="b.bin")
+        await play.view.press("Cancel")
+        await play.wants(CancelUpload)
+
+
+async def test_a_contact_may_be_allowed_always() -> None:
+    async with theatre() as play:
+        await play.page.get_by_role("button", name="anna rings").click()
+        await play.view.click(play.page.locator("#contact label", has_text="Accept their files"))
+        await play.wants(SetTrust, name="anna", trust="ring", files=True)

@@ -1,0 +1,94 @@
+"""A call between two contacts on a network in memory, in which files are sent."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from peer.calls.files.call_files import CallFiles
+from peer.calls.files.transfer import FileChanged, Transfer
+from peer.calls.line import Line
+from peer.calls.session import Session
+from shared.files.table import FileState
+from shared.media import Media
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import Node, active, node
+
+KEY = b"k" * 32
+
+
+@dataclass(slots=True)
+class Side:
+    """One node in the call."""
+
+    node: Node
+    line: Line
+
+    @property
+    def files(self) -> CallFiles:
+        """The files of the call."""
+        return self.node.switchboard.files(self.line)
+
+    @property
+    def session(self) -> Session:
+        """What carries the call."""
+        assert isinstance(self.line.session, Session)
+        return self.line.session
+
+    def said(self) -> list[Transfer]:
+        """All that its owner was told of files, without mere progress."""
+        changes = [news for _, news in self.node.heard if isinstance(news, FileChanged)]
+        return [change.transfer for change in changes if not change.progress]
+
+    async def until(self, state: FileState, name: str = "") -> Transfer:
+        """The last change of a transfer that brought it into that state, once there is one."""
+
+        def found() -> list[Transfer]:
+            return [each for each in self.said() if each.state is state and name in ("", each.name)]
+
+        await self.node.until(lambda: bool(found()))
+        return found()[-1]
+
+    async def ready(self) -> None:
+        """Wait until the other side has said that it takes files."""
+        await self.files.ready()
+
+
+@contextlib.asynccontextmanager
+async def two_nodes(
+    folder: Path, network: MemoryNetwork | None = None, *, always: bool = False, **options: object
+) -> AsyncIterator[tuple[Node, Node]]:
+    """Anna and Ben, who share a key. `always`: Ben takes Anna's files without being asked. `options` are Ben's."""
+    network = network or MemoryNetwork()
+    async with node(folder, "anna", network) as anna, node(folder, "ben", network, **options) as ben:
+        anna.knows(ben, key=KEY)
+        ben.knows(anna, key=KEY, files=always)
+        yield anna, ben
+
+
+async def call(anna: Node, ben: Node) -> tuple[Side, Side]:
+    """A call that is up, in which both can send files."""
+    line = await anna.switchboard.place(ben.id, Media.BOTH)
+    reading = (await ben.reads_all(anna))[-1]
+    assert reading.line is not None
+    await ben.switchboard.answer(reading.line)
+    await active((anna, line), (ben, reading.line))
+    sides = Side(anna, line), Side(ben, reading.line)
+    for side in sides:
+        await side.ready()
+    return sides
+
+
+def written(folder: Path, name: str, size: int, seed: int = 1) -> Path:
+    """A file of that size, whose content follows from `seed`."""
+    path = folder / name
+    block = hashlib.shake_256(seed.to_bytes(8, "big")).digest(min(size, 1 << 20))
+    with path.open("wb") as file:
+        left = size
+        while left > 0:
+            file.write(block[:left])
+            left -= len(block)
+    return path

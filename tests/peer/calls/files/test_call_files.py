@@ -1,0 +1,213 @@
+"""Files in a call between two nodes in one process: what each side sees, and what is in the folder afterwards."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from peer.calls.files.part_file import part_name
+from peer.calls.files.source_file import describe
+from peer.calls.news import Paired
+from shared.errors import FileRefused
+from shared.files.records import KeptFile
+from shared.files.table import FileState
+from shared.media import Media
+from tests.peer.calls.files.calls import call, two_nodes, written
+from tests.peer.calls.nodes import Node, active, over
+
+
+async def test_a_file_is_offered_accepted_and_arrives_as_it_was(tmp_path: Path) -> None:
+    path = written(tmp_path, "holiday.jpg", 300_000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        sent = await here.files.send(path)
+        assert (sent.state, sent.name, sent.size) == (FileState.OFFERED, "holiday.jpg", 300_000)
+        offered = await there.until(FileState.OFFERED)
+        assert (offered.ours, offered.name, offered.size) == (False, "holiday.jpg", 300_000)
+        assert not ben.files.exists()  # nothing is made for what was only offered
+        there.files.accept(offered.number)
+        arrived = await there.until(FileState.DONE)
+        await here.until(FileState.DONE)
+        assert arrived.path == ben.files / "holiday.jpg"
+        assert arrived.path.read_bytes() == path.read_bytes()
+        assert stat.S_IMODE(arrived.path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(ben.files.stat().st_mode) == 0o700
+        assert [*(ben.files / ".parts").iterdir()] == []
+        assert here.files.transfers == there.files.transfers == []
+
+
+async def test_a_declined_file_leaves_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", 1000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        await here.files.send(path)
+        there.files.decline((await there.until(FileState.OFFERED)).number)
+        await here.until(FileState.DECLINED)
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        assert not ben.files.exists()
+        assert anna.store.kept_files() == ben.store.kept_files() == []
+
+
+async def test_files_go_both_ways_at_once_and_an_empty_one_arrives(tmp_path: Path) -> None:
+    names = {"one.bin": 400_000, "two.bin": 500_000, "empty": 0}
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        for seed, (name, size) in enumerate(names.items()):
+            await here.files.send(written(tmp_path, name, size, seed))
+            there.files.accept((await there.until(FileState.OFFERED, name)).number)
+        await there.files.send(written(tmp_path, "back.bin", 450_000, 9))
+        here.files.accept((await here.until(FileState.OFFERED, "back.bin")).number)
+        for name in names:
+            await there.until(FileState.DONE, name)
+            assert (ben.files / name).read_bytes() == (tmp_path / name).read_bytes()
+        await here.until(FileState.DONE, "back.bin")
+        assert (anna.files / "back.bin").read_bytes() == (tmp_path / "back.bin").read_bytes()
+
+
+async def test_a_contact_may_be_allowed_always(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        await here.files.send(written(tmp_path, "a.txt", 1000))
+        arrived = await there.until(FileState.DONE)
+        assert arrived.automatic
+        assert FileState.OFFERED not in [each.state for each in there.said()]
+
+
+async def test_nothing_is_ever_written_over_another_file(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        ben.files.mkdir(mode=0o700)
+        secret = tmp_path / "secret"
+        secret.write_text("mine")
+        (ben.files / "a.txt").symlink_to(secret)
+        (ben.files / "a (2).txt").write_text("mine too")
+        here, there = await call(anna, ben)
+        await here.files.send(written(tmp_path, "a.txt", 1000))
+        arrived = await there.until(FileState.DONE)
+        assert arrived.path == ben.files / "a (3).txt"
+        assert secret.read_text() == "mine"
+        assert (ben.files / "a (2).txt").read_text() == "mine too"
+
+
+@pytest.mark.parametrize("canceller", ["sender", "receiver"])
+async def test_either_side_cancels_a_file_that_is_on_its_way(tmp_path: Path, canceller: str) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        sent = await here.files.send(written(tmp_path, "large.bin", 60_000_000))
+        running = await there.until(FileState.RUNNING)
+        if canceller == "sender":
+            here.files.cancel(sent.number)
+        else:
+            there.files.cancel(running.number)
+        await here.until(FileState.CANCELLED)
+        await there.until(FileState.CANCELLED)
+        # The call goes on, and the next file as well.
+        await here.files.send(written(tmp_path, "small.bin", 1000, 2))
+        await there.until(FileState.DONE, "small.bin")
+        assert [path.name for path in ben.files.iterdir() if path.is_file()] == ["small.bin"]
+        assert [*(ben.files / ".parts").iterdir()] == []
+
+
+async def begun(anna: Node, ben: Node, path: Path, part: bytes) -> None:
+    """As after a call in which Ben had accepted Anna's file, and that much of it came: what is kept, and the part."""
+    described = describe(path, largest=1_000_000)
+    kept = KeptFile(
+        peer=ben.id,
+        ours=True,
+        digest=described.digest,
+        size=described.size,
+        name=path.name,
+        source=str(path),
+        modified_ns=described.modified_ns,
+        at=int(anna.now),
+    )
+    anna.store.keep_file(kept)
+    theirs = msgspec.structs.replace(kept, peer=anna.id, ours=False, source="", modified_ns=0, proven=True)
+    ben.store.keep_file(theirs)
+    parts = ben.files / ".parts"
+    for folder in (ben.files, parts):
+        folder.mkdir(mode=0o700)
+    (parts / part_name(theirs)).write_bytes(part)
+
+
+async def test_a_file_continues_in_the_next_call_from_where_it_was(tmp_path: Path) -> None:
+    path = written(tmp_path, "large.bin", 500_000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        await begun(anna, ben, path, path.read_bytes()[:300_000])
+        here, there = await call(anna, ben)
+        arrived = await there.until(FileState.DONE)
+        await here.until(FileState.DONE)
+        assert arrived.path == ben.files / "large.bin"
+        assert arrived.path.read_bytes() == path.read_bytes()
+        assert arrived.resumed == 300_000
+        assert FileState.OFFERED not in [each.state for each in there.said()]  # nobody was asked again
+
+
+async def test_a_part_that_was_damaged_meanwhile_is_fetched_again_from_the_start(tmp_path: Path) -> None:
+    path = written(tmp_path, "large.bin", 500_000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        await begun(anna, ben, path, bytes(300_000))
+        _, there = await call(anna, ben)
+        arrived = await there.until(FileState.DONE)
+        assert arrived.path == ben.files / "large.bin"
+        assert arrived.path.read_bytes() == path.read_bytes()
+        assert arrived.resumed == 0
+
+
+async def test_what_is_not_finished_waits_for_the_next_call(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", 1000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        await here.files.send(path)
+        await there.until(FileState.OFFERED)
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        assert here.said()[-1].state is FileState.PAUSED
+        assert there.said()[-1].state is FileState.CANCELLED  # as long as nobody has accepted it, it is the sender's
+        here, there = await call(anna, ben)
+        await ben.until(lambda: len([each for each in there.said() if each.state is FileState.OFFERED]) == 2)
+        there.files.accept(there.said()[-1].number)
+        await here.until(FileState.DONE)
+
+
+async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.txt", 1000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        await here.files.send(path)
+        offered = await there.until(FileState.OFFERED)
+        path.write_bytes(b"other words")
+        there.files.accept(offered.number)
+        await there.until(FileState.CANCELLED)
+        assert "changed" in (await here.until(FileState.FAILED)).why
+        assert [each.name for each in ben.files.iterdir()] == [".parts"]
+
+
+async def test_what_cannot_be_sent_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, _ = await call(anna, ben)
+        for path in (tmp_path / "missing", tmp_path, Path("/dev/null"), Path("with\0nul")):
+            with pytest.raises(FileRefused):
+                await here.files.send(path)
+        path = written(tmp_path, "twice", 10)
+        await here.files.send(path)
+        with pytest.raises(FileRefused, match="already"):
+            await here.files.send(path)
+
+
+async def test_a_program_of_version_1_is_sent_no_word_about_files(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        ben.switchboard._sessions._shelf = None  # as a program that has no files
+        line = await anna.switchboard.place(ben.id, Media.BOTH)
+        reading = (await ben.reads_all(anna))[-1]
+        assert reading.line is not None
+        await ben.switchboard.answer(reading.line)
+        await active((anna, line), (ben, reading.line))
+        await anna.hears(Paired, line)  # so hello was read
+        with pytest.raises(FileRefused, match="doesn't take files"):
+            await anna.switchboard.files(line).send(written(tmp_path, "a", 10))
+        with pytest.raises(FileRefused, match="No files"):
+            ben.switchboard.files(reading.line)

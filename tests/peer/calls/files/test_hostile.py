@@ -1,0 +1,205 @@
+"""The other side of a call breaks the rules about files: that costs it that file, or the channel, or the call."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from peer.calls.files.arriving import MAX_STRAY
+from peer.calls.files.folder import FileLimits
+from peer.calls.files.frames import MAX_PIECE, Piece, Taken, encode
+from peer.transport.files_channel import FilesChannel
+from peer.transport.leg import Leg
+from shared.call.table import EndReason, State
+from shared.files.offers import MAX_RUNNING, MAX_WAITING
+from shared.files.table import FileState
+from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, FileResult
+from tests.peer.calls.files.calls import Side, call, two_nodes
+from tests.peer.calls.nodes import over
+
+
+def leg_of(side: Side) -> Leg:
+    leg = side.session.leg
+    assert leg is not None
+    return leg
+
+
+class Forger:
+    """Offers and sends what it likes, in the place of a correct program."""
+
+    def __init__(self, side: Side) -> None:
+        self._control = leg_of(side).control
+        self._side = side
+        self.results: list[FileResult] = []
+        self.accepted: list[FileAccept] = []
+        files = side.files
+        received = files.received
+
+        def note(message: object) -> None:
+            if isinstance(message, FileResult):
+                self.results.append(message)
+            elif isinstance(message, FileAccept):
+                self.accepted.append(message)
+            else:
+                received(message)  # type: ignore[arg-type]
+            side.node.happened.set()
+
+        files.received = note  # type: ignore[method-assign, assignment]
+
+    def offer(self, content: bytes, *, name: str = "a.bin", size: int | None = None) -> bytes:
+        """Offer it, perhaps with another size; returns its id."""
+        digest = hashlib.sha256(content).digest()
+        self._control.send(FileOffer(digest, len(content) if size is None else size, name))
+        return digest
+
+    def cancel(self, digest: bytes) -> None:
+        self._control.send(FileCancel(digest))
+
+    async def channel(self) -> FilesChannel:
+        """The channel for files, open."""
+        return await leg_of(self._side).open_files(lambda message: None)
+
+    async def hears(self, outcome: FileOutcome) -> FileResult:
+        """The first result of that kind."""
+        await self._side.node.until(lambda: any(each.result == outcome for each in self.results))
+        return next(each for each in self.results if each.result == outcome)
+
+
+def parts(folder: Path) -> list[str]:
+    """What is in the folder and in `.parts`."""
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("wrong", ["content", "too much", "gap"])
+async def test_a_file_that_is_not_what_was_offered_is_removed_and_costs_only_itself(tmp_path: Path, wrong: str) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        digest = forger.offer(b"x" * 1000)
+        await here.node.until(lambda: bool(forger.accepted))
+        channel = await forger.channel()
+        pieces = {
+            "content": [Piece(digest, 0, b"y" * 1000)],
+            "too much": [Piece(digest, 0, b"x" * 1001)],
+            "gap": [Piece(digest, 10, b"x" * 990)],
+        }
+        for piece in pieces[wrong]:
+            await channel.send(encode(piece))
+        await forger.hears(FileOutcome.DAMAGED)
+        await there.until(FileState.FAILED)
+        assert there.line.call.state is State.ACTIVE
+        # And the next file is taken.
+        good = forger.offer(b"good", name="good.txt")
+        await here.node.until(lambda: len(forger.accepted) == 2)
+        await channel.send(encode(Piece(good, 0, b"good")))
+        await there.until(FileState.DONE)
+        assert parts(ben.files) == ["good.txt"]
+        assert (ben.files / "good.txt").read_bytes() == b"good"
+
+
+async def test_offers_in_bulk_and_storms_of_cancels_reach_the_owner_a_few_times_only(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        for number in range(60):
+            digest = forger.offer(number.to_bytes(4, "big"))
+            if number >= MAX_WAITING:
+                forger.cancel(digest)
+        await here.node.until(lambda: len(forger.results) >= 60 - MAX_WAITING - 16)
+        assert {each.result for each in forger.results} == {FileOutcome.TOO_MANY}
+        assert len([each for each in there.said() if each.state is FileState.OFFERED]) <= 16
+        assert len(there.files.transfers) <= MAX_WAITING
+        assert not ben.files.exists()
+        assert ben.store.kept_files() == []
+        assert there.line.call.state is State.ACTIVE
+
+
+async def test_more_messages_about_files_than_a_call_needs_end_it_as_a_flood(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, there = await call(anna, ben)
+        control = leg_of(here).control
+        for number in range(210):
+            control.send(FileCancel(number.to_bytes(32, "big")))
+        await over(there.line)
+        assert there.line.call.reason is EndReason.FLOODED
+
+
+async def test_a_contact_who_may_always_has_no_more_on_its_way_than_is_allowed(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        for number in range(MAX_RUNNING + 4):
+            forger.offer(bytes([number]) * 100)
+        await forger.hears(FileOutcome.TOO_MANY)
+        assert len(there.files.transfers) <= MAX_RUNNING
+
+
+async def test_a_file_larger_than_allowed_or_than_there_is_room_for_is_refused(tmp_path: Path) -> None:
+    limits = FileLimits(largest=5_000, folder=6_000, free=0)
+    async with two_nodes(tmp_path, always=True, limits=limits) as (anna, ben):
+        here, _ = await call(anna, ben)
+        forger = Forger(here)
+        forger.offer(b"", size=5_001)
+        await forger.hears(FileOutcome.TOO_LARGE)
+        ben.files.mkdir(mode=0o700)
+        (ben.files / "old").write_bytes(b"o" * 2_000)
+        forger.offer(b"x" * 4_500)
+        await forger.hears(FileOutcome.NO_ROOM)
+        assert parts(ben.files) == ["old"]
+
+
+async def test_a_folder_that_others_can_write_to_takes_nothing(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        ben.files.mkdir(mode=0o700)
+        ben.files.chmod(0o777)
+        Forger(here).offer(b"x" * 100)
+        assert "Others can write" in (await there.until(FileState.FAILED)).why
+        assert parts(ben.files) == []
+
+
+async def test_a_part_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        victim = tmp_path / "victim"
+        victim.write_bytes(b"precious")
+        digest = hashlib.sha256(b"x" * 100).digest()
+        (ben.files / ".parts").mkdir(parents=True, mode=0o700)
+        ben.files.chmod(0o700)
+        (ben.files / ".parts" / f"{digest.hex()}-{anna.id.key.hex()[:16]}.part").symlink_to(victim)
+        Forger(here).offer(b"x" * 100)
+        await there.until(FileState.FAILED)
+        assert victim.read_bytes() == b"precious"
+
+
+async def test_pieces_that_nobody_wants_end_the_channel_and_not_the_call(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        forger.offer(b"x" * 1000)
+        await here.node.until(lambda: bool(forger.accepted))
+        channel = await forger.channel()
+        for _ in range(MAX_STRAY // MAX_PIECE + 2):
+            await channel.send(encode(Piece(b"n" * 32, 0, b"n" * MAX_PIECE)))
+        theirs = leg_of(there)._files
+        assert theirs is not None
+        await theirs.closed.wait()
+        assert there.line.call.state is State.ACTIVE
+        there.session.write("still here")
+
+
+@pytest.mark.parametrize("message", [b"", b"\x02" * 50, encode(Taken(b"a" * 32, 1))[:-1], "text"])
+async def test_what_is_no_frame_ends_the_channel_and_not_the_call(tmp_path: Path, message: bytes | str) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        forger.offer(b"x" * 1000)
+        await here.node.until(lambda: bool(forger.accepted))
+        channel = await forger.channel()
+        await channel.send(message or b"\x00")  # type: ignore[arg-type]
+        theirs = leg_of(there)._files
+        assert theirs is not None
+        await theirs.closed.wait()
+        assert there.line.call.state is State.ACTIVE

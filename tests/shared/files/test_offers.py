@@ -1,0 +1,50 @@
+"""What becomes of an offer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from shared.files.offers import MAX_RUNNING, MAX_WAITING, Become, OfferedFile, decide
+from shared.files.records import KeptFile
+from shared.files.table import FileState
+from shared.node_id import NodeId
+
+LARGEST = 1000
+NEW = OfferedFile(
+    size=10, again=False, state=None, kept=None, proven=True, always=False, waiting=0, running=0, told=True
+)
+KEPT = KeptFile(peer=NodeId(b"a" * 32), ours=False, digest=b"d" * 32, size=10, name="a", proven=True, at=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "become"),
+    [
+        ({}, Become.ASK),
+        ({"size": LARGEST + 1}, Become.TOO_LARGE),
+        ({"size": LARGEST + 1, "always": True}, Become.TOO_LARGE),
+        ({"always": True}, Become.TAKE),
+        ({"always": True, "proven": False}, Become.ASK),
+        ({"waiting": MAX_WAITING}, Become.TOO_MANY),
+        ({"running": MAX_RUNNING, "always": True}, Become.TOO_MANY),
+        ({"told": False}, Become.TOO_MANY),
+        ({"told": False, "always": True}, Become.TOO_MANY),
+        ({"state": FileState.OFFERED, "waiting": MAX_WAITING}, Become.WAIT),
+        ({"state": FileState.RUNNING, "running": MAX_RUNNING}, Become.TAKE),
+        ({"kept": KEPT}, Become.TAKE),
+        ({"kept": KEPT, "proven": False}, Become.ASK),
+        ({"kept": KEPT, "size": 11}, Become.ASK),
+        ({"kept": KEPT, "running": MAX_RUNNING}, Become.TOO_MANY),
+    ],
+)
+def test_an_offer(changes: dict[str, object], become: Become) -> None:
+    assert decide(dataclasses.replace(NEW, **changes), largest=LARGEST) is become  # type: ignore[arg-type]
+
+
+def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_before() -> None:
+
+    done = msgspec.structs.replace(KEPT, done=True)
+    assert decide(dataclasses.replace(NEW, kept=done, again=True), largest=LARGEST) is Become.ALREADY_DONE
+    assert decide(dataclasses.replace(NEW, kept=done), largest=LARGEST) is Become.ASK
