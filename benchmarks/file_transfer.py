@@ -41,6 +41,8 @@ async def _measure(rounds: int, megabytes: int) -> Figure:
         async with two_people(folder) as (anna, bob):
             await befriend(anna.node, bob.node)
             await bob.node.asked("/contact files anna always")
+            for person in (anna, bob):
+                await person.page.press("Done")
             count = 0
 
             async def ours() -> tuple[float, float, float]:
