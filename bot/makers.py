@@ -32,7 +32,7 @@ from bot.page.service import HandsetService, open_handset
 from bot.settings import open_overlay
 from bot.texts import devices as device_texts
 from peer.calls.echo_calls import EchoCalls
-from peer.calls.files.folder import FileLimits
+from peer.calls.files.room import FileLimits
 from peer.calls.files.shelf import FileShelf
 from peer.calls.lines import Lines
 from peer.calls.link_reader import LinkReader

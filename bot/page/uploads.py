@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from peer.calls.files.room import Promise
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described
 from peer.handset.page import Page
@@ -33,11 +34,12 @@ Offer = Callable[[Path, Described], Awaitable[None]]
 class _Upload:
     message: SendFile
     path: Path
-    descriptor: int
+    promise: Promise
+    "The room for it, and the open file."
+
     offer: Offer = field(repr=False)
     "Offers the file, once it is whole. Raises CopybaraError."
 
-    written: int = 0
     digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
 
 
@@ -62,9 +64,8 @@ class Uploads:
                 f"{message.name} has {message.size // 1_000_000} MB, which is more than may be sent at once.",
                 "Pack it into parts, or raise `largest_mb` under [files].",
             )
-        await in_thread_to_its_end(lambda: self._shelf.check_spool(message.size))
-        path, descriptor = await in_thread_to_its_end(self._shelf.spool)
-        running[message.id] = _Upload(message, path, descriptor, offer)
+        path, promise = await in_thread_to_its_end(lambda: self._shelf.spool(message.size))
+        running[message.id] = _Upload(message, path, promise, offer)
         if not message.size:
             await self._finish(page, running[message.id])
 
@@ -77,17 +78,19 @@ class Uploads:
         if upload is None:
             return  # it was cancelled, or couldn't be written
         piece = data[_HEAD.size :]
-        if not piece or upload.written + len(piece) > upload.message.size:
+        if not piece or upload.promise.written + len(piece) > upload.message.size:
             await self._drop(page, upload)
             raise HandsetError
         try:
-            await in_thread_to_its_end(lambda: _write(upload, piece))
+            await in_thread_to_its_end(lambda: self._write(upload, piece))
+        except FileRefused:
+            await self._drop(page, upload)
+            raise
         except OSError as error:
             await self._drop(page, upload)
             raise FileRefused(f"{upload.message.name} can't be kept: {error.strerror}.", "Make room.") from error
-        upload.written += len(piece)
-        page.send(FileTaken(upload=number, bytes=upload.written))
-        if upload.written == upload.message.size:
+        page.send(FileTaken(upload=number, bytes=upload.promise.written))
+        if upload.promise.written == upload.message.size:
             await self._finish(page, upload)
 
     async def cancel(self, page: Page, number: int) -> None:
@@ -114,28 +117,31 @@ class Uploads:
         self._forget(page, upload)
 
         def drop() -> None:
-            os.close(upload.descriptor)
+            os.close(upload.promise.descriptor)
             _remove(upload.path)
 
         await in_thread_to_its_end(drop)
 
+    def _write(self, upload: _Upload, data: bytes) -> None:
+        self._shelf.room.check(upload.promise, upload.path.parent)
+        upload.digest.update(data)
+        view = memoryview(data)
+        while view:
+            count = os.write(upload.promise.descriptor, view)
+            upload.promise.written += count
+            view = view[count:]
+
     def _forget(self, page: Page, upload: _Upload) -> None:
+        self._shelf.room.give_back(upload.promise)
         if upload.message.id is not None:
             self._of.get(page, {}).pop(upload.message.id, None)
 
 
-def _write(upload: _Upload, data: bytes) -> None:
-    upload.digest.update(data)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(upload.descriptor, view) :]
-
-
 def _close(upload: _Upload) -> Described:
     """Close a file that is whole."""
-    modified_ns = os.fstat(upload.descriptor).st_mtime_ns
-    os.close(upload.descriptor)
-    return Described(upload.written, upload.digest.digest(), modified_ns)
+    modified_ns = os.fstat(upload.promise.descriptor).st_mtime_ns
+    os.close(upload.promise.descriptor)
+    return Described(upload.promise.written, upload.digest.digest(), modified_ns)
 
 
 def _remove(path: Path) -> None:

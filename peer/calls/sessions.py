@@ -248,6 +248,7 @@ class LineSessions:
             line.peer,
             self._shelf,
             proven=line.proven,
+            keyed=line.link.keyed,
             always=always,
             tell=lambda changed: self._listeners.told(line, changed),
         )

@@ -66,6 +66,15 @@ class OfferedFile:
     "Whether one more offer may be shown to the owner now."
 
 
+def offered_again(kept: KeptFile, *, proven: bool, keyed: bool) -> bool:
+    """Whether a file of ours from an earlier call is offered in this one, without a word from the owner.
+
+    Only to somebody who is as surely the one whom the owner offered it to. `proven`: the call proves who the other side
+    is. `keyed`: we share a key with their node, which would have proven it.
+    """
+    return proven or not (kept.proven or keyed)
+
+
 def decide(offer: OfferedFile, *, largest: int) -> Become:
     """What becomes of an offer. `largest`: how many bytes a file may have.
 

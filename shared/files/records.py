@@ -43,7 +43,7 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     "Ours: when the file was changed last, in nanoseconds, at the time when it was hashed."
 
     proven: bool = False
-    "Theirs: it was accepted in a call that proved who they are."
+    "It was offered, or accepted, by us in a call that proved who they are."
 
     done: bool = False
     "Theirs: it is complete. The sender may not have heard that."

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from peer.calls.files.source_file import describe
 from peer.overlay.loopback import KEY_FILE
 from shared.contacts import Contact, Trust
+from shared.files.records import KeptFile
 from shared.links.kinds import Request
 from shared.media import Media
 from shared.node_id import NodeId
@@ -210,6 +212,40 @@ async def test_a_killed_program_still_warns_about_the_call_that_it_takes_up_agai
             (after,) = hello["calls"]
         assert (after["trust"], after["trust_words"]) == (before["trust"], before["trust_words"])
         assert after["trust"] == "unproven"
+
+
+async def test_a_file_that_was_offered_to_the_contact_is_not_offered_to_an_impostor(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with with_impostor(friends, tmp_path) as (bob, impostor):
+        private, other = tmp_path / "for anna only.pdf", tmp_path / "other.txt"
+        for path in (private, other):
+            path.write_text(path.name)
+        described = describe(private, largest=100)
+        with bob.store() as store:
+            store.keep_file(
+                KeptFile(
+                    peer=contact_anna(bob).node,
+                    ours=True,
+                    digest=described.digest,
+                    size=described.size,
+                    name=private.name,
+                    source=str(private),
+                    modified_ns=described.modified_ns,
+                    proven=True,
+                    at=int(time.time()),
+                )
+            )
+        impostor.write(f"/call {bob.node}")
+        await bob.told(kind="call.unproven-rings")
+        bob.write("/answer")
+        await asyncio.gather(bob.media(), impostor.media())
+        await bob.asked(f"/send anna: {other}", kind="file.offering")
+        # What waited would have been offered before it.
+        assert "other.txt" in await impostor.told(kind="file.offered")
+        (transfer,) = (await bob.status())["files"]
+        assert transfer["name"] == "other.txt"
+        await hang_up(impostor, bob)
 
 
 async def test_to_block_an_impostors_call_blocks_no_contact(friends: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.page.uploads import AT_ONCE, Uploads
-from peer.calls.files.folder import FileLimits
+from peer.calls.files.room import FileLimits
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described, describe
 from peer.handset.page import Page

@@ -113,9 +113,8 @@ class ArrivingFiles:
         try:
             if entry.part is None:
                 kept = entry.kept
-                entry.part = await in_thread_to_its_end(lambda: PartFile(self._shelf.folder, kept))
-                missing = kept.size - entry.part.written
-                await in_thread_to_its_end(lambda: self._shelf.folder.check_room(missing))
+                part = entry.part = await in_thread_to_its_end(lambda: PartFile(self._shelf.folder, kept))
+                await in_thread_to_its_end(part.promise)
             if entry.part.written < entry.kept.size:
                 await self._accept(entry, entry.part.written)
                 return

@@ -29,7 +29,7 @@ from peer.calls.limits import OWN_OFFERS
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
 from shared.files.names import safe_name
-from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide
+from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide, offered_again
 from shared.files.records import KeptFile
 from shared.files.table import FileEvent, FileState
 from shared.in_thread import in_thread_to_its_end
@@ -77,16 +77,20 @@ class CallFiles:
         shelf: FileShelf,
         *,
         proven: bool,
+        keyed: bool,
         always: Callable[[], bool],
         tell: Callable[[FileChanged], None],
     ) -> None:
-        """`proven`: the call proves who they are. `always`: whether their files are accepted without asking now.
+        """`proven`: the call proves who they are. `keyed`: we share a key with their node.
+
+        `always`: whether their files are accepted without asking now.
 
         `tell` is called in the event loop and must not block.
         """
         self._peer = peer
         self._shelf = shelf
         self._proven = proven
+        self._keyed = keyed
         self._always = always
         self._tell = tell
         self._entries: dict[Key, FileEntry] = {}
@@ -208,6 +212,7 @@ class CallFiles:
             source=str(path),
             spooled=spooled,
             modified_ns=described.modified_ns,
+            proven=self._proven,
             at=self._shelf.now(),
         )
         await self._shelf.keep(kept)
@@ -450,14 +455,17 @@ class CallFiles:
     # What all of them share.
 
     def _take_up(self) -> None:
-        """Go on with what was on its way when the last call ended, or the program."""
+        """Go on with what was on its way when the last call ended, or the program, if it was for this other side."""
         try:
             kept_files = self._shelf.kept(self._peer)
         except StoreError as error:
             logger.warning("files from before can't be continued: %s", error.sentence)
             return
-        for kept in kept_files[-MAX_RUNNING:]:
-            if kept.ours and (True, kept.digest) not in self._entries:
+        ours = [
+            kept for kept in kept_files if kept.ours and offered_again(kept, proven=self._proven, keyed=self._keyed)
+        ]
+        for kept in ours[-MAX_RUNNING:]:
+            if (True, kept.digest) not in self._entries:
                 entry = self._enter(kept, FileState.PAUSED)
                 entry.offered = True
                 if self._speaks:

@@ -11,44 +11,23 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from shared.config.schema import FileSettings
+from peer.calls.files.room import Promise, Room
 from shared.errors import FileRefused
 from shared.files.names import numbered
 from shared.store.files import FILE_MODE, FOLDER_MODE, make_folder
 
-MEGABYTE = 1_000_000
 PARTS = ".parts"
 MAX_SAME_NAME = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class FileLimits:
-    """In bytes."""
-
-    largest: int
-    "Of one file."
-
-    folder: int
-    "Of everything in the folder."
-
-    free: int
-    "What stays free on the disk."
-
-    @classmethod
-    def of(cls, settings: FileSettings) -> FileLimits:
-        """As configured, where it is in megabytes."""
-        return cls(settings.largest_mb * MEGABYTE, settings.folder_mb * MEGABYTE, settings.leave_mb * MEGABYTE)
 
 
 class FilesFolder:
     """One folder, which is made when it is needed first."""
 
-    def __init__(self, path: Path, limits: FileLimits) -> None:
+    def __init__(self, path: Path, room: Room) -> None:
         self.path = path
-        self.limits = limits
+        self.room = room
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[tuple[int, int]]:
@@ -72,21 +51,14 @@ class FilesFolder:
             finally:
                 os.close(folder)
 
-    def check_room(self, size: int) -> None:
-        """Whether `size` bytes more have a place. Raises FileRefused if not."""
+    def promise(self, descriptor: int, size: int, written: int) -> Promise:
+        """Room for a part that will have `size` bytes and has `written`. Raises FileRefused if there is none."""
         with self.opened() as (folder, parts):
-            disk = os.fstatvfs(folder)
-            if disk.f_bavail * disk.f_frsize - size < self.limits.free:
-                raise FileRefused(
-                    f"There is no room for it on the disk of {self.path}.",
-                    "Make room, or lower `leave_mb` under [files].",
-                )
-            held = sum(_size(entry) for each in (folder, parts) for entry in _entries(each))
-            if held + size > self.limits.folder:
-                raise FileRefused(
-                    f"{self.path} holds {held // MEGABYTE} MB, and with this file it would be more than it may.",
-                    "Move some away, or raise `folder_mb` under [files].",
-                )
+
+            def held() -> int:
+                return sum(_size(entry) for each in (folder, parts) for entry in _entries(each))
+
+            return self.room.promise(descriptor, self.path, size, written=written, held=held)
 
     def open_part(self, name: str) -> int:
         """A descriptor of the part file of that name, which is made if there is none. Raises FileRefused."""
@@ -107,7 +79,7 @@ class FilesFolder:
 
         Raises FileRefused.
         """
-        with self.opened() as (folder, parts):
+        with self.opened() as (folder, parts), self.room.deciding:
             for number in itertools.count(1):
                 target = name if number == 1 else numbered(name, number)
                 try:

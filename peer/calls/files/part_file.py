@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from peer.calls.files.folder import FilesFolder
+from peer.calls.files.room import MEGABYTE, Promise
 from shared.errors import FileRefused, StoreError
 from shared.files.records import KeptFile
 
@@ -47,17 +48,31 @@ class PartFile:
         except OSError as error:
             os.close(self._descriptor)
             raise FileRefused(f"{kept.name} can't be written: {error.strerror}.", "Try again later.") from error
+        self._promise: Promise | None = None
+        self._looked = 0
+        "Up to which byte there was room on the disk when it was looked at last."
+
         self.resumed = self.written > 0
         "Whether a part of it was there before."
 
+    def promise(self) -> None:
+        """Have room kept for all of it, until it is closed. Raises FileRefused if there is none."""
+        self._promise = self._folder.promise(self._descriptor, self._kept.size, self.written)
+        self._looked = self.written + MEGABYTE
+
     def write(self, data: bytes) -> None:
-        """Add bytes at the end. Raises FileRefused if the disk takes no more."""
+        """Add bytes at the end, of a file that has room. Raises FileRefused if the disk takes no more."""
+        assert self._promise is not None
+        if self.written + len(data) > self._looked:
+            self._folder.room.check(self._promise, self._folder.path)
+            self._looked = self.written + MEGABYTE
         view = memoryview(data)
         try:
             while view:
                 count = os.pwrite(self._descriptor, view, self.written)
                 self._digest.update(view[:count])
                 self.written += count
+                self._promise.written = self.written
                 view = view[count:]
         except OSError as error:
             raise FileRefused(
@@ -83,10 +98,14 @@ class PartFile:
         except OSError as error:
             raise FileRefused(f"{self._kept.name} can't be written: {error.strerror}.", "Check the disk.") from error
         self._digest = hashlib.sha256()
-        self.written, self.resumed = 0, False
+        self.written, self.resumed, self._looked = 0, False, 0
+        if self._promise is not None:
+            self._promise.written = 0
 
     def close(self) -> None:
         """Let go of it; what is there stays. May be repeated."""
+        if self._promise is not None:
+            self._folder.room.give_back(self._promise)
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

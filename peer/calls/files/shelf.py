@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from peer.calls.files.folder import FileLimits, FilesFolder
+from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import part_name
+from peer.calls.files.room import FileLimits, Promise, Room
 from shared.errors import CopybaraError, FileRefused
 from shared.files.records import KEPT_SECONDS, KeptFile
 from shared.in_thread import in_thread_to_its_end
@@ -36,7 +37,8 @@ class FileShelf:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`folder` is where others' files go, `spool` where copies of our own wait that have no other place."""
-        self.folder = FilesFolder(folder, limits)
+        self.room = Room(limits)
+        self.folder = FilesFolder(folder, self.room)
         self.limits = limits
         self._spool = spool or folder / ".sending"
         self._writes = writes
@@ -69,24 +71,23 @@ class FileShelf:
         except CopybaraError as error:
             logger.warning("a file's end can't be kept: %s", error.sentence)
 
-    def check_spool(self, size: int) -> None:
-        """Whether there is room for a copy of that many bytes. Blocks. Raises FileRefused."""
-        make_folder(self._spool)
-        disk = os.statvfs(self._spool)
-        if disk.f_bavail * disk.f_frsize - size < self.limits.free:
-            raise FileRefused(f"There is no room for it on the disk of {self._spool}.", "Make room there.")
+    def spool(self, size: int) -> tuple[Path, Promise]:
+        """A new file of our own, 0600, to be filled with `size` bytes that are to be sent, and the room for it. Blocks.
 
-    def spool(self) -> tuple[Path, int]:
-        """A new file of our own, 0600, to be filled with what is to be sent; and its descriptor. Blocks.
-
-        Raises FileRefused, StoreError.
+        The room is to be given back. Raises FileRefused, StoreError.
         """
         make_folder(self._spool)
         path = self._spool / secrets.token_hex(16)
         try:
-            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
             raise FileRefused(f"Files can't be kept in {self._spool}: {error.strerror}.", "Check the disk.") from error
+        try:
+            return path, self.room.promise(descriptor, self._spool, size)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink()
+            raise
 
     async def sweep(self) -> None:
         """Remove what no transfer needs any more: when the program starts. What can't be removed stays."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from peer.calls.files.folder import FileLimits
+from peer.calls.files.room import FileLimits
 from peer.calls.files.shelf import FileShelf
 from peer.calls.line import Line
 from peer.calls.lines import Lines

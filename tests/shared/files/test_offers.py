@@ -7,7 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 
-from shared.files.offers import MAX_RUNNING, MAX_WAITING, Become, OfferedFile, decide
+from shared.files.offers import MAX_RUNNING, MAX_WAITING, Become, OfferedFile, decide, offered_again
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.node_id import NodeId
@@ -48,3 +48,21 @@ def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_be
     done = msgspec.structs.replace(KEPT, done=True)
     assert decide(dataclasses.replace(NEW, kept=done, again=True), largest=LARGEST) is Become.ALREADY_DONE
     assert decide(dataclasses.replace(NEW, kept=done), largest=LARGEST) is Become.ASK
+
+
+@pytest.mark.parametrize(
+    ("offered_in_proven", "proven", "keyed", "again"),
+    [
+        (True, True, True, True),
+        (False, True, True, True),
+        (False, False, False, True),
+        (True, False, False, False),
+        (True, False, True, False),
+        (False, False, True, False),  # meant for whoever it was, before they shared a key; now that could be proven
+    ],
+)
+def test_a_file_of_ours_is_only_offered_again_to_somebody_who_is_as_surely_the_one(
+    offered_in_proven: bool, proven: bool, keyed: bool, again: bool
+) -> None:
+    kept = msgspec.structs.replace(KEPT, ours=True, proven=offered_in_proven)
+    assert offered_again(kept, proven=proven, keyed=keyed) is again

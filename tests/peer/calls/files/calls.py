@@ -11,6 +11,7 @@ from pathlib import Path
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
+from peer.calls.news import Posted
 from peer.calls.session import Session
 from shared.files.table import FileState
 from shared.media import Media
@@ -75,6 +76,9 @@ async def call(anna: Node, ben: Node) -> tuple[Side, Side]:
     reading = (await ben.reads_all(anna))[-1]
     assert reading.line is not None
     await ben.switchboard.answer(reading.line)
+    if not reading.line.call.paired:
+        await ben.hears(Posted, reading.line)  # the answer to a call that was written without a key
+        await anna.reads_all(ben)
     await active((anna, line), (ben, reading.line))
     sides = Side(anna, line), Side(ben, reading.line)
     for side in sides:

@@ -15,7 +15,7 @@ from shared.errors import FileRefused
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.media import Media
-from tests.peer.calls.files.calls import call, two_nodes, written
+from tests.peer.calls.files.calls import KEY, call, two_nodes, written
 from tests.peer.calls.nodes import Node, active, over
 
 
@@ -171,6 +171,42 @@ async def test_what_is_not_finished_waits_for_the_next_call(tmp_path: Path) -> N
         await ben.until(lambda: len([each for each in there.said() if each.state is FileState.OFFERED]) == 2)
         there.files.accept(there.said()[-1].number)
         await here.until(FileState.DONE)
+
+
+@pytest.mark.parametrize("offered_in_proven", [True, False])
+async def test_what_waits_for_a_contact_is_not_offered_in_a_call_without_their_key(
+    tmp_path: Path, offered_in_proven: bool
+) -> None:
+    path, other = written(tmp_path, "for ben.txt", 1000), written(tmp_path, "other.txt", 1000, 2)
+    async with two_nodes(tmp_path) as (anna, ben):
+        described = describe(path, largest=1000)
+        kept = KeptFile(
+            peer=ben.id,
+            ours=True,
+            digest=described.digest,
+            size=described.size,
+            name=path.name,
+            source=str(path),
+            modified_ns=described.modified_ns,
+            proven=offered_in_proven,
+            at=int(anna.now),
+        )
+        anna.store.keep_file(kept)
+        # Somebody at Ben's node who has nothing of his but its id.
+        ben.store.forget_secrets(anna.id)
+        theirs, ours = await call(ben, anna)
+        assert not ours.line.proven
+        assert ours.files.transfers == []
+        await ours.files.send(other)
+        await theirs.until(FileState.OFFERED, "other.txt")
+        assert [each.name for each in theirs.said()] == ["other.txt"]
+        ben.switchboard.hang_up(theirs.line)
+        await over(theirs.line, ours.line)
+        # And Ben gets it.
+        ben.knows(anna, key=KEY)
+        _, there = await call(anna, ben)
+        await there.until(FileState.OFFERED, "for ben.txt")
+        assert kept in anna.store.kept_files(ben.id)
 
 
 async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from peer.calls.files.arriving import MAX_STRAY
-from peer.calls.files.folder import FileLimits
 from peer.calls.files.frames import MAX_PIECE, Piece, Taken, encode
+from peer.calls.files.room import FileLimits
 from peer.transport.files_channel import FilesChannel
 from peer.transport.leg import Leg
 from shared.call.table import EndReason, State
@@ -148,6 +148,28 @@ async def test_a_file_larger_than_allowed_or_than_there_is_room_for_is_refused(t
         forger.offer(b"x" * 4_500)
         await forger.hears(FileOutcome.NO_ROOM)
         assert parts(ben.files) == ["old"]
+
+
+async def test_files_that_are_offered_at_once_get_no_more_room_together_than_there_is(tmp_path: Path) -> None:
+    limits = FileLimits(largest=5_000, folder=11_000, free=0)
+    async with two_nodes(tmp_path, always=True, limits=limits) as (anna, ben):
+        here, there = await call(anna, ben)
+        forger = Forger(here)
+        contents = {hashlib.sha256(content).digest(): content for content in (bytes([n]) * 5_000 for n in range(6))}
+        for content in contents.values():
+            forger.offer(content)
+        await here.node.until(lambda: len(forger.accepted) + len(forger.results) == 6)
+        assert len(forger.accepted) == 2
+        assert {each.result for each in forger.results} == {FileOutcome.NO_ROOM}
+        # One arrives, the other is cancelled: its room is there for the next.
+        arrives, cancelled = (each.id for each in forger.accepted)
+        channel = await forger.channel()
+        await channel.send(encode(Piece(arrives, 0, contents[arrives])))
+        await there.until(FileState.DONE)
+        forger.cancel(cancelled)
+        await there.until(FileState.CANCELLED)
+        forger.offer(b"n" * 5_000)
+        await here.node.until(lambda: len(forger.accepted) == 3)
 
 
 async def test_a_folder_that_others_can_write_to_takes_nothing(tmp_path: Path) -> None:
