@@ -67,7 +67,7 @@ class OfferedFile:
 
 
 def offered_again(kept: KeptFile, *, proven: bool, keyed: bool) -> bool:
-    """Whether a file of ours from an earlier call is offered in this one, without a word from the owner.
+    """Whether our own file of an earlier call is offered in this one, without a word from the owner.
 
     Only to somebody who is as surely the one whom the owner offered it to. `proven`: the call proves who the other side
     is. `keyed`: we share a key with their node, which would have proven it.
