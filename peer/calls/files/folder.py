@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from peer.calls.files.room import Promise, Room
+from peer.calls.files.room import DiskRoom, Promise
 from shared.errors import FileRefused
 from shared.files.names import numbered
 from shared.store.files import FILE_MODE, FOLDER_MODE, make_folder
@@ -25,7 +25,7 @@ MAX_SAME_NAME = 1_000
 class FilesFolder:
     """One folder, which is made when it is needed first."""
 
-    def __init__(self, path: Path, room: Room) -> None:
+    def __init__(self, path: Path, room: DiskRoom) -> None:
         self.path = path
         self.room = room
 

@@ -59,7 +59,7 @@ class Promise:
         return max(0, self.size - self.written)
 
 
-class Room:
+class DiskRoom:
     """One for a program."""
 
     def __init__(self, limits: FileLimits) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import part_name
-from peer.calls.files.room import FileLimits, Promise, Room
+from peer.calls.files.room import DiskRoom, FileLimits, Promise
 from shared.errors import CopybaraError, FileRefused
 from shared.files.records import KEPT_SECONDS, KeptFile
 from shared.in_thread import in_thread_to_its_end
@@ -37,7 +37,7 @@ class FileShelf:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`folder` is where others' files go, `spool` where copies of our own wait that have no other place."""
-        self.room = Room(limits)
+        self.room = DiskRoom(limits)
         self.folder = FilesFolder(folder, self.room)
         self.limits = limits
         self._spool = spool or folder / ".sending"

@@ -10,7 +10,7 @@ import pytest
 
 from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import PartFile
-from peer.calls.files.room import FileLimits, Room
+from peer.calls.files.room import DiskRoom, FileLimits
 from shared.errors import FileRefused
 from shared.files.records import KeptFile
 from shared.node_id import NodeId
@@ -32,7 +32,7 @@ def descriptor(tmp_path: Path) -> Iterator[int]:
 
 
 def test_what_is_promised_to_one_contact_is_not_promised_to_another(tmp_path: Path) -> None:
-    folder = FilesFolder(tmp_path / "files", Room(FileLimits(largest=HUGE, folder=1_000, free=0)))
+    folder = FilesFolder(tmp_path / "files", DiskRoom(FileLimits(largest=HUGE, folder=1_000, free=0)))
     first, second = PartFile(folder, kept(1, 600)), PartFile(folder, kept(2, 600))
     first.promise()
     first.write(b"x" * 400)
@@ -51,7 +51,7 @@ def test_what_is_promised_to_one_contact_is_not_promised_to_another(tmp_path: Pa
 def test_of_the_disk_as_much_as_configured_stays_free_of_all_together(tmp_path: Path, descriptor: int) -> None:
     disk = os.fstatvfs(descriptor)
     third = disk.f_bavail * disk.f_frsize // 3
-    room = Room(FileLimits(largest=HUGE, folder=HUGE, free=third))
+    room = DiskRoom(FileLimits(largest=HUGE, folder=HUGE, free=third))
     promise = room.promise(descriptor, tmp_path, third + third // 2)
     with pytest.raises(FileRefused):
         room.promise(descriptor, tmp_path, third)
@@ -60,7 +60,7 @@ def test_of_the_disk_as_much_as_configured_stays_free_of_all_together(tmp_path: 
 
 
 def test_a_disk_that_others_fill_meanwhile_takes_no_more_of_a_file(tmp_path: Path, descriptor: int) -> None:
-    room = Room(FileLimits(largest=HUGE, folder=HUGE, free=0))
+    room = DiskRoom(FileLimits(largest=HUGE, folder=HUGE, free=0))
     promise = room.promise(descriptor, tmp_path, 1_000)
     room.check(promise, tmp_path)
     promise.size = HUGE  # as if the disk had shrunk
