@@ -120,6 +120,8 @@ class ArrivingFiles:
                 return
         except CopybaraError as error:
             outcome = FileOutcome.NO_ROOM if isinstance(error, FileRefused) else FileOutcome.FAILED
+            if entry.part is not None:
+                await self._drop(entry)
             await self._ended(entry, outcome, error.sentence, None)
             return
         await self._finish(entry, entry.part)
