@@ -1075,6 +1075,35 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
         assert not await play.page.locator("#add-device-form").is_visible()
 
 
+async def test_a_code_that_changes_under_the_pointer_has_to_be_read_again() -> None:
+    """Whoever else holds the secret comes as soon as the phone's screen locks."""
+    adding = Adding(
+        name="phone",
+        link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),
+        authority=":".join(["A7"] * 32),
+        gives_up="",
+        visitor="201:7e10:94f2:5cc8::8",
+        code="042917",
+    )
+    fields: dict[str, Any] = {"devices": [], "can_change": True, "lan": False}
+    async with theatre(greeting(devices=Devices(adding=adding, **fields))) as play:
+        await play.page.locator("#open-settings").click()
+        await play.view.press("My devices")
+        await play.until("document.querySelector('#adding-confirm[data-settled]')")
+        await play.page.evaluate(
+            """new MutationObserver(() => {
+                window.pressable = document.getElementById("adding-confirm").hasAttribute("data-settled");
+            }).observe(document.getElementById("adding-code"), {childList: true, characterData: true, subtree: true})"""
+        )
+        thief = msgspec.structs.replace(adding, visitor="201:7e10:94f2:5cc8::9", code="555555")
+        play.tell(Devices(adding=thief, **fields))
+        await play.view.shows("It is another device now: compare again.")
+        await play.view.shows("555 555")
+        assert await play.page.evaluate("window.pressable") is False
+        await play.view.press("It shows the same code")
+        await play.wants(ConfirmDevice, code="555555")
+
+
 async def test_the_script_speaks_the_protocol() -> None:
     for message in (greeting(), call(1, "active"), LOG[0]):
         assert msgspec.json.decode(msgspec.json.encode(message))

@@ -1,11 +1,16 @@
 // The owner's other devices: every page lists them, the page on the computer at home adds and removes them.
 
 import { $, copy, make, onSubmit, picture, problem, put, redraw, say, show, toast } from "./dom.js";
-import { settles } from "./settled.js";
+import { settles, unsettle } from "./settled.js";
 
 export class OwnDevices {
   #program;
   #told = null;
+
+  // The code that stands there, which alone can be confirmed; the first one of this address, and the address.
+  #code = null;
+  #first = null;
+  #address = null;
 
   constructor(program) {
     this.#program = program;
@@ -13,7 +18,7 @@ export class OwnDevices {
     onSubmit("add-device-form", "own-devices-problem", () => this.#add());
     $("adding-copy").addEventListener("click", () => copy($("adding-copy"), this.#told.adding.link.text));
     $("adding-cancel").addEventListener("click", () => this.#ask("cancel-device", {}));
-    $("adding-confirm").addEventListener("click", () => this.#ask("confirm-device", { code: this.#told.adding.code }));
+    $("adding-confirm").addEventListener("click", () => this.#ask("confirm-device", { code: this.#code }));
     program.addEventListener("devices", ({ detail }) => this.take(detail));
   }
 
@@ -37,6 +42,7 @@ export class OwnDevices {
     show($("add-device-form"), canChange && !adding);
     show($("add-device-lan-line"), lan);
     show($("adding"), Boolean(adding));
+    const another = this.#isAnother(adding);
     if (!adding) return;
     put($("adding-title"), `Add ${adding.name}`);
     put($("adding-address"), adding.link.text);
@@ -45,11 +51,23 @@ export class OwnDevices {
     put($("adding-gives-up"), adding.gives_up);
     show($("adding-open"), !adding.code);
     put($("adding-waits"), adding.code
-      ? `A device at ${adding.visitor} has opened the address. It must show this code. If it shows another or none, cancel.`
+      ? `${another ? "It is another device now: compare again. " : ""}A device at ${adding.visitor} has opened the address. It must show this code. If it shows another or none, cancel.`
       : "Waiting for it …");
     put($("adding-code"), adding.code ? `${adding.code.slice(0, 3)} ${adding.code.slice(3)}` : "");
     show($("adding-code"), Boolean(adding.code));
     show($("adding-confirm"), Boolean(adding.code));
+  }
+
+  // Whether another device shows a code than the one that did first.
+  #isAnother(adding) {
+    const code = adding?.code ?? null;
+    const address = adding?.link.text ?? null;
+    if (address !== this.#address) this.#first = null;
+    if (code !== this.#code) unsettle($("adding"));
+    this.#address = address;
+    this.#first ??= code;
+    this.#code = code;
+    return code !== null && code !== this.#first;
   }
 
   #row(device) {
