@@ -16,7 +16,7 @@ from peer.handset.devices.places import ServingPlace
 from peer.handset.devices.quiet_listener import QuietListener
 from peer.handset.page import Pages
 from peer.overlay import Address
-from shared.errors import CopybaraError, Fault
+from shared.errors import CopybaraError, Fault, HandsetError
 from shared.paired_device import DeviceWay
 from shared.store import StoreThread
 
@@ -33,6 +33,9 @@ RENEWAL = datetime.timedelta(days=1)
 
 AGAIN_SECONDS = 5.0
 "Before it is tried again."
+
+AGAIN_SECONDS_AT_MOST = 60.0
+"The same where the port can't be hidden: twice as long each time, because trying can hold up calls for FILL_SECONDS."
 
 
 class DeviceServing:
@@ -58,7 +61,7 @@ class DeviceServing:
 
     async def run(self) -> None:
         """Serve whenever there is somebody to serve, until cancelled."""
-        door = self._door
+        door, again = self._door, AGAIN_SECONDS
         while True:
             door.changed.clear()
             if not door.wanted:
@@ -67,7 +70,7 @@ class DeviceServing:
             try:
                 place = await door.places.find()
                 async with self._serving(place) as (listening, renew):
-                    due = _now() + RENEWAL
+                    again, due = AGAIN_SECONDS, _now() + RENEWAL
                     while door.wanted and door.places.stands(place):
                         listening.allow(door.allowed, place.device)
                         if _now() > due:
@@ -76,7 +79,9 @@ class DeviceServing:
                         await self._for_a_moment(LOOK_SECONDS)
             except CopybaraError as error:
                 door.not_served(error)
-                await self._for_a_moment(AGAIN_SECONDS)
+                await self._for_a_moment(again)
+                cannot_hide = type(error) is HandsetError
+                again = min(2 * again, AGAIN_SECONDS_AT_MOST) if cannot_hide else AGAIN_SECONDS
             except Exception as error:
                 # Somebody may be waiting for it. This part of the program begins again.
                 door.not_served(Fault(f"Your devices can't be served ({type(error).__name__})."))

@@ -55,6 +55,7 @@ class QuietListener:
             raise HandsetError("Only on Linux can other devices be used as handset.")
         opened: list[socket.socket] = []
         try:
+            _check_free(address, port)
             decoy = _bound(address, port, opened)
             decoy.listen(0)
             filler = socket.socket(decoy.family, socket.SOCK_STREAM)
@@ -105,6 +106,13 @@ def waiting(listener: socket.socket) -> int:
     """How many connections wait to be accepted."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_WAITING + 4)
     return int.from_bytes(info[TCP_INFO_WAITING:], sys.byteorder)
+
+
+def _check_free(address: Address, port: int) -> None:
+    """Raise OSError if somebody listens there, as another home of this user may: it would share the port with us."""
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((str(address), port))
 
 
 def _bound(address: Address, port: int, opened: list[socket.socket]) -> socket.socket:

@@ -90,6 +90,14 @@ def test_a_port_of_another_program_and_an_address_that_is_gone_are_said() -> Non
         QuietListener.open(ip_address("200:1::9"), 0, [PHONE], LOOPBACK)
 
 
+def test_another_home_of_the_same_user_at_the_same_port_is_said_and_changes_nothing() -> None:
+    with listening(PHONE) as listener:
+        with pytest.raises(PortTaken, match="TCP port"):
+            QuietListener.open(HOME, listener.served.getsockname()[1], [STRANGER], LOOPBACK)
+        assert connects(listener, PHONE)
+        assert not connects(listener, STRANGER)
+
+
 def test_after_it_is_closed_the_port_is_free_and_closed() -> None:
     listener = QuietListener.open(HOME, 0, [PHONE], LOOPBACK)
     port = listener.served.getsockname()[1]
