@@ -8,12 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.kinds import Kind
-from peer.handset.protocol import Answer, Hold, Place, Resume
+from peer.handset.protocol import Answer, HangUp, Hold, Place, Resume
 from tests.bot.console import befriend, people
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
 from tests.browser.pictures import LOOKS, look_like, taken
 from tests.browser.scripted import Theatre, call, greeting, quality, theatre
+from tests.browser.test_media_keys import press, titled, wanted, with_keys
 from tests.browser.test_page_told import BESIDE, TONES
 
 pytestmark = ONE_CHROMIUM
@@ -105,6 +106,49 @@ async def test_beside_a_call_on_hold_another_is_simply_answered() -> None:
         await play.page.locator("#beside-answer").get_by_text("Answer", exact=True).wait_for()
         await play.view.press("Answer")
         await play.wants(Answer, call=2, instead="")
+
+
+async def test_hanging_up_as_the_other_side_does_leaves_the_call_on_hold() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
+        hang_up = play.page.locator("#c-hangup")
+        await hang_up.wait_for()
+        await play.until("document.getElementById('stage-name').textContent === 'bob'")
+        # No time goes by: who presses now has pressed for the call that was there.
+        await play.page.evaluate(
+            "window.clock = performance.now; performance.now = (now => () => now)(performance.now())"
+        )
+        play.tell(call(2, "ended", **BESIDE))
+        await play.view.shows("anna is on hold")
+        await play.page.keyboard.press("Shift+H")
+        await hang_up.click()
+        await play.view.shows("That was too quick.")
+        await play.page.evaluate("performance.now = clock.bind(performance); dispatchEvent(new Event('focus'))")
+        await play.until("document.getElementById('c-hangup').hasAttribute('data-settled')")
+        assert not wanted(play, HangUp)
+        await play.page.keyboard.press("Shift+H")
+        await play.wants(HangUp, call=1)
+
+
+async def test_a_button_that_goes_down_before_the_other_side_hangs_up_ends_no_other_call() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
+        await play.until("document.getElementById('stage-name').textContent === 'bob'")
+        await play.page.locator("#c-hangup").hover()
+        await play.page.mouse.down()
+        play.tell(call(2, "ended", **BESIDE))
+        await play.page.mouse.up()
+        await play.view.shows("anna is on hold")
+        assert HangUp(call=1) not in wanted(play, HangUp)
+
+
+async def test_no_headsets_button_ends_a_call_on_hold_and_it_answers_the_one_that_rings() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD)])) as play:
+        await with_keys(play)
+        await titled(play, "")
+        play.tell(call(2, "ringing", **BESIDE))
+        await titled(play, "bob is calling")
+        await press(play, "play")
+        await play.wants(Answer, call=2, media="audio")
+        assert not wanted(play, HangUp)
 
 
 async def test_three_people_two_of_them_at_pages_and_two_calls_of_one(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ export class CallView {
     if (call && !call.on_hold && ["active", "reconnecting"].includes(call.state)) this.#calls.hold(call.id);
   }
 
+  // Another call is shown than before. One on hold comes up when the other one ends, perhaps under a press for that one.
+  comesUp(call) {
+    $("c-hangup").toggleAttribute("data-settles", Boolean(call?.on_hold));
+    unsettle($("c-hangup").parentElement);
+  }
+
   // The other side has put the call on hold: a quiet tone now and then, at the page that would have its sound.
   holdTone(call, tone) {
     if (call?.state === "active" && call.remote_on_hold && !call.on_hold && call.handset) tone.start();

@@ -11,6 +11,8 @@ export class Calls extends EventTarget {
   #dismissed = new Set();
   // The person has gone on to something else while the call is on hold.
   aside = false;
+  // The id of the call that the page shows: the one that a person means by a button or a key.
+  drawn = null;
   links = new Map();
   texts = new Map();
   quality = new Map();
@@ -75,9 +77,10 @@ export class Calls extends EventTarget {
     for (const id of [...this.#media.keys()]) this.#end(id);
   }
 
-  // The call that is up, or ours that waits.
+  // The call that is shown, up or waiting. If it has ended meanwhile, that is all that was wanted.
   hangUp() {
-    if (this.current) this.#program.send("hang-up", { call: this.current.id });
+    const call = this.#calls.get(this.drawn);
+    if (call && call.state !== "ended") this.#program.send("hang-up", { call: call.id });
   }
 
   hold(id) {

@@ -29,12 +29,16 @@ export function keys({ calls, incoming, outgoing, view, dialogs }) {
   const answerAndHold = () =>
     (!$("beside-hold").checkVisibility() || (settledOrSaid($("beside-hold")) ? incoming.answer("video", "hold") : true));
   const turn = (button, act) => (!$(button).classList.contains("off") || settledOrSaid($(button)) ? act() : true);
+  const hangUp = () => {
+    const button = $("c-hangup");
+    return !button.checkVisibility() || !button.hasAttribute("data-settles") || settledOrSaid(button) ? calls.hangUp() : true;
+  };
   const shifted = {
     v: ringing(() => answer("video", "beside-answer")),
     a: ringing(() => answer("audio", "beside-audio")),
     p: ringing(answerAndHold),
     d: ringing(() => incoming.decline()),
-    h: talking(() => calls.hangUp()),
+    h: talking(hangUp),
   };
   const plain = {
     m: talking(() => turn("c-mic", () => view.mute())),

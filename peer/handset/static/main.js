@@ -99,6 +99,10 @@ function draw() {
       files.draw();
       turnTo("stage");
     }
+    if (calls.drawn !== (call?.id ?? null)) {
+      calls.drawn = call?.id ?? null;
+      view.comesUp(call);
+    }
   }
   title();
   const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);

@@ -23,10 +23,11 @@ function silence() {
   return new Blob([head, new Uint8Array(size).fill(128)], { type: "audio/wav" });
 }
 
-// Which call the keys are for. A call that rings beside another one isn't: they hang up the one in which you talk.
+// Which call the keys are for. A call that rings beside another one isn't: they hang up the one in which you talk. In
+// one on hold you don't: no key ends it.
 export function keysAreFor(current, ringing, beside) {
-  if (ringing && !beside) return { call: ringing, rings: true };
-  if (!current || current.state === "ended" || current.elsewhere != null) return null;
+  if (ringing && (!beside || current.on_hold)) return { call: ringing, rings: true };
+  if (!current || current.state === "ended" || current.on_hold || current.elsewhere != null) return null;
   return { call: current, rings: false };
 }
 
