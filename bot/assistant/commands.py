@@ -159,11 +159,10 @@ class ListFiles:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFile:
-    """`/files accept|decline|cancel [NUMBER]`"""
+    """`/files accept|decline|cancel NUMBER`: without a number, the sender could put another file in its place."""
 
     answer: Literal["accept", "decline", "cancel"]
-    number: int | None = None
-    "None: the only one that waits for an answer."
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,8 +628,6 @@ def _files(words: list[str], _text: str) -> Command:
     match [keyword(words[0]), *words[1:]] if words else []:
         case []:
             return ListFiles()
-        case [("accept" | "decline" | "cancel") as answer]:
-            return AnswerFile(answer)
         case [("accept" | "decline" | "cancel") as answer, typed_number] if (
             len(number := keyword(typed_number)) <= MAX_PAGE_DIGITS and number.isascii() and number.isdecimal()
         ):

@@ -13,11 +13,9 @@ from bot.texts import files as texts
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.report import report
 from peer.calls.files.source_file import size_of
-from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.errors import FileRefused, InputError
-from shared.files.table import FileState
 from shared.in_thread import in_thread_to_its_end
 
 LARGE = 50_000_000
@@ -38,14 +36,14 @@ async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calli
         case ListFiles():
             turn.say(texts.listed([(line, each) for line, files in _all(switchboard) for each in files.transfers]))
         case AnswerFile():
-            files, number = _meant(switchboard, command)
+            files = files_with(switchboard, command.number)
             match command.answer:
                 case "accept":
-                    files.accept(number)
+                    files.accept(command.number)
                 case "decline":
-                    files.decline(number)
+                    files.decline(command.number)
                 case "cancel":
-                    files.cancel(number)
+                    files.cancel(command.number)
 
 
 async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
@@ -66,7 +64,10 @@ def files_on_their_way(switchboard: Switchboard) -> list[dict[str, object]]:
 
 def files_with(switchboard: Switchboard, number: int) -> CallFiles:
     """The files of the call in which the transfer with that number is. Raises FileRefused."""
-    return _meant(switchboard, AnswerFile("cancel", number))[0]
+    for _, files in _all(switchboard):
+        if any(each.number == number for each in files.transfers):
+            return files
+    raise FileRefused("There is no such file in a call any more.", "See which there are: /files")
 
 
 def _path(text: str) -> Path:
@@ -87,22 +88,3 @@ def _all(switchboard: Switchboard) -> list[tuple[Line, CallFiles]]:
         except FileRefused:
             continue
     return found
-
-
-def _meant(switchboard: Switchboard, command: AnswerFile) -> tuple[CallFiles, int]:
-    """The file of that number; without one the only one that waits. Raises InputError, FileRefused."""
-    there = [(files, each) for _, files in _all(switchboard) for each in files.transfers]
-    if command.number is None:
-        there = [(files, each) for files, each in there if _waits(each)]
-        if len(there) != 1:
-            raise InputError(*(texts.WHICH if there else texts.NONE_WAITS))
-    else:
-        there = [(files, each) for files, each in there if each.number == command.number]
-        if not there:
-            raise FileRefused("There is no such file in a call any more.", "See which there are: /files")
-    files, transfer = there[0]
-    return files, transfer.number
-
-
-def _waits(transfer: Transfer) -> bool:
-    return not transfer.ours and transfer.state is FileState.OFFERED

@@ -196,7 +196,7 @@ def make_parser() -> argparse.ArgumentParser:
     sends.add_argument("--to", type=_name, metavar="NAME", help="to whom, if there are several calls")
     files = command("files", "files on their way in calls, and what to do with them", dispatch.do_files, json=True)
     files.add_argument("action", nargs="?", choices=["accept", "decline", "cancel"])
-    files.add_argument("number", nargs="?", type=_count, help="which one; without it, the only one that waits")
+    files.add_argument("number", nargs="?", type=_count, help="which one, as `copybara files` lists them")
 
     contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
     book = contacts.add_subparsers(metavar="COMMAND", required=True)

@@ -22,8 +22,6 @@ NOT_FROM_HERE = (
     "Open the page, or run there: copybara send FILE",
 )
 NOT_ABSOLUTE = "Write the whole path of the file.", "It begins with / or with ~/"
-NONE_WAITS = "No file waits for your answer.", "/files lists those on their way."
-WHICH = "Several files wait for your answer.", "Write the number: /files lists them."
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 

@@ -28,7 +28,7 @@ class FilesChannel:
 
     def __init__(self, dtls: PinnedDtlsTransport, received: Callable[[bytes], None]) -> None:
         """`received` gets each message, at most MAX_MESSAGE bytes, and raises RemoteProtocolError for one that isn't
-        right: that ends the channel.
+        right: that ends the channel, and the association under it.
         """
         self.closed = asyncio.Event()
         "Set when nothing more is sent or received."
@@ -77,6 +77,7 @@ class FilesChannel:
         except RemoteProtocolError as error:
             logger.info("the channel for files is closed: %s", error.sentence)
             self._end()
+            self._sctp.refuse()
 
     def _end(self) -> None:
         self.closed.set()

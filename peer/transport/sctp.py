@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 
 from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
     SCTP_RTO_MIN,
     USERDATA_MAX_LENGTH,
     Chunk,
@@ -72,12 +74,29 @@ class AssociationLimits:
     chunks: Limit = CHUNKS
 
 
-MAX_WINDOW = 448
-"Full chunks that an association for files has on their way: some 500 kB, 10 MB a second at 50 ms there and back."
+MAX_WINDOW = 120
+"Full chunks that an association for files has on their way: 139 kB, 2.8 MB a second at 50 ms there and back."
 
-FILE_LIMITS = AssociationLimits(
-    ahead=2 * MAX_WINDOW, held=2 * MAX_WINDOW + 64, chunks=Limit(at_once=4_000, per_second=50_000.0)
-)
+FILE_LIMITS = AssociationLimits(chunks=Limit(at_once=2_000, per_second=20_000.0))
+"""What a chunk counts there depends on the work that it makes, see `FilesTransport`: 20,000 are 23 MB of files a
+second, or 2,000 small chunks.
+"""
+
+SMALL_CHUNK = USERDATA_MAX_LENGTH // 2
+"""Bytes. A sender of files fills its chunks but the last one of a message, which therefore never counts as small; whole
+messages as small as that are acknowledgements and a file's end.
+"""
+
+SMALL_COUNTS = 10
+"A small chunk makes as much work as a full one, for next to nothing."
+
+LOOKED_AT = 32
+"Chunks behind a missing one that make as much work as a chunk: aiortc looks at all of them for each that comes."
+
+_FRAGMENT = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
+
+MAX_FRAGMENTS = 16
+"Chunks that a message may be split into. A correct sender needs 15 for the longest."
 
 
 class ControlTransport(RTCSctpTransport):
@@ -102,6 +121,8 @@ class ControlTransport(RTCSctpTransport):
         self.broken = False
         "The other side broke the protocol, and the association was ended for it."
 
+        self._refused = False
+
         self.delivered = asyncio.Event()
         "Set while nothing that was sent waits to be acknowledged."
 
@@ -113,6 +134,10 @@ class ControlTransport(RTCSctpTransport):
         `remote_port` is the other side's SCTP port, if it isn't the usual one.
         """
         await self.start(RTCSctpCapabilities(maxMessageSize=MAX_MESSAGE), remote_port or self.port)
+
+    def refuse(self) -> None:
+        """What has just arrived breaks the protocol above this one: the association ends, and nothing more is read."""
+        self._refused = True
 
     def hurry(self) -> None:
         """Send again what isn't acknowledged now, not when its timer runs out after a second or more."""
@@ -127,6 +152,8 @@ class ControlTransport(RTCSctpTransport):
         try:
             sctp_packet.check(data)
             await super()._handle_data(data)
+            if self._refused:
+                raise RemoteProtocolError("The other side sent what nobody can read.")
             if self._advertised_rwnd < 0 or len(self._sack_misordered) > self._limits.ahead:
                 raise RemoteProtocolError("The other side sent more than it was allowed to.")
         except Exception as error:
@@ -137,10 +164,14 @@ class ControlTransport(RTCSctpTransport):
 
     async def _receive_chunk(self, chunk: Chunk) -> None:
         now = time.monotonic()
-        if not self._chunks.takes(now):
+        if self._refused or not self._chunks.takes(now, self._counts(chunk)):
             return
         if isinstance(chunk, DataChunk | SackChunk | ForwardTsnChunk) or self._answered.takes(now):
             await super()._receive_chunk(chunk)
+
+    def _counts(self, chunk: Chunk) -> int:
+        """What a chunk counts against the limit."""
+        return 1
 
     async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
         # aiortc makes a stream of each that is named here, and from then on looks at all of them for each chunk.
@@ -205,6 +236,23 @@ class FilesTransport(ControlTransport):
 
     def __init__(self, transport: PinnedDtlsTransport) -> None:
         super().__init__(transport, port=FILES_PORT, limits=FILE_LIMITS)
+
+    def _counts(self, chunk: Chunk) -> int:
+        match chunk:
+            case DataChunk():
+                rest = chunk.flags & _FRAGMENT == SCTP_DATA_LAST_FRAG
+                small = len(chunk.user_data) < SMALL_CHUNK and not rest
+                return (SMALL_COUNTS if small else 1) + len(self._sack_misordered) // LOOKED_AT
+            case SackChunk():
+                named: int = sum(max(0, end - start + 1) for start, end in chunk.gaps)
+                return 1 + named // LOOKED_AT
+        return SMALL_COUNTS
+
+    async def _take_data_chunk(self, chunk: DataChunk) -> None:
+        await super()._take_data_chunk(chunk)
+        # With nothing missing, all that is held is the beginning of one message.
+        if not self._sack_misordered and len(self._inbound_streams[chunk.stream_id].reassembly) >= MAX_FRAGMENTS:
+            raise RemoteProtocolError("The other side sent a message in more parts than it needs.")
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         await super()._receive_sack_chunk(chunk)

@@ -46,7 +46,9 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         assert "a film.webm" in await anna.asked(f"/send {small}", kind=Kind.FILE_OFFERING)
         offered = await bob.told(kind=Kind.FILE_OFFERED)
         assert "anna wants to send you a film.webm: a film, 200 kB." in offered
-        bob.write("/files accept")
+        # Without its number, another file could have come in its place.
+        assert "accept NUMBER" in await bob.asked("/files accept", kind="error.wrong-use")
+        bob.write("/files accept 1")
         arrived = await bob.told(kind=Kind.FILE_RECEIVED)
         assert str(bob.home / "files" / "a film.webm") in arrived
         assert (bob.home / "files" / "a film.webm").read_bytes() == small.read_bytes()
@@ -60,8 +62,8 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
 
         # Declined.
         bob.write(f"/send {written(tmp_path, 'no.txt', 10)}")
-        await anna.told(kind=Kind.FILE_OFFERED)
-        code, _, _ = await anna.cli("files", "decline")
+        number = (await anna.told(kind=Kind.FILE_OFFERED)).rpartition(" ")[2]
+        code, _, _ = await anna.cli("files", "decline", number)
         assert code == 0
         assert "anna declined no.txt" in await bob.told(kind=Kind.FILE_DECLINED)
         assert "No files" in await anna.asked("/files", kind=Kind.FILE_LIST)
@@ -77,7 +79,7 @@ async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, ki
         await connect(anna, bob, "audio")
         await anna.asked(f"/send {path}", kind=Kind.FILE_OFFERING)
         await bob.told(kind=Kind.FILE_OFFERED)
-        bob.write("/files accept")
+        bob.write("/files accept 1")
         await file(bob, "running", done=SIZE // 10)
         dies = anna if killed == "sender" else bob
         await dies.signalled(signal.SIGKILL)

@@ -49,7 +49,9 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         # By the paper clip, and declined.
         chosen = tmp_path / "chosen.txt"
         chosen.write_text("no")
-        await bob.page.page.locator("#file-input").set_input_files(str(chosen))
+        async with bob.page.page.expect_file_chooser() as choosing:
+            await bob.page.click(bob.page.page.locator("#c-file"))
+        await (await choosing.value).set_files(str(chosen))
         await anna.page.says(Kind.FILE_OFFERED)
         await anna.page.press("Decline")
         await bob.page.says(Kind.FILE_DECLINED)
@@ -124,3 +126,77 @@ async def test_a_contact_may_be_allowed_always() -> None:
         await play.page.get_by_role("button", name="anna rings").click()
         await play.view.click(play.page.locator("#contact label", has_text="Accept their files"))
         await play.wants(SetTrust, name="anna", trust="ring", files=True)
+
+
+AT_ONCE = """() => {
+  const list = document.getElementById("files");
+  new MutationObserver((_, observer) => {
+    if (!list.querySelector('[data-state="cancelled"]')) return;
+    observer.disconnect();
+    list.querySelector('[data-hold="yes 2"]').click();
+    list.dataset.pressed = "yes";
+  }).observe(list, { childList: true });
+}"""
+"A click that was meant for what stood there a moment before."
+
+DRAG = """(kinds) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["abc"], "dragged.txt"));
+  for (const kind of kinds) {
+    document.getElementById("stage").dispatchEvent(
+      new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+@pytest.mark.parametrize("way", ["the dialog", "a drag"])
+async def test_a_file_that_was_meant_for_a_call_that_is_over_goes_to_no_other(way: str) -> None:
+    held = call(1, "active", name="bob", on_hold=True)
+    async with theatre(greeting(calls=[held, call(2, "active", remote=sends())])) as play:
+
+        async def anna_hangs_up() -> None:
+            play.tell(call(2, "ended", report=None), call(1, "active", name="bob", remote=sends()))
+            await play.page.locator("#held").wait_for(state="hidden")
+            await play.until("document.getElementById('stage-name').textContent.includes('bob')")
+
+        if way == "the dialog":
+            async with play.page.expect_file_chooser() as choosing:
+                await play.view.click(play.page.locator("#c-file"))
+            chooser = await choosing.value
+            await anna_hangs_up()
+            await chooser.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"abc"})
+        else:
+            await play.page.evaluate(DRAG, ["dragenter", "dragover"])
+            await anna_hangs_up()
+            await play.page.evaluate(DRAG, ["dragover", "drop"])
+        await play.view.shows("That call is over; nothing was sent.")
+        # Chosen again, it is for who is there.
+        async with play.page.expect_file_chooser() as choosing:
+            await play.view.click(play.page.locator("#c-file"))
+        await (await choosing.value).set_files({"name": "b.txt", "mimeType": "text/plain", "buffer": b"abc"})
+        before = list(play.script.heard_messages)
+        await play.wants(SendFile, call=1, name="b.txt")
+        assert not [each for each in before if isinstance(each, SendFile) and each.name != "b.txt"]
+
+
+async def test_what_is_accepted_has_stood_there_for_a_moment() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends())])) as play:
+        for number, name in enumerate(("photo.jpg", "setup.exe"), 1):
+            play.tell(file(number, name, "offered", f"anna wants to send you {name}."))
+        accept = play.page.locator('[data-hold="yes 2"]')
+        await play.page.locator('[data-hold="yes 2"][data-settled]').wait_for()
+        await play.page.evaluate(AT_ONCE)
+        play.tell(file(1, "photo.jpg", "cancelled", "anna cancelled photo.jpg.", kind=Kind.FILE_CANCELLED))
+        await play.page.locator('#files[data-pressed="yes"]').wait_for()
+        await play.view.shows("That was too quick.")
+        assert not [each for each in play.script.heard_messages if isinstance(each, AnswerFile)]
+        # Bytes that others count don't make it deaf again.
+        play.tell(file(3, "c.txt", "running", "Receiving c.txt from anna.", kind=Kind.FILE_RECEIVING, detail="1 MB"))
+        await play.view.shows("1 MB")
+        await play.page.locator('[data-hold="yes 2"][data-settled]').wait_for()
+        await accept.evaluate("button => { window.same = button; }")
+        play.tell(file(3, "c.txt", "running", "Receiving c.txt from anna.", kind=Kind.FILE_RECEIVING, detail="2 MB"))
+        await play.view.shows("2 MB")
+        assert await accept.evaluate("button => button === window.same")
+        await play.view.press("Accept")
+        await play.wants(AnswerFile, file=2, accept=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from peer.calls.files.entry import FileEntry
-from peer.calls.files.frames import Piece
+from peer.calls.files.frames import MAX_PIECE, Piece
 from peer.calls.files.pace import LARGEST
 from peer.calls.files.part_file import Damaged, PartFile, remove
 from peer.calls.files.shelf import FileShelf
@@ -22,8 +22,13 @@ from shared.messages import FileOutcome
 MAX_QUEUED = 2 * LARGEST
 "Bytes that may wait to be written. A sender has half of that on its way at most."
 
+MAX_WAITING_PIECES = 1024
+"Pieces that may wait to be written, twice as many as MAX_QUEUED in whole ones: the last piece of a file may be small."
+
 MAX_STRAY = 2 * LARGEST
-"Bytes of files that nobody wants, which were on their way when a transfer ended; each end allows as many again."
+"""Bytes of files that nobody wants, which were on their way when a transfer ended; each end allows half as many again.
+A piece counts as a whole one.
+"""
 
 BATCH = 1024 * 1024
 "Bytes that are written at once."
@@ -63,6 +68,9 @@ class ArrivingFiles:
         self._jobs: deque[_Job] = deque()
         self._something = asyncio.Event()
         self._queued = 0
+        self._pieces = 0
+        "Those that wait."
+
         self._stray = MAX_STRAY
         "Bytes that may still come of transfers that are over."
 
@@ -79,13 +87,16 @@ class ArrivingFiles:
     def put(self, entry: FileEntry | None, piece: Piece) -> None:
         """A piece has come. Raises RemoteProtocolError for one that a correct sender never sends."""
         if entry is None or entry.transfer.state is not FileState.RUNNING:
-            self._stray -= len(piece.data)
+            self._stray -= MAX_PIECE
             if self._stray < 0:
                 raise RemoteProtocolError("The other side sends files that nobody has accepted.")
             return
-        if self._queued + len(piece.data) > MAX_QUEUED:
+        if len(piece.data) < MAX_PIECE and piece.offset + len(piece.data) < entry.kept.size:
+            raise RemoteProtocolError("The other side sends a file in smaller pieces than it may.")
+        if self._queued + len(piece.data) > MAX_QUEUED or self._pieces >= MAX_WAITING_PIECES:
             raise RemoteProtocolError("The other side sends more of a file at once than it may.")
         self._queued += len(piece.data)
+        self._pieces += 1
         self._put((entry, piece))
 
     async def run(self) -> None:
@@ -140,6 +151,7 @@ class ArrivingFiles:
             size += len(job[1].data)
             at += len(job[1].data)
         self._queued -= size
+        self._pieces -= len(data)
         part = entry.part
         if part is None or entry.transfer.state is not FileState.RUNNING:
             return

@@ -1,11 +1,14 @@
 // Files in a call: what is offered, what is on its way, and what the person drops here or chooses.
 
 import { $, announce, icon, make, put, redraw, say, show, toast } from "./dom.js";
+import { settles, unsettle } from "./settled.js";
 
 const PIECE = 48 * 1024;
 const MOST_UNTAKEN = 1024 * 1024;
 const OVER = ["done", "declined", "cancelled", "failed"];
 const SECONDS_SHOWN = 20;
+const SECONDS_AWAY = 1;
+const WAYS_TO_CHOOSE = ["file-choose", "c-file", "m-file"];
 
 // One file on its way from this browser to the program, a piece at a time.
 class Upload {
@@ -59,6 +62,13 @@ export class Files {
   #calls;
   #files = new Map();
   #uploads = new Set();
+  // The call that was here when the dialog was opened, and when what is dragged came over the page: for no other is it.
+  #chosenFor = null;
+  #draggedFor = null;
+  #leaving = 0;
+  #here = null;
+  #shape = "";
+  #rows = new Map();
 
   constructor(program, calls) {
     this.#program = program;
@@ -74,11 +84,15 @@ export class Files {
       for (const upload of this.#uploads) if (upload.number === detail.upload) upload.taken(detail.bytes);
       this.draw();
     });
-    $("file-choose").addEventListener("click", () => $("file-input").click());
-    $("c-file").addEventListener("click", () => $("file-input").click());
-    $("m-file").addEventListener("click", () => { $("more").close(); $("file-input").click(); });
+    for (const id of WAYS_TO_CHOOSE) {
+      $(id).addEventListener("click", () => {
+        $("more").close();
+        this.#chosenFor = this.#calls.current?.id ?? null;
+        $("file-input").click();
+      });
+    }
     $("file-input").addEventListener("change", () => {
-      this.send([...$("file-input").files]);
+      this.send([...$("file-input").files], this.#chosenFor);
       $("file-input").value = "";
     });
     const stage = $("stage");
@@ -92,16 +106,35 @@ export class Files {
     stage.addEventListener("dragleave", (event) => over(event, stage.contains(event.relatedTarget)));
     stage.addEventListener("drop", (event) => {
       over(event, false);
-      if (files(event)) this.send([...event.dataTransfer.files]);
+      if (files(event)) this.send([...event.dataTransfer.files], this.#draggedFor?.call ?? null);
     });
+    // Capturing: the stage's own listeners come after. Browsers don't agree on what an element that goes away under the
+    // pointer sends; as long as something comes within a second, it is the same drag.
+    const drags = (event) => {
+      if (!files(event)) return;
+      clearTimeout(this.#leaving);
+      this.#draggedFor ??= { call: this.#calls.current?.id ?? null };
+    };
+    const leaves = (seconds) => {
+      clearTimeout(this.#leaving);
+      this.#leaving = setTimeout(() => { this.#draggedFor = null; }, seconds * 1000);
+    };
+    for (const kind of ["dragenter", "dragover"]) addEventListener(kind, drags, { capture: true });
+    addEventListener("dragleave", () => leaves(SECONDS_AWAY), { capture: true });
+    addEventListener("drop", () => leaves(0));
     // Beside the call, a file that is dropped would take the page's place.
     for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => { if (files(event)) event.preventDefault(); });
     setInterval(() => this.#forgetOld(), 1000);
   }
 
-  async send(files) {
+  // Offer files in the call with that number, if that is the one that is here still.
+  async send(files, id) {
+    if (!files.length) return;
     const call = this.#calls.current;
-    if (!call || !["active", "reconnecting"].includes(call.state)) return;
+    if (call?.id !== id || !["active", "reconnecting"].includes(call?.state)) {
+      toast(`${this.#whyNot(id)}; nothing was sent.`, { urgent: true });
+      return;
+    }
     await Promise.all(files.map(async (file) => {
       const upload = new Upload(this.#program, file);
       this.#uploads.add(upload);
@@ -116,6 +149,12 @@ export class Files {
         this.draw();
       }
     }));
+  }
+
+  #whyNot(id) {
+    const call = this.#calls.current;
+    if (call?.id === id && call?.state !== "ended") return "The call isn't connected";
+    return id === null || this.#calls.others.some((other) => other.id === id) ? "Another call is here now" : "That call is over";
   }
 
   #told(file) {
@@ -140,7 +179,20 @@ export class Files {
     const rows = [...this.#uploads].map((upload) => ({ upload: upload.key, sentence: upload.words }));
     for (const file of this.#files.values()) if (file.call === call?.id) rows.push(file);
     show($("files"), Boolean(rows.length));
-    redraw($("files"), rows, (row) => row.upload === undefined ? this.#row(row) : this.#uploadRow(row));
+    // A row that says what it said is the same element, so that its button settles while others count their bytes.
+    const drawn = new Map();
+    redraw($("files"), rows, (row) => {
+      const state = JSON.stringify(row);
+      drawn.set(state, this.#rows.get(state) ?? (row.upload === undefined ? this.#row(row) : this.#uploadRow(row)));
+      return drawn.get(state);
+    });
+    if (drawn.size || !rows.length) this.#rows = drawn;
+    // What a click means has moved: rows came, went or grew.
+    const shape = JSON.stringify(rows.map((row) => [row.upload, row.file, row.state]));
+    if (shape !== this.#shape) unsettle($("files"));
+    this.#shape = shape;
+    if (call?.id !== this.#here) for (const way of WAYS_TO_CHOOSE) unsettle($(way));
+    this.#here = call?.id;
   }
 
   #button(label, hold, act, className = "button small") {
@@ -168,7 +220,7 @@ export class Files {
     const answer = (accept) => this.#ask("answer-file", { file: number, accept });
     if (state === "offered" && !ours) {
       parts.push(this.#button("Decline", `no ${number}`, () => answer(false)));
-      parts.push(this.#button("Accept", `yes ${number}`, () => answer(true), "button small primary"));
+      parts.push(settles(this.#button("Accept", `yes ${number}`, () => answer(true), "button small primary")));
     } else if (!OVER.includes(state)) {
       const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }));
       cancel.setAttribute("aria-label", `Cancel ${name}`);

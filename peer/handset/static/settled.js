@@ -47,7 +47,7 @@ function mark() {
 
 // What a button does has changed under the same pointer: it has to be read again.
 export function unsettle(root) {
-  for (const each of root.querySelectorAll(`[${MARK}]`)) {
+  for (const each of [...root.hasAttribute(MARK) ? [root] : [], ...root.querySelectorAll(`[${MARK}]`)]) {
     observer.unobserve(each);
     seen.delete(each);
     observer.observe(each);

@@ -69,7 +69,8 @@ INNER: dict[str, dict[str, str]] = {
     },
     "peer/transport/sctp.py": {
         "aiortc.rtcsctptransport": (
-            "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_RTO_MIN SackChunk USERDATA_MAX_LENGTH serialize_packet"
+            "Chunk DataChunk ForwardTsnChunk InitChunk SCTP_DATA_FIRST_FRAG SCTP_DATA_LAST_FRAG SCTP_RTO_MIN SackChunk "
+            "USERDATA_MAX_LENGTH serialize_packet"
         ),
     },
     "peer/transport/sender.py": {

@@ -1,0 +1,61 @@
+"""What may wait to be written, and in which pieces it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from peer.calls.files.arriving import MAX_QUEUED, MAX_STRAY, MAX_WAITING_PIECES, ArrivingFiles
+from peer.calls.files.entry import FileEntry
+from peer.calls.files.frames import MAX_PIECE, Piece
+from peer.calls.files.transfer import Transfer
+from shared.errors import RemoteProtocolError
+from shared.files.records import KeptFile
+from shared.files.table import FileState
+from shared.messages import FileOutcome
+from shared.node_id import NodeId
+
+DIGEST = b"d" * 32
+SIZE = 1_000 * MAX_PIECE + 1
+
+
+async def nothing(*_: object) -> None:
+    """Nobody works here: what comes waits."""
+
+
+async def ended(entry: FileEntry, outcome: FileOutcome, why: str, path: Path | None) -> None:
+    """See `nothing`."""
+
+
+def running() -> tuple[ArrivingFiles, FileEntry]:
+    kept = KeptFile(peer=NodeId(b"p" * 32), ours=False, digest=DIGEST, size=SIZE, name="a", at=0)
+    entry = FileEntry(kept, Transfer(1, False, "a", SIZE, FileState.RUNNING))
+    arriving = ArrivingFiles(None, accept=nothing, acknowledge=lambda *_: None, ended=ended)  # type: ignore[arg-type]
+    return arriving, entry
+
+
+def test_whole_pieces_wait_up_to_a_number_of_bytes() -> None:
+    arriving, entry = running()
+    for number in range(MAX_QUEUED // MAX_PIECE):
+        arriving.put(entry, Piece(DIGEST, number * MAX_PIECE, bytes(MAX_PIECE)))
+    with pytest.raises(RemoteProtocolError):
+        arriving.put(entry, Piece(DIGEST, 0, bytes(MAX_PIECE)))
+
+
+def test_a_smaller_piece_comes_only_where_the_file_ends_and_not_without_end() -> None:
+    arriving, entry = running()
+    with pytest.raises(RemoteProtocolError):
+        arriving.put(entry, Piece(DIGEST, 0, bytes(MAX_PIECE - 1)))
+    for _ in range(MAX_WAITING_PIECES):
+        arriving.put(entry, Piece(DIGEST, SIZE - 1, b"x"))
+    with pytest.raises(RemoteProtocolError):
+        arriving.put(entry, Piece(DIGEST, SIZE - 1, b"x"))
+
+
+def test_crumbs_that_nobody_wants_count_as_whole_pieces() -> None:
+    arriving, _ = running()
+    for _ in range(MAX_STRAY // MAX_PIECE):
+        arriving.put(None, Piece(DIGEST, 0, b"x"))
+    with pytest.raises(RemoteProtocolError):
+        arriving.put(None, Piece(DIGEST, 0, b"x"))

@@ -1,0 +1,158 @@
+"""The channel for files against a side that makes much work with little: it costs the files, and not the call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, Chunk, DataChunk, HeartbeatChunk, SackChunk
+from google_crc32c import value as crc32c
+
+from peer.transport.files_channel import FilesChannel
+from peer.transport.sctp import FILE_LIMITS, LOOKED_AT, MAX_FRAGMENTS, SMALL_CHUNK, SMALL_COUNTS, FilesTransport
+from shared.errors import RemoteProtocolError
+from shared.messages import MAX_MESSAGE, Ping
+from tests.peer.pair import PATIENCE, Legs, connected
+
+FIRST, LAST = 2, 1
+"Fragments of a message."
+
+
+@dataclass
+class Channels:
+    """Both ends of one, open."""
+
+    legs: Legs
+    sender: FilesChannel
+    receiver: FilesChannel
+    read: list[bytes] = field(default_factory=list)
+    "What the receiver has read; it takes no message that begins with a 2."
+
+    @property
+    def sends(self) -> FilesTransport:
+        """The association at the sender."""
+        return self.sender._sctp
+
+    @property
+    def receives(self) -> FilesTransport:
+        """And at the receiver."""
+        return self.receiver._sctp
+
+    async def handed(self, chunks: Sequence[Chunk]) -> None:
+        """One packet with these, as if it had just been decrypted."""
+        head = struct.pack("!HHL", self.sends.port, self.receives.port, self.receives._local_verification_tag)
+        body = b"".join(map(bytes, chunks))
+        await self.receives._handle_data(head + struct.pack("<L", crc32c(head + bytes(4) + body)) + body)
+
+    async def call_goes_on(self) -> None:
+        """The call has another association."""
+        self.legs.caller.control.send(Ping(7))
+        async with asyncio.timeout(PATIENCE):
+            assert await anext(self.legs.callee.control) == Ping(7)
+
+
+@contextlib.asynccontextmanager
+async def channels() -> AsyncIterator[Channels]:
+    read: list[bytes] = []
+
+    def take(message: bytes) -> None:
+        if message[0] == 2:
+            raise RemoteProtocolError("That is nothing.")
+        read.append(message)
+
+    async with connected() as legs:
+        receiver = await legs.callee.open_files(take)
+        sender = await legs.caller.open_files(lambda message: None)
+        both = Channels(legs, sender, receiver, read)
+        async with asyncio.timeout(PATIENCE):
+            await sender.send(bytes(3))
+            while not read:  # noqa: ASYNC110 -- the channel tells of nothing else
+                await asyncio.sleep(0.01)
+        await both.sends.delivered.wait()
+        read.clear()
+        yield both
+
+
+def part(both: Channels, number: int, data: bytes, *, message: int = 0, flags: int = FIRST | LAST) -> DataChunk:
+    """The chunk `number` from now on."""
+    chunk = DataChunk(flags)
+    assert both.receives._last_received_tsn is not None
+    chunk.tsn = (both.receives._last_received_tsn + 1 + number) % 2**32
+    chunk.stream_id = 0
+    chunk.stream_seq = (both.receives._inbound_streams[0].sequence_number + message) % 2**16
+    chunk.protocol = 53
+    chunk.user_data = data
+    return chunk
+
+
+async def ended(channel: FilesChannel) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await channel.closed.wait()
+
+
+async def test_of_small_chunks_a_tenth_as_many_are_taken_as_of_full_ones() -> None:
+    async with channels() as both:
+        full = [part(both, n, bytes(USERDATA_MAX_LENGTH), message=n) for n in range(1_000)]
+        for chunk in full:
+            await both.handed([chunk])
+        assert len(both.read) == len(full)
+        both.read.clear()
+        small = [part(both, n, bytes(40), message=n) for n in range(4_000)]
+        began = time.monotonic()
+        for at in range(0, len(small), 16):
+            await both.handed(small[at : at + 16])
+        limit = FILE_LIMITS.chunks
+        allowed = limit.at_once + limit.per_second * (time.monotonic() - began)
+        assert len(both.read) <= allowed / SMALL_COUNTS + 1
+        await both.call_goes_on()
+
+
+async def test_a_chunk_counts_what_it_makes_to_do() -> None:
+    async with channels() as both:
+        sctp, sack = both.receives, SackChunk()
+        assert sctp._counts(part(both, 0, bytes(SMALL_CHUNK))) == 1
+        assert sctp._counts(part(both, 0, bytes(SMALL_CHUNK - 1))) == SMALL_COUNTS
+        # A sender fills its chunks but the last one of a message.
+        assert sctp._counts(part(both, 0, b"x", flags=FIRST)) == SMALL_COUNTS
+        assert sctp._counts(part(both, 0, b"x", flags=0)) == SMALL_COUNTS
+        assert sctp._counts(part(both, 0, b"x", flags=LAST)) == 1
+        assert -(-MAX_MESSAGE // USERDATA_MAX_LENGTH) <= MAX_FRAGMENTS
+        assert sctp._counts(HeartbeatChunk()) == SMALL_COUNTS
+        assert sctp._counts(sack) == 1
+        sack.gaps = [(2, 1 + 10 * LOOKED_AT)]
+        assert sctp._counts(sack) == 11
+        await both.handed([part(both, 1 + n, bytes(1), message=1) for n in range(2 * LOOKED_AT)])
+        assert sctp._counts(part(both, 0, bytes(SMALL_CHUNK))) == 3
+
+
+async def test_a_message_in_crumbs_ends_the_association_and_not_the_call() -> None:
+    async with channels() as both:
+        await both.handed([part(both, 0, b"x", flags=FIRST)])
+        await both.handed([part(both, n, b"x", flags=0) for n in range(MAX_FRAGMENTS - 2)])
+        await both.handed([part(both, 0, b"x", flags=LAST)])
+        assert both.read == [b"x" * MAX_FRAGMENTS]
+        await both.handed([part(both, n, b"x", message=0, flags=0 if n else FIRST) for n in range(MAX_FRAGMENTS)])
+        await ended(both.receiver)
+        assert both.receives.broken
+        await both.call_goes_on()
+
+
+@pytest.mark.parametrize("wrong", [b"\x02" * 50, "text"])
+async def test_after_a_wrong_message_the_association_is_over_and_nothing_more_is_read(wrong: bytes | str) -> None:
+    async with channels() as both:
+        both.sender._channel.send(wrong)
+        # The sender hears of it: the association is over, not only the channel.
+        await ended(both.sender)
+        assert both.receiver.closed.is_set()
+        before = both.receives._last_received_tsn
+        await both.legs.callee._dtls._associations._handle_data(
+            struct.pack("!HHL", 5001, 5001, both.receives._local_verification_tag) + bytes(20)
+        )
+        assert both.receives._last_received_tsn == before
+        assert both.receives not in both.legs.callee._dtls._associations._by_port.values()
+        await both.call_goes_on()
