@@ -57,6 +57,7 @@ ELSEWHERE = {
     "uninstall": "test_uninstall.py::test_keys_are_overwritten_before_they_are_removed",
     "setup sound": "setup/test_setup_sound.py::test_what_is_said_comes_back_from_the_speaker",
     "devices add NAME [ADDRESS]": PHONE,
+    "devices add NAME": PHONE,
     "devices add phone": PHONE,
     "devices add phone 200:1234::1": PHONE,
     "send FILE": "test_files.py::test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line",
