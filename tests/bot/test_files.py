@@ -43,7 +43,7 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         await befriend(anna, bob)
         await connect(anna, bob)
         small = written(tmp_path, "a film.webm", 200_000)
-        assert "a film.webm" in await anna.asked(f"/send {small}", kind=Kind.FILE_OFFERING)
+        assert "a film.webm" in await anna.asked(f"/send bob: {small}", kind=Kind.FILE_OFFERING)
         offered = await bob.told(kind=Kind.FILE_OFFERED)
         assert "anna wants to send you a film.webm: a film, 200 kB." in offered
         # Without its number, another file could have come in its place.
@@ -61,13 +61,13 @@ async def test_files_are_sent_answered_and_listed_in_the_console_and_at_the_comm
         assert "run.sh" in await bob.told(kind=Kind.FILE_RECEIVED)
 
         # Declined.
-        bob.write(f"/send {written(tmp_path, 'no.txt', 10)}")
+        bob.write(f"/send anna: {written(tmp_path, 'no.txt', 10)}")
         number = (await anna.told(kind=Kind.FILE_OFFERED)).rpartition(" ")[2]
         code, _, _ = await anna.cli("files", "decline", number)
         assert code == 0
         assert "anna declined no.txt" in await bob.told(kind=Kind.FILE_DECLINED)
         assert "No files" in await anna.asked("/files", kind=Kind.FILE_LIST)
-        assert "whole path" in await anna.asked("/send no.txt", kind="error.input")
+        assert "whole path" in await anna.asked("/send bob: no.txt", kind="error.input")
         await hang_up(anna, bob)
 
 
@@ -77,7 +77,7 @@ async def test_a_file_continues_when_either_program_is_killed(tmp_path: Path, ki
     async with people(tmp_path, "anna", "bob") as (anna, bob):
         await befriend(anna, bob)
         await connect(anna, bob, "audio")
-        await anna.asked(f"/send {path}", kind=Kind.FILE_OFFERING)
+        await anna.asked(f"/send bob: {path}", kind=Kind.FILE_OFFERING)
         await bob.told(kind=Kind.FILE_OFFERED)
         bob.write("/files accept 1")
         await file(bob, "running", done=SIZE // 10)
