@@ -10,7 +10,7 @@ const MARK = "data-settles";
 // When each marked element was seen first, without a gap since.
 const seen = new WeakMap();
 let focused = document.hasFocus() ? performance.now() : Infinity;
-let told = 0;
+let told = -Infinity;
 
 const observer = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting, isVisible } of entries) {
@@ -55,14 +55,14 @@ export function unsettle(root) {
   mark();
 }
 
-export function settled(element) {
+export function settled(element, at = performance.now()) {
   const since = Math.max(focused, seen.get(element) ?? Infinity);
-  return document.hasFocus() && performance.now() - since >= MOMENT;
+  return document.hasFocus() && at - since >= MOMENT;
 }
 
-// Whether to act. If not, it is said what to do.
-export function settledOrSaid(element) {
-  if (settled(element)) return true;
+// Whether to act on what was pressed at this time. If not, it is said what to do.
+export function settledOrSaid(element, at) {
+  if (settled(element, at)) return true;
   const now = performance.now();
   if (now - told > 2000) {
     told = now;
@@ -81,8 +81,12 @@ export function settles(element) {
 // To mute, or to turn the camera off, nobody has to wait.
 const turnsOff = (element) => element.getAttribute(MARK) === "on" && !element.classList.contains("off");
 
+// A press means what the button did when the finger went down; it may change before the finger is up.
+let down = 0;
+document.addEventListener("pointerdown", () => { down = performance.now(); }, true);
+
 function gate(event, element) {
-  if (!element || turnsOff(element) || settledOrSaid(element)) return;
+  if (!element || turnsOff(element) || settledOrSaid(element, event.detail > 0 ? down : undefined)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }
