@@ -31,7 +31,7 @@ BEGIN_AGAIN = (
 )
 "Of the program. Each begins again, and no call notices."
 
-END_THEIR_CALL = ("line", "session", "media", "redialling", "following the overlay", "a leg")
+END_THEIR_CALL = ("line", "session", "media", "redialling", "following the overlay", "files", "a leg")
 "Of a call that can't do without them."
 
 DIAL_AGAIN = ("pings", "being overtaken", "RTCDtlsTransport.__run")
@@ -39,6 +39,9 @@ DIAL_AGAIN = ("pings", "being overtaken", "RTCDtlsTransport.__run")
 
 END_THEIR_MEDIA = ("RTCRtpSender._run_rtp",)
 "Of what is sent: its owner is told, and the call goes on."
+
+END_THEIR_FILES = tuple(f"files: {part}" for part in ("arriving", "leaving", "offers", "reading", "jobs", "clock"))
+"Of the files of a call: these end, and the call goes on."
 
 MISSED_BY_NOBODY = (
     "RTCRtpSender._run_rtcp",
@@ -98,7 +101,7 @@ async def runs(bob: Mortal, name: str) -> None:
 async def test_there_is_a_row_for_every_task(in_two_calls: tuple[Person, Person, Mortal]) -> None:
     *_, bob = in_two_calls
     named = {re.sub(r" \d+$", "", name) for name in await bob.tasks()} - {THE_PROGRAM}
-    assert named == {*BEGIN_AGAIN, *END_THEIR_CALL, *DIAL_AGAIN, *END_THEIR_MEDIA, *MISSED_BY_NOBODY}
+    assert named == {*BEGIN_AGAIN, *END_THEIR_CALL, *DIAL_AGAIN, *END_THEIR_MEDIA, *END_THEIR_FILES, *MISSED_BY_NOBODY}
 
 
 @pytest.mark.parametrize("name", BEGIN_AGAIN)
@@ -163,6 +166,20 @@ async def test_a_task_that_sends_is_missed_by_its_owner_and_the_call_goes_on(
     await bob.tasks(kill=name)
     await bob.told("can't be sent any more", kind=Kind.MEDIA_TROUBLE)
     assert [call["state"] for call in (await bob.status())["calls"]] == ["active", "active"]
+
+
+@pytest.mark.parametrize("name", END_THEIR_FILES)
+async def test_a_task_of_the_files_ends_the_files_of_its_call_and_the_call_goes_on(
+    in_two_calls: tuple[Person, Person, Mortal], name: str
+) -> None:
+    anna, carol, bob = in_two_calls
+    before, broken = len(bob.calls), bob.errors.count("the files of a call are broken")
+    await bob.tasks(kill=name)
+    for person in (anna, carol):
+        await still_hears(person)
+    assert bob.errors.count("the files of a call are broken") == broken + 1
+    assert sum(each == name for each in await bob.tasks()) == 1, "the other call's"
+    assert {call["state"] for call in bob.calls[before:]} <= {"active"}
 
 
 @pytest.mark.parametrize("name", MISSED_BY_NOBODY)

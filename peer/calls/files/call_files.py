@@ -117,11 +117,22 @@ class CallFiles:
         """Own every task of the transfers until cancelled. A fault in here costs the files, and not the call."""
         try:
             self._take_up()
+            parts = {
+                "arriving": self._arriving.run,
+                "leaving": self._leaving.run,
+                "offers": self._offer,
+                "reading": self._read,
+                "jobs": self._work,
+                "clock": self._tick,
+            }
+            owner = asyncio.current_task()
+            assert owner is not None
             async with asyncio.TaskGroup() as group:
-                for work in (self._arriving.run, self._leaving.run, self._offer, self._read, self._work, self._tick):
-                    group.create_task(work(), name=f"files: {work.__name__}")
-        except* Exception:
-            logger.exception("the files of a call are broken")
+                for name, part in parts.items():
+                    group.create_task(_missed(part, owner), name=f"files: {name}")
+        except* Exception as broken:
+            _, others = broken.split(_Ended)
+            logger.error("the files of a call are broken", exc_info=others)
             self._speaks = False
             for entry in tuple(self._entries.values()):
                 self._end(entry, FileEvent.FAIL, why="A fault in the program ended it.")
@@ -537,3 +548,17 @@ _OUTCOMES = {
     Become.ALREADY_DONE: FileOutcome.DONE,
 }
 "What the sender is answered at once."
+
+
+class _Ended(Exception):
+    """Something outside has ended a task."""
+
+
+async def _missed(part: Callable[[], Awaitable[None]], owner: asyncio.Task[None]) -> None:
+    """Run what all transfers need. What ends it while its owner goes on is a fault, which a task group wouldn't see."""
+    try:
+        await part()
+    except asyncio.CancelledError:
+        if not owner.cancelling():
+            raise _Ended from None
+        raise

@@ -13,6 +13,7 @@ import aiohttp
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import FromPage, Hello, Link, Overlay
 from peer.handset.server import HandsetServer, listening_socket
+from shared.errors import HandsetError
 from tests.peer.handset.knocking import knock
 
 PATIENCE = 30.0
@@ -45,7 +46,7 @@ class Notes:
         self.heard_messages.put_nowait(message)
 
     async def took(self, page: Page, data: bytes) -> None:
-        pass
+        raise HandsetError  # no file is sent here
 
     async def left(self, page: Page) -> None:
         pass

@@ -433,10 +433,10 @@ async def test_an_oversized_message_ends_that_page_only(served: Served) -> None:
     await served.works()
 
 
-async def test_a_binary_message_ends_that_page_only(served: Served) -> None:
+async def test_a_binary_message_that_is_no_piece_of_a_file_ends_that_page_only(served: Served) -> None:
     async with served.page() as sock:
         await sock.send_bytes(b'{"type": "hang-up", "call": 1}')
-        assert await closed_with(served, sock) == aiohttp.WSCloseCode.UNSUPPORTED_DATA
+        assert await closed_with(served, sock) == aiohttp.WSCloseCode.POLICY_VIOLATION
     await served.works()
 
 
