@@ -102,6 +102,8 @@ class ConnectionLimits:
                 arriving = loop.create_task(self._let_in(accepted))
                 self._arriving.add(arriving)
                 arriving.add_done_callback(self._arriving.discard)
+                # One that is cancelled before it has begun closes nothing.
+                arriving.add_done_callback(lambda task: accepted.close() if task.cancelled() else None)
                 return
             accepted.close()
             self._turned_away += 1
