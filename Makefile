@@ -13,11 +13,11 @@ help: ## this list
 demo: $(VENV)/run.stamp ## two nodes on this machine call each other, about 20 seconds
 	@$(BIN)/copybara demo
 
-test: $(VENV)/dev.stamp lint ## all tests, lint included, in less than 20 minutes on two cores
+test: $(VENV)/dev.stamp lint ## all tests, lint included, in half an hour on two cores
 	@tests/system-packages
 	@tests/node-packages
 	@tests/synapse
-	@echo "running the tests, about 18 minutes on two cores; a line for each file that begins"
+	@echo "running the tests, less than half an hour on two cores; a line for each file that begins"
 	@tests/all $(BIN)/pytest $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
