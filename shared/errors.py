@@ -485,7 +485,7 @@ class LookingUp(CallRefused):
 class FileRefused(CopybaraError):
     """The file can't be sent or received.
 
-    What stands in the way is said with it; what has arrived of it is kept.
+    It says why. What has arrived of the file is kept.
     """
 
 

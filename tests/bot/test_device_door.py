@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from unittest.mock import Mock
 
 import pytest
 
 from bot.devices import door as doors
 from bot.devices.door import Door, Served
 from peer.handset.devices.pairing import DevicePairing
+from peer.handset.devices.places import OverlayPlaces
+from peer.overlay.watch import OverlayWatch
 from shared.errors import HandsetError, NoPairing, OverlayDown
+from shared.node_id import NodeId
 from shared.paired_device import PairedDevice
+from tests.peer.calls.memory import MemoryOverlay
 
 HERE = Served("https://[200::1]:8766", "AB:CD", "EF:01", lambda address: None)
 
@@ -20,7 +23,8 @@ HERE = Served("https://[200::1]:8766", "AB:CD", "EF:01", lambda address: None)
 def door() -> Door:
     async def seen(device: PairedDevice) -> None: ...
 
-    return Door(Mock(), dict, lambda: None, seen)
+    overlay = MemoryOverlay(NodeId(bytes(32)))
+    return Door(OverlayPlaces(OverlayWatch(overlay)), dict, lambda: None, seen)
 
 
 async def test_a_second_device_ends_the_wait_for_the_first(door: Door) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -81,13 +82,15 @@ def test_the_qr_code_in_a_terminal_is_read_back_whatever_its_colours_are(
 def test_a_window_that_is_too_small_for_the_qr_code_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    for columns, lines, said in ((200, 10, "make this window 2"), (20, 99, "takes colours and 49"), (200, 99, "")):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setenv("LINES", str(lines))
-        drawn = or_why_not(made("copybara:" + "a" * 90))
-        assert (said or "▀") in drawn
-        assert ("make this window" in drawn, "takes colours" in drawn) == ("make" in said, "takes" in said)
+    master, terminal = os.openpty()
+    with open(master, "rb"), open(terminal, "w", encoding="utf-8") as shown:
+        monkeypatch.setattr("sys.stdout", shown)
+        for columns, lines, said in ((200, 10, "make this window 2"), (20, 99, "takes colours and 49"), (200, 99, "")):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            monkeypatch.setenv("LINES", str(lines))
+            drawn = or_why_not(made("copybara:" + "a" * 90))
+            assert (said or "▀") in drawn
+            assert ("make this window" in drawn, "takes colours" in drawn) == ("make" in said, "takes" in said)
 
 
 def test_the_qr_code_in_a_file_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """One person at a browser, against the endpoints that need nobody: the demo with its two built-in contacts.
 
-With COPYBARA_WRITE_DOCS=1 (`make docs`) the picture in README.md is taken anew.
+With COPYBARA_WRITE_DOCS=1 (`make docs`) the picture in README.md is taken again.
 """
 
 from __future__ import annotations

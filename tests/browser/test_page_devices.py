@@ -135,7 +135,7 @@ async def test_filters_can_be_switched_in_a_call_and_stay_so() -> None:
         for name in FILTERS:
             await play.page.locator(f"#{name}").uncheck()
             await play.until(f"{SETTINGS.replace('KIND', repr('audio'))}.{name} === false")
-        # The call's own microphone was opened anew, and not only the one of the preview.
+        # The call's own microphone was opened again, and not only the one of the preview.
         await play.until("mine.readyState === 'ended'")
         await play.page.keyboard.press("Escape")
         await play.until("captured.filter((each) => each.kind === 'audio' && each.readyState === 'live').length === 1")

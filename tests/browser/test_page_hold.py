@@ -1,6 +1,6 @@
 """Hold at the page: what it shows, asks for and sounds, by a script; and once between three programs and two browsers.
 
-axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written anew.
+axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The real page in each of its states, between two real programs; the pictures of docs/handset.md are taken here.
 
-With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written anew; without, every state is gone through all the same.
+With COPYBARA_WRITE_DOCS=1 (`make docs`) they are written again; without, every state is gone through all the same.
 """
 
 from __future__ import annotations

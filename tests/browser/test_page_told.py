@@ -1,7 +1,7 @@
 """The real page, told of each state by a script: what it shows and says, where the focus is, what it asks for.
 
 axe-core looks at every state. What passes between two programs is in test_page_states.py and test_two_browsers.py. With
-COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written anew.
+COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
 """
 
 from __future__ import annotations
@@ -1076,7 +1076,7 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
 
 
 async def test_a_code_that_changes_under_the_pointer_has_to_be_read_again() -> None:
-    """Whoever else holds the secret comes as soon as the phone's screen locks."""
+    """Somebody else who has the secret comes as soon as the phone's screen locks."""
     adding = Adding(
         name="phone",
         link=shown_address("https://[200:b1c4:80a1:77d2::1]:8766/#pair=Qm9iIGlzIHlvdXIgdW5jbG"),

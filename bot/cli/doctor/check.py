@@ -14,7 +14,7 @@ class Check:
 
     name: str
     ok: bool
-    "Whether it stands in no call's way."
+    "Whether calls can be made all the same."
 
     detail: str
     hint: str = ""

@@ -17,7 +17,7 @@ NAME = "home network"
 def local_network(config: Config, overlays: str | None, machine: Machine | None = None) -> Check | None:
     """Whether this computer has the address that `lan` names, and what it gives up. None: it isn't wanted.
 
-    `overlays` is the overlay's network device. It stands in no call's way.
+    `overlays` is the overlay's network device. Calls can be made whatever it finds.
     """
     if not (lan := config.devices.lan):
         return None

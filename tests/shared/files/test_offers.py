@@ -58,7 +58,7 @@ def test_what_is_here_already_is_only_said_so_to_a_sender_that_has_offered_it_be
         (False, False, False, True),
         (True, False, False, False),
         (True, False, True, False),
-        (False, False, True, False),  # meant for whoever it was, before they shared a key; now that could be proven
+        (False, False, True, False),  # meant for the one who called, before they shared a key; now that could be proven
     ],
 )
 def test_a_file_of_ours_is_only_offered_again_to_somebody_who_is_as_surely_the_one(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from ipaddress import IPv6Address, ip_address
-from unittest.mock import Mock
 
 import pytest
 
@@ -16,6 +15,7 @@ from peer.handset.page import Pages
 from peer.overlay import Address
 from shared.paired_device import PairedDevice
 from tests.peer.handset.devices.test_authority import HOME, NOW
+from tests.peer.handset.serving import Notes
 
 PHONE = ip_address("200:1::1")
 
@@ -42,7 +42,7 @@ def server() -> DeviceServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority = Authority.made(HOME, NOW)
         book = Devices()
-        return DeviceServer(Pages(), Mock(), listening, context, book, own=HOME, interface=None, authority=authority)
+        return DeviceServer(Pages(), Notes(), listening, context, book, own=HOME, interface=None, authority=authority)
 
 
 async def test_strangers_share_one_limit_whatever_addresses_they_have_and_a_device_has_its_own(
