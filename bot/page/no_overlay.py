@@ -42,11 +42,11 @@ class _Waiting:
         """See Listener."""
         page.problem(self.error, about=message.id)
 
-    async def took(self, page: Page, data: bytes) -> None:
+    def took(self, page: Page, data: bytes) -> None:
         """See Listener."""
         raise HandsetError
 
-    async def left(self, page: Page) -> None:
+    def left(self, page: Page) -> None:
         """See Listener."""
 
 

@@ -116,13 +116,13 @@ class PageRequests:
         except CopybaraError as error:
             page.problem(error, page_texts.hint(error), about=message.id)
 
-    async def took(self, page: Page, data: bytes) -> None:
-        """The next piece of a file that the page sends. Raises CopybaraError."""
-        await self._uploads.take(page, data)
+    def took(self, page: Page, data: bytes) -> None:
+        """The next piece of a file that the page sends. Raises HandsetError."""
+        self._uploads.take(page, data)
 
-    async def left(self, page: Page) -> None:
-        """The page has gone, with what it was sending."""
-        await self._uploads.left(page)
+    def left(self, page: Page) -> None:
+        """The page has gone, with what it hasn't sent whole."""
+        self._uploads.left(page)
 
     async def _do(self, page: Page, message: FromPage) -> None:
         said: Sentence | None = None
@@ -178,10 +178,11 @@ class PageRequests:
                 async def offer(path: Path, described: Described) -> None:
                     await files.send_copy(path, name, described)
 
-                await files.ready()
-                await self._uploads.begin(page, message, offer)
+                # It answers the request as soon as the bytes can come, and ends when the file is offered.
+                await self._uploads.receive(page, message, ready=files.ready, offer=offer)
+                return
             case CancelUpload():
-                await self._uploads.cancel(page, message.upload)
+                self._uploads.cancel(page, message.upload)
             case AnswerFile():
                 files = files_with(self._switchboard, message.file)
                 (files.accept if message.accept else files.decline)(message.file)

@@ -1,46 +1,79 @@
 """Files that a page sends: they come in pieces over its socket, and wait in a file of our own until they are offered.
 
-Nothing of them is in memory but the piece that is being written; a page that sends faster than that waits.
+The task of the request that begins one writes it and offers it, so what else the page says never waits for the disk.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from peer.calls.files.room import Promise
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described
 from peer.handset.page import Page
-from peer.handset.protocol import FileTaken, SendFile
+from peer.handset.protocol import Done, FileTaken, SendFile
 from shared.errors import FileRefused, HandsetError
 from shared.in_thread import in_thread_to_its_end
 
 AT_ONCE = 4
 "Files that one page may be sending to us at the same time."
 
+MOST_WAITING = 64
+"Pieces of one file that may wait to be written. Our page keeps 1 MiB ahead of what is, in pieces of 48 KiB."
+
 _HEAD = struct.Struct("!I")
 "Before each piece: the `id` of the SendFile that it belongs to."
 
+Ready = Callable[[], Awaitable[None]]
 Offer = Callable[[Path, Described], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
 class _Upload:
-    message: SendFile
+    size: int
+    received: int = 0
+    "Bytes that have come, written or not."
+
+    waiting: deque[bytes] = field(default_factory=deque, repr=False)
+    "Pieces that aren't written yet."
+
+    changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.waiting.clear()
+        self.changed.set()
+
+
+@dataclass(eq=False, slots=True)
+class _Copy:
+    """The file that an upload is written to."""
+
     path: Path
     promise: Promise
     "The room for it, and the open file."
 
-    offer: Offer = field(repr=False)
-    "Offers the file, once it is whole. Raises CopybaraError."
-
     digest: hashlib._Hash = field(default_factory=hashlib.sha256, repr=False)
+
+    def close(self) -> Described:
+        """Nothing more is written to it: what it is now."""
+        modified_ns = os.fstat(self.promise.descriptor).st_mtime_ns
+        os.close(self.promise.descriptor)
+        return Described(self.promise.written, self.digest.digest(), modified_ns)
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()
 
 
 class Uploads:
@@ -48,102 +81,93 @@ class Uploads:
 
     def __init__(self, shelf: FileShelf) -> None:
         self._shelf = shelf
-        self._of: dict[Page, dict[int, _Upload]] = {}
+        self._running: dict[tuple[Page, int], _Upload] = {}
 
-    async def begin(self, page: Page, message: SendFile, offer: Offer) -> None:
-        """A page is going to send a file, which `offer` offers then. Raises FileRefused, StoreError, HandsetError."""
-        if message.id is None:
+    async def receive(self, page: Page, message: SendFile, *, ready: Ready, offer: Offer) -> None:
+        """Receive a file from a page, and offer it once it is whole, unless the page cancels it or goes before.
+
+        `ready` waits until it can be offered; the page gets Done when its bytes can come. `offer` takes what is there
+        then. Raises HandsetError for what our page never sends, FileRefused, StoreError, and what the two raise.
+        """
+        if message.id is None or (page, message.id) in self._running:
             raise HandsetError
-        running = self._of.setdefault(page, {})
-        if message.id in running:
-            raise HandsetError
-        if len(running) >= AT_ONCE:
+        if sum(each is page for each, _ in self._running) >= AT_ONCE:
             raise FileRefused(f"{AT_ONCE} files are being read already.", "Wait until one is ready.")
         if message.size > self._shelf.limits.largest:
             raise FileRefused(
                 f"{message.name} has {message.size // 1_000_000} MB, which is more than may be sent at once.",
                 "Pack it into parts, or raise `largest_mb` under [files].",
             )
-        path, promise = await in_thread_to_its_end(lambda: self._shelf.spool(message.size))
-        running[message.id] = _Upload(message, path, promise, offer)
-        if not message.size:
-            await self._finish(page, running[message.id])
+        upload = self._running[page, message.id] = _Upload(message.size)
+        try:
+            await ready()
+            if upload.cancelled:
+                return
+            copy = _Copy(*await in_thread_to_its_end(lambda: self._shelf.spool(message.size)))
+            try:
+                described = await self._written(page, message.id, upload, copy)
+                if described is not None:
+                    await offer(copy.path, described)
+                else:
+                    await in_thread_to_its_end(copy.remove)
+            except BaseException:
+                await in_thread_to_its_end(copy.remove)
+                raise
+        except OSError as error:
+            raise FileRefused(f"{message.name} can't be kept: {error.strerror}.", "Make room.") from error
+        finally:
+            del self._running[page, message.id]
 
-    async def take(self, page: Page, data: bytes) -> None:
-        """Write the next piece. Raises HandsetError for what our page never sends, and CopybaraError."""
+    def take(self, page: Page, data: bytes) -> None:
+        """The next piece has come. Never waits. Raises HandsetError for what our page never sends."""
         if len(data) < _HEAD.size:
             raise HandsetError
         (number,) = _HEAD.unpack_from(data)
-        upload = self._of.get(page, {}).get(number)
-        if upload is None:
+        upload = self._running.get((page, number))
+        if upload is None or upload.cancelled:
             return  # it was cancelled, or couldn't be written
         piece = data[_HEAD.size :]
-        if not piece or upload.promise.written + len(piece) > upload.message.size:
-            await self._drop(page, upload)
+        upload.received += len(piece)
+        if not piece or upload.received > upload.size or len(upload.waiting) >= MOST_WAITING:
+            upload.cancel()
             raise HandsetError
-        try:
-            await in_thread_to_its_end(lambda: self._write(upload, piece))
-        except FileRefused:
-            await self._drop(page, upload)
-            raise
-        except OSError as error:
-            await self._drop(page, upload)
-            raise FileRefused(f"{upload.message.name} can't be kept: {error.strerror}.", "Make room.") from error
-        page.send(FileTaken(upload=number, bytes=upload.promise.written))
-        if upload.promise.written == upload.message.size:
-            await self._finish(page, upload)
+        upload.waiting.append(piece)
+        upload.changed.set()
 
-    async def cancel(self, page: Page, number: int) -> None:
+    def cancel(self, page: Page, number: int) -> None:
         """The page sends no more of it."""
-        if (upload := self._of.get(page, {}).get(number)) is not None:
-            await self._drop(page, upload)
+        if (upload := self._running.get((page, number))) is not None:
+            upload.cancel()
 
-    async def left(self, page: Page) -> None:
+    def left(self, page: Page) -> None:
         """The page has gone: forget what it hasn't sent whole."""
-        for upload in tuple(self._of.get(page, {}).values()):
-            await self._drop(page, upload)
-        self._of.pop(page, None)
+        for (each, _), upload in self._running.items():
+            if each is page and upload.received < upload.size:
+                upload.cancel()
 
-    async def _finish(self, page: Page, upload: _Upload) -> None:
-        self._forget(page, upload)
-        described = await in_thread_to_its_end(lambda: _close(upload))
+    async def _written(self, page: Page, number: int, upload: _Upload, copy: _Copy) -> Described | None:
+        """Write what comes until all of it is there; None if it was cancelled. Raises FileRefused, OSError."""
         try:
-            await upload.offer(upload.path, described)
-        except BaseException:
-            await in_thread_to_its_end(lambda: _remove(upload.path))
-            raise
+            page.send(Done(id=number))
+            while copy.promise.written < upload.size and not upload.cancelled:
+                if not upload.waiting:
+                    upload.changed.clear()
+                    await upload.changed.wait()
+                    continue
+                data = b"".join(upload.waiting)
+                upload.waiting.clear()
+                await in_thread_to_its_end(partial(self._write, copy, data))
+                page.send(FileTaken(upload=number, bytes=copy.promise.written))
+        finally:
+            self._shelf.room.give_back(copy.promise)
+            described = await in_thread_to_its_end(copy.close)
+        return None if upload.cancelled else described
 
-    async def _drop(self, page: Page, upload: _Upload) -> None:
-        self._forget(page, upload)
-
-        def drop() -> None:
-            os.close(upload.promise.descriptor)
-            _remove(upload.path)
-
-        await in_thread_to_its_end(drop)
-
-    def _write(self, upload: _Upload, data: bytes) -> None:
-        self._shelf.room.check(upload.promise, upload.path.parent)
-        upload.digest.update(data)
+    def _write(self, copy: _Copy, data: bytes) -> None:
+        self._shelf.room.check(copy.promise, copy.path.parent)
+        copy.digest.update(data)
         view = memoryview(data)
         while view:
-            count = os.write(upload.promise.descriptor, view)
-            upload.promise.written += count
+            count = os.write(copy.promise.descriptor, view)
+            copy.promise.written += count
             view = view[count:]
-
-    def _forget(self, page: Page, upload: _Upload) -> None:
-        self._shelf.room.give_back(upload.promise)
-        if upload.message.id is not None:
-            self._of.get(page, {}).pop(upload.message.id, None)
-
-
-def _close(upload: _Upload) -> Described:
-    """Close a file that is whole."""
-    modified_ns = os.fstat(upload.promise.descriptor).st_mtime_ns
-    os.close(upload.promise.descriptor)
-    return Described(upload.promise.written, upload.digest.digest(), modified_ns)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()

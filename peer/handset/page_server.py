@@ -97,11 +97,11 @@ class PageListener(Protocol):
     async def heard(self, page: Page, message: FromPage) -> None:
         """Act on one message. Raises CopybaraError; the page then shows its sentence."""
 
-    async def took(self, page: Page, data: bytes) -> None:
-        """Take the next piece of a file that the page sends. Raises CopybaraError."""
+    def took(self, page: Page, data: bytes) -> None:
+        """Take the next piece of a file that the page sends. Never waits. Raises HandsetError."""
 
-    async def left(self, page: Page) -> None:
-        """The page has gone."""
+    def left(self, page: Page) -> None:
+        """The page has gone: what was begun for it ends soon. Never waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,6 @@ class PageServer(abc.ABC):
                 await sock.close(code=page.close_code or WSCloseCode.OK)
         finally:
             self._pages.leave(page)
-            await self._listener.left(page)
         await self._left(page)
         return sock
 
@@ -293,8 +292,7 @@ class PageServer(abc.ABC):
         async with asyncio.TaskGroup() as group:
             async for message in sock:
                 if message.type is WSMsgType.BINARY:
-                    # One after the other: a page that sends faster than the disk takes it waits.
-                    await self._take(page, message.data)
+                    self._take(page, message.data)
                 elif not rate.allows(asyncio.get_running_loop().time()):
                     page.end(WSCloseCode.POLICY_VIOLATION)
                 elif message.type is WSMsgType.TEXT:
@@ -303,18 +301,17 @@ class PageServer(abc.ABC):
                     task.add_done_callback(lambda _: free.release())
                 else:
                     break
-        page.end(WSCloseCode.UNSUPPORTED_DATA)
+            page.end(WSCloseCode.UNSUPPORTED_DATA)
+            self._listener.left(page)
 
-    async def _take(self, page: Page, data: bytes) -> None:
+    def _take(self, page: Page, data: bytes) -> None:
         if page.gone.is_set():
             return
         try:
-            await self._listener.took(page, data)
+            self._listener.took(page, data)
         except HandsetError as error:
             page.problem(error)
             page.end(WSCloseCode.POLICY_VIOLATION)
-        except CopybaraError as error:
-            page.problem(error)
 
     async def _act(self, page: Page, data: str) -> None:
         about: int | None = None

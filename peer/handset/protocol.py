@@ -32,7 +32,7 @@ sends WantOffer. When the call ends (state `ended`), the page closes its connect
 
 Files. After SendFile is Done the page sends the content in binary frames, in order: the request's `id` in 4 bytes (big
 endian), then at most 60 KiB. FileTaken says how much is written; the page keeps at most 1 MiB ahead of that. When all
-of it is there the file is offered, and File tells how it goes on; if it can't be, a Problem comes.
+of it is there the file is offered, and File tells how it goes on; if it can't be, a Problem with that `id` comes.
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ class Script:
         elif message.id is not None:
             page.send(Done(id=message.id, call=1 if isinstance(message, Act) else None))
 
-    async def took(self, page: Page, data: bytes) -> None:
+    def took(self, page: Page, data: bytes) -> None:
         """See Listener."""
         self.pieces.append(data)
         if self.slow:
@@ -241,7 +241,7 @@ class Script:
         number, size = int.from_bytes(data[:4]), sum(len(each) - 4 for each in self.pieces if each[:4] == data[:4])
         page.send(FileTaken(upload=number, bytes=size))
 
-    async def left(self, page: Page) -> None:
+    def left(self, page: Page) -> None:
         """See Listener."""
 
 

@@ -84,6 +84,9 @@ export class Files {
       for (const upload of this.#uploads) if (upload.number === detail.upload) upload.taken(detail.bytes);
       this.draw();
     });
+    program.addEventListener("problem", ({ detail }) => {
+      for (const upload of this.#uploads) if (upload.number === detail.id) upload.stop();
+    });
     for (const id of WAYS_TO_CHOOSE) {
       $(id).addEventListener("click", () => {
         $("more").close();

@@ -45,10 +45,10 @@ class Notes:
     async def heard(self, page: Page, message: FromPage) -> None:
         self.heard_messages.put_nowait(message)
 
-    async def took(self, page: Page, data: bytes) -> None:
+    def took(self, page: Page, data: bytes) -> None:
         raise HandsetError  # no file is sent here
 
-    async def left(self, page: Page) -> None:
+    def left(self, page: Page) -> None:
         pass
 
 
@@ -128,9 +128,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(static: Path) -> AsyncIterator[Served]:
+async def serving(static: Path, notes: Notes | None = None) -> AsyncIterator[Served]:
     """Serve the files of a folder on a free port."""
-    pages, notes = Pages(), Notes()
+    pages, notes = Pages(), notes or Notes()
     server = HandsetServer(pages, notes, listening_socket(0), HOME_KEY, static=static)
     async with server.running(), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield Served(server, pages, notes, http)
