@@ -129,6 +129,12 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     telegram_name: str | None = None
     "Their own user name in Telegram, without @: what a link that opens their chat needs."
 
+    telegram_user_unproven: bool = False
+    "That user and name come from a call without the contact's key, so a later call may show others."
+
+    telegram_bot_unproven: bool = False
+    "The same of the bot."
+
     deltachat_contact: int | None = None
     "Their Delta Chat in the account of our bot, once the owner has said that it is theirs: its calls are proven."
 
@@ -146,6 +152,27 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     created: int
     "When the contact was added, Unix seconds."
+
+    def without_unproven(self) -> Contact:
+        """The same without the accounts that only a call without their key has shown."""
+        contact = self
+        if self.telegram_user_unproven:
+            contact = msgspec.structs.replace(
+                contact, telegram_user=None, telegram_name=None, telegram_user_unproven=False
+            )
+        if self.telegram_bot_unproven:
+            contact = msgspec.structs.replace(
+                contact, telegram_bot=None, telegram_bot_id=None, telegram_bot_unproven=False
+            )
+        return contact
+
+    def with_accounts_unproven(self) -> Contact:
+        """The same, where the next call that their key proves may show other accounts."""
+        return msgspec.structs.replace(
+            self,
+            telegram_user_unproven=self.telegram_user is not None,
+            telegram_bot_unproven=self.telegram_bot is not None,
+        )
 
     def other_announced(self, node: NodeId) -> set[NodeId]:
         """The nodes beside this one that notices have announced: with any of them somebody has stolen the key."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from weakref import WeakSet
 
 from bot.assistant.file_news import FileNews
-from bot.assistant.learning import Learning, teaches
+from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
@@ -118,6 +118,8 @@ class CallNews:
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
                 self._agreed(line)
             case FirstMedia() | MediaAgreed() | Paired():
+                if isinstance(news, Paired):
+                    self._learning.later(line)  # it may be the first with a key
                 if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
             case MediaState() | Posted() | NotKept():
@@ -133,8 +135,7 @@ class CallNews:
         """A call is in another state."""
         match line.call.state:
             case State.ACTIVE:
-                if teaches(line):
-                    self._learning.later(line.peer)
+                self._learning.later(line)
                 actions = (Act.ANSWER, Act.HANG_UP) if line.connection.waits_for_owner else (Act.HANG_UP,)
                 self._posting.about(line, texts.connected(line), actions=actions, live=True)
             case State.RECONNECTING:

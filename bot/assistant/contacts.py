@@ -65,6 +65,8 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agree
         raise InputError(*refusals.taken(known))
     contact = known or Contact(name=name, node=who.node, created=int(time.time()))
     if (card := who.card) is not None:
+        if card.telegram_bot or card.telegram_user:
+            contact = contact.without_unproven()
         contact = msgspec.structs.replace(
             contact,
             sealing_key=card.sealing_key,
@@ -90,20 +92,33 @@ def unconfirmed(store: Store, contact: Contact) -> list[str]:
     return [phrase(secret) for secret in store.quarantined_secrets(contact.node)]
 
 
-def learn(store: Store, contact: Contact, identity: Identity) -> None:
-    """Add where a contact writes from, as far as nothing is known of it.
+def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -> None:
+    """Add where a contact writes from, as far as nothing is known of it. `proven`: in a call that their key proves.
 
     Ids are who somebody is: one that is known is never changed, and the name follows it, for the old one may be
-    somebody else's by now.
+    somebody else's by now. What a call has taught that proved nothing lasts until another call teaches something else.
     """
-    learned = contact
-    if identity.user is not None and contact.telegram_user in (None, identity.user):
-        learned = msgspec.structs.replace(learned, telegram_user=identity.user, telegram_name=identity.name)
-    known_bot = None if contact.telegram_bot in STAND_INS else contact.telegram_bot
+    shows_any = identity.user is not None or identity.bot is not None
+    learned = contact.without_unproven() if proven and shows_any else contact
+    user_open = learned.telegram_user is None or learned.telegram_user_unproven
+    if identity.user is not None and (user_open or learned.telegram_user == identity.user):
+        learned = msgspec.structs.replace(
+            learned,
+            telegram_user=identity.user,
+            telegram_name=identity.name,
+            telegram_user_unproven=user_open and not proven,
+        )
+    known_bot = None if learned.telegram_bot in STAND_INS else learned.telegram_bot
+    bot_open = known_bot is None or learned.telegram_bot_unproven
     if identity.bot is not None and (
-        known_bot is None or contact.telegram_bot_id == identity.bot_id or known_bot.lower() == identity.bot.lower()
+        bot_open or learned.telegram_bot_id == identity.bot_id or (known_bot or "").lower() == identity.bot.lower()
     ):
-        learned = msgspec.structs.replace(learned, telegram_bot=identity.bot, telegram_bot_id=identity.bot_id)
+        learned = msgspec.structs.replace(
+            learned,
+            telegram_bot=identity.bot,
+            telegram_bot_id=identity.bot_id,
+            telegram_bot_unproven=bot_open and not proven,
+        )
     elif known_bot is None:
         learned = msgspec.structs.replace(learned, telegram_bot=None)
     if learned != contact:
@@ -228,6 +243,9 @@ def confirm(store: Store, name: str, words: str = "") -> tuple[Contact, str]:
         raise NothingToConfirm(*refusals.other_words(contact))
     if not found or not store.confirm_secret(contact.node, found[0]):
         raise NothingToConfirm(*refusals.nothing_to_confirm(contact))
+    # What is known of them may come from somebody else's calls.
+    contact = contact.with_accounts_unproven()
+    store.save_contact(contact)
     return contact, phrase(found[0])
 
 

@@ -12,7 +12,6 @@ from bot.assistant.origins import Origins
 from peer.calls.line import Line
 from shared.errors import StoreError
 from shared.kept_running import Part, kept_running
-from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 
 LAST_SECONDS = 1.0
@@ -21,8 +20,8 @@ LAST_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def teaches(line: Line) -> bool:
-    """Whether a call shows where a contact writes from: anybody may say that they are one who has a key."""
+def may_teach(line: Line) -> bool:
+    """Whether a call can show where a contact writes from: anybody may say that they are one who has a key."""
     return line.proven or not line.link.keyed
 
 
@@ -32,7 +31,7 @@ class Learning:
     def __init__(self, writes: StoreThread, origins: Origins) -> None:
         self._writes = writes
         self._origins = origins
-        self._waiting: asyncio.Queue[NodeId] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Line] = asyncio.Queue()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -45,27 +44,34 @@ class Learning:
                     async with asyncio.timeout(LAST_SECONDS):
                         await self._waiting.join()
 
-    def later(self, node: NodeId) -> None:
-        """Learn about a node soon. Never waits."""
-        self._waiting.put_nowait(node)
+    def later(self, line: Line) -> None:
+        """Learn from a call soon. Never waits."""
+        if may_teach(line):
+            self._waiting.put_nowait(line)
 
-    async def now(self, node: NodeId) -> None:
-        """Keep where the links of a node came from, once its call has connected. Raises StoreError."""
-        identity = self._origins.identity_of(node)
-        if identity is None:
+    async def now(self, line: Line) -> None:
+        """Keep where the links of a call came from, once it has connected. Raises StoreError.
+
+        A call that proves nothing teaches as long as there is no key, and if the key was agreed in it. What it teaches
+        lasts until another call teaches something else.
+        """
+        identity = self._origins.identity_in(line)
+        if identity is None or not may_teach(line):
             return
+        node, proven, agreed = line.peer, line.proven, line.connection.agreed
 
         def learn(store: Store) -> None:
-            if (contact := store.contact_of(node)) is not None:
-                book.learn(store, contact, identity)
+            theirs = proven or not store.keyed(node) or (agreed is not None and store.proves(node, agreed))
+            if theirs and (contact := store.contact_of(node)) is not None:
+                book.learn(store, contact, identity, proven=proven)
 
         await self._writes.write(learn)
 
     async def _work(self) -> None:
         while True:
-            node = await self._waiting.get()
+            line = await self._waiting.get()
             try:
-                await self.now(node)
+                await self.now(line)
             except StoreError as error:  # the next call teaches the same
                 log.warning("where a contact writes from wasn't kept: %s", error.sentence)
             finally:

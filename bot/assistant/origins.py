@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from bot.assistant.contacts import Whom
 from bot.conversation import Identity
+from peer.calls.line import Line
 from shared.contacts import Contact
 from shared.links.card import Card
 from shared.node_id import NodeId
@@ -24,22 +26,24 @@ class Origins:
         self._identities: OrderedDict[NodeId, Identity | None] = OrderedDict()
         "None if links of one node came from several."
 
+        self._in_calls: WeakKeyDictionary[Line, Identity | None] = WeakKeyDictionary()
+        "The same of one call."
+
         self._cards: OrderedDict[NodeId, Card] = OrderedDict()
 
-    def came_from(self, node: NodeId, identity: Identity) -> None:
-        """A link of that node's was written by somebody."""
-        known = self._identities.get(node, identity)
+    def came_from(self, line: Line, identity: Identity) -> None:
+        """A link of that call's was written by somebody on the other side."""
         # In a first contact anybody may write a response, so two that differ say nothing.
-        same = known is not None and (known.user, known.bot_id) == (identity.user, identity.bot_id)
-        _remember(self._identities, node, identity if same else None)
+        self._in_calls[line] = _same(self._in_calls.get(line, identity), identity)
+        _remember(self._identities, line.peer, _same(self._identities.get(line.peer, identity), identity))
 
     def called_by(self, node: NodeId, card: Card) -> None:
         """The owner has called the node by that card."""
         _remember(self._cards, node, card)
 
-    def identity_of(self, node: NodeId) -> Identity | None:
-        """Who writes the node's links, if that is clear."""
-        return self._identities.get(node)
+    def identity_in(self, line: Line) -> Identity | None:
+        """Who has written the other side's links in that call, if that is clear."""
+        return self._in_calls.get(line)
 
     def whom(self, node: NodeId) -> Whom:
         """The node, with the card that it was called by."""
@@ -61,6 +65,11 @@ class Origins:
             or (card.telegram_bot if card else "")
             or None
         )
+
+
+def _same(known: Identity | None, identity: Identity) -> Identity | None:
+    same = known is not None and (known.user, known.bot_id) == (identity.user, identity.bot_id)
+    return identity if same else None
 
 
 def _remember(kept: OrderedDict[NodeId, _Kept], node: NodeId, value: _Kept) -> None:

@@ -1,22 +1,133 @@
-"""From which calls the program learns where a contact writes from."""
+"""From which calls the program learns where a contact writes from, and how long that lasts."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from bot.assistant.learning import teaches
+from bot.assistant import contacts as book
+from bot.assistant.learning import Learning
+from bot.assistant.origins import Origins
+from bot.conversation import Identity
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from shared.call.table import Call, State
+from shared.contacts import Contact
+from shared.links.card import Card
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
+from shared.secrets.phrase import phrase
+from shared.store import Store, StoreThread
+
+NODE = NodeId(bytes(range(32)))
+ANNA = Identity(user=42, name="anna", shown="Anna")
+EVE = Identity(user=666, name="eve", shown="Anna")
+ANNAS_BOT = Identity(bot="anna_bot", bot_id=43)
+ANNAS_KEY, EVES_KEY = b"a" * 32, b"e" * 32
 
 
-@pytest.mark.parametrize(
-    ("keyed", "proven", "learns"), [(True, True, True), (True, False, False), (False, False, True)]
-)
-def test_a_call_without_the_contacts_key_teaches_nothing_about_them(keyed: bool, proven: bool, learns: bool) -> None:
-    link = CallLink(NodeId(bytes(32)), Media.BOTH, created=0, reference=bytes(8), keyed=keyed, proven=proven)
-    call = Call(Role.CALLEE, paired=proven, state=State.ACTIVE, reason=None)
-    assert teaches(Line(1, call, link, chat="chat", expires=600)) is learns
+def line_of(*, keyed: bool = False, proven: bool = False, agreed: bytes | None = None) -> Line:
+    """A call of anna's node that is up."""
+    link = CallLink(NODE, Media.BOTH, created=0, reference=bytes(8), keyed=keyed, proven=proven)
+    line = Line(1, Call(Role.CALLEE, paired=proven, state=State.ACTIVE, reason=None), link, chat="chat", expires=600)
+    line.agrees(agreed)
+    return line
+
+
+class Bob:
+    """His book, with anna in it, and what he learns from calls."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self.store = thread.store
+        self._origins = Origins()
+        self._learning = Learning(thread, self._origins)
+
+    async def hears(self, line: Line, identity: Identity) -> Contact:
+        """A call from there is up."""
+        self._origins.came_from(line, identity)
+        return await self.learns(line)
+
+    async def learns(self, line: Line) -> Contact:
+        """Something has come of that call; anna as she is known now."""
+        await self._learning.now(line)
+        return self.anna
+
+    @property
+    def anna(self) -> Contact:
+        contact = self.store.contact_of(NODE)
+        assert contact is not None
+        return contact
+
+
+@pytest.fixture
+async def bob(tmp_path: Path) -> AsyncIterator[Bob]:
+    with Store(tmp_path / "store.db") as store:
+        store.save_contact(Contact(name="anna", node=NODE, created=0))
+        async with StoreThread(store) as thread:
+            yield Bob(thread)
+
+
+def shares(bob: Bob, secret: bytes) -> None:
+    """Bob and whoever has it share it now."""
+    bob.store.propose_secret(NODE, secret, 1, proven=False)
+    bob.store.commit_secret(NODE, secret)
+
+
+async def test_a_call_without_the_contacts_key_teaches_nothing_about_them(bob: Bob) -> None:
+    shares(bob, ANNAS_KEY)
+    assert (await bob.hears(line_of(keyed=True), EVE)).telegram_user is None
+    # Nor does one that began before there was a key, and that is dialled again after.
+    assert (await bob.hears(line_of(), EVE)).telegram_user is None
+    assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
+
+
+async def test_what_an_unproven_call_has_taught_gives_way_to_the_call_with_the_first_key(bob: Bob) -> None:
+    eves = line_of()
+    assert (await bob.hears(eves, EVE)).telegram_user == 666
+    annas = line_of(agreed=ANNAS_KEY)
+    shares(bob, ANNAS_KEY)
+    known = await bob.hears(annas, ANNA)
+    assert (known.telegram_user, known.telegram_name) == (42, "anna")
+    assert (await bob.learns(eves)).telegram_user == 42
+
+
+async def test_what_an_unproven_call_has_taught_gives_way_to_the_first_call_with_a_key(bob: Bob) -> None:
+    await bob.hears(line_of(), EVE)
+    shares(bob, ANNAS_KEY)
+    proven = line_of(keyed=True, proven=True)
+    assert (await bob.hears(proven, ANNA)).telegram_user == 42
+    # That one stays: whoever carries a link isn't proven by it.
+    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
+
+
+async def test_a_proven_call_from_a_bot_leaves_no_other_account_beside_it(bob: Bob) -> None:
+    await bob.hears(line_of(), EVE)
+    shares(bob, ANNAS_KEY)
+    known = await bob.hears(line_of(keyed=True, proven=True), ANNAS_BOT)
+    assert (known.telegram_user, known.telegram_name, known.telegram_bot) == (None, None, "anna_bot")
+
+
+async def test_what_an_unproven_call_has_taught_gives_way_to_a_card(bob: Bob) -> None:
+    await bob.hears(line_of(), EVE)
+    card = Card(NODE, sealing_key=bytes(32), telegram_user=42)
+    assert book.add(bob.store, "anna", book.Whom(NODE, card), own=None).telegram_user == 42
+    assert (await bob.hears(line_of(), EVE)).telegram_user == 42
+
+
+async def test_words_that_are_confirmed_let_the_next_proven_call_show_other_accounts(bob: Bob) -> None:
+    shares(bob, EVES_KEY)
+    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 666
+    bob.store.propose_secret(NODE, ANNAS_KEY, 2, proven=False)
+    book.confirm(bob.store, "anna", phrase(ANNAS_KEY))
+    assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
+
+
+async def test_two_who_answer_one_call_teach_nothing_and_another_call_does(bob: Bob) -> None:
+    line = line_of()
+    await bob.hears(line, EVE)
+    assert (await bob.hears(line, replace(ANNA))).telegram_user == 666  # as it was
+    assert (await bob.hears(line_of(), ANNA)).telegram_user == 42

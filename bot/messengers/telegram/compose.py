@@ -11,6 +11,7 @@ from bot.messengers.telegram.buttons import rows_for
 from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.limits import CAPTION_CHARACTERS
 from bot.messengers.telegram.outgoing import TelegramPost
+from peer.calls.line import Line
 from shared.contacts import Contact
 from shared.links.kinds import as_copybara
 
@@ -79,6 +80,7 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
     contact, line = post.contact, post.line
     if contact is None:
         return False
+    contact = _as_known(contact, line)
     known: str | None
     match place.way:
         case Way.BOT:
@@ -94,6 +96,11 @@ def _is_relayed(post: Post, place: TelegramChat) -> bool:
     if known is None:
         return post.answers or (line is not None and not line.proven)
     return known.lower() != brought.lower()
+
+
+def _as_known(contact: Contact, line: Line | None) -> Contact:
+    """What counts of a contact in that call: an account that proved nothing says nothing against a call that does."""
+    return contact.without_unproven() if line is not None and line.proven else contact
 
 
 def _is_anothers(brought: str, contact: Contact) -> bool:
