@@ -130,6 +130,8 @@ class LoopbackSocket:
         host, remote_port = addr
         if not self._is_own(host):
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
+        if not self.connections.within(data, remote_port):
+            return None
         self._current = remote_port, _Way(by, host)
         try:
             return self.connections.received(data, remote_port)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from peer.overlay import Address
 
-LOAD_WORD = 0x20
-JUMP_IF_EQUAL = 0x15
+LOAD_WORD, LOAD_HALF = 0x20, 0x28
+JUMP_IF_EQUAL, JUMP_IF_AT_LEAST = 0x15, 0x35
 RETURN = 0x06
-"BPF_LD | BPF_W | BPF_ABS, BPF_JMP | BPF_JEQ | BPF_K and BPF_RET | BPF_K of linux/bpf_common.h."
+"BPF_LD | BPF_W or BPF_H | BPF_ABS, BPF_JMP | BPF_JEQ or BPF_JGE | BPF_K, BPF_RET | BPF_K of linux/bpf_common.h."
 
 SO_ATTACH_FILTER = 26
 SO_ATTACH_REUSEPORT_CBPF = 51
@@ -30,6 +30,12 @@ WHOLE_PACKET, NOTHING = 0xFFFFFFFF, 0
 INTERFACE_INDEX = 0xFFFFF008
 "SKF_AD_OFF + SKF_AD_IFINDEX of linux/filter.h: the number of the device instead of a part of the packet."
 
+RANDOM = 0xFFFFF038
+"SKF_AD_OFF + SKF_AD_RANDOM: a random number of 32 bits instead of a part of the packet."
+
+SOURCE_PORT = 0
+"Where the source port is in what a UDP socket's filter sees: that begins with the UDP header (RFC 768)."
+
 NETWORK_HEADER = 0xFFF00000
 "SKF_NET_OFF: offsets from here on count from the IP header."
 
@@ -38,6 +44,8 @@ SOURCE = {4: 12, 6: 8}
 
 WORD = 4
 "Bytes."
+
+MOST_PORTS = 64
 
 MOST_ADDRESSES = 256
 "One takes ten instructions of IPv6, of the 4,096 that the kernel takes."
@@ -78,6 +86,33 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
             ]
         steps.append(Instruction(RETURN, 0, 0, yes))
     return [*steps, Instruction(RETURN, 0, 0, no)]
+
+
+def port_filter(remote: Address, ports: Collection[int], *, one_in: int) -> list[Instruction]:
+    """A UDP socket's filter for one address: whole datagrams from these ports, and of all others each `one_in`th.
+
+    Raises ValueError for more than MOST_PORTS.
+    """
+    if len(ports) > MOST_PORTS:
+        raise ValueError("too many ports for one filter")
+    *of_the_address, _, no = source_filter([remote], None, yes=WHOLE_PACKET, no=NOTHING)
+    steps = [Instruction(LOAD_HALF, 0, 0, SOURCE_PORT)]
+    for number, port in enumerate(ports):
+        to_the_end = len(ports) - number - 1 + 2  # the other ports, and the two steps that draw a number
+        steps.append(Instruction(JUMP_IF_EQUAL, to_the_end, 0, port))
+    steps += [
+        Instruction(LOAD_WORD, 0, 0, RANDOM),
+        Instruction(JUMP_IF_AT_LEAST, 1, 0, 2**32 // one_in),
+        Instruction(RETURN, 0, 0, WHOLE_PACKET),
+        no,
+    ]
+    # Another address jumps to the last step.
+    last = len(of_the_address) + len(steps) - 1
+    moved = [
+        step._replace(if_false=last - number - 1) if step.code == JUMP_IF_EQUAL else step
+        for number, step in enumerate(of_the_address)
+    ]
+    return [*moved, *steps]
 
 
 def packed(steps: Collection[Instruction]) -> bytes:

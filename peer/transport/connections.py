@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from aioice import stun
 
 from peer.overlay import Address
 from shared.errors import LocalProtocolError
+from shared.rate import Bucket, Limit
 
 MAX_DATAGRAM = 1500
 "Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
@@ -50,6 +52,9 @@ class Refusal(enum.StrEnum):
     OVERRUN = "overrun"
     "More than a connection could take in."
 
+    FLOOD = "flood"
+    "More than any honest program sends. What the kernel drops of a flood isn't counted."
+
 
 HONEST = frozenset({Refusal.EARLY, Refusal.LATE})
 "An honest other side causes these as well, so there is nothing to tell people."
@@ -66,6 +71,34 @@ class SocketCounters:
 
     refused: Counter[str] = field(default_factory=Counter)
     "Dropped datagrams, by Refusal."
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How many datagrams of the other side are read."""
+
+    media: Limit
+    "SRTP and SRTCP."
+
+    records: Limit
+    "DTLS."
+
+    checks: Limit
+    "STUN, from where a connection has proved itself."
+
+    strays: Limit
+    "Everything from elsewhere."
+
+
+RATES = Rates(
+    media=Limit(at_once=5_000, per_second=5_000.0),
+    records=Limit(at_once=10_000, per_second=10_000.0),
+    checks=Limit(at_once=1_000, per_second=500.0),
+    strays=Limit(at_once=4_000, per_second=2_000.0),
+)
+"""More than an honest program sends: the best video, screen and sound together are some 1,500 datagrams a second. Files
+come as fast as the receiver takes them, 4 MiB at once. A connection is found by some 20 checks a second.
+"""
 
 
 class Share(Protocol):
@@ -128,7 +161,7 @@ class ConnectionSocket(Protocol):
 class Connections:
     """Those of one socket, which hands them what arrives."""
 
-    def __init__(self, stray: StrayCheck = lambda username, made_with: False) -> None:
+    def __init__(self, stray: StrayCheck = lambda username, made_with: False, rates: Rates = RATES) -> None:
         """`stray` is asked about a check for no connection here: its username fragment, and whether it was made with a
         password.
 
@@ -140,6 +173,13 @@ class Connections:
         self._after_loss = False
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
+        self._media, self._records = Bucket(rates.media), Bucket(rates.records)
+        self._checks, self._strays = Bucket(rates.checks), Bucket(rates.strays)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The remote ports at which connections have proved themselves, the latest last."""
+        return tuple(self._owners)
 
     def register(self, share: Share) -> None:
         """Let checks for this connection in. Raises LocalProtocolError if another one has its username."""
@@ -174,6 +214,19 @@ class Connections:
         """Let them all know that the socket is gone."""
         for share in tuple(self._shares.values()):
             share.socket_lost()
+
+    def within(self, data: bytes, remote_port: int) -> bool:
+        """Count a datagram of the other side: whether it is no more than an honest program sends."""
+        if remote_port not in self._owners:
+            bucket = self._strays
+        elif data and 128 <= data[0] < 192:
+            bucket = self._media
+        else:
+            bucket = self._records if data and 20 <= data[0] < 64 else self._checks
+        if bucket.takes(time.monotonic()):
+            return True
+        self.refuse(Refusal.FLOOD)
+        return False
 
     def received(self, data: bytes, remote_port: int) -> None:
         """Hand a datagram of the other side to the connection that it is for, or drop it."""

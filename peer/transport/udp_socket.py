@@ -17,8 +17,9 @@ from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from peer.overlay.source_filter import NOTHING, WHOLE_PACKET, attach, source_filter
+from peer.overlay.source_filter import MOST_PORTS
 from peer.transport.connections import Connections, Refusal, Share
+from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
 from shared.rate import Bucket, Limit
 
@@ -61,8 +62,8 @@ class OverlaySocket(asyncio.DatagramProtocol):
         "While the socket gives way to another: done when it is closed."
 
         self._foreign = Bucket(FOREIGN)
-        self._filtered = False
-        "Whether the kernel drops what isn't from the one remote address."
+        self._filter: FloodFilter | None = None
+        "Of the socket that is open."
 
         self._over = False
 
@@ -110,7 +111,6 @@ class OverlaySocket(asyncio.DatagramProtocol):
     async def _bind(self, interface: str | None) -> None:
         _refuse(self.local, self.remote)
         self._remote_host = _as_kernel_writes(self.remote)
-        self._filtered = False
         sock, self._device = bound_socket(self.local, interface, self.port)
         try:
             await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
@@ -149,6 +149,8 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
         """Give a connection what comes from a remote port, see Connections.claim."""
         self.connections.claim(remote_port, share, chosen=chosen)
+        if self._filter is not None and self._filter.keeps_out_ports:
+            self._filter.keep_out_ports(self._proved)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
         """Send to the other node; there is no way to send anywhere else. Does nothing once the socket is closed."""
@@ -166,9 +168,12 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
+        self._filter = FloodFilter(transport.get_extra_info("socket"), self.remote)
         self.port = transport.get_extra_info("sockname")[1]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._filter is not None:
+            self._filter.close()
         if self._moving is not None:
             moving, self._moving = self._moving, None
             if not moving.done():
@@ -183,23 +188,29 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         host, remote_port = addr[:2]
         if host != self._remote_host:
-            if not self._filtered and not self._foreign.takes(time.monotonic()):
-                self._filter()
+            if not self._foreign.takes(time.monotonic()) and self._filter and not self._filter.keeps_out_foreign:
+                self._filter.keep_out_foreign()
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if self._late is not None:
             self._late.set()
             return self.connections.refuse(Refusal.LATE)
+        if not self.connections.within(data, remote_port):
+            return self._flooded(remote_port)
         return self.connections.received(data, remote_port)
 
-    def _filter(self) -> None:
-        """Have the kernel drop what comes from other addresses, where it can: a flood of it costs no more then."""
-        assert self._transport is not None
-        self._filtered = True
-        sock = self._transport.get_extra_info("socket")
-        try:
-            attach(sock, source_filter([self.remote], None, yes=WHOLE_PACKET, no=NOTHING))
-        except OSError as error:
-            logger.info("the kernel takes no filter for a call's socket: %s", type(error).__name__)
+    def _flooded(self, remote_port: int) -> None:
+        """Have the kernel drop more of what the other address sends, where it can."""
+        if self._filter is None:
+            return
+        proved = self._proved
+        if not proved or remote_port in proved:
+            self._filter.be_deaf()
+        elif not self._filter.keeps_out_ports:
+            self._filter.keep_out_ports(proved)
+
+    @property
+    def _proved(self) -> tuple[int, ...]:
+        return self.connections.ports[-MOST_PORTS:]
 
 
 def _refuse(local: Address, remote: Address) -> None:

@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peer.overlay.loopback import loopback_address
-from peer.transport.connections import MAX_DATAGRAM, Connections, Refusal
+from peer.transport import flood_filter
+from peer.transport.connections import MAX_DATAGRAM, Connections, Rates, Refusal
 from peer.transport.ice import MAX_REMOTE_PORTS, OverlayConnection, host_candidate
 from peer.transport.udp_socket import FOREIGN, QUIET_SECONDS, OverlaySocket
 from shared.errors import BadAddress, LocalProtocolError, OverlayDown, PortTaken
 from shared.messages import Ping
+from shared.rate import Limit
 from shared.secrets.handshake import Handshake, Role
 from tests.peer.own_namespace import in_own_namespace, ip
 from tests.peer.pair import ANNA, BEN, EVE, PATIENCE, Stranger, connected, one_link_handshake, two_sockets
@@ -65,10 +67,12 @@ async def test_a_port_can_be_bound_again_with_the_same_number() -> None:
 
 
 @asynccontextmanager
-async def waiting_caller(connections: Connections | None = None) -> AsyncIterator[OverlaySocket]:
-    """A port with one connection on it that waits to be called."""
+async def waiting_caller(connections: Connections | None = None, heard: int = 0) -> AsyncIterator[OverlaySocket]:
+    """A port with one connection on it that waits to be called; it has proved itself at the remote port `heard`."""
     sock = await OverlaySocket.open(OUR_ADDRESS, THEIR_ADDRESS, interface="lo", connections=connections)
     attempt = connection(sock, CALLER)
+    if heard:
+        attempt.heard_at(heard)
     try:
         yield sock
     finally:
@@ -117,6 +121,67 @@ async def test_a_flood_from_other_addresses_is_dropped_by_the_kernel_and_the_cal
             await answer_to(neighbour, check(CALLEE), sock)
         assert refused > FOREIGN.at_once
         assert eve.heard.empty()
+
+
+FEW = Rates(*[Limit(at_once=50, per_second=1.0)] * 4)
+"So that little is a flood, however slow the machine is."
+
+
+async def read_of(sock: OverlaySocket, sender: Stranger, datagram: bytes, times: int) -> int:
+    """How many of these datagrams the program has read when all that the kernel keeps of them has come."""
+    before = sock.counters.refused.total()
+    for _ in range(times):
+        sender.send(datagram, sock)
+    last = -1
+    while last != sock.counters.refused.total():
+        last = sock.counters.refused.total()
+        await asyncio.sleep(0)  # the loop reads one datagram a turn
+        await asyncio.sleep(0)
+    return last - before
+
+
+async def test_a_flood_from_other_ports_of_the_other_side_is_dropped_by_the_kernel_and_the_call_goes_on() -> None:
+    async with (
+        Stranger.at(THEIR_ADDRESS) as ben,
+        Stranger.at(THEIR_ADDRESS) as neighbour,
+        waiting_caller(Connections(rates=FEW), heard=ben.port) as sock,
+    ):
+        assert await read_of(sock, neighbour, b"junk", 200) == 200
+        assert await read_of(sock, neighbour, b"junk", 200) < 100
+        assert neighbour.heard.empty()
+        for _ in range(20):
+            await answer_to(ben, check(CALLEE), sock)
+
+
+async def test_a_flood_from_where_the_other_side_has_proved_itself_is_dropped_by_the_kernel_in_turns() -> None:
+    async with (
+        Stranger.at(THEIR_ADDRESS) as ben,
+        waiting_caller(Connections(rates=FEW), heard=ben.port) as sock,
+    ):
+        await answer_to(ben, check(CALLEE), sock)
+        assert await read_of(sock, ben, b"junk", 200) == 200
+        assert sock.counters.refused[Refusal.FLOOD] > 100
+        async with asyncio.timeout(PATIENCE):
+            while not await read_of(sock, ben, b"junk", 1):
+                pass
+
+
+async def test_a_socket_that_is_deaf_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flood_filter, "DEAF_SECONDS", 3600.0)
+    async with (
+        Stranger.at(THEIR_ADDRESS) as ben,
+        waiting_caller(Connections(rates=FEW), heard=ben.port) as sock,
+    ):
+        assert await read_of(sock, ben, b"junk", 200) == 200
+        assert await read_of(sock, ben, b"junk", 200) == 0
+
+
+async def test_what_an_honest_program_sends_is_no_flood() -> None:
+    async with Stranger.at(THEIR_ADDRESS) as ben, waiting_caller(heard=ben.port) as sock:
+        for first, times in ((128, 1_500), (20, 4_000), (0, 100)):
+            for _ in range(times):
+                assert sock.connections.within(bytes([first]), ben.port)
+        assert all(sock.connections.within(b"\0", 1) for _ in range(100))
 
 
 async def test_empty_and_huge_datagrams_are_dropped() -> None:
