@@ -67,6 +67,7 @@ class Kind(enum.StrEnum):
     LOG = "call.log", "The calls that ended last, a line each."
     MISSED = "call.missed", "Somebody called while the program didn't run."
     CALL_DROPPED = "call.impostor-dropped", "A call in a contact's name that proved nothing was silenced."
+    STRANGER_SILENCED = "call.stranger-silenced", "Calls of somebody who isn't in the contacts won't ring for a day."
     DROPPED = "call.dropped", "So many calls came that some weren't shown."
     NOT_KEPT = "call.not-kept", "Something about a call couldn't be written to the disk."
 

@@ -15,7 +15,7 @@ from bot.kinds import Sentence
 from bot.texts import chat as texts
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from shared.contacts import Contact, Trust
+from shared.contacts import Contact
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
 from shared.store.store import Agreed
@@ -59,16 +59,6 @@ class Saving:
             return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own, agreed=agreed)
 
         return await self.write(find_or_add)
-
-    async def block(self, node: NodeId) -> Contact:
-        """Block the contact of that node; a stranger is saved for it. Raises StoreError."""
-        shown, whom = self._origins.name_of(node), self._origins.whom(node)
-
-        def blocked(store: Store) -> Contact:
-            known = store.contact_of(node) or book.add(store, book.free_name(store, shown, node), whom, own=self._own)
-            return book.set_trust(store, known.name, Trust.BLOCK, None)
-
-        return await self.write(blocked)
 
     async def rename(self, old: str, new: str) -> Contact:
         """Give a contact another name, in the calls that are up as well. Raises NameNotFound, InputError."""
@@ -120,8 +110,9 @@ class Saving:
         latest = self._switchboard.lines.latest
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         theirs = [line for line in (*connected, *filter(None, [latest])) if line.peer == contact.node]
-        if any(line.connection.agreed not in quarantined for line in theirs):
-            await self._learning.now(contact.node)
+        for line in theirs:
+            if line.connection.agreed not in quarantined:
+                await self._learning.now(line)
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:

@@ -12,6 +12,7 @@ from bot.texts import chat as texts
 from bot.texts import refusals
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
+from shared.contacts import Trust
 from shared.errors import NothingToConfirm
 from shared.media import Media
 from shared.store import Store
@@ -71,12 +72,19 @@ class Taps:
         return texts.TAPPED[action.act]
 
     async def block(self, line: Line) -> Sentence:
-        """Silence a call that rings and every later one of that node. A stranger is saved as a blocked contact.
+        """Silence a call that rings and later ones of that node; the caller gets no reply.
 
-        Where the call doesn't prove that it is the contact's, it is silenced and no more: the contact didn't call. The
-        caller gets no reply. Raises CallRefused if the call doesn't ring any more, StoreError.
+        Anybody can write a node id. So a contact with a key isn't blocked for a call without it, and a stranger is
+        silenced for a while: somebody whose call that wasn't is shut out no longer. Raises CallRefused if the call
+        doesn't ring any more, StoreError.
         """
         self._calling.ignore(line)
         if line.link.keyed and not line.proven:
             return texts.impostor_dropped(line)
-        return texts.trust_set(await self._saving.block(line.peer), True)
+        contact = self._store.contact_of(line.peer)
+        if contact is None:
+            self._switchboard.silence(line.peer)
+            return texts.stranger_silenced(line)
+        name = contact.name
+        blocked = await self._saving.write(lambda store: book.set_trust(store, name, Trust.BLOCK, None))
+        return texts.trust_set(blocked, True) if line.proven else texts.blocked_unproven(blocked)

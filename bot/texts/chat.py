@@ -107,7 +107,7 @@ _REFUSALS = {
         "/card shows yours.",
     ),
     Reason.BLOCKED: Sentence(
-        Kind.LINK_BLOCKED, "That link is from someone you blocked.", "/contacts lists blocked people."
+        Kind.LINK_BLOCKED, "That link is from someone you blocked.", "/contacts lists the people you blocked for good."
     ),
     Reason.NOT_ALLOWED_NOW: Sentence(
         Kind.LINK_NOT_ALLOWED_NOW,
@@ -659,7 +659,8 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
         lines.append(f"deltachat calls of their app prove who is calling; key {contact.deltachat_key[:8]}…")
     telegram = [f"@{name}" for name in (contact.telegram_name, contact.telegram_bot) if name]
     if telegram or contact.telegram_user:
-        lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}")
+        doubt = " (no key proves it yet)" if contact != contact.without_unproven() else ""
+        lines.append(f"telegram {', '.join(telegram) or contact.telegram_user}{doubt}")
     return Sentence(Kind.CONTACT_DETAILS, "\n".join(lines))
 
 
@@ -741,6 +742,20 @@ def impostor_dropped(line: Line) -> Sentence:
     """After Block, under a call that says it is from a contact and can't prove it."""
     text = f"That call is dropped. It didn't have the key you share with {line.name}, so {line.name} isn't blocked."
     return Sentence(Kind.CALL_DROPPED, text, f"To block {line.name} as well: /contact block {line.name}")
+
+
+def stranger_silenced(line: Line) -> Sentence:
+    """After Block, under a call of somebody who isn't in the contacts."""
+    text = f"Calls from node {line.peer.short}… won't ring for a day, and get no reply."
+    add = f"/contact add NAME {line.peer}"
+    always = f"Anyone could have written this node id. To block it for good: {add}, then /contact block NAME"
+    return Sentence(Kind.STRANGER_SILENCED, text, always)
+
+
+def blocked_unproven(contact: Contact) -> Sentence:
+    """After Block, under a call of a contact with whom we share no key yet."""
+    text = f"{trust_set(contact, True).text} Nothing proved that this call was {contact.name}'s."
+    return Sentence(Kind.CONTACT_BLOCKED, text, f"To undo it: /contact ring {contact.name}")
 
 
 def trust_set(contact: Contact, paired: bool) -> Sentence:

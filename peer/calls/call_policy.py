@@ -8,9 +8,11 @@ from collections.abc import Callable
 from peer.calls.line import Line
 from peer.calls.lines import Lines
 from peer.calls.sessions import LineSessions
+from peer.calls.silenced import SilencedStrangers
 from shared.config.schema import Answering, Calls
 from shared.node_id import NodeId
-from shared.policy import Decision, KnownCaller, OwnersSide, WantedCall, decide
+from shared.policy import Decision, KnownCaller, OwnersSide, Verdict, WantedCall, decide
+from shared.reasons import Reason
 
 
 class CallPolicy:
@@ -23,6 +25,7 @@ class CallPolicy:
         sessions: LineSessions,
         settings: Calls,
         answering: Answering,
+        silenced: SilencedStrangers,
         waits: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
@@ -31,6 +34,7 @@ class CallPolicy:
         self._sessions = sessions
         self._settings = settings
         self._answering = answering
+        self._silenced = silenced
         self._waits = waits
         self._clock = clock
 
@@ -42,6 +46,8 @@ class CallPolicy:
         `ours` is our own call that it meets: the two become one, so there is room for it. `machine`: whether the
         answering machine can take it.
         """
+        if caller.contact is None and ours is None and node in self._silenced:
+            return Decision(Verdict.IGNORE, Reason.BLOCKED)
         proven = caller.proven
         engaged = [line for line in self._lines.engaged(beside=node, proven=proven) if not line.on_hold]
         occupying = self._lines.occupying(beside=node, proven=proven)

@@ -37,6 +37,7 @@ from peer.calls.programs.envelope import Envelope
 from peer.calls.runner import LineRunner
 from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
+from peer.calls.silenced import SilencedStrangers
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
@@ -145,8 +146,15 @@ class Switchboard:
             tasks=self._tasks,
             clock=clock,
         )
+        self._silenced = SilencedStrangers(clock)
         policy = CallPolicy(
-            lines=lines, sessions=self._sessions, settings=settings, answering=answering, waits=waits, clock=clock
+            lines=lines,
+            sessions=self._sessions,
+            settings=settings,
+            answering=answering,
+            silenced=self._silenced,
+            waits=waits,
+            clock=clock,
         )
         incoming = IncomingCalls(
             lines, self._runner, writes, policy, budget=Budget(lines, clock), settings=settings, clock=clock
@@ -310,6 +318,7 @@ class Switchboard:
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )
         self._sessions.endpoint_of(line)
+        self._silenced.forget(node)
         await self._runner.start(line, effects)
         return line
 
@@ -414,6 +423,10 @@ class Switchboard:
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         line.put(Ignore())
+
+    def silence(self, node: NodeId) -> None:
+        """Let no call of that node ring for a while, as long as it is no contact and the owner doesn't call it."""
+        self._silenced.add(node)
 
     def hang_up(self, line: Line) -> None:
         """End a call, wherever it stands."""

@@ -17,9 +17,24 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role, first_contact
 from shared.secrets.identity import DtlsIdentity
+from tests.bot.console import Person
 
 PATIENCE = 60.0
 "Seconds for what takes one or two on a machine that has time."
+
+
+def forged(bob: Person, source: NodeId) -> str:
+    """A request to Bob that anybody can write: its source and port are made up."""
+    request = Request.to(
+        bob.id,
+        media=Media.BOTH,
+        created=int(time.time()),
+        seed=secrets.token_bytes(16),
+        source=source,
+        fingerprint=secrets.token_bytes(32),
+        port=40_000,
+    )
+    return request.token
 
 
 class Stranger:

@@ -21,10 +21,9 @@ from peer.calls.files.source_file import describe
 from peer.overlay.loopback import KEY_FILE
 from shared.contacts import Contact, Trust
 from shared.files.records import KeptFile
-from shared.links.kinds import Request
-from shared.media import Media
 from shared.node_id import NodeId
 from tests.bot.console import Person, hang_up, people, ring
+from tests.bot.stranger import forged
 from tests.peer.handset.wire import wire_page
 
 
@@ -52,20 +51,6 @@ def contact_anna(bob: Person) -> Contact:
         anna = store.contact_named("anna")
     assert anna is not None
     return anna
-
-
-def forged(bob: Person, source: NodeId) -> str:
-    """A request to Bob that anybody can write."""
-    request = Request.to(
-        bob.id,
-        media=Media.BOTH,
-        created=int(time.time()),
-        seed=secrets.token_bytes(16),
-        source=source,
-        fingerprint=secrets.token_bytes(32),
-        port=40_000,
-    )
-    return request.token
 
 
 async def test_a_request_in_a_trusted_contacts_name_rings_as_unproven(friends: Path, tmp_path: Path) -> None:

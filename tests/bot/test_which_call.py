@@ -27,8 +27,7 @@ from shared.media import Media
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 from tests.bot.console import connect, hang_up, people, ring
-from tests.bot.stranger import stranger
-from tests.bot.test_impostor import forged
+from tests.bot.stranger import forged, stranger
 from tests.peer.handset.wire import wire_page
 
 NOW = 1_000_000.0

@@ -174,8 +174,9 @@ export class Incoming {
   #askToBlock(asking) {
     if (asking) {
       const call = this.call;
-      const how = call?.contact ? "" : " They are saved in your contacts, so you can unblock them.";
-      put($("block-text"), `Ignore every call from ${call?.name}? They get no reply, now or later.${how}`);
+      put($("block-text"), call?.contact
+        ? `Ignore every call from ${call.name}? They get no reply, now or later.`
+        : `Ignore every call from ${call?.name} for a day? They get no reply.`);
     }
     show($("block-form"), asking);
   }

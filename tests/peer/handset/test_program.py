@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.bot.console import befriend, connect, people
+from tests.bot.stranger import forged
 from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 
 
@@ -174,9 +175,7 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         (waiting,) = (await anna_node.status())["calls"]
         done = await bob.ask("block", call=ring["call"])
         assert done["type"] == "done", done
-        assert "is blocked" in done["sentence"]
-        (entry,) = (await bob.next("contacts"))["contacts"]
-        assert (entry["name"], entry["trust"], entry["node"]) == (anna_node.id.short, "block", anna_node.node)
+        assert (done["kind"], "won't ring for a day" in done["sentence"]) == ("call.stranger-silenced", True)
         assert (await bob.next("call", state="ended"))["id"] == ring["call"]
         await bob_node.in_order()
         await anna_node.in_order()
@@ -196,20 +195,39 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         assert [writer for writer, _ in anna_node.chat.posts] == [anna_node] * 2
 
 
-async def test_whoever_is_blocked_under_a_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+async def test_block_under_a_forged_call_keeps_nobody_out_for_good(tmp_path: Path) -> None:
     async with (
         people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
-        wire_page(anna_node) as (anna, _),
         wire_page(bob_node) as (bob, _),
     ):
-        await bob.ask("add-contact", name=anna_node.id.short, whom="0" * 52)
-        await anna.ask("place", whom=bob_node.node)
+        bob_node.write(forged(bob_node, anna_node.id), sender="chat")
         await bob.ask("block", call=(await bob.next("ring"))["call"])
-        entries = (await bob.next("contacts"))["contacts"]
-        assert {entry["name"]: entry["trust"] for entry in entries} == {
-            anna_node.id.short: "ring",
-            f"{anna_node.id.short}-2": "block",
-        }
+        await bob.next("call", state="ended")
+        bob_node.write(forged(bob_node, anna_node.id), sender="chat")
+        await bob_node.in_order()
+        assert (await bob_node.status())["calls"] == []
+        # Bob gets her card, and she can call him.
+        added = await bob.ask("add-contact", name="anna", whom=anna_node.node)
+        assert added["type"] == "done", added
+        anna_node.write(f"/call {bob_node.node}")
+        assert "anna is calling" in (await bob.next("ring"))["sentence"]
+
+
+async def test_a_stranger_who_was_silenced_rings_again_once_the_owner_has_called_them(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(bob_node) as (bob, _),
+    ):
+        bob_node.write(forged(bob_node, anna_node.id), sender="chat")
+        await bob.ask("block", call=(await bob.next("ring"))["call"])
+        await bob.ask("place", whom=anna_node.node)
+        await anna_node.told(kind="call.stranger-rings")
+        bob_node.write("/hangup")
+        await bob.next("call", state="ended", id=2)
+        anna_node.write("/decline")
+        await anna_node.in_order()
+        anna_node.write(f"/call {bob_node.node}")
+        await bob.next("ring")
 
 
 async def test_a_second_call_rings_at_a_page_that_has_one(tmp_path: Path) -> None:
