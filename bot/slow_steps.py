@@ -17,12 +17,12 @@ PATIENCE_SECONDS = 2.0
 
 
 @contextlib.contextmanager
-def said_if_slow(what: str) -> Iterator[None]:
-    """Say `what` if somebody sits there and the block takes longer than two seconds."""
+def said_if_slow(what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Say `what` if somebody sits there and the block takes longer than this."""
     if not _is_terminal():
         yield
         return
-    timer = threading.Timer(PATIENCE_SECONDS, _say, [what])
+    timer = threading.Timer(seconds, _say, [what])
     timer.daemon = True
     timer.start()
     try:

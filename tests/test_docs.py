@@ -45,6 +45,16 @@ def test_the_threat_model_names_tests() -> None:
     assert len(NAMED_TEST.findall(page)) == page.count("::test_") > 80
 
 
+def test_the_promises_that_hold_with_a_device_are_those_that_are_made_word_for_word() -> None:
+    page = " ".join((PAGES / "threat-model.md").read_text().split())
+    made, kept = page.partition("## What is promised ")[2], page.partition("holds word for word: ")[2]
+    made, kept = made.partition(" ## ")[0].replace("**", ""), kept.partition("What changes:")[0]
+    rows = re.findall(r"\| \*\*(.+?)\*\*[^|]*\|", kept)
+    assert len(rows) == len(re.findall(r"(?:^| )\d\. ", made))
+    for words in (*rows, *re.findall(r'"([^"]+)"', kept)):
+        assert words in made
+
+
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     broken = []

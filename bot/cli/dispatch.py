@@ -113,7 +113,10 @@ def do_uninstall(options: argparse.Namespace) -> int:
 
 
 def do_doctor(options: argparse.Namespace) -> int:
-    from bot.cli.doctor import doctor
+    from bot.slow_steps import said_if_slow
+
+    with said_if_slow("Starting"):
+        from bot.cli.doctor import doctor
 
     return doctor(_home(options), overlay=options.overlay, as_json=options.json)
 

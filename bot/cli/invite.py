@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from bot.home import Home
 from bot.settings import own_card, own_overlay, settings
 from bot.streams import print_json, print_text
 from bot.texts.invitation import installed_from, invitation
 from shared.store import Store
-
-ONLY_HERE = (
-    "note:  With this card nobody can call you yet: calls only reach this computer. "
-    "First run `copybara setup overlay`, then invite."
-)
 
 
 def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool) -> int:
@@ -28,6 +21,4 @@ def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool
         print_json({"kind": said.kind, "text": said.text, "token": card.token})
     else:
         print_text(said.text)
-    if network == "loopback" and not as_json:
-        sys.stderr.write(f"{ONLY_HERE}\n")
     return 0

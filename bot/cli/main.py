@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from bot import streams
 from bot.cli.arguments import Run, make_parser
 from bot.cli.dispatch import ASK_THE_NODE
+from bot.cli.first_page import first_page
 from bot.cli.log_lines import set_up_logging
 from bot.cli.utf8 import as_utf8
 from shared.errors import CopybaraError, Fault, StoreError, WrongUse, first_error
@@ -52,8 +53,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
         parser = make_parser()
         if not words:  # argparse would only say that something is missing
-            parser.print_help(sys.stderr)
-            sys.stderr.write("\nerror: Which command? They are listed above.\n")
+            sys.stderr.write(f"{first_page()}\nerror: Which command?\n")
             return 2
         options = parser.parse_args(words, given)
     except WrongUse as error:

@@ -9,17 +9,17 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.asking import Asking
 from bot.cli import service
-from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from bot.slow_steps import said_if_slow
+from shared.errors import CopybaraError
 from shared.store.files import known_errors
 
 OWN = (
@@ -43,12 +43,9 @@ CHUNK = 1 << 20
 def uninstall(home: Home, asking: Asking) -> int:
     """Remove the service, what the desktop has and, if the person says so, the home.
 
-    Raises HomeInUse, StoreError, InputError.
+    What can't be removed holds up nothing else. Raises HomeInUse, StoreError, InputError.
     """
-    if (service.folder() / units.SERVICE).exists():
-        service.remove()
-    if anything_installed(places := Places.of_user()):
-        remove_from_desktop(places)
+    failed = [error for part in (_remove_service, _remove_from_desktop) if (error := _tried(part)) is not None]
     found = own_files(home.folder)
     if not found:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")
@@ -65,7 +62,28 @@ def uninstall(home: Home, asking: Asking) -> int:
         "To remove the program: pipx uninstall copybara-relay",
         "To remove the overlay's node, if nothing else uses it: sudo apt remove yggdrasil",
     )
-    return 0
+    for error in failed:
+        asking.say("", error.sentence, error.hint)
+    return 1 if failed else 0
+
+
+def _remove_service() -> None:
+    if service.installed():
+        service.remove()
+
+
+def _remove_from_desktop() -> None:
+    if anything_installed(places := Places.of_user()):
+        remove_from_desktop(places)
+
+
+def _tried(part: Callable[[], None]) -> CopybaraError | None:
+    """Do a part. Returns why it couldn't be done."""
+    try:
+        part()
+    except CopybaraError as error:
+        return error
+    return None
 
 
 def own_files(folder: Path) -> list[Path]:

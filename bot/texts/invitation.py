@@ -17,6 +17,11 @@ _NODE = {
     "yggdrasil": "Yggdrasil, which the set-up installs if you like",
 }
 
+ONLY_HERE = (
+    "(Don't send this yet: nobody can call you on the loopback network, because its calls only reach this computer. "
+    "First run `copybara setup overlay`, then invite.)"
+)
+
 MOST_CHARACTERS = 65_536
 "Of git's configuration that are read."
 
@@ -31,10 +36,12 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
     where = "In a terminal" if source else "In the program's folder (ask me for it), in a terminal"
     get = f"git+{source}" if source else "."
     lines = [
+        *((ONLY_HERE, "") if overlay == "loopback" else ()),
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
         "encrypted, with no server in between, and neither of us sees the other's internet address.",
         "",
-        f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. {where}:",
+        f"You need a computer with Linux (tested on Debian 12 and 13), and {node}. {where} (this takes one to two "
+        "minutes, much of it without a word):",
         "",
         f"  sudo apt install --no-install-recommends ca-certificates git pipx && pipx install {get} && pipx ensurepath",
         "",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from bot.cli.arguments import make_parser
 from bot.cli.main import main
 from bot.home import Home
 from peer.overlay.loopback import LoopbackOverlay
@@ -70,6 +73,16 @@ def home(tmp_path: Path) -> Home:
 
 def node_of(home: Home) -> NodeId:
     return asyncio.run(LoopbackOverlay(home.folder).node_id())
+
+
+def test_without_a_command_there_are_the_few_that_a_newcomer_needs(copybara: Copybara) -> None:
+    code, out, err = copybara()
+    assert (code, out) == (2, "")
+    assert err.endswith("\nerror: Which command?\n")
+    named = re.findall(r"^  copybara (\w+) ", err, flags=re.MULTILINE)
+    assert named[1:3] == ["setup", "start"]
+    for name in named:
+        assert callable(make_parser().parse_args([name], argparse.Namespace(home=None)).run)
 
 
 WRONG = [

@@ -44,7 +44,7 @@ def slow_program(home: Home) -> Iterator[None]:
             thread.join()
 
 
-async def at_terminal(home: Home, *arguments: str) -> tuple[int | None, str, str]:
+async def at_terminal(home: Home, *arguments: str, **variables: str) -> tuple[int | None, str, str]:
     """Run `copybara` with standard error on a terminal; its exit code, stdout and stderr."""
     terminal, its_end = os.openpty()
     with os.fdopen(terminal, "rb", buffering=0) as read:
@@ -52,7 +52,7 @@ async def at_terminal(home: Home, *arguments: str) -> tuple[int | None, str, str
             *(sys.executable, "-m", "bot.cli", "--home", str(home.folder), *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=its_end,
-            env=environment_of_a_person(),
+            env={**environment_of_a_person(), **variables},
         )
         async with asyncio.timeout(60):
             out, _ = await process.communicate()
@@ -70,6 +70,24 @@ async def test_a_call_that_the_program_takes_long_for_says_what_it_waits_for(tmp
         code, out, err = await at_terminal(home, "call", "anna.azero")
     assert (code, out) == (0, "called\n")
     assert err == "Waiting for copybara to carry out: /call anna.azero video …\n"
+
+
+async def test_the_doctor_says_where_it_looks_as_soon_as_that_takes_long(tmp_path: Path) -> None:
+    """systemd takes three seconds to answer."""
+    home = Home(tmp_path / "h")
+    home.prepare()
+    home.own_config.write_text('overlay = "loopback"\n')
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "systemctl").write_text("#!/bin/sh\nsleep 3\necho active\n")
+    (programs / "systemctl").chmod(0o755)
+    unit = tmp_path / "config" / "systemd" / "user" / "copybara.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    path = f"{programs}:{os.environ['PATH']}"
+    code, out, err = await at_terminal(home, "doctor", PATH=path, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert code == 0, out
+    assert "Looking at the service …\n" in err
 
 
 async def test_standard_output_and_what_is_no_terminal_stay_as_they_are(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from bot.asking import Answers, Asking
 from bot.cli import service
+from bot.cli.service import units
 from bot.cli.uninstall import uninstall
-from bot.desktop.install import anything_installed, install
+from bot.desktop.install import MAX_FILE, anything_installed, install
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from shared.errors import HomeInUse
 from shared.store import Store
+from tests.programs import need
 
 pytestmark = pytest.mark.usefixtures("no_service")
 
@@ -97,6 +99,56 @@ def test_the_service_goes_first(home: Home, tmp_path: Path, monkeypatch: pytest.
     unit.touch()
     removing(home, "no")
     assert not unit.exists()
+
+
+def test_what_systemd_cannot_be_told_is_said_and_everything_goes(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bus of the user's session has gone: nobody is logged in there any more."""
+    need("systemctl", packages="systemd")
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    units_and_links()
+    install(Places.of_user(), "/usr/bin/copybara", str(home.folder), starts_at_login=True)
+    assert removing(home, "yes") == 0
+    assert not [path for path in service.folder().rglob("*") if not path.is_dir()]
+    assert not anything_installed(Places.of_user())
+    assert not home.folder.exists()
+    said = capsys.readouterr().out
+    assert "systemd couldn't be told: systemd refuses `systemctl --user disable --now copybara.service`" in said
+    assert "systemctl --user stop copybara.service copybara.socket" in said
+
+
+def test_where_systemd_has_gone_its_files_go_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(home.folder))
+    units_and_links()
+    assert service.remove() == 0
+    assert not [path for path in service.folder().rglob("*") if not path.is_dir()]
+    assert "systemd couldn't be told: There is no systemd here." in capsys.readouterr().out
+    assert service.remove() == 0
+    assert capsys.readouterr().out == "There is no service.\n"
+
+
+def test_what_cannot_be_removed_from_the_desktop_keeps_nothing_else(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "mimeapps.list").write_text("#" * (MAX_FILE + 1))
+    assert removing(home, "yes") == 1
+    assert not home.folder.exists()
+    assert "mimeapps.list is too large." in capsys.readouterr().out
+
+
+def units_and_links() -> None:
+    """What `copybara service install` leaves, with the links that `systemctl enable` makes."""
+    for name, target in ((units.SERVICE, "default.target"), (units.SOCKET, "sockets.target")):
+        unit = service.folder() / name
+        link = service.folder() / f"{target}.wants" / name
+        link.parent.mkdir(parents=True)
+        unit.touch()
+        link.symlink_to(unit)
 
 
 def test_the_desktop_forgets_it(home: Home, tmp_path: Path) -> None:

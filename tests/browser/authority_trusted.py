@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from hashlib import sha256
 from pathlib import Path
+from urllib.request import urlopen
 
 from peer.handset.devices.authority import Authority
 from shared.paired_device import DeviceWay
-from tests.bot.console import Person
+from tests.bot.console import SECONDS, Person
+from tests.network.namespaces import Namespace
 
 
 async def trust_authority_of(home: Person, folder: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
@@ -17,13 +21,34 @@ async def trust_authority_of(home: Person, folder: Path, way: DeviceWay = Device
     await install_authority_of(home, database, way)
 
 
+async def trust_authority_from(page: str, said: str, folder: Path, phone: Namespace) -> None:
+    """The same, as its owner does it: the phone gets the file from its page, and compares what home said of it."""
+    fetched = await asyncio.to_thread(phone.inside, lambda: _fetched(f"{page.partition('#')[0]}authority.crt"))
+    assert sha256(fetched).digest().hex(":").upper() in said
+    database = folder / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    await _install(fetched, database)
+
+
+def _fetched(address: str) -> bytes:
+    """A file from a server whose certificate nothing vouches for yet: the browser's warning was passed."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urlopen(address, timeout=SECONDS, context=context) as answer:
+        return bytes(answer.read())
+
+
 async def install_authority_of(home: Person, database: Path, way: DeviceWay = DeviceWay.OVERLAY) -> None:
     """Put it into a database of NSS, which Chromium and Firefox have."""
     with home.store() as store:
         kept = store.device_authority(way)
     assert kept is not None
+    await _install(Authority.of_pem(kept).to_install(), database)
+
+
+async def _install(authority: bytes, database: Path) -> None:
     certificate = database.parent / "home.der"
-    certificate.write_bytes(Authority.of_pem(kept).to_install())
+    certificate.write_bytes(authority)
     made = [] if (database / "cert9.db").exists() else [["-N", "--empty-password"]]
     for options in (*made, ["-A", "-t", "C,,", "-n", "home", "-i", str(certificate)]):
         process = await asyncio.create_subprocess_exec("certutil", "-d", f"sql:{database}", *options)

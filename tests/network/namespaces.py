@@ -3,6 +3,8 @@
     A [wire] 192.168.71.2 ---- 192.168.71.1 [wire-a] R [wire-b] 192.168.72.1 ---- 192.168.72.2 [wire] B
         2001:db8:71::2         2001:db8:71::1              2001:db8:72::1         2001:db8:72::2
 
+`hosts_around_r("c", "d")` has more leaves, like A and B: C at wire-c with 192.168.74.2, D at wire-d with 192.168.75.2.
+
 R forwards nothing, so the only way from A to B is through a program on R. A and B have default routes to R in
 both IP versions and R as their name server, so whatever a program on them sends by mistake goes out on
 `wire`, where a capture sees it.
@@ -83,7 +85,7 @@ class Namespace:
     name: str
     "As `ip netns` knows it; unique for each run."
     wires: tuple[Wire, ...]
-    "One on a leaf; on R the one to A, then the one to B."
+    "One on a leaf; on R one to each leaf, in their order."
 
     @property
     def wire(self) -> Wire:
@@ -148,22 +150,42 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The three hosts; only R can reach both others."""
+    """The hosts; only R can reach all others."""
 
     a: Namespace
     r: Namespace
     b: Namespace
+    others: tuple[Namespace, ...] = ()
+    "More leaves, where there are any."
+
+    @property
+    def leaves(self) -> tuple[Namespace, ...]:
+        """All but R."""
+        return (self.a, self.b, *self.others)
+
+
+NETS = {"a": 71, "b": 72, "c": 74, "d": 75}
+"The third byte of each leaf's network. 73 is free for a test's second way out."
 
 
 @asynccontextmanager
 async def three_hosts() -> AsyncIterator[Hosts]:
     """A, R and B while the block runs. Afterwards they are gone, with every process still on them. Needs root."""
+    async with hosts_around_r() as hosts:
+        yield hosts
+
+
+@asynccontextmanager
+async def hosts_around_r(*others: str) -> AsyncIterator[Hosts]:
+    """The same with more leaves, by the letters of NETS."""
     for name in _left_by_dead_runs():
         await _remove(name)
     run = f"{RUN_PREFIX}{os.getpid()}-{token_hex(3)}"
-    a, b = (Namespace(f"{run}-{letter}", (_leaf_wire(net),)) for letter, net in (("a", 71), ("b", 72)))
-    r = Namespace(f"{run}-r", (a.wire.far_end("wire-a"), b.wire.far_end("wire-b")))
-    hosts = (a, r, b)
+    letters = ("a", "b", *others)
+    leaves = [Namespace(f"{run}-{letter}", (_leaf_wire(NETS[letter]),)) for letter in letters]
+    wires = [leaf.wire.far_end(f"wire-{letter}") for leaf, letter in zip(leaves, letters, strict=True)]
+    r = Namespace(f"{run}-r", tuple(wires))
+    hosts = (r, *leaves)
     try:
         await _ip(f"netns add {host.name}" for host in hosts)
         for host in hosts:
@@ -171,13 +193,14 @@ async def three_hosts() -> AsyncIterator[Hosts]:
         await _ip(
             f"link add {near.device} netns {leaf.name} address {_mac(near)} type veth "
             f"peer name {far.device} netns {r.name} address {_mac(far)}"
-            for leaf, near, far in zip((a, b), (a.wire, b.wire), r.wires, strict=True)
+            for leaf, near, far in zip(leaves, (leaf.wire for leaf in leaves), r.wires, strict=True)
         )
         await asyncio.gather(*(_ip(_configuration(host), on=host) for host in hosts))
-        await asyncio.gather(*(_ip(_default_routes(leaf), on=leaf) for leaf in (a, b)))
-        for leaf in (a, b):
+        await asyncio.gather(*(_ip(_default_routes(leaf), on=leaf) for leaf in leaves))
+        for leaf in leaves:
             _ask_names_of_r(leaf)
-        yield Hosts(a, r, b)
+        a, b, *more = leaves
+        yield Hosts(a, r, b, tuple(more))
     finally:
         for host in hosts:
             await _remove(host.name)
@@ -233,7 +256,7 @@ def _ask_names_of_r(leaf: Namespace) -> None:
 
 
 def _left_by_dead_runs() -> list[str]:
-    names = [file.name for file in NAMESPACE_FILES.glob(f"{RUN_PREFIX}*-*-[arb]")]
+    names = [file.name for file in NAMESPACE_FILES.glob(f"{RUN_PREFIX}*-*-[a-z]")]
     return [name for name in names if not Path("/proc", name.removeprefix(RUN_PREFIX).partition("-")[0]).exists()]
 
 

@@ -1,8 +1,9 @@
-"""A real Yggdrasil network on the three hosts: A and B peer with R, and with nobody else."""
+"""A real Yggdrasil network on the hosts: A, B and the other leaves peer with R, and with nobody else."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import time
@@ -142,39 +143,47 @@ class YggdrasilNode:
 
 @dataclass(slots=True)
 class YggdrasilNetwork:
-    """The three nodes. R carries what A and B say to each other, and is a node that can be talked to itself."""
+    """The nodes. R carries what the leaves say to each other, and is a node that can be talked to itself."""
 
     hosts: Hosts
     a: YggdrasilNode
     r: YggdrasilNode
     b: YggdrasilNode
+    others: tuple[YggdrasilNode, ...] = ()
+    "Of the other leaves, in their order."
+
+    @property
+    def leaves(self) -> tuple[YggdrasilNode, ...]:
+        """All but R."""
+        return (self.a, self.b, *self.others)
 
     async def until_reachable(self) -> None:
         """Return when all have exchanged a packet with each other; to be called after one was started again."""
-        await asyncio.gather(self.a.reach(self.b), self.a.reach(self.r), self.b.reach(self.r))
-        for leaf in (self.a, self.b):
+        await asyncio.gather(*(one.reach(other) for one, other in itertools.combinations((*self.leaves, self.r), 2)))
+        for leaf in self.leaves:
             leaf.peering = await self.r.connection_of(leaf)
 
 
 @asynccontextmanager
 async def yggdrasil_network(hosts: Hosts, folder: Path) -> AsyncIterator[YggdrasilNetwork]:
-    """Three nodes that reach each other while the block runs. Needs the program `yggdrasil` (seen with 0.4.7)."""
+    """Nodes that reach each other while the block runs. Needs the program `yggdrasil` (seen with 0.4.7)."""
     # With R's key between the others 0.4 is up at once; in other orders it can take the next tick of a second.
-    key_a, key_r, key_b = sorted((Ed25519PrivateKey.generate() for _ in range(3)), key=_public_bytes)
+    keys = sorted((Ed25519PrivateKey.generate() for _ in range(len(hosts.leaves) + 1)), key=_public_bytes)
+    key_r = keys.pop(len(keys) // 2)
     r = YggdrasilNode(hosts.r, key_r, folder / "r", listens_on=tuple(wire.address for wire in hosts.r.wires))
-    a, b = (
-        YggdrasilNode(host, key, folder / name, peers_with=(host.wire.far_address,))
-        for name, host, key in (("a", hosts.a, key_a), ("b", hosts.b, key_b))
-    )
-    network = YggdrasilNetwork(hosts, a, r, b)
+    a, b, *others = leaves = [
+        YggdrasilNode(host, key, folder / host.name[-1], peers_with=(host.wire.far_address,))
+        for host, key in zip(hosts.leaves, keys, strict=True)
+    ]
+    network = YggdrasilNetwork(hosts, a, r, b, tuple(others))
     try:
         # R listens before the leaves dial: after a refusal 0.4 tries again only once a minute.
         await r.start()
-        await asyncio.gather(a.start(), b.start())
+        await asyncio.gather(*(leaf.start() for leaf in leaves))
         await network.until_reachable()
         yield network
     finally:
-        await asyncio.gather(a.stop(), b.stop())
+        await asyncio.gather(*(leaf.stop() for leaf in leaves))
         await r.stop()
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from bot.cli.doctor import desktop, devices, system
 from bot.cli.doctor import home as home_checks
-from bot.cli.doctor.check import Check, checked
+from bot.cli.doctor.check import Check, checked, looking
 from bot.cli.doctor.media import media_ready
 from bot.cli.doctor.overlay import overlays
 from bot.cli.doctor.service import background
@@ -23,8 +23,8 @@ from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
 from bot.settings import settings
-from bot.slow_steps import said_if_slow
 from bot.streams import print_json
+from shared.config.schema import Config
 from shared.errors import CopybaraError, first_error
 from shared.printable import visible
 
@@ -57,45 +57,37 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
     yield system.python()
     yield system.libraries()
     yield system.clock(synchronised=system.clock_synchronised())
-    yield checked("home", lambda: home_checks.folder(home))
-    running = home_checks.process(home)
-    yield running
-    yield checked("database", lambda: home_checks.database(home))
+    with looking("at your home"):
+        folder = checked("home", lambda: home_checks.folder(home))
+        running = home_checks.process(home)
+        database = checked("database", lambda: home_checks.database(home))
+    yield from (folder, running, database)
     try:
         config = settings(home, overlay)
     except CopybaraError as error:
         yield Check.failed("configuration", error)
         return
     yield Check("configuration", ok=True, detail=str(home.config or "none, so the defaults apply"))
-    with said_if_slow("Trying what calls are answered by"):
+    with looking("at what answers calls"):
         media = checked("media", lambda: media_ready(config))
     yield media
-    with said_if_slow("Looking for microphone and speaker"):
-        sound = devices.sound(config)
-    yield sound
-    yield devices.camera(config)
-    busy = running.detail.startswith("Another")
-    if port := system.handset_port(config.handset.port, enabled=config.handset.enabled, running=busy):
-        yield port
-    if browser := system.page_browser(enabled=config.handset.enabled):
-        yield browser
-    if service := background():
-        yield service
-    if known := desktop.links():
-        yield known
-    if shown := desktop.calls(config):
-        yield shown
+    with looking("for microphone, speaker and camera"):
+        devices_found = (devices.sound(config), devices.camera(config))
+    yield from devices_found
+    for where, look in _parts(config, running=running.detail.startswith("Another")):
+        with looking(where):
+            there = look()
+        if there:
+            yield there
     for messenger in messengers_of(config):
-        if messenger.name == TELEGRAM:
-            with said_if_slow("Asking Telegram about the bot"):
+        with looking(f"at your account: {messenger.name}"):
+            if messenger.name == TELEGRAM:
                 found = bot(home, config)
-            yield from found
-        else:
-            yield checked(messenger.name, functools.partial(messenger.setup.look, home, config))
-    try:
-        with said_if_slow("Asking the overlay nodes of this machine, and calling ourselves"):
-            found = asyncio.run(overlays(home, config))
+            else:
+                found = [checked(messenger.name, functools.partial(messenger.setup.look, home, config))]
         yield from found
+    try:
+        yield from asyncio.run(overlays(home, config))
     except CopybaraError as error:
         yield Check.failed("overlay", error)
     except BaseExceptionGroup as group:
@@ -103,6 +95,18 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
         if not isinstance(first, CopybaraError):
             raise
         yield Check.failed("overlay", first)
+
+
+def _parts(config: Config, *, running: bool) -> list[tuple[str, Callable[[], Check | None]]]:
+    """What isn't there on every machine. `running`: a copybara of this home may have the page's port."""
+    page = config.handset
+    return [
+        ("at the page's port", lambda: system.handset_port(page.port, enabled=page.enabled, running=running)),
+        ("for a browser", lambda: system.page_browser(enabled=page.enabled)),
+        ("at the service", background),
+        ("at the desktop's files", desktop.links),
+        ("for a desktop that shows calls", lambda: desktop.calls(config)),
+    ]
 
 
 def _print(check: Check) -> None:

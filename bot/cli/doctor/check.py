@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from bot.slow_steps import said_if_slow
 from shared.errors import CopybaraError
+
+SECONDS = 1.0
+"How long one look may be silent: several in a row are to add up to no long silence."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,8 @@ def checked(name: str, look: Callable[[], str | Check]) -> Check:
     except CopybaraError as error:
         return Check.failed(name, error)
     return found if isinstance(found, Check) else Check(name, ok=True, detail=found)
+
+
+def looking(where: str) -> AbstractContextManager[None]:
+    """Say where the block looks, if that takes long."""
+    return said_if_slow(f"Looking {where}", SECONDS)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.cli.doctor.check import Check
+from bot.cli.doctor.check import Check, looking
 from bot.cli.doctor.local_network import local_network
 from bot.home import Home
 from bot.name_systems import systems
@@ -29,7 +29,8 @@ NONE_HINT = "Run `copybara setup overlay`, or start your overlay's node. To try 
 async def overlays(home: Home, config: Config) -> list[Check]:
     """What each overlay says, and a call to ourselves over the one that would be taken."""
     with _overlays(home, config) as candidates:
-        report = await examine(config.overlay, candidates)
+        with looking("for an overlay's node on this machine"):
+            report = await examine(config.overlay, candidates)
         checks = [_found(finding, wanted=config.overlay) for finding in report.findings]
         taken = report.taken
         if taken is None:
@@ -46,7 +47,13 @@ async def overlays(home: Home, config: Config) -> list[Check]:
         )
         if at_home := local_network(config, taken.interface):
             checks.append(at_home)
-        return [*checks, *await _peers(config, taken), await _self_call(taken), *await _own_name(config, taken)]
+        with looking("for the node's peers"):
+            checks += await _peers(config, taken)
+        with looking("whether we can call ourselves"):
+            checks.append(await _self_call(taken))
+        with looking("up your own name"):
+            checks += await _own_name(config, taken)
+        return checks
 
 
 @contextlib.contextmanager

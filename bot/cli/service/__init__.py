@@ -84,20 +84,62 @@ def status() -> int:
     return 0 if states[units.SERVICE] == "active" else 1
 
 
+def installed() -> bool:
+    """Whether there is something for `remove`."""
+    return any(map(_is_there, own_files()))
+
+
+def own_files() -> list[Path]:
+    """What `install` may have left: both units, and the links by which systemd starts them (systemd.unit(5))."""
+    links = [link for name in NAMES for link in sorted(folder().glob(f"*.wants/{name}")) if link.is_symlink()]
+    return [*links, *(folder() / name for name in NAMES)]
+
+
 def remove() -> int:
-    """Stop both units and take them away; the home stays. Raises InputError where there is no systemd."""
-    _need_systemd()
-    for name in NAMES:
-        path = folder() / name
-        if not path.exists():
-            continue
-        _systemctl("disable", "--now", name)
+    """Stop both units and take them away; the home stays.
+
+    The files go even if systemd can't be asked: where the session's bus has gone, or systemd itself. Raises StoreError
+    if a file can't be removed.
+    """
+    if not installed():
+        print_text("There is no service.")
+        return 0
+    untold = _stopped()
+    for path in filter(_is_there, own_files()):
         with known_errors(path):
             path.unlink()
         print_text(f"Removed {path}")
-    _systemctl("daemon-reload")
+    if untold is None:
+        untold = _told("daemon-reload")
     print_text("The service was removed. Your home, with keys and contacts, is still there.")
+    if untold is not None:
+        print_text(
+            f"systemd couldn't be told: {untold} If Copybara still runs in the background, it does so until the "
+            f"computer restarts, or until you run in a session of yours: systemctl --user stop {' '.join(NAMES)}"
+        )
     return 0
+
+
+def _stopped() -> str | None:
+    """Have systemd stop and disable what is there. Returns why it couldn't be told."""
+    for name in NAMES:
+        if (folder() / name).exists() and (untold := _told("disable", "--now", name)) is not None:
+            return untold
+    return None
+
+
+def _told(*words: str) -> str | None:
+    """Tell systemd. Returns a sentence about why it couldn't be told."""
+    try:
+        _need_systemd()
+        _systemctl(*words)
+    except (InputError, StoreError) as error:
+        return error.sentence
+    return None
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_symlink() or path.exists()
 
 
 def _need_systemd() -> None:
