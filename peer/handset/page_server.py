@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from peer.handset.access import (
     PageSession,
@@ -52,6 +53,21 @@ from peer.handset.protocol import (
 from shared.errors import CopybaraError, HandsetError
 
 logger = logging.getLogger(__name__)
+
+library = logging.getLogger(f"{__name__}.library")
+"Where aiohttp writes what goes wrong."
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """aiohttp logs each request that isn't HTTP with a traceback: anybody who may connect could fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError):
+        return True
+    logger.debug("a request isn't HTTP: %s", type(error).__name__)
+    return False
+
+
+library.addFilter(_is_our_fault)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -140,7 +156,9 @@ class PageServer(abc.ABC):
         app.router.add_get(f"{PREFIX}{{token}}", self._serve_download)
         app.router.add_get("/{path:.*}", self._serve_file)
         app.on_response_prepare.append(self._add_headers)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0)
+        runner = web.AppRunner(
+            app, access_log=None, logger=library, handle_signals=False, shutdown_timeout=1.0, lingering_time=1.0
+        )
         await runner.setup()
         assert runner.server is not None
         self._limits = ConnectionLimits(runner.server, admits=self._admits, tls=self._tls())

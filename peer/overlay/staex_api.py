@@ -90,10 +90,7 @@ class StaexApi:
             raise OverlayDown(f"{self.where} didn't answer within {self._timeout:g} seconds.", START_HINT) from error
         except httpx.TransportError as error:
             raise OverlayDown(f"{self.where} broke off or doesn't speak HTTP.", START_HINT) from error
-        try:
-            return msgspec.json.decode(body, type=str)
-        except NOT_JSON as error:
-            raise OverlayDown(f"{self.where} answered with something that isn't a JSON string.") from error
+        return read_string(body, self.where)
 
     async def _refuse_foreign_service(self, event: str, info: dict[str, Any]) -> None:
         """What httpx calls at each step of a request (its extension `trace`): connected, and nothing written yet."""
@@ -126,6 +123,14 @@ class StaexApi:
             if len(body) > MOST_BYTES:
                 raise OverlayDown(f"{self.where} answered with more than {MOST_BYTES} bytes.")
         return bytes(body)
+
+
+def read_string(body: bytes, where: str) -> str:
+    """The string that an answer is. Raises OverlayDown for anything else."""
+    try:
+        return msgspec.json.decode(body, type=str)
+    except NOT_JSON as error:
+        raise OverlayDown(f"{where} answered with something that isn't a JSON string.") from error
 
 
 def _checked(base: str, *, allow_remote: bool) -> str:

@@ -186,15 +186,7 @@ class YggdrasilAdmin:
             ) from error
         if raw is None:
             raise OverlayDown(f"What listens at {place} answered with more than {MOST_BYTES} bytes.")
-        try:
-            response = msgspec.json.decode(raw, type=_Response)
-            if response.status != "success":
-                raise OverlayDown(f"The Yggdrasil node at {place} refuses the request {request}.")
-            return msgspec.json.decode(response.response, type=form)
-        except NOT_JSON as error:
-            raise OverlayDown(
-                f"What listens at {place} doesn't answer like a Yggdrasil node of version 0.4.5 or newer."
-            ) from error
+        return read_response(raw, form, request, place)
 
     async def _exchange(self, place: AdminSocket, request: bytes) -> bytes | None:
         """Send the request and read the response; None if it is too long. Raises OSError, OverlayDown."""
@@ -216,6 +208,19 @@ class YggdrasilAdmin:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+
+def read_response(raw: bytes, form: type[Wanted], request: str, place: AdminSocket) -> Wanted:
+    """What the node at `place` responded to `request`. Raises OverlayDown for anything else, and for a refusal."""
+    try:
+        response = msgspec.json.decode(raw, type=_Response)
+        if response.status != "success":
+            raise OverlayDown(f"The Yggdrasil node at {place} refuses the request {request}.")
+        return msgspec.json.decode(response.response, type=form)
+    except NOT_JSON as error:
+        raise OverlayDown(
+            f"What listens at {place} doesn't answer like a Yggdrasil node of version 0.4.5 or newer."
+        ) from error
 
 
 def _open_hint(place: AdminSocket) -> str:

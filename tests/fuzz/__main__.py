@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -47,7 +48,9 @@ def run(name: str, seconds: int) -> bool:
     """Run one target in a process of its own; whether it did no harm."""
     from tests.fuzz.targets import FOUND, TARGETS
 
-    with tempfile.TemporaryDirectory(prefix="fuzz") as place:
+    # Not a TemporaryDirectory: the child would remove it when an input did harm, with that input in it.
+    place = tempfile.mkdtemp(prefix="fuzz")
+    try:
         inputs, harm, log = Path(place) / "inputs", Path(place) / "harm", Path(place) / "log"
         inputs.mkdir()
         harm.mkdir()
@@ -71,6 +74,8 @@ def run(name: str, seconds: int) -> bool:
             kept.write_bytes(path.read_bytes())
             _say(f"kept {kept}")
         said = log.read_text(errors="replace")
+    finally:
+        shutil.rmtree(place)
     runs, branches = re.findall(r"^#(\d+)", said, re.MULTILINE), re.findall(r"cov: (\d+)", said)
     _say(f"{name}: {(runs or [0])[-1]} inputs, {(branches or [0])[-1]} branches{', HARM' if status else ''}")
     if status:

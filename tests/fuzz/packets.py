@@ -14,12 +14,21 @@ from peer.media.rtp.depacketizer import Reception, key_frame_size
 from peer.media.rtp.incoming import key_frame_asked
 from peer.transport import dtls_records, sctp_packet
 from peer.transport.connections import Connections
+from peer.transport.profile import VideoCodec
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
-from peer.transport.transport_cc import transport_number
+from peer.transport.sdp.negotiation import accept_offer
+from peer.transport.sdp.reading import read_description
+from peer.transport.sdp.rtp_numbers import RtpNumbers
+from peer.transport.transport_cc import TransportFeedback, transport_number
 from shared.errors import RemoteProtocolError
+from shared.media import Media
 from shared.messages import Bye, Hello, Ping, Text, decode, encode
+from tests.bot.matrix.devices import done
 from tests.fuzz.target import Target
+from tests.peer.transport.sdp.descriptions import offer
+
+AGREED = accept_offer(read_description(offer("firefox-offer")), Media.BOTH, frozenset({VideoCodec.VP8}))
 
 
 class Heard:
@@ -86,6 +95,21 @@ def _counted(data: bytes) -> None:
         key_frame_asked(packet)
 
 
+def _translated(data: bytes) -> None:
+    """A row of packets of another program, in its numbers and in ours, and what reports on them."""
+    numbers = RtpNumbers(AGREED)
+    feedback = TransportFeedback(_nowhere, lambda: 0.0)
+    for packet in _cut(data):
+        for translate in (numbers.inward, numbers.outward):
+            translated = translate(packet)
+            if translated is not None:
+                done(feedback.received(translated))
+
+
+async def _nowhere(packet: bytes) -> None:
+    """A report that is due."""
+
+
 def _records(data: bytes) -> None:
     records = dtls_records.split(data)
     assert sum(map(len, records)) <= len(data)
@@ -120,5 +144,6 @@ PACKETS = {
         tuple(map(frames.encode, (Piece(bytes(32), 7, b"a"), Taken(bytes(32), 7)))),
     ),
     "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
+    "RTP and RTCP of another program": Target(_translated, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
     "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.fuzz.messengers import MESSENGERS
+from tests.fuzz.nodes import NODES
 from tests.fuzz.packets import PACKETS
+from tests.fuzz.pages import PAGES
 from tests.fuzz.texts import TEXTS
 
-TARGETS = TEXTS | PACKETS
+TARGETS = TEXTS | MESSENGERS | NODES | PAGES | PACKETS
 
 FOUND = Path(__file__).parent / "found"
 

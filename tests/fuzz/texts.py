@@ -14,8 +14,6 @@ from bot.assistant import commands
 from bot.backup.sealed_file import MAGIC, unseal
 from bot.backup.snapshot import unpack
 from bot.messengers.deltachat.owner import Owner
-from bot.messengers.plain import values
-from bot.messengers.telegram import incoming
 from peer.calls.programs.deltachat import SWITCHED_ON, DeltaChatApp
 from peer.handset import protocol
 from peer.handset.offer import read_answer
@@ -34,19 +32,22 @@ from shared.errors import (
     LinkError,
     NameSystemError,
     NodeIdError,
+    ServerFault,
 )
 from shared.links import kinds
 from shared.links.classic import decode_classic, find_classic
 from shared.links.finding import find
 from shared.links.pasted import read_pasted
 from shared.media import Media
-from shared.names import azns, ens_call, json_rpc, records, ss58
+from shared.names import azns, ens_call, ink, json_rpc, records, ss58
 from shared.node_id import NodeId
 from shared.printable import visible
 from tests.fuzz.target import Target, text
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 PROTOCOL = msgspec.json.decode((VECTORS / "protocol-v1.json").read_bytes())
+READS = msgspec.json.decode((VECTORS / "azero-reads.json").read_bytes())
+RESPONSES = tuple(json_rpc.from_hex(read["response"]) for form in ("plain", "events") for read in READS[form].values())
 OFFERS = tuple(path.read_bytes() for path in sorted((VECTORS / "sdp").glob("*.sdp")))
 NODE = str(NodeId(bytes(range(32))))
 TOKENS = (
@@ -107,6 +108,11 @@ def _contract(data: bytes) -> None:
             continue
 
 
+def _contract_call(data: bytes) -> None:
+    """The answer to a read of such a contract, up to the value in it."""
+    ink.returned(ink.answer(data))
+
+
 def _ens_contract(data: bytes) -> None:
     for read in (ens_call.as_address, ens_call.as_text, ens_call.as_bytes, ens_call.as_number, ens_call.as_truth):
         try:
@@ -127,8 +133,6 @@ def _page_proof(data: bytes) -> None:
         except HandsetError:
             continue
 
-
-_outgoing = msgspec.json.Decoder(values.Outgoing)
 
 TEXTS = {
     "links in a message": Target(
@@ -181,6 +185,7 @@ TEXTS = {
         (b'{"jsonrpc":"2.0","id":1,"result":"0x00"}', b'{"id":1,"error":{"code":-32000,"message":"m","data":"0x"}}'),
     ),
     "a contract of Aleph Zero": Target(_contract, (), (b"\x00\x00\x10abcd", b"\x00\x01\x02", bytes(40))),
+    "a read of a contract": Target(_contract_call, (ServerFault,), RESPONSES),
     "a contract of Ethereum": Target(
         _ens_contract, (), (bytes(31) + b"\x20" + bytes(31) + b"\x03abc" + bytes(29), bytes(32))
     ),
@@ -201,16 +206,6 @@ TEXTS = {
     "a proof of the page": Target(_page_proof, (), (b'{"type":"prove","nonce":"AAAA"}', b'{"proof":"AAAA"}')),
     "a state of Delta Chat's page": Target(
         lambda data: DeltaChatApp(0).read(SWITCHED_ON, text(data)), (), (b'{"audioEnabled":true,"videoEnabled":false}',)
-    ),
-    "an entry of Telegram's journal": Target(
-        lambda data: incoming.from_bytes(data),
-        (msgspec.MsgspecError, UnicodeError, RecursionError),
-        (b'{"type":"greeted","user":1}', b'{"type":"claimed","code":"a","user":1}'),
-    ),
-    "an entry of a plain messenger's outbox": Target(
-        lambda data: _outgoing.decode(data),
-        (msgspec.MsgspecError, UnicodeError, RecursionError),
-        (b'{"text":"a","chat":"b"}',),
     ),
     "Delta Chat's owner": Target(lambda data: Owner.read(data), (), (b"10 DA01338A3A57F87DFDBEC7D1B6CBC67E153CE8CC",)),
     "a backup's files": Target(_unpacked, (BadBackup,), ()),

@@ -13,10 +13,10 @@ from benchmarks.processes import memory
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Of one program, while no call is up."""
+    """Of one program."""
 
-    calls: int
-    "How many it has had."
+    at: float
+    "How far it has come: in calls that it has had, or in minutes of the one that it is in."
 
     tasks: int
     "Unfinished asyncio tasks."
@@ -30,11 +30,11 @@ class Footprint:
     "Megabytes, resident."
 
 
-def footprint(pid: int, home: Path, calls: int, tasks: int) -> Footprint:
+def footprint(pid: int, home: Path, at: float, tasks: int) -> Footprint:
     """Look at a running program."""
     process = Path(f"/proc/{pid}")
     return Footprint(
-        calls=calls,
+        at=at,
         tasks=tasks,
         descriptors=len(os.listdir(process / "fd")),
         threads=len(os.listdir(process / "task")),
@@ -43,9 +43,9 @@ def footprint(pid: int, home: Path, calls: int, tasks: int) -> Footprint:
     )
 
 
-def kilobytes_a_call(footprints: Sequence[Footprint]) -> float:
-    """The slope of the memory over the calls, by least squares."""
-    slope, _ = linear_regression([each.calls for each in footprints], [each.memory for each in footprints])
+def kilobytes_each(footprints: Sequence[Footprint]) -> float:
+    """The slope of the memory over the calls or minutes, by least squares."""
+    slope, _ = linear_regression([each.at for each in footprints], [each.memory for each in footprints])
     return slope * 1000
 
 
@@ -55,9 +55,13 @@ SLACK = {"tasks": 3, "descriptors": 3, "threads": 6, "files": 3}
 
 def piled_up(footprints: Sequence[Footprint]) -> list[str]:
     """What there was clearly more of at the end than ever in the first half of the looks."""
-    half, last = footprints[: len(footprints) // 2], footprints[-1]
+    return more_than(footprints[: len(footprints) // 2], footprints[-1])
+
+
+def more_than(before: Sequence[Footprint], last: Footprint) -> list[str]:
+    """What there is clearly more of than there was at any look before."""
     return [
         f"{what}: {getattr(last, what)}, before at most {most}"
         for what, slack in SLACK.items()
-        if getattr(last, what) > slack + (most := max(getattr(each, what) for each in half))
+        if getattr(last, what) > slack + (most := max(getattr(each, what) for each in before))
     ]

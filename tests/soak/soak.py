@@ -23,23 +23,24 @@ FIRST_CONTACT_EVERY = 20
 class Counted(Person):
     """A person whose program counts its tasks."""
 
+    program = "tests.soak.counted"
+
     def command(self, *arguments: str) -> list[str]:
         """Not the usual one, so it isn't forked from a program that has imported everything."""
-        return [sys.executable, "-m", "tests.soak.counted", str(self._tasks), "--home", str(self.home), *arguments]
+        return [sys.executable, "-m", self.program, str(self._tasks), "--home", str(self.home), *arguments]
 
     @property
     def _tasks(self) -> Path:
         return self.home.with_suffix(".tasks")
 
-    async def footprint(self, calls: int) -> Footprint:
-        """What it holds now that it has no call."""
-        await self.calm()
+    async def footprint(self, at: float) -> Footprint:
+        """What it holds now."""
         self._tasks.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR2)
         async with asyncio.timeout(SECONDS):
             while not self._tasks.exists():
                 await self.in_order()  # the signal is taken between two steps of the program
-        return footprint(self.process.pid, self.home, calls, int(self._tasks.read_text()))
+        return footprint(self.process.pid, self.home, at, int(self._tasks.read_text()))
 
 
 @dataclass
@@ -79,6 +80,7 @@ async def soak(
             if result.calls % every == 0:
                 for person in (anna, bob, carol):
                     assert isinstance(person, Counted)
+                    await person.calm()
                     result.footprints.setdefault(person.name, []).append(await person.footprint(result.calls))
                 said(f"{result.calls} calls, {time.monotonic() - began:.0f} s: {result.footprints['bob'][-1]}")
             await asyncio.sleep(next_at - time.monotonic())

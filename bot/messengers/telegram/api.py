@@ -114,11 +114,7 @@ class Api:
             },
             read_timeout=POLL_SECONDS + REPLY_SECONDS,
         )
-        if not isinstance(found, list) or not all(
-            isinstance(each, dict) and isinstance(each.get("update_id"), int) for each in found
-        ):
-            raise NotTelegram("updates that aren't any")
-        return found
+        return checked_updates(found)
 
     async def send(self, message: TelegramPost, owner: int) -> int:
         """Write a message, and return its number (0 for an answer to a guest query)."""
@@ -227,6 +223,16 @@ class Api:
         """Offer the commands in the owner's chat, and nowhere else; `page`: whether there is a handset page."""
         commands = [BotCommand(name, words) for name, words in COMMANDS if page or name not in OF_THE_PAGE]
         await self._bot.set_my_commands(commands, scope=BotCommandScopeChat(owner))
+
+
+def checked_updates(found: object) -> list[dict[str, Any]]:
+    """What getUpdates returned: each an object with a number that the journal can keep. Raises NotTelegram."""
+    if not isinstance(found, list) or not all(
+        isinstance(each, dict) and type(number := each.get("update_id")) is int and 0 <= number < 1 << 63
+        for each in found
+    ):
+        raise NotTelegram("updates that aren't any")
+    return found
 
 
 async def _call(bot: Bot, method: str, what: dict[str, Any], **limits: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import msgspec
 from telegram.error import NetworkError, TimedOut
-from telegram.request import HTTPXRequest, RequestData
+from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
@@ -50,6 +50,14 @@ class Http(HTTPXRequest):
         )
         self._clock = clock
 
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> Any:
+        """See BaseRequest.parse_json_payload. Raises NotTelegram, TelegramError."""
+        try:
+            return BaseRequest.parse_json_payload(payload)
+        except RecursionError:  # nested a little deeper than the library can read, and not too deep for `is_telegram`
+            raise NotTelegram("an answer that is nested too deep") from None
+
     async def do_request(
         self,
         url: str,
@@ -84,7 +92,7 @@ class Http(HTTPXRequest):
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # Its class says enough, and its text may hold the address, which holds the token.
             raise NetworkError(type(error).__name__) from None
-        if not _is_telegram(response.status_code, body):
+        if not is_telegram(response.status_code, body):
             kind = response.headers.get("content-type", "no type")[:40]
             raise NotTelegram(f"an answer that isn't Telegram's: status {response.status_code}, {kind}")
         if (said := http_date(date)) is not None:
@@ -102,7 +110,8 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _is_telegram(status: int, body: bytes) -> bool:
+def is_telegram(status: int, body: bytes) -> bool:
+    """Whether an answer with that status is one of the Bot API."""
     try:
         answer = _answers.decode(body)
     except NOT_JSON:

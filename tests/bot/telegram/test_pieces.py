@@ -20,10 +20,12 @@ from bot.kinds import Sentence
 from bot.messengers.owner_code import claim, code_of, owner_of
 from bot.messengers.rate_limit import LINKS_PER_MINUTE, RateLimit
 from bot.messengers.telegram import limits, render
+from bot.messengers.telegram.api import checked_updates
 from bot.messengers.telegram.buttons import action_for, data_for, rows_for
 from bot.messengers.telegram.compose import compose
 from bot.messengers.telegram.conversations import TelegramChat, Way, conversation_of
 from bot.messengers.telegram.faults import FaultKind, judge
+from bot.messengers.telegram.http import Http, NotTelegram, is_telegram
 from bot.messengers.telegram.token import VARIABLE, BotToken, read_token, silence
 from bot.shown_contact import ShownContact
 from peer.calls.call_link import CallLink
@@ -294,6 +296,7 @@ def test_the_token_is_in_no_warning_that_a_program_writes(verbose: bool) -> None
     program = f"""
 import logging
 from bot.cli.log_lines import set_up_logging
+from bot.messengers.telegram.http import Http, NotTelegram, is_telegram
 from bot.messengers.telegram.token import BotToken, silence
 set_up_logging(verbose={verbose})
 silence(BotToken({SECRET_TOKEN!r}))
@@ -313,3 +316,21 @@ def test_without_a_configured_bot_no_library_that_speaks_to_servers_is_loaded() 
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.split() == []
+
+
+def test_an_answer_of_any_depth_is_read_or_is_somebody_elses() -> None:
+    # Both parsers have a limit of their own, and at some depth only the first of them takes an answer.
+    for depth in range(900, 1100):
+        body = b'{"ok":true,"result":' + b"[" * depth + b"]" * depth + b"}"
+        if is_telegram(200, body):
+            try:
+                Http.parse_json_payload(body)
+            except NotTelegram:
+                continue
+
+
+@pytest.mark.parametrize("number", [True, -1, 1 << 63, 10**30, 1.0, "1", None])
+def test_an_update_whose_number_the_journal_cant_keep_is_none(number: object) -> None:
+    assert checked_updates([{"update_id": (1 << 63) - 1}])
+    with pytest.raises(NotTelegram):
+        checked_updates([{"update_id": 1}, {"update_id": number}])

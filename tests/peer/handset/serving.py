@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from peer.handset.page import Page, Pages
+from peer.handset.page_server import PageServer
 from peer.handset.protocol import FromPage, Hello, Link, Overlay
 from peer.handset.server import HandsetServer, listening_socket
 from shared.errors import HandsetError
@@ -56,7 +57,7 @@ class Notes:
 class Served:
     """A server, and what is needed to talk to it."""
 
-    server: HandsetServer
+    server: PageServer
     pages: Pages
     notes: Notes
     http: aiohttp.ClientSession

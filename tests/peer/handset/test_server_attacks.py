@@ -335,10 +335,13 @@ async def test_another_users_flood_of_connections_is_looked_at_in_small_portions
     ],
     ids=lambda request: repr(request[:30]),
 )
-async def test_a_malformed_or_oversized_request_ends_itself_only(served: Served, request_bytes: bytes) -> None:
+async def test_a_malformed_or_oversized_request_ends_itself_only(
+    served: Served, request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     answer = await served.raw(request_bytes)
     assert not answer or answer.split(b" ", 2)[1][:1] == b"4"
     await served.works()
+    assert not [record for record in caplog.records if record.exc_info], "no traceback for what others send"
 
 
 async def ends(reader: asyncio.StreamReader) -> None:

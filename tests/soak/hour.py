@@ -1,0 +1,133 @@
+"""One long call: the caller's test picture and tone, which the callee records while it sends its own.
+
+All numbers of what they send wrap in its first seconds (wrapping.py). The recording is put together from sequence
+numbers and timestamps, so it is looked at afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from bot.home import Home
+from bot.kinds import Kind
+from tests.bot.console import SECONDS, Person, befriend, connect, hang_up, people
+from tests.soak.footprint import Footprint, more_than
+from tests.soak.soak import Counted
+
+CONFIGS = {"bob": "[media]\nrecordings_leave_mb = 1\n"}
+
+WRAPPED = 200
+"Packets of sound, after which both numbers have wrapped: see BEFORE_WRAP."
+
+
+class Wrapping(Counted):
+    """A person whose packets' numbers wrap soon."""
+
+    program = "tests.soak.wrapping"
+
+
+@dataclass
+class Recorded:
+    """What the callee's recording holds."""
+
+    seconds: float
+    "From the first frame of sound to the last."
+
+    audio_frames: int
+    video_frames: int
+    longest_gap: float
+    "Seconds between two frames of sound."
+
+
+@dataclass
+class LongCall:
+    """What came of it."""
+
+    seconds: float = 0.0
+    footprints: dict[str, list[Footprint]] = field(default_factory=dict)
+    "By person, in the call."
+
+    left: dict[str, list[str]] = field(default_factory=dict)
+    "By person, what there is more of after the call than before it."
+
+    packets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    "By person, the packets of sound and picture that arrived."
+
+    reconnected: int = 0
+    recorded: Recorded | None = None
+
+
+async def long_call(
+    folder: Path, looks: int, said: Callable[[str], None] = lambda line: None, *, every: float = 0.0
+) -> LongCall:
+    """A call with so many looks at both programs, `every` so many seconds or as soon as the numbers have wrapped."""
+    result = LongCall()
+    async with people(folder, "anna", "bob", configs=CONFIGS, kind=Wrapping) as everybody:
+        anna, bob = everybody
+        await befriend(anna, bob)
+        await bob.asked("/contact endpoint anna pattern+recorder", kind=Kind.CONTACT_ENDPOINT)
+        await connect(anna, bob, answer="/answer anna")  # what a first call leaves is no leak of the second
+        await asyncio.gather(anna.media(), bob.media())
+        await hang_up(anna, bob)
+        before = {person.name: await _calm(person) for person in everybody}
+        for recording in Home(bob.home).recordings.iterdir():
+            recording.unlink()
+        await connect(anna, bob, answer="/answer anna")
+        began = time.monotonic()
+        for number in range(1, looks + 1):
+            await asyncio.sleep(began + number * every - time.monotonic())
+            for person in everybody:
+                before_it = result.packets.get(person.name, (WRAPPED, WRAPPED))
+                result.packets[person.name] = await _arrived(person, before_it)
+                assert isinstance(person, Counted)
+                look = await person.footprint((time.monotonic() - began) / 60)
+                result.footprints.setdefault(person.name, []).append(look)
+            said(f"{number} of {looks}: {result.packets['bob']} packets at bob, {result.footprints['bob'][-1]}")
+        await hang_up(anna, bob)
+        result.seconds = time.monotonic() - began
+        for person in everybody:
+            result.left[person.name] = more_than([before[person.name]], await _calm(person))
+            result.reconnected += sum(call["state"] == "reconnecting" for call in person.calls)
+        (recording,) = Home(bob.home).recordings.iterdir()
+        result.recorded = await asyncio.to_thread(recorded, recording)
+    return result
+
+
+async def _calm(person: Person) -> Footprint:
+    assert isinstance(person, Counted)
+    await person.calm()
+    return await person.footprint(0)
+
+
+async def _arrived(person: Person, before: tuple[int, int]) -> tuple[int, int]:
+    """The packets of sound and picture, once more of both have come than before."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            (call,) = [call for call in (await person.status())["calls"] if call["state"] != "ended"]
+            audio, video = call["audio_packets_received"], call["video_packets_received"]
+            if audio > before[0] and video > before[1]:
+                return audio, video
+            await asyncio.sleep(0.2)  # there is no event for a count
+
+
+def recorded(path: Path) -> Recorded:
+    """Read a recording to its end."""
+    with av.open(str(path)) as container:
+        times: dict[str, list[float]] = {"audio": [], "video": []}
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                times[packet.stream.type].append(float(packet.pts * packet.time_base))
+    sound = times["audio"]
+    return Recorded(
+        seconds=sound[-1] - sound[0],
+        audio_frames=len(sound),
+        video_frames=len(times["video"]),
+        longest_gap=max(later - earlier for earlier, later in itertools.pairwise(sound)),
+    )
