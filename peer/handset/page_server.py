@@ -245,7 +245,10 @@ class PageServer(abc.ABC):
 
     async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
         sock = web.WebSocketResponse(max_msg_size=MAX_MESSAGE, heartbeat=20.0, compress=False)
-        await sock.prepare(request)
+        try:
+            await sock.prepare(request)
+        except ValueError:  # aiohttp doesn't expect a key that isn't ASCII
+            raise RequestRefused(400, "This isn't a request for a WebSocket.") from None
         proven = await self._proven(sock, request)
         page = await self._let_in(sock, request, proven) if proven is not None else None
         if page is None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import io
 import os
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -46,36 +46,41 @@ def main() -> int:
 
 def run(name: str, seconds: int) -> bool:
     """Run one target in a process of its own; whether it did no harm."""
+    with tempfile.TemporaryDirectory(prefix="fuzz") as place:
+        return _run(name, seconds, Path(place))
+
+
+def _run(name: str, seconds: int, place: Path) -> bool:
     from tests.fuzz.targets import FOUND, TARGETS
 
-    # Not a TemporaryDirectory: the child would remove it when an input did harm, with that input in it.
-    place = tempfile.mkdtemp(prefix="fuzz")
-    try:
-        inputs, harm, log = Path(place) / "inputs", Path(place) / "harm", Path(place) / "log"
-        inputs.mkdir()
-        harm.mkdir()
-        for number, seed in enumerate(TARGETS[name].seeds):
-            (inputs / f"seed-{number}").write_bytes(seed)
-        child = os.fork()
-        if child == 0:
-            output = os.open(log, os.O_WRONLY | os.O_CREAT)
-            os.dup2(output, sys.stdout.fileno())
-            os.dup2(output, sys.stderr.fileno())
-            limits = [f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}", f"-max_len={LONGEST}"]
-            atheris.Setup(
-                [sys.argv[0], str(inputs), f"-max_total_time={seconds}", f"-artifact_prefix={harm}/", *limits],
-                TARGETS[name].meet,
-            )
+    inputs, harm, log = place / "inputs", place / "harm", place / "log"
+    inputs.mkdir()
+    harm.mkdir()
+    for number, seed in enumerate(TARGETS[name].seeds):
+        (inputs / f"seed-{number}").write_bytes(seed)
+    child = os.fork()
+    if child == 0:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT)
+        os.dup2(output, sys.stdout.fileno())
+        os.dup2(output, sys.stderr.fileno())
+        tempfile.tempdir = str(place)
+        limits = [f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}", f"-max_len={LONGEST}"]
+        atheris.Setup(
+            [sys.argv[0], str(inputs), f"-max_total_time={seconds}", f"-artifact_prefix={harm}/", *limits],
+            TARGETS[name].meet,
+        )
+        try:
             atheris.Fuzz()  # which ends this process
-        _, status = os.waitpid(child, 0)
-        for path in harm.iterdir():
-            kept = FOUND / name.replace(" ", "-") / path.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(path.read_bytes())
-            _say(f"kept {kept}")
-        said = log.read_text(errors="replace")
-    finally:
-        shutil.rmtree(place)
+        finally:
+            # An input did harm: libFuzzer writes it at the end of the process. Python's own end would be the parent's.
+            ctypes.CDLL(None).exit(1)
+    _, status = os.waitpid(child, 0)
+    for path in harm.iterdir():
+        kept = FOUND / name.replace(" ", "-") / path.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(path.read_bytes())
+        _say(f"kept {kept}")
+    said = log.read_text(errors="replace")
     runs, branches = re.findall(r"^#(\d+)", said, re.MULTILINE), re.findall(r"cov: (\d+)", said)
     _say(f"{name}: {(runs or [0])[-1]} inputs, {(branches or [0])[-1]} branches{', HARM' if status else ''}")
     if status:
