@@ -63,7 +63,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
         self._foreign = Bucket(FOREIGN)
         self._filter: FloodFilter | None = None
-        "Of the socket that is open."
+        "Of the socket that is open, once something floods it."
 
         self._over = False
 
@@ -168,12 +168,12 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
-        self._filter = FloodFilter(transport.get_extra_info("socket"), self.remote)
         self.port = transport.get_extra_info("sockname")[1]
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._filter is not None:
             self._filter.close()
+            self._filter = None
         if self._moving is not None:
             moving, self._moving = self._moving, None
             if not moving.done():
@@ -188,8 +188,8 @@ class OverlaySocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         host, remote_port = addr[:2]
         if host != self._remote_host:
-            if not self._foreign.takes(time.monotonic()) and self._filter and not self._filter.keeps_out_foreign:
-                self._filter.keep_out_foreign()
+            if not self._foreign.takes(time.monotonic()) and not self._kernel.keeps_out_foreign:
+                self._kernel.keep_out_foreign()
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if self._late is not None:
             self._late.set()
@@ -200,13 +200,18 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def _flooded(self, remote_port: int) -> None:
         """Have the kernel drop more of what the other address sends, where it can."""
-        if self._filter is None:
-            return
         proved = self._proved
         if not proved or remote_port in proved:
-            self._filter.be_deaf()
-        elif not self._filter.keeps_out_ports:
-            self._filter.keep_out_ports(proved)
+            self._kernel.be_deaf()
+        elif not self._kernel.keeps_out_ports:
+            self._kernel.keep_out_ports(proved)
+
+    @property
+    def _kernel(self) -> FloodFilter:
+        if self._filter is None:
+            assert self._transport is not None
+            self._filter = FloodFilter(self._transport.get_extra_info("socket"), self.remote)
+        return self._filter
 
     @property
     def _proved(self) -> tuple[int, ...]:
