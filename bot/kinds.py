@@ -84,6 +84,17 @@ class Kind(enum.StrEnum):
     FILE_FAILED = "file.failed", "A file couldn't be sent or received, and why."
     FILE_LIST = "file.list", "The files on their way."
 
+    RECORDING_ASKED = (
+        "recording.asked",
+        "You want to record a call; it begins once the other side sees that.",
+    )
+    RECORDING_STARTED = "recording.started", "You are recording a call, and the other side sees that."
+    RECORDING_STOPPED = "recording.stopped", "Your recording of a call is over, and where it is."
+    RECORDING_REFUSED = "recording.refused", "A recording was refused, by you or by them, and ends."
+    RECORDING_FAILED = "recording.failed", "A call can't be recorded, or not any longer, and why."
+    RECORDING_BY_THEM = "recording.by-them", "The other side is recording a call."
+    RECORDING_BY_THEM_OVER = "recording.by-them-over", "The other side no longer records it."
+
     LINK_REQUEST = "link.request", "For the chat: the link that begins a call."
     LINK_ANSWER = "link.answer", "For the chat: the link that answers a first call."
     LINK_REFUSAL = "link.refusal", "For the chat: the link that declines a call or says that you are busy."

@@ -39,6 +39,7 @@ from peer.calls.link_reader import LinkReader
 from peer.calls.switchboard import Switchboard
 from peer.handset.devices.places import LocalPlaces, OverlayPlaces, ServingPlaces
 from peer.handset.page import Pages
+from peer.media.call_recordings import CallRecordings
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from shared.config.schema import CallWaiting, Config
@@ -152,6 +153,7 @@ def make_switchboard(
         waits=lambda: _waits(config.calls.waiting, presenter),
         rings_again=chats.rings_again,
         shelf=shelf,
+        recordings=CallRecordings(config, node.home.recordings),
     )
 
 

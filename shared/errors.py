@@ -457,6 +457,20 @@ class NothingToHold(CallRefused):
     """
 
 
+class NotRecordable(CallRefused):
+    """The call can't be recorded.
+
+    A recording begins once the other side's program shows it.
+    """
+
+
+class NothingRecorded(CallRefused):
+    """Nobody is recording the call.
+
+    /record records the call that you are in.
+    """
+
+
 class CallOver(CallRefused):
     """That call is over."""
 

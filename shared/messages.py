@@ -68,6 +68,12 @@ class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
     on_hold: bool = False
     "The sender has put the call on hold."
 
+    shows_recording: bool = False
+    "The sender's program shows its owner that the other side records. Others aren't recorded."
+
+    recording: bool = False
+    "The sender records the call, and says so again in the next message about that."
+
 
 class PairKey(_Message, frozen=True, tag="pair-key"):
     """Step 1 of pairing: what to seal to, and a promise."""
@@ -109,6 +115,26 @@ class OnHold(_Message, frozen=True, tag="on-hold"):
     """The sender puts the call on hold, or takes it off. Hello says how it stands when a leg begins."""
 
     on: bool
+
+
+class Recording(_Message, frozen=True, tag="recording"):
+    """The sender wants to record the call, or no longer does; also again on each new leg while it lasts."""
+
+    id: Counter
+    "Tells the recordings of one side apart."
+
+    on: bool
+
+
+class RecordingReply(_Message, frozen=True, tag="recording-reply"):
+    """The answer to a Recording that is on."""
+
+    id: Counter
+    "Of that message."
+
+    shown: bool
+    """The sender's program shows it to its owner, so the recording may begin. False: the owner refuses, so it has to
+    end; also at any later time."""
 
 
 class Text(_Message, frozen=True, tag="text"):
@@ -206,6 +232,8 @@ Message = (
     | PairKept
     | MediaState
     | OnHold
+    | Recording
+    | RecordingReply
     | Text
     | Bye
     | Ping

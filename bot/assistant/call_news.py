@@ -12,6 +12,7 @@ from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.conversation import RINGING, RINGING_BESIDE, Act, Post
 from bot.texts import chat as texts
+from bot.texts import recording as recording_texts
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -29,6 +30,7 @@ from peer.calls.news import (
     Said,
     TakesMessage,
 )
+from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.media.trouble import MediaTrouble
 from shared.call.events import RemoteRinging
@@ -111,6 +113,10 @@ class CallNews:
                 self._files.told(line, news)
             case Changed():
                 self.changed(line)
+            case RecordingChanged():
+                self._posting.about(line, recording_texts.changed(line, news))
+                if not line.call.ended:
+                    self._call_changed(line)
             case HoldChanged():
                 self._hold_changed(line, news)
             case RemoteAnsweredAlone():

@@ -145,6 +145,10 @@ class Calling:
         """What /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
         return which_call.to_resume(self._switchboard.lines, command, whom, self._names())
 
+    def recordable(self, what: str, whom: str = "") -> Line:
+        """What /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""
+        return which_call.to_record(self._switchboard.lines, what, whom, self._names())
+
     def writable(self, said: str) -> tuple[Line, str]:
         """What /say means, see which_call, and the text. Raises InputError, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)

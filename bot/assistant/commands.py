@@ -12,6 +12,7 @@ from typing import Literal
 
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
+from bot.texts import recording as recording_texts
 from bot.texts import refusals
 from peer.calls.switchboard import Instead
 from shared.contacts import MAX_NAME, Hours, Trust
@@ -134,6 +135,15 @@ class Swap:
 
     whom: str = ""
     "Which one to take off, if several are on hold."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`/record [stop|refuse] [NAME]`: record a call, end that, or refuse to be recorded."""
+
+    what: Literal["", "stop", "refuse"] = ""
+    whom: str = ""
+    "With whom, if there are several calls."
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +394,7 @@ Command = (
     | Hold
     | Resume
     | Swap
+    | Record
     | Say
     | SendFile
     | ListFiles
@@ -590,6 +601,19 @@ def _of_call(kind: type[HangUp | Hold | Resume | Swap]) -> Callable[[list[str], 
     return read
 
 
+def _record(words: list[str], _text: str) -> Command:
+    match [keyword(words[0]), *words[1:]] if words else []:
+        case []:
+            return Record()
+        case [("stop" | "refuse") as what]:
+            return Record(what)
+        case [("stop" | "refuse") as what, whom]:
+            return Record(what, whom)
+        case [_]:
+            return Record(whom=words[0])
+    raise WrongUse(*recording_texts.USAGE)
+
+
 def _devices(words: list[str], _text: str) -> Command:
     match [keyword(words[0]), *words[1:]] if words else []:
         case []:
@@ -644,6 +668,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "hold": _of_call(Hold),
     "resume": _of_call(Resume),
     "swap": _of_call(Swap),
+    "record": _record,
     "say": _say,
     "send": _send,
     "files": _files,

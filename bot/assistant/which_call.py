@@ -14,7 +14,17 @@ from bot.texts.refusals import Refusal
 from peer.calls.line import Line
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
-from shared.errors import InputError, NoCall, NothingRings, NothingToHold, NotOnHold, WhichCall
+from shared.errors import (
+    CallRefused,
+    InputError,
+    NoCall,
+    NothingRecorded,
+    NothingRings,
+    NothingToHold,
+    NotOnHold,
+    NotRecordable,
+    WhichCall,
+)
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
@@ -130,9 +140,22 @@ def to_resume(lines: Sequence[Line], command: str, whom: str = "", contacts: Col
     return _one(_meant(held, whom, contacts, NotOnHold), command, refusals.several_up, whole=bool(whom))
 
 
-def _meant(
-    lines: list[Line], whom: str, contacts: Collection[str], nothing: type[NothingToHold | NotOnHold]
-) -> list[Line]:
+def to_record(lines: Sequence[Line], what: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
+    """What /record means: the call that the owner is in; with `stop` the one that we record, with `refuse` the one
+    that the other side does. Raises NotRecordable, NothingRecorded, NoCall, WhichCall.
+    """
+    if what == "refuse":
+        found = [line for line in lines if line.recordings.recorded]
+    elif what == "stop":
+        found = [line for line in lines if line.recordings.recording]
+    else:
+        up = [line for line in lines if line.engaged]
+        found = [line for line in up if not line.on_hold] if whom == "" else up
+    meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)
+    return _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
+
+
+def _meant(lines: list[Line], whom: str, contacts: Collection[str], nothing: type[CallRefused]) -> list[Line]:
     if whom and not (lines := named(lines, whom, contacts)):
         raise NoCall(*refusals.no_call_with(whom))
     if not lines:

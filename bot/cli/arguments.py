@@ -191,6 +191,10 @@ def make_parser() -> argparse.ArgumentParser:
         holding.set_defaults(word=word)
         holding.add_argument("name", nargs="?", type=_name, help="with whom, if there are several calls")
 
+    record = command("record", "record the call, which the other side sees", dispatch.do_record, json=True)
+    record.add_argument("what", nargs="?", choices=["stop", "refuse"], help="end that, or refuse to be recorded")
+    record.add_argument("--name", type=_name, metavar="NAME", help="with whom, if there are several calls")
+
     sends = command("send", "offer a file to the other side of the call", dispatch.do_send, json=True)
     sends.add_argument("file", type=_path, metavar="FILE")
     sends.add_argument("--to", type=_name, metavar="NAME", help="to whom, if there are several calls")

@@ -15,7 +15,7 @@ ADDRESSED = re.compile(r"\s*/(?P<word>[A-Za-z_]{1,32})(?:@(?P<bot>\w{1,32}))?(?=
 ABOUT_CALLS = frozenset({"call", "answer", "decline", "hangup", "hold", "resume", "swap"})
 "The commands that are noticed in the owner's chats with other people; all others are for the bot's own chat."
 
-_FOR_NOW = ABOUT_CALLS | {"say", "sdp"}
+_FOR_NOW = ABOUT_CALLS | {"record", "say", "sdp"}
 "The commands that mean the call of that moment, and mustn't reach a later one."
 
 

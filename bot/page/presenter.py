@@ -17,6 +17,7 @@ from bot.page.chime import Chime
 from bot.page.own_devices import OwnDevices
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
+from bot.texts import recording as recording_texts
 from bot.texts.invitation import installed_from, invitation
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
@@ -35,6 +36,7 @@ from peer.calls.news import (
     Said,
     TakesMessage,
 )
+from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
@@ -246,6 +248,9 @@ class Presenter:
             case MediaState():
                 if (remote := view.sends(line.connection.remote_media)) is not None:
                     send(page_protocol.RemoteMedia(call=number, remote=remote))
+            case RecordingChanged():
+                self._show(line)
+                self._say(line, recording_texts.changed(line, news))
             case FileChanged():
                 self._file_changed(line, news.transfer)
             case Changed():

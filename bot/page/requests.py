@@ -48,6 +48,7 @@ from peer.handset.protocol import (
     MediaAnswer,
     Place,
     PlaceEcho,
+    Record,
     RemoveContact,
     RemoveDevice,
     RenameContact,
@@ -162,6 +163,8 @@ class PageRequests:
                 line = self._line(message.call)
                 self._pages.take(page)
                 await self._switchboard.resume(line, swap=True)
+            case Record():
+                await self._record(message)
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:
@@ -250,6 +253,16 @@ class PageRequests:
                 raise CallRefused(refusal(reading.reason, link), "")
             return None
         return line.number
+
+    async def _record(self, message: Record) -> None:
+        recording = self._switchboard.recording(self._line(message.call))
+        match message.what:
+            case "start":
+                await recording.start()
+            case "stop":
+                recording.stop()
+            case "refuse":
+                recording.refuse()
 
     def _write(self, line: Line, text: str) -> None:
         try:

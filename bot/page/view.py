@@ -9,6 +9,7 @@ import msgspec
 from bot.texts import call_log
 from bot.texts import files as file_texts
 from bot.texts import page as texts
+from bot.texts import recording as recording_texts
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
@@ -65,6 +66,9 @@ def call(
         elsewhere=elsewhere,
         on_hold=line.on_hold,
         remote_on_hold=line.remote_on_hold,
+        recording=line.recordings.ours.value,
+        remote_recording=line.recordings.theirs.value,
+        recording_words=recording_texts.mark(line),
     )
 
 

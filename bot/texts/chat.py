@@ -60,6 +60,8 @@ HELP = f"""\
 /resume [NAME]              take it off hold
 /swap                       put this call on hold, and take the other one off
 /answer hold, /answer hangup    in a call: hold or end it, and answer the other one
+/record                     record the call, which the other side sees; /record stop
+/record refuse              the other side may not record it
 /say [NAME:] TEXT           write a line to the other side of the call
 /send [NAME:] FILE          offer a file to the other side of the call
 /files                      files on their way: accept NUMBER, decline NUMBER, cancel NUMBER
@@ -850,6 +852,8 @@ def status_line(line: Line) -> str:
     """One call in a line."""
     report = line_report(line)
     text = f"{line.name}: {line.call.state}, {line.media.words}"
+    text += ", you record it" if line.recordings.recording else ""
+    text += ", they record it" if line.recordings.recorded else ""
     text += ", on hold" if line.on_hold else ", they have you on hold" if line.remote_on_hold else ""
     if line.connection.connected is None:
         return text

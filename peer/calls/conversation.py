@@ -13,6 +13,7 @@ from hmac import compare_digest
 
 from peer.calls.files.call_files import CallFiles
 from peer.calls.limits import MOST_SHOWN, Limiter
+from peer.calls.recording.call_recording import CallRecording
 from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
@@ -35,6 +36,8 @@ from shared.messages import (
     PairSeal,
     Ping,
     Pong,
+    Recording,
+    RecordingReply,
     Text,
     Unknown,
 )
@@ -72,6 +75,7 @@ class Conversation:
         agree: Callable[[Media], Awaitable[None]],
         held: Callable[[], Sequence[bytes]],
         files: CallFiles | None = None,
+        recording: CallRecording | None = None,
     ) -> None:
         """`transcript` is what pairing on this leg is bound to, 32 bytes.
 
@@ -79,7 +83,7 @@ class Conversation:
         was. `limiter` counts for the whole call.
 
         `tell`, `keep` and `held` are the session's. `agree` takes the media that the other side wants. Without `files`
-        none are taken.
+        none are taken; without `recording` nothing is shown of the other side's, and none is made.
         """
         self.round_trip: float | None = None
         "Seconds that the last ping and its answer took."
@@ -101,6 +105,7 @@ class Conversation:
         "The secrets of earlier calls that the other side has shown on this leg."
 
         self._files = files
+        self._recording = recording
         self._pings: dict[int, float] = {}
         self._acting = False
         "Whether a message is being acted on."
@@ -136,6 +141,8 @@ class Conversation:
             case Hello():
                 if self._files is not None:
                     self._files.greeted(message.version)
+                if self._recording is not None:
+                    self._recording.greeted(message)
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
                 self._holds(message.on_hold)
@@ -153,6 +160,8 @@ class Conversation:
                 self._holds(message.on)
             case FileOffer() | FileAccept() | FileCancel() | FileResult() if self._files is not None:
                 self._files.received(message)
+            case Recording() | RecordingReply() if self._recording is not None:
+                self._recording.received(message)
             case Ping():
                 self._leg.control.send(Pong(message.id))
             case Pong():

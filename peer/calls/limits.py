@@ -24,6 +24,8 @@ from shared.messages import (
     PairSeal,
     Ping,
     Pong,
+    Recording,
+    RecordingReply,
     Text,
     Unknown,
 )
@@ -47,6 +49,8 @@ LIMITS: Final[Mapping[type, Limit]] = {
     PairKept: Limit(at_once=4 * (MOST_SHOWN + 1), per_second=0.5 * (MOST_SHOWN + 1)),
     MediaState: Limit(at_once=40, per_second=4.0),
     OnHold: Limit(at_once=40, per_second=0.5),
+    Recording: Limit(at_once=40, per_second=0.5),
+    RecordingReply: Limit(at_once=40, per_second=0.5),
     Text: Limit(at_once=30, per_second=1.0),
     Ping: Limit(at_once=30, per_second=4.0),
     Pong: Limit(at_once=30, per_second=4.0),
@@ -64,6 +68,9 @@ OWN_TEXTS: Final = Limit(at_once=20, per_second=0.5)
 
 OWN_HOLDS: Final = Limit(at_once=20, per_second=0.25)
 "How often the owner may put a call on hold or take it off, again less than the other side accepts."
+
+OWN_RECORDINGS: Final = Limit(at_once=10, per_second=0.1)
+"""How often the owner may begin to record: each makes two messages, and a lost path brings another one."""
 
 OWN_OFFERS: Final = Limit(at_once=40, per_second=1.0)
 "How often we offer a file, again or for the first time: what is more waits, so that the other side sees no flood."

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from peer.calls.call_link import CallLink
 from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.recording.table import Standing
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import CONNECTED, Call, State, incoming, step
@@ -176,6 +177,12 @@ class Line:
     def remote_on_hold(self) -> bool:
         """Whether the other side has."""
         return self.call.remote_on_hold
+
+    @property
+    def recordings(self) -> Standing:
+        """Who records it."""
+        recording = self.session.recording if self.session is not None else None
+        return Standing() if recording is None else recording.standing
 
     @property
     def occupies(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.recording.table import Theirs
 from shared.call.records import CallRecord, RunningCall
 from shared.call.table import Call, EndReason, State
 from shared.secrets.handshake import Role
@@ -49,6 +50,8 @@ def report(line: Line) -> dict[str, object]:
         "phrase": line.shown.phrase or None,
         "on_hold": line.on_hold,
         "remote_on_hold": line.remote_on_hold,
+        "recording": line.recordings.recording,
+        "remote_recording": line.recordings.recorded,
         "connect_ms": connect_ms(line),
         "first_audio_ms": _milliseconds(connection.dialled, connection.first_media.get("audio")),
         "first_video_ms": _milliseconds(connection.dialled, connection.first_media.get("video")),
@@ -98,6 +101,8 @@ def running(line: Line) -> RunningCall | None:
         name=line.shown.contact or "",
         endpoint=line.shown.endpoint or "",
         on_hold=line.on_hold,
+        recording=line.recordings.recording,
+        recording_refused=line.recordings.theirs is Theirs.REFUSED,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
+from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
 from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
@@ -109,6 +110,7 @@ News: TypeAlias = (
     | FirstMedia
     | MediaTrouble
     | FileChanged
+    | RecordingChanged
 )
 
 

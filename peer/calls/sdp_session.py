@@ -66,6 +66,9 @@ class SdpSession:
         self.leg: SdpLeg | None = None
         "The leg that is connected now."
 
+        self.recording: None = None
+        "Other programs don't show recordings, so there are none."
+
         self.video = video
         "What the picture may be in."
 

@@ -18,6 +18,7 @@ from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
 from peer.calls.files.call_files import CallFiles
 from peer.calls.limits import LOSSES, Limiter
+from peer.calls.recording.call_recording import CallRecording
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
     AttemptFailed,
@@ -80,6 +81,7 @@ class Session:
         rejoined: RunningCall | None = None,
         held: Callable[[], Sequence[bytes]] = tuple,
         files: CallFiles | None = None,
+        recording: CallRecording | None = None,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
@@ -88,7 +90,8 @@ class Session:
         the session acts on it; what it raises ends the session, as Broke. `overlay_up` returns when the overlay can be
         used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
         session begins with a lost path, and binds its socket when it dials. `held` gives the pair secrets of earlier
-        calls with `peer`, 32 bytes each, the newest first. Without `files` none are sent or taken.
+        calls with `peer`, 32 bytes each, the newest first. Without `files` none are sent or taken, without
+        `recording` nobody records.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
@@ -100,6 +103,7 @@ class Session:
         self._automatic = automatic
         self._held = held
         self.files = files
+        self.recording = recording
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
         "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
@@ -187,6 +191,8 @@ class Session:
         self._on_hold = on
         self._silence()
         self._host.pause(on)
+        if self.recording is not None:
+            self.recording.holds(on)
         if self.leg is not None:
             self.leg.control.send(OnHold(on))
             self.leg.control.send(self._sent())
@@ -195,6 +201,8 @@ class Session:
         """The other side has put it on hold or taken it off: send no sound and no picture meanwhile."""
         self._remote_on_hold = on
         self._silence()
+        if self.recording is not None:
+            self.recording.remote_holds(on)
 
     def _silence(self) -> None:
         if self.leg is not None:
@@ -216,7 +224,9 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._dialling.start(group)
-                media = group.create_task(self._lasting(self._host.run), name="media")
+                media = [group.create_task(self._lasting(self._host.run), name="media")]
+                if self.recording is not None:
+                    media.append(group.create_task(self._lasting(self.recording.run), name="recording"))
 
                 def following() -> Awaitable[None]:
                     return follow_overlay(self.call_socket, self._dialling.check_again, self._tell)
@@ -230,8 +240,9 @@ class Session:
                 self.started.set()
                 goodbye = await self._ending
                 # The microphone is off before anything else: a goodbye may take its time.
-                media.cancel()
-                await asyncio.wait([media])
+                for task in media:
+                    task.cancel()
+                await asyncio.wait(media)
                 if goodbye is not None and self.leg is not None and not await say_goodbye(self.leg.control, goodbye):
                     self._tell(ByeUnheard())
                 self._dialling.stop()
@@ -268,6 +279,8 @@ class Session:
             kept = self._connected(leg, attempt)
             if self.files is not None:
                 self.files.connected(leg)
+            if self.recording is not None:
+                self.recording.connected(leg, self._media)
             self._conversation = conversation = Conversation(
                 leg,
                 self._role,
@@ -280,10 +293,19 @@ class Session:
                 agree=lambda theirs: self._agree(leg, theirs),
                 held=self._held,
                 files=self.files,
+                recording=self.recording,
             )
             # Before any sound: what the other side does with it depends on whether we were asked.
             leg.control.send(
-                Hello(self._version, int(self._media), self._automatic, conversation.unpaired, self._on_hold)
+                Hello(
+                    self._version,
+                    int(self._media),
+                    self._automatic,
+                    conversation.unpaired,
+                    self._on_hold,
+                    self.recording is not None,
+                    self.recording is not None and self.recording.standing.recording,
+                )
             )
             self._silence()
             # Sound and picture rest on nothing that is kept, so they don't wait for the disk.
@@ -307,6 +329,8 @@ class Session:
         finally:
             if self.files is not None:
                 self.files.disconnected()
+            if self.recording is not None:
+                self.recording.disconnected()
         if broke is not None:
             # Such a message ends the session, which then says goodbye.
             self._tell(broke)
@@ -348,6 +372,8 @@ class Session:
             self._media = agreed
             await self._keep(MediaAgreed(agreed))
             self._host.attach(leg, agreed)
+            if self.recording is not None:
+                self.recording.agreed(agreed)
 
 
 async def _lost_after(end: Callable[[], Awaitable[object]]) -> None:

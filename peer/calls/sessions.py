@@ -21,6 +21,7 @@ from peer.calls.line_records import begun, running
 from peer.calls.lines import Lines, may_be_ended
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListeners, NotKept, Paired, PhraseKnown, Recorded
+from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.sdp_session import SdpSession
 from peer.calls.session import Session
 from peer.calls.session_events import (
@@ -103,6 +104,7 @@ class LineSessions:
         clock: Callable[[], float],
         open_socket: OpenSocket,
         shelf: FileShelf | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         """`listeners` hear what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
@@ -117,6 +119,7 @@ class LineSessions:
         self._clock = clock
         self._open_socket = open_socket
         self._shelf = shelf
+        self._recordings = recordings
 
     async def open(self, line: Line) -> int:
         """Make the line's session and bind its UDP port, which is returned. Raises OverlayError, CallRefused."""
@@ -226,6 +229,7 @@ class LineSessions:
                 rejoined=kept,
                 held=lambda: self._store.secrets_of(line.peer),
                 files=self._files(line),
+                recording=self._recording(line, name, kept),
                 open_socket=self._open_socket,
             )
         line.carried_by(session, name)
@@ -251,6 +255,21 @@ class LineSessions:
             keyed=line.link.keyed,
             always=always,
             tell=lambda changed: self._listeners.told(line, changed),
+        )
+
+    def _recording(self, line: Line, endpoint: str, kept: RunningCall | None) -> CallRecording | None:
+        """What records this call, and shows that the other side does."""
+        if self._recordings is None or line.shown.echo:
+            return None
+        return CallRecording(
+            self._recordings,
+            line.name,
+            endpoint,
+            tell=lambda changed: self._listeners.told(line, changed),
+            keep=lambda: self._keep(line),
+            wanted=kept is not None and kept.recording,
+            refused=kept is not None and kept.recording_refused,
+            machine=(lambda: line.put(HangUp())) if endpoint == ANSWERING_MACHINE else None,
         )
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:

@@ -34,6 +34,7 @@ from peer.calls.news import CallListener, CallListeners
 from peer.calls.programs.bare_sdp import BareSdp
 from peer.calls.programs.classic import Classic
 from peer.calls.programs.envelope import Envelope
+from peer.calls.recording.call_recording import CallRecording, Recordings
 from peer.calls.runner import LineRunner
 from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
@@ -54,6 +55,7 @@ from shared.errors import (
     NothingRings,
     NothingToHold,
     NotOnHold,
+    NotRecordable,
     OwnNode,
     StoreError,
     TwoCalls,
@@ -105,12 +107,14 @@ class Switchboard:
         clock: Callable[[], float] = time.time,
         open_socket: OpenSocket = OverlaySocket.open,
         shelf: FileShelf | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         """`lines` is filled from now on, `listeners` hear what happens to each, in this order.
 
         `waits` tells whether somebody can be asked about another call while one is up; else its caller hears `busy`.
         `rings_again` tells whether a call that rang in that chat when the program was killed is read again there.
-        `shelf` is where files of calls are kept; without one none are sent or taken.
+        `shelf` is where files of calls are kept; without one none are sent or taken. Without `recordings` nobody
+        records.
         """
         self.lines = lines
         self._own = own
@@ -133,6 +137,7 @@ class Switchboard:
             clock=clock,
             open_socket=open_socket,
             shelf=shelf,
+            recordings=recordings,
         )
         self._runner = LineRunner(
             own,
@@ -465,6 +470,13 @@ class Switchboard:
         if not isinstance(session, Session) or session.files is None:
             raise FileRefused(f"No files can be sent in this call with {line.name}.", "")
         return session.files
+
+    def recording(self, line: Line) -> CallRecording:
+        """The recordings of a call. Raises NotRecordable if none can be made in it."""
+        recording = line.session.recording if line.session is not None else None
+        if recording is None:
+            raise NotRecordable(f"The call with {line.name} can't be recorded: their program couldn't show it.", "")
+        return recording
 
     # Beginnings and ends of the program.
 

@@ -465,6 +465,16 @@ class Call(_ToPage, frozen=True, tag="call"):
     remote_on_hold: bool = False
     "The other side has: nothing is sent or heard, and the page may sound quietly now and then."
 
+    recording: Literal["off", "waits", "asked", "on"] = "off"
+    "Whether we record it; nothing is recorded before it is `on`."
+
+    remote_recording: Literal["off", "shown", "refused"] = "off"
+    """Whether the other side does. While it is `shown` the page shows a red mark with a way to refuse; when it begins,
+    the page that has the call's sound plays a tone."""
+
+    recording_words: str = ""
+    "Who records, for people; empty: nobody does."
+
 
 class Ring(_ToPage, frozen=True, tag="ring"):
     """Call the owner to the page, by sound and title. It is over when the call's state isn't `ringing`."""
@@ -773,6 +783,13 @@ class Resume(_FromPage, frozen=True, tag="resume"):
     call: Number
 
 
+class Record(_FromPage, frozen=True, tag="record"):
+    """Record a call, end that, or refuse to be recorded in it."""
+
+    call: Number
+    what: Literal["start", "stop", "refuse"]
+
+
 class Write(_FromPage, frozen=True, tag="write"):
     """Write a line of text to the other side. It comes back as Text."""
 
@@ -919,6 +936,7 @@ FromPage: TypeAlias = (
     | HangUp
     | Hold
     | Resume
+    | Record
     | Write
     | SetMedia
     | MediaAnswer

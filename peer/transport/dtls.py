@@ -146,6 +146,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self.taps: list[RtpSink] = []
         "Get every packet."
 
+        self.sent_taps: list[Callable[[bytes], None]] = []
+        "Get every packet that is sent, before it is encrypted."
+
         self.silent = False
         "Whether no RTP is sent: the call is on hold. RTCP, which says how packets arrive, still is."
 
@@ -192,6 +195,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
         if self.silent and len(packet) > 1 and is_rtp(packet):
             return
+        if self.sent_taps:
+            self._show_sent(packet)
         if self._translation is not None:
             packet = self._translation.outward(packet) or b""
         try:
@@ -209,6 +214,14 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         ssrc = self.counters.video.newest
         if ssrc is not None:
             await self.send_rtp(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc)))
+
+    async def asked(self, packet: bytes) -> None:
+        """Do what this RTCP packet asks for, as if the other side had sent it: for somebody on this side."""
+        await self._pass_to_taps(packet)
+        try:
+            await super()._handle_rtcp_data(packet)
+        except Exception as error:
+            self._drop_malformed(error)
 
     async def stop(self) -> None:
         """Close the connection and tell the other side; nothing of it is running afterwards."""
@@ -286,6 +299,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
     async def _send_rtp(self, data: bytes) -> None:
         if self.silent and is_rtp(data):
             return
+        if self.sent_taps:
+            self._show_sent(data)
         translated = self._translation.outward(data) if self._translation is not None else data
         if translated:
             await super()._send_rtp(translated)
@@ -331,11 +346,22 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             except Exception:
                 logger.exception("feedback about packets failed and has ended")
                 self._feedback = None
+        await self._pass_to_taps(packet)
+
+    async def _pass_to_taps(self, packet: bytes) -> None:
         for tap in tuple(self.taps):
             try:
                 await tap(packet)
             except Exception as error:
                 self.taps.remove(tap)
+                self._on_tap_failed(error)
+
+    def _show_sent(self, packet: bytes) -> None:
+        for tap in tuple(self.sent_taps):
+            try:
+                tap(packet)
+            except Exception as error:
+                self.sent_taps.remove(tap)
                 self._on_tap_failed(error)
 
     def _drop_malformed(self, error: Exception) -> None:

@@ -193,6 +193,19 @@ class Leg:
         if sink in self._dtls.taps:
             self._dtls.taps.remove(sink)
 
+    def tap_sent(self, sink: Callable[[bytes], None]) -> None:
+        """Give `sink` every RTP and RTCP packet that is sent from now on, before it is encrypted."""
+        self._dtls.sent_taps.append(sink)
+
+    def untap_sent(self, sink: Callable[[bytes], None]) -> None:
+        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        if sink in self._dtls.sent_taps:
+            self._dtls.sent_taps.remove(sink)
+
+    def ask_own_side(self, packet: bytes) -> Coroutine[Any, Any, None]:
+        """Let our own senders, or what is relayed, do what this RTCP packet asks for, as if it had come from there."""
+        return self._dtls.asked(packet)
+
     def tap_failed(self, error: Exception) -> None:
         """What taps this leg has failed, here or where the packets go on to."""
         if not self.tap_failures.tell(error):

@@ -93,6 +93,12 @@ class RunningCall:
     on_hold: bool = False
     "Whether we had put it on hold: it is taken up with microphone and camera off."
 
+    recording: bool = False
+    "Whether we recorded it: another recording begins when it is taken up."
+
+    recording_refused: bool = False
+    "Whether the owner has refused to be recorded in it."
+
     def __post_init__(self) -> None:
         if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
             raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")

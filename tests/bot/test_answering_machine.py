@@ -49,6 +49,8 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
         # A chime of 0.6 seconds and a beep of 0.4; then a second of message.
         await received(bob, 110)
+        # Its caller's program shows that it records.
+        await anna.told("bob is recording this call", kind=Kind.RECORDING_BY_THEM)
         # It takes nobody's time: a call could ring meanwhile.
         assert (await bob.status())["calls"][0]["automatic"] is True
         anna.write("/hangup")
@@ -69,6 +71,15 @@ async def test_the_machine_hangs_up_when_the_message_is_too_long(friends: Path, 
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
         await bob.told("anna", kind=Kind.MESSAGE)
+        assert (await bob.call("ended"))["reason"] == "hung-up"
+        assert (await anna.call("ended"))["reason"] == "remote-hung-up"
+
+
+async def test_a_caller_who_refuses_to_be_recorded_ends_the_message(friends: Path, tmp_path: Path, speaks: str) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"anna": speaks, "bob": MACHINE}) as (anna, bob):
+        await ring(anna, bob, "audio")
+        await anna.told("bob", kind=Kind.RECORDING_BY_THEM)
+        anna.write("/record refuse")
         assert (await bob.call("ended"))["reason"] == "hung-up"
         assert (await anna.call("ended"))["reason"] == "remote-hung-up"
 

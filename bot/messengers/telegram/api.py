@@ -52,6 +52,7 @@ COMMANDS = (
     ("hold", "put the call on hold"),
     ("resume", "take it off hold"),
     ("swap", "change over to the call on hold"),
+    ("record", "record the call, which the other side sees"),
     ("say", "write a line to the other side of the call"),
     ("name", "what a name like anna.azero stands for"),
     ("log", "your latest calls"),

@@ -19,6 +19,7 @@ import { keepBack } from "./back.js";
 import { MediaKeys } from "./media_keys.js";
 import { Outgoing } from "./outgoing.js";
 import { OwnDevices } from "./own_devices.js";
+import { Recording } from "./recording.js";
 import { unsettle } from "./settled.js";
 import { Program } from "./socket.js";
 import { chime, holdTone, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
@@ -36,6 +37,7 @@ const outgoing = new Outgoing(program, calls);
 const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
 const files = new Files(program, calls);
+const recording = new Recording(program, calls);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
@@ -97,6 +99,7 @@ function draw() {
     } else {
       view.draw(call);
       files.draw();
+      recording.draw(call);
       turnTo("stage");
     }
     if (calls.drawn !== (call?.id ?? null)) {

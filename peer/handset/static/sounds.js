@@ -95,6 +95,11 @@ export function chime() {
   played([[660, 0, 0.2, 0.15], [880, 0.2, 0.2, 0.15], [660, 0.4, 0.2, 0.15]]);
 }
 
+// The other side begins to record the call: the notes of peer/media/call_recordings.py.
+export function recordingTone() {
+  played([[1400, 0, 0.2, 0.1], [1400, 0.2, 0.2, 0.1]]);
+}
+
 export function tryTone() {
   played([[523, 0, 0.5, 0.12]]);
 }

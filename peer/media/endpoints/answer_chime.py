@@ -8,10 +8,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from peer.media.devices.choice import choose
 from peer.media.ending import end
 from peer.media.rtp.sending import Sending
-from peer.media.sound.system import open_sound
+from peer.media.sound.play import play
 from peer.media.sound.tones import Tone, ToneFirst, tone
 from shared.config.schema import Devices
 from shared.errors import LegFailed, MediaError
@@ -103,16 +102,7 @@ class Announced:
     async def _ring(self) -> None:
         """Play the chime on the speaker of this machine."""
         try:
-            system, wanted = await open_sound(self._devices), self._devices.speaker
-            name = choose(wanted, await system.devices("speaker", wanted))
-            if name is None:
-                raise MediaError("There is no speaker.")
-            sink = await system.speak(name)
-            try:
-                await sink.write(self._sound)
-                await sink.close(drain=True)
-            finally:
-                await sink.close()
+            await play(self._sound, self._devices)
         except MediaError as error:
             logger.info("the chime isn't heard here: %s", error.sentence)
             self._unheard()

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from peer.media.ending import end
 from peer.media.recording_limits import MEGABYTE, Rate, RecordingLimits
 from peer.media.rtp import opus
+from peer.media.rtp.both_sides import BothSides
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.rtp.incoming import Incoming
 from peer.media.rtp.timeline import Timeline
-from peer.media.rtp.webm import AUDIO_TRACK, VIDEO_TRACK, MatroskaWriter
+from peer.media.rtp.webm import AUDIO_TRACK, OWN_AUDIO_TRACK, OWN_VIDEO_TRACK, VIDEO_TRACK, MatroskaWriter
 from peer.media.trouble import MediaTrouble
 from peer.transport.profile import CLOCK_RATES, Kind
 from shared.config.schema import Config
@@ -39,6 +40,14 @@ FLUSH_SECONDS = 0.25
 MAX_LABEL = 40
 "Characters of a label that become part of a file's name, which may have 255 bytes."
 
+TRACKS: dict[tuple[bool, Kind], int] = {
+    (False, "audio"): AUDIO_TRACK,
+    (False, "video"): VIDEO_TRACK,
+    (True, "audio"): OWN_AUDIO_TRACK,
+    (True, "video"): OWN_VIDEO_TRACK,
+}
+"By whether our own side sends it, and what it is."
+
 MAX_NAMES = 1_000
 "Recordings of one second and one name, before giving up."
 
@@ -47,7 +56,8 @@ class Recorder:
     """Stores Opus and VP8 without decoding; sends nothing.
 
     A new leg of the same call goes on in the same file. Pictures begin with a key frame, and again with one where one
-    was lost, so that every picture in the file can be shown.
+    was lost, so that every picture in the file can be shown. With `both` it also stores what our side sends, and asks
+    nobody for what got lost: whoever receives it does.
     """
 
     name = "recorder"
@@ -60,6 +70,7 @@ class Recorder:
         *,
         limits: RecordingLimits | None = None,
         tell: Callable[[MediaTrouble], None] = lambda trouble: None,
+        both: bool = False,
     ) -> None:
         """`folder` is where the file is made; `label`, usually who calls, becomes part of its name.
 
@@ -76,6 +87,7 @@ class Recorder:
         self._recorded = recorded
         self._limits = limits or RecordingLimits()
         self._tell = tell
+        self._both = both
         self._recording: Recording | None = None
         self._began = datetime.datetime.now()
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +105,24 @@ class Recorder:
             await in_thread_to_its_end(lambda: self._create(media))
         recording = self._recording
         assert recording is not None
-        self._task = tasks.create_task(self._record(Incoming(leg, media & recording.media), recording))
+        kinds = media & recording.media
+        incoming = BothSides(leg, kinds) if self._both else Incoming(leg, kinds)
+        self._task = tasks.create_task(self._record(incoming, recording))
+
+    async def check(self) -> None:
+        """Whether a recording may begin. Raises MediaError if not."""
+        await in_thread_to_its_end(self._check)
+
+    async def pause(self) -> None:
+        """Take nothing until the next `attach`, which goes on in the same file. The time between isn't in it."""
+        await self._stop()
+        if (recording := self._recording) is not None:
+            recording.pause()
+            try:
+                if recording.pending:
+                    await in_thread_to_its_end(lambda: self._write(recording))
+            except (OSError, MediaError) as error:
+                await self._ends_early(error)
 
     async def detach(self) -> None:
         """Finish the file. It is removed if nothing has arrived."""
@@ -127,7 +156,7 @@ class Recorder:
         if recording.empty and self.path is not None:
             self.path.unlink()
 
-    async def _record(self, incoming: Incoming, recording: Recording) -> None:
+    async def _record(self, incoming: Incoming | BothSides, recording: Recording) -> None:
         incoming.open()
         try:
             while True:
@@ -138,14 +167,18 @@ class Recorder:
                 if recording.due or (recording.pending and frames is None):
                     await in_thread_to_its_end(lambda: self._write(recording))
         except (OSError, MediaError) as error:
-            why = error.sentence if isinstance(error, MediaError) else f"{self._folder}: {error.strerror}."
-            hint = error.hint if isinstance(error, MediaError) else "Check the disk."
-            logger.warning("the recording has ended: %s", why)
-            self.ended.set()
-            await self._finish()
-            self._tell(MediaTrouble(f"The recording has ended before the call. {why}", hint))
+            await self._ends_early(error)
         finally:
             incoming.close()
+
+    async def _ends_early(self, error: OSError | MediaError) -> None:
+        """What can't be written ends the recording."""
+        why = error.sentence if isinstance(error, MediaError) else f"{self._folder}: {error.strerror}."
+        hint = error.hint if isinstance(error, MediaError) else "Check the disk."
+        logger.warning("the recording has ended: %s", why)
+        self.ended.set()
+        await self._finish()
+        self._tell(MediaTrouble(f"The recording has ended before the call. {why}", hint))
 
     def _write(self, recording: Recording) -> None:
         """Write what has come. Raises OSError, and MediaError when there is no more room for it."""
@@ -169,9 +202,8 @@ class Recorder:
         Where the system can do that, it gets its name when something is in it: a kill before that leaves nothing.
         It is kept at once, so that `detach` finds it if the attaching task is cancelled.
         """
+        self._check()
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._limits.check_folder(self._folder)
             descriptor = _without_name(self._folder)
             if descriptor is None:
                 for path in self._names():
@@ -180,11 +212,21 @@ class Recorder:
                         self.path = path
                         break
             if descriptor is not None:
-                self._recording = Recording(os.fdopen(descriptor, "wb"), media)
+                self._recording = Recording(os.fdopen(descriptor, "wb"), media, both=self._both)
                 return
         except OSError as error:
-            raise MediaError(f"No recording can be made in {self._folder}: {error.strerror}.") from error
+            raise self._not_there(error) from error
         raise MediaError(f"There are too many recordings in {self._folder}.", "Move some of them elsewhere.")
+
+    def _check(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._limits.check_folder(self._folder)
+        except OSError as error:
+            raise self._not_there(error) from error
+
+    def _not_there(self, error: OSError) -> MediaError:
+        return MediaError(f"No recording can be made in {self._folder}: {error.strerror}.")
 
     def _appear(self, recording: Recording) -> None:
         """Give the file its name. Raises OSError."""
@@ -217,8 +259,8 @@ def _without_name(folder: Path) -> int | None:
 class Recording:
     """Frames of the one call into one file."""
 
-    def __init__(self, file: BinaryIO, media: Media) -> None:
-        """`file` is new and is closed with the recording. Raises OSError."""
+    def __init__(self, file: BinaryIO, media: Media, *, both: bool = False) -> None:
+        """`file` is new and is closed with the recording. `both`: what our side sends is in it too. Raises OSError."""
         self.media = media
         "What the file has tracks for."
 
@@ -226,7 +268,7 @@ class Recording:
         "Whether no frame has come yet."
         self._file = file
         try:
-            self._writer = MatroskaWriter(file, audio=Media.AUDIO in media, video=Media.VIDEO in media)
+            self._writer = MatroskaWriter(file, audio=Media.AUDIO in media, video=Media.VIDEO in media, both=both)
         except OSError:
             file.close()
             raise
@@ -234,13 +276,16 @@ class Recording:
         self._failed = False
         "Whether something couldn't be written."
 
-        self._broken = False
-        "Whether a picture was left out, so that those after it are too, up to the next whole one."
+        self._broken: set[int] = set()
+        "The tracks where a picture was left out, so that those after it are too, up to the next whole one."
 
-        self._timelines: dict[Kind, Timeline] = {}
-        self._start = 0.0
-        self._picture: int | None = None
-        "When the last picture was, in milliseconds."
+        self._timelines: dict[int, Timeline] = {}
+        "By track."
+
+        self._start = self._latest = 0.0
+        self._paused = False
+        self._picture: dict[int, int] = {}
+        "When the last picture of a track was, in milliseconds."
 
     @property
     def descriptor(self) -> int:
@@ -267,30 +312,42 @@ class Recording:
 
         What comes faster than a recording may grow is left out.
         """
+        track = TRACKS[frame.own, frame.kind]
         if frame.kind == "video" and frame.key:
-            self._broken = False
-        if self._broken and frame.kind == "video":
+            self._broken.discard(track)
+        if track in self._broken:
             return True
         if not self._rate.take(len(frame.data), frame.arrived):
-            self._broken = self._broken or frame.kind == "video"
+            if frame.kind == "video":
+                self._broken.add(track)
             return frame.kind == "audio"
-        self._add(frame)
+        self._add(frame, track)
         return True
 
-    def _add(self, frame: EncodedFrame) -> None:
+    def pause(self) -> None:
+        """Leave out the time from the last frame to the next one."""
+        self._paused = not self.empty
+
+    def _add(self, frame: EncodedFrame, track: int) -> None:
         if self.empty:
             self.empty, self._start = False, frame.arrived
-        timeline = self._timelines.setdefault(frame.kind, Timeline(frame.kind, self._start))
+        if self._paused:
+            self._paused = False
+            self._start += (left_out := max(0.0, frame.arrived - self._latest))
+            for timeline in self._timelines.values():
+                timeline.leave_out(left_out)
+        self._latest = frame.arrived
+        timeline = self._timelines.setdefault(track, Timeline(frame.kind, self._start))
         at = round(timeline.place(frame) * 1000 / CLOCK_RATES[frame.kind])
         if frame.kind == "audio":
-            self._writer.add(AUDIO_TRACK, at, opus.milliseconds(frame.data), frame.data, key=True)
+            self._writer.add(track, at, opus.milliseconds(frame.data), frame.data, key=True)
             return
         if frame.size is not None:
-            self._writer.set_picture_size(*frame.size)
+            self._writer.set_picture_size(*frame.size, track)
         # How long a picture is shown is known with the next one; the last one counts as long as that before it.
-        length = min(at - self._picture, 1000) if self._picture is not None else 0
-        self._picture = at
-        self._writer.add(VIDEO_TRACK, at, length, frame.data, key=frame.key)
+        length = min(at - self._picture.get(track, at), 1000)
+        self._picture[track] = at
+        self._writer.add(track, at, length, frame.data, key=frame.key)
 
     def flush(self) -> None:
         """Write what has come. Raises OSError."""

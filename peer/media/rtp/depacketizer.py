@@ -91,13 +91,22 @@ class EncodedFrame:
     restarted: bool = False
     "The first one of a sender: its timestamp has no relation to the frames before."
 
+    own: bool = False
+    "Our own side has sent it."
+
 
 class Reception:
     """The stream of one kind of media; when a new sender takes its place, the frames go on."""
 
-    def __init__(self, kind: Kind, patience: float | None = None) -> None:
-        """`patience` is how many seconds a missing packet is waited for; None: PATIENCE."""
+    def __init__(self, kind: Kind, patience: float | None = None, *, watching: bool = False, own: bool = False) -> None:
+        """`patience` is how many seconds a missing packet is waited for; None: PATIENCE.
+
+        `watching`: somebody else receives the stream, reports, and asks for what was lost; only key frames are asked
+        for here. `own`: it is the one that our side sends.
+        """
         self.kind = kind
+        self._watching = watching
+        self._own = own
         self._patience = PATIENCE[kind] if patience is None else patience
         self._extensions = HeaderExtensionsMap()
         self._extensions.configure(receive_parameters(kind))
@@ -121,10 +130,11 @@ class Reception:
         if KINDS.get(packet.payload_type) != self.kind:
             return []
         if self._source is None or not self._source.accepts(packet):
-            self._source = _Source(self.kind, packet, now, self._patience)
+            self._source = _Source(self.kind, packet, now, self._patience, self._own)
         source = self._source
-        source.statistics.add(packet)
-        self._estimate(packet, now)
+        if not self._watching:
+            source.statistics.add(packet)
+            self._estimate(packet, now)
         frames = list(source.add(packet, now))
         self._ask(source, now)
         return frames
@@ -146,7 +156,7 @@ class Reception:
 
     def _ask(self, source: _Source, now: float) -> None:
         missing = source.missing_now(now)
-        if self.kind == "video":
+        if self.kind == "video" and not self._watching:
             for numbers in _growing(missing):
                 nack = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, source.ssrc, numbers)
                 self._feedback.append(bytes(nack))
@@ -154,7 +164,7 @@ class Reception:
             source.ask_key_frame_at = now + KEY_FRAME_SECONDS
             pli = RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, source.ssrc)
             self._feedback.append(bytes(pli))
-        if now >= source.report_at:
+        if now >= source.report_at and not self._watching:
             source.report_at = now + REPORT_SECONDS
             self._feedback.append(bytes(RtcpRrPacket(self._own_ssrc, [source.report(now)])))
 
@@ -184,8 +194,9 @@ class _Source:
     the frames that it completes, and no more than MAX_SPAN packets of MAX_WAITING bytes wait.
     """
 
-    def __init__(self, kind: Kind, first: RtpPacket, now: float, patience: float) -> None:
+    def __init__(self, kind: Kind, first: RtpPacket, now: float, patience: float, own: bool) -> None:
         self._patience = patience
+        self._own = own
         self.ssrc = first.ssrc
         self.statistics = StreamStatistics(CLOCK_RATES[kind])
         self.key_frame_wanted = kind == "video"
@@ -303,7 +314,7 @@ class _Source:
     def _frame(self, data: bytes, timestamp: int, now: float, size: tuple[int, int] | None = None) -> EncodedFrame:
         restarted, self._started = not self._started, True
         key = self._kind == "audio" or size is not None
-        return EncodedFrame(self._kind, data, timestamp, now, key, size, restarted)
+        return EncodedFrame(self._kind, data, timestamp, now, key, size, restarted, self._own)
 
     def _lose(self) -> None:
         """Something is missing for good: video goes on with the next key frame."""

@@ -23,6 +23,11 @@ class Timeline:
         self._offset: int | None = None
         self._last = -1
 
+    def leave_out(self, seconds: float) -> None:
+        """Of the time that comes, so much isn't counted: nothing was taken meanwhile."""
+        self._start += seconds
+        self._offset = None
+
     def place(self, frame: EncodedFrame) -> int:
         """Ticks of the kind's RTP clock from the start; never negative, always more than for the frame before."""
         arrived = round((frame.arrived - self._start) * self._rate)

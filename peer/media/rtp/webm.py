@@ -1,6 +1,6 @@
 """A WebM file that can be played at any moment of its making (RFC 8794 EBML, RFC 9559 Matroska).
 
-For one Opus and one VP8 track whose frames come encoded. Nothing is kept for the end that a player needs: each cluster
+For Opus and VP8 tracks whose frames come encoded. Nothing is kept for the end that a player needs: each cluster
 is written whole with its size, and the true duration and picture size are put into the header as soon as they are
 known. So a file whose writer was killed has everything but the last moment, and lacks only the index.
 """
@@ -15,6 +15,10 @@ from peer.media.rtp import opus
 from peer.transport.profile import OPUS
 
 AUDIO_TRACK, VIDEO_TRACK = 1, 2
+"Of the other side, or of the only one."
+
+OWN_AUDIO_TRACK, OWN_VIDEO_TRACK = 3, 4
+"Of our own side, where both are in the file."
 
 CLUSTER_MS = 250
 "Length of a cluster: what a crash may cost at most."
@@ -60,14 +64,19 @@ class _Cluster:
 class MatroskaWriter:
     """Writes the file. What `add` takes is in the file after the next `flush`; the methods raise OSError."""
 
-    def __init__(self, file: BinaryIO, *, audio: bool, video: bool) -> None:
-        """`file` is open for writing, empty and seekable; whether closed in the end is up to the caller."""
+    def __init__(self, file: BinaryIO, *, audio: bool, video: bool, both: bool = False) -> None:
+        """`file` is open for writing, empty and seekable; whether closed in the end is up to the caller.
+
+        `both`: our own side has tracks of its own.
+        """
         self._file = file
         self._video = video
         self._cluster: _Cluster | None = None
         self._cues: list[tuple[int, int]] = []
         self._end = 0
-        self._size: tuple[int, int] | None = None
+        self._sizes: set[int] = set()
+        "The tracks whose picture size is known."
+
         header = _element(
             EBML,
             _number(0x4286, 1),
@@ -85,7 +94,8 @@ class MatroskaWriter:
             _element(0x5741, b"Copybara Relay"),
             _element(DURATION, struct.pack(">d", 0.0)),
         )
-        tracks = _element(TRACKS, _audio_track() if audio else b"", _video_track() if video else b"")
+        names = ("Other side", "Own side") if both else ("",)
+        tracks = _element(TRACKS, *(_tracks(number, name, audio, video) for number, name in enumerate(names)))
         start = header + _id(SEGMENT) + UNKNOWN_SIZE
         self._segment = len(start)
         self._info = SEEK_SPACE
@@ -93,7 +103,11 @@ class MatroskaWriter:
         start += _void(SEEK_SPACE) + info + tracks
         # Where in the file the values stand that become known later.
         self._duration_at = start.index(_id(DURATION) + b"\x88", self._segment) + 3
-        self._size_at = start.index(_picture_size(640, 480), self._duration_at) if video else 0
+        self._size_at: dict[int, int] = {}
+        if video:
+            at = self._duration_at
+            for track in (VIDEO_TRACK, OWN_VIDEO_TRACK) if both else (VIDEO_TRACK,):
+                self._size_at[track] = at = start.index(_picture_size(640, 480), at + 1)
         self._file.write(start)
         self._file.flush()
         self.position = len(start)
@@ -116,9 +130,9 @@ class MatroskaWriter:
         return cluster is not None and (self._end - cluster.start >= CLUSTER_MS or cluster.size >= CLUSTER_BYTES)
 
     def add(self, track: int, start: int, length: int, data: bytes, *, key: bool) -> None:
-        """Take a frame of AUDIO_TRACK or VIDEO_TRACK that starts at `start` and lasts `length`, both in milliseconds.
+        """Take a frame of a track that starts at `start` and lasts `length`, both in milliseconds.
 
-        Frames of one track come in order; those of the two may be some seconds apart.
+        Frames of one track come in order; those of two may be some seconds apart.
         """
         cluster = self._cluster
         if cluster is not None and abs(start - cluster.start) > 15_000:
@@ -132,11 +146,11 @@ class MatroskaWriter:
         cluster.cue |= key and track == VIDEO_TRACK
         self._end = max(self._end, start + length)
 
-    def set_picture_size(self, width: int, height: int) -> None:
-        """Note the size of the first pictures; players take that of later ones from the pictures."""
-        if self._size is None and width and height:
-            self._size = width, height
-            self._patch(self._size_at, _picture_size(width, height))
+    def set_picture_size(self, width: int, height: int, track: int = VIDEO_TRACK) -> None:
+        """Note the size of a track's first pictures; players take that of later ones from the pictures."""
+        if track not in self._sizes and width and height:
+            self._sizes.add(track)
+            self._patch(self._size_at[track], _picture_size(width, height))
 
     def flush(self) -> None:
         """Write what was added."""
@@ -186,18 +200,26 @@ class MatroskaWriter:
         self._file.seek(self.position)
 
 
-def _audio_track() -> bytes:
+def _tracks(side: int, name: str, audio: bool, video: bool) -> bytes:
+    own = side * (OWN_AUDIO_TRACK - AUDIO_TRACK)
+    title = (_element(0x536E, name.encode()),) if name else ()
+    sound = _audio_track(AUDIO_TRACK + own, title) if audio else b""
+    return sound + (_video_track(VIDEO_TRACK + own, title) if video else b"")
+
+
+def _audio_track(number: int, title: tuple[bytes, ...]) -> bytes:
     return _element(
         0xAE,
-        *_track(AUDIO_TRACK, 2, b"A_OPUS"),
+        *_track(number, 2, b"A_OPUS"),
+        *title,
         _element(0x63A2, opus.HEAD),
         _number(0x56BB, opus.PRE_ROLL_NS),
         _element(0xE1, _element(0xB5, struct.pack(">d", float(OPUS.clock_rate))), _number(0x9F, OPUS.channels)),
     )
 
 
-def _video_track() -> bytes:
-    return _element(0xAE, *_track(VIDEO_TRACK, 1, b"V_VP8"), _element(0xE0, _picture_size(640, 480)))
+def _video_track(number: int, title: tuple[bytes, ...]) -> bytes:
+    return _element(0xAE, *_track(number, 1, b"V_VP8"), *title, _element(0xE0, _picture_size(640, 480)))
 
 
 def _picture_size(width: int, height: int) -> bytes:

@@ -19,10 +19,11 @@ from peer.calls.news import News, Posted
 from peer.calls.reading import Reading
 from peer.calls.switchboard import Switchboard
 from peer.media import CallContext
+from peer.media.call_recordings import CallRecordings
 from peer.media.endpoints.none import NoMedia
 from peer.overlay.watch import OverlayWatch
 from shared.call.table import State
-from shared.config.schema import Answering, Calls
+from shared.config.schema import Answering, Calls, Config, MediaSettings
 from shared.contacts import Contact, Trust
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
@@ -51,7 +52,10 @@ class Node:
         waits: bool = False,
         files: Path,
         limits: FileLimits = LIMITS,
+        recordings: Path | None = None,
+        recording_settings: MediaSettings | None = None,
     ) -> None:
+        """Without a folder for `recordings` it is as a program of an earlier version."""
         self.name = name
         self.files = files
         "Where others' files go."
@@ -90,6 +94,9 @@ class Node:
             endpoints=self,
             listeners=[self],
             waits=lambda: waits,
+            recordings=CallRecordings(Config(media=recording_settings or MediaSettings()), recordings)
+            if recordings is not None
+            else None,
             shelf=FileShelf(files, limits, writes, clock=lambda: self.now),
             clock=lambda: self.now,
             open_socket=network.open,

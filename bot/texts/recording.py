@@ -1,0 +1,64 @@
+"""What the owner reads about recordings of calls, theirs and the other side's."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+from peer.calls.line import Line
+from peer.calls.recording.changed import RecordingChanged
+from peer.calls.recording.table import What
+
+USAGE = "That is no way to write it.", "Write /record, /record stop or /record refuse, then a NAME if need be."
+
+
+def asked(line: Line) -> Sentence:
+    """After /record."""
+    return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {line.name}'s program shows it there.")
+
+
+def changed(line: Line, news: RecordingChanged) -> Sentence:
+    """Something has happened to a recording."""
+    return _ours(line, news) if news.by == "us" else _theirs(line, news.what)
+
+
+def _ours(line: Line, news: RecordingChanged) -> Sentence:
+    who = line.name
+    file = f" It is in {news.path}" if news.path is not None else " Nothing was recorded."
+    match news.what:
+        case What.STARTED:
+            return Sentence(
+                Kind.RECORDING_STARTED, f"You are recording the call. {who} sees that.", "/record stop ends it."
+            )
+        case What.REFUSED:
+            return Sentence(Kind.RECORDING_REFUSED, f"{who} refused, so the call isn't recorded any more.{file}")
+        case What.UNSUPPORTED:
+            return Sentence(
+                Kind.RECORDING_FAILED,
+                f"{who}'s program can't show that a call is recorded, so it isn't.{file}",
+            )
+        case What.UNANSWERED:
+            return Sentence(
+                Kind.RECORDING_FAILED, f"{who}'s program didn't say that it shows it, so the call isn't recorded.{file}"
+            )
+        case What.FAILED:
+            return Sentence(Kind.RECORDING_FAILED, f"The call with {who} isn't recorded. {news.why}{file}", news.hint)
+        case What.STOPPED:
+            return Sentence(Kind.RECORDING_STOPPED, f"The recording of the call with {who} is over.{file}")
+
+
+def _theirs(line: Line, what: What) -> Sentence:
+    who = line.name
+    match what:
+        case What.STARTED:
+            return Sentence(Kind.RECORDING_BY_THEM, f"{who} is recording this call.", "/record refuse ends that.")
+        case What.REFUSED:
+            return Sentence(Kind.RECORDING_REFUSED, f"You refused, so {who}'s program ends its recording.")
+        case _:
+            return Sentence(Kind.RECORDING_BY_THEM_OVER, f"{who} no longer records this call.")
+
+
+def mark(line: Line) -> str:
+    """Beside the red mark on the page; empty: nobody records."""
+    if line.recordings.recorded:
+        both = ", and so are you" if line.recordings.recording else ""
+        return f"{line.name} is recording this call{both}."
+    return "You are recording this call." if line.recordings.recording else ""

@@ -1,0 +1,285 @@
+"""The recordings of one call: carries out what table.py says, and writes ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from peer.calls.limits import OWN_RECORDINGS
+from peer.calls.recording.changed import RecordingChanged
+from peer.calls.recording.table import (
+    Effect,
+    Event,
+    Finish,
+    Greeted,
+    Lost,
+    Ours,
+    Record,
+    Refuse,
+    Standing,
+    Stop,
+    TellTheirs,
+    Theirs,
+    What,
+    step,
+)
+from peer.media.trouble import MediaTrouble
+from peer.transport.leg import Leg
+from shared.errors import LegFailed, MediaError, NothingRecorded, NotRecordable, StoreError
+from shared.media import Media
+from shared.messages import Hello, Recording, RecordingReply
+from shared.rate import Bucket
+
+if TYPE_CHECKING:
+    from peer.media.endpoints.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+REPLY_SECONDS = 10.0
+"How long the other side's program may take to say that it shows a recording, while a leg is up."
+
+UNSUPPORTED = "'s program can't show that a call is recorded, so it isn't recorded.", "They need a newer version."
+
+
+class Recordings(Protocol):
+    """Where recordings of calls go."""
+
+    def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
+        """Make what writes one. `recorded` gets the finished file, `tell` hears why it ends before the call."""
+
+    async def sound(self, endpoint: str) -> None:
+        """Let the owner hear, at the endpoint of that name, that the other side begins to record."""
+
+
+class CallRecording:
+    """Both sides' recordings of one call, for as long as its session runs."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        name: str,
+        endpoint: str,
+        *,
+        tell: Callable[[RecordingChanged], None],
+        keep: Callable[[], Awaitable[None]],
+        wanted: bool = False,
+        refused: bool = False,
+        machine: Callable[[], None] | None = None,
+    ) -> None:
+        """`name` is who the call is with, `endpoint` the name of our media endpoint.
+
+        `tell` is called in the event loop and must not block; `keep` keeps how it stands for a program that is started
+        again, and raises StoreError. `wanted`, `refused`: so it stood before such a start.
+        `machine`: the answering machine takes this call. It records what the other side says in its own file, which is
+        only announced here; that is called if the other side refuses.
+        """
+        self.standing = Standing(theirs=Theirs.REFUSED if refused else Theirs.OFF)
+        if wanted or machine is not None:
+            self.standing, _ = step(self.standing, Record())
+        self._recordings = recordings
+        self._name = name
+        self._endpoint = endpoint
+        self._tell = tell
+        self._keep = keep
+        self._machine = machine
+        self._leg: Leg | None = None
+        self._media = Media.NONE
+        self._held = self._remote_held = False
+        self._own = Bucket(OWN_RECORDINGS)
+        self._changed = asyncio.Event()
+        self._recorder: Recorder | None = None
+        self._path: Path | None = None
+        self._trouble: MediaTrouble | MediaError | None = None
+        self._finish: list[Finish] = []
+        self._sounds = False
+        "Whether the owner is to hear that the other side begins."
+
+        self._known = wanted, refused
+        "What is kept for a program that is started again."
+
+        self._attached: tuple[Leg, Media] | None = None
+        self._asked: asyncio.TimerHandle | None = None
+
+    # The owner.
+
+    async def start(self) -> None:
+        """Record, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
+        if self.standing.recording:
+            raise NotRecordable(f"You are recording the call with {self._name} already.", "")
+        if self._leg is None:
+            raise NotRecordable(f"The call with {self._name} isn't connected.", "Try again once it is.")
+        if self.standing.shows is False:
+            raise NotRecordable(f"{self._name}{UNSUPPORTED[0]}", UNSUPPORTED[1])
+        if not self._own.takes(time.monotonic()):
+            raise NotRecordable("That is too often.", "Wait a few seconds, then try again.")
+        await self._new_recorder().check()
+        self._step(Record())
+
+    def stop(self) -> None:
+        """Record no longer. Raises NothingRecorded."""
+        if not self.standing.recording:
+            raise NothingRecorded(f"You aren't recording the call with {self._name}.")
+        if self._machine is not None:
+            self._machine()  # it does nothing else in the call
+            return
+        self._step(Stop())
+
+    def refuse(self) -> None:
+        """Be recorded no longer, for the rest of the call. Raises NothingRecorded."""
+        if not self.standing.recorded:
+            raise NothingRecorded(f"{self._name} isn't recording the call, as far as their program says.")
+        self._step(Refuse())
+
+    # The session.
+
+    def connected(self, leg: Leg, media: Media) -> None:
+        """A leg is up, for these media."""
+        self._leg, self._media = leg, media
+
+    def agreed(self, media: Media) -> None:
+        """Both sides send no more than that."""
+        self._media = media
+        self._changed.set()
+
+    def disconnected(self) -> None:
+        """The leg is gone."""
+        self._leg = None
+        self._step(Lost())
+
+    def holds(self, on: bool) -> None:
+        """We have put the call on hold, or taken it off: meanwhile nothing is recorded."""
+        self._held = on
+        self._changed.set()
+
+    def remote_holds(self, on: bool) -> None:
+        """The other side has."""
+        self._remote_held = on
+        self._changed.set()
+
+    def greeted(self, hello: Hello) -> None:
+        """The other side's program says what it can."""
+        self._step(Greeted(hello.shows_recording, hello.recording))
+
+    def received(self, message: Recording | RecordingReply) -> None:
+        """Act on what the other side says."""
+        self._step(message)
+
+    async def run(self) -> None:
+        """Write until cancelled; then finish the file. A fault in here costs the recording, and not the call."""
+        try:
+            while True:
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        while True:
+                            await self._work(tasks)
+                            await self._changed.wait()
+                            self._changed.clear()
+                except* Exception as broken:
+                    logger.error("the recording of a call is broken", exc_info=broken)
+                    self._attached = None
+                    self._trouble = MediaError("A fault in the program ended it.", "See the program's log.")
+                    self._step(Stop(What.FAILED))
+        finally:
+            if self._asked is not None:
+                self._asked.cancel()
+            if self.standing.recording and self._machine is None:
+                self._finish.append(Finish(What.STOPPED))
+            await self._finish_file()
+
+    # What is done.
+
+    def _step(self, event: Event) -> None:
+        before = self.standing
+        self.standing, effects = step(before, event)
+        for effect in effects:
+            self._do(effect)
+        if self.standing.ours is not before.ours:
+            self._wait_for_reply()
+        self._changed.set()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Recording() | RecordingReply() if self._leg is not None:
+                self._leg.control.send(effect)
+            case Finish() if self._machine is not None:
+                if effect.what is What.REFUSED:
+                    self._machine()
+            case Finish():
+                self._finish.append(effect)
+            case TellTheirs():
+                self._sounds = self._sounds or effect.what is What.STARTED
+                self._tell(RecordingChanged("them", effect.what))
+
+    def _wait_for_reply(self) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
+            self._asked = None
+        if self.standing.ours is Ours.ASKED:
+            loop = asyncio.get_running_loop()
+            self._asked = loop.call_later(REPLY_SECONDS, self._step, Stop(What.UNANSWERED))
+
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+        """Write what is to be written, and nothing else."""
+        if self._sounds:
+            self._sounds = False
+            tasks.create_task(self._recordings.sound(self._endpoint))
+        if self._finish:
+            await self._finish_file()
+        await self._kept()
+        writes = self.standing.ours is Ours.ON and not (self._held or self._remote_held or self._machine)
+        wanted = (self._leg, self._media) if writes and self._leg is not None else None
+        if wanted != self._attached:
+            self._attached = wanted
+            if wanted is None:
+                if self._recorder is not None:
+                    await self._recorder.pause()
+            else:
+                await self._write(*wanted, tasks)
+
+    async def _write(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        recorder = self._recorder or self._new_recorder()
+        first, self._recorder = self._recorder is None, recorder
+        try:
+            await recorder.attach(leg, media, tasks)
+        except LegFailed:
+            return  # it goes on with the next one
+        except MediaError as error:
+            self._trouble = error
+            self._step(Stop(What.FAILED))
+            return
+        if first:
+            self._tell(RecordingChanged("us", What.STARTED))
+
+    def _new_recorder(self) -> Recorder:
+        return self._recordings.recorder(f"call with {self._name}", self._recorded, self._ended_early)
+
+    def _recorded(self, path: Path) -> None:
+        self._path = path
+
+    def _ended_early(self, trouble: MediaTrouble) -> None:
+        self._trouble = trouble
+        self._step(Stop(What.FAILED))
+
+    async def _finish_file(self) -> None:
+        finish, self._finish = self._finish, []
+        recorder, self._recorder, self._attached = self._recorder, None, None
+        if recorder is not None:
+            await recorder.detach()
+        path, self._path = self._path, None
+        trouble, self._trouble = self._trouble, None
+        for each in finish:
+            why, hint = (trouble.sentence, trouble.hint) if trouble is not None else ("", "")
+            self._tell(RecordingChanged("us", each.what, path, why, hint))
+
+    async def _kept(self) -> None:
+        """Keep how it stands, if that has changed."""
+        stands = self.standing.recording, self.standing.theirs is Theirs.REFUSED
+        if stands != self._known:
+            self._known = stands
+            with contextlib.suppress(StoreError):  # it is kept with the next sign of life, too
+                await self._keep()

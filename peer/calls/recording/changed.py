@@ -1,0 +1,26 @@
+"""What is told of a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from peer.calls.recording.table import What
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """Something has happened to a recording of the call."""
+
+    by: Literal["us", "them"]
+    "Whose it is."
+
+    what: What
+
+    path: Path | None = None
+    "Of ours, once it is over: the file; None if nothing is in it."
+
+    why: str = ""
+    hint: str = ""
+    "Why it failed, and what to do."

@@ -1,0 +1,44 @@
+"""Where recordings of calls go, and the tone by which a person hears that the other side begins one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from peer.media import DEVICES
+from peer.media.endpoints.recorder import Recorder
+from peer.media.recording_limits import RecordingLimits
+from peer.media.sound.play import play
+from peer.media.sound.tones import tone
+from peer.media.trouble import MediaTrouble
+from shared.config.schema import Config
+from shared.errors import MediaError
+
+logger = logging.getLogger(__name__)
+
+SIGNAL = ((1400.0, 0.2), (1400.0, 0.2))
+"Two short notes, higher than all others that the program makes: hertz and seconds. The handset page makes the same."
+
+
+class CallRecordings:
+    """Makes what records calls, as configured."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        """`folder` is where they go if none is configured."""
+        self._devices = config.devices
+        self._folder = Path(config.media.record_to) if config.media.record_to else folder
+        self._limits = RecordingLimits.of(config.media)
+
+    def recorder(self, label: str, recorded: Callable[[Path], None], tell: Callable[[MediaTrouble], None]) -> Recorder:
+        """For one recording; `label` becomes part of the file's name."""
+        return Recorder(self._folder, label, recorded, limits=self._limits, tell=tell, both=True)
+
+    async def sound(self, endpoint: str) -> None:
+        """Play the tone on this machine's speaker, if the call is heard there. The page plays it itself."""
+        if DEVICES not in endpoint.split("+"):
+            return
+        try:
+            await play(tone(*SIGNAL), self._devices)
+        except MediaError as error:
+            logger.info("the tone of a recording isn't heard here: %s", error.sentence)

@@ -1,0 +1,87 @@
+"""Recordings of calls by real programs: who reads what, and what ffprobe finds in the file, also after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import stat
+from pathlib import Path
+from typing import Any
+
+from bot.kinds import Kind
+from tests.bot.console import SECONDS, Person, connect, people
+
+FOUR_TRACKS = ["audio", "video", "audio", "video"]
+
+
+async def probed(path: Path) -> dict[str, Any]:
+    """What ffprobe says of a file, with the packets of each track counted."""
+    process = await asyncio.create_subprocess_exec(
+        *("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-show_format", "-of", "json", str(path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    return dict(json.loads(out))
+
+
+async def has_frames(path: Path) -> None:
+    """A recording has sound and picture of both sides."""
+    found = await probed(path)
+    assert [stream["codec_type"] for stream in found["streams"]] == FOUR_TRACKS
+    assert min(int(stream["nb_read_packets"]) for stream in found["streams"]) > 0
+    assert float(found["format"]["duration"]) > 0
+
+
+def recordings(person: Person) -> list[Path]:
+    folder = person.home / "recordings"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+async def grows(person: Person, files: int) -> None:
+    """Wait until the latest of so many recordings has some seconds in it."""
+    async with asyncio.timeout(SECONDS):
+        while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < 60_000:  # noqa: ASYNC110 -- nobody tells of writes
+            await asyncio.sleep(0.05)
+
+
+async def test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_again_until_it_is_refused(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await anna.asked("/record", kind="error.not-recordable")
+        await connect(anna, bob)
+        await bob.asked("/record refuse", kind="error.nothing-recorded")
+        anna.write("/record")
+        assert "bob sees that" in await anna.told(kind=Kind.RECORDING_STARTED)
+        assert "anna is recording this call" in await bob.told(kind=Kind.RECORDING_BY_THEM)
+        (annas,), (bobs,) = [(await person.status())["calls"] for person in (anna, bob)]
+        assert (annas["recording"], annas["remote_recording"]) == (True, False)
+        assert (bobs["recording"], bobs["remote_recording"]) == (False, True)
+        await grows(anna, 1)
+        await anna.in_order()
+        anna.process.send_signal(signal.SIGKILL)
+        assert await anna.gone() == -signal.SIGKILL
+        (first,) = recordings(anna)
+        assert stat.S_IMODE(first.stat().st_mode) == 0o600
+        await has_frames(first)
+
+        await anna.begin()
+        await anna.told("bob", kind=Kind.CONNECTED)
+        await anna.told(kind=Kind.RECORDING_STARTED)
+        await grows(anna, 2)
+        code, _, _ = await bob.cli("record", "refuse")
+        assert code == 0
+        await bob.told("ends its recording", kind=Kind.RECORDING_REFUSED)
+        told = await anna.told("bob refused", kind=Kind.RECORDING_REFUSED)
+        second = recordings(anna)[-1]
+        assert str(second) in told
+        await has_frames(second)
+        size = second.stat().st_size
+        anna.write("/record")
+        await anna.told("Nothing was recorded.", kind=Kind.RECORDING_REFUSED)
+        assert (len(recordings(anna)), second.stat().st_size) == (2, size)
+        (annas,) = (await anna.status())["calls"]
+        assert (annas["state"], annas["recording"]) == ("active", False)

@@ -1,0 +1,48 @@
+"""Recordings at the page: the button, the red mark, the refusal and the tone, by a script. axe-core looks at the states."""
+
+from __future__ import annotations
+
+from bot.kinds import Kind, Sentence
+from peer.handset.protocol import Record, Said
+from peer.media.call_recordings import SIGNAL
+from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.scripted import call, greeting, theatre
+from tests.browser.test_page_told import TONES
+
+pytestmark = ONE_CHROMIUM
+
+BY_THEM = {"remote_recording": "shown", "recording_words": "anna is recording this call."}
+BY_US = {"recording": "on", "recording_words": "You are recording this call."}
+REFUSED = Sentence(Kind.RECORDING_REFUSED, "anna refused, so the call isn't recorded any more. Nothing was recorded.")
+
+
+async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.view.press("Record")
+        await play.wants(Record, call=1, what="start")
+        play.tell(call(1, "active", **BY_US))
+        await play.view.shows("You are recording this call.")
+        await play.can_be_used()
+        await play.view.press("Stop recording")
+        await play.wants(Record, call=1, what="stop")
+        play.tell(call(1, "active"))
+        await play.until("document.getElementById('recording').hidden")
+        play.tell(Said(call=1, kind=REFUSED.kind, sentence=REFUSED.sentence))
+        await play.view.shows("anna refused")
+
+
+async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse() -> None:
+    hertz = round(SIGNAL[0][0])
+    async with theatre(greeting(calls=[call(1, "active")])) as play:
+        await play.page.evaluate(TONES)
+        play.tell(call(1, "active", **BY_THEM))
+        await play.view.shows("anna is recording this call.")
+        await play.until(f"tones.includes({hertz})")
+        await play.can_be_used()
+        play.tell(call(1, "reconnecting", **BY_THEM))
+        play.tell(call(1, "active", **BY_THEM))
+        await play.view.press("Refuse")
+        await play.wants(Record, call=1, what="refuse")
+        assert await play.page.evaluate(f"tones.filter((each) => each === {hertz}).length") == len(SIGNAL)
+        play.tell(call(1, "active", remote_recording="refused"))
+        await play.until("document.getElementById('recording').hidden")

@@ -1,0 +1,301 @@
+"""Recordings of calls between whole nodes in memory: who is told when, and what is in the file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from peer.calls.limits import OWN_RECORDINGS
+from peer.calls.line import Line
+from peer.calls.recording.call_recording import CallRecording
+from peer.calls.recording.changed import RecordingChanged
+from peer.calls.recording.table import Ours, Theirs, What
+from peer.media.endpoints.none import NoMedia
+from peer.media.endpoints.pattern import Pattern
+from peer.transport.leg import Leg
+from shared.call.table import EndReason, State
+from shared.config.schema import MediaSettings
+from shared.errors import MediaError, NothingRecorded, NotRecordable
+from shared.media import Media
+from shared.messages import Recording, RecordingReply
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
+
+KEY = b"k" * 32
+
+
+class Talking(NoMedia):
+    """Sends the test pattern."""
+
+    def __init__(self) -> None:
+        self._pattern = Pattern(160, 120)
+
+    async def attach(self, leg: Leg, media: Media, tasks: asyncio.TaskGroup) -> None:
+        await self._pattern.attach(leg, media, tasks)
+
+    async def detach(self) -> None:
+        await self._pattern.detach()
+
+
+class Pair:
+    """Anna's call with Ben, which is up, and where Anna's recordings go."""
+
+    def __init__(self, folder: Path, anna: Node, ben: Node, ours: Line, theirs: Line) -> None:
+        self.folder = folder
+        self.anna, self.ben, self.ours, self.theirs = anna, ben, ours, theirs
+
+    async def record(self) -> None:
+        """Let Anna record, and wait until she does."""
+        await self.anna.switchboard.recording(self.ours).start()
+        await hears(self.anna, "us", What.STARTED)
+
+    async def grows(self) -> None:
+        """Wait until more is in the file."""
+        before = sum(path.stat().st_size for path in self.files)
+        await until(lambda: sum(path.stat().st_size for path in self.files) > before + 20_000)
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(self.folder.iterdir()) if self.folder.exists() else []
+
+
+@contextlib.asynccontextmanager
+async def call(
+    folder: Path, *, media: Media = Media.BOTH, settings: MediaSettings | None = None, old: bool = False
+) -> AsyncIterator[Pair]:
+    """Ben's program is of an earlier version with `old`."""
+    network = MemoryNetwork()
+    places = {"anna": folder / "annas", "ben": None if old else folder / "bens"}
+    async with contextlib.AsyncExitStack() as stack:
+        anna, ben = [
+            await stack.enter_async_context(node(folder, name, network, recordings=place, recording_settings=settings))
+            for name, place in places.items()
+        ]
+        anna.knows(ben, key=KEY)
+        ben.knows(anna, key=KEY)
+        anna.endpoint = ben.endpoint = Talking
+        ours = await anna.switchboard.place(ben.id, media)
+        (reading,) = await ben.reads_all(anna)
+        assert reading.line is not None
+        await ben.switchboard.answer(reading.line)
+        await active((anna, ours), (ben, reading.line))
+        yield Pair(folder / "annas", anna, ben, ours, reading.line)
+
+
+async def until(wanted: Callable[[], bool]) -> None:
+    """Wait until that holds: nobody tells of what is written."""
+    async with asyncio.timeout(PATIENCE):
+        while not wanted():  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0.02)
+
+
+def changes(who: Node, by: str) -> list[What]:
+    return [news.what for _, news in who.heard if isinstance(news, RecordingChanged) and news.by == by]
+
+
+async def hears(who: Node, by: str, what: What) -> RecordingChanged:
+    """What somebody is told of a recording."""
+
+    def found() -> list[RecordingChanged]:
+        heard = [news for _, news in who.heard if isinstance(news, RecordingChanged)]
+        return [news for news in heard if news.by == by and news.what is what]
+
+    await who.until(lambda: bool(found()))
+    return found()[-1]
+
+
+def say(line: Line, message: Recording | RecordingReply) -> None:
+    """Have a side's program say something, whatever its owner does."""
+    assert line.session is not None
+    assert isinstance(line.session.leg, Leg)
+    line.session.leg.control.send(message)
+
+
+def seconds_of_tracks(path: Path) -> list[tuple[str, float]]:
+    """What is in a file: the kind of each track, and how long its packets go on. All of it can be decoded."""
+    with av.open(str(path), "r") as file:
+        ends = {stream.index: 0.0 for stream in file.streams}
+        for packet in file.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                ends[packet.stream.index] = max(ends[packet.stream.index], float(packet.pts * packet.time_base))
+                assert packet.decode() or packet.stream.type == "audio"
+        return [(stream.type, ends[stream.index]) for stream in file.streams]
+
+
+async def test_a_recording_has_both_sides_sound_and_picture_and_both_sides_know_of_it(tmp_path: Path) -> None:
+    async with call(tmp_path) as pair:
+        await pair.record()
+        assert changes(pair.ben, "them") == [What.STARTED]
+        assert (pair.ours.recordings.recording, pair.theirs.recordings.recorded) == (True, True)
+        await pair.grows()
+        await pair.grows()
+        pair.anna.switchboard.recording(pair.ours).stop()
+        told = await hears(pair.anna, "us", What.STOPPED)
+        await hears(pair.ben, "them", What.STOPPED)
+        assert (pair.ours.recordings.recording, pair.theirs.recordings.recorded) == (False, False)
+    (path,) = pair.files
+    assert told.path == path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    tracks = seconds_of_tracks(path)
+    assert [kind for kind, _ in tracks] == ["audio", "video", "audio", "video"]
+    assert min(seconds for _, seconds in tracks) > 0
+    with av.open(str(path), "r") as file:
+        assert file.duration is not None
+        assert file.duration / av.time_base >= max(seconds for _, seconds in tracks)
+        assert [(stream.width, stream.height) for stream in file.streams.video] == [(160, 120), (160, 120)]
+
+
+async def test_a_refusal_ends_it_on_both_sides_and_holds_for_the_call(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        await pair.record()
+        await pair.grows()
+        pair.ben.switchboard.recording(pair.theirs).refuse()
+        told = await hears(pair.anna, "us", What.REFUSED)
+        assert told.path is not None
+        assert pair.theirs.recordings.theirs is Theirs.REFUSED
+        size = told.path.stat().st_size
+        await pair.anna.switchboard.recording(pair.ours).start()
+        await pair.anna.until(lambda: changes(pair.anna, "us").count(What.REFUSED) == 2)
+        assert told.path.stat().st_size == size
+        assert changes(pair.anna, "us").count(What.STARTED) == 1
+        assert changes(pair.ben, "them") == [What.STARTED, What.REFUSED]
+        assert pair.files == [told.path]
+
+
+async def test_a_program_of_an_earlier_version_is_not_recorded(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO, old=True) as pair:
+        recording = pair.anna.switchboard.recording(pair.ours)
+        await until(lambda: pair.ours.recordings.shows is not None)
+        with pytest.raises(NotRecordable, match="can't show"):
+            await recording.start()
+        with pytest.raises(NotRecordable):
+            pair.ben.switchboard.recording(pair.theirs)
+        assert pair.ours.recordings.ours is Ours.OFF
+    assert not pair.files
+
+
+async def test_without_a_reply_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peer.calls.recording.call_recording.REPLY_SECONDS", 0.3)
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        assert pair.theirs.session is not None
+        assert pair.theirs.session.recording is not None
+        # Ben's program has the message, and doesn't act on it.
+        monkeypatch.setattr(pair.theirs.session.recording, "received", lambda message: None)
+        await pair.anna.switchboard.recording(pair.ours).start()
+        assert pair.ours.recordings.ours is Ours.ASKED
+        told = await hears(pair.anna, "us", What.UNANSWERED)
+        assert told.path is None
+    assert not pair.files
+
+
+async def test_a_lost_path_goes_on_in_the_same_file_once_the_other_side_shows_it_again(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        await pair.record()
+        await pair.grows()
+        assert pair.ours.session is not None
+        assert isinstance(pair.ours.session.leg, Leg)
+        await pair.ours.session.leg.close()
+        for who, line in ((pair.anna, pair.ours), (pair.ben, pair.theirs)):
+            await who.until(lambda line=line: line.call.state is State.RECONNECTING)  # type: ignore[misc]
+        assert pair.ours.recordings.ours is Ours.WAITS
+        await active((pair.anna, pair.ours), (pair.ben, pair.theirs))
+        await until(lambda: pair.ours.recordings.ours is Ours.ON)
+        await pair.grows()
+        assert changes(pair.anna, "us") == [What.STARTED]
+        assert changes(pair.ben, "them") == [What.STARTED]
+        pair.anna.switchboard.hang_up(pair.ours)
+        await over(pair.ours, pair.theirs)
+        await hears(pair.anna, "us", What.STOPPED)
+    assert len(pair.files) == 1
+    assert len(seconds_of_tracks(pair.files[0])) == 2
+
+
+async def test_a_call_on_hold_is_not_recorded_and_the_time_of_it_is_not_in_the_file(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        await pair.record()
+        await pair.grows()
+        loop = asyncio.get_running_loop()
+        for who, line in ((pair.anna, pair.ours), (pair.ben, pair.theirs)):
+            await who.switchboard.hold(line)
+            await pair.anna.until(lambda: pair.ours.on_hold or pair.ours.remote_on_hold)
+            began = loop.time()
+            size = pair.files[0].stat().st_size
+            await until(lambda began=began: loop.time() > began + 1.5)  # type: ignore[misc]
+            assert pair.files[0].stat().st_size <= size + 20_000, "what was on its way, and no more"
+            await who.switchboard.resume(line)
+            await pair.grows()
+        recorded = loop.time()
+        pair.anna.switchboard.hang_up(pair.ours)
+        await hears(pair.anna, "us", What.STOPPED)
+    with av.open(str(pair.files[0]), "r") as file:
+        frames = sum(packet.stream.index == 0 and packet.size > 0 for packet in file.demux())
+        assert file.duration is not None
+        seconds = file.duration / av.time_base
+    assert seconds < frames * 0.02 + 1.5, "two holds of 1.5 seconds"
+    assert recorded
+
+
+async def test_a_full_disk_is_said_before_the_other_side_is_asked(tmp_path: Path) -> None:
+    settings = MediaSettings(recordings_leave_mb=10**9)
+    async with call(tmp_path, media=Media.AUDIO, settings=settings) as pair:
+        with pytest.raises(MediaError, match="nearly full"):
+            await pair.anna.switchboard.recording(pair.ours).start()
+        assert not changes(pair.ben, "them")
+    assert not pair.files
+
+
+async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes_on(tmp_path: Path) -> None:
+    async with call(tmp_path, settings=MediaSettings(recording_mb=1)) as pair:
+        await pair.record()
+        told = await hears(pair.anna, "us", What.FAILED)
+        await hears(pair.ben, "them", What.STOPPED)
+        assert "as much as it may" in told.why
+        assert told.path is not None
+        assert pair.ours.call.state is State.ACTIVE
+    assert len(seconds_of_tracks(pair.files[0])) == 4
+
+
+async def test_hostile_words_about_recordings_make_nothing_and_a_flood_ends_the_call(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        for number in (0, 1, 2**32 - 1):
+            say(pair.theirs, RecordingReply(number, shown=True))
+            say(pair.theirs, RecordingReply(number, shown=False))
+        say(pair.theirs, Recording(7, on=False))
+        say(pair.theirs, Recording(7, on=True))
+        await hears(pair.anna, "them", What.STARTED)
+        assert not changes(pair.anna, "us")
+        assert pair.ours.recordings.ours is Ours.OFF
+        for number in range(1000):
+            say(pair.theirs, Recording(number, on=number % 2 == 0))
+        await over(pair.ours)
+        assert pair.ours.call.reason is EndReason.FLOODED
+        assert len(changes(pair.anna, "them")) <= 50
+    assert not pair.files
+
+
+async def test_what_cannot_be_recorded_stopped_or_refused_is_said(tmp_path: Path) -> None:
+    async with call(tmp_path, media=Media.AUDIO) as pair:
+        recording = pair.anna.switchboard.recording(pair.ours)
+        for act in (recording.stop, recording.refuse):
+            with pytest.raises(NothingRecorded):
+                act()
+        await pair.record()
+        with pytest.raises(NotRecordable, match="already"):
+            await recording.start()
+        recording.stop()
+        with pytest.raises(NotRecordable, match="too often"):
+            await toggle(recording, OWN_RECORDINGS.at_once)
+        assert pair.ours.call.state is State.ACTIVE
+
+
+async def toggle(recording: CallRecording, times: int) -> None:
+    """Begin to record and end it, again and again."""
+    for _ in range(times):
+        await recording.start()
+        recording.stop()
