@@ -22,6 +22,9 @@ BACKUP = "test_backup.py::test_a_restored_home_and_its_contact_find_back_to_one_
 
 DESKTOP = "desktop/test_install.py::test_a_click_on_a_link_opens_the_page_with_it"
 
+RECORDING = (
+    "test_recording.py::test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_again_until_it_is_refused"
+)
 PHONE = "test_phone.py::test_the_command_line_adds_lists_and_removes_devices"
 
 ELSEWHERE = {
@@ -62,6 +65,8 @@ ELSEWHERE = {
     "devices add phone 200:1234::1": PHONE,
     "send FILE": "test_files.py::test_files_are_sent_answered_and_listed_in_the_console_and_at_the_command_line",
     "devices add phone lan": PHONE,
+    "record": RECORDING,
+    "record refuse": RECORDING,
     "devices cancel": PHONE,
     "devices confirm CODE": PHONE,
     "devices remove NAME": PHONE,

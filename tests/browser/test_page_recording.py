@@ -1,4 +1,4 @@
-"""Recordings at the page: the button, the red mark, the refusal and the tone, by a script. axe-core looks at the states."""
+"""Recordings at the page: the button, the red mark, the refusal and the tone, by a script. axe-core looks at all."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import { Playback } from "./playback.js";
 import { PluggedIn } from "./plugged_in.js";
 import { settles, unsettle } from "./settled.js";
 import { drawWords, SidePanel } from "./side_panel.js";
+import { SharingBar } from "./sharing_bar.js";
 import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
@@ -26,6 +27,7 @@ export class CallView {
   #playback = new Playback();
   #speaker = new Speaker($("remote-audio"));
   #pluggedIn = new PluggedIn();
+  #sharing = new SharingBar();
   #notices = new Map();
   #compared = new Set();
   #size = null;
@@ -187,6 +189,7 @@ export class CallView {
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
     this.#pluggedIn.follow(call.handset ? this.#sending : null);
+    this.#sharing.draw(call.handset ? this.#sending : null);
     this.#drawPictures(call);
     this.#drawControls(call);
     this.#drawWords(call);

@@ -42,7 +42,7 @@ export class Leg extends EventTarget {
 
   async #replace() {
     for (const { sender, receiver } of this.#connection.getTransceivers()) {
-      const track = receiver.track.kind === "audio" ? this.#sending.audio : this.#sending.picture;
+      const track = receiver.track.kind === "audio" ? this.#sending.sound : this.#sending.picture;
       if (sender.track !== track) await sender.replaceTrack(track).catch(() => {});
     }
     this.#limit();
@@ -57,6 +57,8 @@ export class Leg extends EventTarget {
       if (!parameters.encodings?.length) continue;
       parameters.encodings[0].maxBitrate = MAX_BITRATE;
       parameters.encodings[0].active = Boolean(sender.track);
+      const { shared } = this.#sending;
+      parameters.degradationPreference = !shared ? "balanced" : shared.motion ? "maintain-framerate" : "maintain-resolution";
       sender.setParameters(parameters).catch(() => {});
     }
   }

@@ -19,7 +19,7 @@ export class OwnPicture {
     show($("own-video"), Boolean(track));
     show($("own-off"), !track);
     show($("own-muted"), Boolean(sending?.muted));
-    $("own-video").classList.toggle("mirrored", Boolean(track) && !sending.screen);
+    $("own-video").classList.toggle("mirrored", Boolean(track) && !sending.shared);
     show(this.#box, call.handset && call.media === "video");
     const more = [track ? "" : "camera off", sending?.muted ? "muted" : ""].filter(Boolean);
     this.#box.setAttribute("aria-label", ["Your own picture", ...more].join(", "));

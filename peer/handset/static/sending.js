@@ -3,6 +3,9 @@
 
 import { whileAsked } from "./asked.js";
 import { capture, cause, chosen, open, picture } from "./devices.js";
+import { Inset } from "./inset.js";
+import { MixedSound } from "./mixed_sound.js";
+import { SharedScreen } from "./shared_screen.js";
 
 const FIELD = { mic: "audio", camera: "camera" };
 const COMES_BACK = ["absent", "lost", "busy"];
@@ -12,13 +15,18 @@ const NAME = { mic: "microphone", camera: "camera" };
 export class Sending extends EventTarget {
   audio = null;
   camera = null;
-  screen = null;
+  // The screen that is shared.
+  shared = null;
+  // The camera is in the corner of it.
+  inserts = false;
   muted = false;
   cameraOff = false;
   trouble = { mic: "", camera: "" };
   #wanted;
   #ready = null;
   #over = false;
+  #inset = null;
+  #mixed = null;
   #turn = Promise.resolve();
   #look = () => this.#devicesChanged(COMES_BACK);
   #allow = ({ target }) => { if (target.state === "granted") this.#devicesChanged(["denied"]); };
@@ -39,8 +47,17 @@ export class Sending extends EventTarget {
     status.addEventListener("change", this.#allow);
   }
 
+  get screen() {
+    return this.shared?.picture ?? null;
+  }
+
+  // What is sent.
   get picture() {
-    return this.screen ?? (this.cameraOff ? null : this.camera);
+    return this.#inset?.track ?? this.screen ?? (this.cameraOff ? null : this.camera);
+  }
+
+  get sound() {
+    return this.#mixed?.track ?? this.audio;
   }
 
   get wantsCamera() {
@@ -174,22 +191,59 @@ export class Sending extends EventTarget {
 
   async share() {
     if (this.screen) return this.stopSharing();
-    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
-    if (this.#over) {
-      for (const track of stream.getTracks()) track.stop();
+    const shared = await SharedScreen.choose();
+    if (this.#over || this.#wanted !== "video") {
+      shared.stop();
       return undefined;
     }
-    this.screen = stream.getVideoTracks()[0];
-    this.screen.contentHint = "detail";
-    this.screen.addEventListener("ended", () => this.stopSharing());
+    this.shared = shared;
+    shared.picture.addEventListener("ended", () => { if (this.shared === shared) this.stopSharing(); });
+    if (shared.sound) {
+      this.#mixed = new MixedSound(shared.sound);
+      shared.sound.addEventListener("ended", () => { if (this.shared === shared) this.#unmix(); });
+    }
     this.#changed();
     return undefined;
   }
 
   stopSharing() {
-    this.screen?.stop();
-    this.screen = null;
+    this.#unshare();
     this.#changed();
+  }
+
+  #unshare() {
+    this.#mixed?.close();
+    this.shared?.stop();
+    this.#mixed = this.shared = null;
+  }
+
+  // The screen goes on without its sound.
+  #unmix() {
+    this.#mixed?.close();
+    this.#mixed = this.shared.sound = null;
+    this.#changed();
+  }
+
+  // Sharp text or smooth motion.
+  showMotion(motion) {
+    this.shared?.show(motion);
+    this.#changed();
+  }
+
+  insertCamera(inserts) {
+    this.inserts = inserts;
+    this.#changed();
+  }
+
+  // What is made of several tracks follows them.
+  #compose() {
+    this.#mixed?.microphone(this.audio);
+    const both = this.inserts && this.screen && this.camera ? [this.screen, this.camera] : null;
+    if (this.#inset && (!both || both.some((track, at) => track !== this.#inset.of[at]))) {
+      this.#inset.close();
+      this.#inset = null;
+    }
+    if (both) this.#inset ??= Object.assign(new Inset(...both), { of: both });
   }
 
   // Another device was chosen, or the person wants it tried again.
@@ -221,8 +275,9 @@ export class Sending extends EventTarget {
   onlySound() {
     if (this.#wanted === "audio") return;
     this.#wanted = "audio";
-    for (const track of [this.camera, this.screen]) track?.stop();
-    this.camera = this.screen = null;
+    this.camera?.stop();
+    this.camera = null;
+    this.#unshare();
     this.trouble.camera = "";
     this.#changed();
   }
@@ -231,8 +286,10 @@ export class Sending extends EventTarget {
     this.#over = true;
     navigator.mediaDevices?.removeEventListener("devicechange", this.#look);
     for (const status of this.#permissions) status.removeEventListener("change", this.#allow);
-    for (const track of [this.audio, this.camera, this.screen]) track?.stop();
-    this.audio = this.camera = this.screen = null;
+    for (const track of [this.audio, this.camera]) track?.stop();
+    this.audio = this.camera = null;
+    this.#unshare();
+    this.#compose();
   }
 
   #tell(sentence) {
@@ -240,6 +297,8 @@ export class Sending extends EventTarget {
   }
 
   #changed() {
-    if (!this.#over) this.dispatchEvent(new Event("changed"));
+    if (this.#over) return;
+    this.#compose();
+    this.dispatchEvent(new Event("changed"));
   }
 }

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from aiortc.rtp import is_rtcp
-
 from peer.media.rtp.depacketizer import EncodedFrame, Reception
 from peer.transport.profile import MEDIA
+from peer.transport.rtp_packets import is_rtp
 from shared.media import Media
 
 if TYPE_CHECKING:
@@ -74,6 +73,6 @@ class BothSides:
         self._take(True, packet)
 
     def _take(self, own: bool, packet: bytes) -> None:
-        if not is_rtcp(packet):
+        if len(packet) > 1 and is_rtp(packet):
             with contextlib.suppress(asyncio.QueueFull):
                 self._packets.put_nowait((own, self._clock(), packet))

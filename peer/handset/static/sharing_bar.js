@@ -1,0 +1,26 @@
+// What the person sees of their own shared screen, and how it is sent.
+
+import { $, put, show } from "./dom.js";
+import { canInset } from "./inset.js";
+
+export class SharingBar {
+  #sending = null;
+
+  constructor() {
+    $("share-text").addEventListener("click", () => this.#sending?.showMotion(false));
+    $("share-motion").addEventListener("click", () => this.#sending?.showMotion(true));
+    $("share-camera").addEventListener("click", () => this.#sending?.insertCamera(!this.#sending.inserts));
+  }
+
+  draw(sending) {
+    this.#sending = sending;
+    const screen = sending?.shared ?? null;
+    show($("sharing"), Boolean(screen));
+    if (!screen) return;
+    put($("sharing-text"), screen.sound ? "You share your screen and its sound." : "You share your screen, without its sound.");
+    $("share-text").setAttribute("aria-pressed", String(!screen.motion));
+    $("share-motion").setAttribute("aria-pressed", String(screen.motion));
+    $("share-camera").setAttribute("aria-pressed", String(sending.inserts));
+    show($("share-camera"), canInset && Boolean(sending.camera));
+  }
+}

@@ -1,0 +1,73 @@
+"""A shared screen between two browsers: its sound beside the voice, sharp or smooth, and one's own picture in a corner.
+
+The chooser is the browser's; what is chosen here is a picture and a tone that the page makes, which can be recognised.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.browser.chromium import ONE_CHROMIUM, PageView, until_seen
+from tests.browser.people import connect, two_people
+
+pytestmark = ONE_CHROMIUM
+
+TONE = 997
+"Of the shared screen, in hertz: louder than the browser's own test beeps."
+
+CHOICE = f"""
+(() => {{
+  navigator.mediaDevices.getDisplayMedia = async (wanted) => {{
+    window.wanted = JSON.stringify(wanted);
+    const canvas = Object.assign(document.createElement("canvas"), {{ width: 640, height: 360 }});
+    const drawing = canvas.getContext("2d");
+    let turn = 0;
+    setInterval(() => {{ drawing.fillStyle = `hsl(${{turn += 7}} 80% 50%)`; drawing.fillRect(0, 0, 640, 360); }}, 50);
+    const context = new AudioContext();
+    const tone = new OscillatorNode(context, {{ frequency: {TONE} }});
+    const out = context.createMediaStreamDestination();
+    tone.connect(out);
+    tone.start();
+    const [picture] = canvas.captureStream(20).getVideoTracks();
+    const [sound] = out.stream.getAudioTracks();
+    window.shared = {{ picture, sound }};
+    return new MediaStream([picture, sound]);
+  }};
+}})()
+"""
+
+
+async def pressed(page: PageView, name: str) -> bool:
+    """Whether a button of the bar is on."""
+    return await page.page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+
+
+async def test_the_screens_sound_is_heard_and_text_or_motion_can_be_chosen_while_it_is_shared(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (anna, bob):
+        await connect(anna, bob)
+        await bob.page.receives("video", "audio")
+        page = anna.page.page
+        await page.evaluate(CHOICE)
+        await anna.page.press("Share screen")
+        await bob.page.remote(audio=True, video=True, screen=True)
+        await anna.page.shows("You share your screen and its sound.")
+        await bob.page.pictures_are(640, 360)
+        await bob.page.hears(TONE)
+        assert (await pressed(anna.page, "Sharp text"), await pressed(anna.page, "Smooth motion")) == (True, False)
+        assert await page.evaluate("shared.picture.contentHint") == "detail"
+        await anna.page.press("Smooth motion")
+        await until_seen(page, "shared.picture.contentHint === 'motion'")
+        assert await pressed(anna.page, "Smooth motion")
+        # Muted is the voice, and not what one shows.
+        await anna.page.press("Mute")
+        await bob.page.remote(audio=False, video=True, screen=True)
+        await bob.page.hears(TONE)
+        before = await bob.page.stats()
+        await anna.page.press("My camera in the corner")
+        await until_seen(page, "document.getElementById('share-camera').getAttribute('aria-pressed') === 'true'")
+        await bob.page.receives("video")
+        await anna.page.press("Stop sharing")
+        await bob.page.remote(audio=False, video=True, screen=False)
+        await bob.page.pictures_change(before["in_video"])
+        await until_seen(page, "document.getElementById('sharing').hidden")
+        assert await page.evaluate("[shared.picture.readyState, shared.sound.readyState].join()") == "ended,ended"
