@@ -1,4 +1,4 @@
-"""What is told of a recording."""
+"""News of a recording."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RecordingChanged:
     what: What
 
     path: Path | None = None
-    "Of ours, once it is over: the file; None if nothing is in it."
+    "Once our own is over: the file; None if nothing is in it."
 
     why: str = ""
     hint: str = ""

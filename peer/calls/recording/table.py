@@ -104,7 +104,7 @@ class Greeted:
     """The other side's program has said hello on a leg."""
 
     shows: bool
-    "It shows recordings of ours."
+    "It shows that we record."
 
     records: bool
     "It has one of its own, and says so again next."
@@ -188,13 +188,13 @@ def _their(standing: Standing, message: Recording) -> tuple[Standing, tuple[Effe
     if not message.on:
         off = replace(standing, theirs=Theirs.OFF)
         return off, (TellTheirs(What.STOPPED),) if standing.recorded else ()
-    # The owner is told before the other side hears that they were.
+    # The owner hears of it before the other side does.
     told = () if standing.recorded else (TellTheirs(What.STARTED),)
     return replace(standing, theirs=Theirs.SHOWN), (*told, RecordingReply(message.id, shown=True))
 
 
 def _replied(standing: Standing, message: RecordingReply) -> tuple[Standing, tuple[Effect, ...]]:
-    """What the other side says of ours."""
+    """What the other side says of our own."""
     if not message.shown:
         return step(standing, Stop(What.REFUSED))
     if standing.ours is not Ours.ASKED:

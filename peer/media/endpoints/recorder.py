@@ -57,7 +57,7 @@ class Recorder:
 
     A new leg of the same call goes on in the same file. Pictures begin with a key frame, and again with one where one
     was lost, so that every picture in the file can be shown. With `both` it also stores what our side sends, and asks
-    nobody for what got lost: whoever receives it does.
+    nobody for what got lost: the one who receives it does.
     """
 
     name = "recorder"

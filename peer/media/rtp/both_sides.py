@@ -1,4 +1,4 @@
-"""What both sides send on a leg, as whole encoded frames, beside whoever receives and sends it."""
+"""What both sides send on a leg, as whole encoded frames, beside those who receive and send it."""
 
 from __future__ import annotations
 
