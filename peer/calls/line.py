@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from peer.calls.call_link import CallLink
 from peer.calls.first_contact import FirstContact
 from peer.calls.line_parts import ConnectionState, Presented
-from peer.calls.recording.table import Standing
+from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import CONNECTED, Call, State, incoming, step
@@ -179,10 +179,10 @@ class Line:
         return self.call.remote_on_hold
 
     @property
-    def recordings(self) -> Standing:
+    def recordings(self) -> RecordingState:
         """Who records it."""
         recording = self.session.recording if self.session is not None else None
-        return Standing() if recording is None else recording.standing
+        return RecordingState() if recording is None else recording.standing
 
     @property
     def occupies(self) -> bool:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Protocol
 from peer.calls.limits import OWN_RECORDINGS
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import (
+    BeginRecording,
     Effect,
+    EndRecording,
     Event,
     Finish,
-    Greeted,
     Lost,
     Ours,
-    Record,
-    Refuse,
-    Standing,
-    Stop,
+    RecordingState,
+    RefuseRecording,
+    SaidHello,
     TellTheirs,
     Theirs,
     What,
@@ -78,9 +78,9 @@ class CallRecording:
         `machine`: the answering machine takes this call. It records what the other side says in its own file, which is
         only announced here; that is called if the other side refuses.
         """
-        self.standing = Standing(theirs=Theirs.REFUSED if refused else Theirs.OFF)
+        self.standing = RecordingState(theirs=Theirs.REFUSED if refused else Theirs.OFF)
         if wanted or machine is not None:
-            self.standing, _ = step(self.standing, Record())
+            self.standing, _ = step(self.standing, BeginRecording())
         self._recordings = recordings
         self._name = name
         self._endpoint = endpoint
@@ -108,7 +108,7 @@ class CallRecording:
     # The owner.
 
     async def start(self) -> None:
-        """Record, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
+        """BeginRecording, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
         if self.standing.recording:
             raise NotRecordable(f"You are recording the call with {self._name} already.", "")
         if self._leg is None:
@@ -118,22 +118,22 @@ class CallRecording:
         if not self._own.takes(time.monotonic()):
             raise NotRecordable("That is too often.", "Wait a few seconds, then try again.")
         await self._new_recorder().check()
-        self._step(Record())
+        self._step(BeginRecording())
 
     def stop(self) -> None:
-        """Record no longer. Raises NothingRecorded."""
+        """BeginRecording no longer. Raises NothingRecorded."""
         if not self.standing.recording:
             raise NothingRecorded(f"You aren't recording the call with {self._name}.")
         if self._machine is not None:
             self._machine()  # it does nothing else in the call
             return
-        self._step(Stop())
+        self._step(EndRecording())
 
     def refuse(self) -> None:
         """Be recorded no longer, for the rest of the call. Raises NothingRecorded."""
         if not self.standing.recorded:
             raise NothingRecorded(f"{self._name} isn't recording the call, as far as their program says.")
-        self._step(Refuse())
+        self._step(RefuseRecording())
 
     # The session.
 
@@ -163,7 +163,7 @@ class CallRecording:
 
     def greeted(self, hello: Hello) -> None:
         """The other side's program says what it can."""
-        self._step(Greeted(hello.shows_recording, hello.recording))
+        self._step(SaidHello(hello.shows_recording, hello.recording))
 
     def received(self, message: Recording | RecordingReply) -> None:
         """Act on what the other side says."""
@@ -183,7 +183,7 @@ class CallRecording:
                     logger.error("the recording of a call is broken", exc_info=broken)
                     self._attached = None
                     self._trouble = MediaError("A fault in the program ended it.", "See the program's log.")
-                    self._step(Stop(What.FAILED))
+                    self._step(EndRecording(What.FAILED))
         finally:
             if self._asked is not None:
                 self._asked.cancel()
@@ -221,7 +221,7 @@ class CallRecording:
             self._asked = None
         if self.standing.ours is Ours.ASKED:
             loop = asyncio.get_running_loop()
-            self._asked = loop.call_later(REPLY_SECONDS, self._step, Stop(What.UNANSWERED))
+            self._asked = loop.call_later(REPLY_SECONDS, self._step, EndRecording(What.UNANSWERED))
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Write what is to be written, and nothing else."""
@@ -250,7 +250,7 @@ class CallRecording:
             return  # it goes on with the next one
         except MediaError as error:
             self._trouble = error
-            self._step(Stop(What.FAILED))
+            self._step(EndRecording(What.FAILED))
             return
         if first:
             self._tell(RecordingChanged("us", What.STARTED))
@@ -263,7 +263,7 @@ class CallRecording:
 
     def _ended_early(self, trouble: MediaTrouble) -> None:
         self._trouble = trouble
-        self._step(Stop(What.FAILED))
+        self._step(EndRecording(What.FAILED))
 
     async def _finish_file(self) -> None:
         finish, self._finish = self._finish, []

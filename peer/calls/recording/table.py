@@ -36,7 +36,7 @@ class Theirs(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecordingState:
     """Both recordings of one call."""
 
     ours: Ours = Ours.OFF
@@ -83,24 +83,24 @@ class What(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class BeginRecording:
     """The owner wants to record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class EndRecording:
     """The owner no longer wants to, or it can't go on."""
 
     what: What = What.STOPPED
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class RefuseRecording:
     """The owner refuses to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Greeted:
+class SaidHello:
     """The other side's program has said hello on a leg."""
 
     shows: bool
@@ -115,7 +115,7 @@ class Lost:
     """The leg is gone."""
 
 
-Event: TypeAlias = Record | Stop | Refuse | Greeted | Lost | Recording | RecordingReply
+Event: TypeAlias = BeginRecording | EndRecording | RefuseRecording | SaidHello | Lost | Recording | RecordingReply
 
 
 # Effects.
@@ -139,20 +139,20 @@ Effect: TypeAlias = Recording | RecordingReply | Finish | TellTheirs
 "Messages are to be sent. Whether something is written follows from `Ours.ON`."
 
 
-def step(standing: Standing, event: Event) -> tuple[Standing, tuple[Effect, ...]]:
+def step(standing: RecordingState, event: Event) -> tuple[RecordingState, tuple[Effect, ...]]:
     """What an event makes of it. An event that has no place changes nothing."""
     match event:
-        case Record() if standing.ours is Ours.OFF:
+        case BeginRecording() if standing.ours is Ours.OFF:
             wanted = replace(standing, ours=Ours.WAITS, number=standing.number + 1, begun=False)
             return wanted if standing.shows is None else _asked(wanted)[0], _asked(wanted)[1]
-        case Stop() if standing.recording:
+        case EndRecording() if standing.recording:
             told = (Recording(standing.number, on=False),) if standing.shows else ()
             return replace(standing, ours=Ours.OFF), (*told, Finish(event.what))
-        case Refuse() if standing.recorded:
+        case RefuseRecording() if standing.recorded:
             refused = replace(standing, theirs=Theirs.REFUSED)
             told_them = (RecordingReply(standing.their_number, shown=False),) if standing.shows is not None else ()
             return refused, (*told_them, TellTheirs(What.REFUSED))
-        case Greeted():
+        case SaidHello():
             return _greeted(replace(standing, shows=event.shows), event.records)
         case Lost():
             ours = Ours.WAITS if standing.recording else Ours.OFF
@@ -165,7 +165,7 @@ def step(standing: Standing, event: Event) -> tuple[Standing, tuple[Effect, ...]
             return standing, ()
 
 
-def _asked(standing: Standing) -> tuple[Standing, tuple[Effect, ...]]:
+def _asked(standing: RecordingState) -> tuple[RecordingState, tuple[Effect, ...]]:
     if standing.shows is None or standing.ours is not Ours.WAITS:
         return standing, ()
     if not standing.shows:
@@ -173,7 +173,7 @@ def _asked(standing: Standing) -> tuple[Standing, tuple[Effect, ...]]:
     return replace(standing, ours=Ours.ASKED), (Recording(standing.number, on=True),)
 
 
-def _greeted(standing: Standing, records: bool) -> tuple[Standing, tuple[Effect, ...]]:
+def _greeted(standing: RecordingState, records: bool) -> tuple[RecordingState, tuple[Effect, ...]]:
     told: tuple[Effect, ...] = ()
     if standing.recorded and not records:
         standing, told = replace(standing, theirs=Theirs.OFF), (TellTheirs(What.STOPPED),)
@@ -181,7 +181,7 @@ def _greeted(standing: Standing, records: bool) -> tuple[Standing, tuple[Effect,
     return standing, (*told, *asked)
 
 
-def _their(standing: Standing, message: Recording) -> tuple[Standing, tuple[Effect, ...]]:
+def _their(standing: RecordingState, message: Recording) -> tuple[RecordingState, tuple[Effect, ...]]:
     """What the other side says of its own."""
     if standing.theirs is Theirs.REFUSED:
         return standing, (RecordingReply(message.id, shown=False),) if message.on else ()
@@ -193,10 +193,10 @@ def _their(standing: Standing, message: Recording) -> tuple[Standing, tuple[Effe
     return replace(standing, theirs=Theirs.SHOWN), (*told, RecordingReply(message.id, shown=True))
 
 
-def _replied(standing: Standing, message: RecordingReply) -> tuple[Standing, tuple[Effect, ...]]:
+def _replied(standing: RecordingState, message: RecordingReply) -> tuple[RecordingState, tuple[Effect, ...]]:
     """What the other side says of our own."""
     if not message.shown:
-        return step(standing, Stop(What.REFUSED))
+        return step(standing, EndRecording(What.REFUSED))
     if standing.ours is not Ours.ASKED:
         return standing, ()
     return replace(standing, ours=Ours.ON), ()

@@ -88,7 +88,7 @@ class Recorder:
         self._limits = limits or RecordingLimits()
         self._tell = tell
         self._both = both
-        self._recording: Recording | None = None
+        self._recording: RecordingFile | None = None
         self._began = datetime.datetime.now()
         self._task: asyncio.Task[None] | None = None
 
@@ -145,7 +145,7 @@ class Recorder:
             if self.path is not None and not recording.empty:
                 self._recorded(self.path)
 
-    def _close(self, recording: Recording) -> None:
+    def _close(self, recording: RecordingFile) -> None:
         """Write the rest. Raises OSError."""
         try:
             if not recording.empty and self.path is None:
@@ -156,7 +156,7 @@ class Recorder:
         if recording.empty and self.path is not None:
             self.path.unlink()
 
-    async def _record(self, incoming: Incoming | BothSides, recording: Recording) -> None:
+    async def _record(self, incoming: Incoming | BothSides, recording: RecordingFile) -> None:
         incoming.open()
         try:
             while True:
@@ -180,7 +180,7 @@ class Recorder:
         await self._finish()
         self._tell(MediaTrouble(f"The recording has ended before the call. {why}", hint))
 
-    def _write(self, recording: Recording) -> None:
+    def _write(self, recording: RecordingFile) -> None:
         """Write what has come. Raises OSError, and MediaError when there is no more room for it."""
         recording.flush()
         if self.path is None:
@@ -212,7 +212,7 @@ class Recorder:
                         self.path = path
                         break
             if descriptor is not None:
-                self._recording = Recording(os.fdopen(descriptor, "wb"), media, both=self._both)
+                self._recording = RecordingFile(os.fdopen(descriptor, "wb"), media, both=self._both)
                 return
         except OSError as error:
             raise self._not_there(error) from error
@@ -228,7 +228,7 @@ class Recorder:
     def _not_there(self, error: OSError) -> MediaError:
         return MediaError(f"No recording can be made in {self._folder}: {error.strerror}.")
 
-    def _appear(self, recording: Recording) -> None:
+    def _appear(self, recording: RecordingFile) -> None:
         """Give the file its name. Raises OSError."""
         for path in self._names():
             with contextlib.suppress(FileExistsError):
@@ -256,7 +256,7 @@ def _without_name(folder: Path) -> int | None:
         return None  # what is wrong shows when one with a name is made
 
 
-class Recording:
+class RecordingFile:
     """Frames of the one call into one file."""
 
     def __init__(self, file: BinaryIO, media: Media, *, both: bool = False) -> None:

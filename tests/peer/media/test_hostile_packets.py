@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peer.media.endpoints.echo import MAX_QUEUED, MirrorTrack
-from peer.media.endpoints.recorder import Recording
+from peer.media.endpoints.recorder import RecordingFile
 from peer.media.rtp.depacketizer import MAX_FRAME, MAX_MISSING, MAX_SPAN, MAX_WAITING, EncodedFrame, Reception
 from peer.media.rtp.timeline import Timeline
 from peer.media.sound.speaker import CONCEALED_BLOCKS, SOUND, Sound
@@ -182,7 +182,7 @@ async def test_others_get_their_turn_between_the_frames_of_an_echo() -> None:
 
 
 def test_a_recording_of_pictures_without_a_size_or_of_tiny_frames_is_written_all_the_while() -> None:
-    recording = Recording(io.BytesIO(), Media.BOTH)
+    recording = RecordingFile(io.BytesIO(), Media.BOTH)
     taken = 0
     while not recording.due and taken < 5_000:
         recording.add(EncodedFrame("video", b"\0", 0, 0.0, size=(0, 0)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from peer.media.endpoints.pattern import Pattern
-from peer.media.endpoints.recorder import Recorder, Recording
+from peer.media.endpoints.recorder import Recorder, RecordingFile
 from peer.media.recording_limits import BURST, BYTES_PER_SECOND, MEGABYTE, Rate, RecordingLimits
 from peer.media.rtp.depacketizer import EncodedFrame
 from peer.media.trouble import MediaTrouble
@@ -86,7 +86,7 @@ async def test_no_recording_begins_in_a_folder_that_holds_as_much_as_it_may_or_o
 
 def test_a_hostile_sender_of_650_megabytes_gets_what_the_rate_allows_into_the_file(tmp_path: Path) -> None:
     path = tmp_path / "message.webm"
-    recording = Recording(path.open("wb"), Media.BOTH)
+    recording = RecordingFile(path.open("wb"), Media.BOTH)
     picture, seconds, asked = bytes(100_000), 10, 0
     for number in range(6_500):
         frame = EncodedFrame("video", picture, number * 90, number * seconds / 6_500, key=not number % 10)
@@ -111,7 +111,7 @@ def test_the_rate_lets_through_what_is_due_and_a_clock_that_goes_back_gives_noth
 
 def test_what_could_not_be_written_whole_is_taken_off_the_file(tmp_path: Path) -> None:
     path = tmp_path / "message.webm"
-    recording = Recording(path.open("wb"), Media.AUDIO)
+    recording = RecordingFile(path.open("wb"), Media.AUDIO)
     recording.add(EncodedFrame("audio", b"\xfc\xff\xfe", 0, 0.0))
     recording.flush()
     whole = path.stat().st_size
