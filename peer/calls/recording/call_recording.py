@@ -108,7 +108,7 @@ class CallRecording:
     # The owner.
 
     async def start(self) -> None:
-        """BeginRecording, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
+        """Record, as soon as the other side's program shows it. Raises NotRecordable, MediaError."""
         if self.standing.recording:
             raise NotRecordable(f"You are recording the call with {self._name} already.", "")
         if self._leg is None:
@@ -121,7 +121,7 @@ class CallRecording:
         self._step(BeginRecording())
 
     def stop(self) -> None:
-        """BeginRecording no longer. Raises NothingRecorded."""
+        """Record no longer. Raises NothingRecorded."""
         if not self.standing.recording:
             raise NothingRecorded(f"You aren't recording the call with {self._name}.")
         if self._machine is not None:
