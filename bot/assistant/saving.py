@@ -116,4 +116,4 @@ class Saving:
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:
-    return Agreed(met.secrets if met is not None else (), sure)
+    return Agreed(met.secrets if met is not None else None, sure)

@@ -6,6 +6,7 @@ import logging
 
 from shared.call.records import CallRecord, RunningCall
 from shared.errors import StoreError
+from shared.node_id import NodeId
 from shared.store.database import Database, encode
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,18 @@ class CallTables(Database):
                 with self.transaction() as database:
                     database.execute("DELETE FROM running_calls WHERE reference IS ?", (reference,))
         return sorted(calls, key=lambda call: (call.started, call.reference))
+
+    def unproven_calls_with(self, node: NodeId) -> int:
+        """How many calls with a node there are and were that proved nothing, as far as the log goes back.
+
+        What has begun counts as well, and a log that is full counts as two: there may have been others.
+        """
+        log = self.call_log(CALLS_LOGGED)
+        if len(log) >= CALLS_LOGGED:
+            return 2
+        was = {each.reference for each in log if each.peer == node and each.connected is not None and not each.proven}
+        begun = {each.reference for each in self.running_calls() if each.peer == node and not each.proven}
+        return len(was | begun)
 
     def end_call(self, record: CallRecord) -> None:
         """Add a call that has ended to the log. If it was running, forget it and erase its secret, in the same moment.

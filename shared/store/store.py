@@ -24,18 +24,23 @@ from shared.store.transfers import TransferTable
 class Agreed:
     """The pair secrets of the call in which the owner saves somebody."""
 
-    secrets: Collection[bytes] = field(default=(), repr=False)
-    "Empty if they aren't known any more."
+    secrets: Collection[bytes] | None = field(default=(), repr=False)
+    "Empty if none was agreed in it, as in a call with another program. None if that isn't known any more."
 
     sure: bool = True
     """Whether the owner has said which call it is. If not, there must be no other: anyone at that address in
     another call would take the place of those whose words were compared."""
 
-    def among(self, all_: Collection[bytes]) -> Collection[bytes]:
-        """Those that count, of all secrets that were agreed with that node."""
+    def among(self, all_: Collection[bytes], *, calls: int) -> Collection[bytes]:
+        """Those that count, of all secrets that were agreed with that node.
+
+        `calls`: how many there were with it that no earlier one proves, whether anything was agreed in them or not.
+        """
         if self.sure:
-            return self.secrets
-        if not self.secrets:
+            return self.secrets or ()
+        if calls > 1:
+            return ()
+        if self.secrets is None:
             return all_ if len(all_) == 1 else ()
         return self.secrets if set(all_) <= set(self.secrets) else ()
 
@@ -54,7 +59,8 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
         """
         with self.transaction():
             if self.contact_of(contact.node) is None:
-                self.quarantine_secrets(contact.node, but=agreed.among(self.secrets_of(contact.node)))
+                calls = self.unproven_calls_with(contact.node)
+                self.quarantine_secrets(contact.node, but=agreed.among(self.secrets_of(contact.node), calls=calls))
             self.save_contact(contact)
 
     def remove_contact(self, name: str) -> Contact:
@@ -65,12 +71,12 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
         with self.transaction() as database:
             contact = self.contact_or_raise(name)
             database.execute("DELETE FROM contacts WHERE node = ?", (contact.node.key,))
-            database.execute("DELETE FROM transfers WHERE node = ?", (contact.node.key,))
+            self.forget_files_with(contact.node)
             self.forget_secrets(contact.node)
         return contact
 
     def move_contact(self, contact: Contact, node: NodeId) -> None:
-        """Give a contact another node, with the pair secrets that are shared with them.
+        """Give a contact another node, with the pair secrets that are shared with them and the files on their way.
 
         Raises InputError if the node is another contact's.
         """
@@ -78,12 +84,14 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
             self.refuse_second_name(msgspec.structs.replace(contact, node=node))
             self.forget_secrets(node)
             database.execute("UPDATE pair_secrets SET node = ? WHERE node = ?", (node.key, contact.node.key))
+            self.move_files(contact.node, node)
             self.save_contact(msgspec.structs.replace(contact, node=node))
 
     def follow_name(self, kept: KeptName, contact: Contact | None) -> None:
         """Keep a name's new node and move the contact that goes by it there, both or neither.
 
-        The pair secrets of the contact's old node are erased. Raises InputError if the node is another contact's.
+        The pair secrets of the contact's old node are erased, and its files on their way forgotten. Raises InputError
+        if the node is another contact's.
         """
         with self.transaction():
             self.keep_name(kept)
@@ -93,4 +101,5 @@ class Store(ContactTable, PairSecrets, UsedLinks, CallTables, KeptNames, DeviceT
             old = self.contact_named(contact.name)
             if old is not None:
                 self.forget_secrets(old.node)
+                self.forget_files_with(old.node)
                 self.add_contact(contact)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from shared.call.records import CallRecord, RunningCall
 from shared.contacts import Contact
+from shared.media import Media
 from shared.names import NamedNode
 from shared.names.kept import KeptName
 from shared.node_id import NodeId
@@ -17,7 +20,7 @@ from shared.store import Store
 from shared.store.secrets import QUARANTINED_KEPT, SECRETS_KEPT
 from shared.store.store import Agreed
 
-ANNA = NodeId(b"anna".ljust(32))
+ANNA, BOB = NodeId(b"anna".ljust(32)), NodeId(b"bob".ljust(32))
 
 
 def secret(number: int) -> bytes:
@@ -167,20 +170,62 @@ def test_a_name_that_leads_to_another_node_takes_no_key_from_there(store: Store)
         ([11], [11], [11]),
         ([10, 11], [10, 11], [10, 11]),  # the call was made with the first
         ([11], [10, 11], []),  # somebody else's call, before or after
-        ([], [10], [10]),  # the program has begun again since
-        ([], [10, 11], []),
+        ([], [10], []),  # a call in which nothing was agreed, as with another program
+        (None, [10], [10]),  # the program has begun again since
+        (None, [10, 11], []),
     ],
 )
 def test_if_the_owner_doesnt_say_in_which_call_they_save_somebody_there_must_be_one_only(
-    store: Store, agreed: list[int], there: list[int], counts: list[int]
+    store: Store, agreed: list[int] | None, there: list[int], counts: list[int]
 ) -> None:
-    bob = NodeId(b"bob".ljust(32))
     for number in there:
-        store.propose_secret(bob, secret(number), 0)
-        store.commit_secret(bob, secret(number))
-    store.add_contact(Contact(name="bob", node=bob, created=0), agreed=Agreed([*map(secret, agreed)], sure=False))
-    assert sorted(store.secrets_of(bob)) == sorted(map(secret, counts))
-    assert len(store.quarantined_secrets(bob)) == len(there) - len(counts)
+        store.propose_secret(BOB, secret(number), 0)
+        store.commit_secret(BOB, secret(number))
+    secrets = None if agreed is None else [*map(secret, agreed)]
+    store.add_contact(Contact(name="bob", node=BOB, created=0), agreed=Agreed(secrets, sure=False))
+    assert sorted(store.secrets_of(BOB)) == sorted(map(secret, counts))
+    assert len(store.quarantined_secrets(BOB)) == len(there) - len(counts)
+
+
+def ended(number: int, *, proven: bool = False) -> CallRecord:
+    """A call with Bob's node that was up."""
+    return CallRecord(
+        reference=bytes([number]) * 8,
+        peer=BOB,
+        role="callee",
+        media=Media.AUDIO,
+        started=number,
+        connected=number,
+        ended=number + 1,
+        reason="hung-up",
+        proven=proven,
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("other", ["is over", "is up", "proved itself", "was long ago"])
+def test_a_call_in_which_nothing_was_agreed_is_another_call_with_that_node_all_the_same(
+    store: Store, known: bool, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.store.calls.CALLS_LOGGED", 3)
+    store.propose_secret(BOB, secret(10), 0)
+    store.commit_secret(BOB, secret(10))
+    store.end_call(ended(1))
+    match other:
+        case "is over":
+            store.end_call(ended(2))
+        case "is up":
+            store.save_call(
+                RunningCall(reference=bytes(8), peer=BOB, role="callee", media=Media.AUDIO, started=0, secret=b"")
+            )
+        case "proved itself":
+            store.end_call(ended(2, proven=True))
+        case _:
+            for _ in range(3):
+                store.end_call(replace(ended(3), peer=ANNA))
+    agreed = Agreed([secret(10)] if known else None, sure=False)
+    store.add_contact(Contact(name="bob", node=BOB, created=0), agreed=agreed)
+    assert store.proves(BOB, secret(10)) is (other == "proved itself")
 
 
 ORDERS = [*itertools.permutations(["commit 10", "commit 11", "use 10", "use 11"])]
