@@ -153,6 +153,18 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     "When the contact was added, Unix seconds."
 
+    def with_another_node(self) -> Contact:
+        """The same where they are at another node, which nobody has spoken with: it is allowed nothing that was allowed
+        to the old one. Which program calls to them are for, and what answers them, stays.
+        """
+        return msgspec.structs.replace(
+            self,
+            trust=Trust.RING if self.trust is Trust.AUTO else self.trust,
+            unproven=False,
+            classic=False,
+            files=False,
+        )
+
     def without_unproven(self) -> Contact:
         """The same without the accounts that only a call without their key has shown."""
         contact = self

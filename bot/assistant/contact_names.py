@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bot.texts import refusals
-from shared.contacts import Contact, Trust
+from shared.contacts import Contact
 from shared.errors import CopybaraError, NameNotFound
 from shared.links.card import Card
 from shared.links.kinds import decode
@@ -19,7 +19,7 @@ from shared.store import Store
 def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
     """Go with the node that a name leads to now, and move the contact that goes by it there.
 
-    The contact's keys stay behind: they were agreed with the old node. So does its being answered automatically.
+    The contact's keys stay behind: they were agreed with the old node. So does what was allowed to it.
     Raises NameNotFound if nothing is held, InputError if the node is another contact's.
     """
     new = kept.follow(_held(store, name))
@@ -27,9 +27,8 @@ def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
     if contact is not None:
         card = card_of(new.answer)
         contact = msgspec.structs.replace(
-            contact,
+            contact.with_another_node(),
             node=new.answer.node,
-            trust=Trust.RING if contact.trust is Trust.AUTO else contact.trust,
             sealing_key=card.sealing_key if card else None,
         )
     store.follow_name(new, contact)

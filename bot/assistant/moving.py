@@ -9,7 +9,7 @@ import msgspec
 
 from bot.assistant import contacts as book
 from bot.texts import refusals
-from shared.contacts import Contact, Trust
+from shared.contacts import Contact
 from shared.errors import InputError
 from shared.links.kinds import LONGEST_LIFETIME
 from shared.links.moved import seal_move
@@ -49,15 +49,7 @@ def accept(store: Store, name: str, node: str = "") -> Contact:
     if contact.announced is None:
         raise InputError(*refusals.nothing_announced(contact))
     announced = _meant(contact, contact.announced, node.lower())
-    moved = msgspec.structs.replace(
-        contact,
-        announced=None,
-        announced_before=(),
-        trust=Trust.RING if contact.trust is Trust.AUTO else contact.trust,
-        unproven=False,
-        classic=False,
-        resolves_as=(),
-    )
+    moved = msgspec.structs.replace(contact.with_another_node(), announced=None, announced_before=(), resolves_as=())
     store.move_contact(moved, announced)
     return msgspec.structs.replace(moved, node=announced)
 

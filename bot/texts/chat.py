@@ -423,7 +423,9 @@ def announced(contact: Contact, node: NodeId) -> Sentence:
 
 def moved(contact: Contact) -> Sentence:
     """After /contact move."""
-    rings = "" if contact.trust is Trust.BLOCK else f" {contact.name}'s calls ring until you say otherwise."
+    rings = f" {contact.name}'s calls ring, and files wait for you, until you say otherwise."
+    if contact.trust is Trust.BLOCK:
+        rings = ""
     return Sentence(
         Kind.CONTACT_MOVED,
         f"{contact.name}'s node id is now {contact.node.short}….{rings}",

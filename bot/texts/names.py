@@ -62,7 +62,7 @@ def followed(name: KeptName, contact: Contact | None) -> Sentence:
     """After the owner went with a change."""
     text = f"{name.answer.name} is now node {name.answer.node}."
     if contact is not None:
-        text += f" {contact.name} has that node now, and their calls will ring."
+        text += f" {contact.name} has that node now, and their calls will ring and files wait for you."
         text += " You haven't talked to it yet: compare the four words."
     return Sentence(Kind.NAME_FOLLOWED, text, f"/call {name.answer.name} calls it.")
 

@@ -254,6 +254,7 @@ class LineSessions:
             proven=line.proven,
             keyed=line.link.keyed,
             always=always,
+            is_contact=lambda: self._store.contact_of(line.peer) is not None,
             tell=lambda changed: self._listeners.told(line, changed),
         )
 

@@ -45,6 +45,12 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     proven: bool = False
     "It was offered, or accepted, by us in a call that proved who they are."
 
+    to_contact: bool = False
+    "The other side was a contact then. What was theirs is nobody's who has their node later."
+
+    began_at: NodeId | None = None
+    "Theirs: the node that it was accepted from, if that was another one; its part is named after it."
+
     done: bool = False
     "Theirs: it is complete. The sender may not have heard that."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from shared.files.records import KEPT_FOR_ONE, KEPT_SECONDS, KeptFile
 from shared.node_id import NodeId
 from shared.store.database import Database, encode
@@ -38,6 +40,20 @@ class TransferTable(Database):
         order = " ORDER BY at, digest"
         rows = self.rows(query + order) if peer is None else self.rows(f"{query} WHERE node = ?{order}", peer.key)
         return self.decode_all("a file on its way", [row[0] for row in rows], KeptFile)
+
+    def move_files(self, old: NodeId, new: NodeId) -> None:
+        """A contact has another node: their files go along. What was on its way with somebody at the new one ends."""
+        with self.transaction():
+            files = self.kept_files(old)
+            self.forget_files_with(old)
+            self.forget_files_with(new)
+            for kept in files:
+                self.keep_file(msgspec.structs.replace(kept, peer=new, began_at=kept.began_at or old))
+
+    def forget_files_with(self, node: NodeId) -> None:
+        """Keep no transfer with that node any longer."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM transfers WHERE node = ?", (node.key,))
 
     def forget_old_files(self, now: int) -> None:
         """Forget those that were kept for longer than KEPT_SECONDS at `now`, Unix seconds."""

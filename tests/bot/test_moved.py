@@ -45,7 +45,9 @@ async def test_a_new_node_id_is_told_by_a_link_and_counts_once_it_is_accepted(fr
         await bob.call("ended")
         anna.write("/hangup")
         await anna.call("ended")
-        assert "ring until you say otherwise" in await bob.asked("/contact move anna", kind=Kind.CONTACT_MOVED)
+        assert "files wait for you, until you say otherwise" in await bob.asked(
+            "/contact move anna", kind=Kind.CONTACT_MOVED
+        )
         with bob.store() as store:
             contact = store.contact_named("anna")
             assert contact is not None
@@ -69,4 +71,4 @@ async def test_a_notice_can_be_written_and_accepted_at_the_command_line(friends:
         await bob.told(kind=Kind.CONTACT_ANNOUNCED)
         code, moved, _ = await bob.cli("contacts", "move", "anna")
         assert code == 0
-        assert "anna's calls ring until you say otherwise" in moved
+        assert "anna's calls ring, and files wait for you, until you say otherwise" in moved

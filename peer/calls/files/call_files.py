@@ -79,11 +79,12 @@ class CallFiles:
         proven: bool,
         keyed: bool,
         always: Callable[[], bool],
+        is_contact: Callable[[], bool],
         tell: Callable[[FileChanged], None],
     ) -> None:
         """`proven`: the call proves who they are. `keyed`: we share a key with their node.
 
-        `always`: whether their files are accepted without asking now.
+        `always`: whether their files are accepted without asking now. `is_contact`: whether they are a contact now.
 
         `tell` is called in the event loop and must not block.
         """
@@ -92,6 +93,7 @@ class CallFiles:
         self._proven = proven
         self._keyed = keyed
         self._always = always
+        self._is_contact = is_contact
         self._tell = tell
         self._entries: dict[Key, FileEntry] = {}
         self._leg: Leg | None = None
@@ -224,6 +226,7 @@ class CallFiles:
             spooled=spooled,
             modified_ns=described.modified_ns,
             proven=self._proven,
+            to_contact=self._is_contact(),
             at=self._shelf.now(),
         )
         await self._shelf.keep(kept)
@@ -319,6 +322,7 @@ class CallFiles:
                 size=message.size,
                 name=safe_name(message.name),
                 proven=self._proven,
+                to_contact=self._is_contact(),
                 at=self._shelf.now(),
             ),
             FileState.OFFERED,
@@ -468,7 +472,7 @@ class CallFiles:
     def _take_up(self) -> None:
         """Go on with what was on its way when the last call ended, or the program, if it was for this other side."""
         try:
-            kept_files = self._shelf.kept(self._peer)
+            kept_files = self._theirs()
         except StoreError as error:
             logger.warning("files from before can't be continued: %s", error.sentence)
             return
@@ -482,9 +486,14 @@ class CallFiles:
                 if self._speaks:
                     self._offers.put_nowait(entry)
 
+    def _theirs(self) -> list[KeptFile]:
+        """What is kept of transfers with the one who is at that node now. Raises StoreError."""
+        is_contact = self._is_contact()
+        return [kept for kept in self._shelf.kept(self._peer) if is_contact or not kept.to_contact]
+
     def _kept(self, digest: bytes) -> KeptFile | None:
         try:
-            kept_files = self._shelf.kept(self._peer)
+            kept_files = self._theirs()
         except StoreError as error:
             logger.warning("what is kept of files can't be read: %s", error.sentence)
             return None

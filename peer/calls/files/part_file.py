@@ -22,7 +22,7 @@ class Damaged(Exception):
 
 def part_name(kept: KeptFile) -> str:
     """Of the file in `.parts`. One for each sender: nobody learns from us what somebody else has sent."""
-    return f"{kept.digest.hex()}-{kept.peer.key.hex()[:16]}.part"
+    return f"{kept.digest.hex()}-{(kept.began_at or kept.peer).key.hex()[:16]}.part"
 
 
 class PartFile:

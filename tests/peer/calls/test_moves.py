@@ -117,6 +117,20 @@ async def test_the_key_goes_along_and_another_contacts_node_stays_theirs(scene: 
     assert [secret for holder, secret in store.readable_secrets() if holder == contact.node] == []
 
 
+async def test_what_was_allowed_to_the_old_node_is_not_allowed_to_the_new_one(scene: Scene) -> None:
+    store = scene.ben.store
+    (contact,) = store.contacts()
+    allowed = msgspec.structs.replace(
+        contact, trust=Trust.AUTO, unproven=True, classic=True, files=True, program="classic"
+    )
+    store.save_contact(allowed)
+    await scene.hears()
+    moved = moving.accept(store, "anna")
+    assert moved == store.contact_of(NEW)
+    assert (moved.trust, moved.unproven, moved.classic, moved.files) == (Trust.RING, False, False, False)
+    assert moved.program == "classic"
+
+
 async def test_what_the_owner_does_in_the_moment_of_a_notice_stays(scene: Scene) -> None:
     (contact,) = scene.ben.store.contacts()
     blocked = msgspec.structs.replace(contact, trust=Trust.BLOCK)

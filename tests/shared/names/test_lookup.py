@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.assistant import contact_names as name_book
@@ -160,6 +161,9 @@ async def test_the_owner_follows_and_the_contact_moves_without_its_keys_and_its_
 ) -> None:
     await names(store, chain).resolve("anna.azero")
     contact(store, "anna", OLD, alias="anna.azero", trust=Trust.AUTO)
+    allowed = store.contact_named("anna")
+    assert allowed is not None
+    store.save_contact(msgspec.structs.replace(allowed, unproven=True, classic=True, files=True, program="classic"))
     store.propose_secret(OLD, bytes(32), 1)
     store.commit_secret(OLD, bytes(32))
     chain.names["anna"].records["staex-id"] = str(NEW)
@@ -168,6 +172,7 @@ async def test_the_owner_follows_and_the_contact_moves_without_its_keys_and_its_
     moved = store.contact_named("anna")
     assert moved is not None
     assert (moved.node, moved.trust, moved.sealing_key) == (NEW, Trust.RING, None)
+    assert (moved.unproven, moved.classic, moved.files, moved.program) == (False, False, False, "classic")
     assert store.readable_secrets() == []
     answer = await names(store, chain).resolve("anna.azero")
     assert answer is not None

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from peer.calls.files.part_file import part_name
 from shared.contacts import Contact
 from shared.files.records import KEPT_FOR_ONE, KEPT_SECONDS, KeptFile
+from shared.names import NamedNode
+from shared.names.kept import KeptName
 from shared.node_id import NodeId
 from shared.store import Store
 
@@ -49,3 +52,27 @@ def test_with_a_contact_their_files_are_forgotten(tmp_path: Path) -> None:
         store.keep_file(kept(1, BOB))
         store.remove_contact("anna")
         assert store.kept_files() == [kept(1, BOB)]
+
+
+def test_with_a_new_node_of_a_contact_their_files_go_along_and_nobody_elses_come_to_them(tmp_path: Path) -> None:
+    with Store(tmp_path / "copybara.db") as store:
+        anna = Contact(name="anna", node=ANNA, created=0)
+        store.save_contact(anna)
+        for each in (kept(1), kept(2, ours=True), kept(3, BOB), kept(1, BOB, ours=True)):
+            store.keep_file(each)
+        parts = [part_name(each) for each in store.kept_files(ANNA)]
+        store.move_contact(anna, BOB)
+        assert store.kept_files(ANNA) == []
+        moved = store.kept_files()
+        assert [(each.peer, each.size, each.ours) for each in moved] == [(BOB, 1, False), (BOB, 2, True)]
+        assert [part_name(each) for each in moved] == parts  # what is there of them is found
+
+
+def test_with_another_node_of_a_name_nothing_is_on_its_way(tmp_path: Path) -> None:
+    with Store(tmp_path / "copybara.db") as store:
+        anna = Contact(name="anna", node=ANNA, created=0)
+        store.save_contact(anna)
+        store.keep_file(kept(1))
+        followed = KeptName(NamedNode(BOB, "azero", "anna.azero", 0, from_memory=False))
+        store.follow_name(followed, msgspec.structs.replace(anna, node=BOB))
+        assert store.kept_files() == []

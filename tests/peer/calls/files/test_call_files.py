@@ -15,8 +15,11 @@ from shared.errors import FileRefused
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.media import Media
+from shared.node_id import NodeId
 from tests.peer.calls.files.calls import KEY, call, two_nodes, written
 from tests.peer.calls.nodes import Node, active, over
+
+THIEFS_KEY = b"t" * 32
 
 
 async def test_a_file_is_offered_accepted_and_arrives_as_it_was(tmp_path: Path) -> None:
@@ -207,6 +210,40 @@ async def test_what_waits_for_a_contact_is_not_offered_in_a_call_without_their_k
         _, there = await call(anna, ben)
         await there.until(FileState.OFFERED, "for ben.txt")
         assert kept in anna.store.kept_files(ben.id)
+
+
+@pytest.mark.parametrize("kept_in_the_call", [True, False])
+@pytest.mark.parametrize("offered_in_proven", [True, False])
+async def test_what_waits_for_a_contact_is_not_offered_to_a_stranger_who_has_their_node_later(
+    tmp_path: Path, offered_in_proven: bool, kept_in_the_call: bool
+) -> None:
+    path = written(tmp_path, "for ben.txt", 1000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        if not offered_in_proven:
+            anna.store.forget_secrets(ben.id)
+            ben.store.forget_secrets(anna.id)
+        here, there = await call(anna, ben)
+        await here.files.send(path)
+        await there.until(FileState.OFFERED)
+        contact = anna.store.contact_of(ben.id)
+        assert contact is not None
+        # Ben is elsewhere from now on, while this call goes on.
+        anna.store.move_contact(contact, NodeId(b"new".ljust(32)))
+        (kept,) = anna.store.kept_files()
+        anna.switchboard.hang_up(here.line)
+        await over(here.line, there.line)
+        if kept_in_the_call:
+            anna.store.keep_file(msgspec.structs.replace(kept, peer=ben.id))
+        # Somebody who had a call with Anna from there before, as a stranger.
+        anna.store.propose_secret(ben.id, THIEFS_KEY, 1)
+        anna.store.commit_secret(ben.id, THIEFS_KEY)
+        ben.store.forget_secrets(anna.id)
+        ben.knows(anna, key=THIEFS_KEY)
+        theirs, ours = await call(ben, anna)
+        assert ours.line.shown.contact is None
+        await ours.files.send(written(tmp_path, "other.txt", 1000, 3))
+        await theirs.until(FileState.OFFERED, "other.txt")
+        assert [each.name for each in theirs.files.transfers] == ["other.txt"]
 
 
 async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: Path) -> None:
