@@ -32,6 +32,7 @@ from benchmarks import (
     relayed_call,
     request_length,
     start,
+    taken_here,
     time_to_media,
     yggdrasil_setup,
 )
@@ -56,6 +57,7 @@ FIGURES = (
     noise_suppression,
     glass_to_glass,
     messages_in_a_call,
+    taken_here,
     file_transfer,
     matrix_call,
     deltachat_call,

@@ -33,6 +33,30 @@ def file(number: int, name: str, state: Any, sentence: str, **changed: Any) -> F
     return File(call=1, file=number, name=name, state=state, sentence=sentence, **(values | changed))
 
 
+FILES = (
+    file(1, "holiday.jpg", "offered", "anna wants to send you holiday.jpg: a picture, 12 MB."),
+    file(
+        2,
+        "talk.webm",
+        "running",
+        "Receiving talk.webm from anna.",
+        done=3_400_000,
+        kind=Kind.FILE_RECEIVING,
+        detail="3.4 MB of 12 MB, 1.2 MB/s",
+    ),
+    file(
+        3,
+        "notes.pdf",
+        "done",
+        "notes.pdf from anna is here: /home/me/files/notes.pdf",
+        done=12_000_000,
+        kind=Kind.FILE_RECEIVED,
+        save="/received/x",
+    ),
+)
+"One that is offered, one on its way, one that is here."
+
+
 async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path: Path) -> None:
     async with two_people(tmp_path) as (anna, bob):
         await connect(anna, bob)
@@ -62,27 +86,7 @@ async def test_files_are_seen_in_every_state(look: str) -> None:
     active = call(1, "active", remote=sends())
     async with theatre(greeting(calls=[active])) as play:
         await look_like(play.page, look)
-        play.tell(
-            file(1, "holiday.jpg", "offered", "anna wants to send you holiday.jpg: a picture, 12 MB."),
-            file(
-                2,
-                "talk.webm",
-                "running",
-                "Receiving talk.webm from anna.",
-                done=3_400_000,
-                kind=Kind.FILE_RECEIVING,
-                detail="3.4 MB of 12 MB, 1.2 MB/s",
-            ),
-            file(
-                3,
-                "notes.pdf",
-                "done",
-                "notes.pdf from anna is here: /home/me/files/notes.pdf",
-                done=12_000_000,
-                kind=Kind.FILE_RECEIVED,
-                save="/received/x",
-            ),
-        )
+        play.tell(*FILES)
         await play.view.says(Kind.FILE_OFFERED)
         await play.can_be_used()
         await taken(play.page, f"files-{look}")

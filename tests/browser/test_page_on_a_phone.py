@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from peer.handset.protocol import Answer, Decline, HangUp, PairingCode, TakeHere
+from bot.kinds import Kind
+from peer.handset.protocol import (
+    Answer,
+    AnswerFile,
+    Decline,
+    Device,
+    Devices,
+    HangUp,
+    PairingCode,
+    Resume,
+    TakeHere,
+)
 from tests.browser.chromium import ONE_CHROMIUM, PHONE
 from tests.browser.pictures import taken
 from tests.browser.scripted import ANNA, BOB, NOW, Theatre, call, contact, greeting, logged, quality, sends, theatre
+from tests.browser.test_page_files import FILES
+from tests.browser.test_page_hold import ON_HOLD
+from tests.browser.test_page_told import BESIDE
 
 pytestmark = ONE_CHROMIUM
 
@@ -100,6 +114,44 @@ async def test_the_settings_fit() -> None:
         await in_both_windows(play, "settings")
         await play.page.locator("#media-keys-on").evaluate("switched => switched.scrollIntoView({block: 'end'})")
         await in_both_windows(play, "settings-below")
+
+
+async def test_a_phone_lists_the_devices_and_changes_none() -> None:
+    here = Device(name="phone", words="201:7e10:94f2:5cc8::9, connected now", here=True)
+    laptop = Device(name="laptop", words="202:51aa:13c0:8d4f::2, last seen yesterday", here=False)
+    async with theatre(
+        greeting(devices=Devices(devices=[here, laptop], adding=None, can_change=False, lan=False)), phone=True
+    ) as play:
+        await play.page.locator("#open-settings").tap()
+        await play.view.press("My devices")
+        await play.view.shows("202:51aa:13c0:8d4f::2, last seen yesterday")
+        assert not await play.page.locator("#add-device-name").is_visible()
+        await in_both_windows(play, "devices")
+
+
+async def test_a_call_on_hold_is_taken_off_with_a_finger() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD)]), phone=True) as play:
+        await play.view.shows("anna is on hold")
+        await in_both_windows(play, "on-hold", "held-resume", "c-hangup")
+        await play.page.locator("#held-resume").tap()
+        await play.wants(Resume, call=1)
+
+
+async def test_of_two_calls_the_other_one_is_one_touch_away() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)]), phone=True) as play:
+        await play.view.shows("anna is on hold.")
+        await in_both_windows(play, "two-calls", "c-hangup")
+        await play.page.get_by_role("button", name="Swap to anna").tap()
+        await play.wants(Resume, call=1)
+
+
+async def test_a_file_is_accepted_with_a_finger() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends())]), phone=True) as play:
+        play.tell(*FILES)
+        await play.view.says(Kind.FILE_OFFERED)
+        await in_both_windows(play, "files", "c-mic", "c-hangup")
+        await play.page.get_by_role("button", name="Accept", exact=True).tap()
+        await play.wants(AnswerFile, file=1, accept=True)
 
 
 async def test_a_headset_is_offered_in_a_call_and_covers_no_button() -> None:

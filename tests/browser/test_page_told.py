@@ -52,7 +52,7 @@ from peer.handset.protocol import (
 from peer.handset.shown_link import shown_address, shown_link
 from peer.media.endpoints.answer_chime import CHIME
 from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
-from tests.browser.pictures import NARROW
+from tests.browser.pictures import NARROW, taken
 from tests.browser.scripted import (
     ANNA,
     AXE,
@@ -981,6 +981,17 @@ async def test_an_old_address_is_no_obstacle_to_a_browser_that_is_known() -> Non
             await play.view.shows("Recent calls")
 
 
+@pytest.mark.parametrize("event", ["online", "visibilitychange"])
+async def test_a_page_that_waits_tries_again_as_soon_as_there_is_a_network_or_somebody_looks(event: str) -> None:
+    async with theatre(errors=True) as play:
+        await play.page.evaluate("window.setTimeout = () => 1")  # its next try would never come
+        await play.stop()
+        await stands_at(play, "lost")
+        sockets = await play.page.evaluate("watched.sockets.length")
+        await play.page.evaluate("event => document.dispatchEvent(new Event(event, {bubbles: true}))", event)
+        await play.until(f"watched.sockets.length === {sockets + 1}")
+
+
 async def test_a_program_that_has_ended_is_said_to_be_gone_and_looked_for() -> None:
     async with theatre(greeting(calls=[call(1, "active")]), errors=True) as play:
         await play.view.shows("Hang up")
@@ -1057,6 +1068,8 @@ async def test_devices_are_added_and_removed_on_the_page() -> None:
         await play.view.shows("Add tablet")
         await play.until("document.getElementById('adding-qr').naturalWidth > 0")
         await everywhere(play, "devices-adding")
+        await play.page.locator("#adding-cancel").scroll_into_view_if_needed()
+        await taken(play.page, "devices-adding-below-light")
         waits = msgspec.structs.replace(adding, visitor="201:7e10:94f2:5cc8::8", code="042917")
         play.tell(Devices(devices=[phone], adding=waits, **fields))
         await play.view.shows("042 917")

@@ -2,49 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 from tests.bot.console import Chat
 from tests.browser.authority_trusted import trust_authority_of
-from tests.browser.chromium import browser, require_chromium
+from tests.browser.chromium import PageView, browser, require_chromium
 from tests.network.calls import Caller
 from tests.network.conftest import skip_without_namespaces
-from tests.network.namespaces import Hosts, three_hosts
+from tests.network.namespaces import Hosts, Wire, three_hosts
 from tests.network.yggdrasil import PORT, YggdrasilNetwork, yggdrasil_network
+
+MOBILE = IPv4Address("192.168.73.2")
 
 
 async def test_a_call_on_the_phone_goes_on_over_the_same_connection_when_its_network_changes(tmp_path: Path) -> None:
-    """Home on A, the phone on B. As phones do it, both networks are there for a moment."""
+    """Both networks are there for a moment, as when somebody comes home: Wi-Fi is there before mobile data goes."""
+    async with phone_in_a_call(tmp_path) as (hosts, network, page):
+        before = await page.stats()
+        await has_both(hosts, network, await second_network(hosts))
+        await is_cut(hosts)
+        await goes_on(page, before)
+
+
+async def test_a_call_on_the_phone_goes_on_over_the_same_connection_after_its_network_was_cut(tmp_path: Path) -> None:
+    """The network goes at once, as when somebody leaves the house; only then the other one takes its place."""
+    async with phone_in_a_call(tmp_path) as (hosts, network, page):
+        mobile = await second_network(hosts)
+        before = await page.stats()
+        await is_cut(hosts)
+        await dials_again(hosts, network, mobile)
+        await goes_on(page, before)
+
+
+@asynccontextmanager
+async def phone_in_a_call(folder: Path) -> AsyncIterator[tuple[Hosts, YggdrasilNetwork, PageView]]:
+    """Home on A, the phone on B, in a test call. Whoever uses it hangs up nothing: that is checked afterwards."""
     require_chromium()
     skip_without_namespaces("yggdrasil", "certutil")
-    (tmp_path / "network").mkdir()
-    async with three_hosts() as hosts, yggdrasil_network(hosts, tmp_path / "network") as network:
+    (folder / "network").mkdir()
+    async with three_hosts() as hosts, yggdrasil_network(hosts, folder / "network") as network:
         config = (
             f'overlay = "yggdrasil"\n[yggdrasil]\nadmin = "unix://{network.a.admin}"\n[answer]\nendpoint = "handset"\n'
         )
-        anna = Caller("anna", tmp_path, Chat(), network.a, config)
+        anna = Caller("anna", folder, Chat(), network.a, config)
         await anna.begin()
         try:
             said = await anna.asked(f"/devices add phone {network.b.address}", kind="device.pairing")
             address = next(word for word in said.split() if word.startswith("https://"))
-            await trust_authority_of(anna, tmp_path / "phone")
+            await trust_authority_of(anna, folder / "phone")
 
             def on(*command: str) -> list[str]:
-                return network.b.host.command("env", f"HOME={tmp_path / 'phone'}", *command)
+                return network.b.host.command("env", f"HOME={folder / 'phone'}", *command)
 
-            async with browser(tmp_path / "phone", on, server=str(network.a.address)) as chromium:
+            async with browser(folder / "phone", on, server=str(network.a.address)) as chromium:
                 page = await chromium.open(address)
                 code = (await page.heard("pairing-code"))["code"]
                 await anna.asked(f"/devices confirm {code}", kind="device.added")
                 await page.press("Test call")
                 await page.call("active")
                 await page.receives("audio", "video")
-                before = await page.stats()
-                await changes_network(hosts, network)
-                await page.receives("audio", "video")
-                after = await page.stats()
-                assert after["connections"] == before["connections"]
-                assert after["in_audio"]["ssrc"] == before["in_audio"]["ssrc"]
+                yield hosts, network, page
                 (device,) = (await anna.status())["devices"]
                 assert (device["address"], device["connected"]) == (str(network.b.address), True)
                 await page.press("Hang up")
@@ -56,24 +78,61 @@ async def test_a_call_on_the_phone_goes_on_over_the_same_connection_when_its_net
         anna.check()
 
 
-async def changes_network(hosts: Hosts, network: YggdrasilNetwork) -> None:
-    """A second wire to R, with an address of its own and a peering of its own; then the first is closed and cut."""
+async def goes_on(page: PageView, before: dict[str, Any]) -> None:
+    """Sound and picture come again, from the echo at home and so both ways, over the connection of before."""
+    await page.receives("audio", "video")
+    after = await page.stats()
+    assert after["connections"] == before["connections"]
+    assert after["in_audio"]["ssrc"] == before["in_audio"]["ssrc"]
+
+
+async def second_network(hosts: Hosts) -> Wire:
+    """A second wire from the phone to R, up and with an address of its own, which nothing uses yet."""
     phone, router = hosts.b, hosts.r
-    other_end = hosts.a.wire.far_address  # one more address at which R listens
+    mobile = replace(phone.wire, device="mobile", address=MOBILE)
     await phone.run("ip", "link", "add", "mobile", "type", "veth", "peer", "name", "wire-m", "netns", router.name)
-    for host, device, address in ((phone, "mobile", "192.168.73.2"), (router, "wire-m", "192.168.73.1")):
+    for host, device, address in ((phone, "mobile", MOBILE), (router, "wire-m", MOBILE - 1)):
         await host.run("ip", "link", "set", device, "arp", "off")
         await host.run("ip", "addr", "add", f"{address}/24", "dev", device)
         await host.run("ip", "link", "set", device, "up")
-    for host, device, there, far, neighbour in (
-        (phone, "mobile", router, "wire-m", str(other_end)),
-        (router, "wire-m", phone, "mobile", "192.168.73.2"),
+    for host, device, there, far, neighbours in (
+        (phone, "mobile", router, "wire-m", (wire.address for wire in router.wires)),
+        (router, "wire-m", phone, "mobile", (MOBILE,)),
     ):
         mac = (await there.run("ip", "-o", "link", "show", far)).split("link/ether ")[1].split()[0]
-        await host.run("ip", "neigh", "add", neighbour, "lladdr", mac, "dev", device, "nud", "permanent")
-    await phone.run("ip", "route", "add", str(other_end), "dev", "mobile", "src", "192.168.73.2")
+        for neighbour in neighbours:
+            await host.run("ip", "neigh", "add", str(neighbour), "lladdr", mac, "dev", device, "nud", "permanent")
+    return mobile
+
+
+async def leads_to(hosts: Hosts, wire: Wire, address: IPv4Address) -> None:
+    """Have the phone reach an address of R over one of its networks."""
+    await hosts.b.run("ip", "route", "replace", str(address), "dev", wire.device, "src", str(wire.address))
+
+
+async def has_both(hosts: Hosts, network: YggdrasilNetwork, mobile: Wire) -> None:
+    """The phone's node peers over the second network too, to another address at which R listens."""
+    other_end = hosts.a.wire.far_address
+    await leads_to(hosts, mobile, other_end)
     await network.b.ask("addPeer", uri=f"tcp://{other_end}:{PORT}")
     while len([each for each in (await network.b.ask("getPeers"))["peers"] if each["uptime"] > 0]) < 2:
         await network.b.reach(network.r)
-    await phone.run("ss", "-K", "dst", str(phone.wire.far_address), "dport", "=", str(PORT))
-    await phone.run("ip", "link", "set", phone.wire.device, "down")
+
+
+async def is_cut(hosts: Hosts) -> None:
+    """The phone's first network is lost, as Android does it: its address goes, and each TCP connection from there ends.
+
+    netd has the kernel destroy such sockets (SOCK_DESTROY), so their programs notice at once.
+    """
+    phone, wire = hosts.b, hosts.b.wire
+    await phone.run("ip", "addr", "del", f"{wire.address}/24", "dev", wire.device)
+    await phone.run("ip", "link", "set", wire.device, "down")
+    await phone.run("ss", "-K", "src", str(wire.address))
+
+
+async def dials_again(hosts: Hosts, network: YggdrasilNetwork, mobile: Wire) -> None:
+    """The same peer, over the other network: what the app has its node do when a network is there (retryPeersNow)."""
+    peer = hosts.b.wire.far_address
+    await leads_to(hosts, mobile, peer)
+    for request in ("removePeer", "addPeer"):
+        await network.b.ask(request, uri=f"tcp://{peer}:{PORT}")

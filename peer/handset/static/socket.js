@@ -20,6 +20,22 @@ export class Program extends EventTarget {
   #home = null;
   #given = null;
 
+  constructor() {
+    super();
+    // What the next try waits for may be there: a network, or the person who looks again. Until then the timer of a page
+    // out of sight is slow.
+    addEventListener("online", () => this.#tryNow());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#tryNow();
+    });
+  }
+
+  #tryNow() {
+    if (!this.#retry) return;
+    this.#pause = FIRST_PAUSE;
+    this.connect();
+  }
+
   // A key that stood in the page's address comes before the one that is kept.
   give({ kind, secret }) {
     this.#given = Key.ofAddress(kind, secret);
@@ -28,6 +44,7 @@ export class Program extends EventTarget {
   // With `takes` a person wants the calls here, also one that another tab has.
   async connect({ takes = false } = {}) {
     clearTimeout(this.#retry);
+    this.#retry = 0;
     this.#tell("state", { state: "connecting" });
     const key = (await this.#given) ?? (await this.#kept());
     if (!key) return this.#tell("state", { state: "unknown" });
