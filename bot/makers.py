@@ -247,7 +247,6 @@ def make_handset(
         assistant=assistant,
         switchboard=switchboard,
         store=node.thread.store,
-        writes=node.thread,
         reader=node.reader,
         settings=node.config.calls,
         echo=echo,

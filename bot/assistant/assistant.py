@@ -6,7 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.assistant import commands, file_commands, record_command
 from bot.assistant import contact_names as name_book
@@ -42,6 +42,8 @@ from shared.media import Media
 from shared.names import NamedNode
 from shared.node_id import NodeId
 from shared.store import Store, StoreThread
+
+_Result = TypeVar("_Result")
 
 
 class Assistant:
@@ -138,6 +140,7 @@ class Assistant:
         state by now, and other CopybaraErrors.
         """
         async with self._turns.taken(chat) as turn:
+            self.switchboard.look_at_book()
             return await self._taps.act(turn, action)
 
     async def prepare(self, whom: str, media: Media, chat: str, before: Line | None) -> Line:
@@ -162,6 +165,10 @@ class Assistant:
         Raises InputError, StoreError.
         """
         return self._saving.saved(await self._saving.add(name, who, met=met))
+
+    async def write(self, work: Callable[[Store], _Result]) -> _Result:
+        """Change the contact book, see Saving. Raises what `work` raises, and StoreError."""
+        return await self._saving.write(work)
 
     async def move(self, name: str, node: str) -> Contact:
         """Accept a contact's new node id. Raises NameNotFound, InputError."""
@@ -195,6 +202,7 @@ class Assistant:
 
     async def _obey(self, turn: Turn, command: commands.Command) -> None:
         calling, saving, write = self._calling, self._saving, self._saving.write
+        self.switchboard.look_at_book()
         match command:
             case commands.Call():
                 await calling.call(turn, command.whom, command.media, command.program)

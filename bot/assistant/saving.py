@@ -37,16 +37,24 @@ class Saving:
         self._learning = learning
 
     async def write(self, work: Callable[[Store], _Result]) -> _Result:
-        """Change the book: all of it, or nothing. Raises what `work` raises, and StoreError."""
-        return await self._writes.write(work)
+        """Change the book: all of it, or nothing, and the calls that are up as it says then.
+
+        Raises what `work` raises, and StoreError.
+        """
+        result = await self._writes.write(work)
+        self._switchboard.look_at_book()
+        return result
 
     async def add(self, name: str, who: book.Whom, *, met: Line | None = None, sure: bool = True) -> Contact:
-        """Save somebody under a name, in the calls that are up as well. `met` is the call in which the owner does it;
+        """Save somebody under a name. `met` is the call in which the owner does it;
         not `sure`: the last one, as far as it is known. Raises InputError, StoreError.
         """
         whole = who if who.card else self._origins.whom(who.node)
         agreed = _agreed(met, sure=sure)
+        theirs = met is not None and (sure or self._only_call(met))
         contact = await self.write(lambda store: book.add(store, name, whole, own=self._own, agreed=agreed))
+        if met is not None and theirs:
+            met.saved()
         await self._named(contact)
         return contact
 
@@ -58,19 +66,18 @@ class Saving:
             known = store.contact_of(node)
             return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own, agreed=agreed)
 
-        return await self.write(find_or_add)
+        contact = await self.write(find_or_add)
+        if met is not None:
+            met.saved()
+        return contact
 
     async def rename(self, old: str, new: str) -> Contact:
-        """Give a contact another name, in the calls that are up as well. Raises NameNotFound, InputError."""
-        contact = await self.write(lambda store: book.rename(store, old, new))
-        self._switchboard.rename(contact.node, contact.name)
-        return contact
+        """Give a contact another name. Raises NameNotFound, InputError."""
+        return await self.write(lambda store: book.rename(store, old, new))
 
     async def remove(self, name: str) -> Contact:
-        """Forget a contact; in the calls that are up it is a stranger. Raises NameNotFound."""
-        contact = await self.write(lambda store: book.remove(store, name))
-        self._switchboard.rename(contact.node, None)
-        return contact
+        """Forget a contact. Raises NameNotFound."""
+        return await self.write(lambda store: book.remove(store, name))
 
     async def tell_move(self, turn: Turn, name: str) -> None:
         """Write the notice of our new node id for a contact, into the chat. Raises NameNotFound, InputError."""
@@ -103,10 +110,13 @@ class Saving:
         self.tell(turn, contact)
         return contact
 
+    def _only_call(self, line: Line) -> bool:
+        """Whether there was no other call with that node that somebody else may have been in."""
+        others = [each for each in self._switchboard.lines if each.peer == line.peer and each is not line]
+        return not others and set(self._store.secrets_of(line.peer)) <= set(line.secrets)
+
     async def _named(self, contact: Contact) -> None:
-        self._switchboard.rename(contact.node, contact.name)
         quarantined = self._store.quarantined_secrets(contact.node)
-        self._switchboard.quarantine(contact.node, quarantined)
         latest = self._switchboard.lines.latest
         connected = [line for line in self._switchboard.lines if line.connection.connected is not None]
         theirs = [line for line in (*connected, *filter(None, [latest])) if line.peer == contact.node]

@@ -69,7 +69,7 @@ from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, Lo
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
-from shared.store import Store, StoreThread
+from shared.store import Store
 
 
 class PageRequests:
@@ -83,7 +83,6 @@ class PageRequests:
         assistant: Assistant,
         switchboard: Switchboard,
         store: Store,
-        writes: StoreThread,
         reader: LinkReader,
         settings: Calls,
         echo: EchoCalls,
@@ -101,7 +100,6 @@ class PageRequests:
         self._switchboard = switchboard
         self._lines = switchboard.lines
         self._store = store
-        self._writes = writes
         self._explainer = Explainer(reader, store, switchboard, settings=settings)
 
     async def hello(self, page: Page) -> Hello:
@@ -128,6 +126,7 @@ class PageRequests:
     async def _do(self, page: Page, message: FromPage) -> None:
         said: Sentence | None = None
         call: int | None = None
+        self._switchboard.look_at_book()
         match message:
             case Audible():
                 self._presenter.can_be_heard(page, message.on)
@@ -205,14 +204,11 @@ class PageRequests:
                 said = await self._set_trust(message)
             case RenameContact():
                 old, new = message.name, message.new_name
-                contact = await self._writes.write(lambda store: store.rename_contact(old, new))
-                self._switchboard.rename(contact.node, contact.name)
-                said = texts.renamed(old, contact.name)
+                renamed = await self._assistant.write(lambda store: book.rename(store, old, new))
+                said = texts.renamed(old, renamed.name)
             case RemoveContact():
-                name = message.name
-                contact = await self._writes.write(lambda store: store.remove_contact(name))
-                self._switchboard.rename(contact.node, None)
-                said = texts.removed(contact)
+                gone = message.name
+                said = texts.removed(await self._assistant.write(lambda store: book.remove(store, gone)))
             case AddDevice() | ConfirmDevice() | CancelDevice() | RemoveDevice():
                 said = await self._devices.do(page, message)
         if isinstance(message, Block | SaveContact | AddContact | SetTrust | RenameContact | RemoveContact):
@@ -293,7 +289,7 @@ class PageRequests:
                 raise CallOver
             return book.confirm(store, known.name, words)
 
-        return await self._writes.write(confirm)
+        return await self._assistant.write(confirm)
 
     async def _set_trust(self, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None
@@ -305,7 +301,7 @@ class PageRequests:
                 book.set_files(store, message.name, always=files)
             return book.set_trust(store, message.name, Trust(message.trust), most, known.hours, unproven=known.unproven)
 
-        contact = await self._writes.write(trust)
+        contact = await self._assistant.write(trust)
         return texts.trust_set(contact, book.is_paired(self._store, contact))
 
     async def _add_contact(self, message: AddContact) -> Sentence:

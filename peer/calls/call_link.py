@@ -43,6 +43,9 @@ class CallLink:
     secret: bytes | None = field(default=None, repr=False)
     "The pair secret that opened it, or that it is sealed with, 32 bytes."
 
+    chain: int = 0
+    "Which chain of pair secrets that one belongs to, see shared/store/secrets.py; 0 without one."
+
     proven: bool = False
     "Whether a pair secret proves who the other side is, and not a quarantined one."
 

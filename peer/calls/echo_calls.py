@@ -186,7 +186,7 @@ async def _until_over(line: Line, todo: asyncio.Queue[Callable[[], Awaitable[obj
 def _befriend(store: Store, name: str, node: NodeId, key: bytes) -> None:
     now = int(time.time())
     store.save_contact(Contact(name=name, node=node, trust=Trust.RING, created=now))
-    store.propose_secret(node, key, now, proven=True)
+    store.propose_secret(node, key, now)
     store.commit_secret(node, key)
 
 

@@ -47,11 +47,12 @@ class Line:
         shown: Presented = Presented(),  # noqa: B008 -- a value
         foreign: ForeignCall | None = None,
         sealing_key: bytes | None = None,
+        stranger: bool | None = None,
     ) -> None:
         """`number` tells the lines of one run apart, `chat` is the conversation that its links belong to.
 
         `expires` is of the link, Unix seconds; `foreign` for a program that speaks SDP; a request is sealed to
-        `sealing_key` (32 bytes) if there is one.
+        `sealing_key` (32 bytes) if there is one. `stranger` as the property; None: if it is no contact's.
         """
         self._number = number
         self._call = call
@@ -62,6 +63,7 @@ class Line:
         self._shown = shown
         self._foreign = foreign
         self._first_contact = FirstContact(sealing_key)
+        self._stranger = shown.contact is None if stranger is None else stranger
         self._twin: Line | None = None
         self._logged = False
         self._life: asyncio.Task[None] | None = None
@@ -145,8 +147,16 @@ class Line:
 
     @property
     def proven(self) -> bool:
-        """Whether the call was set up with a pair secret, which proves who the other side is."""
+        """Whether the call was set up with a pair secret, which still proves who the other side is."""
         return self._link.proven
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it began with somebody who wasn't a contact, and the owner hasn't saved them in it.
+
+        If their node is a contact's now, nobody has said that it is them.
+        """
+        return self._stranger
 
     @property
     def media(self) -> Media:
@@ -349,6 +359,15 @@ class Line:
     def rename(self, contact: str | None) -> None:
         """The owner has given the other side that name; None: they are no longer a contact."""
         self._shown = replace(self._shown, contact=contact)
+        self._stranger = self._stranger or contact is None
+
+    def saved(self) -> None:
+        """The owner saves the other side in this call: it is them."""
+        self._stranger = False
+
+    def loses_proof(self, *, keyed: bool) -> None:
+        """The secret that it was set up with proves nothing any more; `keyed`: another one does."""
+        self._link = replace(self._link, proven=False, keyed=keyed)
 
     def confirm(self) -> None:
         """Its link was posted: it is a call like any other."""

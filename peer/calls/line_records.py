@@ -92,9 +92,11 @@ def running(line: Line) -> RunningCall | None:
         phrase=line.shown.phrase,
         paired=line.call.paired,
         proven=line.proven,
+        chain=line.link.chain,
         keyed=line.link.keyed,
         sealed=line.link.sealed,
         quarantined=line.shown.quarantined,
+        stranger=line.stranger,
         automatic=line.shown.automatic,
         remote_automatic=line.shown.remote_automatic,
         machine=line.shown.machine,
@@ -119,8 +121,10 @@ def begun(link: CallLink, role: Role, chat: str, name: str | None) -> RunningCal
         chat=chat,
         paired=link.paired,
         proven=link.proven,
+        chain=link.chain,
         keyed=link.keyed,
         sealed=link.sealed,
+        stranger=name is None,
         name=name or "",
     )
 
@@ -142,6 +146,7 @@ def rejoined(
             reference=kept.reference,
             sealed=kept.sealed,
             proven=kept.proven,
+            chain=kept.chain,
             keyed=kept.keyed,
         ),
         chat=kept.chat,
@@ -166,6 +171,7 @@ def rejoined(
             phrase=kept.phrase,
             quarantined=kept.quarantined,
         ),
+        stranger=kept.stranger,
     )
 
 

@@ -109,6 +109,7 @@ class LinkReader:
             reference=reference_of(token),
             token=token,
             secret=opened.secret,
+            chain=self._store.chain_of(opened.node, opened.secret),
             proven=proven,
             keyed=True,
         )

@@ -30,6 +30,7 @@ from peer.calls.news import (
 from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
+from peer.calls.standing import Standing
 from shared.call.effects import (
     AnnounceAnswer,
     AnswerTheirs,
@@ -83,6 +84,7 @@ class LineRunner:
         own: NodeId,
         *,
         lines: Lines,
+        standing: Standing,
         sessions: LineSessions,
         writer: LinkWriter,
         writes: StoreThread,
@@ -98,6 +100,7 @@ class LineRunner:
         """
         self._own = own
         self._lines = lines
+        self._standing = standing
         self._sessions = sessions
         self._writer = writer
         self._foreign = ForeignEffects(writer)
@@ -113,6 +116,8 @@ class LineRunner:
         """Add a line, carry out what its call wants first, and let it live."""
         self._lines.append(line)
         try:
+            # The book may have changed since its link was read.
+            self._standing.look_at(line)
             self._make_room(line)
             await self._carry_out(line, effects)
             if not line.call.ended:

@@ -39,6 +39,7 @@ from peer.calls.session_events import (
     SessionEvent,
 )
 from peer.calls.session_parts import BROKEN
+from peer.calls.standing import Standing
 from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
@@ -64,6 +65,7 @@ from shared.links.paired import Operation
 from shared.media import Media
 from shared.messages import MediaState, Text
 from shared.store import Store, StoreThread
+from shared.store.secrets import NO_CHAIN
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +96,7 @@ class LineSessions:
         self,
         *,
         lines: Lines,
+        standing: Standing,
         writer: LinkWriter,
         overlay: Overlay,
         watch: OverlayWatch,
@@ -108,6 +111,7 @@ class LineSessions:
     ) -> None:
         """`listeners` hear what happens in calls, `tasks` owns what carries them."""
         self._lines = lines
+        self._standing = standing
         self._writer = writer
         self._overlay = overlay
         self._watch = watch
@@ -157,7 +161,8 @@ class LineSessions:
         if line.shown.machine:
             return ANSWERING_MACHINE
         contact = self._store.contact_of(line.peer)
-        name = line.shown.endpoint or self.endpoint_for(contact, proven=line.proven, keyed=line.link.keyed)
+        proven = self._standing.proves(line)
+        name = line.shown.endpoint or self.endpoint_for(contact, proven=proven, keyed=line.link.keyed)
         if not only_for_trusted(name):
             return name
         if contact is None or contact.trust is not Trust.AUTO:
@@ -165,7 +170,7 @@ class LineSessions:
                 f"The camera is only for contacts that you trust, and {line.name} isn't one.",
                 f"To let them see it at any time: /contact trust {line.name}" if contact else "Save them first.",
             )
-        if not line.proven:
+        if not proven:
             raise OnlyForTrusted(
                 f"The camera is only for contacts who prove who they are, and this call of {line.name} doesn't.",
                 "Share a key first: talk once, with another endpoint.",
@@ -251,8 +256,8 @@ class LineSessions:
         return CallFiles(
             line.peer,
             self._shelf,
-            proven=line.proven,
-            keyed=line.link.keyed,
+            proven=lambda: self._standing.proves(line),
+            keyed=lambda: line.link.keyed,
             always=always,
             is_contact=lambda: self._store.contact_of(line.peer) is not None,
             tell=lambda changed: self._listeners.told(line, changed),
@@ -383,12 +388,14 @@ class LineSessions:
         Returns False if it is quarantined.
         """
         peer, secret, now = line.peer, event.secret, int(self._clock())
+        chain, stranger = line.link.chain if line.proven else NO_CHAIN, line.stranger
         call = None if line.call.ended else running(line)
 
         def propose(store: Store) -> bool:
-            # Asked now: what was shown may have been quarantined since.
-            proven = line.proven or any(store.proves(peer, shown) for shown in event.shown)
-            free = store.propose_secret(peer, secret, now, proven=proven)
+            # Asked now: what has set up the call, and what was shown in it, may have been quarantined since.
+            shown = (store.chain_of(peer, each) for each in event.shown if store.proves(peer, each))
+            continued = chain if store.chain_proves(peer, chain) else next(shown, NO_CHAIN)
+            free = store.propose_secret(peer, secret, now, chain=continued, stranger=stranger)
             if call is not None:
                 store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
             return free

@@ -39,6 +39,7 @@ from peer.calls.runner import LineRunner
 from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
+from peer.calls.standing import Standing
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
@@ -67,6 +68,7 @@ from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
+from shared.store.secrets import NO_CHAIN
 
 logger = logging.getLogger(__name__)
 
@@ -124,9 +126,11 @@ class Switchboard:
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
         everybody = CallListeners(listeners)
+        self._standing = Standing(lines, writes.store)
         writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
             lines=lines,
+            standing=self._standing,
             writer=writer,
             overlay=overlay,
             watch=watch,
@@ -142,6 +146,7 @@ class Switchboard:
         self._runner = LineRunner(
             own,
             lines=lines,
+            standing=self._standing,
             sessions=self._sessions,
             writer=writer,
             writes=writes,
@@ -228,6 +233,7 @@ class Switchboard:
 
         Raises StoreError; what couldn't be written then is written the next time.
         """
+        self.look_at_book()
         await self._sessions.keep_signs_of_life()
         await self._runner.log_again()
         now = int(self._clock())
@@ -315,7 +321,15 @@ class Switchboard:
         line = Line(
             self.lines.next_number(),
             call,
-            CallLink(node, media, now, secret=secret, proven=secret is not None, keyed=keyed),
+            CallLink(
+                node,
+                media,
+                now,
+                secret=secret,
+                chain=self._store.chain_of(node, secret) if secret is not None else NO_CHAIN,
+                proven=secret is not None,
+                keyed=keyed,
+            ),
             chat=chat,
             expires=now + self._settings.lifetime,
             shown=Presented(contact.name if contact else None, endpoint=endpoint, provisional=provisional, echo=echo),
@@ -437,17 +451,12 @@ class Switchboard:
         """End a call, wherever it stands."""
         line.put(HangUp())
 
-    def rename(self, node: NodeId, name: str | None) -> None:
-        """The owner has given that node's person another name; None: they are no longer a contact."""
-        for line in self.lines:
-            if line.peer == node:
-                line.rename(name)
+    def look_at_book(self) -> None:
+        """Give the calls the names and the proof that they have now: something of the contacts may have changed.
 
-    def quarantine(self, node: NodeId, secrets: Sequence[bytes]) -> None:
-        """These keys of that node, 32 bytes each, wait until the owner confirms the words of their calls."""
-        for line in self.lines:
-            if line.peer == node and line.connection.agreed in secrets:
-                line.quarantines()
+        Nearly free if nothing has. Raises StoreError.
+        """
+        self._standing.look()
 
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""

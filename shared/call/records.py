@@ -65,9 +65,15 @@ class RunningCall:
     proven: bool = False
     "Whether that link proved who the other side is."
 
+    chain: int = 0
+    "Which chain the pair secret belongs to that it was set up with; 0 without one, or of an earlier version."
+
     keyed: bool = True
     """Whether we shared a key that it would have been proven with. True for a call that an earlier version kept: the
     warning is better given once too often."""
+
+    stranger: bool = False
+    "Whether it began with somebody who wasn't a contact, and the owner hasn't saved them in it."
 
     sealed: bool = False
     "Whether its request was sealed."

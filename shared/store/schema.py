@@ -123,6 +123,11 @@ STEPS: tuple[Step, ...] = (
             PRIMARY KEY (node, ours, digest)
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Which keys descend from one another: the id of the first of them; see secrets.py.
+        "ALTER TABLE pair_secrets ADD COLUMN chain INTEGER NOT NULL DEFAULT 0",
+        "UPDATE pair_secrets SET chain = id",
+    ),
 )
 
 

@@ -9,6 +9,10 @@ proves nothing about its caller. What is agreed in such a call is quarantined: l
 nothing, none is written with it, and no other secret is erased for it. The owner ends that by confirming that the four
 words were the same on both sides.
 
+A secret that is agreed in a call which another one had set up continues that one's chain. A call is as good as its
+chain: once none of it proves anything any more (the owner has confirmed another one's words, saved somebody else's
+call, removed the contact), the call doesn't either, and what is agreed in it begins a chain of its own.
+
 A secret is doubted after the home was restored from a backup, or when the owner says so: the contact may have a newer
 one. Links can be read with it and prove their writer, which ends the doubt, but none is written with it: the next call
 to the contact is a request, which rings there, and in it a new secret is agreed, quarantined on both sides.
@@ -27,6 +31,9 @@ SECRET_BYTES = 32
 SECRETS_KEPT = 32
 "Per node: a side whose confirmations got lost may still use a secret that we proposed this many calls ago."
 
+NO_CHAIN = 0
+"Of a call that no secret has set up."
+
 QUARANTINED_KEPT = 4
 "Per node, beside the others."
 
@@ -34,21 +41,28 @@ QUARANTINED_KEPT = 4
 class PairSecrets(Database):
     """The pair secrets."""
 
-    def propose_secret(self, node: NodeId, secret: bytes, now: int, *, proven: bool = False) -> bool:
+    def propose_secret(
+        self, node: NodeId, secret: bytes, now: int, *, chain: int = NO_CHAIN, stranger: bool = False
+    ) -> bool:
         """Keep a secret (32 bytes) that the other side may use from now on. Twice is the same as once.
 
-        `proven`: it was agreed in a call that a pair secret had set up. Returns False if it is quarantined: the node
-        is a contact's that has proved to have another secret.
+        `chain` is of the secret that had set up the call, see `chain_of`; `stranger`: it began with somebody who
+        wasn't a contact. Returns False if it is quarantined: that chain proves nothing, and the node is a contact's
+        that has proved to have another secret, or whom the owner has saved without saying that this call is theirs.
         """
         if len(secret) != SECRET_BYTES:
             raise LocalProtocolError(f"A pair secret has {SECRET_BYTES} bytes.")
         with self.transaction() as database:
             contact = database.execute("SELECT 1 FROM contacts WHERE node = ?", (node.key,)).fetchone()
-            quarantined = not proven and contact is not None and self.keyed(node)
-            database.execute(
-                "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at, quarantined) VALUES (?, ?, ?, ?)",
-                (node.key, secret, now, quarantined),
+            continues = self.chain_proves(node, chain)
+            quarantined = not continues and contact is not None and (stranger or self.keyed(node))
+            added = database.execute(
+                "INSERT OR IGNORE INTO pair_secrets (node, secret, proposed_at, quarantined, chain) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (node.key, secret, now, quarantined, chain if continues else NO_CHAIN),
             )
+            if added.rowcount and not continues:
+                database.execute("UPDATE pair_secrets SET chain = id WHERE id = ?", (added.lastrowid,))
             database.execute(
                 "DELETE FROM pair_secrets WHERE node = :node AND quarantined = :quarantined AND id NOT IN "
                 "(SELECT id FROM pair_secrets WHERE node = :node AND quarantined = :quarantined "
@@ -209,6 +223,19 @@ class PairSecrets(Database):
         """Whether a link that was sealed with this secret proves that the node's owner wrote it."""
         return bool(
             self.rows("SELECT 1 FROM pair_secrets WHERE node = ? AND secret = ? AND NOT quarantined", node.key, secret)
+        )
+
+    def chain_of(self, node: NodeId, secret: bytes) -> int:
+        """Which chain a secret (32 bytes) belongs to; NO_CHAIN if it isn't kept."""
+        rows = self.rows("SELECT chain FROM pair_secrets WHERE node = ? AND secret = ?", node.key, secret)
+        return int(rows[0][0]) if rows else NO_CHAIN
+
+    def chain_proves(self, node: NodeId, chain: int) -> bool:
+        """Whether a call that was set up with a secret of that chain still proves that it is with the node's owner."""
+        return bool(
+            self.rows(
+                "SELECT 1 FROM pair_secrets WHERE node = ? AND chain = ? AND NOT quarantined LIMIT 1", node.key, chain
+            )
         )
 
     def forget_secrets(self, node: NodeId) -> None:

@@ -76,15 +76,15 @@ class CallFiles:
         peer: NodeId,
         shelf: FileShelf,
         *,
-        proven: bool,
-        keyed: bool,
+        proven: Callable[[], bool],
+        keyed: Callable[[], bool],
         always: Callable[[], bool],
         is_contact: Callable[[], bool],
         tell: Callable[[FileChanged], None],
     ) -> None:
-        """`proven`: the call proves who they are. `keyed`: we share a key with their node.
-
-        `always`: whether their files are accepted without asking now. `is_contact`: whether they are a contact now.
+        """`proven`: whether the call proves who they are; `keyed`: whether we share a key with their node; `always`:
+        whether their files are accepted without asking; `is_contact`: whether they are a contact. Each is asked when it
+        matters: the owner may change it.
 
         `tell` is called in the event loop and must not block.
         """
@@ -156,7 +156,7 @@ class CallFiles:
         self._heard.set()
         if self._speaks:
             for entry in self._entries.values():
-                if entry.transfer.ours:
+                if entry.transfer.ours and self._is_for_them(entry.kept):
                     self._offers.put_nowait(entry)
 
     def disconnected(self) -> None:
@@ -225,7 +225,7 @@ class CallFiles:
             source=str(path),
             spooled=spooled,
             modified_ns=described.modified_ns,
-            proven=self._proven,
+            proven=self._proven(),
             to_contact=self._is_contact(),
             at=self._shelf.now(),
         )
@@ -296,7 +296,7 @@ class CallFiles:
                 again=message.again,
                 state=known.transfer.state if known is not None else None,
                 kept=kept,
-                proven=self._proven,
+                proven=self._proven(),
                 always=self._always(),
                 waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
                 running=len(theirs),
@@ -321,7 +321,7 @@ class CallFiles:
                 digest=message.id,
                 size=message.size,
                 name=safe_name(message.name),
-                proven=self._proven,
+                proven=self._proven(),
                 to_contact=self._is_contact(),
                 at=self._shelf.now(),
             ),
@@ -476,9 +476,7 @@ class CallFiles:
         except StoreError as error:
             logger.warning("files from before can't be continued: %s", error.sentence)
             return
-        ours = [
-            kept for kept in kept_files if kept.ours and offered_again(kept, proven=self._proven, keyed=self._keyed)
-        ]
+        ours = [kept for kept in kept_files if kept.ours and self._is_for_them(kept)]
         for kept in ours[-MAX_RUNNING:]:
             if (True, kept.digest) not in self._entries:
                 entry = self._enter(kept, FileState.PAUSED)
@@ -490,6 +488,10 @@ class CallFiles:
         """What is kept of transfers with the one who is at that node now. Raises StoreError."""
         is_contact = self._is_contact()
         return [kept for kept in self._shelf.kept(self._peer) if is_contact or not kept.to_contact]
+
+    def _is_for_them(self, kept: KeptFile) -> bool:
+        meant = self._is_contact() or not kept.to_contact
+        return meant and offered_again(kept, proven=self._proven(), keyed=self._keyed())
 
     def _kept(self, digest: bytes) -> KeptFile | None:
         try:

@@ -150,7 +150,7 @@ class Node:
         contact = Contact(name=other.name, node=other.id, trust=trust, created=0, **changes)  # type: ignore[arg-type]
         self.store.save_contact(contact)
         if key is not None:
-            self.store.propose_secret(other.id, key, 0, proven=True)
+            self.store.propose_secret(other.id, key, 0)
             self.store.commit_secret(other.id, key)
 
 

@@ -48,7 +48,7 @@ def test_what_an_unproven_call_agrees_on_neither_replaces_nor_erases_the_proven_
 
 
 def test_what_a_proven_call_agrees_on_takes_its_place_as_ever(store: Store) -> None:
-    assert store.propose_secret(ANNA, secret(2), 0, proven=True)
+    assert store.propose_secret(ANNA, secret(2), 0, chain=store.chain_of(ANNA, secret(1)))
     store.secret_used(ANNA, secret(2))
     assert store.readable_secrets() == [(ANNA, secret(2))]
 
@@ -69,7 +69,7 @@ def test_the_owner_confirms_the_key_of_one_such_call_and_all_others_go(store: St
 
 
 def test_a_flood_of_such_calls_leaves_the_proven_keys_alone(store: Store) -> None:
-    store.propose_secret(ANNA, secret(2), 0, proven=True)
+    store.propose_secret(ANNA, secret(2), 0, chain=store.chain_of(ANNA, secret(1)))
     for number in range(10, 10 + 2 * SECRETS_KEPT):
         store.propose_secret(ANNA, secret(number), 0)
     kept = [value for _, value in store.readable_secrets()]
@@ -79,7 +79,7 @@ def test_a_flood_of_such_calls_leaves_the_proven_keys_alone(store: Store) -> Non
 
 def test_the_next_use_of_a_newer_proven_key_erases_what_waited(store: Store) -> None:
     store.propose_secret(ANNA, secret(2), 0)
-    store.propose_secret(ANNA, secret(3), 0, proven=True)
+    store.propose_secret(ANNA, secret(3), 0, chain=store.chain_of(ANNA, secret(1)))
     store.secret_used(ANNA, secret(3))
     assert store.readable_secrets() == [(ANNA, secret(3))]
 
@@ -111,7 +111,7 @@ def test_a_flood_of_proven_calls_keeps_the_key_that_was_confirmed(store: Store) 
     store.propose_secret(ANNA, secret(2), 0)
     store.confirm_secret(ANNA, secret(2))
     for number in range(10, 10 + 2 * SECRETS_KEPT):
-        store.propose_secret(ANNA, secret(number), 0, proven=True)
+        store.propose_secret(ANNA, secret(number), 0, chain=store.chain_of(ANNA, secret(1)))
     assert store.proves(ANNA, secret(2))
     assert store.keyed(ANNA)
 

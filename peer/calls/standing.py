@@ -1,0 +1,51 @@
+"""Whose each call is and what proves it, as the contact book says now: it changes while calls ring and run.
+
+The owner saves, renames, moves or removes somebody, or confirms the words of another call; the command line does so in
+another process.
+"""
+
+from __future__ import annotations
+
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from shared.store import Store
+
+
+class Standing:
+    """Keeps the lines of one node true to its contact book."""
+
+    def __init__(self, lines: Lines, store: Store) -> None:
+        self._lines = lines
+        self._store = store
+        self._revision: tuple[int, int] | None = None
+        "Of the store, when all lines were looked at last."
+
+    def look(self) -> None:
+        """Look at every call if anything was written since; nearly free if nothing was. Raises StoreError."""
+        if self._revision == (revision := self._store.revision()):
+            return
+        for line in self._lines:
+            self.look_at(line)
+        self._revision = revision
+
+    def look_at(self, line: Line) -> None:
+        """Give one call its contact's name, and take its proof if that is gone. Raises StoreError."""
+        if line.shown.echo:
+            return
+        contact = self._store.contact_of(line.peer)
+        line.rename(contact.name if contact is not None else None)
+        if line.proven and not self.proves(line):
+            line.loses_proof(keyed=self._store.keyed(line.peer))
+        if line.connection.agreed in self._store.quarantined_secrets(line.peer):
+            line.quarantines()
+
+    def proves(self, line: Line) -> bool:
+        """Whether the call proves at this moment that it is with the node's owner. Raises StoreError.
+
+        One of another program has no secret: there the way it came has proven it, for the contact of that node.
+        """
+        if not line.proven:
+            return False
+        if line.foreign is not None:
+            return self._store.contact_of(line.peer) is not None
+        return self._store.chain_proves(line.peer, line.link.chain)

@@ -1,0 +1,138 @@
+"""Whose a call is, and what proves it, follows the contact book while the call rings and runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bot.assistant import moving
+from peer.calls.line import Line
+from peer.calls.news import Paired
+from shared.call.table import State
+from shared.contacts import Contact, Trust
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.store import Store
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import Node, active, node, over
+
+KEY = b"k" * 32
+OTHER = b"o" * 32
+NEW = NodeId(b"n" * 32)
+
+
+@contextlib.asynccontextmanager
+async def strangers(folder: Path) -> AsyncIterator[tuple[Node, Node]]:
+    """Ben, and Eve at a node that he hasn't saved."""
+    network = MemoryNetwork()
+    async with node(folder, "eve", network) as eve, node(folder, "ben", network) as ben:
+        yield eve, ben
+
+
+async def rings(caller: Node, callee: Node) -> tuple[Line, Line]:
+    ours = await caller.switchboard.place(callee.id, Media.BOTH)
+    theirs = (await callee.reads_all(caller))[0].line
+    assert theirs is not None
+    assert theirs.call.state is State.RINGING
+    return ours, theirs
+
+
+async def answers(caller: Node, callee: Node, ours: Line, theirs: Line) -> None:
+    """Until the call is up and both have agreed on a key in it."""
+    await callee.switchboard.answer(theirs)
+    if not theirs.call.paired:
+        await callee.until(lambda: bool(callee.posts))
+        await caller.reads_all(callee)
+    await active((caller, ours), (callee, theirs))
+    await callee.hears(Paired, theirs)
+
+
+async def hangs_up(caller: Node, callee: Node, ours: Line, theirs: Line) -> None:
+    caller.switchboard.hang_up(ours)
+    await over(ours, theirs)
+
+
+def save(who: Node, name: str, other: NodeId, *, trust: Trust = Trust.RING) -> None:
+    """By a card or node id, from somewhere else than the call."""
+    who.store.add_contact(Contact(name=name, node=other, trust=trust, created=0))
+    who.switchboard.look_at_book()
+
+
+async def test_a_call_with_a_strangers_key_proves_nothing_once_that_node_is_saved(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        first = await rings(eve, ben)
+        await answers(eve, ben, *first)
+        await hangs_up(eve, ben, *first)
+        eve.knows(ben)
+
+        ours, theirs = await rings(eve, ben)
+        assert theirs.proven
+        save(ben, "dora", eve.id)
+        assert theirs.name == "dora"
+        assert not theirs.proven
+        await answers(eve, ben, ours, theirs)
+        assert ben.store.writable_secret(eve.id) is None
+        assert theirs.shown.quarantined, "the owner gets words to compare"
+
+
+async def test_what_a_stranger_agrees_on_after_their_node_was_saved_waits_for_the_words(tmp_path: Path) -> None:
+    """So it doesn't help to hold one's side of the pairing back until then."""
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        save(ben, "dora", eve.id)
+        await answers(eve, ben, ours, theirs)
+        assert not ben.store.keyed(eve.id)
+        assert ben.store.confirm_secret(eve.id, *ben.store.quarantined_secrets(eve.id))
+
+
+async def test_who_is_saved_in_their_call_before_it_pairs_needs_no_words(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        theirs.saved()
+        save(ben, "dora", eve.id)
+        await answers(eve, ben, ours, theirs)
+        assert ben.store.keyed(eve.id)
+
+
+async def test_a_call_loses_its_proof_when_the_words_of_another_one_are_confirmed(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY)
+        ours, theirs = await rings(eve, ben)
+        ben.store.propose_secret(eve.id, OTHER, 0)
+        assert ben.store.confirm_secret(eve.id, OTHER)
+        ben.switchboard.look_at_book()
+        assert not theirs.proven
+        assert theirs.link.keyed, "the warning that it lacks the key"
+        await answers(eve, ben, ours, theirs)
+        assert ben.store.secrets_of(eve.id) == [OTHER]
+
+
+async def test_a_call_with_a_contacts_old_node_no_longer_has_their_name(tmp_path: Path) -> None:
+    """Another process accepts the notice of the new one."""
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY, announced=NEW)
+        _, theirs = await rings(eve, ben)
+        assert (theirs.name, theirs.proven) == ("eve", True)
+        with Store(ben.store.path) as beside:
+            moving.accept(beside, "eve")
+        await ben.switchboard.upkeep()
+        assert theirs.name == f"node {eve.id.short}…"
+        assert not theirs.proven
+        assert ben.store.proves(NEW, KEY)
+
+
+async def test_an_honest_call_keeps_its_proof_while_keys_are_renewed(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY)
+        ours, theirs = await rings(eve, ben)
+        await answers(eve, ben, ours, theirs)
+        for newer in ben.store.secrets_of(eve.id):
+            ben.store.secret_used(eve.id, newer)
+        assert not ben.store.proves(eve.id, KEY), "the older key is erased"
+        ben.switchboard.look_at_book()
+        assert theirs.proven
+        assert not theirs.shown.quarantined
