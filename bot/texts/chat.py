@@ -380,7 +380,11 @@ def phrase(line: Line) -> Sentence:
         f"Compare these words by voice: {line.shown.phrase}\nIf {line.name} has the same four, no one is between you."
     )
     if line.shown.quarantined:
-        text += " The key you shared before stays valid until you confirm."
+        text += (
+            " The key you shared before stays valid until you confirm."
+            if line.link.keyed
+            else f" Until you confirm, nothing proves that it is {line.name}."
+        )
         return Sentence(Kind.WORDS, text, f"To confirm: /contact confirm {line.name} {line.shown.phrase}")
     return Sentence(Kind.WORDS, text)
 
@@ -389,7 +393,7 @@ def confirmed(contact: Contact, words: str) -> Sentence:
     """After /contact confirm."""
     return Sentence(
         Kind.CONTACT_CONFIRMED,
-        f"Confirmed {contact.name} by the words: {words}. The key from that call replaces the one you shared before.",
+        f"Confirmed {contact.name} by the words: {words}. The key from that call is the only one from now on.",
     )
 
 

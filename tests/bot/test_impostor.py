@@ -331,7 +331,7 @@ async def test_a_key_of_a_stranger_whose_node_is_saved_later_proves_nothing_unti
         (call,) = (await bob.status())["calls"]
         assert (call["with"], call["proven"], call["automatic"]) == ("anna", False, False)
         bob.write("/decline")
-        await bob.call("ended", reason="declined")
+        await asyncio.gather(bob.call("ended", reason="declined"), eve.call("ended", reason="remote-declined"))
 
         await bob.asked(f"/contact confirm anna {words}", kind="contact.confirmed")
         eve.write("/call bob")

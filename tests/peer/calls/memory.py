@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -88,6 +89,11 @@ class MemorySocket(OverlaySocket):
         self.connection_made(cast(asyncio.BaseTransport, transport))
 
 
+NO_SOCKET = socket.socket()
+"No kernel can filter what it gets."
+NO_SOCKET.close()
+
+
 class MemoryTransport:
     """As much of an asyncio.DatagramTransport as a call's socket uses."""
 
@@ -98,7 +104,7 @@ class MemoryTransport:
         self._closing = False
 
     def get_extra_info(self, name: str) -> Any:
-        return {"sockname": self._place}[name]
+        return {"sockname": self._place, "socket": NO_SOCKET}[name]
 
     def is_closing(self) -> bool:
         return self._closing
