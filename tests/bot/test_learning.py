@@ -73,7 +73,7 @@ async def bob(tmp_path: Path) -> AsyncIterator[Bob]:
 
 def shares(bob: Bob, secret: bytes) -> None:
     """Bob and whoever has it share it now."""
-    bob.store.propose_secret(NODE, secret, 1, proven=False)
+    bob.store.propose_secret(NODE, secret, 1)
     bob.store.commit_secret(NODE, secret)
 
 
@@ -121,7 +121,7 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_a_card(bob: Bob) ->
 async def test_words_that_are_confirmed_let_the_next_proven_call_show_other_accounts(bob: Bob) -> None:
     shares(bob, EVES_KEY)
     assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 666
-    bob.store.propose_secret(NODE, ANNAS_KEY, 2, proven=False)
+    bob.store.propose_secret(NODE, ANNAS_KEY, 2)
     book.confirm(bob.store, "anna", phrase(ANNAS_KEY))
     assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
 
