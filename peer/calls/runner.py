@@ -30,7 +30,7 @@ from peer.calls.news import (
 from peer.calls.session import Session
 from peer.calls.session_parts import BROKEN
 from peer.calls.sessions import REDIAL_SECONDS, LineSessions
-from peer.calls.standing import Standing
+from peer.calls.standing import LineStanding
 from shared.call.effects import (
     AnnounceAnswer,
     AnswerTheirs,
@@ -84,7 +84,7 @@ class LineRunner:
         own: NodeId,
         *,
         lines: Lines,
-        standing: Standing,
+        standing: LineStanding,
         sessions: LineSessions,
         writer: LinkWriter,
         writes: StoreThread,

@@ -39,7 +39,7 @@ from peer.calls.session_events import (
     SessionEvent,
 )
 from peer.calls.session_parts import BROKEN
-from peer.calls.standing import Standing
+from peer.calls.standing import LineStanding
 from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
@@ -96,7 +96,7 @@ class LineSessions:
         self,
         *,
         lines: Lines,
-        standing: Standing,
+        standing: LineStanding,
         writer: LinkWriter,
         overlay: Overlay,
         watch: OverlayWatch,

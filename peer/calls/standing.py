@@ -11,7 +11,7 @@ from peer.calls.lines import Lines
 from shared.store import Store
 
 
-class Standing:
+class LineStanding:
     """Keeps the lines of one node true to its contact book."""
 
     def __init__(self, lines: Lines, store: Store) -> None:

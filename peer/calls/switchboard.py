@@ -39,7 +39,7 @@ from peer.calls.runner import LineRunner
 from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
-from peer.calls.standing import Standing
+from peer.calls.standing import LineStanding
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
@@ -126,7 +126,7 @@ class Switchboard:
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
         everybody = CallListeners(listeners)
-        self._standing = Standing(lines, writes.store)
+        self._standing = LineStanding(lines, writes.store)
         writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
             lines=lines,
