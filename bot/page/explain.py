@@ -93,7 +93,7 @@ class Explainer:
         """What the policy says of a call, as when it is acted on."""
         return decide(
             KnownCaller(contact, link.proven, link.keyed),
-            WantedCall(link.media, link.created, self._store.link_seen(link.raw)),
+            WantedCall(link.media, link.created, self._store.links_seen(link.marks)),
             OwnersSide(
                 now=int(time.time()),
                 local_time=datetime.datetime.now().time(),

@@ -65,7 +65,7 @@ from peer.handset.protocol import (
 from peer.media import HANDSET
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
-from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError
+from shared.errors import CallOver, CallRefused, CopybaraError, FileRefused, HandsetError, LocalProtocolError
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
@@ -175,9 +175,13 @@ class PageRequests:
                 if (endpoint := self._presenter.endpoint_of(message.call)) is not None:
                     endpoint.offer_again()
             case SendFile():
-                files, name = self._switchboard.files(self._line(message.call)), message.name
+                line, name = self._line(message.call), message.name
+                files, contact, proven = self._switchboard.files(line), line.shown.contact, line.proven
 
                 async def offer(path: Path, described: Described) -> None:
+                    self._switchboard.look_at_book()
+                    if contact not in (None, line.shown.contact) or (proven and not line.proven):
+                        raise FileRefused(*page_texts.NOT_THEM_ANY_MORE)
                     await files.send_copy(path, name, described)
 
                 # It answers the request as soon as the bytes can come, and ends when the file is offered.

@@ -95,7 +95,7 @@ class Admission:
 
     async def _called(self, link: CallLink, chat: str, *, again: bool) -> Reading:
         now = int(self._calls.clock())
-        seen = self._calls.store.link_seen(link.raw)
+        seen = self._calls.store.links_seen(link.marks)
         untold = again and seen == "used" and not self._came_to_a_call(link.reference, interrupted=False)
         again = again and seen == "used" and not self._came_to_a_call(link.reference)
         unseen = None if again else seen
@@ -145,7 +145,7 @@ class Admission:
         """
 
         def use(store: Store) -> bool:
-            if not (store.use_link(link.raw, ours=False, expires=until) or again):
+            if not (store.use_links(link.marks, expires=until) or again):
                 return False
             if link.secret is not None:
                 store.secret_used(link.peer, link.secret)
@@ -199,11 +199,11 @@ class Admission:
             return Reading(reason)
         if contact.trust is Trust.BLOCK if contact else self._calls.settings.unknown == "ignore":
             return Reading(reason)
-        if self._calls.store.link_seen(link.raw) is not None and not again:
+        if self._calls.store.links_seen(link.marks) is not None and not again:
             return Reading(reason)
         if not (again or self._calls.budget.take_missed(caller, link.peer)):
             return self._calls.no_room(reason, caller, link.peer, contact)
-        used = await self._calls.writes.write(lambda store: store.use_link(link.raw, ours=False, expires=told_until))
+        used = await self._calls.writes.write(lambda store: store.use_links(link.marks, expires=told_until))
         if not (used or again):
             return Reading(reason)
         doubtful = contact is not None and link.keyed and not link.proven

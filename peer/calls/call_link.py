@@ -53,6 +53,12 @@ class CallLink:
     "Whether we share a key with the other side, which it would have used."
 
     @property
+    def marks(self) -> tuple[bytes, ...]:
+        """What is marked as used: its bytes, and of a sealed request those inside, which anybody can seal once more."""
+        inside = (self.request.encode(),) if self.sealed and self.request is not None else ()
+        return (self.raw, *inside)
+
+    @property
     def paired(self) -> bool:
         """Whether it is between two who share a secret."""
         return self.token is not None

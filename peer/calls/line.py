@@ -369,6 +369,11 @@ class Line:
         """The secret that it was set up with proves nothing any more; `keyed`: another one does."""
         self._link = replace(self._link, proven=False, keyed=keyed)
 
+    def gains_proof(self, chain: int) -> None:
+        """The owner has compared the words of this call: who has the secret that was agreed in it is the contact."""
+        self._link = replace(self._link, proven=True, chain=chain)
+        self._shown = replace(self._shown, quarantined=False)
+
     def confirm(self) -> None:
         """Its link was posted: it is a call like any other."""
         self._shown = replace(self._shown, provisional=False)

@@ -29,15 +29,23 @@ class LineStanding:
         self._revision = revision
 
     def look_at(self, line: Line) -> None:
-        """Give one call its contact's name, and take its proof if that is gone. Raises StoreError."""
+        """Give one call its contact's name; take its proof if that is gone, give it one if its words were confirmed.
+
+        Raises StoreError.
+        """
         if line.shown.echo:
             return
         contact = self._store.contact_of(line.peer)
         line.rename(contact.name if contact is not None else None)
         if line.proven and not self.proves(line):
             line.loses_proof(keyed=self._store.keyed(line.peer))
-        if line.connection.agreed in self._store.quarantined_secrets(line.peer):
+        agreed = line.connection.agreed
+        if agreed is None:
+            return
+        if agreed in self._store.quarantined_secrets(line.peer):
             line.quarantines()
+        elif not line.proven and self._store.confirmed(line.peer, agreed):
+            line.gains_proof(self._store.chain_of(line.peer, agreed))
 
     def proves(self, line: Line) -> bool:
         """Whether the call proves at this moment that it is with the node's owner. Raises StoreError.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Literal
 
 from shared.store.database import Database
@@ -19,6 +20,16 @@ class UsedLinks(Database):
                 (hashlib.sha256(raw).digest(), ours, expires),
             )
             return added.rowcount == 1
+
+    def use_links(self, raws: Collection[bytes], *, expires: int) -> bool:
+        """Mark all that names somebody else's link as used; False if any of it already was."""
+        with self.transaction():
+            new = [self.use_link(raw, ours=False, expires=expires) for raw in raws]
+        return all(new)
+
+    def links_seen(self, raws: Collection[bytes]) -> Literal["ours", "used"] | None:
+        """As `link_seen`, of the first of them that isn't new to us."""
+        return next(filter(None, map(self.link_seen, raws)), None)
 
     def link_seen(self, raw: bytes) -> Literal["ours", "used"] | None:
         """`ours` if we wrote the link, `used` if we acted on somebody else's, None if it is new to us."""

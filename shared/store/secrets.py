@@ -225,6 +225,12 @@ class PairSecrets(Database):
             self.rows("SELECT 1 FROM pair_secrets WHERE node = ? AND secret = ? AND NOT quarantined", node.key, secret)
         )
 
+    def confirmed(self, node: NodeId, secret: bytes) -> bool:
+        """Whether the owner has compared the words of the call in which this secret (32 bytes) was agreed."""
+        return bool(
+            self.rows("SELECT 1 FROM pair_secrets WHERE node = ? AND secret = ? AND confirmed", node.key, secret)
+        )
+
     def chain_of(self, node: NodeId, secret: bytes) -> int:
         """Which chain a secret (32 bytes) belongs to; NO_CHAIN if it isn't kept."""
         rows = self.rows("SELECT chain FROM pair_secrets WHERE node = ? AND secret = ?", node.key, secret)

@@ -336,6 +336,8 @@ class CallFiles:
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:
             raise RemoteProtocolError("The other side wants more of a file than there is.")
+        if not self._is_for_them(entry.kept):
+            return  # the call has lost its proof since it was offered
         self._leaving.begin(entry, offset)
         self._change(entry, FileEvent.ACCEPT, done=offset, resumed=offset)
         self._open_channel()

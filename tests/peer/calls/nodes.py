@@ -81,6 +81,7 @@ class Node:
         self.happened = asyncio.Event()
         "Set whenever the switchboard tells something."
 
+        self.sealing_key = X25519PrivateKey.generate()
         overlay = MemoryOverlay(self.id)
         self.switchboard = Switchboard(
             own=self.id,
@@ -88,7 +89,7 @@ class Node:
             overlay=overlay,
             watch=OverlayWatch(overlay),
             writes=writes,
-            reader=LinkReader(self.id, writes.store, X25519PrivateKey.generate()),
+            reader=LinkReader(self.id, writes.store, self.sealing_key),
             settings=calls or Calls(),
             answering=answering or Answering(),
             endpoints=self,

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from bot.assistant import moving
 from peer.calls.line import Line
+from peer.calls.line_records import report
 from peer.calls.news import Paired
 from shared.call.table import State
 from shared.contacts import Contact, Trust
+from shared.links.sealed import seal_request
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.reasons import Reason
 from shared.store import Store
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import Node, active, node, over
@@ -136,3 +139,43 @@ async def test_an_honest_call_keeps_its_proof_while_keys_are_renewed(tmp_path: P
         ben.switchboard.look_at_book()
         assert theirs.proven
         assert not theirs.shown.quarantined
+
+
+async def test_the_call_whose_words_were_confirmed_is_told_from_an_impostors(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        ben.knows(eve, key=KEY)
+        ours, theirs = await rings(eve, ben)
+        await answers(eve, ben, ours, theirs)
+        assert not theirs.proven
+        agreed = theirs.connection.agreed
+        assert agreed is not None
+        assert ben.store.confirm_secret(eve.id, agreed)
+        ben.switchboard.look_at_book()
+        assert theirs.proven
+        assert not theirs.shown.quarantined
+        assert report(theirs)["proven"]
+
+
+async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_path: Path) -> None:
+    """Whoever reads the chat and has the callee's card can do that."""
+    async with strangers(tmp_path) as (eve, ben):
+        ours, theirs = await rings(eve, ben)
+        ben.switchboard.decline(theirs)
+        await theirs.over.wait()
+        request = ours.link.request
+        assert request is not None
+        key = ben.sealing_key.public_key().public_bytes_raw()
+        for _ in range(2):
+            reading = await ben.reads(seal_request(request, key, ben.id).token)
+            assert (reading.reason, reading.line) == (Reason.ALREADY_USED, None)
+
+
+async def test_a_request_that_came_sealed_works_no_second_time_in_clear(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        card = ben.sealing_key.public_key().public_bytes_raw()
+        ours = await eve.switchboard.place(ben.id, Media.BOTH, sealing_key=card)
+        theirs = (await ben.reads_all(eve))[0].line
+        request = ours.link.request
+        assert theirs is not None
+        assert request is not None
+        assert (await ben.reads(request.token)).reason is Reason.ALREADY_USED
