@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import description
+from tests.campaign import messenger
 from tests.campaign.campaign import campaign
 
 
@@ -16,13 +17,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="Kill programs, check homes.")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--messenger", action="store_true", help="kill two bots that write to Telegram's stand-in")
     options = parser.parse_args()
 
     def say(line: str) -> None:
         print(line, flush=True)  # noqa: T201 -- for the terminal
 
     with tempfile.TemporaryDirectory(prefix="campaign") as folder:
-        result = asyncio.run(campaign(Path(folder), options.kills, options.seed, say))
+        run = messenger.campaign if options.messenger else campaign
+        result = asyncio.run(run(Path(folder), options.kills, options.seed, say))
     for line in description():
         say(f"- {line}")
     say(

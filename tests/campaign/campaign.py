@@ -14,15 +14,14 @@ import random
 import signal
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.kinds import Kind
 from shared.errors import CopybaraError
 from tests.bot.console import Person, befriend, connect, hang_up, people
 from tests.campaign import checks
+from tests.campaign.result import Result
 from tests.campaign.scenes import SCENES, Scene, first_contact, glare
 
 SETTLED_SECONDS = 90.0
@@ -44,19 +43,6 @@ CONFIG = {
     "anna": '[answer]\nendpoint = "pattern"\n',
     "bob": '[answer]\nendpoint = "recorder"\n',
 }
-
-
-@dataclass
-class Result:
-    """What came of a campaign."""
-
-    kills: int = 0
-    rounds: int = 0
-    by_scene: Counter[str] = field(default_factory=Counter)
-    by_victim: Counter[str] = field(default_factory=Counter)
-    calls: int = 0
-    faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 class Campaign:

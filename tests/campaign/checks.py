@@ -12,10 +12,12 @@ import av
 
 from bot.home import Home
 from bot.kinds import Kind
+from peer.calls.files.folder import PARTS
 from shared.links.kinds import PairedToken, Request, decode
 from shared.links.paired import reference_of
 from shared.store import Store
 from tests.bot.console import Person
+from tests.campaign.scenes import content_of
 
 CALLS_COMPARED = 1000
 "As many as the log keeps."
@@ -44,12 +46,18 @@ def faults(caller: Person, callee: Person, begun: dict[bytes, tuple[str, str]], 
 def _home(person: Person) -> Iterator[str]:
     home = Home(person.home)
     for path in sorted(home.folder.rglob("*")):
+        if path.parent.name == PARTS:
+            continue  # it is continued in the next call
         if path.name.endswith((".new", ".part", ".tmp")) or ".damaged-" in path.name:
             yield f"a half-made file: {path.relative_to(home.folder)}"
     for recording in sorted(home.recordings.glob("*")) if home.recordings.exists() else ():
         if (why := _unreadable(recording)) is not None:
             yield f"the recording {recording.name} can't be played: {why}"
         recording.unlink()  # each is looked at once
+    for received in sorted(home.files.glob("*.bin")) if home.files.exists() else ():
+        if received.read_bytes() != content_of(received.name):
+            yield f"the file {received.name} isn't what was sent"
+        received.unlink()
     with contextlib.closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)) as database:
         if (state := database.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
             yield f"the database is damaged: {state}"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
 from collections.abc import Awaitable, Callable
 
 from bot.kinds import Kind
 from tests.bot.console import Person, connect, hang_up, ring
+
+FILE_BYTES = 5_000_000
+"A second or two of a call on this machine."
+
+_files = itertools.count(1)
 
 Scene = Callable[[Person, Person], Awaitable[None]]
 
@@ -64,6 +71,32 @@ async def recorded(caller: Person, callee: Person) -> None:
     await hang_up(callee, caller)
 
 
+async def on_hold(caller: Person, callee: Person) -> None:
+    """The callee puts the call on hold and takes it off again."""
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    await callee.asked("/hold", kind=Kind.ON_HOLD)
+    await caller.told(callee.name, kind=Kind.HELD)
+    await callee.asked("/resume", kind=Kind.OFF_HOLD)
+    await caller.told(callee.name, kind=Kind.RESUMED)
+    await hang_up(callee, caller)
+
+
+async def file_sent(caller: Person, callee: Person) -> None:
+    """The caller sends a file, which the callee always accepts. What an earlier round left unfinished comes as well."""
+    await callee.asked(f"/contact files {caller.name} always", kind=Kind.CONTACT_FILES)
+    await connect(caller, callee, answer=f"/answer {caller.name}")
+    path = caller.home.with_name(f"{caller.name}-{next(_files)}.bin")
+    path.write_bytes(content_of(path.name))
+    caller.write(f"/send {callee.name}: {path}")
+    await callee.told(path.name, kind=Kind.FILE_RECEIVED)
+    await hang_up(caller, callee)
+
+
+def content_of(name: str) -> bytes:
+    """Of the file of that name, which is no other's."""
+    return hashlib.shake_256(name.encode()).digest(FILE_BYTES)
+
+
 SCENES: dict[str, Scene] = {
     "first contact": first_contact,
     "answered": answered,
@@ -71,4 +104,6 @@ SCENES: dict[str, Scene] = {
     "taken back": taken_back,
     "glare": glare,
     "recorded": recorded,
+    "on hold": on_hold,
+    "file": file_sent,
 }

@@ -1,9 +1,10 @@
-"""The short form of the campaign: what `python -m tests.campaign` does for hours."""
+"""The short forms of the campaigns: what `python -m tests.campaign` does for hours."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from tests.campaign import messenger
 from tests.campaign.campaign import campaign
 
 
@@ -11,3 +12,9 @@ async def test_whatever_a_kill_interrupts_both_homes_are_whole_afterwards(tmp_pa
     result = await campaign(tmp_path, kills=8, seed=7)
     assert result.faults == []
     assert result.kills >= 8
+
+
+async def test_what_a_messenger_brings_is_done_once_whatever_a_kill_interrupts(tmp_path: Path) -> None:
+    result = await messenger.campaign(tmp_path, kills=5, seed=3)
+    assert result.faults == []
+    assert result.kills >= 5
