@@ -278,6 +278,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         assert self._ssl is not None
         if self.encrypted:
             self._drop_unread(self._ssl)
+        elif (task := asyncio.current_task()) is not None and task.cancelling():
+            # Python 3.11's wait_for, which aiortc uses here, loses a cancellation that meets a datagram: the handshake
+            # would go on for a minute with a side that is gone, and the call would end after it.
+            raise asyncio.CancelledError
         try:
             datagram = self._ssl.bio_read(MAX_FLIGHT)
         except SSL.Error:

@@ -127,6 +127,7 @@ class Campaign:
         place = next(
             (f"{frame.name}, line {frame.lineno}" for frame in reversed(where) if "tests" in frame.filename), ""
         )
+        said += [f"{person.name}'s stderr: {person.errors[-1500:]}" for person in self._people]
         self._said(f"round {number}: stuck in {place}:\n  " + "\n  ".join(said))
         self.result.faults.append(f"round {number}: stuck in {place}")
 

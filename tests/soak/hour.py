@@ -89,7 +89,8 @@ async def long_call(
                 assert isinstance(person, Counted)
                 look = await person.footprint((time.monotonic() - began) / 60)
                 result.footprints.setdefault(person.name, []).append(look)
-            said(f"{number} of {looks}: {result.packets['bob']} packets at bob, {result.footprints['bob'][-1]}")
+            for name, seen in result.footprints.items():
+                said(f"{number} of {looks}, {name}: {result.packets[name]} packets, {seen[-1]}")
         await hang_up(anna, bob)
         result.seconds = time.monotonic() - began
         for person in everybody:

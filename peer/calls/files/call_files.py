@@ -117,6 +117,8 @@ class CallFiles:
 
     async def run(self) -> None:
         """Own every task of the transfers until cancelled. A fault in here costs the files, and not the call."""
+        owner = asyncio.current_task()
+        assert owner is not None
         try:
             self._take_up()
             parts = {
@@ -127,8 +129,6 @@ class CallFiles:
                 "jobs": self._work,
                 "clock": self._tick,
             }
-            owner = asyncio.current_task()
-            assert owner is not None
             async with asyncio.TaskGroup() as group:
                 for name, part in parts.items():
                     group.create_task(_missed(part, owner), name=f"files: {name}")
@@ -138,6 +138,9 @@ class CallFiles:
             self._speaks = False
             for entry in tuple(self._entries.values()):
                 self._end(entry, FileEvent.FAIL, why="A fault in the program ended it.")
+            if owner.cancelling():
+                # Python 3.11 loses a cancellation that meets a failure within the group.
+                raise asyncio.CancelledError from None
             await asyncio.Event().wait()
         finally:
             self._close()
