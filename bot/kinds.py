@@ -84,6 +84,14 @@ class Kind(enum.StrEnum):
     FILE_FAILED = "file.failed", "A file couldn't be sent or received, and why."
     FILE_LIST = "file.list", "The files on their way."
 
+    MESSAGE_KEPT = "message.kept", "Your voice message for a contact waits here for your next call."
+    MESSAGE_OFFERED = (
+        "message.offered",
+        "A voice message is offered in a call, by you or by them.",
+    )
+    MESSAGE_DELIVERED = "message.delivered", "The other side has your voice message."
+    MESSAGE_RECEIVED = "message.received", "A contact's voice message has come, and where it is."
+
     RECORDING_ASKED = (
         "recording.asked",
         "You want to record a call; it begins once the other side sees that.",

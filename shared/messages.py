@@ -176,6 +176,9 @@ class FileOffer(_Message, frozen=True, tag="file-offer", omit_defaults=True):
     again: bool = False
     "It was offered before, and the sender doesn't know how that ended."
 
+    voice: bool = False
+    "It is a voice message, which its sender has recorded when nobody answered."
+
 
 class FileAccept(_Message, frozen=True, tag="file-accept"):
     """The receiver of an offer wants it, on the files' channel."""

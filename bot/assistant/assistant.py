@@ -238,7 +238,7 @@ class Assistant:
                 line, text = calling.writable(command.text)
                 self.switchboard.write(line, text)
                 turn.say(texts.text_sent(line))
-            case commands.SendFile() | commands.ListFiles() | commands.AnswerFile():
+            case commands.SendFile() | commands.LeaveMessage() | commands.ListFiles() | commands.AnswerFile():
                 await file_commands.obey(turn, command, self.switchboard, calling)
             case commands.ListContacts():
                 turn.say(texts.contacts(book.listed(self._store), command.page))

@@ -163,6 +163,15 @@ class SendFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveMessage:
+    """`/message NAME FILE`: keep a sound file for a contact, until the next call with them."""
+
+    whom: str
+    file: str
+    "The whole path, as it was typed."
+
+
+@dataclass(frozen=True, slots=True)
 class ListFiles:
     """`/files`: those on their way."""
 
@@ -397,6 +406,7 @@ Command = (
     | Record
     | Say
     | SendFile
+    | LeaveMessage
     | ListFiles
     | AnswerFile
     | ListContacts
@@ -648,6 +658,12 @@ def _send(words: list[str], text: str) -> Command:
     return SendFile(text.split(maxsplit=1)[1].rstrip())
 
 
+def _message(words: list[str], text: str) -> Command:
+    if len(words) < 2:
+        raise WrongUse(*file_texts.WHAT_MESSAGE)
+    return LeaveMessage(words[0], text.split(maxsplit=2)[2].rstrip())
+
+
 def _files(words: list[str], _text: str) -> Command:
     match [keyword(words[0]), *words[1:]] if words else []:
         case []:
@@ -671,6 +687,7 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "record": _record,
     "say": _say,
     "send": _send,
+    "message": _message,
     "files": _files,
     "contacts": _contacts,
     "log": _alone(ShowLog()),

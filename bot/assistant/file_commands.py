@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
-from bot.assistant.commands import AnswerFile, ListFiles, SendFile
+from bot.assistant.commands import AnswerFile, LeaveMessage, ListFiles, SendFile
 from bot.assistant.turn import Turn
 from bot.kinds import of_error
 from bot.messengers.console import CHAT
 from bot.texts import files as texts
+from peer.calls.files import voice
 from peer.calls.files.call_files import CallFiles
 from peer.calls.files.report import report
-from peer.calls.files.source_file import size_of
+from peer.calls.files.source_file import describe, size_of
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
 from shared.errors import FileRefused, InputError
@@ -21,7 +23,7 @@ from shared.in_thread import in_thread_to_its_end
 LARGE = 50_000_000
 "Bytes: reading as many takes a fraction of a second."
 
-FileCommand = SendFile | ListFiles | AnswerFile
+FileCommand = SendFile | LeaveMessage | ListFiles | AnswerFile
 
 
 async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calling: Calling) -> None:
@@ -33,6 +35,10 @@ async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calli
                 raise InputError(*texts.NOT_FROM_HERE)
             line, text = calling.writable(command.text)
             await _send(turn, line, switchboard.files(line), _path(text))
+        case LeaveMessage():
+            if turn.chat != CHAT:
+                raise InputError(*texts.NOT_FROM_HERE)
+            await leave_message(turn, switchboard, command)
         case ListFiles():
             turn.say(texts.listed([(line, each) for line, files in _all(switchboard) for each in files.transfers]))
         case AnswerFile():
@@ -55,6 +61,18 @@ async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
         return
     files.send_soon(path, lambda error: turn.posting.about(line, of_error(error)))
     turn.say(texts.reading(path.name, size))
+
+
+async def leave_message(turn: Turn, switchboard: Switchboard, command: LeaveMessage) -> None:
+    """Keep a sound file for a contact. Raises FileRefused, NameNotFound, StoreError."""
+    path = _path(command.file)
+    shelf, store = switchboard.shelf, switchboard.store
+    contact = book.named(store, command.whom)
+    described = await in_thread_to_its_end(lambda: describe(path, largest=voice.MAX_BYTES))
+    await voice.leave(
+        shelf, contact, path, described, path.suffix.lower(), keyed=store.keyed(contact.node), spooled=False
+    )
+    turn.say(texts.message_kept(contact))
 
 
 def files_on_their_way(switchboard: Switchboard) -> list[dict[str, object]]:

@@ -272,8 +272,9 @@ class Presenter:
             page.send(self._file(line, transfer, page))
 
     def _file(self, line: Line, transfer: Transfer, page: Page) -> page_protocol.File:
-        """Only another device has to be given what is on this computer already."""
-        arrived = transfer.path if not transfer.ours and transfer.state is FileState.DONE and page.device else None
+        """Only another device has to be given what is on this computer already; a voice message is played on both."""
+        there = not transfer.ours and transfer.state is FileState.DONE and (page.device or transfer.voice)
+        arrived = transfer.path if there else None
         return view.file(line, transfer, self._pages.downloads.offer(arrived) if arrived else None)
 
     def _changed(self, line: Line) -> None:

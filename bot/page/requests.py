@@ -16,9 +16,11 @@ from bot.page.presenter import Presenter
 from bot.page.uploads import Uploads
 from bot.page.view import media
 from bot.texts import chat as texts
+from bot.texts import files as file_texts
 from bot.texts import page as page_texts
 from bot.texts import refusals
 from peer.calls.echo_calls import EchoCalls
+from peer.calls.files import voice
 from peer.calls.files.shelf import FileShelf
 from peer.calls.files.source_file import Described
 from peer.calls.line import Line
@@ -45,6 +47,7 @@ from peer.handset.protocol import (
     HangUp,
     Hello,
     Hold,
+    LeaveVoice,
     MediaAnswer,
     Place,
     PlaceEcho,
@@ -62,6 +65,7 @@ from peer.handset.protocol import (
     WantOffer,
     Write,
 )
+from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
@@ -93,6 +97,7 @@ class PageRequests:
         self._devices = devices
         self._echo = echo
         self._uploads = Uploads(shelf)
+        self._shelf = shelf
         self._card_name = card_name
         self._presenter = presenter
         self._pages = pages
@@ -187,6 +192,9 @@ class PageRequests:
                 # It answers the request as soon as the bytes can come, and ends when the file is offered.
                 await self._uploads.receive(page, message, ready=files.ready, offer=offer)
                 return
+            case LeaveVoice():
+                await self._leave_voice(page, message)
+                return
             case CancelUpload():
                 self._uploads.cancel(page, message.upload)
             case AnswerFile():
@@ -263,6 +271,21 @@ class PageRequests:
                 recording.stop()
             case "refuse":
                 recording.refuse()
+
+    async def _leave_voice(self, page: Page, message: LeaveVoice) -> None:
+        contact = book.named(self._store, message.name)
+        keyed, suffix = self._store.keyed(contact.node), f".{message.form}"
+
+        async def ready() -> None:
+            voice.check(self._shelf, contact, message.size, keyed=keyed)
+
+        async def keep(path: Path, described: Described) -> None:
+            await voice.leave(self._shelf, contact, path, described, suffix, keyed=keyed, spooled=True)
+            said = file_texts.message_kept(contact)
+            page.send(SaidToPage(call=message.call, kind=said.kind, sentence=said.sentence))
+
+        upload = SendFile(id=message.id, call=message.call, name="The voice message", size=message.size)
+        await self._uploads.receive(page, upload, ready=ready, offer=keep)
 
     def _write(self, line: Line, text: str) -> None:
         try:

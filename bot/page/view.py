@@ -118,6 +118,7 @@ def file(line: Line, transfer: Transfer, save: str | None) -> page_protocol.File
         sentence=said.sentence,
         detail=file_texts.progress(transfer),
         save=save,
+        voice=transfer.voice,
     )
 
 

@@ -64,6 +64,7 @@ HELP = f"""\
 /record refuse              the other side may not record it
 /say [NAME:] TEXT           write a line to the other side of the call
 /send [NAME:] FILE          offer a file to the other side of the call
+/message NAME FILE          leave a voice message for a contact, who gets it in your next call
 /files                      files on their way: accept NUMBER, decline NUMBER, cancel NUMBER
 /log                        your latest calls
 /contacts [PAGE]            your contacts

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from peer.calls.line import Line
 
 USAGE = "I don't understand that.", "Write /files, or: /files accept NUMBER, decline NUMBER, cancel NUMBER"
+WHAT_MESSAGE = "Say for whom, and which file.", "Write for example: /message anna ~/hello.ogg"
 WHAT_TO_SEND = "Say which file.", "Write for example: /send ~/holiday.jpg, or /send anna: ~/holiday.jpg"
 NOT_FROM_HERE = (
     "Files are sent from the page or from the computer that I run on, not from a chat.",
@@ -50,6 +51,18 @@ def changed(line: Line, transfer: Transfer) -> Sentence:
     """What has happened to a file in a call, in any state."""
     who, what = line.name, shown(transfer.name)
     match transfer.state:
+        case FileState.OFFERED if transfer.voice and transfer.ours:
+            return Sentence(Kind.MESSAGE_OFFERED, f"{who} is offered the voice message that you left.")
+        case FileState.OFFERED if transfer.voice:
+            return Sentence(
+                Kind.MESSAGE_OFFERED,
+                f"{who} has a voice message for you ({size(transfer.size)}).",
+                _answers(transfer),
+            )
+        case FileState.DONE if transfer.voice and transfer.ours:
+            return Sentence(Kind.MESSAGE_DELIVERED, f"{who} has your voice message.")
+        case FileState.DONE if transfer.voice:
+            return Sentence(Kind.MESSAGE_RECEIVED, f"{who} left you a voice message: {transfer.path}")
         case FileState.OFFERED if transfer.ours:
             return Sentence(
                 Kind.FILE_OFFERING,
@@ -113,6 +126,14 @@ def listed(transfers: Sequence[tuple[Line, Transfer]]) -> Sentence:
         for line, each in transfers
     ]
     return Sentence(Kind.FILE_LIST, "\n".join(lines), "\n/files accept NUMBER, decline NUMBER, cancel NUMBER")
+
+
+def message_kept(contact: Contact) -> Sentence:
+    """After a voice message."""
+    return Sentence(
+        Kind.MESSAGE_KEPT,
+        f"Your voice message for {contact.name} waits here until your next call with them.",
+    )
 
 
 def set_for(contact: Contact) -> Sentence:

@@ -122,6 +122,7 @@ class Switchboard:
         self._own = own
         self._writes = writes
         self._store = writes.store
+        self._shelf = shelf
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
@@ -479,6 +480,18 @@ class Switchboard:
         if not isinstance(session, Session) or session.files is None:
             raise FileRefused(f"No files can be sent in this call with {line.name}.", "")
         return session.files
+
+    @property
+    def shelf(self) -> FileShelf:
+        """Where files are kept. Raises FileRefused if there is no such place."""
+        if self._shelf is None:
+            raise FileRefused("No files are kept here.", "")
+        return self._shelf
+
+    @property
+    def store(self) -> Store:
+        """What is kept of contacts and calls, for reading."""
+        return self._store
 
     def recording(self, line: Line) -> CallRecording:
         """The recordings of a call. Raises NotRecordable if none can be made in it."""

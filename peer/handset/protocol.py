@@ -604,7 +604,10 @@ class File(_ToPage, frozen=True, tag="file"):
     "How far and how fast, for people: `3.4 MB of 12 MB, 1.2 MB/s`."
 
     save: str | None = None
-    "On a device: where the browser gets a file that has arrived. Good for an hour."
+    "On a device, and for a voice message: where the browser gets a file that has arrived. Good for an hour."
+
+    voice: bool = False
+    "It is a voice message: the page can play it."
 
 
 class FileTaken(_ToPage, frozen=True, tag="file-taken"):
@@ -828,6 +831,23 @@ class SendFile(_FromPage, frozen=True, tag="send-file"):
     size: Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
+class LeaveVoice(_FromPage, frozen=True, tag="leave-voice"):
+    """Keep a voice message for a contact, until the next call with them. Its bytes come as those of SendFile do.
+
+    A Said with the kind `message.kept` follows once it is kept.
+    """
+
+    call: Number
+    "The call that nobody answered, for the Said."
+
+    name: ShortText
+    "The contact's."
+
+    size: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+    form: Literal["webm", "ogg", "mp4"]
+    "What the browser has recorded."
+
+
 class CancelUpload(_FromPage, frozen=True, tag="cancel-upload"):
     """Send no more of a file that isn't offered yet."""
 
@@ -942,6 +962,7 @@ FromPage: TypeAlias = (
     | MediaAnswer
     | WantOffer
     | SendFile
+    | LeaveVoice
     | CancelUpload
     | AnswerFile
     | CancelFile

@@ -115,6 +115,9 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True):
     leave_mb: Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number of megabytes from 0")] = 500
     "What they leave free on the disk."
 
+    voice_mb: Annotated[int, Meta(ge=0, le=100, description="a whole number of megabytes from 0 to 100")] = 0
+    "How large a contact's voice message may be to be accepted without asking; 0 asks about each."
+
 
 NoiseSuppression = Literal["off", "low", "moderate", "high", "highest"]
 

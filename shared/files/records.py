@@ -51,6 +51,9 @@ class KeptFile(msgspec.Struct, frozen=True, kw_only=True):
     began_at: NodeId | None = None
     "Theirs: the node that it was accepted from, if that was another one; its part is named after it."
 
+    voice: bool = False
+    "It is a voice message."
+
     done: bool = False
     "Theirs: it is complete. The sender may not have heard that."
 

@@ -300,7 +300,7 @@ class CallFiles:
                 state=known.transfer.state if known is not None else None,
                 kept=kept,
                 proven=self._proven(),
-                always=self._always(),
+                always=self._always() or (message.voice and message.size <= self._shelf.limits.voice),
                 waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
                 running=len(theirs),
                 told=known is not None or self._told.takes(time.monotonic()),
@@ -326,6 +326,7 @@ class CallFiles:
                 name=safe_name(message.name),
                 proven=self._proven(),
                 to_contact=self._is_contact(),
+                voice=message.voice,
                 at=self._shelf.now(),
             ),
             FileState.OFFERED,
@@ -418,7 +419,7 @@ class CallFiles:
                 await asyncio.sleep(TICK_SECONDS)
             if self._speaks and entry.open:
                 kept = entry.kept
-                self._send_message(FileOffer(kept.digest, kept.size, kept.name, again=entry.offered))
+                self._send_message(FileOffer(kept.digest, kept.size, kept.name, entry.offered, kept.voice))
                 entry.offered = True
 
     async def _read(self) -> None:
@@ -508,7 +509,8 @@ class CallFiles:
 
     def _enter(self, kept: KeptFile, state: FileState) -> FileEntry:
         path = kept.path if kept.ours and not kept.spooled else None
-        transfer = Transfer(self._shelf.next_number(), kept.ours, kept.name, kept.size, state, path=path)
+        number = self._shelf.next_number()
+        transfer = Transfer(number, kept.ours, kept.name, kept.size, state, path=path, voice=kept.voice)
         entry = self._entries[kept.ours, kept.digest] = FileEntry(kept, transfer)
         return entry
 

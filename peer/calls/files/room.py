@@ -30,10 +30,18 @@ class FileLimits:
     free: int
     "What stays free on the disk."
 
+    voice: int = 0
+    "Of a contact's voice message that is accepted without asking."
+
     @classmethod
     def of(cls, settings: FileSettings) -> FileLimits:
         """As configured, where it is in megabytes."""
-        return cls(settings.largest_mb * MEGABYTE, settings.folder_mb * MEGABYTE, settings.leave_mb * MEGABYTE)
+        return cls(
+            settings.largest_mb * MEGABYTE,
+            settings.folder_mb * MEGABYTE,
+            settings.leave_mb * MEGABYTE,
+            settings.voice_mb * MEGABYTE,
+        )
 
 
 @dataclass(eq=False, slots=True)

@@ -46,6 +46,9 @@ class Transfer:
     by_us: bool = False
     "We ended it."
 
+    voice: bool = False
+    "It is a voice message."
+
     @property
     def ended(self) -> bool:
         """Whether nothing more happens to it."""

@@ -11,7 +11,7 @@ const SECONDS_AWAY = 1;
 const WAYS_TO_CHOOSE = ["file-choose", "c-file", "m-file"];
 
 // One file on its way from this browser to the program, a piece at a time.
-class Upload {
+export class Upload {
   #program;
   #file;
   #number = 0;
@@ -45,7 +45,16 @@ class Upload {
   }
 
   async run(call) {
-    const { id, done } = this.#program.request("send-file", { call, name: this.#file.name, size: this.#file.size });
+    await this.#as("send-file", { call, name: this.#file.name, size: this.#file.size });
+  }
+
+  // A voice message for a contact, after the call that they didn't answer.
+  async leave(call, name, form) {
+    await this.#as("leave-voice", { call, name, form, size: this.#file.size });
+  }
+
+  async #as(type, values) {
+    const { id, done } = this.#program.request(type, values);
     this.#number = id;
     await done;
     for (let at = 0; at < this.#file.size && !this.#stopped; at += PIECE) {
@@ -228,10 +237,32 @@ export class Files {
       const cancel = this.#button("Cancel", `cancel ${number}`, () => this.#ask("cancel-file", { file: number }));
       cancel.setAttribute("aria-label", `Cancel ${name}`);
       parts.push(cancel);
+    } else if (file.save && file.voice) {
+      parts.push(this.#player(file));
     } else if (file.save) {
       parts.push(make("a", { className: "button small", href: file.save, download: name, text: "Save on this device" }));
     }
     return make("li", { "data-state": state, "data-name": name }, ...parts);
+  }
+
+  // The server sends a file as bytes to be saved, whatever is in it; only here it becomes sound.
+  #player(file) {
+    const sound = make("audio", { controls: "", preload: "none", "aria-label": `Voice message from ${this.#calls.name(file.call) ?? "them"}` });
+    const button = this.#button("Play", `play ${file.file}`, async () => {
+      try {
+        const form = file.name.split(".").at(-1);
+        const answer = await fetch(file.save);
+        if (!answer.ok) throw new Error(answer.statusText);
+        const bytes = await answer.arrayBuffer();
+        sound.src = URL.createObjectURL(new Blob([bytes], { type: `audio/${form}` }));
+        button.replaceWith(sound);
+        sound.focus();
+        await sound.play();
+      } catch {
+        toast("The voice message can't be played here.", { urgent: true });
+      }
+    });
+    return button;
   }
 
   async #ask(type, values) {

@@ -24,6 +24,7 @@ import { unsettle } from "./settled.js";
 import { Program } from "./socket.js";
 import { chime, holdTone, ringback, ringTone, silentByBrowser, waitingTone, whenAudible } from "./sounds.js";
 import { stayAwake } from "./wake_lock.js";
+import { VoiceMessage } from "./voice_message.js";
 import { Welcome } from "./welcome.js";
 
 const program = new Program();
@@ -38,6 +39,7 @@ const view = new CallView(program, calls, dialogs, world);
 const ended = new Ended(program, calls);
 const files = new Files(program, calls);
 const recording = new Recording(program, calls);
+const voice = new VoiceMessage(program);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
@@ -92,6 +94,7 @@ function draw() {
       turnTo("home");
     } else if (call.state === "ended") {
       ended.draw(call);
+      voice.draw(call);
       turnTo("ended");
     } else if (call.state === "calling" || call.state === "connecting") {
       outgoing.draw(call);
@@ -107,6 +110,7 @@ function draw() {
       view.comesUp(call);
     }
   }
+  if (shown !== "ended") voice.draw(null);
   title();
   const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);
   stayAwake(busy);
