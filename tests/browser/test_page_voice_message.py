@@ -1,4 +1,4 @@
-"""Voice messages at the page, by a script: recorded after a call that nobody answered, and played where one has come."""
+"""Voice messages at the page, by a script: recorded after a call that nobody answered, and played when they come."""
 
 from __future__ import annotations
 
