@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from bot.kinds import Kind
 from peer.handset.protocol import File, LeaveVoice, Said
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import REPORT, call, greeting, theatre
+from tests.peer.media.test_file import make_wave
+from tests.peer.media.tone import SAMPLE_RATE, sine
 
 pytestmark = ONE_CHROMIUM
 
@@ -39,23 +43,26 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_and_left(
         await play.view.shows("Your voice message for anna waits here.")
 
 
-async def test_a_message_that_has_come_has_a_button_to_play_it() -> None:
-    file = File(
-        call=1,
-        file=1,
-        ours=False,
-        name="voice message.webm",
-        size=1000,
-        state="done",
-        done=1000,
-        kind=Kind.MESSAGE_RECEIVED,
-        sentence="anna left you a voice message: /home/files/voice message.webm",
-        save="/received/nothing-there",
-        voice=True,
-    )
+async def test_a_message_that_has_come_is_played(tmp_path: Path) -> None:
+    sound = make_wave(tmp_path / "voice message.wav", sine(440, 3 * SAMPLE_RATE))
     async with theatre(greeting(calls=[call(1, "active")])) as play:
-        play.tell(file)
+        play.tell(
+            File(
+                call=1,
+                file=1,
+                ours=False,
+                name=sound.name,
+                size=sound.stat().st_size,
+                state="done",
+                done=sound.stat().st_size,
+                kind=Kind.MESSAGE_RECEIVED,
+                sentence=f"anna left you a voice message: {sound}",
+                save=play.pages.downloads.offer(sound),
+                voice=True,
+            )
+        )
         await play.view.shows("anna left you a voice message")
         await play.can_be_used()
         await play.page.get_by_role("button", name="Play").click()
-        await play.view.shows("can't be played here")
+        await play.until("(document.querySelector('#files audio')?.currentTime ?? 0) > 0")
+        await play.can_be_used()

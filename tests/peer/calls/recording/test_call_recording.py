@@ -238,14 +238,18 @@ async def test_a_call_on_hold_is_not_recorded_and_the_time_of_it_is_not_in_the_f
     assert seconds < lasted - held + 1.5
 
 
+def size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
 async def stands(path: Path) -> float:
     """Wait until nothing more was written to a file for two seconds, and return how many they were exactly."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(PATIENCE):
         while True:
-            size, since = path.stat().st_size, loop.time()
+            size, since = size_of(path), loop.time()
             await asyncio.sleep(2)
-            if path.stat().st_size == size:
+            if size_of(path) == size:
                 return loop.time() - since
 
 
