@@ -300,7 +300,7 @@ class CallFiles:
                 state=known.transfer.state if known is not None else None,
                 kept=kept,
                 proven=self._proven(),
-                always=self._always() or (message.voice and message.size <= self._shelf.limits.voice),
+                always=self._always() or self._is_small_message(message),
                 waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
                 running=len(theirs),
                 told=known is not None or self._told.takes(time.monotonic()),
@@ -336,6 +336,10 @@ class CallFiles:
             self._arriving.take(entry)
         else:
             self._say(entry)
+
+    def _is_small_message(self, message: FileOffer) -> bool:
+        """Whether it is a contact's voice message that needs no word from the owner."""
+        return message.voice and self._is_contact() and message.size <= self._shelf.limits.voice
 
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:
