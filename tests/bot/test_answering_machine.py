@@ -16,7 +16,8 @@ from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
 
-TONE = 997
+TONE = 450
+"Hertz; the beep has 1,000."
 
 MACHINE = '[answer]\nendpoint = "pattern"\nmachine_after = 1\n'
 
@@ -28,15 +29,18 @@ def speaks(tmp_path: Path) -> str:
     return f'[answer]\nendpoint = "file"\n[media]\nfile = "{tone}"\n'
 
 
-async def received(person: Person, packets: int) -> None:
-    """Wait until so many packets of sound have arrived."""
-    while (await asked(person))["audio_packets_received"] < packets:
-        pass
+async def message_of_a_second(folder: Path) -> None:
+    """Wait until a second of a message is in this folder. On a busy computer many packets never get there."""
+    async with asyncio.timeout(SECONDS):
+        while _seconds(folder) < 1:  # noqa: ASYNC110 -- nobody says how much has been written
+            await asyncio.sleep(0.1)
 
 
-async def asked(person: Person) -> dict[str, int]:
-    person.write("/status")
-    return await person.call("active")
+def _seconds(folder: Path) -> float:
+    for path in folder.glob("*.webm"):
+        with av.open(str(path), "r") as file:
+            return sum(packet.size > 0 for packet in file.demux(audio=0)) * 0.02
+    return 0.0
 
 
 async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_message_plays(
@@ -47,8 +51,7 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
         await ring(anna, bob, "audio")
         await bob.told(kind=Kind.TAKES_MESSAGE)
         await asyncio.gather(*(person.call("active") for person in (anna, bob)))
-        # A chime of 0.6 seconds and a beep of 0.4; then a second of message.
-        await received(bob, 160)
+        await message_of_a_second(bob.home / "recordings")
         # Its caller's program shows that it records.
         await anna.told("bob is recording this call", kind=Kind.RECORDING_BY_THEM)
         # It takes nobody's time: a call could ring meanwhile.
@@ -63,7 +66,7 @@ async def test_a_call_that_nobody_answers_is_taken_by_the_machine_and_the_messag
     with av.open(str(path), "r") as file:
         frames = list(file.decode(audio=0))
     assert len(frames) * 0.02 > 0.7
-    assert hertz(frames[5:]) == pytest.approx(TONE, abs=1)
+    assert hertz(frames[5:]) == pytest.approx(TONE, abs=20)
 
 
 async def test_the_machine_hangs_up_when_the_message_is_too_long(friends: Path, tmp_path: Path, speaks: str) -> None:
@@ -122,10 +125,7 @@ async def test_recordings_go_along_to_who_wants_them(friends: Path, tmp_path: Pa
     async with people(tmp_path, "anna", "bob", homes=friends, configs=configs) as (anna, bob):
         await ring(anna, bob, "audio")
         await bob.call("active")
-        # It gets its name when something is in it.
-        async with asyncio.timeout(SECONDS):
-            while not (tmp_path / "kept").is_dir() or not any((tmp_path / "kept").iterdir()):  # noqa: ASYNC110 -- nobody tells of writes
-                await asyncio.sleep(0.05)
+        await message_of_a_second(tmp_path / "kept")
         anna.write("/hangup")
         post = await bob.posted("owner", "anna", kind=Kind.MESSAGE)
         assert post["text"].endswith(post["file"])

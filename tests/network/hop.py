@@ -23,7 +23,7 @@ from tests.network.namespaces import Namespace
 from tests.network.staex_node import frame, read_frame, write_or_drop
 
 ROOT = File(__file__).parents[2]
-SECONDS = 20
+SECONDS = 60
 
 
 class Hop:

@@ -29,7 +29,7 @@ COMMAND = (sys.executable, str(PROGRAM))
 API = f"http://{staex_node.API_HOST}:{staex_node.API_PORT}"
 "On each of the hosts."
 
-SECONDS_TO_START = 10
+SECONDS_TO_START = 60
 
 
 class StaexError(Exception):

@@ -51,7 +51,7 @@ from tests.network.staex import StaexNetwork
 from tests.network.staex_node import words
 from tests.network.yggdrasil import YggdrasilNetwork
 
-PATIENCE = 10
+PATIENCE = 60
 "Seconds after which what has not happened counts as failed."
 
 T = TypeVar("T", Request, Response)

@@ -8,7 +8,7 @@ import socket
 from peer.handset.loopback_filter import only_through_loopback
 from tests.network.namespaces import Hosts
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 async def test_a_neighbour_gets_nothing_through_the_filter_and_the_machine_itself_does(hosts: Hosts) -> None:

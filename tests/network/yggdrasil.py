@@ -27,8 +27,7 @@ DEVICE = "ygg0"
 PORT = 9001
 "Where R listens."
 
-SECONDS_TO_START = 10
-"Ten times what a busy machine was seen to need."
+SECONDS_TO_START = 60
 SECONDS_BETWEEN_QUESTIONS = 0.01
 
 

@@ -30,7 +30,7 @@ def need(*programs: str) -> None:
 
 def ip(line: str) -> None:
     """Run one `ip` command in the calling thread's namespace."""
-    subprocess.run(["ip", *line.split()], check=True, timeout=10)
+    subprocess.run(["ip", *line.split()], check=True, timeout=60)
 
 
 def in_own_namespace(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -24,7 +24,7 @@ ANNA = NodeId(b"anna" * 8)
 BEN = NodeId(b"ben!" * 8)
 EVE = NodeId(b"eve!" * 8)
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 "Seconds after which something that should happen at once is taken not to happen."
 
 

@@ -92,7 +92,7 @@ async def test_what_does_not_come_back_does_not_hold_up_the_end(
         )
         said = PairedBody(Operation.CALL, Media.BOTH, int(time.time()), 40_000)
         link = seal(said, secret=SECRET, source=ANNA, destination=own, nonce=bytes(12))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async with switchboard.running():
                 line = (await switchboard.admission.read(link.token)).line
                 assert line is not None

@@ -31,7 +31,7 @@ TONE = 997
 GREY = 120
 "The luma of everything that the camera sees; no other endpoint sends a picture like it."
 
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 def film(path: Path, seconds: int = 30) -> Path:

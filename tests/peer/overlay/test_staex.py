@@ -27,6 +27,9 @@ from tests.peer.media.fixed_machine import MACHINE
 from tests.peer.overlay.staex_service import OWN_ADDRESS, THEM, US, Answer, answering, http, listening, node
 from tests.peer.own_namespace import in_own_namespace, ip
 
+PATIENCE = 60.0
+"Seconds that an answer or the end of a command on a busy machine may take."
+
 
 def resolving(answer: bytes) -> Answer:
     """A good service, except that it answers like this when asked for another node."""
@@ -34,7 +37,7 @@ def resolving(answer: bytes) -> Answer:
     return lambda target: answer if str(THEM) in target else good(target)
 
 
-def overlay(api: str, timeout: float = 5.0) -> StaexOverlay:
+def overlay(api: str, timeout: float = PATIENCE) -> StaexOverlay:
     return StaexOverlay(Staex(api=api), MACHINE, timeout=timeout)
 
 
@@ -222,7 +225,7 @@ async def test_megabytes_without_end_are_not_read_to_the_end() -> None:
     async with listening(flood) as api:
         with pytest.raises(OverlayDown, match=f"more than {MOST_BYTES} bytes"):
             await overlay(api).node_id()
-        await asyncio.wait_for(given_up.wait(), 5)
+        await asyncio.wait_for(given_up.wait(), PATIENCE)
 
 
 async def test_nothing_listening_is_said_plainly() -> None:
@@ -339,7 +342,9 @@ async def test_a_command_of_several_words_is_run_without_a_shell(tmp_path: Path)
     ],
 )
 async def test_a_command_that_goes_wrong_means_that_the_overlay_is_down(tmp_path: Path, body: str, reason: str) -> None:
-    staex = StaexOverlay(Staex(command=script(tmp_path, body)), MACHINE, timeout=0.5)
+    staex = StaexOverlay(
+        Staex(command=script(tmp_path, body)), MACHINE, timeout=0.5 if "0.5 seconds" in reason else PATIENCE
+    )
     with pytest.raises(OverlayDown, match=reason):
         await staex.node_id()
 
@@ -354,7 +359,7 @@ async def test_a_command_that_is_given_up_is_ended_with_its_children(tmp_path: P
         with pytest.raises(OverlayDown, match="didn't end"):
             await StaexCommand(command, timeout=0.5).own_id()
         os.set_blocking(reader, True)
-        assert await asyncio.wait_for(asyncio.to_thread(os.read, reader, 1), 5) == b""
+        assert await asyncio.wait_for(asyncio.to_thread(os.read, reader, 1), PATIENCE) == b""
     finally:
         os.close(reader)
 

@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.node_id import NodeId
 
-SECONDS_TO_START = 20
-"Ten times what a busy machine was seen to need."
+SECONDS_TO_START = 60
 
 
 @dataclass

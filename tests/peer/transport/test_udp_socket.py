@@ -317,7 +317,7 @@ async def test_a_port_that_is_left_does_not_wait_for_ever() -> None:
     async with (
         waiting_caller() as sock,
         Stranger.at(THEIR_ADDRESS) as neighbour,
-        asyncio.timeout(5),
+        asyncio.timeout(PATIENCE),
         asyncio.TaskGroup() as group,
     ):
         group.create_task(sock.leave())
