@@ -11,7 +11,7 @@ import av
 import pytest
 
 from bot.kinds import Kind
-from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
+from tests.bot.console import SECONDS, connect, hang_up, people, ring
 from tests.peer.media.test_answering_machine import probed
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, hertz, sine
