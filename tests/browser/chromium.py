@@ -40,6 +40,10 @@ ENOUGH = {"video": 5.0, "audio": 9600.0}
 PHONE = {"width": 360, "height": 640}
 "A small one's window."
 
+HEADLESS_SHELL = "chromium-headless-shell"
+
+BOTH_DEVICES = ("camera", "microphone")
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -129,9 +133,13 @@ WATCH = """
 """
 
 
-def require_chromium() -> str:
-    """Where Chromium is. Skips the test where it is missing, with what to install."""
-    path = shutil.which("chromium")
+def require_chromium(*, windowless: bool = False) -> str:
+    """Where Chromium is. Skips the test where it is missing, with what to install.
+
+    `windowless`: the same engine without the windows, tabs and extensions around it, if that is installed. A page costs
+    a third of the processor time there. It asks nobody: who opens it has allowed both devices.
+    """
+    path = (shutil.which(HEADLESS_SHELL) if windowless else None) or shutil.which("chromium")
     missing = "chromium isn't installed (Debian: apt-get install chromium)" if path is None else ""
     try:
         import playwright.async_api  # noqa: F401
@@ -444,7 +452,9 @@ class Chromiums:
     shared: ClassVar[Chromiums | None] = None
     "Those that the tests of a file share, in that file; see ONE_CHROMIUM."
 
-    def __init__(self, playwright: Any) -> None:
+    def __init__(self, playwright: Any, *, windowless: bool = False) -> None:
+        """`windowless` as in `require_chromium`, for pages that want no more."""
+        self.windowless = windowless
         self._playwright = playwright
         self._started: dict[tuple[str, ...], Any] = {}
 
@@ -474,12 +484,12 @@ class Chromiums:
 
 
 @contextlib.asynccontextmanager
-async def chromiums() -> AsyncIterator[Chromiums]:
+async def chromiums(*, windowless: bool = False) -> AsyncIterator[Chromiums]:
     """None yet, and none any more afterwards."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        there = Chromiums(playwright)
+        there = Chromiums(playwright, windowless=windowless)
         try:
             yield there
         finally:
@@ -489,6 +499,9 @@ async def chromiums() -> AsyncIterator[Chromiums]:
 ONE_CHROMIUM = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("shared_chromiums")]
 "For `pytestmark`: the tests of a file share a Chromium, each with cookies, permissions and pages of its own."
 
+ONE_HEADLESS_SHELL = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("shared_headless_shells")]
+"The same, without windows."
+
 
 @contextlib.asynccontextmanager
 async def browser(
@@ -496,11 +509,12 @@ async def browser(
     on: Callable[..., list[str]] | None = None,
     camera: Path | None = None,
     speaker: Mapping[str, str] | None = None,
-    allowed: Sequence[str] = ("camera", "microphone"),
+    allowed: Sequence[str] = BOTH_DEVICES,
     server: str = "127.0.0.1",
     desktop: Mapping[str, str] | None = None,
     *,
     phone: bool = False,
+    whole: bool = False,
 ) -> AsyncIterator[Browser]:
     """A Chromium with a camera and a microphone that aren't real, and its own rules for what may be heard.
 
@@ -512,8 +526,11 @@ async def browser(
     is heard, see PulseServer.played_into; without one nothing is. Who is heard says nothing: the made-up microphone's
     beeps would pass for any note. `desktop` is the environment of a screen and a session bus, for a browser that has a
     window there and obeys the media keys; without one it has none. With `phone` it is used with a finger.
+    `whole`: all of Chromium also where the tests of a file share its engine alone, which shows no notifications.
     """
-    path = require_chromium()
+    shared = Chromiums.shared if speaker is desktop is on is None else None
+    windowless = shared is not None and shared.windowless and allowed == BOTH_DEVICES and not whole
+    path = require_chromium(windowless=windowless)
     if on is not None:
         assert folder is not None
         script = folder / "chromium-there"
@@ -522,12 +539,12 @@ async def browser(
         path = str(script)
     quiet = [f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {server}", *QUIET_FLAGS]
     flags = [*FLAGS, *(quiet if on else ()), *(LONELY_FLAGS if _only_loopback() else ())]
-    if "screen" in allowed:
+    if "screen" in allowed or path.endswith(HEADLESS_SHELL):
         flags.append("--use-fake-ui-for-media-stream")
     if camera is not None:
         flags.append(f"--use-file-for-fake-video-capture={camera}")
     async with contextlib.AsyncExitStack() as alone:
-        if speaker is desktop is None and on is None and (shared := Chromiums.shared) is not None:
+        if shared is not None:
             chromium = await shared.started(path, flags)
         else:
             own = await alone.enter_async_context(chromiums())

@@ -326,18 +326,19 @@ async def theatre(
     untouched: Sequence[str] = (),
     desktop: Mapping[str, str] | None = None,
     phone: bool = False,
+    whole: bool = False,
 ) -> AsyncIterator[Theatre]:
     """Open the page. With `errors` its console may hold some: a browser writes one for each lost connection.
 
     With `untouched`, scripts to run before the page's own, nothing that counts as a gesture is done; see `looked_at`.
-    `desktop` and `phone` as in `browser`.
+    `desktop`, `phone` and `whole` as in `browser`.
     """
     pages, script = Pages(), Script(hello or greeting(), explained=explained)
     server = HandsetServer(pages, script, listening_socket(0), HOME_KEY)
     async with contextlib.AsyncExitStack() as running, contextlib.AsyncExitStack() as there:
         await running.enter_async_context(server.running())
         chromium = await there.enter_async_context(
-            browser(camera=faces.camera(faces.BOB), allowed=allowed, desktop=desktop, phone=phone)
+            browser(camera=faces.camera(faces.BOB), allowed=allowed, desktop=desktop, phone=phone, whole=whole)
         )
         requests: list[str] = []
         chromium.context.on("request", lambda request: requests.append(request.url))

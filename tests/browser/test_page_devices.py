@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
+from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
 from tests.browser.scripted import Theatre, call, everywhere, theatre
 from tests.browser.unplugging import DEVICES
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 
 async def in_call(play: Theatre) -> None:

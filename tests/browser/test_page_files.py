@@ -9,12 +9,12 @@ import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnswerFile, CancelFile, CancelUpload, File, SendFile, SetTrust
-from tests.browser.chromium import ONE_CHROMIUM, until
+from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.people import both_ways, connect, two_people
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import call, greeting, sends, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 DROP = """([name, size]) => {
   const bytes = new Uint8Array(size).map((_, at) => at % 251);

@@ -10,14 +10,14 @@ from pathlib import Path
 from bot.kinds import Kind
 from peer.handset.protocol import Answer, HangUp, Hold, Place, Resume
 from tests.bot.console import befriend, people
-from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.chromium import ONE_HEADLESS_SHELL
 from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
 from tests.browser.pictures import LOOKS, look_like, taken
 from tests.browser.scripted import Theatre, call, greeting, quality, theatre
 from tests.browser.test_media_keys import press, titled, wanted, with_keys
 from tests.browser.test_page_told import BESIDE, TONES
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 ON_HOLD = {
     "kind": Kind.ON_HOLD,

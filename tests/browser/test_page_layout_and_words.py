@@ -6,10 +6,10 @@ import pytest
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnsweredAlone, ConfirmWords, Contacts, Log, Problem, ShowLink
-from tests.browser.chromium import ONE_CHROMIUM, until
+from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.scripted import ANNA, Theatre, call, contact, greeting, link, logged, theatre
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"[:40]
 

@@ -16,14 +16,14 @@ from peer.handset.protocol import (
     Resume,
     TakeHere,
 )
-from tests.browser.chromium import ONE_CHROMIUM, PHONE
+from tests.browser.chromium import ONE_HEADLESS_SHELL, PHONE
 from tests.browser.pictures import taken
 from tests.browser.scripted import ANNA, BOB, NOW, Theatre, call, contact, greeting, logged, quality, sends, theatre
 from tests.browser.test_page_files import FILES
 from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_told import BESIDE
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 WINDOWS = {"upright": PHONE, "sideways": {"width": PHONE["height"], "height": PHONE["width"]}}
 

@@ -12,12 +12,12 @@ import pytest
 
 from bot.kinds import Kind
 from tests.browser import faces
-from tests.browser.chromium import ONE_CHROMIUM
+from tests.browser.chromium import ONE_HEADLESS_SHELL
 from tests.browser.people import Somebody, both_ways, two_people
 from tests.browser.pictures import LOOKS, graded, look_like
 from tests.browser.pictures import taken as picture_taken
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 
 async def taken(person: Somebody, name: str) -> None:

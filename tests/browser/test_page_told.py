@@ -51,7 +51,7 @@ from peer.handset.protocol import (
 )
 from peer.handset.shown_link import shown_address, shown_link
 from peer.media.endpoints.answer_chime import CHIME
-from tests.browser.chromium import ONE_CHROMIUM, looked_at, until_seen
+from tests.browser.chromium import ONE_HEADLESS_SHELL, looked_at, until_seen
 from tests.browser.pictures import NARROW, taken
 from tests.browser.scripted import (
     ANNA,
@@ -74,7 +74,7 @@ from tests.browser.scripted import (
     theatre,
 )
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 MIDDLE = "box => [box.x + box.width / 2, box.y + box.height / 2]"
 
@@ -304,7 +304,7 @@ async def notifies(play: Theatre) -> None:
 
 
 async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more() -> None:
-    async with theatre(greeting(calls=[call(1, "active")])) as play:
+    async with theatre(greeting(calls=[call(1, "active")]), whole=True) as play:
         await notifies(play)
         play.tell(Text(call=1, ours=False, text="in sight", at=NOW))
         await play.view.shows("in sight")
@@ -330,7 +330,7 @@ async def test_out_of_sight_it_is_notified_who_calls_or_has_written_and_no_more(
 
 
 async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
-    async with theatre() as play:
+    async with theatre(whole=True) as play:
         await notifies(play)
         await play.page.evaluate("out(true)")
         play.tell(call(1, "ringing"), Ring(call=1, kind=Kind.RINGS, sentence="anna is calling (video)."))
@@ -343,7 +343,7 @@ async def test_in_sight_nothing_is_notified_and_what_was_goes() -> None:
 
 
 async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> None:
-    async with theatre() as play:
+    async with theatre(whole=True) as play:
         await play.page.evaluate(NOTIFICATIONS)
         await play.browser.context.grant_permissions(["camera", "microphone", "notifications"])
         await play.page.evaluate("out(true)")
@@ -353,7 +353,7 @@ async def test_nothing_is_notified_or_asked_for_unless_the_switch_is_on() -> Non
 
 
 async def test_a_browser_that_lets_nothing_be_notified_is_explained() -> None:
-    async with theatre() as play:
+    async with theatre(whole=True) as play:
         # A browser without a screen has nobody to ask, and now and then never answers.
         await play.page.evaluate("Notification.requestPermission = async () => 'denied'")
         await play.page.keyboard.press("d")

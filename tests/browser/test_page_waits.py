@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.chromium import ONE_CHROMIUM, until
+from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.scripted import ANNA, call, contact, greeting, theatre
 from tests.browser.test_page_layout_and_words import LONG, REACHABLE
 
-pytestmark = ONE_CHROMIUM
+pytestmark = ONE_HEADLESS_SHELL
 
 UNANSWERED = """
 (() => {
