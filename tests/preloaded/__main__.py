@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -10,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import Any
 
@@ -75,6 +78,16 @@ def become(request: dict[str, Any]) -> None:
     sys.argv[1:] = request["arguments"]
 
 
+def _end(code: int) -> None:
+    """As an interpreter ends, but for taking everything apart that was imported: half of what a short program costs."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError):  # as the interpreter does, which has nobody to tell either
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     # Ctrl-C is for the programs, and for who runs the tests.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -83,4 +96,4 @@ if __name__ == "__main__":
     gc.freeze()
     if request := program(socket.socket(fileno=int(sys.argv[1]))):
         become(request)
-        sys.exit(main())
+        _end(main())
