@@ -14,7 +14,7 @@ import random
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bot.kinds import Kind
@@ -48,7 +48,10 @@ CONFIG = {
 class Campaign:
     """Two people, and who kills their programs."""
 
-    def __init__(self, anna: Person, bob: Person, seed: int, said: Callable[[str], None]) -> None:
+    def __init__(
+        self, anna: Person, bob: Person, seed: int, said: Callable[[str], None], scenes: Mapping[str, Scene]
+    ) -> None:
+        self._scenes = scenes
         self._people = (anna, bob)
         self._draw = random.Random(seed)
         self._said = said
@@ -58,7 +61,7 @@ class Campaign:
 
         self._crossing: set[bytes] = set()
         self._tokens: list[tuple[str, str]] = []
-        self._usual = dict.fromkeys(SCENES, 1.0)
+        self._usual = dict.fromkeys(scenes, 1.0)
         "Seconds that each scene took when nobody was killed."
 
         self.result = Result()
@@ -66,7 +69,7 @@ class Campaign:
     async def run(self, kills: int) -> Result:
         """Go on until so many programs were killed. Faults don't end it: they are in the result."""
         began = time.monotonic()
-        for name, scene in SCENES.items():
+        for name, scene in self._scenes.items():
             start = time.monotonic()
             await scene(*self._people)
             self._usual[name] = time.monotonic() - start
@@ -89,7 +92,7 @@ class Campaign:
         return self.result
 
     async def _round(self, number: int) -> None:
-        name, scene = self._draw.choice(list(SCENES.items()))
+        name, scene = self._draw.choice(list(self._scenes.items()))
         caller, callee = self._draw.sample(self._people, 2)
         victims = self._draw.choice([[caller], [callee], [caller, callee]])
         moment = self._draw.uniform(0.0, 1.1 * self._usual[name])
@@ -209,8 +212,15 @@ class Campaign:
         await self._settle()
 
 
-async def campaign(folder: Path, kills: int, seed: int, said: Callable[[str], None] = lambda line: None) -> Result:
-    """Two new people in `folder`, befriended, and so many kills."""
+async def campaign(
+    folder: Path,
+    kills: int,
+    seed: int,
+    said: Callable[[str], None] = lambda line: None,
+    *,
+    scenes: Mapping[str, Scene] = SCENES,
+) -> Result:
+    """Two new people in `folder`, befriended, and so many kills in these scenes."""
     async with people(folder, "anna", "bob", configs=CONFIG) as (anna, bob):
         await befriend(anna, bob)
-        return await Campaign(anna, bob, seed, said).run(kills)
+        return await Campaign(anna, bob, seed, said, scenes).run(kills)
