@@ -49,6 +49,8 @@
     │   ├── CallOver
     │   ├── NothingToConfirm    no new key of a contact to confirm
     │   ├── OnlyForTrusted
+    │   ├── CantMerge           calls that can't be one conversation
+    │   ├── NotAsked            … or aren't to be
     │   └── LookingUp           … or a name that can't be looked up right now
     ├── FileRefused             a file that can't be sent or received
     ├── MessengerError          a messenger's server that doesn't answer as it should
@@ -468,6 +470,20 @@ class NothingRecorded(CallRefused):
     """Nobody is recording the call.
 
     /record records the call that you are in.
+    """
+
+
+class CantMerge(CallRefused):
+    """You need two calls to merge them.
+
+    Put the first one on hold, and call somebody else.
+    """
+
+
+class NotAsked(CallRefused):
+    """Nobody has asked you to join a conversation.
+
+    The question may be over: each waits for a minute.
     """
 
 

@@ -31,6 +31,17 @@ MAX_FILE_NAME = 255
 
 MAX_FILE_RESULT = 32
 
+CONVERSATION_BYTES = 16
+
+MAX_PEOPLE = 4
+"In one conversation, with oneself."
+
+MAX_JOIN_NAME = 40
+"Characters."
+
+MAX_JOIN_LINK = 256
+"Characters: as long as any token is."
+
 MLKEM_PUBLIC_BYTES = 1184
 "An ML-KEM-768 encapsulation key (FIPS 203, section 8)."
 
@@ -44,6 +55,7 @@ Byte = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 Counter = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+ConversationId = Annotated[bytes, Meta(min_length=CONVERSATION_BYTES, max_length=CONVERSATION_BYTES)]
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="type"):
@@ -73,6 +85,9 @@ class Hello(_Message, frozen=True, tag="hello", omit_defaults=True):
 
     recording: bool = False
     "The sender records the call, and says so again in the next message about that."
+
+    conversations: bool = False
+    "The sender reads the messages about conversations of several people. Others are sent none."
 
 
 class PairKey(_Message, frozen=True, tag="pair-key"):
@@ -202,6 +217,57 @@ class FileResult(_Message, frozen=True, tag="file-result"):
     "A value of FileOutcome; a reader takes another word for `failed`."
 
 
+class JoinAsk(_Message, frozen=True, tag="join-ask"):
+    """The sender asks whether the other side wants to be in one conversation with others whom the sender talks to."""
+
+    conversation: ConversationId
+    names: Annotated[tuple[Annotated[str, Meta(max_length=MAX_JOIN_NAME)], ...], Meta(min_length=1, max_length=3)]
+    "What the sender calls those who are new to the other side; empty for somebody who has no name there."
+
+
+class JoinAnswer(_Message, frozen=True, tag="join-answer"):
+    """The answer to that, of a person."""
+
+    conversation: ConversationId
+    agrees: bool
+
+
+class JoinOver(_Message, frozen=True, tag="join-over"):
+    """Nothing comes of what was asked: somebody doesn't want it, is gone, or took too long."""
+
+    conversation: ConversationId
+
+
+class JoinNode(_Message, frozen=True, tag="join-node"):
+    """All have agreed: this is one of those who are new to the other side."""
+
+    conversation: ConversationId
+    node: Digest
+    "Its key."
+
+    calls: bool
+    "Whether the reader calls it; else the reader is called."
+
+
+class JoinLink(_Message, frozen=True, tag="join-link"):
+    """A link between two who were introduced to each other, on its way through the one who did that."""
+
+    conversation: ConversationId
+    node: Digest
+    "To the introducer: who it is for. From them: who it is of."
+
+    link: Annotated[str, Meta(min_length=1, max_length=MAX_JOIN_LINK)]
+    "A token."
+
+
+class Members(_Message, frozen=True, tag="members"):
+    """Whom the sender is connected with in a conversation, beside the reader; said again whenever that changes."""
+
+    conversation: ConversationId
+    nodes: Annotated[tuple[Digest, ...], Meta(max_length=MAX_PEOPLE - 2)]
+    "Their keys, in the order in which they came. None: the conversation is a call of two again."
+
+
 class FileOutcome(enum.StrEnum):
     """How a transfer ended at its receiver."""
 
@@ -227,6 +293,8 @@ class Unknown(msgspec.Struct, frozen=True):
 
 FileMessage: TypeAlias = FileOffer | FileAccept | FileCancel | FileResult
 
+JoinMessage: TypeAlias = JoinAsk | JoinAnswer | JoinOver | JoinNode | JoinLink | Members
+
 Message = (
     Hello
     | PairKey
@@ -245,6 +313,12 @@ Message = (
     | FileAccept
     | FileCancel
     | FileResult
+    | JoinAsk
+    | JoinAnswer
+    | JoinOver
+    | JoinNode
+    | JoinLink
+    | Members
 )
 
 

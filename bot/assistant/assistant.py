@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from bot.assistant import commands, file_commands, record_command
+from bot.assistant import commands, conversation_commands, file_commands, record_command
 from bot.assistant import contact_names as name_book
 from bot.assistant import contacts as book
 from bot.assistant.call_news import CallNews
@@ -234,6 +234,8 @@ class Assistant:
                 await calling.resume(calling.held("/swap", command.whom), swap=True)
             case commands.Record():
                 await record_command.obey(turn, command, self.switchboard, calling)
+            case commands.Merge() | commands.Agree() | commands.Refuse():
+                await conversation_commands.obey(turn, command, self.switchboard)
             case commands.Say():
                 line, text = calling.writable(command.text)
                 self.switchboard.write(line, text)

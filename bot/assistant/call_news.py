@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from weakref import WeakSet
 
+from bot.assistant.conversation_news import said_of
 from bot.assistant.file_news import FileNews
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
@@ -31,7 +32,19 @@ from peer.calls.news import (
     TakesMessage,
 )
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.together_news import (
+    AskedToJoin,
+    AskingOthers,
+    AskOver,
+    CantMeet,
+    CircleChanged,
+    Joined,
+    Left,
+    NotMerged,
+    PartOf,
+    QuestionOver,
+)
 from peer.media.trouble import MediaTrouble
 from shared.call.events import RemoteRinging
 from shared.call.table import State
@@ -119,6 +132,20 @@ class CallNews:
                     self._call_changed(line)
             case HoldChanged():
                 self._hold_changed(line, news)
+            case PartOf() | QuestionOver():
+                self._call_changed(line)
+            case (
+                AskingOthers()
+                | AskedToJoin()
+                | AskOver()
+                | NotMerged()
+                | Joined()
+                | Left()
+                | CircleChanged()
+                | CantMeet()
+            ):
+                self._posting.about(line, said_of(line, news))
+                self._call_changed(line)
             case RemoteAnsweredAlone():
                 self._posting.about(line, texts.remote_answered_alone(line))
             case MediaAgreed() if line.call.role is Role.CALLER and not line.call.ended:
@@ -128,7 +155,7 @@ class CallNews:
                     self._learning.later(line)  # it may be the first with a key
                 if not line.call.ended:  # its end is reported later, with everything that belongs to it
                     self._call_changed(line)
-            case MediaState() | Posted() | NotKept():
+            case MediaState() | Posted() | NotKept() | HelloHeard():
                 pass  # seen where the picture is; sent another way than by this chat; told before
 
     def _agreed(self, line: Line) -> None:

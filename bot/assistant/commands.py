@@ -147,6 +147,27 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """`/merge`: make one conversation of all calls that the owner is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """`/agree [NAME]`: join the conversation that somebody has asked for."""
+
+    whom: str = ""
+    "Who asked, if several have."
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """`/refuse [NAME]`: don't; or take back what one has asked oneself."""
+
+    whom: str = ""
+    "Who asked, if several have."
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """`/say [NAME:] TEXT`: a line of text beside the call."""
 
@@ -404,6 +425,9 @@ Command = (
     | Resume
     | Swap
     | Record
+    | Merge
+    | Agree
+    | Refuse
     | Say
     | SendFile
     | LeaveMessage
@@ -599,7 +623,7 @@ def _sdp(words: list[str], text: str) -> Command:
     raise InputError(*refusals.OFFER_OR_TAKE)
 
 
-def _of_call(kind: type[HangUp | Hold | Resume | Swap]) -> Callable[[list[str], str], Command]:
+def _of_call(kind: type[HangUp | Hold | Resume | Swap | Agree | Refuse]) -> Callable[[list[str], str], Command]:
     def read(words: list[str], text: str) -> Command:
         match words:
             case []:
@@ -685,6 +709,9 @@ _READERS: dict[str, Callable[[list[str], str], Command]] = {
     "resume": _of_call(Resume),
     "swap": _of_call(Swap),
     "record": _record,
+    "merge": _alone(Merge()),
+    "agree": _of_call(Agree),
+    "refuse": _of_call(Refuse),
     "say": _say,
     "send": _send,
     "message": _message,

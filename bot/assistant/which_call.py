@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from bot.texts import refusals
 from bot.texts.refusals import Refusal
 from peer.calls.line import Line
+from peer.calls.lines import one_each
 from shared.call.records import CallRecord
 from shared.call.table import EndReason, State
 from shared.errors import (
@@ -122,7 +123,7 @@ def to_hang_up(
     found = attended or ours or [line for line in others if not line.shown.provisional] or others
     if not found:
         raise NoCall()
-    line = _one(found, "/hangup", refusals.several_up, whole=False)
+    line = _one(one_each(found), "/hangup", refusals.several_up, whole=False)
     if ours and not attended and (gone := _others_ended(line, log, now)):
         raise WhichCall(*refusals.ended_and_held(gone[0], line))
     return line
@@ -131,13 +132,13 @@ def to_hang_up(
 def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = ()) -> Line:
     """What /hold means: the call that the owner is in. Raises NothingToHold, NoCall, WhichCall."""
     up = [line for line in lines if line.engaged and not (whom == "" and line.on_hold)]
-    return _one(_meant(up, whom, contacts, NothingToHold), "/hold", refusals.several_up, whole=bool(whom))
+    return _one(one_each(_meant(up, whom, contacts, NothingToHold)), "/hold", refusals.several_up, whole=bool(whom))
 
 
 def to_resume(lines: Sequence[Line], command: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
     """What /resume and /swap mean: the call that is on hold. Raises NotOnHold, NoCall, WhichCall."""
     held = [line for line in lines if line.engaged and (line.on_hold or whom)]
-    return _one(_meant(held, whom, contacts, NotOnHold), command, refusals.several_up, whole=bool(whom))
+    return _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
 
 
 def to_record(lines: Sequence[Line], what: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
@@ -182,7 +183,7 @@ def to_write(
             raise InputError(*refusals.not_in_call_with(whom))
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
-    attended = [each for each in up if not each.on_hold] or up
+    attended = one_each([each for each in up if not each.on_hold] or up)
     line = _there(_one(attended, "/say", refusals.several_to_write_to, whole=False))
     if others := _others_ended(line, log, now):
         raise WhichCall(*refusals.ended_and_up(others[0], line))

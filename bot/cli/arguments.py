@@ -194,6 +194,14 @@ def make_parser() -> argparse.ArgumentParser:
     record = command("record", "record the call, which the other side sees", dispatch.do_record, json=True)
     record.add_argument("what", nargs="?", choices=["stop", "refuse"], help="end that, or refuse to be recorded")
     record.add_argument("--name", type=_name, metavar="NAME", help="with whom, if there are several calls")
+    command("merge", "make one conversation of your calls", dispatch.do_merge, json=True)
+    for word, help_ in (
+        ("agree", "join the conversation that you are asked to join"),
+        ("refuse", "don't join it, or take back what you have asked yourself"),
+    ):
+        asked = command(word, help_, dispatch.do_hold, json=True)
+        asked.set_defaults(word=word)
+        asked.add_argument("name", nargs="?", type=_name, help="who asked, if several have")
 
     sends = command("send", "offer a file to the other side of the call", dispatch.do_send, json=True)
     sends.add_argument("file", type=_path, metavar="FILE")

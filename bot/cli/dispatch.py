@@ -175,6 +175,10 @@ def do_record(options: argparse.Namespace) -> int:
     return _say(options, f"/record {options.what or ''} {options.name or ''}")
 
 
+def do_merge(options: argparse.Namespace) -> int:
+    return _say(options, "/merge")
+
+
 def do_send(options: argparse.Namespace) -> int:
     # The running program may have been started in another folder.
     whom = f"{options.to}: " if options.to else ""

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from bot.assistant import contacts as book
+from bot.assistant.conversation_news import said_of
 from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
@@ -38,6 +39,18 @@ from peer.calls.news import (
 )
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.together_news import (
+    AskedToJoin,
+    AskingOthers,
+    AskOver,
+    CantMeet,
+    CircleChanged,
+    Joined,
+    Left,
+    NotMerged,
+    PartOf,
+    QuestionOver,
+)
 from peer.handset import protocol as page_protocol
 from peer.handset.endpoint import HandsetEndpoint
 from peer.handset.page import Page, Pages
@@ -107,6 +120,9 @@ class Presenter:
         "By call, by their number."
 
         self._links: dict[int, ShowLink] = {}
+        self._questions: dict[int, str] = {}
+        "By call, what its other side asks the owner."
+
         self._rings_there: set[int] = set()
         self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
@@ -259,7 +275,24 @@ class Presenter:
                 send(
                     page_protocol.Problem(call=number, kind=Kind.MEDIA_TROUBLE, sentence=news.sentence, hint=news.hint)
                 )
-            case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged():
+            case (
+                AskingOthers()
+                | AskedToJoin()
+                | AskOver()
+                | NotMerged()
+                | Joined()
+                | Left()
+                | CircleChanged()
+                | CantMeet()
+            ):
+                if isinstance(news, AskedToJoin):
+                    self._questions[number] = said_of(line, news).sentence
+                self._say(line, said_of(line, news))
+                self._show(line)
+            case QuestionOver():
+                self._questions.pop(number, None)
+                self._show(line)
+            case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged() | PartOf():
                 self._show(line)
 
     def _file_changed(self, line: Line, transfer: Transfer) -> None:
@@ -284,7 +317,7 @@ class Presenter:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
-            for kept in (self._endpoints, self._texts, self._links, self._files):
+            for kept in (self._endpoints, self._texts, self._links, self._files, self._questions):
                 kept.pop(line.number, None)
             self._rings_there.discard(line.number)
             self._pages.calls.discard(line.number)
@@ -370,6 +403,7 @@ class Presenter:
             at_page=at_page and here,
             elsewhere=handset_texts.place_of(pages.current) if at_page and not here else None,
             rings_there=line.number in self._rings_there,
+            question=self._questions.get(line.number),
         )
 
     def _book(self) -> list[page_protocol.Contact]:

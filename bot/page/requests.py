@@ -33,6 +33,7 @@ from peer.handset.protocol import (
     AddDevice,
     Answer,
     AnswerFile,
+    AnswerQuestion,
     Audible,
     Block,
     CancelDevice,
@@ -49,6 +50,7 @@ from peer.handset.protocol import (
     Hold,
     LeaveVoice,
     MediaAnswer,
+    Merge,
     Place,
     PlaceEcho,
     Record,
@@ -169,6 +171,14 @@ class PageRequests:
                 await self._switchboard.resume(line, swap=True)
             case Record():
                 await self._record(message)
+            case Merge():
+                self._pages.take(page)
+                await self._switchboard.together.merge()
+            case AnswerQuestion():
+                line = self._line(message.call)
+                self._pages.take(page)
+                together = self._switchboard.together
+                await (together.agree(line) if message.agrees else together.refuse(line))
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:

@@ -31,10 +31,11 @@ def call(
     at_page: bool,
     elsewhere: str | None,
     rings_there: bool,
+    question: str | None,
 ) -> page_protocol.Call:
     """A call as it stands now, for one page; `contact` is who it is with.
 
-    `at_page`: its media come to that page; `elsewhere`: to which other one.
+    `at_page`: its media come to that page; `elsewhere`: to which other one. `question`: what the other side asks.
     """
     report = report_of(line)
     said = texts.call_sentence(line)
@@ -69,6 +70,8 @@ def call(
         recording=line.recordings.ours.value,
         remote_recording=line.recordings.theirs.value,
         recording_words=recording_texts.mark(line),
+        conversation=line.together.hex() or None,
+        question=question,
     )
 
 

@@ -59,6 +59,9 @@ HELP = f"""\
 /hold [NAME]                put the call on hold
 /resume [NAME]              take it off hold
 /swap                       put this call on hold, and take the other one off
+/merge                      make one conversation of your calls: all are asked
+/agree [NAME]               when you are asked to join one
+/refuse [NAME]              the same, or take your own question back
 /answer hold, /answer hangup    in a call: hold or end it, and answer the other one
 /record                     record the call, which the other side sees; /record stop
 /record refuse              the other side may not record it

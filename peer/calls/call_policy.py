@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable
 
 from peer.calls.line import Line
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, one_each
 from peer.calls.sessions import LineSessions
 from peer.calls.silenced import SilencedStrangers
 from shared.config.schema import Answering, Calls
@@ -63,8 +63,8 @@ class CallPolicy:
                 lifetime=self._settings.lifetime,
                 machine_after=self._answering.machine_after if machine else 0,
                 opens=self._sessions.opens(caller.contact, proven=proven, keyed=caller.keyed),
-                busy=ours is None and len(engaged) >= self._settings.at_once,
-                occupied=ours is None and (held or len(occupying) >= self._settings.at_once),
+                busy=ours is None and len(one_each(engaged)) >= self._settings.at_once,
+                occupied=ours is None and (held or len(one_each(occupying)) >= self._settings.at_once),
                 waits=self._waits(),
             ),
         )

@@ -14,7 +14,7 @@ from hmac import compare_digest
 from peer.calls.files.call_files import CallFiles
 from peer.calls.limits import MOST_SHOWN, Limiter
 from peer.calls.recording.call_recording import CallRecording
-from peer.calls.session_events import Committed, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
+from peer.calls.session_events import Committed, HelloHeard, Kept, Proposed, RemoteAnsweredAlone, SessionEvent
 from peer.transport.control import ControlChannel
 from peer.transport.leg import Leg
 from shared.call.events import RemoteBye, RemoteHeld, RemoteResumed
@@ -27,7 +27,13 @@ from shared.messages import (
     FileOffer,
     FileResult,
     Hello,
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinNode,
+    JoinOver,
     MediaState,
+    Members,
     Message,
     OnHold,
     PairConfirm,
@@ -146,6 +152,7 @@ class Conversation:
                 if message.automatic and self._role is Role.CALLER:
                     await self._keep(RemoteAnsweredAlone())
                 self._holds(message.on_hold)
+                self._tell(HelloHeard(message.conversations))
                 await self._agree(Media(message.media) & Media.BOTH)
                 if message.unpaired:
                     await self._begin_pairing()
@@ -155,6 +162,8 @@ class Conversation:
             case PairKept():
                 await self._other_has_kept(message)
             case MediaState() | Text():
+                self._tell(message)
+            case JoinAsk() | JoinAnswer() | JoinOver() | JoinNode() | JoinLink() | Members():
                 self._tell(message)
             case OnHold():
                 self._holds(message.on)

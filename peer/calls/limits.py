@@ -16,7 +16,13 @@ from shared.messages import (
     FileOffer,
     FileResult,
     Hello,
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinNode,
+    JoinOver,
     MediaState,
+    Members,
     OnHold,
     PairConfirm,
     PairKept,
@@ -41,6 +47,9 @@ PER_FILE: Final = Limit(at_once=200, per_second=4.0)
 """For messages about files: each leg that is dialled again brings one for each of the 16 that may be on their way, and
 their answers. What of it a person gets to see is far less, see peer/calls/files/call_files.py."""
 
+JOINING: Final = Limit(at_once=24, per_second=0.5)
+"For messages about joining a conversation: what a person asks and answers, and a few links for each who joins."
+
 LIMITS: Final[Mapping[type, Limit]] = {
     Hello: PER_LEG,
     PairKey: PER_LEG,
@@ -59,6 +68,12 @@ LIMITS: Final[Mapping[type, Limit]] = {
     FileAccept: PER_FILE,
     FileCancel: PER_FILE,
     FileResult: PER_FILE,
+    JoinAsk: JOINING,
+    JoinAnswer: JOINING,
+    JoinOver: JOINING,
+    JoinNode: JOINING,
+    JoinLink: JOINING,
+    Members: Limit(at_once=60, per_second=2.0),
     Unknown: Limit(at_once=100, per_second=10.0),
 }
 "Every type of message has a line here. A side pings once a second."
@@ -71,6 +86,9 @@ OWN_HOLDS: Final = Limit(at_once=20, per_second=0.25)
 
 OWN_RECORDINGS: Final = Limit(at_once=10, per_second=0.1)
 """How often the owner may begin to record: each makes two messages, and a lost path brings another one."""
+
+OWN_ASKING: Final = Limit(at_once=6, per_second=0.1)
+"How often the owner may ask others to join: each time several messages go out, and the others are disturbed."
 
 OWN_OFFERS: Final = Limit(at_once=40, per_second=1.0)
 "How often we offer a file, again or for the first time: what is more waits, so that the other side sees no flood."

@@ -174,6 +174,11 @@ class Line:
         return self._shown.contact or f"node {self.peer.short}…"
 
     @property
+    def together(self) -> bytes:
+        """The conversation of several people that it is part of, 16 bytes; empty: none."""
+        return self._shown.together
+
+    @property
     def engaged(self) -> bool:
         """Whether it takes the owner's time: it is connected, and not the machine's."""
         return not self._shown.machine and self.call.state in CONNECTED
@@ -383,6 +388,14 @@ class Line:
         self._shown = replace(self._shown, endpoint=endpoint or self._shown.endpoint)
         if media is not None:
             self.agree(self.media & media or self.media)
+
+    def joins(self, conversation: bytes) -> None:
+        """It is part of that conversation from now on; empty: of none."""
+        self._shown = replace(self._shown, together=conversation)
+
+    def greeted(self, *, converses: bool) -> None:
+        """The other side has said what its program can."""
+        self._connection = replace(self._connection, converses=converses)
 
     def take_message(self) -> None:
         """The answering machine takes it."""

@@ -61,6 +61,9 @@ class ConnectionState:
     awaited_until: float | None = None
     "Unix seconds: how long the other side of such a call can be waiting."
 
+    converses: bool | None = None
+    "Whether the other side's program can be in a conversation of several people; None: it hasn't said yet."
+
     release: Callable[[], Awaitable[None]] | None = None
     "Turns on the microphone and the camera of such a call, which wait for the owner's word."
 
@@ -106,6 +109,12 @@ class Presented:
 
     quarantined: bool = False
     "The key that was agreed in it waits until the owner confirms the words."
+
+    together: bytes = b""
+    "The conversation of several people that it is part of, 16 bytes."
+
+    introduced: bool = False
+    "Somebody whom we talk to has introduced the other side: its links go through the call with them, and no chat."
 
     echo: bool = False
     "With our own echo, see echo_calls.py: there is no person at the other side, and nothing of it is kept."

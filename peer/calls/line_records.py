@@ -52,6 +52,7 @@ def report(line: Line) -> dict[str, object]:
         "remote_on_hold": line.remote_on_hold,
         "recording": line.recordings.recording,
         "remote_recording": line.recordings.recorded,
+        "conversation": line.together.hex() or None,
         "connect_ms": connect_ms(line),
         "first_audio_ms": _milliseconds(connection.dialled, connection.first_media.get("audio")),
         "first_video_ms": _milliseconds(connection.dialled, connection.first_media.get("video")),
@@ -105,6 +106,8 @@ def running(line: Line) -> RunningCall | None:
         on_hold=line.on_hold,
         recording=line.recordings.recording,
         recording_refused=line.recordings.theirs is Theirs.REFUSED,
+        together=line.together,
+        introduced=line.shown.introduced,
     )
 
 
@@ -170,6 +173,8 @@ def rejoined(
             remote_automatic=kept.remote_automatic,
             phrase=kept.phrase,
             quarantined=kept.quarantined,
+            together=kept.together,
+            introduced=kept.introduced,
         ),
         stranger=kept.stranger,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from peer.calls.line import Line
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -28,6 +30,10 @@ class Lines(list[Line]):
         if line.session is not None:
             line.session.show_media(state)
 
+    def of_conversation(self, line: Line) -> list[Line]:
+        """The line, and those that are one conversation with it."""
+        return [each for each in self if each is line or (line.together and each.together == line.together)]
+
     def engaged(self, *, beside: NodeId, proven: bool) -> list[Line]:
         """The lines that are connected and take the owner's time, except those that such a call may end.
 
@@ -39,6 +45,15 @@ class Lines(list[Line]):
     def occupying(self, *, beside: NodeId, proven: bool) -> list[Line]:
         """Those, and the lines that will take the owner's time once they connect."""
         return [line for line in self if line.occupies and not may_be_ended(line, beside, proven)]
+
+
+def one_each(lines: Iterable[Line]) -> list[Line]:
+    """Those that count as calls of the owner's: several that are one conversation are one, their oldest."""
+    found: list[Line] = []
+    for line in lines:
+        if not line.together or all(each.together != line.together for each in found):
+            found.append(line)
+    return found
 
 
 def may_be_ended(line: Line, peer: NodeId, proven: bool) -> bool:

@@ -29,6 +29,8 @@ class LinkWriter:
         self._writes = writes
         self._listeners = listeners
         self._clock = clock
+        self.introduced: Callable[[Line, str], None] = lambda line, token: None
+        "Brings the links of calls whose sides were introduced to each other to the other side, in place of a chat."
 
     def request(self, line: Line, port: int) -> str:
         """Make the link that begins a line's call, with our UDP port in it, and name the call by it. Returns its token.
@@ -91,7 +93,10 @@ class LinkWriter:
                 store.save_call(kept)
 
         await self._writes.write(use)
-        self._listeners.need(line, Posted(token))
+        if line.shown.introduced:
+            self.introduced(line, token)
+        else:
+            self._listeners.need(line, Posted(token))
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
         """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""

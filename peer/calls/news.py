@@ -11,7 +11,8 @@ from typing import Literal, Protocol, TypeAlias
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
-from peer.calls.session_events import FirstMedia, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
+from peer.calls.together_news import TogetherNews
 from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
 from shared.errors import CopybaraError, StoreError
@@ -108,6 +109,8 @@ News: TypeAlias = (
     | MediaAgreed
     | RemoteAnsweredAlone
     | FirstMedia
+    | HelloHeard
+    | TogetherNews
     | MediaTrouble
     | FileChanged
     | RecordingChanged
@@ -126,6 +129,10 @@ class CallListeners:
 
     def __init__(self, listeners: Sequence[CallListener]) -> None:
         self._listeners = tuple(listeners)
+
+    def add(self, listener: CallListener) -> None:
+        """Tell that one, too, after the others."""
+        self._listeners = (*self._listeners, listener)
 
     def told(self, line: Line, news: News) -> None:
         """Tell each listener. One that fails in any way is logged and costs the call nothing."""

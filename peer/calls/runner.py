@@ -15,7 +15,7 @@ from peer.calls.attempts import Attempt, Ends, by_first_contact, by_one_link
 from peer.calls.foreign_effects import ForeignEffects
 from peer.calls.line import Line
 from peer.calls.line_records import record
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, one_each
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import (
     AnsweredAlone,
@@ -181,7 +181,7 @@ class LineRunner:
 
     def _make_room(self, line: Line) -> None:
         """Once other calls take all the room: end those that prove nothing and wait to be connected automatically."""
-        if line.occupies and sum(each.occupies for each in self._lines) >= self._at_once:
+        if line.occupies and len(one_each(each for each in self._lines if each.occupies)) >= self._at_once:
             for other in self._lines:
                 if other.uninvited:
                     other.put(Busy())

@@ -49,7 +49,7 @@ from shared.errors import (
 )
 from shared.links.tokens import VERSION
 from shared.media import Media
-from shared.messages import FILES_VERSION, Hello, MediaState, OnHold, Text
+from shared.messages import FILES_VERSION, Hello, JoinMessage, MediaState, OnHold, Text
 from shared.node_id import NodeId
 from shared.rate import Bucket
 from shared.secrets.handshake import Role, redial_secret
@@ -82,6 +82,7 @@ class Session:
         held: Callable[[], Sequence[bytes]] = tuple,
         files: CallFiles | None = None,
         recording: CallRecording | None = None,
+        converses: bool = False,
         open_socket: OpenSocket = OverlaySocket.open,
     ) -> None:
         """The session owns `endpoint` from now on.
@@ -91,7 +92,7 @@ class Session:
         used. `automatic`: the call was answered automatically, and we tell the other side. `rejoined`: the
         session begins with a lost path, and binds its socket when it dials. `held` gives the pair secrets of earlier
         calls with `peer`, 32 bytes each, the newest first. Without `files` none are sent or taken, without
-        `recording` nobody records.
+        `recording` nobody records. `converses`: the call may become part of a conversation of several people.
         """
         self.started = asyncio.Event()
         "Set once `run` takes attempts."
@@ -104,6 +105,7 @@ class Session:
         self._held = held
         self.files = files
         self.recording = recording
+        self._converses = converses
         self._media = rejoined.media if rejoined else Media.NONE
         self._sends: MediaState | None = None
         "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
@@ -177,6 +179,11 @@ class Session:
         self._own_texts.take(connected=self.leg is not None)
         assert self.leg is not None
         self.leg.control.send(Text(text))
+
+    def say(self, message: JoinMessage) -> None:
+        """Send a message about a conversation, if there is a leg."""
+        if self.leg is not None:
+            self.leg.control.send(message)
 
     def show_media(self, state: MediaState) -> None:
         """Tell the other side what we send now, and again whenever it was dialled again."""
@@ -305,6 +312,7 @@ class Session:
                     self._on_hold,
                     self.recording is not None,
                     self.recording is not None and self.recording.standing.recording,
+                    self._converses,
                 )
             )
             self._silence()

@@ -1,8 +1,8 @@
 """What a session reports, one class each. Those that need no decision are passed on to the listeners as they are.
 
-Some come from elsewhere, because they mean the same there: `Text` and `MediaState` are the other side's messages
-(shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye`, `RemoteHeld`, `RemoteResumed` and `RemoteFlooded` are
-events of the call table (shared/call/events.py).
+Some come from elsewhere, because they mean the same there: `Text`, `MediaState`, `JoinMessage` are the other side's
+messages (shared/messages.py); `PathLost`, `PathRestored`, `RemoteBye`, `RemoteHeld`, `RemoteResumed` and
+`RemoteFlooded` are events of the call table (shared/call/events.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from peer.media.trouble import MediaTrouble
 from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded, RemoteHeld, RemoteResumed
 from shared.errors import CopybaraError
 from shared.media import Media
-from shared.messages import MediaState, Text
+from shared.messages import JoinMessage, MediaState, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Connected:
 
     first_heard: float | None
     "When the other side's first check came, monotonic seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class HelloHeard:
+    """The other side's first message on a leg has come."""
+
+    conversations: bool
+    "Whether its program can be in a conversation of several people."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,8 @@ SessionEvent: TypeAlias = (
     | RemoteFlooded
     | Text
     | MediaState
+    | HelloHeard
+    | JoinMessage
     | MediaTrouble
     | PathLost
     | ByeUnheard

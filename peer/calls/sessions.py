@@ -32,6 +32,7 @@ from peer.calls.session_events import (
     Connected,
     Dials,
     FirstMedia,
+    HelloHeard,
     Kept,
     MediaAgreed,
     Proposed,
@@ -63,7 +64,17 @@ from shared.contacts import Contact, Trust
 from shared.errors import CopybaraError, OnlyForTrusted, StoreError
 from shared.links.paired import Operation
 from shared.media import Media
-from shared.messages import MediaState, Text
+from shared.messages import (
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinMessage,
+    JoinNode,
+    JoinOver,
+    MediaState,
+    Members,
+    Text,
+)
 from shared.store import Store, StoreThread
 from shared.store.secrets import NO_CHAIN
 
@@ -124,6 +135,8 @@ class LineSessions:
         self._open_socket = open_socket
         self._shelf = shelf
         self._recordings = recordings
+        self.joining: Callable[[Line, JoinMessage], None] = lambda line, message: None
+        "Hears what other sides say about conversations of several people."
 
     async def open(self, line: Line) -> int:
         """Make the line's session and bind its UDP port, which is returned. Raises OverlayError, CallRefused."""
@@ -183,6 +196,13 @@ class LineSessions:
             line.session.hold(on)
         await self._keep(line)
 
+    async def join(self, line: Line, conversation: bytes) -> None:
+        """Make a call part of a conversation, also for a program that is started again; empty: of none. Raises
+        StoreError.
+        """
+        line.joins(conversation)
+        await self._keep(line)
+
     def opens(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
         """Whether the endpoint that would answer such a call lets the caller see or hear the room."""
         name = self.endpoint_for(contact, proven=proven, keyed=keyed)
@@ -235,6 +255,7 @@ class LineSessions:
                 held=lambda: self._store.secrets_of(line.peer),
                 files=self._files(line),
                 recording=self._recording(line, name, kept),
+                converses=not (line.shown.machine or line.shown.echo),
                 open_socket=self._open_socket,
             )
         line.carried_by(session, name)
@@ -317,6 +338,11 @@ class LineSessions:
                 line.put(event)
             case Text():
                 self._listeners.told(line, event)
+            case HelloHeard():
+                line.greeted(converses=event.conversations)
+                self._listeners.told(line, event)
+            case JoinAsk() | JoinAnswer() | JoinOver() | JoinNode() | JoinLink() | Members():
+                self.joining(line, event)
             case MediaTrouble():
                 self._media_trouble(line, event)
             case MediaState():

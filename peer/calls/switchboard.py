@@ -27,7 +27,7 @@ from peer.calls.line import Line
 from peer.calls.line_parts import Presented
 from peer.calls.line_records import interrupted
 from peer.calls.line_records import rejoined as rejoined_line
-from peer.calls.lines import Lines
+from peer.calls.lines import Lines, one_each
 from peer.calls.link_reader import LinkReader
 from peer.calls.link_writer import LinkWriter
 from peer.calls.news import CallListener, CallListeners
@@ -40,6 +40,7 @@ from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
+from peer.calls.together.together import Together
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
@@ -173,6 +174,13 @@ class Switchboard:
         self.admission = Admission(incoming, reader, writer)
         "Reads what the chat brings."
 
+        self.together = Together(own, incoming, reader, self.admission, self._sessions, everybody, clock)
+        "Conversations of several people."
+
+        everybody.add(self.together)
+        self._sessions.joining = self.together.received
+        writer.introduced = self.together.wrote
+
         self.foreign_admission = ForeignAdmission(incoming)
         "Lets calls of programs in that speak SDP."
 
@@ -206,7 +214,8 @@ class Switchboard:
         try:
             async with self._tasks:
                 try:
-                    async with kept_running(Part("The upkeep of calls", self._keep_up)):
+                    several = Part("Conversations of several people", self.together.run)
+                    async with kept_running(Part("The upkeep of calls", self._keep_up), several):
                         yield
                 finally:
                     await self._stop()
@@ -345,13 +354,14 @@ class Switchboard:
     def _require_room(self, occupying: list[Line]) -> None:
         """Raises InCall if so many calls leave no room for another one, TwoCalls if holding one doesn't help either."""
         self._require_total(occupying)
-        attended = [line for line in occupying if not line.on_hold]
+        attended = one_each(line for line in occupying if not line.on_hold)
         if len(attended) >= self._settings.at_once:
             raise InCall(f"There is a call with {attended[0].name} already.")
 
     def _require_total(self, occupying: list[Line]) -> None:
-        if len(occupying) >= self._settings.at_once + HELD_BESIDE:
-            raise TwoCalls(f"You have calls with {occupying[0].name} and {occupying[1].name} already.")
+        calls = one_each(occupying)
+        if len(calls) >= self._settings.at_once + HELD_BESIDE:
+            raise TwoCalls(f"You have calls with {calls[0].name} and {calls[1].name} already.")
 
     async def answer(
         self, line: Line, media: Media | None = None, *, endpoint: str | None = None, instead: Instead = ""
@@ -372,7 +382,7 @@ class Switchboard:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
         occupying = self.lines.occupying(beside=line.peer, proven=line.proven)
         attended = [each for each in occupying if not each.on_hold]
-        giving_way = attended if instead and len(attended) >= self._settings.at_once else []
+        giving_way = attended if instead and len(one_each(attended)) >= self._settings.at_once else []
         if instead == "hold":
             self._require_total(occupying)
             for each in giving_way:
@@ -382,7 +392,7 @@ class Switchboard:
         self._sessions.endpoint_of(line)
         for each in giving_way:
             if instead == "hold":
-                await self.hold(each)
+                await self._hold(each)
             else:
                 await self._end(each)
         if line.call.state is not State.RINGING:
@@ -396,10 +406,17 @@ class Switchboard:
                 await line.over.wait()
 
     async def hold(self, line: Line) -> None:
-        """Put a call on hold: nothing is sent and nothing played until `resume`.
+        """Put a call on hold, with all others that are one conversation with it: nothing is sent and nothing played
+        until `resume`.
 
         Raises NothingToHold if it isn't connected or is on hold already, LocalProtocolError if that is done too often.
         """
+        self._require_holdable(line)
+        for each in self.lines.of_conversation(line):
+            if each.call.state in CONNECTED and not each.on_hold:
+                await self._hold(each)
+
+    async def _hold(self, line: Line) -> None:
         self._require_holdable(line)
         assert line.session is not None
         line.session.own_holds.take()
@@ -413,24 +430,28 @@ class Switchboard:
             raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")
 
     async def resume(self, line: Line, *, swap: bool = False) -> None:
-        """Take a call off hold. `swap`: put the calls on hold that would leave no room for it.
+        """Take a call off hold, with all others that are one conversation with it. `swap`: put the calls on hold that
+        would leave no room for it.
 
         Raises NotOnHold, InCall beside another call, NothingToHold if that isn't connected, and LocalProtocolError if
         it is done too often.
         """
         if not line.on_hold or line.session is None:
             raise NotOnHold(f"The call with {line.name} isn't on hold.")
-        others = [each for each in self.lines if each.occupies and not each.on_hold]
-        if len(others) >= self._settings.at_once:
+        ours = self.lines.of_conversation(line)
+        others = [each for each in self.lines if each.occupies and not each.on_hold and each not in ours]
+        if len(one_each(others)) >= self._settings.at_once:
             if not swap:
                 raise InCall(f"You are in a call with {others[0].name}.", "/swap puts it on hold and takes this one.")
             for other in others:
                 self._require_holdable(other)
             for other in others:
-                await self.hold(other)
-        line.session.own_holds.take()
-        line.put(Resume())
-        await line.until(lambda: not line.on_hold)
+                await self._hold(other)
+        for each in ours:
+            if each.on_hold and each.session is not None:
+                each.session.own_holds.take()
+                each.put(Resume())
+                await each.until(lambda each=each: not each.on_hold)  # type: ignore[misc]
 
     def decline(self, line: Line) -> None:
         """Refuse the call that rings. Raises CallRefused if it doesn't ring any more."""
@@ -449,8 +470,9 @@ class Switchboard:
         self._silenced.add(node)
 
     def hang_up(self, line: Line) -> None:
-        """End a call, wherever it stands."""
-        line.put(HangUp())
+        """End a call, wherever it stands; if it is part of a conversation, leave that."""
+        for each in self.lines.of_conversation(line):
+            each.put(HangUp())
 
     def look_at_book(self) -> None:
         """Give the calls the names and the proof that they have now: something of the contacts may have changed.
@@ -469,10 +491,15 @@ class Switchboard:
         line.put(event)
 
     def write(self, line: Line, text: str) -> None:
-        """Send a line of text beside a call. Raises LocalProtocolError when it isn't connected."""
+        """Send a line of text beside a call, to all of its conversation.
+
+        Raises LocalProtocolError when it isn't connected.
+        """
         if line.session is None:
             raise LocalProtocolError("There is no call to write in.", "Call somebody first.")
-        line.session.write(text)
+        for each in self.lines.of_conversation(line):
+            if each.session is not None and (each is line or each.call.state is State.ACTIVE):
+                each.session.write(text)
 
     def files(self, line: Line) -> CallFiles:
         """The files of a call. Raises FileRefused if none can be sent or taken in it."""

@@ -475,6 +475,13 @@ class Call(_ToPage, frozen=True, tag="call"):
     recording_words: str = ""
     "Who records, for people; empty: nobody does."
 
+    conversation: str | None = None
+    """The same for all calls that are one conversation: the page shows them together, and sends one microphone and one
+    camera in all of them."""
+
+    question: str | None = None
+    "The other side asks the owner to join one: what exactly. JoinAnswer answers it."
+
 
 class Ring(_ToPage, frozen=True, tag="ring"):
     """Call the owner to the page, by sound and title. It is over when the call's state isn't `ringing`."""
@@ -793,6 +800,17 @@ class Record(_FromPage, frozen=True, tag="record"):
     what: Literal["start", "stop", "refuse"]
 
 
+class Merge(_FromPage, frozen=True, tag="merge"):
+    """Ask all with whom the owner is in a call to be in one conversation. Those on hold come off it."""
+
+
+class AnswerQuestion(_FromPage, frozen=True, tag="answer-question"):
+    """Answer the question that the other side of a call has asked."""
+
+    call: Number
+    agrees: bool
+
+
 class Write(_FromPage, frozen=True, tag="write"):
     """Write a line of text to the other side. It comes back as Text."""
 
@@ -957,6 +975,8 @@ FromPage: TypeAlias = (
     | Hold
     | Resume
     | Record
+    | Merge
+    | AnswerQuestion
     | Write
     | SetMedia
     | MediaAnswer

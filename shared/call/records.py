@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.media import Media
+from shared.messages import CONVERSATION_BYTES
 from shared.node_id import NodeId
 
 REFERENCE_BYTES = 8
@@ -105,11 +106,19 @@ class RunningCall:
     recording_refused: bool = False
     "Whether the owner has refused to be recorded in it."
 
+    together: bytes = b""
+    "16 bytes: the conversation of several people that it was part of. Empty: none."
+
+    introduced: bool = False
+    "Whether its links went through another call, and not through the chat."
+
     def __post_init__(self) -> None:
         if len(self.reference) != REFERENCE_BYTES or len(self.secret) not in (0, CALL_SECRET_BYTES):
             raise ValueError("a running call has a reference of 8 bytes and a secret of 32 or none")
         if self.role not in ROLES or not (0 <= self.port < 2**16 and 0 <= self.remote_port < 2**16):
             raise ValueError("a running call is the caller's or the callee's, at ports that there are")
+        if len(self.together) not in (0, CONVERSATION_BYTES):
+            raise ValueError("a conversation is named by 16 bytes or none")
         if len(self.agreed or bytes(CALL_SECRET_BYTES)) != CALL_SECRET_BYTES or not 0 <= self.epoch < 2**32:
             raise ValueError("a running call has a pair secret of 32 bytes or none, and epochs of 32 bits")
 

@@ -14,7 +14,13 @@ from shared.messages import (
     SEAL_BYTES,
     Bye,
     Hello,
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinNode,
+    JoinOver,
     MediaState,
+    Members,
     Message,
     PairConfirm,
     PairKey,
@@ -43,13 +49,22 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Bye, reason=st.text(max_size=MAX_REASON)),
     st.builds(Ping, id=COUNTERS),
     st.builds(Pong, id=COUNTERS),
+    st.builds(JoinAsk, conversation=sized(16), names=st.lists(st.text(max_size=40), min_size=1, max_size=3).map(tuple)),
+    st.builds(JoinAnswer, conversation=sized(16), agrees=st.booleans()),
+    st.builds(JoinOver, conversation=sized(16)),
+    st.builds(JoinNode, conversation=sized(16), node=sized(32), calls=st.booleans()),
+    st.builds(JoinLink, conversation=sized(16), node=sized(32), link=st.text(min_size=1, max_size=256)),
+    st.builds(Members, conversation=sized(16), nodes=st.lists(sized(32), max_size=2).map(tuple)),
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-TAGS = ["hello", "pair-key", "pair-seal", "pair-confirm", "pair-kept", "media-state", "text", "bye", "ping", "pong"]
+TAGS = [
+    *("hello", "pair-key", "pair-seal", "pair-confirm", "pair-kept", "media-state", "text", "bye", "ping", "pong"),
+    *("join-ask", "join-answer", "join-over", "join-node", "join-link", "members"),
+]
 FIELDS = [
     "version",
     "media",
@@ -63,6 +78,13 @@ FIELDS = [
     "text",
     "reason",
     "id",
+    "conversation",
+    "names",
+    "agrees",
+    "node",
+    "calls",
+    "link",
+    "nodes",
 ]
 
 
@@ -150,6 +172,14 @@ def test_a_missing_optional_field_has_its_default() -> None:
         packed(type="pair-confirm", mac="x" * 32),
         packed(type="pair-key", public=bytes(PUBLIC_KEY_BYTES + 1), commitment=bytes(32)),
         packed(type="pair-seal", sealed=b""),
+        packed(type="join-ask", conversation=bytes(16), names=[]),
+        packed(type="join-ask", conversation=bytes(16), names=["a", "b", "c", "d"]),
+        packed(type="join-ask", conversation=bytes(16), names=["x" * 41]),
+        packed(type="join-node", conversation=bytes(16), node=bytes(31), calls=True),
+        packed(type="join-link", conversation=bytes(16), node=bytes(32), link="x" * 257),
+        packed(type="members", conversation=bytes(15), nodes=[]),
+        packed(type="members", conversation=bytes(16), nodes=[bytes(32)] * 3),
+        packed(type="members", conversation=bytes(16), nodes=["x" * 32]),
         packed(type="x" * 33),
         packed(type="text", text="hello", padding=bytes(MAX_MESSAGE)),
     ],

@@ -3,6 +3,8 @@
 import { $, announce, avatar, duration, make, put, redraw, say, setIcon, show, toast } from "./dom.js";
 import { troubleInWords, why } from "./devices.js";
 import { OwnPicture } from "./own_picture.js";
+import { JoinQuestion } from "./join_question.js";
+import { People } from "./people.js";
 import { attachPicture } from "./picture.js";
 import { whenReleased } from "./gestures.js";
 import { Playback } from "./playback.js";
@@ -25,6 +27,8 @@ export class CallView {
   #call = null;
   #own = new OwnPicture();
   #playback = new Playback();
+  #people;
+  #question;
   #speaker = new Speaker($("remote-audio"));
   #pluggedIn = new PluggedIn();
   #sharing = new SharingBar();
@@ -37,6 +41,8 @@ export class CallView {
     this.#calls = calls;
     this.#world = world;
     this.panel = new SidePanel(program, calls);
+    this.#people = new People(calls, this.#playback);
+    this.#question = new JoinQuestion(calls);
     this.panel.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));
     const press = (id, act) => $(id).addEventListener("click", act);
     const more = (id, act) => press(id, () => { $("more").close(); act(); });
@@ -171,8 +177,10 @@ export class CallView {
     if (this.#call?.id !== call.id) this.#size = null;
     this.#call = call;
     if (!["active", "reconnecting"].includes(call.state)) return;
-    put($("stage-name"), call.name);
-    $("stage-name").title = call.name;
+    const names = [call, ...this.#calls.companions].map((each) => each.name).join(", ");
+    put($("stage-name"), names);
+    $("stage-name").title = names;
+    this.#question.draw(call);
     const tag = call.echo ? "test call" : call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
     put($("stage-tag"), tag);
     show($("stage-tag"), Boolean(tag));
@@ -191,6 +199,7 @@ export class CallView {
     this.#pluggedIn.follow(call.handset ? this.#sending : null);
     this.#sharing.draw(call.handset ? this.#sending : null);
     this.#drawPictures(call);
+    this.#people.draw();
     this.#drawControls(call);
     this.#drawWords(call);
     this.panel.draw(call, this.#path(call), this.#size);
@@ -339,7 +348,9 @@ export class CallView {
         className: "button small primary", type: "button", text: "Swap", "aria-label": `Swap to ${name}`, "data-hold": `swap ${id}`,
       }));
       swap.addEventListener("click", () => this.#calls.resume(id));
-      return make("li", {}, make("span", { text: `${name} is on hold.` }), make("span", { className: "others-acts" }, swap, end));
+      const merge = settles(make("button", { className: "button small", type: "button", text: "Merge calls", "data-hold": `merge ${id}` }));
+      merge.addEventListener("click", () => this.#calls.merge().catch((error) => toast(error, { urgent: true })));
+      return make("li", {}, make("span", { text: `${name} is on hold.` }), make("span", { className: "others-acts" }, swap, merge, end));
     });
     show($("others"), Boolean(others.length));
   }

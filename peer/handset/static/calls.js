@@ -39,9 +39,42 @@ export class Calls extends EventTarget {
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
   // it is put away.
   get current() {
-    const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id));
+    const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
     return lives.findLast((call) => !call.on_hold) ?? lives.at(-1) ?? calls.at(-1) ?? null;
+  }
+
+  // Several calls that are one conversation are shown by the first of them that is up.
+  #leads(call) {
+    return call.state === "ended" || this.conversation(call)[0] === call;
+  }
+
+  // The calls that are one conversation with this one, those that are heard first and those that are only being connected last.
+  conversation(call) {
+    if (!call.conversation) return [call];
+    const all = [...this.#calls.values()].filter((each) => each.conversation === call.conversation && each.state !== "ended");
+    const rank = (each) => (!["active", "reconnecting"].includes(each.state) ? 2 : each.on_hold ? 1 : 0);
+    return all.sort((one, other) => rank(one) - rank(other));
+  }
+
+  // The others of the conversation that is shown.
+  get companions() {
+    const current = this.current;
+    return current ? this.conversation(current).filter((call) => call.id !== current.id) : [];
+  }
+
+  // The lines that were written beside a call, and in its conversation, with the name of who wrote them.
+  written(call) {
+    const all = this.conversation(call).flatMap((each) => (this.texts.get(each.id) ?? []).map((text) => ({ ...text, name: each.name })));
+    return this.conversation(call).length > 1 ? all.sort((one, other) => one.at - other.at) : all;
+  }
+
+  merge() {
+    return this.#program.ask("merge", {});
+  }
+
+  answerQuestion(id, agrees) {
+    return this.#program.ask("answer-question", { call: id, agrees });
   }
 
   get ringing() {
@@ -50,7 +83,8 @@ export class Calls extends EventTarget {
 
   get others() {
     const current = this.current;
-    return [...this.#calls.values()].filter((call) => call !== current && !["ringing", "ended"].includes(call.state));
+    const shown = current ? this.conversation(current) : [];
+    return [...this.#calls.values()].filter((call) => call !== current && !shown.includes(call) && this.#leads(call) && !["ringing", "ended"].includes(call.state));
   }
 
   name(id) {
@@ -114,7 +148,7 @@ export class Calls extends EventTarget {
     // Another page of the owner's has taken it: let go of camera and microphone.
     if (call.state === "ended" || call.elsewhere != null || call.on_hold) this.#end(call.id);
     // Fewer kinds were agreed on than were asked for: a camera that nobody looks through is turned off.
-    if (call.media === "audio") this.#media.get(call.id)?.sending.onlySound();
+    if (call.media === "audio" && this.conversation(call).every((each) => each.media === "audio")) this.#media.get(call.id)?.sending.onlySound();
     this.#calls.set(call.id, call);
     if (!this.current?.on_hold) this.aside = false;
     this.#prepare(call);
@@ -131,13 +165,17 @@ export class Calls extends EventTarget {
   #of(id, kinds) {
     let media = this.#media.get(id);
     if (!media) {
-      const sending = new Sending(kinds);
+      // There is one microphone and one camera, also for several calls that are one conversation.
+      const call = this.#calls.get(id);
+      const shared = call && this.conversation(call).map((each) => this.#media.get(each.id)?.sending).find(Boolean);
+      const sending = shared ?? new Sending(kinds);
       media = { sending, leg: null, tracks: {} };
       this.#media.set(id, media);
       sending.addEventListener("changed", () => {
         this.#tellMedia(id);
         this.#changed();
       });
+      if (shared) return media;
       sending.addEventListener("told", ({ detail: sentence }) => {
         announce(sentence);
         toast(sentence);
@@ -192,7 +230,8 @@ export class Calls extends EventTarget {
     const media = this.#media.get(id);
     this.#media.delete(id);
     media?.leg?.close();
-    media?.sending.stop();
+    const used = [...this.#media.values()].some((each) => each.sending === media?.sending);
+    if (!used) media?.sending.stop();
   }
 
   #write(text) {

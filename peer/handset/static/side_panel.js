@@ -41,7 +41,7 @@ export class SidePanel extends EventTarget {
   }
 
   unread(call) {
-    const written = (this.#calls.texts.get(call.id) ?? []).filter((text) => !text.ours).length;
+    const written = this.#calls.written(call).filter((text) => !text.ours).length;
     return written - (this.#read.get(call.id) ?? 0);
   }
 
@@ -56,7 +56,7 @@ export class SidePanel extends EventTarget {
     $("stage").classList.toggle("with-panel", Boolean(this.#open));
     show($("chat"), this.#open === "chat");
     show($("about"), this.#open === "about");
-    put($("panel-title"), this.#open === "chat" ? `With ${call.name}` : "About this call");
+    put($("panel-title"), this.#open === "chat" ? `With ${[call, ...this.#calls.companions].map((each) => each.name).join(", ")}` : "About this call");
     if (this.#open === "chat") this.#drawTexts(call);
     if (this.#open === "about") this.#drawAbout(call, path, size);
     this.#drawUnread(call);
@@ -64,11 +64,12 @@ export class SidePanel extends EventTarget {
   }
 
   #drawTexts(call) {
-    const texts = this.#calls.texts.get(call.id) ?? [];
+    const texts = this.#calls.written(call);
+    const several = this.#calls.companions.length > 0;
     this.#read.set(call.id, (this.#read.get(call.id) ?? 0) + this.unread(call));
     if ($("texts").children.length === texts.length) return;
     $("texts").replaceChildren(...texts.map((text) => make("li", { className: text.ours ? "ours" : "" },
-      make("b", { className: "unseen", text: text.ours ? "You: " : `${call.name}: ` }),
+      make("b", { className: several && !text.ours ? "" : "unseen", text: text.ours ? "You: " : `${text.name}: ` }),
       make("span", { text: text.text }))));
     $("texts").scrollTop = $("texts").scrollHeight;
   }
@@ -77,10 +78,10 @@ export class SidePanel extends EventTarget {
     const unread = this.unread(call);
     put($("unread"), String(unread));
     show($("unread"), unread > 0);
-    const last = (this.#calls.texts.get(call.id) ?? []).at(-1);
+    const last = this.#calls.written(call).at(-1);
     show($("last-text"), unread > 0 && this.#open !== "chat" && Boolean(last) && !last.ours);
     if (last) {
-      put($("last-text-who"), call.name);
+      put($("last-text-who"), last.name);
       put($("last-text-what"), last.text);
     }
   }

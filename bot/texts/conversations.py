@@ -1,0 +1,105 @@
+"""What the owner reads about conversations of several people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bot.kinds import Kind, Sentence
+
+if TYPE_CHECKING:
+    from peer.calls.line import Line
+    from peer.calls.together_news import CantMeet, CircleChanged, Joined, Left, NotMerged
+
+NAMELESS = "somebody whom they haven't saved"
+
+SEVERAL_ASKED = "Several people have asked you.", "Say whom you answer: /agree NAME or /refuse NAME"
+
+AGREED = Sentence(Kind.CONVERSATION_AGREED, "You agreed. As soon as all others have, you are in one conversation.")
+REFUSED = Sentence(Kind.CONVERSATION_REFUSED, "You refused. Your calls stay as they are, and nobody got your node id.")
+
+
+def asking(names: Sequence[str]) -> Sentence:
+    """The others are being asked."""
+    return Sentence(
+        Kind.CONVERSATION_ASKING,
+        f"Asking {listed(names)} whether they want to be in one conversation.",
+        "/refuse takes it back",
+    )
+
+
+def asked(line: Line, names: Sequence[str]) -> Sentence:
+    """Somebody asks the owner."""
+    who = listed([f"“{name}”" if name else NAMELESS for name in names])
+    them = "They get" if len(names) == 1 else "All of them get"
+    return Sentence(
+        Kind.CONVERSATION_ASKED,
+        f"{line.name} wants to make one conversation of this call and the one with {who}. If you agree, you hear and "
+        f"see each other. {them} your node id and your overlay address, and you get theirs.",
+        "/agree or /refuse",
+    )
+
+
+def over(line: Line) -> Sentence:
+    """Nothing comes of what somebody asked."""
+    return Sentence(
+        Kind.CONVERSATION_OFF,
+        f"Nothing comes of the conversation that {line.name} asked for. Your call stays as it is.",
+    )
+
+
+def not_merged(line: Line, news: NotMerged) -> Sentence:
+    """Nothing comes of what the owner asked."""
+    text = {
+        "refused": f"{line.name} doesn't want to be in one conversation.",
+        "gone": f"Nothing comes of the conversation with {line.name}: somebody has hung up.",
+        "late": "Nothing comes of the conversation: not all have answered.",
+        "taken-back": "You took it back.",
+    }[news.why]
+    return Sentence(Kind.CONVERSATION_OFF, f"{text} Your calls stay as they are.")
+
+
+def joined(line: Line, news: Joined) -> Sentence:
+    """Somebody is in the conversation."""
+    if news.called is None:
+        return Sentence(Kind.CONVERSATION_JOINED, f"You are in one conversation with {listed(news.others)}.")
+    known = line.shown.contact is not None
+    who = line.name if known else f"“{news.called}” ({line.name})" if news.called else line.name
+    text = f"{who} is in the conversation with you and {listed(news.others)}."
+    if not known:
+        text += " They aren't in your contacts: all you know of them is what you heard."
+    elif not line.proven:
+        text += " This call doesn't prove that it is them."
+    return Sentence(Kind.CONVERSATION_JOINED, text)
+
+
+def left(news: Left) -> Sentence:
+    """Somebody has left."""
+    return Sentence(Kind.CONVERSATION_LEFT, f"{news.name} has left the conversation. {_stays(news.others)}")
+
+
+def circle(news: CircleChanged) -> Sentence:
+    """It has changed which people hear each other."""
+    said = [f"{one} and {other} don't hear each other." for one, other in news.apart]
+    if news.unseen:
+        nodes = listed([f"node {node}…" for node in news.unseen])
+        said.append(f"Others in it are also connected with {nodes}, and you aren't.")
+    return Sentence(Kind.CONVERSATION_CIRCLE, " ".join(["In your conversation:", *said] if said else [ALL_HEAR]))
+
+
+ALL_HEAR = "In your conversation everyone hears everyone again."
+
+
+def cant_meet(news: CantMeet) -> Sentence:
+    """Somebody in it can't be called or answered."""
+    who = f"“{news.name}”" if news.name else NAMELESS
+    return Sentence(Kind.CONVERSATION_CANT_MEET, f"You can't be connected with {who}. {news.why}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Several names in a sentence."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _stays(others: Sequence[str]) -> str:
+    return f"You are still with {listed(others)}."

@@ -1,0 +1,179 @@
+"""An invitation into a conversation, and the calls with those whom it is about."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from peer.calls.admission import Admission
+from peer.calls.call_link import CallLink
+from peer.calls.incoming import IncomingCalls
+from peer.calls.line import Line
+from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.link_reader import LinkReader, SaidLink
+from peer.calls.sessions import LineSessions
+from shared.call.events import Answer, Offered
+from shared.call.table import incoming, outgoing
+from shared.contacts import Contact, Trust
+from shared.errors import CallRefused
+from shared.links.kinds import MAX_CLOCK_AHEAD, Response
+from shared.media import Media
+from shared.node_id import NodeId
+from shared.reasons import Reason
+from shared.store.secrets import NO_CHAIN
+from shared.together.invitation import InvitationState
+
+MEETING_SECONDS = 60.0
+"How long people who were introduced may take until they are connected."
+
+
+@dataclass(eq=False)
+class Invitation:
+    """One, as it stands."""
+
+    line: Line
+    "The call with the one who asks."
+
+    conversation: bytes
+    "16 bytes."
+
+    names: tuple[str, ...]
+    "What they call the others."
+
+    state: InvitationState = InvitationState.ASKED
+    timer: asyncio.TimerHandle | None = None
+    "Ends what waits."
+
+    nodes: list[NodeId] = field(default_factory=list)
+    "Who the others are, in the order of their names, as far as that was told."
+
+    expected: set[NodeId] = field(default_factory=set)
+    "Those of them who call us, until they have."
+
+    lines: dict[NodeId, Line] = field(default_factory=dict)
+    "The calls with them."
+
+    def called(self, node: NodeId) -> str:
+        """What the one who asks calls one of the others."""
+        return self.names[self.nodes.index(node)]
+
+    def stop_timer(self) -> None:
+        """Wait for nothing any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class IntroducedCalls:
+    """Makes the calls with those who were introduced: calls like any other, whose links go through the introducer."""
+
+    def __init__(
+        self,
+        own: NodeId,
+        calls: IncomingCalls,
+        reader: LinkReader,
+        admission: Admission,
+        sessions: LineSessions,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock` is the time in Unix seconds."""
+        self._own = own
+        self._calls = calls
+        self._reader = reader
+        self._admission = admission
+        self._sessions = sessions
+        self._clock = clock
+
+    async def place(self, invitation: Invitation, node: NodeId) -> None:
+        """Call one of the others. Raises CopybaraError."""
+        contact, media = self._known(invitation, node)
+        now = int(self._clock())
+        store = self._calls.store
+        secret = store.writable_secret(node) if contact is not None else None
+        call, effects = outgoing(paired=secret is not None)
+        line = Line(
+            self._calls.lines.next_number(),
+            call,
+            CallLink(
+                node,
+                media,
+                now,
+                secret=secret,
+                chain=store.chain_of(node, secret) if secret is not None else NO_CHAIN,
+                proven=secret is not None,
+                keyed=contact is not None and store.keyed(node),
+            ),
+            chat=invitation.line.chat,
+            expires=now + int(MEETING_SECONDS),
+            shown=self._shown(invitation, contact),
+            sealing_key=contact.sealing_key if contact is not None else None,
+        )
+        self._sessions.endpoint_of(line)
+        invitation.lines[node] = line
+        await self._calls.runner.start(line, effects)
+
+    async def read(self, invitation: Invitation, node: NodeId, token: str) -> None:
+        """Read a link of one of the others: it begins the call with them, or is about it.
+
+        Raises CopybaraError for a link that isn't theirs or can't be used.
+        """
+        opened = self._reader.open(token)
+        line = invitation.lines.get(node)
+        match opened:
+            case CallLink() if opened.peer == node and node in invitation.expected:
+                invitation.expected.discard(node)
+                await self._answer(invitation, opened)
+            case Response() if line is not None and line.link.request and opened.answers(line.link.request):
+                await self._admission.read(token)
+            case SaidLink() if line is not None and opened.said.reference == line.link.reference:
+                await self._admission.read(token)
+            case _:
+                raise CallRefused("The link that came isn't theirs.", "")
+
+    async def _answer(self, invitation: Invitation, link: CallLink) -> None:
+        contact, media = self._known(invitation, link.peer)
+        media &= link.media
+        now = int(self._clock())
+        if not media:
+            raise CallRefused("You have neither sound nor picture in common.", "")
+        if not -MAX_CLOCK_AHEAD <= now - link.created < self._calls.settings.lifetime:
+            raise CallRefused("Your clocks differ too much.", "Check the clocks of both computers.")
+        line = Line(
+            self._calls.lines.next_number(),
+            incoming(Offered(), paired=link.paired)[0],
+            link,
+            chat=invitation.line.chat,
+            expires=now + int(MEETING_SECONDS),
+            connection=ConnectionState(media, dialled=time.monotonic()),
+            shown=self._shown(invitation, contact),
+        )
+        self._sessions.endpoint_of(line)
+        async with self._calls.turn:
+            until = now + self._calls.settings.lifetime + MAX_CLOCK_AHEAD
+            if not await self._calls.writes.write(lambda store: store.use_links(link.marks, expires=until)):
+                raise CallRefused("The link that came was used before.", "")
+            invitation.lines[link.peer] = line
+            await self._sessions.keep_begun(line)
+            await self._calls.runner.start(line, line.begin(Answer(), Reason.ASK))
+
+    def _known(self, invitation: Invitation, node: NodeId) -> tuple[Contact | None, Media]:
+        """Who that is, and what they get. Raises CopybaraError if there is to be no call with them."""
+        contact = self._calls.store.contact_of(node)
+        if node == self._own or any(line.peer == node and line.occupies for line in self._calls.lines):
+            raise CallRefused("There is a call with them already.", "")
+        if contact is not None and contact.trust is Trust.BLOCK:
+            raise CallRefused(f"You have blocked them: they are {contact.name}.", "")
+        media = invitation.line.media & (contact.media if contact is not None else Media.BOTH)
+        if not media:
+            raise CallRefused("You have set that they get neither sound nor picture.", "")
+        return contact, media
+
+    def _shown(self, invitation: Invitation, contact: Contact | None) -> Presented:
+        return Presented(
+            contact.name if contact is not None else None,
+            endpoint=invitation.line.shown.endpoint,
+            together=invitation.conversation,
+            introduced=True,
+        )

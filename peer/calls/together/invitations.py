@@ -1,0 +1,180 @@
+"""The side of those who are asked: what the owner says to it, and whom they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.news import CallListeners
+from peer.calls.together.introduced_calls import MEETING_SECONDS, IntroducedCalls, Invitation
+from peer.calls.together.members import Membership
+from peer.calls.together.merging import ASK_SECONDS, Merging
+from peer.calls.together.say import Later, say
+from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, Joined, QuestionOver
+from shared.errors import CallRefused, CopybaraError, NotAsked, StoreError
+from shared.messages import MAX_PEOPLE, JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver
+from shared.node_id import NodeId
+from shared.printable import visible
+from shared.together.invitation import Effect, Event, InvitationState, step
+
+
+class JoinInvitations:
+    """At most one of each call."""
+
+    def __init__(
+        self,
+        lines: Lines,
+        calls: IntroducedCalls,
+        membership: Membership,
+        merging: Merging,
+        listeners: CallListeners,
+        later: Later,
+    ) -> None:
+        self._lines = lines
+        self._calls = calls
+        self._membership = membership
+        self._merging = merging
+        self._listeners = listeners
+        self._later = later
+        self._invitations: dict[int, Invitation] = {}
+        "By the number of the call with the one who asks."
+
+    def asked(self) -> list[Line]:
+        """The calls whose other side waits for the owner's yes or no."""
+        return [each.line for each in self._invitations.values() if each.state is InvitationState.ASKED]
+
+    def meets(self, conversation: bytes) -> bool:
+        """Whether somebody is on their way into that conversation, or the owner is."""
+        return any(
+            each.conversation == conversation and each.state is InvitationState.MEETING
+            for each in self._invitations.values()
+        )
+
+    async def answer(self, line: Line, *, agrees: bool) -> None:
+        """The owner answers what the other side of that call asks. Raises NotAsked, CallRefused."""
+        invitation = self._invitations.get(line.number)
+        if invitation is None or invitation.state is not InvitationState.ASKED:
+            raise NotAsked
+        if agrees and line.on_hold:
+            raise CallRefused(f"The call with {line.name} is on hold.", f"First take it off: /resume {line.name}")
+        await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
+
+    def comes(self, line: Line, message: JoinAsk) -> None:
+        """The other side of a call asks. What can't be is refused without asking the owner."""
+        if line.call.ended:
+            return  # the other side hears that next
+        if not self._fits(line, message):
+            say(line, JoinAnswer(message.conversation, agrees=False))
+            return
+        if (before := self._invitations.get(line.number)) is not None:
+            before.stop_timer()
+        names = tuple(visible(name) for name in message.names)
+        invitation = Invitation(line, message.conversation, names)
+        self._invitations[line.number] = invitation
+        self._wait(invitation, ASK_SECONDS)
+        self._listeners.told(line, AskedToJoin(names))
+
+    def _fits(self, line: Line, message: JoinAsk) -> bool:
+        """Whether the owner can be asked."""
+        before = self._invitations.get(line.number)
+        if before is not None and before.state in (InvitationState.ASKED, InvitationState.AGREED):
+            return False
+        people = len(self._lines.of_conversation(line)) + len(message.names)
+        mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and people < MAX_PEOPLE
+        return mergeable and not self._merging.asks(line) and line.together in (b"", message.conversation)
+
+    async def about(self, line: Line, message: JoinNode | JoinLink | JoinOver) -> None:
+        """The other side of a call says what becomes of what it has asked."""
+        invitation = self._invitations.get(line.number)
+        if invitation is None or invitation.conversation != message.conversation:
+            return
+        if isinstance(message, JoinOver):
+            await self._step(invitation, Event.CALLED_OFF)
+            return
+        node = NodeId(message.node)
+        if isinstance(message, JoinLink):
+            if node in invitation.nodes:
+                await self._step(invitation, Event.LINK, node, token=message.link)
+        elif node not in invitation.nodes and len(invitation.nodes) < len(invitation.names):
+            await self._step(invitation, Event.NODE, node, calls=message.calls)
+
+    async def connected(self, line: Line) -> None:
+        """The call with somebody who was introduced is up."""
+        others = self._membership.enter(line)
+        for invitation in self._invitations.values():
+            if invitation.lines.get(line.peer) is line:
+                called = invitation.called(line.peer)
+                self._listeners.told(line, Joined(called, tuple(each.name for each in others)))
+        await self._complete()
+
+    async def over(self, line: Line) -> None:
+        """A call is over: with the one who asks, or with one of the others."""
+        if (invitation := self._invitations.pop(line.number, None)) is not None:
+            await self._step(invitation, Event.GONE)
+        await self._complete()
+
+    def wrote(self, line: Line, token: str) -> None:
+        """Bring our link to somebody who was introduced to us."""
+        for invitation in self._invitations.values():
+            if invitation.lines.get(line.peer) is line:
+                say(invitation.line, JoinLink(invitation.conversation, line.peer.key, token))
+
+    async def _complete(self) -> None:
+        """An invitation is over once the owner is connected with all the others, or can't be."""
+        for invitation in [*self._invitations.values()]:
+            if len(invitation.nodes) < len(invitation.names) or invitation.expected:
+                continue
+            if all(self._membership.has(line) or line.call.ended for line in invitation.lines.values()):
+                await self._step(invitation, Event.ALL_MET)
+
+    def _wait(self, invitation: Invitation, seconds: float) -> None:
+        async def times_out() -> None:
+            if invitation.timer is timer:
+                await self._step(invitation, Event.TIMED_OUT)
+                await self._membership.shrink(invitation.conversation)
+
+        invitation.timer = timer = self._later(seconds, times_out)
+
+    async def _step(
+        self, invitation: Invitation, event: Event, node: NodeId | None = None, *, calls: bool = False, token: str = ""
+    ) -> None:
+        before = invitation.state
+        invitation.state, effects = step(before, event)
+        if invitation.state is not before:
+            invitation.stop_timer()
+            if before is InvitationState.ASKED:
+                self._listeners.told(invitation.line, QuestionOver())
+            if invitation.state in (InvitationState.AGREED, InvitationState.MEETING):
+                self._wait(invitation, MEETING_SECONDS)
+        for effect in effects:
+            match effect:
+                case Effect.SAY_YES:
+                    say(invitation.line, JoinAnswer(invitation.conversation, agrees=True))
+                case Effect.SAY_NO:
+                    say(invitation.line, JoinAnswer(invitation.conversation, agrees=False))
+                case Effect.TELL_OVER:
+                    self._listeners.told(invitation.line, AskOver())
+                case Effect.MEET if node is not None:
+                    await self._meet(invitation, node, calls=calls)
+                case Effect.READ if node is not None:
+                    await self._try(invitation, node, self._calls.read(invitation, node, token))
+
+    async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
+        invitation.nodes.append(node)
+        await self._membership.join(invitation.line, invitation.conversation)
+        if calls:
+            await self._try(invitation, node, self._calls.place(invitation, node))
+        else:
+            invitation.expected.add(node)
+        self._membership.say(invitation.conversation)
+
+    async def _try(self, invitation: Invitation, node: NodeId, meeting: Awaitable[None]) -> None:
+        try:
+            await meeting
+        except StoreError:
+            raise
+        except CopybaraError as error:
+            why = f"{error.sentence} {error.hint}".strip()
+            self._listeners.told(invitation.line, CantMeet(invitation.called(node), why))
+            await self._complete()

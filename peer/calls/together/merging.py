@@ -1,0 +1,226 @@
+"""The side of the one who merges: asks all, and passes on the first links of those who are new to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from peer.calls.limits import OWN_ASKING
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.news import CallListeners
+from peer.calls.session import Session
+from peer.calls.together.introduced_calls import MEETING_SECONDS
+from peer.calls.together.members import Membership
+from peer.calls.together.say import Later, say
+from peer.calls.together_news import AskingOthers, Joined, NotMerged
+from shared.call.events import Resume
+from shared.call.table import State
+from shared.errors import CantMerge, NotAsked
+from shared.messages import CONVERSATION_BYTES, MAX_JOIN_NAME, MAX_PEOPLE, JoinAsk, JoinLink, JoinNode, JoinOver
+from shared.printable import visible
+from shared.rate import Bucket
+from shared.together.introduction import (
+    Ask,
+    Begin,
+    CallOff,
+    Effect,
+    Event,
+    Fail,
+    Gone,
+    Introduce,
+    Introduction,
+    Met,
+    SaidNo,
+    Stage,
+    TakenBack,
+    TimedOut,
+    begun,
+    step,
+)
+
+ASK_SECONDS = 60.0
+"How long people may take to answer."
+
+MOST_LINKS = 6
+"How many links one person may send another through us: a request and an answer, and what is said about a call."
+
+
+@dataclass(eq=False)
+class OwnQuestion:
+    """What the owner has begun, as it stands."""
+
+    conversation: bytes
+    "16 bytes."
+
+    introduction: Introduction
+    timer: asyncio.TimerHandle
+    passed: Counter[tuple[int, int]] = field(default_factory=Counter)
+    "How many links of the first were passed on to the second."
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands."""
+        return self.introduction.stage
+
+
+class Merging:
+    """One at a time."""
+
+    def __init__(self, lines: Lines, membership: Membership, listeners: CallListeners, later: Later) -> None:
+        self._lines = lines
+        self._membership = membership
+        self._listeners = listeners
+        self._later = later
+        self._begun: OwnQuestion | None = None
+        self._own_asking = Bucket(OWN_ASKING)
+
+    def asks(self, line: Line) -> bool:
+        """Whether the other side of that call is being asked."""
+        return self._begun is not None and self._begun.stage is Stage.ASKING and line.number in self._people
+
+    def meets(self, conversation: bytes) -> bool:
+        """Whether somebody is on their way into that conversation."""
+        began = self._begun
+        return began is not None and began.conversation == conversation and began.stage is Stage.MEETING
+
+    def is_about(self, conversation: bytes) -> bool:
+        """Whether it is the conversation that the owner has begun."""
+        return self._begun is not None and self._begun.conversation == conversation
+
+    @property
+    def _people(self) -> tuple[int, ...]:
+        return self._begun.introduction.people if self._begun is not None else ()
+
+    async def begin(self) -> None:
+        """Ask all with whom the owner is in a call. Raises CantMerge."""
+        lines = [line for line in self._lines if line.engaged]
+        for line in lines:
+            _require_mergeable(line)
+        conversations = {line.together for line in lines} - {b""}
+        if len(lines) < 2:
+            raise CantMerge
+        if len(conversations) == 1 and all(line.together for line in lines):
+            raise CantMerge("Your calls are one conversation already.", "")
+        if len(lines) >= MAX_PEOPLE or len(conversations) > 1:
+            raise CantMerge(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
+        if self._begun is not None and self._begun.stage is not Stage.OVER:
+            raise CantMerge("You have asked already.", "Wait for the answers, or take it back: /refuse")
+        if not self._own_asking.takes(time.monotonic()):
+            raise CantMerge("That is too often.", "Wait a minute, then try again.")
+        conversation = next(iter(conversations), None) or secrets.token_bytes(CONVERSATION_BYTES)
+        together = [line.number for line in lines if line.together]
+        connected = {frozenset((one, other)) for one in together for other in together if one != other}
+        introduction, effects = begun([line.number for line in lines], connected)
+        self._begun = began = OwnQuestion(conversation, introduction, self._later(ASK_SECONDS, self._times_out))
+        self._listeners.told(lines[0], AskingOthers(tuple(line.name for line in lines)))
+        await self._carry_out(began, effects)
+
+    async def take_back(self) -> None:
+        """The owner doesn't want it any more. Raises NotAsked."""
+        if self._begun is None or self._begun.stage is not Stage.ASKING:
+            raise NotAsked
+        await self.happened(TakenBack())
+
+    async def happened(self, event: Event) -> None:
+        """Somebody has answered, is gone, or has met somebody."""
+        began = self._begun
+        if began is None:
+            return
+        before = began.stage
+        began.introduction, effects = step(began.introduction, event)
+        if began.stage is not before:
+            began.timer.cancel()
+            if began.stage is Stage.MEETING:
+                began.timer = self._later(MEETING_SECONDS, self._times_out)
+        await self._carry_out(began, effects)
+
+    async def looked(self, conversation: bytes) -> None:
+        """It has changed which people hear each other: perhaps two have met."""
+        began = self._begun
+        if began is None or not self.meets(conversation):
+            return
+        lines = {line.number: line for line in self._lines}
+        for pair in began.introduction.pairs:
+            one, other = lines.get(pair.caller), lines.get(pair.callee)
+            if one is not None and other is not None and self._membership.hear_each_other(one, other):
+                await self.happened(Met(pair.caller, pair.callee))
+
+    def pass_on(self, line: Line, message: JoinLink) -> None:
+        """Bring a link to the one whom it is for, if both were introduced to each other by us."""
+        began = self._begun
+        if began is None or not self.meets(message.conversation):
+            return
+        for to in self._lines:
+            if to.peer.key == message.node and to.number in began.introduction.met_by(line.number):
+                began.passed[line.number, to.number] += 1
+                if began.passed[line.number, to.number] <= MOST_LINKS:
+                    say(to, JoinLink(began.conversation, line.peer.key, message.link))
+
+    async def _times_out(self) -> None:
+        began = self._begun
+        # What happened in the same moment has put another timer in its place.
+        if began is not None and began.timer.when() <= asyncio.get_running_loop().time():
+            await self.happened(TimedOut())
+            await self._membership.shrink(began.conversation)
+
+    async def _carry_out(self, began: OwnQuestion, effects: tuple[Effect, ...]) -> None:
+        lines = {line.number: line for line in self._lines}
+        for effect in effects:
+            match effect:
+                case Ask(person, others) if person in lines:
+                    names = tuple(visible(lines[each].shown.contact or "")[:MAX_JOIN_NAME] for each in others)
+                    say(lines[person], JoinAsk(began.conversation, names))
+                case CallOff(person) if person in lines:
+                    say(lines[person], JoinOver(began.conversation))
+                case Fail(event):
+                    self._tell_failed(began, lines, event)
+                case Begin(people):
+                    await self._begin(began, [lines[person] for person in people if person in lines])
+                case Introduce(pair) if pair.caller in lines and pair.callee in lines:
+                    caller, callee = lines[pair.caller], lines[pair.callee]
+                    # The one who is called first: the link may come at once.
+                    say(callee, JoinNode(began.conversation, caller.peer.key, calls=False))
+                    say(caller, JoinNode(began.conversation, callee.peer.key, calls=True))
+
+    async def _begin(self, began: OwnQuestion, lines: list[Line]) -> None:
+        for line in lines:
+            await self._membership.join(line, began.conversation)
+        for line in lines:
+            if line.on_hold:
+                line.put(Resume())
+        self._listeners.told(lines[0], Joined(None, tuple(line.name for line in lines)))
+        self._membership.say(began.conversation)
+
+    def _tell_failed(
+        self, began: OwnQuestion, lines: dict[int, Line], event: SaidNo | Gone | TimedOut | TakenBack
+    ) -> None:
+        about = [person for person in began.introduction.people if person in lines]
+        match event:
+            case SaidNo(person):
+                about, news = [person], NotMerged("refused")
+            case Gone():
+                # About somebody who stays: what became of the other call is known.
+                news = NotMerged("gone")
+            case TimedOut():
+                news = NotMerged("late")
+            case TakenBack():
+                news = NotMerged("taken-back")
+        if about:
+            self._listeners.told(lines[about[0]], news)
+
+
+def _require_mergeable(line: Line) -> None:
+    if line.shown.echo:
+        raise CantMerge("A test call can't be merged with others.", "Hang up first.")
+    ours = isinstance(line.session, Session)
+    if line.call.state is not State.ACTIVE or (ours and line.connection.converses is None):
+        raise CantMerge(f"The call with {line.name} is being restored.", "Try again in a moment.")
+    if not ours or not line.connection.converses:
+        raise CantMerge(
+            f"{line.name}'s program can't be in a conversation of several people.",
+            "With a newer Copybara Relay it can.",
+        )

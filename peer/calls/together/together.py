@@ -1,0 +1,141 @@
+"""Conversations of several people: calls that are merged, and the calls with those to whom the owner was introduced.
+
+Each node keeps one call with each of the others, and sends its own sound and picture in all of them: a mesh of at most
+MAX_PEOPLE. The one who merges calls asks all, and passes on the first links between those who are new to each other.
+What is carried after that never goes through anybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+
+from peer.calls.admission import Admission
+from peer.calls.incoming import IncomingCalls
+from peer.calls.line import Line
+from peer.calls.link_reader import LinkReader
+from peer.calls.news import CallListeners, Changed, News
+from peer.calls.session_events import HelloHeard
+from peer.calls.sessions import LineSessions
+from peer.calls.together.introduced_calls import IntroducedCalls
+from peer.calls.together.invitations import JoinInvitations
+from peer.calls.together.members import Membership
+from peer.calls.together.merging import Merging
+from peer.calls.together.say import Work
+from shared.call.table import State
+from shared.errors import CopybaraError
+from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, JoinOver, Members
+from shared.node_id import NodeId
+from shared.together.introduction import Gone, SaidNo, SaidYes
+
+logger = logging.getLogger(__name__)
+
+
+class Together:
+    """Those of one node. `run` does what comes, one after the other."""
+
+    def __init__(
+        self,
+        own: NodeId,
+        calls: IncomingCalls,
+        reader: LinkReader,
+        admission: Admission,
+        sessions: LineSessions,
+        listeners: CallListeners,
+        clock: Callable[[], float],
+    ) -> None:
+        """`listeners` hear what happens, `clock` is the time in Unix seconds."""
+        self._inbox: asyncio.Queue[Work] = asyncio.Queue()
+        self._membership = Membership(
+            own,
+            calls.lines,
+            sessions,
+            listeners,
+            self._later,
+            meets=lambda conversation: self._merging.meets(conversation) or self._invitations.meets(conversation),
+            looked=lambda conversation: self._merging.looked(conversation),
+        )
+        self._merging = Merging(calls.lines, self._membership, listeners, self._later)
+        introduced = IntroducedCalls(own, calls, reader, admission, sessions, clock)
+        self._invitations = JoinInvitations(
+            calls.lines, introduced, self._membership, self._merging, listeners, self._later
+        )
+
+    # What comes.
+
+    def received(self, line: Line, message: JoinMessage) -> None:
+        """The other side of a call says something about a conversation."""
+        self._inbox.put_nowait(functools.partial(self._hear, line, message))
+
+    def wrote(self, line: Line, token: str) -> None:
+        """We have a link for somebody who was introduced to us."""
+        self._invitations.wrote(line, token)
+
+    def told(self, line: Line, news: News) -> None:
+        """Something has happened to a call."""
+        if isinstance(news, Changed | HelloHeard):
+            self._inbox.put_nowait(functools.partial(self._changed, line, news))
+
+    def _later(self, seconds: float, work: Work) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, work)
+
+    async def run(self) -> None:
+        """Do what comes, until cancelled. An error costs what it belongs to."""
+        while True:
+            work = await self._inbox.get()
+            try:
+                await work()
+            except CopybaraError as error:
+                logger.warning("a conversation of several people: %s", error.sentence)
+
+    # What the owner wants.
+
+    async def merge(self) -> None:
+        """Ask all with whom the owner is in a call to be in one conversation. Raises CantMerge."""
+        await self._merging.begin()
+
+    def asked(self) -> list[Line]:
+        """The calls whose other side waits for the owner's yes or no."""
+        return self._invitations.asked()
+
+    async def agree(self, line: Line) -> None:
+        """The owner wants what the other side of that call has asked. Raises NotAsked, CallRefused."""
+        await self._invitations.answer(line, agrees=True)
+
+    async def refuse(self, line: Line) -> None:
+        """The owner doesn't want it. Raises NotAsked."""
+        await self._invitations.answer(line, agrees=False)
+
+    async def take_back(self) -> None:
+        """The owner doesn't want what they have asked themselves. Raises NotAsked."""
+        await self._merging.take_back()
+
+    # What has to be done.
+
+    async def _hear(self, line: Line, message: JoinMessage) -> None:
+        match message:
+            case JoinAsk():
+                self._invitations.comes(line, message)
+            case JoinAnswer():
+                if self._merging.is_about(message.conversation):
+                    await self._merging.happened((SaidYes if message.agrees else SaidNo)(line.number))
+            case JoinLink():
+                self._merging.pass_on(line, message)
+                await self._invitations.about(line, message)
+            case JoinNode() | JoinOver():
+                await self._invitations.about(line, message)
+            case Members():
+                await self._membership.heard(line, message)
+
+    async def _changed(self, line: Line, news: Changed | HelloHeard) -> None:
+        if isinstance(news, HelloHeard):
+            self._membership.greeted(line)
+        elif line.call.ended:
+            await self._invitations.over(line)
+            await self._merging.happened(Gone(line.number))
+            await self._membership.left(line)
+        elif line.together and line.call.state is State.ACTIVE and not self._membership.has(line):
+            await self._invitations.connected(line)
+            await self._membership.shrink(line.together)  # after a restart it may be alone

@@ -1,0 +1,90 @@
+"""What listeners hear about a conversation of several; each is about one line, and names the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class AskedToJoin:
+    """The other side of the line asks the owner to be in one conversation with others."""
+
+    names: tuple[str, ...]
+    "What they call them there, made safe to show; empty for somebody without a name."
+
+
+@dataclass(frozen=True, slots=True)
+class AskOver:
+    """Nothing comes of what the other side asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOver:
+    """The owner needn't answer any more: they have, or nothing comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskingOthers:
+    """The owner wants to merge this line with others: all of them are being asked."""
+
+    names: tuple[str, ...]
+    "All of them."
+
+
+@dataclass(frozen=True, slots=True)
+class NotMerged:
+    """Nothing comes of that: the calls stay as they were."""
+
+    why: Literal["refused", "gone", "late", "taken-back"]
+    "The line is with the person who refused; else with one of those who were asked."
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The other side of the line is in the conversation."""
+
+    called: str | None
+    "What the one who introduced them calls them, if somebody has; None: the owner has merged the call."
+
+    others: tuple[str, ...]
+    "Who else is in it."
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """The line is part of another conversation than before, or of none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody has left the conversation, or is lost; the line is with one of those who stay."""
+
+    name: str
+    others: tuple[str, ...]
+    "Who stays."
+
+
+@dataclass(frozen=True, slots=True)
+class CircleChanged:
+    """Others in the conversation don't hear each other, or do again."""
+
+    apart: tuple[tuple[str, str], ...]
+    "Pairs of people who are connected with us and not with each other."
+
+    unseen: tuple[str, ...]
+    "Nodes that others are connected with in it, and we aren't: the beginnings of their ids."
+
+
+@dataclass(frozen=True, slots=True)
+class CantMeet:
+    """Somebody who was introduced can't be called or answered."""
+
+    name: str
+    why: str
+    "A sentence."
+
+
+TogetherNews: TypeAlias = (
+    AskedToJoin | QuestionOver | AskOver | AskingOthers | NotMerged | Joined | PartOf | Left | CircleChanged | CantMeet
+)

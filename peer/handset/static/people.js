@@ -1,0 +1,69 @@
+// The others of a conversation, beside the one whose picture fills the stage: each with sound, picture and name, and whether
+// they are in the contacts.
+
+import { $, avatar, make, put, show } from "./dom.js";
+import { attachPicture } from "./picture.js";
+import { chosen } from "./devices.js";
+
+export class People {
+  #calls;
+  #playback;
+  #tiles = new Map();
+
+  constructor(calls, playback) {
+    this.#calls = calls;
+    this.#playback = playback;
+  }
+
+  draw() {
+    const others = this.#calls.companions;
+    const list = $("people");
+    for (const [id, tile] of this.#tiles) {
+      if (others.some((each) => each.id === id)) continue;
+      this.#playback.attach(tile.sound, null);
+      attachPicture(tile.picture, null);
+      tile.item.remove();
+      this.#tiles.delete(id);
+    }
+    for (const each of others) this.#drawTile(each);
+    show(list, others.length > 0);
+    $("stage").classList.toggle("several", others.length > 0);
+  }
+
+  #drawTile(call) {
+    const tile = this.#tiles.get(call.id) ?? this.#make(call);
+    const media = this.#calls.media(call.id);
+    const seen = call.remote ? call.remote.video || call.remote.screen : true;
+    const track = (call.state === "active" && !call.on_hold && seen && media?.tracks.video) || null;
+    attachPicture(tile.picture, track);
+    show(tile.picture, Boolean(track));
+    show(tile.face, !track);
+    avatar(tile.face, call.name, call.node);
+    this.#playback.attach(tile.sound, (!call.on_hold && media?.tracks.audio) || null);
+    if (tile.sound.setSinkId && tile.sound.sinkId !== chosen.speaker) tile.sound.setSinkId(chosen.speaker).catch(() => {});
+    put(tile.name, call.name);
+    put(tile.state, this.#state(call));
+    tile.trust.dataset.trust = call.trust;
+    put(tile.trust, call.contact ? "" : "not in your contacts");
+    show(tile.trust, !call.contact);
+  }
+
+  #state(call) {
+    if (call.state !== "active") return "connecting …";
+    if (call.remote_on_hold) return "has you on hold";
+    return call.remote && !call.remote.audio ? "muted" : "";
+  }
+
+  #make(call) {
+    const picture = make("video", { autoplay: "", playsinline: "", "aria-label": `The picture of ${call.name}` });
+    picture.muted = true;
+    const sound = make("audio", { autoplay: "" });
+    const face = make("span", { className: "avatar", "aria-hidden": "true" });
+    const [name, state, trust] = [make("b"), make("span"), make("span", { className: "person-trust" })];
+    const item = make("li", { className: "person" }, picture, sound, face, make("p", { className: "person-words" }, name, state, trust));
+    $("people").append(item);
+    const tile = { item, picture, sound, face, name, state, trust };
+    this.#tiles.set(call.id, tile);
+    return tile;
+  }
+}

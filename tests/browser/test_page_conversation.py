@@ -1,0 +1,102 @@
+"""Several people at the page: what it shows and asks for, by a script; and once between three programs, two at pages.
+
+axe-core looks at every state. With COPYBARA_WRITE_DOCS=1 (`make docs`) the pictures of these states are written again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.kinds import Kind
+from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Text
+from tests.bot.console import befriend, people
+from tests.browser.chromium import ONE_CHROMIUM, until_seen
+from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
+from tests.browser.scripted import NOW, call, greeting, theatre
+from tests.browser.test_page_hold import ON_HOLD, everywhere
+from tests.browser.test_page_told import BESIDE
+
+pytestmark = ONE_CHROMIUM
+
+CONVERSATION = "ab" * 16
+
+QUESTION = (
+    "anna wants to make one conversation of this call and the one with “carl”. If you agree, you hear and see each "
+    "other. They get your node id and your overlay address, and you get theirs."
+)
+
+
+async def test_two_calls_are_merged_and_both_people_are_shown() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
+        await play.view.press("Merge calls")
+        await play.wants(Merge)
+        play.tell(call(1, "active", conversation=CONVERSATION))
+        play.tell(call(2, "active", **BESIDE, conversation=CONVERSATION))
+        await play.until("document.getElementById('stage-name').textContent === 'anna, bob'")
+        await play.until("document.querySelector('#people .person b')?.textContent === 'bob'")
+        assert not await play.page.locator("#others").is_visible()
+        # What each writes stands there with their name.
+        play.tell(Text(call=1, ours=False, text="hello from anna", at=NOW))
+        play.tell(Text(call=2, ours=False, text="hello from bob", at=NOW + 1))
+        await play.page.keyboard.press("c")
+        await play.until("document.getElementById('texts').innerText.includes('bob: hello from bob')")
+        await everywhere(play, "conversation")
+        play.tell(call(1, "ended", conversation=CONVERSATION))
+        play.tell(call(2, "active", **BESIDE))
+        await play.until("document.getElementById('stage-name').textContent === 'bob'")
+        await play.until("document.getElementById('people').hidden")
+        await play.page.keyboard.press("Escape")
+        await play.page.keyboard.press("Shift+H")
+        await play.wants(HangUp, call=2)
+
+
+async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> None:
+    async with theatre(greeting(calls=[call(1, "active", question=QUESTION)])) as play:
+        await play.view.shows("If you agree, you hear and see each other.")
+        await everywhere(play, "join-question")
+        await play.view.press("Refuse")
+        await play.wants(AnswerQuestion, call=1, agrees=False)
+        play.tell(call(1, "active"))
+        await play.until("document.getElementById('join').hidden")
+        play.tell(call(1, "active", question=QUESTION))
+        await play.view.press("Agree")
+        await play.wants(AnswerQuestion, call=1, agrees=True)
+        # Somebody who is only being connected takes nobody's place on the stage.
+        play.tell(call(1, "active", conversation=CONVERSATION))
+        play.tell(call(2, "calling", **BESIDE, role="caller", conversation=CONVERSATION))
+        await play.until("document.querySelector('#people .person')?.innerText.includes('connecting')")
+        assert await play.page.locator("#stage-name").inner_text() == "anna, bob"
+
+
+async def test_three_people_hear_each_other_two_of_them_at_pages(tmp_path: Path) -> None:
+    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
+    async with people(tmp_path, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol_node):
+        await befriend(carol_node, bob_node)
+        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
+            await connect(anna, bob)
+            await both_ways(anna, bob)
+            carol_node.write("/call bob")
+            await bob.page.shows("is also calling (video)")
+            await bob.page.press("Hold and answer")
+            await carol_node.call("active")
+            await anna.page.shows("You are on hold")
+            await bob.page.press("Merge calls")
+            await anna.page.shows("If you agree, you hear and see each other.")
+            await anna.page.press("Agree")
+            await carol_node.told(kind=Kind.CONVERSATION_ASKED)
+            await carol_node.asked("/agree", kind=Kind.CONVERSATION_AGREED)
+            # Each page shows and plays the other two, and the program without one gets both.
+            for person in (anna, bob):
+                for element in ("#remote-video", "#people video"):
+                    await until_seen(person.page.page, f"document.querySelector('{element}')?.videoWidth > 0")
+                await until_seen(person.page.page, "document.querySelector('#people audio')?.srcObject?.active")
+            await carol_node.until(
+                lambda said: said["type"] == "call" and said["with"] != "bob" and said["state"] == "active"
+            )
+            calls = (await carol_node.status())["calls"]
+            assert len({call["conversation"] for call in calls}) == 1
+            assert len(calls) == 2
+            carol_node.write("/hangup")
+            for person in (anna, bob):
+                await until_seen(person.page.page, "document.getElementById('people').hidden")
+            await both_ways(anna, bob, "video")

@@ -1,0 +1,349 @@
+"""Conversations of several people between whole nodes in memory: who is asked, who gets to know whom, what is sent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from peer.calls.line import Line
+from peer.calls.session import Session
+from peer.calls.session_events import HelloHeard
+from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, CircleChanged, Joined, Left, NotMerged
+from shared.call.table import EndReason, State
+from shared.config.schema import Calls
+from shared.contacts import Trust
+from shared.errors import CantMerge, CopybaraError, NotAsked
+from shared.media import Media
+from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
+from tests.peer.calls.memory import MemoryNetwork
+from tests.peer.calls.nodes import Node, active, node, over
+from tests.peer.calls.test_hold import Talking, Wire, connect, sees
+
+KEYS = {"ben": b"b" * 32, "carl": b"c" * 32, "dora": b"d" * 32}
+
+CONVERSATION = bytes(16)
+
+
+@contextlib.asynccontextmanager
+async def anna_and(
+    folder: Path, *names: str, calls: Calls | None = None
+) -> AsyncIterator[tuple[Wire, Node, list[Node]]]:
+    """Anna, and contacts of hers who don't know each other; everybody sends a tone in each call."""
+    network = MemoryNetwork()
+    async with contextlib.AsyncExitStack() as stack:
+        anna = await stack.enter_async_context(node(folder, "anna", network, calls=calls))
+        others = [await stack.enter_async_context(node(folder, name, network)) for name in names]
+        for other in others:
+            anna.knows(other, key=KEYS[other.name])
+            other.knows(anna, key=KEYS[other.name])
+        for each in (anna, *others):
+            each.endpoint = Talking
+        yield Wire(network), anna, others
+
+
+async def calls_with(anna: Node, *others: Node) -> list[Line]:
+    """Anna's calls with each, of which only the last isn't on hold."""
+    lines: list[Line] = []
+    for other in others:
+        if lines:
+            await anna.switchboard.hold(lines[-1])
+            await sees(others[len(lines) - 1], line_with(others[len(lines) - 1], anna), on_hold=True)
+        ours, theirs = await connect(anna, other)
+        for who, line in ((anna, ours), (other, theirs)):
+            await who.hears(HelloHeard, line)
+        lines.append(ours)
+    return lines
+
+
+async def agree(*people: Node) -> None:
+    """Each is asked, and agrees."""
+    for who in people:
+        await who.hears(AskedToJoin)
+        (line,) = who.switchboard.together.asked()
+        await who.switchboard.together.agree(line)
+
+
+def line_with(who: Node, other: Node) -> Line:
+    """The call with somebody."""
+    (line,) = [line for line in who.lines if line.peer == other.id]
+    return line
+
+
+def knows_of(who: Node, other: Node) -> bool:
+    """Whether there is a call with somebody."""
+    return any(line.peer == other.id for line in who.lines)
+
+
+async def met(one: Node, other: Node) -> tuple[Line, Line]:
+    """Wait until two are connected with each other."""
+    await one.until(lambda: knows_of(one, other))
+    await other.until(lambda: knows_of(other, one))
+    lines = line_with(one, other), line_with(other, one)
+    await active((one, lines[0]), (other, lines[1]))
+    return lines
+
+
+async def merged(anna: Node, ben: Node, carl: Node) -> list[Line]:
+    """One conversation of three; anna's two lines."""
+    lines = await calls_with(anna, ben, carl)
+    await anna.switchboard.together.merge()
+    await agree(ben, carl)
+    await met(ben, carl)
+    await anna.until(lambda: not lines[0].on_hold)
+    return lines
+
+
+def says(who: Node, other: Node, *messages: JoinMessage) -> None:
+    """What a program could send that isn't ours."""
+    session = line_with(who, other).session
+    assert isinstance(session, Session)
+    for message in messages:
+        session.say(message)
+
+
+async def reads_on(who: Node, other: Node) -> None:
+    """All that `other` has sent so far has been read by `who`."""
+    line = line_with(other, who)
+    other.switchboard.write(line, "read")
+    await who.hears(Text, line_with(who, other))
+
+
+async def test_two_calls_become_one_conversation_in_which_each_sends_to_both(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        between = await met(ben, carl)
+        await wire.flows(*lines, *between, line_with(ben, anna), line_with(carl, anna))
+        for who in (anna, ben, carl):
+            assert len(who.lines) == 2
+            assert {line.together for line in who.lines} == {lines[0].together} != {b""}
+        joined = await ben.hears(Joined, between[0])
+        assert (joined.called, joined.others) == ("carl", ("anna",))
+        # Their links came through no chat.
+        assert ben.posts == carl.posts == []
+        # They share no key, so each pair has words of its own to compare.
+        await ben.until(lambda: between[0].shown.phrase != "")
+        await carl.until(lambda: between[1].shown.phrase != "")
+        assert between[0].shown.phrase == between[1].shown.phrase
+        assert not between[0].proven
+
+
+async def test_two_who_share_a_key_prove_to_each_other_who_they_are(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        ben.knows(carl, key=b"k" * 32)
+        carl.knows(ben, key=b"k" * 32)
+        await merged(anna, ben, carl)
+        assert all(line.proven for line in await met(ben, carl))
+
+
+async def test_one_leaves_and_the_two_others_go_on_in_a_call_of_two(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        # The one who has merged the calls isn't needed for the two others.
+        anna.switchboard.hang_up(lines[0])
+        await over(*lines)
+        assert anna.lines == []
+        bens, carls = await met(ben, carl)
+        assert (await ben.hears(Left)) == Left("anna", (bens.name,))
+        await ben.until(lambda: not bens.together)
+        await carl.until(lambda: not carls.together)
+        await wire.flows(bens, carls)
+        with pytest.raises(CantMerge):
+            await ben.switchboard.together.merge()
+
+
+async def test_a_line_of_text_is_read_by_all_and_hold_holds_all(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        anna.switchboard.write(lines[1], "hello")
+        for who in (ben, carl):
+            assert (await who.hears(Text, line_with(who, anna))).text == "hello"
+        await anna.switchboard.hold(lines[0])
+        for who in (ben, carl):
+            await sees(who, line_with(who, anna), on_hold=True)
+        await anna.switchboard.resume(lines[1])
+        for who in (ben, carl):
+            await sees(who, line_with(who, anna), on_hold=False)
+        await wire.flows(*lines, *await met(ben, carl))
+
+
+async def test_one_who_refuses_leaves_the_calls_as_they_were_and_nobody_gets_to_know_anybody(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        await agree(ben)
+        await carl.hears(AskedToJoin)
+        await carl.switchboard.together.refuse(line_with(carl, anna))
+        assert (await anna.hears(NotMerged, lines[1])).why == "refused"
+        await ben.hears(AskOver)
+        assert [line.on_hold for line in lines] == [True, False]
+        assert [line.together for line in lines] == [b"", b""]
+        assert [len(who.lines) for who in (ben, carl)] == [1, 1]
+        for who, line in ((ben, line_with(ben, anna)), (carl, line_with(carl, anna))):
+            with pytest.raises(NotAsked):
+                await who.switchboard.together.agree(line)
+
+
+async def test_until_all_agree_a_name_is_all_that_is_told_about_anybody(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        lines[1].rename(None)
+        await anna.switchboard.together.merge()
+        # Somebody who has no name is told by none: the beginning of a node id would be more than they agreed to.
+        assert (await ben.hears(AskedToJoin)).names == ("",)
+        assert (await carl.hears(AskedToJoin)).names == ("ben",)
+        await agree(ben)
+        await reads_on(ben, anna)
+        assert [len(who.lines) for who in (ben, carl)] == [1, 1]
+        assert [*ben.heard, *carl.heard] == [
+            (line, news) for line, news in (*ben.heard, *carl.heard) if line.peer == anna.id
+        ]
+
+
+async def test_a_call_that_ends_before_all_have_answered_ends_the_question(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        await agree(ben)
+        await carl.hears(AskedToJoin)
+        carl.switchboard.hang_up(line_with(carl, anna))
+        await over(lines[1])
+        assert (await anna.hears(NotMerged, lines[0])).why == "gone"
+        await ben.hears(AskOver)
+        assert lines[0].on_hold
+        assert not lines[0].together
+
+
+async def test_the_owner_may_take_the_question_back(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        await calls_with(anna, ben, carl)
+        with pytest.raises(NotAsked):
+            await anna.switchboard.together.take_back()
+        await anna.switchboard.together.merge()
+        with pytest.raises(CantMerge, match="already"):
+            await anna.switchboard.together.merge()
+        await ben.hears(AskedToJoin)
+        await anna.switchboard.together.take_back()
+        for who in (ben, carl):
+            await who.hears(AskOver)
+
+
+async def test_a_fourth_person_joins_three_and_all_hear_all(tmp_path: Path) -> None:
+    calls = Calls(at_once=2)
+    async with anna_and(tmp_path, "ben", "carl", "dora", calls=calls) as (wire, anna, (ben, carl, dora)):
+        lines = await merged(anna, ben, carl)
+        # The conversation counts as one call, so there is room for another.
+        third, _ = await connect(anna, dora)
+        await anna.hears(HelloHeard, third)
+        for who in (ben, carl):
+            who.heard.clear()
+        await anna.switchboard.together.merge()
+        await agree(ben, carl, dora)
+        between = [line for who in (ben, carl) for line in await met(who, dora)]
+        await wire.flows(*lines, third, *between, *await met(ben, carl))
+        assert [len(who.lines) for who in (anna, ben, carl, dora)] == [3, 3, 3, 3]
+        with pytest.raises(CantMerge):
+            await anna.switchboard.together.merge()
+
+
+async def test_a_program_of_an_earlier_version_cant_be_merged_and_the_owner_reads_whose(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        lines[1].greeted(converses=False)
+        with pytest.raises(CantMerge, match="carl's program"):
+            await anna.switchboard.together.merge()
+        await reads_on(ben, anna)
+        assert ben.switchboard.together.asked() == []
+
+
+async def test_a_blocked_contact_is_not_met_under_another_name(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        ben.knows(carl, trust=Trust.BLOCK)
+        await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        await agree(ben, carl)
+        assert "blocked" in (await ben.hears(CantMeet)).why
+        assert not knows_of(ben, carl)
+
+
+async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
+    """The one who introduces passes links on; what they put in their place isn't the other person's."""
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        await calls_with(anna, ben, carl)
+        says(anna, carl, JoinAsk(CONVERSATION, ("ben",)))
+        await agree(carl)
+        carl.posts.clear()
+        await connect_link(ben, carl)
+        (token,) = ben.posts
+        # Carl is told that dora comes, and gets a link of ben's.
+        stranger = b"dora".ljust(32)
+        says(anna, carl, JoinNode(CONVERSATION, stranger, calls=False), JoinLink(CONVERSATION, stranger, token))
+        assert "isn't theirs" in (await carl.hears(CantMeet)).why
+        assert not knows_of(carl, ben)
+
+
+async def connect_link(caller: Node, callee: Node) -> None:
+    """A link that nobody has read yet."""
+    await caller.switchboard.hold(caller.lines[0])
+    await caller.switchboard.place(callee.id, Media.AUDIO)
+
+
+async def test_messages_out_of_place_change_nothing(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        stranger = b"dora".ljust(32)
+        says(
+            carl,
+            anna,
+            JoinAnswer(CONVERSATION, agrees=True),
+            JoinNode(CONVERSATION, ben.id.key, calls=True),
+            JoinLink(CONVERSATION, ben.id.key, "link"),
+            Members(CONVERSATION, (ben.id.key, stranger)),
+        )
+        await reads_on(anna, carl)
+        assert [line.together for line in lines] == [b"", b""]
+        assert len(anna.lines) == 2
+        # Before the owner has agreed, no node is dialled.
+        says(anna, carl, JoinAsk(CONVERSATION, ("dora",)), JoinNode(CONVERSATION, stranger, calls=True))
+        await carl.hears(AskedToJoin)
+        await reads_on(carl, anna)
+        assert len(carl.lines) == 1
+
+
+async def test_a_question_that_cant_be_is_refused_without_asking_anybody(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        await merged(anna, ben, carl)
+        ben.heard.clear()
+        says(anna, ben, JoinAsk(b"another".ljust(16), ("eve",)), JoinAsk(CONVERSATION, ("a", "b", "c")))
+        await reads_on(ben, anna)
+        assert ben.switchboard.together.asked() == []
+
+
+async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        stranger = b"dora".ljust(32)
+        says(ben, anna, Members(lines[0].together, (stranger, carl.id.key)))
+        await anna.until(lambda: any(isinstance(news, CircleChanged) and news.unseen for _, news in anna.heard))
+        says(ben, anna, Members(lines[0].together, ()))
+        await anna.until(
+            lambda: any(isinstance(news, CircleChanged) and news.apart == (("ben", "carl"),) for _, news in anna.heard)
+        )
+
+
+async def test_a_conversation_leaves_no_more_room_than_a_call(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl", "dora") as (_, anna, (ben, carl, dora)):
+        lines = await merged(anna, ben, carl)
+        with pytest.raises(CopybaraError, match="There is a call with ben already"):
+            await anna.switchboard.place(dora.id, Media.AUDIO)
+        await anna.switchboard.hold(lines[0])
+        third, _ = await connect(anna, dora)
+        # To go back to the conversation is to go back to all of it.
+        await anna.switchboard.resume(lines[0], swap=True)
+        await anna.until(lambda: [line.on_hold for line in (*lines, third)] == [False, False, True])
+        anna.switchboard.hang_up(lines[0])
+        await over(*lines)
+        assert third.call.state is State.ACTIVE
+        assert lines[1].call.reason is EndReason.HUNG_UP
