@@ -50,26 +50,27 @@ class Saving:
         not `sure`: the last one, as far as it is known. Raises InputError, StoreError.
         """
         whole = who if who.card else self._origins.whom(who.node)
-        agreed = _agreed(met, sure=sure)
-        theirs = met is not None and (sure or self._only_call(met))
-        contact = await self.write(lambda store: book.add(store, name, whole, own=self._own, agreed=agreed))
-        if met is not None and theirs:
-            met.saved()
+        theirs = met if met is not None and (sure or self._only_call(met)) else None
+        with self._switchboard.saving_in(theirs):
+            contact = await self.write(
+                lambda store: book.add(store, name, whole, own=self._own, agreed=_agreed(met, sure=sure))
+            )
         await self._named(contact)
         return contact
 
     async def of_node(self, node: NodeId, met: Line | None) -> Contact:
         """The contact of that node, saved now if there is none, under the name that its messenger gives."""
-        shown, whom, agreed = self._origins.name_of(node), self._origins.whom(node), _agreed(met, sure=True)
+        shown, whom = self._origins.name_of(node), self._origins.whom(node)
 
         def find_or_add(store: Store) -> Contact:
             known = store.contact_of(node)
-            return known or book.add(store, book.free_name(store, shown, node), whom, own=self._own, agreed=agreed)
+            if known is not None:
+                return known
+            name = book.free_name(store, shown, node)
+            return book.add(store, name, whom, own=self._own, agreed=_agreed(met, sure=True))
 
-        contact = await self.write(find_or_add)
-        if met is not None:
-            met.saved()
-        return contact
+        with self._switchboard.saving_in(met if self._store.contact_of(node) is None else None):
+            return await self.write(find_or_add)
 
     async def rename(self, old: str, new: str) -> Contact:
         """Give a contact another name. Raises NameNotFound, InputError."""
@@ -126,4 +127,5 @@ class Saving:
 
 
 def _agreed(met: Line | None, *, sure: bool) -> Agreed:
+    """What was agreed in it until now: asked in the write itself."""
     return Agreed(met.secrets if met is not None else None, sure)

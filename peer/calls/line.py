@@ -64,6 +64,9 @@ class Line:
         self._foreign = foreign
         self._first_contact = FirstContact(sealing_key)
         self._stranger = shown.contact is None if stranger is None else stranger
+        self._met = False
+        "Whether the owner has saved them in this call, or is about to."
+
         self._twin: Line | None = None
         self._logged = False
         self._life: asyncio.Task[None] | None = None
@@ -156,7 +159,7 @@ class Line:
 
         If their node is a contact's now, nobody has said that it is them.
         """
-        return self._stranger
+        return self._stranger and not self._met
 
     @property
     def media(self) -> Media:
@@ -363,12 +366,14 @@ class Line:
 
     def rename(self, contact: str | None) -> None:
         """The owner has given the other side that name; None: they are no longer a contact."""
+        if contact is None:
+            self._stranger = True
+            self._met = self._met and self._shown.contact is None
         self._shown = replace(self._shown, contact=contact)
-        self._stranger = self._stranger or contact is None
 
-    def saved(self) -> None:
-        """The owner saves the other side in this call: it is them."""
-        self._stranger = False
+    def saves(self, met: bool = True) -> None:
+        """The owner saves the other side in this call: it is them. Not `met`: that couldn't be written."""
+        self._met = met
 
     def loses_proof(self, *, keyed: bool) -> None:
         """The secret that it was set up with proves nothing any more; `keyed`: another one does."""

@@ -414,14 +414,14 @@ class LineSessions:
         Returns False if it is quarantined.
         """
         peer, secret, now = line.peer, event.secret, int(self._clock())
-        chain, stranger = line.link.chain if line.proven else NO_CHAIN, line.stranger
+        chain = line.link.chain if line.proven else NO_CHAIN
         call = None if line.call.ended else running(line)
 
         def propose(store: Store) -> bool:
             # Asked now: what has set up the call, and what was shown in it, may have been quarantined since.
             shown = (store.chain_of(peer, each) for each in event.shown if store.proves(peer, each))
             continued = chain if store.chain_proves(peer, chain) else next(shown, NO_CHAIN)
-            free = store.propose_secret(peer, secret, now, chain=continued, stranger=stranger)
+            free = store.propose_secret(peer, secret, now, chain=continued, stranger=line.stranger)
             if call is not None:
                 store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
             return free

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Literal
 
 from peer.calls.admission import Admission
@@ -480,6 +480,21 @@ class Switchboard:
         Nearly free if nothing has. Raises StoreError.
         """
         self._standing.look()
+
+    @contextlib.contextmanager
+    def saving_in(self, met: Line | None) -> Iterator[None]:
+        """For as long as the owner saves the other side in that call: it is them, and what it agrees on now is theirs.
+
+        Not if the block raises.
+        """
+        if met is not None:
+            met.saves()
+        try:
+            yield
+        except CopybaraError:
+            if met is not None:
+                met.saves(False)
+            raise
 
     def confirm(self, line: Line) -> None:
         """The link of a call that was made in advance was posted: from now on it is a call like any other."""

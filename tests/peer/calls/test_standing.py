@@ -92,7 +92,8 @@ async def test_what_a_stranger_agrees_on_after_their_node_was_saved_waits_for_th
 async def test_who_is_saved_in_their_call_before_it_pairs_needs_no_words(tmp_path: Path) -> None:
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
-        theirs.saved()
+        theirs.saves()
+        ben.switchboard.look_at_book()
         save(ben, "dora", eve.id)
         await answers(eve, ben, ours, theirs)
         assert ben.store.keyed(eve.id)
