@@ -14,20 +14,21 @@ import sqlite3
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from shared.errors import BadBackup, StoreError
 from shared.store.files import FILE_MODE, SQLITE_SIDE_FILES, known_errors
 
-LEFT_OUT = ("recordings", "copybara.pid", "control.sock", "accounts.lock")
-"Recordings are files that anyone can copy; the others belong to a program that runs."
+LEFT_OUT = ("recordings", "files", "sending", "copybara.pid", "control.sock", "accounts.lock")
+"Recordings and files of calls are ordinary files, and others chose what is in them; the rest belongs to one run."
 
 DAMAGED = ".damaged-"
 "In the name of a database that was set aside."
 
-SQLITE_MAGIC = b"SQLite format 3\0"
+DATABASES = ("copybara.db", "deltachat/accounts/*/dc.db")
+"Ours, as patterns. SQLite opens no other file: what looks like a database may be anybody's."
 
 MOST_FILES = 100_000
 MOST_BYTES = 1 << 31
@@ -37,14 +38,25 @@ MOST_AT_ONCE = 1 << 20
 "Bytes that are unpacked at once. An archive's headers are read whole, so none may be longer."
 
 
-def packed(home: Path) -> bytes:
-    """The home's files as a compressed archive. Raises StoreError if one can't be read."""
+def packed(home: Path, *, but: Collection[Path] = ()) -> bytes:
+    """The home's files as a compressed archive, without some folders (`but`, paths below the home).
+
+    Raises StoreError if a file can't be read, or if it is more than can be unpacked.
+    """
     archive = io.BytesIO()
+    left = MOST_BYTES
     with known_errors(home), tarfile.open(fileobj=archive, mode="w:gz", compresslevel=6) as tar:
-        for path in _files(home):
-            content = _database(path) if _is_database(path) else path.read_bytes()
+        for number, path in enumerate(_files(home, but)):
+            try:
+                status = path.stat()
+                left -= status.st_size
+                if left < 0 or number > MOST_FILES:
+                    raise _too_much(home)
+                content = _database(path) if _is_database(path, home) else path.read_bytes()
+            except FileNotFoundError:
+                continue  # it has gone meanwhile
             entry = tarfile.TarInfo(path.relative_to(home).as_posix())
-            entry.size, entry.mode, entry.mtime = len(content), FILE_MODE, int(path.stat().st_mtime)
+            entry.size, entry.mode, entry.mtime = len(content), FILE_MODE, int(status.st_mtime)
             tar.addfile(entry, io.BytesIO(content))
     return archive.getvalue()
 
@@ -81,18 +93,27 @@ class _Unpacked(gzip.GzipFile):
         return super().read(size)
 
 
-def _files(home: Path) -> Iterator[Path]:
+def _too_much(home: Path) -> StoreError:
+    return StoreError(
+        f"{home} holds more than a backup can: {MOST_FILES} files, {MOST_BYTES >> 20} MB.",
+        "Look for what is large there, and move it elsewhere.",
+    )
+
+
+def _files(home: Path, but: Collection[Path]) -> Iterator[Path]:
     for path in sorted(home.rglob("*")):
         inside = path.relative_to(home)
+        if any(inside.is_relative_to(folder) for folder in but):
+            continue
         skipped = inside.parts[0] in LEFT_OUT or path.name in LEFT_OUT or DAMAGED in path.name
         side_file = path.name.endswith(SQLITE_SIDE_FILES)
         if not skipped and not side_file and path.is_file() and not path.name.endswith(".new"):
             yield path
 
 
-def _is_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+def _is_database(path: Path, home: Path) -> bool:
+    inside = path.relative_to(home)
+    return any(inside.match(pattern) and len(inside.parts) == pattern.count("/") + 1 for pattern in DATABASES)
 
 
 def _database(path: Path) -> bytes:

@@ -10,14 +10,15 @@ from pathlib import Path
 import msgspec
 
 from bot.asking import Answers, Asking
-from bot.backup.sealed_file import LARGEST, seal, unseal
+from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
 from bot.backup.snapshot import packed, unpack
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import terminal
+from shared.config.file import load
 from shared.contacts import Contact
-from shared.errors import BadBackup, InputError
+from shared.errors import BadBackup, InputError, StoreError
 from shared.store import Store
 from shared.store.files import known_errors, make_folder, sync_folder, write_new_file
 from shared.store.restored import restored
@@ -45,9 +46,26 @@ def backup(home: Home, file: Path) -> int:
             "Take four or five words that nobody would guess. From a script: write it to standard input.",
         )
     with said_if_slow("Packing and encrypting the home"):
-        write_new_file(file.absolute(), seal(packed(home.folder), passphrase))
+        archive = packed(home.folder, but=_folders_of_calls(home))
+        if len(archive) > LARGEST - HEAD_BYTES - TAG_BYTES:
+            raise StoreError(
+                f"The backup would have {len(archive) >> 20} MB, more than can be brought back.",
+                f"Look for what is large in {home.folder}, and move it elsewhere.",
+            )
+        write_new_file(file.absolute(), seal(archive, passphrase))
     print_text(terminal.backed_up(file))
     return 0
+
+
+def _folders_of_calls(home: Home) -> list[Path]:
+    """Where recordings and received files go, if that is configured and in the home: as paths below it."""
+    try:
+        config = load(home.config)
+    except InputError:
+        return []  # a home is never needed more than when something in it is broken
+    whole = home.folder.resolve()
+    folders = [Path(folder).resolve() for folder in (config.media.record_to, config.files.folder) if folder]
+    return [folder.relative_to(whole) for folder in folders if whole in folder.parents]
 
 
 def restore(home: Home, file: Path) -> int:

@@ -33,8 +33,9 @@ OWN = (
     "telegram.token",
     "matrix.json",
     "deltachat",
+    "sending",
 )
-"What Copybara makes in a home, as patterns. Recordings are the person's own."
+"What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
 
 CHUNK = 1 << 20
 "Bytes that are overwritten at once."
@@ -54,7 +55,9 @@ def uninstall(home: Home, asking: Asking) -> int:
             shred(home.folder)
         asking.say("Your keys, contacts and settings are gone.")
         if home.folder.exists():
-            asking.say(f"What isn't Copybara's own, or is a recording, is still in {home.folder}.")
+            asking.say(
+                f"What isn't Copybara's own, or is a recording or a file that you got, is still in {home.folder}."
+            )
     else:
         asking.say(f"Your keys and contacts stay in {home.folder}, so that you can come back.")
     asking.say(

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import secrets
 import shutil
 import signal
 import tarfile
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.backup import snapshot
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import packed, unpack
+from bot.cli.backup import backup
 from bot.home import Home
 from bot.kinds import Kind
-from shared.errors import BadBackup
+from shared.errors import BadBackup, StoreError
 from shared.store.journal import Journal
 from shared.store.restored import links_from
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
@@ -210,6 +213,46 @@ def test_an_archive_that_is_made_to_cost_much_is_one_error(tmp_path: Path, archi
     with pytest.raises(BadBackup):
         unpack(gzip.compress(archive + bytes(1024)), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["files/holiday.jpg", "files/.parts/1.part", "deltachat/accounts/1/dc.db-blobs/x.db"])
+def test_what_others_sent_makes_no_backup_fail(friends: Path, tmp_path: Path, place: str) -> None:
+    shutil.copytree(friends / "bob", tmp_path / "bob")
+    hostile = tmp_path / "bob" / place
+    hostile.parent.mkdir(parents=True)
+    hostile.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
+    (tmp_path / "again").mkdir()
+    unpack(packed(tmp_path / "bob"), tmp_path / "again")
+    again = tmp_path / "again" / place
+    assert not again.exists() if place.startswith("files") else again.read_bytes() == hostile.read_bytes()
+
+
+def test_what_could_not_be_unpacked_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "MOST_BYTES", 1000)
+    for number in range(2):
+        (tmp_path / f"{number}.bin").write_bytes(bytes(600))
+    with pytest.raises(StoreError, match="more than a backup can"):
+        packed(tmp_path)
+    assert packed(tmp_path, but=[Path("0.bin")])
+
+
+def test_a_backup_leaves_out_the_folders_that_are_configured_and_is_not_written_if_it_is_too_large(
+    friends: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(friends / "bob", tmp_path / "bob")
+    home = Home(tmp_path / "bob")
+    (films := home.folder / "films").mkdir()
+    (films / "a.webm").write_bytes(secrets.token_bytes(300_000))
+    home.own_config.write_text(f'[files]\nfolder = "{films}"\n')
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE.decode()))
+    assert backup(home, tmp_path / "good") == 0
+    assert (tmp_path / "good").stat().st_size < 300_000
+    home.own_config.write_text("")
+    monkeypatch.setattr("bot.cli.backup.LARGEST", 300_000)
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE.decode()))
+    with pytest.raises(StoreError, match="more than can be brought back"):
+        backup(home, tmp_path / "bad")
+    assert not (tmp_path / "bad").exists()
 
 
 def test_a_home_is_packed_without_what_belongs_to_one_run(friends: Path, tmp_path: Path) -> None:
