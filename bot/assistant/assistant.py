@@ -174,6 +174,10 @@ class Assistant:
         """Accept a contact's new node id. Raises NameNotFound, InputError."""
         return await self._saving.move(name, node)
 
+    async def confirm_words(self, name: str, words: str) -> tuple[Contact, str]:
+        """Take the key of the call with these words, see Saving. Raises NameNotFound, NothingToConfirm."""
+        return await self._saving.confirm(name, words)
+
     async def block(self, line: Line) -> Sentence:
         """Silence the caller, now and later, see Taps. Raises CallRefused."""
         return await self._taps.block(line)
@@ -255,7 +259,7 @@ class Assistant:
                 saving.tell_trust(turn, await write(functools.partial(_set_trust, command)))
             case commands.ConfirmContact():
                 name, words = command.name, command.words
-                turn.say(texts.confirmed(*await write(lambda store: book.confirm(store, name, words))))
+                turn.say(texts.confirmed(*await self._saving.confirm(name, words)))
             case commands.RenewContact():
                 renewed = command.name
                 turn.say(texts.renewing(await write(lambda store: book.renew(store, renewed))))

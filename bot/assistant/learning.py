@@ -20,11 +20,6 @@ LAST_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def may_teach(line: Line) -> bool:
-    """Whether a call can show where a contact writes from: anybody may say that they are one who has a key."""
-    return line.proven or not line.link.keyed
-
-
 class Learning:
     """Writes it down: at once if the caller can wait, otherwise from a queue of its own."""
 
@@ -46,24 +41,25 @@ class Learning:
 
     def later(self, line: Line) -> None:
         """Learn from a call soon. Never waits."""
-        if may_teach(line):
-            self._waiting.put_nowait(line)
+        self._waiting.put_nowait(line)
 
     async def now(self, line: Line) -> None:
         """Keep where the links of a call came from, once it has connected. Raises StoreError.
 
-        A call that proves nothing teaches as long as there is no key, and if the key was agreed in it. What it teaches
-        lasts until another call teaches something else.
+        Anybody may say that they are a contact. A call that proves nothing teaches as long as there is no key, until
+        another call teaches something else. A call in which a key was agreed that counts teaches as much as one that
+        the key proves: its answer has gone where its link came from, and it has connected.
         """
         identity = self._origins.identity_in(line)
-        if identity is None or not may_teach(line):
+        if identity is None:
             return
         node, proven, agreed = line.peer, line.proven, line.connection.agreed
 
         def learn(store: Store) -> None:
-            theirs = proven or not store.keyed(node) or (agreed is not None and store.proves(node, agreed))
-            if theirs and (contact := store.contact_of(node)) is not None:
-                book.learn(store, contact, identity, proven=proven)
+            keyed = store.keyed(node)
+            theirs = proven or (keyed and agreed is not None and store.proves(node, agreed))
+            if (theirs or not (keyed or line.link.keyed)) and (contact := store.contact_of(node)) is not None:
+                book.learn(store, contact, identity, proven=theirs)
 
         await self._writes.write(learn)
 

@@ -35,6 +35,8 @@ class Origins:
         """A link of that call's was written by somebody on the other side."""
         # In a first contact anybody may write a response, so two that differ say nothing.
         self._in_calls[line] = _same(self._in_calls.get(line, identity), identity)
+        if not line.proven and line.link.keyed:
+            return  # anybody may say that they are a contact who has a key
         _remember(self._identities, line.peer, _same(self._identities.get(line.peer, identity), identity))
 
     def called_by(self, node: NodeId, card: Card) -> None:

@@ -7,7 +7,6 @@ import time
 
 from bot.assistant import contacts as book
 from bot.assistant.calling import Calling
-from bot.assistant.learning import may_teach
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
 from bot.conversation import IncomingMessage, Post
@@ -70,7 +69,7 @@ class MessageReader:
         for link in found:
             reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
             line = reading.line
-            if line is not None and message.identity is not None and may_teach(line):
+            if line is not None and message.identity is not None:
                 self._origins.came_from(line, message.identity)
             if reading.dropped is not None:
                 turn.say(texts.dropped(reading.dropped))

@@ -87,6 +87,15 @@ class Saving:
         post = Post("chat", texts.moved_in_chat(token), token, turn.chat, contact=contact, their_bot=bot)
         turn.posting.post(post)
 
+    async def confirm(self, name: str, words: str) -> tuple[Contact, str]:
+        """Take the key of the call with these words, see book.confirm, and where its links came from."""
+        contact, said = await self.write(lambda store: book.confirm(store, name, words))
+        lines = self._switchboard.lines
+        for line in {*lines, *filter(None, [lines.latest])}:
+            if line.peer == contact.node:
+                await self._learning.now(line)
+        return contact, said
+
     async def move(self, name: str, node: str = "") -> Contact:
         """Accept a contact's new node id, see moving.accept. Raises NameNotFound, InputError."""
         return await self.write(lambda store: moving.accept(store, name, node))

@@ -68,7 +68,7 @@ class Taps:
                 if not words or contact is None:
                     raise NothingToConfirm(*refusals.words_not_known(contact.name if contact else node.short))
                 name = contact.name
-                turn.say(texts.confirmed(*await saving.write(lambda s: book.confirm(s, name, words))))
+                turn.say(texts.confirmed(*await saving.confirm(name, words)))
         return texts.TAPPED[action.act]
 
     async def block(self, line: Line) -> Sentence:

@@ -318,15 +318,10 @@ class PageRequests:
 
     async def _confirm(self, line: Line) -> tuple[Contact, str]:
         """The words of this call were compared; other calls may have claimed to be the same contact."""
-        node, words = line.peer, line.shown.phrase
-
-        def confirm(store: Store) -> tuple[Contact, str]:
-            known = store.contact_of(node)
-            if known is None:
-                raise CallOver
-            return book.confirm(store, known.name, words)
-
-        return await self._assistant.write(confirm)
+        known = self._store.contact_of(line.peer)
+        if known is None:
+            raise CallOver
+        return await self._assistant.confirm_words(known.name, line.shown.phrase)
 
     async def _set_trust(self, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None

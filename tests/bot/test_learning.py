@@ -93,6 +93,8 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_the_call_with_the_f
     known = await bob.hears(annas, ANNA)
     assert (known.telegram_user, known.telegram_name) == (42, "anna")
     assert (await bob.learns(eves)).telegram_user == 42
+    # And nobody takes its place who passes a link of hers on, before her own message is read.
+    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
 
 
 async def test_what_an_unproven_call_has_taught_gives_way_to_the_first_call_with_a_key(bob: Bob) -> None:
@@ -118,12 +120,15 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_a_card(bob: Bob) ->
     assert (await bob.hears(line_of(), EVE)).telegram_user == 42
 
 
-async def test_words_that_are_confirmed_let_the_next_proven_call_show_other_accounts(bob: Bob) -> None:
+async def test_words_that_are_confirmed_show_the_accounts_of_their_call(bob: Bob) -> None:
     shares(bob, EVES_KEY)
     assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 666
     bob.store.propose_secret(NODE, ANNAS_KEY, 2)
+    hers = line_of(keyed=True, agreed=ANNAS_KEY)
+    assert (await bob.hears(hers, ANNA)).telegram_user == 666
     book.confirm(bob.store, "anna", phrase(ANNAS_KEY))
-    assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
+    assert (await bob.learns(hers)).telegram_user == 42
+    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
 
 
 async def test_two_who_answer_one_call_teach_nothing_and_another_call_does(bob: Bob) -> None:
