@@ -50,6 +50,7 @@ def call(
         role=line.call.role.value,
         media=kinds(line.media),
         trust=trust(line, contact),
+        proven=is_known(line, contact),
         trust_words=texts.trust_words(line, contact),
         automatic=line.shown.automatic,
         rings_there=rings_there,
@@ -90,6 +91,16 @@ def trust(line: Line, contact: Contact | None) -> Literal["trusted", "contact", 
         return "unproven"
     answered = line.proven or contact.unproven or line.call.role is Role.CALLER
     return "trusted" if contact.trust is Trust.AUTO and answered else "contact"
+
+
+def is_known(line: Line, contact: Contact | None) -> bool:
+    """Whether a call can be answered by somebody who has read no warning."""
+    if line.shown.echo or line.proven or line.call.role is Role.CALLER:
+        return True
+    if contact is None or line.link.keyed:
+        return False
+    # The owner has said that the node id is enough.
+    return contact.trust is Trust.AUTO and (contact.classic if line.foreign is not None else contact.unproven)
 
 
 def entry(contact: Contact, paired: bool) -> page_protocol.Contact:

@@ -785,7 +785,8 @@ def trust_set(contact: Contact, paired: bool) -> Sentence:
         case Trust.AUTO if not paired:
             text = (
                 f"{contact.name}'s calls are now answered automatically ({contact.media.words}){_hours(contact)}, on "
-                f"the node id alone: anyone who takes over their overlay address gets through until you share a key."
+                f"the node id alone: anyone who takes over their overlay address gets through until you share a key. "
+                f"Where a microphone or a camera would answer, as on the page, they ring all the same."
             )
             return Sentence(Kind.CONTACT_TRUSTED, text, f"To undo it: /contact ring {contact.name}")
         case Trust.AUTO:

@@ -63,7 +63,8 @@ def trusted(contact: Contact) -> tuple[str, str]:
     """After `/contact trust NAME classic`: a sentence and its hint."""
     return (
         f"{contact.name}'s calls will be answered automatically ({contact.media.words}), also from the original web "
-        "app and other programs, where only the overlay shows who is calling: anyone at that node is answered.",
+        "app and other programs, where only the overlay shows who is calling: anyone at that node is answered. "
+        "Where a microphone or a camera would answer, as on the page, those calls ring all the same.",
         f"To undo it: /contact ring {contact.name}",
     )
 

@@ -41,7 +41,7 @@ from peer.calls.session_events import (
 )
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
-from peer.media import ANSWERING_MACHINE, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
+from peer.media import ANSWERING_MACHINE, HANDSET, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -204,9 +204,12 @@ class LineSessions:
         await self._keep(line)
 
     def opens(self, contact: Contact | None, *, proven: bool, keyed: bool) -> bool:
-        """Whether the endpoint that would answer such a call lets the caller see or hear the room."""
+        """Whether the endpoint that would answer such a call lets the caller see or hear the room.
+
+        A page does: it has microphone and camera as soon as the call is up, also if nobody has pressed anything.
+        """
         name = self.endpoint_for(contact, proven=proven, keyed=keyed)
-        return opens_the_room(name) or only_for_trusted(name)
+        return opens_the_room(name) or only_for_trusted(name) or HANDSET in name.split("+")
 
     async def keep_signs_of_life(self) -> None:
         """Store that the calls that are up still are. Raises StoreError."""

@@ -414,6 +414,9 @@ class Call(_ToPage, frozen=True, tag="call"):
     """`trusted`: their calls are answered automatically. `unproven`: it names a contact, but lacks the key that we
     share with them."""
 
+    proven: bool
+    "More than the node id says that it is the contact, or the owner has said that the node id is enough."
+
     trust_words: str
     "How we know who it is, for people. To be shown while it rings, and in the call."
 

@@ -113,6 +113,7 @@ def call(number: int, state: Any, **changed: Any) -> Call:
         "role": "callee",
         "media": "video",
         "trust": "contact",
+        "proven": True,
         "trust_words": "In your contacts. The link was sealed with a key that only the two of you have.",
         "automatic": False,
         "remote_automatic": False,

@@ -81,12 +81,16 @@ async def test_a_headsets_button_answers_with_sound_only_and_hangs_up() -> None:
 
 @pytest.mark.parametrize(
     ("trust", "title"),
-    [("unproven", "Someone is calling as anna, without your key"), ("stranger", "anna is calling")],
+    [
+        ("unproven", "Someone is calling as anna, without your key"),
+        ("stranger", "anna is calling"),
+        ("contact", "anna is calling"),  # only the node id says so
+    ],
 )
 async def test_a_key_answers_no_call_that_nothing_proves(trust: str, title: str) -> None:
     async with theatre() as play:
         await with_keys(play)
-        play.tell(call(1, "ringing", trust=trust))
+        play.tell(call(1, "ringing", trust=trust, proven=False))
         await titled(play, title)
         await press(play, "play")
         await play.page.get_by_text("A key doesn't answer this call: nothing proves who it is.").first.wait_for()

@@ -195,6 +195,25 @@ async def test_a_stranger_who_is_blocked_at_the_page_learns_nothing(tmp_path: Pa
         assert [writer for writer, _ in anna_node.chat.posts] == [anna_node] * 2
 
 
+async def test_a_call_on_the_node_id_alone_turns_on_no_microphone_at_the_page(tmp_path: Path) -> None:
+    async with (
+        people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
+        wire_page(bob_node) as (bob, _),
+    ):
+        await bob_node.asked(f"/contact add anna {anna_node.node}", kind="contact.saved")
+        for wish, proven in (("/contact ring anna", False), ("/contact trust anna unproven", True)):
+            bob_node.write(wish)
+            anna_node.write(f"/call {bob_node.node}")
+            call = await bob.next("call", state="ringing")
+            assert (call["contact"], call["proven"]) == ("anna", proven)
+            ring = await bob.next("ring")
+            assert "anna is calling" in ring["sentence"]
+            await bob.say("decline", call=ring["call"])
+            await bob.next("call", state="ended")
+            anna_node.write("/hangup")
+            await anna_node.call("ended")
+
+
 async def test_block_under_a_forged_call_keeps_nobody_out_for_good(tmp_path: Path) -> None:
     async with (
         people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node),
