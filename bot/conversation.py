@@ -185,6 +185,9 @@ class Post:
     in_clear: Sentence | None = None
     "What is said instead where others can read it, see Capabilities.private; None: the same."
 
+    from_call: bool = False
+    "Whether it repeats what was said or sent in a call, see Capabilities.texts."
+
     @property
     def text(self) -> str:
         """What is read."""
@@ -259,6 +262,9 @@ class Capabilities:
 
     private: bool = False
     "Whether nobody but the owner can read what it writes to them: at a terminal, or encrypted from end to end."
+
+    texts: bool = False
+    "Whether the owner wants to read there what is said and sent in calls, although others can read it."
 
     rings_again: bool = True
     "Whether it keeps the calls that ring, and lets them ring again when the program was killed."

@@ -118,8 +118,8 @@ class CallNews:
                 ringing = isinstance(news.noted.event, RemoteRinging)
                 self._posting.about(line, texts.remote_rings(line) if ringing else texts.unproven(line))
             case Text():
-                for said in texts.wrote(line, news.text):
-                    self._posting.about(line, said)
+                for said, in_clear in texts.wrote(line, news.text):
+                    self._posting.from_call(line, said, in_clear=in_clear)
             case MediaTrouble():
                 self._posting.about(line, texts.media_trouble(line, news))
             case FileChanged():

@@ -17,7 +17,7 @@ from peer.calls.files.report import report
 from peer.calls.files.source_file import describe, size_of
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
-from shared.errors import FileRefused, InputError
+from shared.errors import CopybaraError, FileRefused, InputError
 from shared.in_thread import in_thread_to_its_end
 
 LARGE = 50_000_000
@@ -40,7 +40,8 @@ async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calli
                 raise InputError(*texts.NOT_FROM_HERE)
             await leave_message(turn, switchboard, command)
         case ListFiles():
-            turn.say(texts.listed([(line, each) for line, files in _all(switchboard) for each in files.transfers]))
+            all_ = [(line, each) for line, files in _all(switchboard) for each in files.transfers]
+            turn.say(texts.listed(all_), in_clear=texts.listed(all_, clear=True), from_call=True)
         case AnswerFile():
             files = files_with(switchboard, command.number)
             match command.answer:
@@ -59,7 +60,11 @@ async def _send(turn: Turn, line: Line, files: CallFiles, path: Path) -> None:
     if size < LARGE:
         await files.send(path)
         return
-    files.send_soon(path, lambda error: turn.posting.about(line, of_error(error)))
+
+    def failed(error: CopybaraError) -> None:
+        turn.posting.from_call(line, of_error(error), in_clear=texts.not_offered(error))
+
+    files.send_soon(path, failed)
     turn.say(texts.reading(path.name, size))
 
 

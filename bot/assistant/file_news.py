@@ -32,6 +32,7 @@ class FileNews:
         # A path that is lost again and again pauses a file as often.
         if over or (transfer.state not in said and transfer.state is not FileState.PAUSED):
             said.add(transfer.state)
-            self._posting.about(line, texts.changed(line, transfer))
+            in_clear = texts.changed(line, transfer, clear=True)
+            self._posting.from_call(line, texts.changed(line, transfer), in_clear=in_clear)
         if over:
             del self._said[transfer.number]

@@ -38,6 +38,10 @@ class Posting:
         """Tell the owner about a call, where its links are read and written."""
         self.post(Post("owner", said, chat=line.chat, actions=actions, line=line, live=live))
 
+    def from_call(self, line: Line, said: Sentence, *, in_clear: Sentence) -> None:
+        """Tell the owner there what was said or sent in a call; `in_clear` only that something was."""
+        self.post(Post("owner", said, chat=line.chat, line=line, in_clear=in_clear, from_call=True))
+
     def everywhere(
         self, said: Sentence, *, call: str | None = None, live: bool = False, in_clear: Sentence | None = None
     ) -> None:

@@ -42,10 +42,21 @@ class Turn:
         contact: Contact | None = None,
         handset: bool = False,
         in_clear: Sentence | None = None,
+        from_call: bool = False,
     ) -> None:
-        """Tell the owner something where they wrote; `in_clear` is what is said where others can read it."""
+        """Tell the owner something where they wrote; `in_clear` is what is said where others can read it, and
+        `from_call` see Post.
+        """
         post = Post(
-            "owner", said, token, self.chat, actions=actions, contact=contact, handset=handset, in_clear=in_clear
+            "owner",
+            said,
+            token,
+            self.chat,
+            actions=actions,
+            contact=contact,
+            handset=handset,
+            in_clear=in_clear,
+            from_call=from_call,
         )
         self.posting.post(post)
 

@@ -66,6 +66,7 @@ class Chats:
 
 def _for(messenger: Messenger, post: Post) -> Post:
     """The post as that messenger may write it."""
-    if post.in_clear is None or messenger.capabilities.private:
+    can = messenger.capabilities
+    if post.in_clear is None or can.private or (post.from_call and can.texts):
         return post
     return dataclasses.replace(post, said=post.in_clear)

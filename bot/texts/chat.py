@@ -560,11 +560,26 @@ def text_sent(line: Line) -> Sentence:
     return Sentence(Kind.TEXT_SENT, f"Sent to {line.name}.")
 
 
-def wrote(line: Line, text: str) -> list[Sentence]:
-    """A text beside the call, with its line breaks, in as many pieces as it takes."""
+IN_CLEAR = "The page shows it, and the computer that I run on."
+
+
+def wrote(line: Line, text: str) -> list[tuple[Sentence, Sentence]]:
+    """A text beside the call, with its line breaks, in as many pieces as it takes; with each what is said of it where
+    others can read it.
+    """
     pieces = [visible(piece, lines=True) for piece in _pieces(visible(text, lines=True).strip() or "…")]
     of = [f" ({number} of {len(pieces)})" if len(pieces) > 1 else "" for number in range(1, len(pieces) + 1)]
-    return [Sentence(Kind.TEXT, f"{line.name} writes{which}: {each}") for which, each in zip(of, pieces, strict=True)]
+    return [
+        (
+            Sentence(Kind.TEXT, f"{line.name} writes{which}: {each}"),
+            Sentence(
+                Kind.TEXT,
+                f"{line.name} wrote to you in the call{which}.",
+                "The page shows it, and the computer that I run on.",
+            ),
+        )
+        for which, each in zip(of, pieces, strict=True)
+    ]
 
 
 def _pieces(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.kinds import Kind, Sentence
 from bot.texts.chat import shown
 from shared.contacts import Contact
+from shared.errors import CopybaraError
 from shared.files.kinds import PROGRAM, kind_of_name
 from shared.files.table import FileState
 
@@ -47,9 +48,15 @@ def reading(name: str, count: int) -> Sentence:
     return Sentence(Kind.FILE_READING, f"Reading {shown(name)} ({size(count)}) before it is offered.")
 
 
-def changed(line: Line, transfer: Transfer) -> Sentence:
-    """What has happened to a file in a call, in any state."""
-    who, what = line.name, shown(transfer.name)
+def not_offered(error: CopybaraError) -> Sentence:
+    """One couldn't be read, where others can read what is said."""
+    return Sentence(error.kind, "A file couldn't be offered.", "The computer that I run on says why.")
+
+
+def changed(line: Line, transfer: Transfer, *, clear: bool = False) -> Sentence:
+    """What has happened to a file in a call, in any state. `clear`: without its name, and where it is."""
+    who, what = line.name, f"file {transfer.number}" if clear else shown(transfer.name)
+    first = what.capitalize() if clear else what
     match transfer.state:
         case FileState.OFFERED if transfer.voice and transfer.ours:
             return Sentence(Kind.MESSAGE_OFFERED, f"{who} is offered the voice message that you left.")
@@ -70,7 +77,7 @@ def changed(line: Line, transfer: Transfer) -> Sentence:
                 f"/files cancel {transfer.number} takes it back.",
             )
         case FileState.OFFERED:
-            return Sentence(Kind.FILE_OFFERED, offered(line, transfer), _answers(transfer))
+            return Sentence(Kind.FILE_OFFERED, offered(line, transfer, what), _answers(transfer))
         case FileState.RUNNING if transfer.ours:
             return Sentence(Kind.FILE_SENDING, f"{who} is receiving {what}.{_rest(transfer)}")
         case FileState.RUNNING:
@@ -78,11 +85,12 @@ def changed(line: Line, transfer: Transfer) -> Sentence:
             return Sentence(Kind.FILE_RECEIVING, f"Receiving {what} from {who}.{without}{_rest(transfer)}")
         case FileState.PAUSED:
             done = f"{size(transfer.done)} of {size(transfer.size)} got through" if transfer.done else "It waits"
-            return Sentence(Kind.FILE_PAUSED, f"{what}: {done}. It continues in your next call with {who}.")
+            return Sentence(Kind.FILE_PAUSED, f"{first}: {done}. It continues in your next call with {who}.")
         case FileState.DONE if transfer.ours:
             return Sentence(Kind.FILE_DELIVERED, f"{who} has {what}.")
         case FileState.DONE:
-            return Sentence(Kind.FILE_RECEIVED, f"{what} from {who} is here: {transfer.path}")
+            where = "." if clear else f": {transfer.path}"
+            return Sentence(Kind.FILE_RECEIVED, f"{first} from {who} is here{where}")
         case FileState.DECLINED:
             said = f"You declined {what}." if transfer.by_us else f"{who} declined {what}."
             return Sentence(Kind.FILE_DECLINED, said)
@@ -90,9 +98,8 @@ def changed(line: Line, transfer: Transfer) -> Sentence:
             said = f"You cancelled {what}." if transfer.by_us else f"{who} cancelled {what}."
             return Sentence(Kind.FILE_CANCELLED, said)
         case FileState.FAILED:
-            return Sentence(
-                Kind.FILE_FAILED, f"{what} couldn't be {'sent' if transfer.ours else 'received'}. {transfer.why}"
-            )
+            why = "" if clear else f" {transfer.why}"
+            return Sentence(Kind.FILE_FAILED, f"{first} couldn't be {'sent' if transfer.ours else 'received'}.{why}")
 
 
 def on_the_page(line: Line, transfer: Transfer) -> Sentence:
@@ -103,12 +110,13 @@ def on_the_page(line: Line, transfer: Transfer) -> Sentence:
     return Sentence(said.kind, said.sentence)
 
 
-def offered(line: Line, transfer: Transfer) -> str:
-    """Who offers what."""
+def offered(line: Line, transfer: Transfer, what: str = "") -> str:
+    """Who offers what: its name, or `what` is said instead of it."""
     warning = ""
     if kind_of_name(transfer.name) == PROGRAM:
         warning = " Opening a program can harm your computer: accept it only if you expected it."
-    return f"{line.name} wants to send you {shown(transfer.name)}: {kind(transfer)}, {size(transfer.size)}.{warning}"
+    what = what or shown(transfer.name)
+    return f"{line.name} wants to send you {what}: {kind(transfer)}, {size(transfer.size)}.{warning}"
 
 
 def progress(transfer: Transfer) -> str:
@@ -117,13 +125,14 @@ def progress(transfer: Transfer) -> str:
     return f"{size(transfer.done)} of {size(transfer.size)}{rate}"
 
 
-def listed(transfers: Sequence[tuple[Line, Transfer]]) -> Sentence:
-    """After /files."""
+def listed(transfers: Sequence[tuple[Line, Transfer]], *, clear: bool = False) -> Sentence:
+    """After /files. `clear`: with what each is instead of its name."""
     if not transfers:
         return Sentence(Kind.FILE_LIST, "No files are on their way.", "In a call, /send FILE offers one.")
+    names = [kind(each) if clear else shown(each.name) for _, each in transfers]
     lines = [
-        f"{each.number}  {shown(each.name)} {'to' if each.ours else 'from'} {line.name}: {each.state}, {progress(each)}"
-        for line, each in transfers
+        f"{each.number}  {name} {'to' if each.ours else 'from'} {line.name}: {each.state}, {progress(each)}"
+        for name, (line, each) in zip(names, transfers, strict=True)
     ]
     return Sentence(Kind.FILE_LIST, "\n".join(lines), "\n/files accept NUMBER, decline NUMBER, cancel NUMBER")
 

@@ -272,6 +272,9 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     ] = "https://api.telegram.org"
     "Whom the bot talks to: Telegram, or a Bot API server of one's own."
 
+    texts: bool = False
+    "Whether what others write in calls, and the names of files, are told here too: Telegram can read it."
+
 
 class DeltaChat(msgspec.Struct, frozen=True, kw_only=True):
     """[deltachat]: the bot's own Delta Chat account."""

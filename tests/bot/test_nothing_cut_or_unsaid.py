@@ -108,7 +108,7 @@ async def test_a_line_on_the_console_that_is_too_long_gets_a_sentence(tmp_path: 
 
 def test_every_piece_of_a_text_fits_into_a_message() -> None:
     for text in ("\N{PARTY POPPER}" * MAX_TEXT, "a" * MAX_TEXT, "\n" * (MAX_TEXT - 1) + "a", "a b\n" * (MAX_TEXT // 4)):
-        pieces = texts.wrote(line(), text)
+        pieces = [said for said, _ in texts.wrote(line(), text)]
         assert all(len(each.text.encode("utf-16-le")) // 2 < MESSAGE_CHARACTERS for each in pieces)
         shown = "".join(each.text.partition(": ")[2] for each in pieces)
         assert "".join(shown.split()) == "".join(text.split())

@@ -124,8 +124,9 @@ def test_a_reason_is_one_visible_line(text: str) -> None:
 
 @given(st.text() | st.text(min_size=1, max_size=30).map(lambda text: text * 200))
 def test_a_text_beside_the_call_is_visible(text: str) -> None:
-    for said in texts.wrote(line(), text):
+    for said, in_clear in texts.wrote(line(), text):
         assert visible(said.text, lines=True) == said.text
+        assert in_clear.text.startswith(f"{line().name} wrote to you in the call")
 
 
 @given(cards)

@@ -35,4 +35,5 @@ def telegram(home: Home, config: Config, thread: StoreThread) -> TelegramMesseng
         thread.write,
         name=NAME,
         lifetime=config.calls.lifetime,
+        texts=config.telegram.texts,
     )

@@ -78,16 +78,24 @@ _Result = TypeVar("_Result")
 class TelegramMessenger:
     """One bot and its owner."""
 
-    capabilities = Capabilities(at_terminal=False)
-
     def __init__(
-        self, token: BotToken, base_url: str, journal: Journal, write: StoreWrite, *, name: str, lifetime: int
+        self,
+        token: BotToken,
+        base_url: str,
+        journal: Journal,
+        write: StoreWrite,
+        *,
+        name: str,
+        lifetime: int,
+        texts: bool = False,
     ) -> None:
         """`journal` is for reading, `write` for writing; `name` is the messenger's there.
 
-        `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more.
+        `lifetime` is that of links, in seconds: a call that the owner wanted longer ago isn't made any more. `texts`:
+        the owner wants to read here what others write in calls.
         """
         silence(token)
+        self.capabilities = Capabilities(at_terminal=False, texts=texts)
         self._journal = journal
         self._lifetime = lifetime
         self._clock = Clock()
