@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import grp
 import os
-import pwd
 import secrets
 import stat
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from shared.store.files import (
     make_private,
     write_new_file,
 )
+from shared.store.replaceable import replaceable
 
 VARIABLE = "COPYBARA_HOME"
 "The environment variable that names the home."
@@ -35,9 +34,6 @@ VARIABLE = "COPYBARA_HOME"
 PROGRAM = "copybara"
 
 SEALING_KEY_BYTES = 32
-
-UNMAPPED = 65_534
-"The owner that a user namespace shows for users it doesn't know, the machine's root among them (user_namespaces(7))."
 
 HANDSET_KEY_BYTES = 32
 
@@ -155,22 +151,12 @@ class Home:
     def _refuse_replaceable(self) -> None:
         """Raise StoreError if a folder above the home lets others rename what is in it."""
         with known_errors(self.folder):
-            above = {*self.folder.parents, *self.folder.resolve().parents}
-            for folder in sorted(each for each in above if each.is_dir()):
-                status = folder.stat()
-                sticky = status.st_mode & stat.S_ISVTX
-                if status.st_mode & stat.S_IWOTH and not sticky:
-                    who = "Everybody"
-                elif status.st_mode & stat.S_IWGRP and not sticky and _has_others(status.st_gid):
-                    who = "Others in a group"
-                elif status.st_uid not in (0, os.geteuid(), UNMAPPED):
-                    who = "Another user"
-                else:
-                    continue
-                raise StoreError(
-                    f"{who} could put another folder in the home's place: {folder} allows it.",
-                    f"Give a home elsewhere with --home, or see to it that only you can write to {folder}.",
-                )
+            found = replaceable(self.folder)
+        if found is not None:
+            raise StoreError(
+                f"{found.who} could put another folder in the home's place: {found.folder} allows it.",
+                f"Give a home elsewhere with --home, or see to it that only you can write to {found.folder}.",
+            )
 
     def load_sealing_key(self) -> X25519PrivateKey:
         """The key that sealed first-contact links to us are opened with; made once, then always the same.
@@ -204,18 +190,6 @@ class Home:
                     write_new_file(self.handset_key, raw)
             make_private(self.handset_key)
         return raw
-
-
-def _has_others(group: int) -> bool:
-    """Whether somebody besides us and root is in a group, or it can't be told. Most users have one of their own."""
-    if group == 0:
-        return False
-    try:
-        here = pwd.getpwuid(os.geteuid()).pw_name
-        members = {*grp.getgrgid(group).gr_mem, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group)}
-    except KeyError:
-        return True
-    return bool(members - {here, "root"})
 
 
 class HomeLock:

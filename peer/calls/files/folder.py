@@ -17,6 +17,7 @@ from peer.calls.files.room import DiskRoom, Promise
 from shared.errors import FileRefused
 from shared.files.names import numbered
 from shared.store.files import FILE_MODE, FOLDER_MODE, make_folder
+from shared.store.replaceable import replaceable
 
 PARTS = ".parts"
 MAX_SAME_NAME = 1_000
@@ -37,6 +38,12 @@ class FilesFolder:
         """
         make_folder(self.path)
         with _known(self.path):
+            if (found := replaceable(self.path)) is not None:
+                raise FileRefused(
+                    f"{found.who} could put another folder in the place of {self.path}: {found.folder} allows it. "
+                    "So no file of a call is put there.",
+                    "Name another `folder` under [files].",
+                )
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 _check_own(folder, self.path)

@@ -182,6 +182,21 @@ async def test_a_folder_that_others_can_write_to_takes_nothing(tmp_path: Path) -
         assert parts(ben.files) == []
 
 
+async def test_a_folder_that_others_can_replace_takes_nothing(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        here, there = await call(anna, ben)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir(mode=0o700)
+        shared = ben.files.parent / "shared"
+        shared.mkdir()
+        shared.chmod(0o777)
+        (shared / "ben").symlink_to(elsewhere)
+        ben.switchboard.files(there.line)._shelf.folder.path = shared / "ben"
+        Forger(here).offer(b"x" * 100)
+        assert "could put another folder in the place" in (await there.until(FileState.FAILED)).why
+        assert list(elsewhere.iterdir()) == []
+
+
 async def test_a_part_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     async with two_nodes(tmp_path, always=True) as (anna, ben):
         here, there = await call(anna, ben)
