@@ -11,7 +11,7 @@ import pytest
 
 from bot.page.uploads import AT_ONCE, MOST_WAITING, Uploads
 from peer.calls.files.room import FileLimits
-from peer.calls.files.shelf import FileShelf
+from peer.calls.files.shelf import LAST_NUMBER, FileShelf
 from peer.calls.files.source_file import Described, describe
 from peer.handset.page import Page
 from peer.handset.protocol import Done, FileTaken, FromPage, HangUp, SendFile
@@ -140,6 +140,20 @@ async def test_a_file_that_cannot_be_offered_leaves_nothing(tmp_path: Path, shel
         async with sending(uploads, page, 1, 3, sent):
             uploads.take(page, piece(1, b"abc"))
     assert [*(tmp_path / "sending").iterdir()] == []
+
+
+async def test_a_file_has_no_number_that_one_of_an_earlier_run_had(tmp_path: Path) -> None:
+    given: set[int] = set()
+    with Store(tmp_path / "store.db") as store:
+        async with StoreThread(store) as thread:
+            for _ in range(12):
+                shelf = FileShelf(tmp_path / "files", LIMITS, thread)
+                await shelf.sweep()
+                numbers = {shelf.next_number() for _ in range(100)}
+                assert not numbers & given
+                assert min(numbers) > 0
+                assert max(numbers) <= LAST_NUMBER
+                given = numbers
 
 
 class Sending(Notes):

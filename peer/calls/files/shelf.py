@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import secrets
@@ -18,10 +17,28 @@ from shared.errors import CopybaraError, FileRefused
 from shared.files.records import KEPT_SECONDS, KeptFile
 from shared.in_thread import in_thread_to_its_end
 from shared.node_id import NodeId
-from shared.store import StoreThread
+from shared.store import Store, StoreThread
 from shared.store.files import FILE_MODE, make_folder
 
 logger = logging.getLogger(__name__)
+
+
+LAST_NUMBER = 9_999
+"People type the numbers of files, on a phone perhaps."
+
+NUMBERS_OF_A_RUN = 1_000
+"An answer that was typed for a file before the program began again takes no other."
+
+NUMBERED = "files.numbered"
+"The fact with the number up to which earlier runs may have come."
+
+
+def _numbers_for_a_run(store: Store) -> int:
+    """The number after which this run begins to count."""
+    kept = store.home_fact(NUMBERED) or b""
+    last = int(kept) if kept.isdigit() else 0
+    store.set_home_fact(NUMBERED, str((last + NUMBERS_OF_A_RUN) % LAST_NUMBER).encode())
+    return last
 
 
 class FileShelf:
@@ -43,11 +60,12 @@ class FileShelf:
         self._spool = spool or folder / ".sending"
         self._writes = writes
         self._clock = clock
-        self._numbers = itertools.count(1)
+        self._number = 0
 
     def next_number(self) -> int:
-        """For the next transfer."""
-        return next(self._numbers)
+        """For the next transfer: one that this run has given to none, nor the runs before it not long ago."""
+        self._number = self._number % LAST_NUMBER + 1
+        return self._number
 
     def now(self) -> int:
         """Unix seconds."""
@@ -93,6 +111,7 @@ class FileShelf:
         """Remove what no transfer needs any more: when the program starts. What can't be removed stays."""
         now = self.now()
         try:
+            self._number = await self._writes.write(_numbers_for_a_run)
             await self._writes.write(lambda store: store.forget_old_files(now))
             kept = self._writes.store.kept_files()
             await in_thread_to_its_end(lambda: self._keep_only(kept))
