@@ -39,6 +39,10 @@ ANSWERS_READ = 8
 "Of one message. Anyone can write answers to a call that they have seen; an honest message holds one."
 
 
+MOST_CLOSED = 4
+"Links of one message that no key opens, before no more of it is read; of the owner, who may paste a long history, all."
+
+
 class MessageReader:
     """Reads messages, acts on the links, and explains them where only the owner reads."""
 
@@ -66,8 +70,15 @@ class MessageReader:
         if not (found or classic) and message.from_owner and message.alone:
             turn.say(texts.not_understood())
         cards: list[Card] = []
+        closed = 0
         for link in found:
             reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
+            if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
+                # Every key of every contact was tried: others get their turn. A message full of these is no contact's.
+                await asyncio.sleep(0)
+                closed += 1
+                if closed >= MOST_CLOSED and not message.from_owner:
+                    break
             line = reading.line
             if line is not None and message.identity is not None:
                 self._origins.came_from(line, message.identity)
