@@ -84,12 +84,24 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     sender: Sender = Sender()
 
 
+KEEPS_LITTLE = {
+    "download_limit": "163840",  # bytes, the least that the core takes; all that is read here is shorter
+    "delete_device_after": "86400",  # seconds; on the server, and on the owner's other devices, nothing is deleted
+}
+"Settings: a stranger may send anything, to an address that anyone may know."
+
+
 class Account:
     """The account with that number."""
 
     def __init__(self, rpc: Rpc, number: int) -> None:
         self._rpc = rpc
         self.number = number
+
+    async def keep_little(self) -> None:
+        """Fetch no large message, and keep on this device what has been read for a day, whosever account it is."""
+        for key, value in KEEPS_LITTLE.items():
+            await self.set_config(key, value)
 
     async def start(self) -> None:
         """Begin to receive and to send."""

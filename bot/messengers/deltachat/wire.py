@@ -123,6 +123,7 @@ class DeltaChatWire(Begun):
         await self._find_owner(account, desk)
         self._clear_told = as_numbers(CLEAR, desk.fact(CLEAR))
         await self._calls.begin(account, desk, listener)
+        await account.keep_little()
         await account.start()
         desk.say(texts.listening(await account.config("configured_addr") or await account.config("addr") or "?"))
         if self._may_be_claimed:
