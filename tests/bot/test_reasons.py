@@ -280,6 +280,19 @@ async def test_a_used_link_is_refused(world: World, kind: str) -> None:
         await refused(world.bob, Reason.ALREADY_USED, form, form)
 
 
+@pytest.mark.parametrize("first", ["open", "sealed"])
+async def test_a_used_request_is_refused_however_anybody_seals_it_again(world: World, first: str) -> None:
+    friend = world.friend
+    request = friend.request()
+
+    def sealed() -> str:
+        return seal_request(request, friend.bobs_card_key, friend.bob).token
+
+    await rings(world.bob, request.token if first == "open" else sealed(), "friend is calling")
+    for again in (sealed(), request.token):
+        await refused(world.bob, Reason.ALREADY_USED, again, again)
+
+
 async def test_a_refused_link_is_not_used_up(world: World) -> None:
     link = world.listener.paired(Media.VIDEO)
     await refused(world.bob, Reason.NOT_ALLOWED_NOW, link, link)
