@@ -41,7 +41,16 @@ from peer.calls.session_events import (
 )
 from peer.calls.session_parts import BROKEN
 from peer.calls.standing import LineStanding
-from peer.media import ANSWERING_MACHINE, HANDSET, CallContext, Endpoint, only_for_trusted, opens_the_room, video_codecs
+from peer.media import (
+    ANSWERING_MACHINE,
+    HANDSET,
+    CallContext,
+    Endpoint,
+    only_for_trusted,
+    opens_the_room,
+    records,
+    video_codecs,
+)
 from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -299,7 +308,8 @@ class LineSessions:
             keep=lambda: self._keep(line),
             wanted=kept is not None and kept.recording,
             refused=kept is not None and kept.recording_refused,
-            machine=(lambda: line.put(HangUp())) if endpoint == ANSWERING_MACHINE else None,
+            # So does the endpoint `recorder`: the other side knows it, and can end it, with the call.
+            machine=(lambda: line.put(HangUp())) if records(endpoint) else None,
         )
 
     def _media_trouble(self, line: Line, trouble: MediaTrouble) -> None:

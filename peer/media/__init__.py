@@ -57,6 +57,9 @@ ONLY_FOR_TRUSTED = frozenset({"camera"})
 ANY_PICTURE = frozenset({"handset", "pattern", "none"})
 "Endpoints that can do H.264 as well: a browser, aiortc's own encoder. All others know VP8 alone."
 
+KEEPS = frozenset({ANSWERING_MACHINE, "recorder"})
+"Endpoints that write what the other side sends into a file."
+
 INTO_THE_ROOM = frozenset({"devices"})
 "Endpoints that let the other side hear and see the room, whether or not anybody there does anything."
 
@@ -125,6 +128,11 @@ def check_endpoint(name: str) -> str:
 def only_for_trusted(name: str) -> bool:
     """Whether an endpoint may be used in a call with a trusted contact only."""
     return not ONLY_FOR_TRUSTED.isdisjoint(name.split("+"))
+
+
+def records(name: str) -> bool:
+    """Whether the endpoint of that name keeps what the other side sends."""
+    return not KEEPS.isdisjoint(name.split("+"))
 
 
 def opens_the_room(name: str) -> bool:

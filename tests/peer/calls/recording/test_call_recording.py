@@ -67,14 +67,28 @@ class Pair:
 
 @contextlib.asynccontextmanager
 async def call(
-    folder: Path, *, media: Media = Media.BOTH, settings: MediaSettings | None = None, old: bool = False
+    folder: Path,
+    *,
+    media: Media = Media.BOTH,
+    settings: MediaSettings | None = None,
+    old: bool = False,
+    usual: str = "none",
 ) -> AsyncIterator[Pair]:
-    """Ben's program is of an earlier version with `old`."""
+    """Ben's program is of an earlier version with `old`; `usual` is Anna's endpoint."""
     network = MemoryNetwork()
     places = {"anna": folder / "annas", "ben": None if old else folder / "bens"}
     async with contextlib.AsyncExitStack() as stack:
         anna, ben = [
-            await stack.enter_async_context(node(folder, name, network, recordings=place, recording_settings=settings))
+            await stack.enter_async_context(
+                node(
+                    folder,
+                    name,
+                    network,
+                    recordings=place,
+                    recording_settings=settings,
+                    usual=usual if name == "anna" else "none",
+                )
+            )
             for name, place in places.items()
         ]
         anna.knows(ben, key=KEY)
@@ -166,6 +180,13 @@ async def test_a_refusal_ends_it_on_both_sides_and_holds_for_the_call(tmp_path: 
         assert changes(pair.anna, "us").count(What.STARTED) == 1
         assert changes(pair.ben, "them") == [What.STARTED, What.REFUSED]
         assert pair.files == [told.path]
+
+
+async def test_an_endpoint_that_records_is_shown_to_the_other_side_and_a_refusal_ends_the_call(tmp_path: Path) -> None:
+    async with call(tmp_path, usual="pattern+recorder") as pair:
+        await hears(pair.ben, "them", What.STARTED)
+        pair.ben.switchboard.recording(pair.theirs).refuse()
+        await over(pair.ours, pair.theirs)
 
 
 async def test_a_program_of_an_earlier_version_is_not_recorded(tmp_path: Path) -> None:
