@@ -12,6 +12,7 @@ from bot.assistant.origins import Origins
 from peer.calls.line import Line
 from shared.errors import StoreError
 from shared.kept_running import Part, kept_running
+from shared.secrets.handshake import Role
 from shared.store import Store, StoreThread
 
 LAST_SECONDS = 1.0
@@ -48,16 +49,18 @@ class Learning:
 
         Anybody may say that they are a contact. A call that proves nothing teaches as long as there is no key, until
         another call teaches something else. A call in which a key was agreed that counts teaches as much as one that
-        the key proves: its answer has gone where its link came from, and it has connected.
+        the key proves: its answer has gone where its link came from, and it has connected. But to an open request of
+        ours anybody can have answered, beside the one who has connected.
         """
         identity = self._origins.identity_in(line)
         if identity is None:
             return
         node, proven, agreed = line.peer, line.proven, line.connection.agreed
+        surely = line.call.role is Role.CALLEE or line.link.sealed
 
         def learn(store: Store) -> None:
             keyed = store.keyed(node)
-            theirs = proven or (keyed and agreed is not None and store.proves(node, agreed))
+            theirs = proven or (surely and keyed and agreed is not None and store.proves(node, agreed))
             if (theirs or not (keyed or line.link.keyed)) and (contact := store.contact_of(node)) is not None:
                 book.learn(store, contact, identity, proven=theirs)
 

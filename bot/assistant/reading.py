@@ -19,7 +19,7 @@ from shared.call.table import State
 from shared.errors import BadDescription, OverlayError
 from shared.links.card import Card
 from shared.links.classic import find_classic
-from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Found, LinkKind, find
+from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Found, LinkKind, Response, Status, decode, find
 from shared.links.pasted import DescriptionType, looks_pasted
 from shared.links.tokens import to_bytes
 from shared.node_id import NodeId
@@ -80,7 +80,7 @@ class MessageReader:
                 if closed >= MOST_CLOSED and not message.from_owner:
                     break
             line = reading.line
-            if line is not None and message.identity is not None:
+            if line is not None and message.identity is not None and not _refuses(link.token):
                 self._origins.came_from(line, message.identity)
             if reading.dropped is not None:
                 turn.say(texts.dropped(reading.dropped))
@@ -169,6 +169,15 @@ class MessageReader:
     def _explain_card(self, turn: Turn, card: Card, *, others: int = 0) -> None:
         name = book.free_name(self._store, card.name, card.node)
         turn.say(texts.card_seen(card, self._store.contact_of(card.node), name, others=others))
+
+
+def _refuses(token: str) -> bool:
+    """Whether it declines a request: anybody can write that, and no call comes of it."""
+    try:
+        link = decode(token)
+    except BadLink:
+        return False
+    return isinstance(link, Response) and link.status is not Status.ACCEPT
 
 
 def _few_answers(found: list[Found]) -> list[Found]:

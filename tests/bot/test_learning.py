@@ -30,10 +30,12 @@ ANNAS_BOT = Identity(bot="anna_bot", bot_id=43)
 ANNAS_KEY, EVES_KEY = b"a" * 32, b"e" * 32
 
 
-def line_of(*, keyed: bool = False, proven: bool = False, agreed: bytes | None = None) -> Line:
+def line_of(
+    *, keyed: bool = False, proven: bool = False, agreed: bytes | None = None, role: Role = Role.CALLEE
+) -> Line:
     """A call of anna's node that is up."""
     link = CallLink(NODE, Media.BOTH, created=0, reference=bytes(8), keyed=keyed, proven=proven)
-    line = Line(1, Call(Role.CALLEE, paired=proven, state=State.ACTIVE, reason=None), link, chat="chat", expires=600)
+    line = Line(1, Call(role, paired=proven, state=State.ACTIVE, reason=None), link, chat="chat", expires=600)
     line.agrees(agreed)
     return line
 
@@ -104,6 +106,16 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_the_first_call_with
     assert (await bob.hears(proven, ANNA)).telegram_user == 42
     # That one stays: whoever carries a link isn't proven by it.
     assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
+
+
+async def test_what_an_answer_to_our_open_request_has_taught_gives_way_to_the_first_call_with_a_key(bob: Bob) -> None:
+    # Eve's answer is the only one that came by a chat; Anna's, which has connected, was pasted.
+    shares(bob, ANNAS_KEY)
+    assert (await bob.hears(line_of(agreed=ANNAS_KEY, role=Role.CALLER), EVE)).telegram_user is None
+    bob.store.forget_secrets(NODE)
+    assert (await bob.hears(line_of(role=Role.CALLER), EVE)).telegram_user == 666
+    shares(bob, ANNAS_KEY)
+    assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
 
 
 async def test_a_proven_call_from_a_bot_leaves_no_other_account_beside_it(bob: Bob) -> None:
