@@ -158,8 +158,8 @@ def ringing(devices: Sequence[tuple[str, bool]]) -> str:
     return (f"\nIt also rings on {there}." if there else "") + to_open
 
 
-def line(*, name: str, address: str, way: str, seen: int, connected: bool, **_: object) -> str:
-    """A device in a list; `seen` in Unix seconds."""
+def line(*, name: str, address: str, way: str = "", seen: int, connected: bool, **_: object) -> str:
+    """A device in a list; `seen` in Unix seconds. An older program that runs says nothing of the way."""
     day = datetime.fromtimestamp(seen, UTC).astimezone()
     when = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
     where = f"{address}{' in your home network' if way == DeviceWay.LAN else ''}".strip()

@@ -34,7 +34,7 @@ class Server:
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES or not parts.hostname or parts.port == 0 or "@" in parts.netloc or "#" in url:
             raise ValueError("not an address")
-        if parts.scheme in ("ws", "http") and not _is_near(parts.hostname):
+        if parts.scheme in ("ws", "http") and not is_near(parts.hostname):
             raise ValueError("not private")
         return cls(url, parts)
 
@@ -85,5 +85,6 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Whether that host is in a network of one's own, where a password or a question may go in clear."""
     return host == "localhost" or (_is_literal(host) and not ip_address(host).is_global)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -29,6 +30,7 @@ from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
 from shared.errors import InputError, StoreError
+from shared.names.server import is_near
 from shared.not_json import NOT_JSON
 from shared.store import Store
 from shared.store.journal import Journal
@@ -64,6 +66,7 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
     """
     home.prepare()
     server = account.server or await find_server(account.user)
+    _refuse_clear(server)
     with HomeLock(home), Store(home.database) as store, _told():
         journal, api = Journal(store, NAME), MatrixApi(server)
         before = "" if reset else _device_of(home, account, journal)
@@ -96,6 +99,15 @@ async def log_in(home: Home, account: MatrixAccount, password: str, *, reset: bo
             await _vouch(client, password, reset=reset)
             await client.save()
     return account
+
+
+def _refuse_clear(server: str) -> None:
+    """Raise InputError for a server that would get the password in clear by way of others."""
+    parts = urlsplit(server)
+    if parts.scheme != "https" and not is_near(parts.hostname or ""):
+        raise InputError(
+            f"{parts.hostname or server} would get the password in clear.", "Give the homeserver's https:// address."
+        )
 
 
 def _device_of(home: Home, account: MatrixAccount, journal: Journal) -> str:

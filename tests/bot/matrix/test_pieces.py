@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.home import Home
+from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.canonical import canonical, is_signed, with_signature
 from bot.messengers.matrix.heard import Audience, heard, would_count
+from bot.messengers.matrix.login import log_in
 from bot.messengers.matrix.people import People, Standing
 from bot.messengers.matrix.reading import RoomMessage, number_of
 from bot.messengers.matrix.rooms import Rooms
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.verification import Verification, VerificationStep
+from shared.errors import InputError
 from shared.store import Store
 from shared.store.journal import Journal
 from tests.bot.matrix.devices import ROOM, Device, done, two
@@ -336,3 +340,10 @@ def test_with_unverified_a_device_that_the_server_adds_reads_nothing_of_the_owne
     assert set(bob.people.devices_for("@anna:chat.test", unverified=True)) == {"DEVICE", "OTHER"}
     bob.people.verified_owner("@anna:chat.test", bob.people.of("@anna:chat.test").offered)
     assert set(bob.people.devices_for("@anna:chat.test", unverified=True)) == {"DEVICE"}
+
+
+@pytest.mark.parametrize("server", ["http://matrix.example.org", "http://93.184.216.34:8008", "matrix.example.org"])
+async def test_a_password_goes_in_clear_to_no_server_elsewhere(tmp_path: Path, server: str) -> None:
+    account = MatrixAccount("@bob:example.org", server, owner="@bob:example.org")
+    with pytest.raises(InputError, match="in clear"):
+        await log_in(Home(tmp_path / "home"), account, "password")
