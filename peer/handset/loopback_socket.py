@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import cast
@@ -15,8 +16,10 @@ from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
 from peer.transport.connections import Connections, Refusal, Share
+from peer.transport.flood_filter import FloodFilter
 from peer.transport.udp_socket import RECEIVE_BUFFER, bound_socket
 from shared.errors import OverlayDown
+from shared.rate import Bucket, Limit
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,9 @@ DEVICE = "lo" if sys.platform == "linux" else None
 
 MAX_HOSTS = 256
 "Addresses that are remembered. All of 127.0.0.0/8 is this machine's, so their number has to end somewhere."
+
+PROBES = Limit(at_once=MAX_HOSTS, per_second=10.0)
+"Of addresses: whose they are is asked with a socket. A browser has two or three."
 
 MAX_OTHER_ADDRESSES = 4
 "Of this machine's other addresses, those that Firefox is offered. It needs one: that of the default route, as a rule."
@@ -51,6 +57,7 @@ class LoopbackSocket:
         "The first is on 127.0.0.1."
 
         self._own: dict[str, bool] = {}
+        self._probes = Bucket(PROBES)
         self._ways: dict[int, _Way] = {}
         "How the browser is reached by its port, once that has shown that it knows the connection's password."
 
@@ -62,20 +69,21 @@ class LoopbackSocket:
         """Bind free ports. Raises OverlayError if there is none on 127.0.0.1."""
         self = cls()
         try:
-            await self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0])
+            await self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0], None)
             for address in _other_addresses():
                 sock = _behind_loopback(address)
                 if sock is not None:
-                    await self._bind(sock)
+                    await self._bind(sock, socket.if_nametoindex("lo"))
         except BaseException:
             self.close()
             raise
         return self
 
-    async def _bind(self, sock: socket.socket) -> None:
+    async def _bind(self, sock: socket.socket, device: int | None) -> None:
+        """`device` is the number of the one that a filter keeps it to."""
         loop = asyncio.get_running_loop()
         try:
-            self._bound.append((await loop.create_datagram_endpoint(lambda: _BoundSocket(self), sock=sock))[1])
+            self._bound.append((await loop.create_datagram_endpoint(lambda: _BoundSocket(self, device), sock=sock))[1])
         except BaseException:
             sock.close()
             raise
@@ -103,7 +111,9 @@ class LoopbackSocket:
     def claim(self, remote_port: int, share: Share, *, chosen: bool = False) -> None:
         """Give a connection what comes from a port, and keep the way: only an authenticated check leads here."""
         if self._current is not None and self._current[0] == remote_port:
-            self._ways.setdefault(remote_port, self._current[1])
+            way = self._current[1]
+            self._ways.setdefault(remote_port, way)
+            way.by.proved(self._ends(way.by))
         self.connections.claim(remote_port, share, chosen=chosen)
 
     def send(self, datagram: bytes, remote_port: int) -> None:
@@ -131,12 +141,16 @@ class LoopbackSocket:
         if not self._is_own(host):
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if not self.connections.within(data, remote_port):
-            return None
+            return by.flooded(self._ends(by), (host, remote_port))
         self._current = remote_port, _Way(by, host)
         try:
             return self.connections.received(data, remote_port)
         finally:
             self._current = None
+
+    def _ends(self, by: _BoundSocket) -> list[tuple[Address, int]]:
+        """Where the browser has proved itself, to one of the sockets."""
+        return [(IPv4Address(way.host), port) for port, way in self._ways.items() if way.by is by]
 
     def lost(self, bound: _BoundSocket) -> None:
         """One of the sockets is gone; with the first, all connections are."""
@@ -147,6 +161,8 @@ class LoopbackSocket:
         """Whether an address is this machine's: the kernel lets nobody bind another."""
         known = self._own.get(host)
         if known is None:
+            if not self._probes.takes(time.monotonic()):
+                return False
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 try:
                     probe.bind((host, 0))
@@ -169,7 +185,9 @@ class _Way:
 class _BoundSocket(asyncio.DatagramProtocol):
     """One socket, on one of this machine's addresses."""
 
-    def __init__(self, owner: LoopbackSocket) -> None:
+    def __init__(self, owner: LoopbackSocket, device: int | None) -> None:
+        self._device = device
+        self._filter: FloodFilter | None = None
         self.at: tuple[IPv4Address, int]
         "Address and port."
 
@@ -186,6 +204,20 @@ class _BoundSocket(asyncio.DatagramProtocol):
     def send(self, datagram: bytes, to: tuple[str, int]) -> None:
         self._transport.sendto(datagram, to)
 
+    def flooded(self, ends: list[tuple[Address, int]], end: tuple[str, int]) -> None:
+        """More has come from there than any browser sends. These are the ends where ours has proved itself."""
+        if self._filter is None:
+            self._filter = FloodFilter(self._transport.get_extra_info("socket"), None, self._device)
+        if not ends or end in [(str(address), port) for address, port in ends]:
+            self._filter.be_deaf()
+        elif not self._filter.keeps_out_ports:
+            self._filter.keep_out_ports(ends)
+
+    def proved(self, ends: list[tuple[Address, int]]) -> None:
+        """The browser has proved itself at these ends."""
+        if self._filter is not None and self._filter.keeps_out_ports:
+            self._filter.keep_out_ports(ends)
+
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -194,6 +226,8 @@ class _BoundSocket(asyncio.DatagramProtocol):
         self.at = IPv4Address(host), port
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._filter is not None:
+            self._filter.close()
         self._owner.lost(self)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

@@ -67,11 +67,7 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
     """
     steps: list[Instruction] = []
     if device is not None:
-        steps += [
-            Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
-            Instruction(JUMP_IF_EQUAL, 1, 0, device),
-            Instruction(RETURN, 0, 0, no),
-        ]
+        steps += only_by(device, no)
     if allowed is None:
         return [*steps, Instruction(RETURN, 0, 0, yes)]
     if len(allowed) > MOST_ADDRESSES:
@@ -88,31 +84,49 @@ def source_filter(allowed: Collection[Address] | None, device: int | None, *, ye
     return [*steps, Instruction(RETURN, 0, 0, no)]
 
 
-def port_filter(remote: Address, ports: Collection[int], *, one_in: int) -> list[Instruction]:
-    """A UDP socket's filter for one address: whole datagrams from these ports, and of all others each `one_in`th.
+def only_by(device: int, no: int) -> list[Instruction]:
+    """The beginning of a program: `no` for all that comes by another network device."""
+    return [
+        Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
+        Instruction(JUMP_IF_EQUAL, 1, 0, device),
+        Instruction(RETURN, 0, 0, no),
+    ]
 
-    Raises ValueError for more than MOST_PORTS.
+
+def ends_filter(ends: Collection[tuple[Address, int]], *, only: Address | None, one_in: int) -> list[Instruction]:
+    """A UDP socket's filter: whole datagrams from these addresses and ports, and of all others each `one_in`th.
+
+    `only`: none at all from another address. Raises ValueError for more than MOST_PORTS.
     """
-    if len(ports) > MOST_PORTS:
+    if len(ends) > MOST_PORTS:
         raise ValueError("too many ports for one filter")
-    *of_the_address, _, no = source_filter([remote], None, yes=WHOLE_PACKET, no=NOTHING)
-    steps = [Instruction(LOAD_HALF, 0, 0, SOURCE_PORT)]
-    for number, port in enumerate(ports):
-        to_the_end = len(ports) - number - 1 + 2  # the other ports, and the two steps that draw a number
-        steps.append(Instruction(JUMP_IF_EQUAL, to_the_end, 0, port))
-    steps += [
+    steps: list[Instruction] = []
+    for address, port in ends:
+        of_the_end = [
+            *_loads_address(address),
+            (Instruction(LOAD_HALF, 0, 0, SOURCE_PORT), port),
+        ]
+        for number, (load, value) in enumerate(of_the_end):
+            left = (len(of_the_end) - number - 1) * 2 + 1  # the rest of this end, and its answer
+            steps += [load, Instruction(JUMP_IF_EQUAL, 0, left, value)]
+        steps.append(Instruction(RETURN, 0, 0, WHOLE_PACKET))
+    draw = [
         Instruction(LOAD_WORD, 0, 0, RANDOM),
         Instruction(JUMP_IF_AT_LEAST, 1, 0, 2**32 // one_in),
         Instruction(RETURN, 0, 0, WHOLE_PACKET),
-        no,
     ]
-    # Another address jumps to the last step.
-    last = len(of_the_address) + len(steps) - 1
-    moved = [
-        step._replace(if_false=last - number - 1) if step.code == JUMP_IF_EQUAL else step
-        for number, step in enumerate(of_the_address)
-    ]
-    return [*moved, *steps]
+    if only is not None:
+        words = _loads_address(only)
+        for number, (load, value) in enumerate(words):
+            steps += [load, Instruction(JUMP_IF_EQUAL, 0, (len(words) - number - 1) * 2 + len(draw), value)]
+    return [*steps, *draw, Instruction(RETURN, 0, 0, NOTHING)]
+
+
+def _loads_address(address: Address) -> list[tuple[Instruction, int]]:
+    """What loads each word of a packet's source address, and what the word has to be."""
+    words = struct.unpack(f"!{len(address.packed) // WORD}I", address.packed)
+    at = NETWORK_HEADER + SOURCE[address.version]
+    return [(Instruction(LOAD_WORD, 0, 0, at + number * WORD), word) for number, word in enumerate(words)]
 
 
 def packed(steps: Collection[Instruction]) -> bytes:

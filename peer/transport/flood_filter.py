@@ -13,7 +13,17 @@ import socket
 from collections.abc import Collection
 
 from peer.overlay import Address
-from peer.overlay.source_filter import NOTHING, RETURN, WHOLE_PACKET, Instruction, attach, port_filter, source_filter
+from peer.overlay.source_filter import (
+    MOST_PORTS,
+    NOTHING,
+    RETURN,
+    WHOLE_PACKET,
+    Instruction,
+    attach,
+    ends_filter,
+    only_by,
+    source_filter,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +40,16 @@ its check twenty times a second (ice.py)."""
 class FloodFilter:
     """That of one socket."""
 
-    def __init__(self, sock: socket.socket, remote: Address) -> None:
-        """`remote` is the one address that datagrams are taken from."""
+    def __init__(self, sock: socket.socket, remote: Address | None, device: int | None = None) -> None:
+        """`remote` is the one address that datagrams are taken from, None if there are several; `device` is the number
+        of the one network device that they may come by, None: any.
+        """
         self._sock = sock
         self._remote = remote
+        self._device = device
         self._foreign = False
-        self._ports: tuple[int, ...] | None = None
-        "While other ports are kept out: those that aren't."
+        self._ends: tuple[tuple[Address, int], ...] | None = None
+        "While others are kept out: those that aren't."
 
         self._deaf = False
         self._works = True
@@ -50,20 +63,20 @@ class FloodFilter:
     @property
     def keeps_out_ports(self) -> bool:
         """The same of other ports of the one address."""
-        return self._ports is not None or not self._works
+        return self._ends is not None or not self._works
 
     def keep_out_foreign(self) -> None:
         """Other addresses flood us."""
         self._foreign = True
         self._attach()
 
-    def keep_out_ports(self, but: Collection[int]) -> None:
-        """The one address floods us from other ports than these."""
+    def keep_out_ports(self, but: Collection[tuple[Address, int]]) -> None:
+        """We are flooded from elsewhere than these addresses and ports."""
         if not self._works:
             return
-        if self._ports is None:
+        if self._ends is None:
             self._later(PORTS_SECONDS, self._let_in_ports)
-        self._ports = tuple(but)
+        self._ends = tuple(but)[-MOST_PORTS:]
         self._attach()
 
     def be_deaf(self) -> None:
@@ -81,7 +94,7 @@ class FloodFilter:
         self._timers.clear()
 
     def _let_in_ports(self) -> None:
-        self._ports = None
+        self._ends = None
         self._attach()
 
     def _hear(self) -> None:
@@ -95,12 +108,13 @@ class FloodFilter:
         self._timers.append(loop.call_later(seconds, what))
 
     def _program(self) -> list[Instruction]:
+        by = [] if self._device is None else only_by(self._device, NOTHING)
         if self._deaf:
             return [Instruction(RETURN, 0, 0, NOTHING)]
-        if self._ports is not None:
-            return port_filter(self._remote, self._ports, one_in=ONE_IN)
-        allowed = [self._remote] if self._foreign else None
-        return source_filter(allowed, None, yes=WHOLE_PACKET, no=NOTHING)
+        if self._ends is not None:
+            return [*by, *ends_filter(self._ends, only=self._remote, one_in=ONE_IN)]
+        allowed = [self._remote] if self._foreign and self._remote is not None else None
+        return source_filter(allowed, self._device, yes=WHOLE_PACKET, no=NOTHING)
 
     def _attach(self) -> None:
         if not self._works:

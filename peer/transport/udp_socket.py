@@ -17,7 +17,6 @@ from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
-from peer.overlay.source_filter import MOST_PORTS
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
@@ -200,11 +199,10 @@ class OverlaySocket(asyncio.DatagramProtocol):
 
     def _flooded(self, remote_port: int) -> None:
         """Have the kernel drop more of what the other address sends, where it can."""
-        proved = self._proved
-        if not proved or remote_port in proved:
+        if not self.connections.ports or remote_port in self.connections.ports:
             self._kernel.be_deaf()
         elif not self._kernel.keeps_out_ports:
-            self._kernel.keep_out_ports(proved)
+            self._kernel.keep_out_ports(self._proved)
 
     @property
     def _kernel(self) -> FloodFilter:
@@ -214,8 +212,8 @@ class OverlaySocket(asyncio.DatagramProtocol):
         return self._filter
 
     @property
-    def _proved(self) -> tuple[int, ...]:
-        return self.connections.ports[-MOST_PORTS:]
+    def _proved(self) -> list[tuple[Address, int]]:
+        return [(self.remote, port) for port in self.connections.ports]
 
 
 def _refuse(local: Address, remote: Address) -> None:

@@ -31,12 +31,14 @@ from peer.handset.page import Page, Pages
 from peer.handset.protocol import Offer, Problem, ToPage
 from peer.media.endpoints.answer_chime import CHIME_SECONDS
 from peer.media.endpoints.pattern import Pattern
+from peer.transport.connections import Connections, Rates
 from peer.transport.leg import Leg
 from peer.transport.profile import KINDS, MEDIA
 from peer.transport.relay import Relay
 from peer.transport.rtp_packets import is_rtp
 from shared.errors import HandsetError
 from shared.media import Media
+from shared.rate import Limit
 from tests.peer.pair import PATIENCE, connected
 from tests.peer.transport.test_leg_media import Tap
 
@@ -566,6 +568,59 @@ async def test_the_port_takes_nothing_from_other_machines_addresses() -> None:
     finally:
         sock.close()
         await asyncio.sleep(0)
+
+
+async def test_a_flood_of_another_user_is_dropped_by_the_kernel_and_the_browser_is_heard() -> None:
+    sock = await LoopbackSocket.listen()
+    sock.connections = Connections(rates=Rates(*[Limit(at_once=50, per_second=1.0)] * 4))
+    sock.counters = sock.connections.counters
+    leg = BrowserLeg(sock, Media.AUDIO)
+    offer = leg.offer({})
+    answer = await _answer(offer)
+    connecting = asyncio.create_task(leg.connect(answer))
+    loop = asyncio.get_running_loop()
+
+    async def read_of_a_flood() -> int:
+        """How many of 200 datagrams the program has read."""
+        before = sock.counters.refused.total()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.9", 0))
+            for _ in range(200):
+                other.sendto(b"junk", ("127.0.0.1", sock.port))
+        last = -1
+        while last != sock.counters.refused.total():
+            last = sock.counters.refused.total()
+            await asyncio.sleep(0)  # the loop reads one datagram a turn
+            await asyncio.sleep(0)
+        return last - before
+
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as browser:
+            browser.setblocking(False)
+            browser.connect(("127.0.0.1", sock.port))
+
+            async def answered() -> None:
+                check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+                check.attributes["USERNAME"] = f"{_value(offer, 'ice-ufrag')}:{_value(answer, 'ice-ufrag')}"
+                check.attributes["PRIORITY"] = 1
+                check.attributes["ICE-CONTROLLED"] = 1
+                check.add_message_integrity(_value(offer, "ice-pwd").encode())
+                browser.send(bytes(check))
+                async with asyncio.timeout(PATIENCE):
+                    while (
+                        stun.parse_message(await loop.sock_recv(browser, 1500)).transaction_id != check.transaction_id
+                    ):
+                        pass
+
+            await answered()
+            assert await read_of_a_flood() == 200
+            assert await read_of_a_flood() < 100
+            for _ in range(5):
+                await answered()
+    finally:
+        connecting.cancel()
+        await leg.close()
+        await asyncio.wait((connecting,))
 
 
 async def _answer(offer: str) -> str:
