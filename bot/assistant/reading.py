@@ -87,7 +87,8 @@ class MessageReader:
             if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
                 self._doubt(turn)
             if reading.moved is not None and reading.moved_to is not None:
-                turn.say(texts.announced(reading.moved, reading.moved_to))
+                moved, node = reading.moved, reading.moved_to
+                turn.say(texts.announced(moved, node), in_clear=texts.announced(moved, node, clear=True))
                 continue
             clock = reading.other_clock
             if clock is not None and _clocks_differ(clock, message):

@@ -332,9 +332,16 @@ def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
     return Sentence(Kind.MEDIA_TROUBLE, text)
 
 
+def whose(line: Line) -> str:
+    """The other side's name, with the doubt that there is: these lines stand in a chat long after the warning."""
+    return (
+        f"{line.name} (without your key)" if line.shown.contact and line.link.keyed and not line.proven else line.name
+    )
+
+
 def connected(line: Line) -> Sentence:
     """The call is up."""
-    text = f"Connected with {line.name} ({line.media.words})."
+    text = f"Connected with {whose(line)} ({line.media.words})."
     if line.connection.waits_for_owner:
         text += " Your microphone and camera stay off in case you have left."
         return Sentence(Kind.CONNECTED, text, "/answer turns them on")
@@ -416,16 +423,19 @@ def moved_in_chat(token: str) -> Sentence:
     return Sentence(Kind.LINK_MOVED, as_copybara(token))
 
 
-def announced(contact: Contact, node: NodeId) -> Sentence:
-    """A contact's notice: they have another node now, this one."""
+def announced(contact: Contact, node: NodeId, *, clear: bool = False) -> Sentence:
+    """A contact's notice: they have another node now, this one. `clear`: without the whole node id, for the notice is
+    sealed.
+    """
     several = bool(contact.other_announced(node))
     others = f" Another new node id was announced, too: somebody has {contact.name}'s key." if several else ""
     return Sentence(
         Kind.CONTACT_ANNOUNCED,
-        f"{contact.name} says that their node id is now {node}. The key you share "
+        f"{contact.name} says that their node id is now {f'{node.short}…' if clear else node}. The key you share "
         "proves that the link is theirs, or of somebody who has stolen that key: ask them by voice or in person. "
         f"Nothing changes until you accept.{others}",
-        f"To accept: /contact move {contact.name} {'NODE' if several else node.short}",
+        f"To accept: /contact move {contact.name} {'NODE' if several else node.short}"
+        + (f"\nThe whole node id, at my computer: copybara contacts show {contact.name}" if clear else ""),
     )
 
 
@@ -571,12 +581,8 @@ def wrote(line: Line, text: str) -> list[tuple[Sentence, Sentence]]:
     of = [f" ({number} of {len(pieces)})" if len(pieces) > 1 else "" for number in range(1, len(pieces) + 1)]
     return [
         (
-            Sentence(Kind.TEXT, f"{line.name} writes{which}: {each}"),
-            Sentence(
-                Kind.TEXT,
-                f"{line.name} wrote to you in the call{which}.",
-                "The page shows it, and the computer that I run on.",
-            ),
+            Sentence(Kind.TEXT, f"{whose(line)} writes{which}: {each}"),
+            Sentence(Kind.TEXT, f"{whose(line)} wrote to you in the call{which}.", IN_CLEAR),
         )
         for which, each in zip(of, pieces, strict=True)
     ]
@@ -672,6 +678,8 @@ def contact_details(contact: Contact, paired: bool) -> Sentence:
         + (_on_what(contact, paired) if contact.trust is Trust.AUTO else ""),
         f"links    {links}",
     ]
+    announced = filter(None, (contact.announced, *contact.announced_before))
+    lines += [f"says     that their node id is now {node}; you haven't accepted that" for node in announced]
     if contact.hours:
         lines.append(f"hours    {contact.hours}")
     if contact.endpoint:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.kinds import Kind, Sentence
-from bot.texts.chat import shown
+from bot.texts.chat import shown, whose
 from shared.contacts import Contact
 from shared.errors import CopybaraError
 from shared.files.kinds import PROGRAM, kind_of_name
@@ -55,7 +55,7 @@ def not_offered(error: CopybaraError) -> Sentence:
 
 def changed(line: Line, transfer: Transfer, *, clear: bool = False) -> Sentence:
     """What has happened to a file in a call, in any state. `clear`: without its name, and where it is."""
-    who, what = line.name, f"file {transfer.number}" if clear else shown(transfer.name)
+    who, what = whose(line), f"file {transfer.number}" if clear else shown(transfer.name)
     first = what.capitalize() if clear else what
     match transfer.state:
         case FileState.OFFERED if transfer.voice and transfer.ours:
@@ -116,7 +116,7 @@ def offered(line: Line, transfer: Transfer, what: str = "") -> str:
     if kind_of_name(transfer.name) == PROGRAM:
         warning = " Opening a program can harm your computer: accept it only if you expected it."
     what = what or shown(transfer.name)
-    return f"{line.name} wants to send you {what}: {kind(transfer)}, {size(transfer.size)}.{warning}"
+    return f"{whose(line)} wants to send you {what}: {kind(transfer)}, {size(transfer.size)}.{warning}"
 
 
 def progress(transfer: Transfer) -> str:

@@ -15,7 +15,6 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.assistant.reading import MOST_CLOSED
 from bot.home import Home
 from bot.kinds import Kind
 from bot.texts.chat import CONTACTS_A_PAGE
@@ -29,7 +28,6 @@ from shared.links.tokens import to_text
 from shared.media import Media
 from shared.node_id import NodeId
 from tests.bot.console import Person, cli, connect, hang_up, people
-from tests.bot.stranger import forged
 from tests.link_forms import as_handset
 from tests.peer.sockets import sockets_of
 from tests.shared.links.link_values import near_tokens
@@ -231,16 +229,6 @@ async def test_sixty_links_in_one_message_take_no_time_that_matters(bob: Person,
     assert time.monotonic() - started < 2
     unknown = [line for line in said if line["kind"] == Kind.LINK_UNKNOWN_CALLER]
     assert len(unknown) == (60 if sender == "owner" else 0)
-
-
-async def test_a_message_full_of_links_that_no_key_opens_is_read_no_further(bob: Person) -> None:
-    closed = [to_text(b"\x13" + secrets.token_bytes(47)) for _ in range(MOST_CLOSED)]
-    request = forged(bob, NodeId(b"eve".ljust(32)))
-    assert await bob.after(" ".join([*closed, request]), sender="somebody") == []
-    bob.write(request, sender="somebody")
-    await bob.told(kind=Kind.STRANGER_RINGS)
-    bob.write("/decline")
-    await bob.call("ended")
 
 
 @pytest.mark.parametrize(

@@ -216,3 +216,19 @@ def test_a_card_on_the_page_names_no_command(card: Card) -> None:
     for known in (None, Contact(name="anna", node=card.node, created=0)):
         assert not COMMAND.search(page.explained_card(card, known))
         assert "\n" not in page.explained_card(card, known)
+
+
+def test_what_comes_in_a_call_without_the_contacts_key_never_stands_under_their_bare_name() -> None:
+    link = CallLink(NODE, Media.BOTH, created=0, keyed=True)
+    call = Call(Role.CALLEE, paired=False, state=State.ACTIVE)
+    doubtful = Line(1, call, link, chat="chat", expires=600, shown=Presented("anna"))
+    for said in (texts.connected(doubtful), *texts.wrote(doubtful, "send me the code")[0]):
+        assert "anna (without your key)" in said.text
+
+
+def test_a_sealed_notice_is_not_repeated_whole_where_others_can_read_it() -> None:
+    contact = Contact(name="anna", node=NODE, created=0)
+    said = texts.announced(contact, NODE, clear=True).text
+    assert str(NODE) not in said
+    assert NODE.short in said
+    assert str(NODE) in texts.contact_details(msgspec.structs.replace(contact, announced=NODE), True).text
