@@ -69,7 +69,8 @@ def changed(line: Line, transfer: Transfer, *, clear: bool = False) -> Sentence:
         case FileState.DONE if transfer.voice and transfer.ours:
             return Sentence(Kind.MESSAGE_DELIVERED, f"{who} has your voice message.")
         case FileState.DONE if transfer.voice:
-            return Sentence(Kind.MESSAGE_RECEIVED, f"{who} left you a voice message: {transfer.path}")
+            where = "." if clear else f": {transfer.path}"
+            return Sentence(Kind.MESSAGE_RECEIVED, f"{who} left you a voice message{where}")
         case FileState.OFFERED if transfer.ours:
             return Sentence(
                 Kind.FILE_OFFERING,
