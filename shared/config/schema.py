@@ -273,7 +273,7 @@ class Telegram(msgspec.Struct, frozen=True, kw_only=True):
     "Whom the bot talks to: Telegram, or a Bot API server of one's own."
 
     texts: bool = False
-    "Whether what others write in calls, and the names of files, are told here too: Telegram can read it."
+    "Whether the bot repeats here what others write in calls, and the names of files: Telegram can read it."
 
 
 class DeltaChat(msgspec.Struct, frozen=True, kw_only=True):

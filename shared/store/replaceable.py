@@ -1,4 +1,4 @@
-"""Whether another user could put something else in the place of a folder of ours, by renaming what is above it."""
+"""Whether another user could swap a folder that is ours for another one, by renaming what is above it."""
 
 from __future__ import annotations
 
