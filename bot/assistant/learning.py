@@ -49,8 +49,8 @@ class Learning:
 
         Anybody may say that they are a contact. A call that proves nothing teaches as long as there is no key, until
         another call teaches something else. A call in which a key was agreed that counts teaches as much as one that
-        the key proves: its answer has gone where its link came from, and it has connected. But to an open request of
-        ours anybody can have answered, beside the one who has connected.
+        the key proves: its answer has gone where its link came from, and it has connected. But our open request
+        may have been answered by anybody, beside the one who has connected.
         """
         identity = self._origins.identity_in(line)
         if identity is None:
