@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections import Counter
@@ -44,6 +45,9 @@ from shared.together.introduction import (
 
 ASK_SECONDS = 60.0
 "How long people may take to answer."
+
+HELLO_SECONDS = 5.0
+"How long we wait for what the other side's program can, in a call that has just been connected."
 
 MOST_LINKS = 6
 "How many links one person may send another through us: a request and an answer, and what is said about a call."
@@ -97,6 +101,10 @@ class Merging:
 
     async def begin(self) -> None:
         """Ask all with whom the owner is in a call. Raises CantMerge."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HELLO_SECONDS):
+                for line in [line for line in self._lines if line.engaged and isinstance(line.session, Session)]:
+                    await line.until(lambda line=line: line.connection.converses is not None)  # type: ignore[misc]
         lines = [line for line in self._lines if line.engaged]
         for line in lines:
             _require_mergeable(line)
