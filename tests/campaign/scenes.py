@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 
 from bot.kinds import Kind
@@ -27,9 +28,13 @@ async def first_contact(caller: Person, callee: Person) -> None:
     await callee.told(kind=Kind.STRANGER_RINGS)
     # By node: it may be that another call of theirs has just ended, and then a bare /answer asks which one is meant.
     callee.write(f"/answer {caller.id.short}")
-    await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (caller, callee)))
+    said, _ = await asyncio.gather(*(person.told(kind=Kind.WORDS) for person in (caller, callee)))
+    words = re.search(r": (\w+ \w+ \w+ \w+)$", said, re.MULTILINE)
+    assert words is not None, said
     for person, other in ((caller, callee), (callee, caller)):
         person.write(f"/contact add {other.name}")
+        # Where a kill has left another call with that node, adding alone gives it no key.
+        person.write(f"/contact confirm {other.name} {words[1]}")
         await person.in_order()
     await hang_up(caller, callee)
 
