@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from bot.kinds import Kind
-from tests.bot.console import Person, connect, people
+from tests.bot.console import SECONDS, Person, connect, people
 from tests.bot.test_hold import call_with, hears
 from tests.peer.media.pulse_server import frequency
 
@@ -54,6 +54,10 @@ async def two_calls(anna: Person, bob: Person, carol: Person) -> None:
     await connect(anna, bob, "audio")
     await bob.asked("/hold", kind=Kind.ON_HOLD)
     await connect(carol, bob, "audio")
+    # `connect` may have seen his call with anna, and what he read of this one may be passed already.
+    async with asyncio.timeout(SECONDS):
+        while (await call_with(bob, "carol"))["state"] != "active":  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0.05)
 
 
 async def agreed(*persons: Person) -> None:

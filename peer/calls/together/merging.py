@@ -46,7 +46,7 @@ from shared.together.introduction import (
 ASK_SECONDS = 60.0
 "How long people may take to answer."
 
-HELLO_SECONDS = 5.0
+HELLO_SECONDS = 20.0
 "How long we wait for what the other side's program can, in a call that has just been connected."
 
 MOST_LINKS = 6
