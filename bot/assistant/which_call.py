@@ -176,7 +176,14 @@ def to_write(
     if colon and text.strip():
         if found := named(up, whom, contacts):
             line = _there(_one(found, "/say", refusals.several_to_write_to))
-            if impersonated := [each for each in _ended_just_now(log, now) if _takes_the_name_of(line, each, whom)]:
+            of_the_name = [each for each in _ended_just_now(log, now) if each.peer == line.peer]
+            beside = not str(line.peer).startswith(whom.lower())
+            impersonated = [
+                each
+                for each in of_the_name
+                if _takes_the_name_of(line, each, whom) or (beside and _lacks_the_key_beside(line, each))
+            ]
+            if impersonated:
                 raise WhichCall(*refusals.ended_and_up(impersonated[0], line))
             return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
@@ -288,8 +295,20 @@ def _ended_just_now(log: Sequence[CallRecord], now: float) -> list[CallRecord]:
 
 
 def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[CallRecord]:
-    """Of those the ones that somebody else was in: at one node a proven call and an unproven one are two people's."""
-    return [each for each in _ended_just_now(log, now) if (each.peer, each.proven) != (line.peer, line.proven)]
+    """Of those the ones that somebody else was in: at one node a proven call and an unproven one are two people's.
+
+    So may be two that both lack the key that is shared.
+    """
+    return [
+        each
+        for each in _ended_just_now(log, now)
+        if (each.peer, each.proven) != (line.peer, line.proven) or _lacks_the_key_beside(line, each)
+    ]
+
+
+def _lacks_the_key_beside(line: Line, gone: CallRecord) -> bool:
+    """Whether nothing says that a call without the shared key is with the one who was in the other call."""
+    return line.link.keyed and not line.proven and gone.reference != line.link.reference
 
 
 def _same(name: str, whom: str) -> bool:

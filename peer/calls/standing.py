@@ -6,9 +6,14 @@ another process.
 
 from __future__ import annotations
 
+import logging
+
 from peer.calls.line import Line
 from peer.calls.lines import Lines
+from shared.errors import StoreError
 from shared.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class LineStanding:
@@ -21,11 +26,23 @@ class LineStanding:
         "Of the store, when all lines were looked at last."
 
     def look(self) -> None:
-        """Look at every call if anything was written since; nearly free if nothing was. Raises StoreError."""
-        if self._revision == (revision := self._store.revision()):
+        """Look at every call if anything was written since; nearly free if nothing was.
+
+        A call whose contact can't be read keeps its name and loses its proof: nothing else waits for that.
+        """
+        try:
+            if self._revision == (revision := self._store.revision()):
+                return
+        except StoreError as error:
+            logger.warning("the contact book can't be read: %s", error.sentence)
             return
         for line in self._lines:
-            self.look_at(line)
+            try:
+                self.look_at(line)
+            except StoreError as error:
+                logger.warning("the contact of line %d can't be read: %s", line.number, error.sentence)
+                if line.proven:
+                    line.loses_proof(keyed=True)
         self._revision = revision
 
     def look_at(self, line: Line) -> None:

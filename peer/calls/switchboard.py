@@ -477,7 +477,7 @@ class Switchboard:
     def look_at_book(self) -> None:
         """Give the calls the names and the proof that they have now: something of the contacts may have changed.
 
-        Nearly free if nothing has. Raises StoreError.
+        Nearly free if nothing has.
         """
         self._standing.look()
 

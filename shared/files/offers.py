@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from shared.files.records import KeptFile
 from shared.files.table import FileState
+from shared.rate import Limit
 
 MAX_WAITING = 8
 "Offers of one call that may wait for the owner at the same time."
 
 MAX_RUNNING = 16
 "Transfers of one call in one direction that aren't over."
+
+
+VOICE_BYTES = 5_000_000
+"Of a voice message. Three minutes of Opus, as browsers record it, are below 3 MB."
+
+VOICE_FORMS = frozenset((".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm"))
+"What browsers record sound in, and what sound files are called. Films have some of these names as well."
+
+VOICE_TAKEN = Limit(at_once=8, per_second=8 / 86_400)
+"Voice messages of one contact that are accepted without asking."
+
+
+def is_voice_message(name: str, size: int, *, marked: bool, proven: bool, contact: bool) -> bool:
+    """Whether an offer is a voice message: that its sender says so isn't enough, for people see no name of one.
+
+    `name` is a safe one. `proven`, `contact`: what is known of the sender.
+    """
+    form = PurePosixPath(name).suffix.lower()
+    return marked and proven and contact and form in VOICE_FORMS and 0 < size <= VOICE_BYTES
 
 
 class Become(enum.Enum):

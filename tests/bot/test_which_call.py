@@ -42,11 +42,12 @@ def call(
     state: State = State.RINGING,
     held: bool = False,
     on_hold: bool = False,
+    keyed: bool = False,
 ) -> Line:
     line = Line(
         1,
         Call(Role.CALLEE, paired=proven, state=state, on_hold=on_hold),
-        CallLink(node, Media.BOTH, created=0, proven=proven),
+        CallLink(node, Media.BOTH, created=0, proven=proven, keyed=keyed),
         chat="chat",
         expires=600,
         connection=ConnectionState(Media.BOTH),
@@ -323,6 +324,20 @@ def test_a_text_to_a_contact_whose_call_has_just_ended_is_none_to_an_impostors_c
             to_hang_up([impostor], "", ["anna"], [gone], NOW)
         assert "anna (unproven) is still on hold" in refused.value.sentence
         assert to_hang_up([impostor], ANNA.short, ["anna"], [gone], NOW) is impostor
+
+
+def test_of_two_calls_of_one_node_that_lack_the_key_the_one_gets_nothing_that_was_for_the_other() -> None:
+    impostor = call(ANNA, "anna", state=UP, on_hold=True, keyed=True)
+    gone = ended(ANNA, "anna", connected=1, reason=GONE)
+    for said in ("the key is under the mat", "anna: the key is under the mat"):
+        with pytest.raises(WhichCall):
+            to_write([impostor], [gone], NOW, said, ["anna"])
+    with pytest.raises(WhichCall):
+        to_hang_up([impostor], "", ["anna"], [gone], NOW)
+    assert to_write([impostor], [gone], NOW, f"{ANNA.short}: hello", ["anna"]) == (impostor, "hello")
+    # Nobody shares a key with her yet: she calls again.
+    again = call(ANNA, "anna", state=UP)
+    assert to_write([again], [gone], NOW, "anna: I am back", ["anna"]) == (again, "I am back")
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:

@@ -29,7 +29,7 @@ from peer.calls.limits import OWN_OFFERS
 from peer.transport.leg import Leg
 from shared.errors import CopybaraError, FileRefused, LegFailed, RemoteProtocolError, StoreError
 from shared.files.names import safe_name
-from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide, offered_again
+from shared.files.offers import MAX_RUNNING, Become, OfferedFile, decide, is_voice_message, offered_again
 from shared.files.records import KeptFile
 from shared.files.table import FileEvent, FileState
 from shared.in_thread import in_thread_to_its_end
@@ -293,6 +293,13 @@ class CallFiles:
         known = self._entries.get((False, message.id))
         theirs = [entry for entry in self._entries.values() if not entry.transfer.ours and entry is not known]
         kept = self._kept(message.id)
+        is_voice = is_voice_message(
+            safe_name(message.name),
+            message.size,
+            marked=message.voice,
+            proven=self._proven(),
+            contact=self._is_contact(),
+        )
         become = decide(
             OfferedFile(
                 size=message.size,
@@ -300,7 +307,7 @@ class CallFiles:
                 state=known.transfer.state if known is not None else None,
                 kept=kept,
                 proven=self._proven(),
-                always=self._always() or self._is_small_message(message),
+                always=self._always() or (is_voice and self._is_taken(message, kept)),
                 waiting=sum(entry.transfer.state is FileState.OFFERED for entry in theirs),
                 running=len(theirs),
                 told=known is not None or self._told.takes(time.monotonic()),
@@ -326,7 +333,7 @@ class CallFiles:
                 name=safe_name(message.name),
                 proven=self._proven(),
                 to_contact=self._is_contact(),
-                voice=message.voice,
+                voice=is_voice,
                 at=self._shelf.now(),
             ),
             FileState.OFFERED,
@@ -337,9 +344,9 @@ class CallFiles:
         else:
             self._say(entry)
 
-    def _is_small_message(self, message: FileOffer) -> bool:
-        """Whether it is a contact's voice message that needs no word from the owner."""
-        return message.voice and self._is_contact() and message.size <= self._shelf.limits.voice
+    def _is_taken(self, message: FileOffer, kept: KeptFile | None) -> bool:
+        """Whether a voice message needs no word from the owner. If so, it counts."""
+        return message.size <= self._shelf.limits.voice and kept is None and self._shelf.takes_message(self._peer)
 
     def _accepted(self, entry: FileEntry, offset: int) -> None:
         if offset > entry.kept.size:

@@ -14,9 +14,11 @@ from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import part_name
 from peer.calls.files.room import DiskRoom, FileLimits, Promise
 from shared.errors import CopybaraError, FileRefused
+from shared.files.offers import VOICE_TAKEN
 from shared.files.records import KEPT_SECONDS, KeptFile
 from shared.in_thread import in_thread_to_its_end
 from shared.node_id import NodeId
+from shared.rate import Bucket
 from shared.store import Store, StoreThread
 from shared.store.files import FILE_MODE, make_folder
 
@@ -61,6 +63,8 @@ class FileShelf:
         self._writes = writes
         self._clock = clock
         self._number = 0
+        self._messages: dict[NodeId, Bucket] = {}
+        "Of contacts, whose number is bounded."
 
     def next_number(self) -> int:
         """For the next transfer: one that this run has given to none, nor the runs before it not long ago."""
@@ -70,6 +74,10 @@ class FileShelf:
     def now(self) -> int:
         """Unix seconds."""
         return int(self._clock())
+
+    def takes_message(self, peer: NodeId) -> bool:
+        """Count a voice message of that contact that is to be accepted without asking; whether it may be."""
+        return self._messages.setdefault(peer, Bucket(VOICE_TAKEN)).takes(self._clock())
 
     def kept(self, peer: NodeId) -> list[KeptFile]:
         """What is kept of transfers with a node, oldest first. Raises StoreError."""

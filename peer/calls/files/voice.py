@@ -13,10 +13,10 @@ from peer.calls.files.source_file import Described
 from shared.contacts import Contact
 from shared.errors import FileRefused
 from shared.files.names import safe_name
+from shared.files.offers import VOICE_BYTES
 from shared.files.records import KeptFile
 
-MAX_BYTES = 5_000_000
-"Three minutes of Opus, as browsers record it, are below 3 MB."
+MAX_BYTES = VOICE_BYTES
 
 MOST_WAITING = 8
 "For one contact."

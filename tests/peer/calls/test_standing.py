@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -97,6 +98,21 @@ async def test_who_is_saved_in_their_call_before_it_pairs_needs_no_words(tmp_pat
         save(ben, "dora", eve.id)
         await answers(eve, ben, ours, theirs)
         assert ben.store.keyed(eve.id)
+
+
+async def test_a_contact_who_cant_be_read_costs_their_call_its_proof_and_nothing_else(tmp_path: Path) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY)
+        ours, theirs = await rings(eve, ben)
+        with contextlib.closing(sqlite3.connect(ben.store.path, isolation_level=None)) as disk:
+            disk.execute("UPDATE contacts SET value = x'c1'")
+        ben.switchboard.look_at_book()
+        assert (theirs.name, theirs.proven) == ("eve", False)
+        await ben.switchboard.upkeep()
+        ben.switchboard.hang_up(theirs)
+        await over(theirs)
+        eve.switchboard.hang_up(ours)
 
 
 async def test_a_call_loses_its_proof_when_the_words_of_another_one_are_confirmed(tmp_path: Path) -> None:

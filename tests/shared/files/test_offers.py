@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import msgspec
 import pytest
 
-from shared.files.offers import MAX_RUNNING, MAX_WAITING, Become, OfferedFile, decide, offered_again
+from shared.files.offers import (
+    MAX_RUNNING,
+    MAX_WAITING,
+    VOICE_BYTES,
+    Become,
+    OfferedFile,
+    decide,
+    is_voice_message,
+    offered_again,
+)
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.node_id import NodeId
@@ -66,3 +76,30 @@ def test_a_file_of_ours_is_only_offered_again_to_somebody_who_is_as_surely_the_o
 ) -> None:
     kept = msgspec.structs.replace(KEPT, ours=True, proven=offered_in_proven)
     assert offered_again(kept, proven=proven, keyed=keyed) is again
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_one"),
+    [
+        ({}, True),
+        ({"marked": False}, False),
+        ({"name": "free-game.desktop"}, False),
+        ({"name": "voice message.webm.sh"}, False),
+        ({"name": "voice message"}, False),
+        ({"size": VOICE_BYTES + 1}, False),
+        ({"size": 0}, False),
+        ({"proven": False}, False),
+        ({"contact": False}, False),
+    ],
+)
+def test_a_voice_message_is_a_sound_of_a_proven_contact_whatever_its_sender_says(
+    changed: dict[str, Any], is_one: bool
+) -> None:
+    offer: dict[str, Any] = {
+        "name": "voice message.webm",
+        "size": 1000,
+        "marked": True,
+        "proven": True,
+        "contact": True,
+    }
+    assert is_voice_message(**offer | changed) is is_one
