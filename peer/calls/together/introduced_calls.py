@@ -88,10 +88,10 @@ class IntroducedCalls:
 
     async def place(self, invitation: Invitation, node: NodeId) -> None:
         """Call one of the others. Raises CopybaraError."""
-        contact, media = self._known(invitation, node)
-        now = int(self._clock())
         store = self._calls.store
-        secret = store.writable_secret(node) if contact is not None else None
+        secret = store.writable_secret(node) if store.contact_of(node) is not None else None
+        contact, media = self._known(invitation, node, proven=secret is not None)
+        now = int(self._clock())
         call, effects = outgoing(paired=secret is not None)
         line = Line(
             self._calls.lines.next_number(),
@@ -133,7 +133,7 @@ class IntroducedCalls:
                 raise CallRefused("The link that came isn't theirs.", "")
 
     async def _answer(self, invitation: Invitation, link: CallLink) -> None:
-        contact, media = self._known(invitation, link.peer)
+        contact, media = self._known(invitation, link.peer, proven=link.proven)
         media &= link.media
         now = int(self._clock())
         if not media:
@@ -158,13 +158,22 @@ class IntroducedCalls:
             await self._sessions.keep_begun(line)
             await self._calls.runner.start(line, line.begin(Answer(), Reason.ASK))
 
-    def _known(self, invitation: Invitation, node: NodeId) -> tuple[Contact | None, Media]:
-        """Who that is, and what they get. Raises CopybaraError if there is to be no call with them."""
+    def _known(self, invitation: Invitation, node: NodeId, *, proven: bool) -> tuple[Contact | None, Media]:
+        """Who that is, and what they get. Raises CopybaraError if there is to be no call with them.
+
+        The owner has agreed to somebody whom another one has named. `proven`: the call proves who it is. A call
+        without the key that is shared with a contact rings, with a warning; here nobody would read it first.
+        """
         contact = self._calls.store.contact_of(node)
         if node == self._own or any(line.peer == node and line.occupies for line in self._calls.lines):
             raise CallRefused("There is a call with them already.", "")
         if contact is not None and contact.trust is Trust.BLOCK:
             raise CallRefused(f"You have blocked them: they are {contact.name}.", "")
+        if contact is not None and not proven and self._calls.store.keyed(node):
+            raise CallRefused(
+                f"They came at {contact.name}'s node without the key that you share with {contact.name}.",
+                f"Call {contact.name} yourself.",
+            )
         media = invitation.line.media & (contact.media if contact is not None else Media.BOTH)
         if not media:
             raise CallRefused("You have set that they get neither sound nor picture.", "")

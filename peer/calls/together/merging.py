@@ -180,7 +180,7 @@ class Merging:
         for effect in effects:
             match effect:
                 case Ask(person, others) if person in lines:
-                    names = tuple(visible(lines[each].shown.contact or "")[:MAX_JOIN_NAME] for each in others)
+                    names = tuple(_name_to_give(lines[each]) for each in others)
                     say(lines[person], JoinAsk(began.conversation, names))
                 case CallOff(person) if person in lines:
                     say(lines[person], JoinOver(began.conversation))
@@ -232,3 +232,8 @@ def _require_mergeable(line: Line) -> None:
             f"{line.name}'s program can't be in a conversation of several people.",
             "With a newer Copybara Relay it can.",
         )
+
+
+def _name_to_give(line: Line) -> str:
+    """What others get to read of somebody: nothing if it isn't proven that they are who the owner's book says."""
+    return visible(line.shown.contact or "")[:MAX_JOIN_NAME] if line.proven else ""

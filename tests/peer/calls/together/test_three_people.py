@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from peer.calls.line import Line
 from peer.calls.session import Session
 from peer.calls.session_events import HelloHeard
+from peer.calls.together.members import SETTLE_SECONDS
 from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, CircleChanged, Joined, Left, NotMerged
 from shared.call.table import EndReason, State
 from shared.config.schema import Calls
@@ -19,7 +21,7 @@ from shared.errors import CantMerge, CopybaraError, NotAsked
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
 from tests.peer.calls.memory import MemoryNetwork
-from tests.peer.calls.nodes import Node, active, node, over
+from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
 from tests.peer.calls.test_hold import Talking, Wire, connect, sees
 
 KEYS = {"ben": b"b" * 32, "carl": b"c" * 32, "dora": b"d" * 32}
@@ -136,6 +138,26 @@ async def test_two_who_share_a_key_prove_to_each_other_who_they_are(tmp_path: Pa
         carl.knows(ben, key=b"k" * 32)
         await merged(anna, ben, carl)
         assert all(line.proven for line in await met(ben, carl))
+
+
+@pytest.mark.parametrize("impostor_calls", [True, False])
+async def test_who_comes_at_a_contacts_node_without_their_key_is_not_met(tmp_path: Path, impostor_calls: bool) -> None:
+    """To the one who merges the calls that is an honest stranger, on either side of the call."""
+    names = ("carl", "ben") if impostor_calls else ("ben", "carl")
+    async with anna_and(tmp_path, *names) as (_, anna, others):
+        ben = next(each for each in others if each.name == "ben")
+        carl = next(each for each in others if each.name == "carl")
+        ben.knows(carl, key=b"k" * 32)
+        await calls_with(anna, *others)
+        await anna.switchboard.together.merge()
+        await agree(*others)
+        # Ben refuses the link without the key, or Carl can't read the one with it.
+        hearing = [asyncio.create_task(each.hears(CantMeet)) for each in (ben, carl)]
+        done, others_hear = await asyncio.wait(hearing, return_when=asyncio.FIRST_COMPLETED)
+        for task in others_hear:
+            task.cancel()
+        assert all("key" in task.result().why or "link" in task.result().why for task in done)
+        assert all(line.peer == anna.id or not line.engaged for line in ben.lines)
 
 
 async def test_one_leaves_and_the_two_others_go_on_in_a_call_of_two(tmp_path: Path) -> None:
@@ -323,14 +345,18 @@ async def test_a_question_that_cant_be_is_refused_without_asking_anybody(tmp_pat
 
 async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
-        lines = await merged(anna, ben, carl)
+        await merged(anna, ben, carl)
         stranger = b"dora".ljust(32)
-        says(ben, anna, Members(lines[0].together, (stranger, carl.id.key)))
-        await anna.until(lambda: any(isinstance(news, CircleChanged) and news.unseen for _, news in anna.heard))
-        says(ben, anna, Members(lines[0].together, ()))
-        await anna.until(
-            lambda: any(isinstance(news, CircleChanged) and news.apart == (("ben", "carl"),) for _, news in anna.heard)
-        )
+        await hears_of(anna, ben, (stranger, carl.id.key), lambda news: bool(news.unseen))
+        await hears_of(anna, ben, (), lambda news: news.apart == (("ben", "carl"),))
+
+
+async def hears_of(who: Node, other: Node, nodes: tuple[bytes, ...], wanted: Callable[[CircleChanged], bool]) -> None:
+    """`other` says with whom it is connected, until it is heard: its own program may say something else after it."""
+    async with asyncio.timeout(PATIENCE):
+        while not any(isinstance(news, CircleChanged) and wanted(news) for _, news in who.heard):
+            says(other, who, Members(line_with(who, other).together, nodes))
+            await asyncio.sleep(SETTLE_SECONDS + 0.5)  # after that the owner hears of it
 
 
 async def test_a_conversation_leaves_no_more_room_than_a_call(tmp_path: Path) -> None:
