@@ -58,6 +58,8 @@ class JoinInvitations:
             raise NotAsked
         if agrees and line.on_hold:
             raise CallRefused(f"The call with {line.name} is on hold.", f"First take it off: /resume {line.name}")
+        if agrees and self._is_anothers(line, invitation.conversation):
+            raise CallRefused("Other calls of yours are in that conversation, and this one isn't.", "")
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
     def comes(self, line: Line, message: JoinAsk) -> None:
@@ -82,7 +84,21 @@ class JoinInvitations:
             return False
         people = len(self._lines.of_conversation(line)) + len(message.names)
         mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and people < MAX_PEOPLE
-        return mergeable and not self._merging.asks(line) and line.together in (b"", message.conversation)
+        fits = line.together in (b"", message.conversation) and not self._is_anothers(line, message.conversation)
+        return mergeable and fits and not self._merging.asks(line)
+
+    def _is_anothers(self, line: Line, conversation: bytes) -> bool:
+        """Whether other calls are in that conversation, or asked into it, and this one isn't in it.
+
+        Its 16 bytes are a name that many know: a yes to one who asks is none to be heard by people whom nobody named.
+        """
+        if line.together == conversation:
+            return False
+        asked = any(
+            each.line is not line and each.conversation == conversation and each.state is not InvitationState.OVER
+            for each in self._invitations.values()
+        )
+        return asked or any(each is not line and each.together == conversation for each in self._lines)
 
     async def about(self, line: Line, message: JoinNode | JoinLink | JoinOver) -> None:
         """The other side of a call says what becomes of what it has asked."""
@@ -161,6 +177,8 @@ class JoinInvitations:
                     await self._try(invitation, node, self._calls.read(invitation, node, token))
 
     async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
+        if self._is_anothers(invitation.line, invitation.conversation):
+            return
         invitation.nodes.append(node)
         await self._membership.join(invitation.line, invitation.conversation)
         if calls:

@@ -343,6 +343,26 @@ async def test_a_question_that_cant_be_is_refused_without_asking_anybody(tmp_pat
         assert ben.switchboard.together.asked() == []
 
 
+async def test_nobody_comes_into_a_conversation_by_its_name(tmp_path: Path) -> None:
+    """Everybody who was in it once knows the 16 bytes."""
+    async with anna_and(tmp_path, "ben", "carl", "dora") as (_, anna, (ben, carl, dora)):
+        lines = await merged(anna, ben, carl)
+        conversation = lines[0].together
+        await anna.switchboard.hold(lines[0])
+        ours, _ = await connect(anna, dora)
+        await anna.hears(HelloHeard, ours)
+        says(dora, anna, JoinAsk(conversation, ("mum",)))
+        await reads_on(anna, dora)
+        assert anna.switchboard.together.asked() == []
+        # Nor after a yes to a question about another one, in which others are by then.
+        says(dora, anna, JoinAsk(CONVERSATION, ("mum",)))
+        await anna.hears(AskedToJoin, ours)
+        lines[0].joins(CONVERSATION)
+        with pytest.raises(CopybaraError, match="Other calls of yours"):
+            await anna.switchboard.together.agree(ours)
+        assert ours.together == b""
+
+
 async def test_the_owner_hears_of_people_whom_only_others_are_connected_with(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await merged(anna, ben, carl)
