@@ -92,14 +92,20 @@ def unconfirmed(store: Store, contact: Contact) -> list[str]:
     return [phrase(secret) for secret in store.quarantined_secrets(contact.node)]
 
 
-def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -> None:
+def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -> bool:
     """Add where a contact writes from, as far as nothing is known of it. `proven`: in a call that their key proves.
 
     Ids are who somebody is: one that is known is never changed, and the name follows it, for the old one may be
-    somebody else's by now. What a call has taught that proved nothing lasts until another call teaches something else.
+    somebody else's by now. What a call has taught that proved nothing lasts until another call like it teaches
+    something else, or until the key proves the same.
+
+    False if the key proves a call that came from elsewhere: one of the two was brought by somebody else, and nobody
+    knows which. Then neither is kept, and the owner carries links until a later call shows more.
     """
-    shows_any = identity.user is not None or identity.bot is not None
-    learned = contact.without_unproven() if proven and shows_any else contact
+    learned = contact
+    if proven and contact != contact.without_unproven() and not _is_from(identity, contact):
+        store.save_contact(contact.without_unproven())
+        return False
     user_open = learned.telegram_user is None or learned.telegram_user_unproven
     if identity.user is not None and (user_open or learned.telegram_user == identity.user):
         learned = msgspec.structs.replace(
@@ -123,6 +129,13 @@ def learn(store: Store, contact: Contact, identity: Identity, *, proven: bool) -
         learned = msgspec.structs.replace(learned, telegram_bot=None)
     if learned != contact:
         store.save_contact(learned)
+    return True
+
+
+def _is_from(identity: Identity, contact: Contact) -> bool:
+    """Whether somebody wrote from an account that is known as the contact's."""
+    same_user = identity.user is not None and identity.user == contact.telegram_user
+    return same_user or (identity.bot_id is not None and identity.bot_id == contact.telegram_bot_id)
 
 
 def free_name(store: Store, wanted: str, node: NodeId) -> str:

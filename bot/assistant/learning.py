@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from weakref import WeakSet
 
 from bot.assistant import contacts as book
 from bot.assistant.origins import Origins
@@ -28,6 +29,8 @@ class Learning:
         self._writes = writes
         self._origins = origins
         self._waiting: asyncio.Queue[Line] = asyncio.Queue()
+        self._contrary: WeakSet[Line] = WeakSet()
+        "Calls that showed something else than what was known: nothing is learned from one of them."
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -48,23 +51,26 @@ class Learning:
         """Keep where the links of a call came from, once it has connected. Raises StoreError.
 
         Anybody may say that they are a contact. A call that proves nothing teaches as long as there is no key, until
-        another call teaches something else. A call in which a key was agreed that counts teaches as much as one that
-        the key proves: its answer has gone where its link came from, and it has connected. But our open request
-        may have been answered by anybody, beside the one who has connected.
+        another call teaches something else. Later one teaches the same in which a key was agreed that counts, but to
+        an open request somebody else may have answered first. A call that the key proves teaches for good; it
+        proves who has written the link, and not who has brought it: so not against what is known.
         """
         identity = self._origins.identity_in(line)
-        if identity is None:
+        if identity is None or line in self._contrary:
             return
         node, proven, agreed = line.peer, line.proven, line.connection.agreed
         surely = line.call.role is Role.CALLEE or line.link.sealed
 
-        def learn(store: Store) -> None:
+        def learn(store: Store) -> bool:
             keyed = store.keyed(node)
             theirs = proven or (surely and keyed and agreed is not None and store.proves(node, agreed))
-            if (theirs or not (keyed or line.link.keyed)) and (contact := store.contact_of(node)) is not None:
-                book.learn(store, contact, identity, proven=theirs)
+            contact = store.contact_of(node)
+            if contact is None or not (theirs or not (keyed or line.link.keyed)):
+                return True
+            return book.learn(store, contact, identity, proven=proven)
 
-        await self._writes.write(learn)
+        if not await self._writes.write(learn):
+            self._contrary.add(line)
 
     async def _work(self) -> None:
         while True:

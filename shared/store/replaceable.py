@@ -13,6 +13,12 @@ UNMAPPED = 65_534
 "The owner that a user namespace shows for users it doesn't know, the machine's root among them (user_namespaces(7))."
 
 
+ACCESS_LIST = "system.posix_acl_access"
+
+MOST_LINKS = 40
+"As many as Linux follows."
+
+
 @dataclass(frozen=True, slots=True)
 class Replaceable:
     """A folder that lets others do so."""
@@ -27,17 +33,40 @@ def replaceable(path: Path) -> Replaceable | None:
 
     Raises OSError.
     """
-    above = {*path.parents, *path.resolve().parents}
-    for folder in sorted(each for each in above if each.is_dir()):
+    for folder in sorted(each for each in _above(path) if each.is_dir()):
         status = folder.stat()
         sticky = status.st_mode & stat.S_ISVTX
         if status.st_mode & stat.S_IWOTH and not sticky:
             return Replaceable(folder, "Everybody")
-        if status.st_mode & stat.S_IWGRP and not sticky and _has_others(status.st_gid):
+        # With an access control list the group's bits say what anybody in it may do.
+        if status.st_mode & stat.S_IWGRP and not sticky and (_has_list(folder) or _has_others(status.st_gid)):
             return Replaceable(folder, "Others in a group")
         if status.st_uid not in (0, os.geteuid(), UNMAPPED):
             return Replaceable(folder, "Another user")
     return None
+
+
+def _above(path: Path) -> set[Path]:
+    """All folders on the way to it: also those in which a link lies that leads there."""
+    above, todo = {*path.resolve().parents}, [path.absolute()]
+    seen: set[Path] = set()
+    while todo and len(seen) < MOST_LINKS:
+        way = todo.pop()
+        seen.add(way)
+        above |= {*way.parents}
+        for link in (each for each in (way, *way.parents) if each.is_symlink()):
+            target = Path(os.path.normpath(link.parent / link.readlink())) / way.relative_to(link)
+            if target not in seen:
+                todo.append(target)
+    return above
+
+
+def _has_list(folder: Path) -> bool:
+    """Whether it has an access control list (acl(5)); False where the system or the disk knows none."""
+    try:
+        return ACCESS_LIST in os.listxattr(folder) if hasattr(os, "listxattr") else False
+    except OSError:
+        return False
 
 
 def _has_others(group: int) -> bool:

@@ -87,6 +87,11 @@ async def test_a_call_without_the_contacts_key_teaches_nothing_about_them(bob: B
     assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
 
 
+def proven() -> Line:
+    """A call that anna's key proves."""
+    return line_of(keyed=True, proven=True)
+
+
 async def test_what_an_unproven_call_has_taught_gives_way_to_the_call_with_the_first_key(bob: Bob) -> None:
     eves = line_of()
     assert (await bob.hears(eves, EVE)).telegram_user == 666
@@ -95,33 +100,40 @@ async def test_what_an_unproven_call_has_taught_gives_way_to_the_call_with_the_f
     known = await bob.hears(annas, ANNA)
     assert (known.telegram_user, known.telegram_name) == (42, "anna")
     assert (await bob.learns(eves)).telegram_user == 42
-    # And nobody takes its place who passes a link of hers on, before her own message is read.
-    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
+    # The key proves the same. From then on nobody takes its place who passes a link of hers on.
+    assert not (await bob.hears(proven(), ANNA)).telegram_user_unproven
+    assert (await bob.hears(proven(), EVE)).telegram_user == 42
 
 
-async def test_what_an_unproven_call_has_taught_gives_way_to_the_first_call_with_a_key(bob: Bob) -> None:
-    await bob.hears(line_of(), EVE)
+@pytest.mark.parametrize("first", ["brings her request", "passes her link on"])
+async def test_who_brings_one_link_of_a_contact_is_not_taken_for_them(bob: Bob, first: str) -> None:
     shares(bob, ANNAS_KEY)
-    proven = line_of(keyed=True, proven=True)
-    assert (await bob.hears(proven, ANNA)).telegram_user == 42
-    # That one stays: whoever carries a link isn't proven by it.
-    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
+    brought, own = (EVE, ANNA) if first == "brings her request" else (ANNA, EVE)
+    assert (await bob.hears(line_of(agreed=ANNAS_KEY), brought)).telegram_user == brought.user
+    contrary = proven()
+    known = await bob.hears(contrary, own)
+    assert (known.telegram_user, known.telegram_name, known.telegram_user_unproven) == (None, None, False)
+    assert (await bob.learns(contrary)).telegram_user is None  # nor later in that call
+    assert (await bob.hears(proven(), ANNA)).telegram_user == 42
+    assert (await bob.hears(proven(), EVE)).telegram_user == 42
 
 
-async def test_what_an_answer_to_our_open_request_has_taught_gives_way_to_the_first_call_with_a_key(bob: Bob) -> None:
+async def test_what_an_answer_to_our_open_request_has_taught_gives_way_to_calls_with_a_key(bob: Bob) -> None:
     # Eve's answer is the only one that came by a chat; Anna's, which has connected, was pasted.
     shares(bob, ANNAS_KEY)
     assert (await bob.hears(line_of(agreed=ANNAS_KEY, role=Role.CALLER), EVE)).telegram_user is None
     bob.store.forget_secrets(NODE)
     assert (await bob.hears(line_of(role=Role.CALLER), EVE)).telegram_user == 666
     shares(bob, ANNAS_KEY)
-    assert (await bob.hears(line_of(keyed=True, proven=True), ANNA)).telegram_user == 42
+    await bob.hears(proven(), ANNA)
+    assert (await bob.hears(proven(), ANNA)).telegram_user == 42
 
 
-async def test_a_proven_call_from_a_bot_leaves_no_other_account_beside_it(bob: Bob) -> None:
+async def test_calls_from_a_bot_leave_no_other_account_beside_it(bob: Bob) -> None:
     await bob.hears(line_of(), EVE)
     shares(bob, ANNAS_KEY)
-    known = await bob.hears(line_of(keyed=True, proven=True), ANNAS_BOT)
+    await bob.hears(proven(), ANNAS_BOT)
+    known = await bob.hears(proven(), ANNAS_BOT)
     assert (known.telegram_user, known.telegram_name, known.telegram_bot) == (None, None, "anna_bot")
 
 
@@ -140,7 +152,8 @@ async def test_words_that_are_confirmed_show_the_accounts_of_their_call(bob: Bob
     assert (await bob.hears(hers, ANNA)).telegram_user == 666
     book.confirm(bob.store, "anna", phrase(ANNAS_KEY))
     assert (await bob.learns(hers)).telegram_user == 42
-    assert (await bob.hears(line_of(keyed=True, proven=True), EVE)).telegram_user == 42
+    assert (await bob.hears(proven(), ANNA)).telegram_user == 42
+    assert (await bob.hears(proven(), EVE)).telegram_user == 42
 
 
 async def test_two_who_answer_one_call_teach_nothing_and_another_call_does(bob: Bob) -> None:

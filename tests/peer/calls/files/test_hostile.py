@@ -16,6 +16,7 @@ from shared.call.table import EndReason, State
 from shared.files.offers import MAX_RUNNING, MAX_WAITING
 from shared.files.table import FileState
 from shared.messages import FileAccept, FileCancel, FileOffer, FileOutcome, FileResult
+from shared.store.replaceable import replaceable
 from tests.peer.calls.files.calls import Side, call, two_nodes
 from tests.peer.calls.nodes import over
 
@@ -195,6 +196,19 @@ async def test_a_folder_that_others_can_replace_takes_nothing(tmp_path: Path) ->
         Forger(here).offer(b"x" * 100)
         assert "could put another folder in the place" in (await there.until(FileState.FAILED)).why
         assert list(elsewhere.iterdir()) == []
+
+
+def test_a_link_that_lies_where_others_can_replace_it_is_found_in_a_chain_of_links(tmp_path: Path) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    (own / "real").mkdir(parents=True)
+    shared.mkdir()
+    (shared / "second").symlink_to(own / "real")
+    (own / "first").symlink_to(shared / "second")
+    assert replaceable(own / "first" / "files") is None
+    shared.chmod(0o777)
+    found = replaceable(own / "first" / "files")
+    assert found is not None
+    assert found.folder == shared
 
 
 async def test_a_part_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
