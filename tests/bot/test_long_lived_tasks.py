@@ -26,12 +26,13 @@ BEGIN_AGAIN = (
     "Showing calls on the desktop",
     "Serving other devices",
     "The upkeep of calls",
+    "Conversations of several people",
     "Learning where contacts write from",
     "Telling systemd that the program lives",
 )
 "Of the program. Each begins again, and no call notices."
 
-END_THEIR_CALL = ("line", "session", "media", "redialling", "following the overlay", "files", "a leg")
+END_THEIR_CALL = ("line", "session", "media", "redialling", "following the overlay", "files", "recording", "a leg")
 "Of a call that can't do without them."
 
 DIAL_AGAIN = ("pings", "being overtaken", "RTCDtlsTransport.__run")
