@@ -218,8 +218,7 @@ class PageRequests:
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
             case SaveContact():
-                line = self._line(message.call)
-                said = await self._assistant.save(message.name, book.Whom(line.peer), line)
+                said = await self._save_contact(message)
             case AddContact():
                 said = await self._add_contact(message)
             case SetTrust():
@@ -335,6 +334,18 @@ class PageRequests:
 
         contact = await self._assistant.write(trust)
         return texts.trust_set(contact, book.is_paired(self._store, contact))
+
+    async def _save_contact(self, message: SaveContact) -> Sentence:
+        """Save whose call it is, or was: the program still knows the call that was connected last."""
+        latest = self._lines.latest
+        line = latest if latest is not None and latest.number == message.call else None
+        if message.node:
+            if (who := book.whom(message.node)) is None:
+                raise CallOver
+            met = line if line is not None and line.peer == who.node else None
+            return await self._assistant.save(message.name, who, met)
+        line = self._line(message.call)
+        return await self._assistant.save(message.name, book.Whom(line.peer), line)
 
     async def _add_contact(self, message: AddContact) -> Sentence:
         who = book.whom(message.whom.strip())

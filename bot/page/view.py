@@ -58,6 +58,7 @@ def call(
         handset=at_page,
         endpoint=line.shown.endpoint or "",
         phrase=line.shown.phrase or None,
+        to_confirm=line.shown.quarantined,
         paired=line.call.paired,
         echo=line.shown.echo,
         connected_at=line.connection.connected_at,

@@ -461,6 +461,9 @@ class Call(_ToPage, frozen=True, tag="call"):
     """Which other page of the owner's has sound and picture: the name of a device, or `the computer at home`; empty:
     none, though they come to a page. TakeHere brings them here. None: they are here, or come to no page."""
 
+    to_confirm: bool = False
+    "Whether the key that was agreed in it waits until the owner confirms the four words."
+
     on_hold: bool = False
     """The owner has put it on hold: the page lets go of microphone and camera, closes its media leg and plays nothing,
     until it is resumed and the next Offer comes."""
@@ -906,6 +909,9 @@ class SaveContact(_FromPage, frozen=True, tag="save-contact"):
 
     call: Number
     name: ShortText
+
+    node: Annotated[str, Meta(max_length=64)] = ""
+    "Whose call it was, if it is over. Empty while it is up."
 
 
 class AddContact(_FromPage, frozen=True, tag="add-contact"):

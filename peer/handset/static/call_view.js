@@ -310,7 +310,8 @@ export class CallView {
 
   // The four words of a first call, until the person has seen them: only comparing them shows that nobody is between.
   #drawWords(call) {
-    const due = Boolean(call.phrase) && !call.paired && call.handset && !this.#compared.has(call.id);
+    const waits = !call.paired || call.to_confirm;
+    const due = Boolean(call.phrase) && waits && call.handset && !this.#compared.has(call.id);
     show($("words"), due);
     if (!due) return;
     drawWords($("words-list"), call);
@@ -319,9 +320,9 @@ export class CallView {
   }
 
   #wordsSeen() {
-    const { id, trust } = this.#call;
+    const { id, trust, to_confirm } = this.#call;
     this.#compared.add(id);
-    if (trust === "unproven") this.#confirm(id);
+    if (to_confirm || trust === "unproven") this.#confirm(id);
     this.draw(this.#call);
     $("stage-name").focus({ preventScroll: true });
   }

@@ -48,7 +48,7 @@ export class Ended {
 
   async #save() {
     const name = wantedName("ended-name");
-    toast(await this.#program.ask("add-contact", { name, whom: this.#call.node }));
+    toast(await this.#program.ask("save-contact", { name, call: this.#call.id, node: this.#call.node }));
     show($("ended-save"), false);
   }
 }

@@ -60,6 +60,14 @@ async def test_a_first_call_from_page_to_page(tmp_path: Path) -> None:
         assert (await anna.next("log"))["log"][0]["reason"] == "hung-up"
         await bob.next("call", state="ended")
 
+        await bob_node.told(kind="call.words")
+        saved = await bob.ask("save-contact", call=1, name="anna", node=anna_node.node)
+        assert "Saved anna" in saved["sentence"]
+        assert "/contact confirm" not in saved["sentence"], "it was in this call, which is over"
+        await bob_node.asked("/contact remove anna", kind="contact.removed")
+        saved = await bob.ask("save-contact", call=7, name="anna", node=anna_node.node)
+        assert "Saved anna" in saved["sentence"]
+
 
 async def test_a_page_that_comes_late_is_told_everything(tmp_path: Path) -> None:
     async with people(tmp_path, "anna", "bob", config=AT_THE_PAGE) as (anna_node, bob_node):
