@@ -40,8 +40,11 @@ def install(asking: Asking) -> None:
     given = peers_wanted(asking)
     first, reading = _first(machine), plan.read_config()
     if not can_become_root():
-        only_shown(asking)
-        raise OverlayError("This needs root, and there is no sudo here.", "Run the commands above as root.")
+        raise OverlayError(
+            "This needs root, and there is no sudo here.",
+            f"As root: apt install sudo && /sbin/adduser {machine.user} sudo\n"
+            "Then log out and in again, and repeat this. `copybara setup overlay --print` prints what root would do.",
+        )
     asking.say("", "This is what will be done, as root:")
     planned = [*first, reading, plan.write_config("", ["its peers"]), *_usual_last(machine)]
     asking.say(*(f"  {number}. {step.why}" for number, step in enumerate(planned, 1)))
