@@ -77,6 +77,6 @@ def test_sentences_name_pages_of_the_manual_that_are_there_and_no_files_of_the_r
 def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     said = capsys.readouterr()
-    assert "start, and open the page where you talk" in said.err
+    assert "opens the page where you talk" in said.err
     assert said.err.startswith("usage: copybara")
     assert said.out == ""

@@ -138,9 +138,6 @@ class CallFiles:
             self._speaks = False
             for entry in tuple(self._entries.values()):
                 self._end(entry, FileEvent.FAIL, why="A fault in the program ended it.")
-            if owner.cancelling():
-                # Python 3.11 loses a cancellation that meets a failure within the group.
-                raise asyncio.CancelledError from None
             await asyncio.Event().wait()
         finally:
             self._close()
