@@ -103,7 +103,14 @@ def _fields(value: CallLink | Presented | Call) -> set[str]:
     return {field.name for field in dataclasses.fields(value)}
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(RunningCall) if field.type == "bool"])
+RECORDING = {"recording", "recording_refused"}
+"Taken up by the session: tests/bot/test_recording.py."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each.name for each in dataclasses.fields(RunningCall) if each.type == "bool" and each.name not in RECORDING],
+)
 def test_what_is_kept_of_a_call_comes_back_with_it(name: str) -> None:
     kept = RunningCall(
         reference=bytes(8), peer=NodeId(bytes(32)), role="callee", media=Media.BOTH, started=1, secret=bytes(32)
