@@ -132,15 +132,25 @@ async def _sent(uploads: Uploads, data: bytes) -> None:
     async def offer(path: Path, described: Described) -> None:
         assert described.size in (7, 300)
 
-    for number, size in ((1, 7), (2, 300)):
+    async def received(number: int, size: int) -> None:
         with contextlib.suppress(CopybaraError):
-            await uploads.begin(page, SendFile(id=number, call=1, name="a.bin", size=size), offer)
-    while data:
-        length = data[0]
-        with contextlib.suppress(CopybaraError):
-            await uploads.take(page, data[1 : 1 + length])
-        data = data[1 + length :]
-    await uploads.left(page)
+            message = SendFile(id=number, call=1, name="a.bin", size=size)
+            await uploads.receive(page, message, ready=_ready, offer=offer)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number, size in ((1, 7), (2, 300)):
+            tasks.create_task(received(number, size))
+        await asyncio.sleep(0)  # both have begun
+        while data:
+            length = data[0]
+            with contextlib.suppress(CopybaraError):
+                uploads.take(page, data[1 : 1 + length])
+            data = data[1 + length :]
+        uploads.left(page)
+
+
+async def _ready() -> None:
+    """Files can be offered at once."""
 
 
 def _request(line: str, *headers: str) -> bytes:

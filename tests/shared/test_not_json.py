@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.setup.yggdrasil.public_peers import by_country
-from bot.messengers.telegram.http import _is_telegram
+from bot.messengers.telegram.http import is_telegram
 from peer.handset.protocol import decode
 from shared.errors import BadAnswer, HandsetError, OverlayError
 from shared.names import json_rpc
@@ -37,7 +37,7 @@ def test_what_isnt_json_is_one_error(raw: bytes) -> None:
         json_rpc.decode(raw)
     with contextlib.suppress(HandsetError):
         decode(raw)
-    assert _is_telegram(200, raw) in (True, False)
+    assert is_telegram(200, raw) in (True, False)
 
 
 def test_every_reader_of_json_knows_all_that_can_be_wrong_with_it() -> None:
