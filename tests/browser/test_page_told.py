@@ -498,7 +498,7 @@ async def test_a_stranger_is_blocked_after_a_second_thought() -> None:
     async with theatre() as play:
         play.tell(call(1, "ringing", **STRANGER))
         await play.view.press("Block")
-        await play.view.shows(f"Ignore every call from node {BOB[:8]}…?")
+        await play.view.shows(f"Ignore every call from node {BOB[:8]}… for a day?")
         await everywhere(play, "block")
         await play.page.locator("#block-form").get_by_role("button", name="Block").click()
         await play.wants(Block, call=1)

@@ -95,9 +95,15 @@ export function chime() {
   played([[660, 0, 0.2, 0.15], [880, 0.2, 0.2, 0.15], [660, 0.4, 0.2, 0.15]]);
 }
 
-// The other side begins to record the call: the notes of peer/media/call_recordings.py.
+// The other side begins to record the call: the notes of peer/media/call_recordings.py. After the chime, if there is one;
+// a page that is silent still plays them as soon as it can be heard.
 export function recordingTone() {
-  played([[1400, 0, 0.2, 0.1], [1400, 0.2, 0.2, 0.1]]);
+  const notes = [[1400, 0.8, 0.2, 0.1], [1400, 1, 0.2, 0.1]];
+  if (played(notes).length) return;
+  const audio = sounding();
+  audio.addEventListener("statechange", function heard() {
+    if (played(notes).length) audio.removeEventListener("statechange", heard);
+  });
 }
 
 export function tryTone() {
