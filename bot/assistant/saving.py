@@ -50,6 +50,8 @@ class Saving:
         not `sure`: the last one, as far as it is known. Raises InputError, StoreError.
         """
         whole = who if who.card else self._origins.whom(who.node)
+        # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
+        sure = sure or (met is not None and not met.call.ended and self._only_call(met))
         theirs = met if met is not None and (sure or self._only_call(met)) else None
         with self._switchboard.saving_in(theirs):
             contact = await self.write(
