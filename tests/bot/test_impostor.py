@@ -225,7 +225,7 @@ async def test_a_file_that_was_offered_to_the_contact_is_not_offered_to_an_impos
         await bob.told(kind="call.unproven-rings")
         bob.write("/answer")
         await asyncio.gather(bob.media(), impostor.media())
-        await bob.asked(f"/send anna: {other}", kind="file.offering")
+        await bob.asked(f"/send {impostor.node[:8]}: {other}", kind="file.offering")
         # What waited would have been offered before it.
         assert "other.txt" in await impostor.told(kind="file.offered")
         (transfer,) = (await bob.status())["files"]
