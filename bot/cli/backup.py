@@ -46,15 +46,20 @@ def backup(home: Home, file: Path) -> int:
             "Take four or five words that nobody would guess. From a script: write it to standard input.",
         )
     with said_if_slow("Packing and encrypting the home"):
-        archive = packed(home.folder, but=_folders_of_calls(home))
-        if len(archive) > LARGEST - HEAD_BYTES - TAG_BYTES:
-            raise StoreError(
-                f"The backup would have {len(archive) >> 20} MB, more than can be brought back.",
-                f"Look for what is large in {home.folder}, and move it elsewhere.",
-            )
-        write_new_file(file.absolute(), seal(archive, passphrase))
+        write(home, file, passphrase)
     print_text(terminal.backed_up(file))
     return 0
+
+
+def write(home: Home, file: Path, passphrase: str, *, largest: int = LARGEST) -> None:
+    """Write it, if it has no more than `largest` bytes: more couldn't be brought back. Raises StoreError."""
+    archive = packed(home.folder, but=_folders_of_calls(home))
+    if len(archive) > largest - HEAD_BYTES - TAG_BYTES:
+        raise StoreError(
+            f"The backup would have {len(archive) >> 20} MB, more than can be brought back.",
+            f"Look for what is large in {home.folder}, and move it elsewhere.",
+        )
+    write_new_file(file.absolute(), seal(archive, passphrase))
 
 
 def _folders_of_calls(home: Home) -> list[Path]:

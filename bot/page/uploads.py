@@ -104,15 +104,15 @@ class Uploads:
             if upload.cancelled:
                 return
             copy = _Copy(*await in_thread_to_its_end(lambda: self._shelf.spool(message.size)))
+            offered = False
             try:
                 described = await self._written(page, message.id, upload, copy)
                 if described is not None:
                     await offer(copy.path, described)
-                else:
+                    offered = True
+            finally:
+                if not offered:
                     await in_thread_to_its_end(copy.remove)
-            except BaseException:
-                await in_thread_to_its_end(copy.remove)
-                raise
         except OSError as error:
             raise FileRefused(f"{message.name} can't be kept: {error.strerror}.", "Make room.") from error
         finally:

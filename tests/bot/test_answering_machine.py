@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
+from asyncinotify import Inotify, Mask
 
 from bot.kinds import Kind
 from tests.bot.console import SECONDS, connect, hang_up, people, ring
@@ -31,9 +32,12 @@ def speaks(tmp_path: Path) -> str:
 
 async def message_of_a_second(folder: Path) -> None:
     """Wait until a second of a message is in this folder. On a busy computer many packets never get there."""
-    async with asyncio.timeout(SECONDS):
-        while _seconds(folder) < 1:  # noqa: ASYNC110 -- nobody says how much has been written
-            await asyncio.sleep(0.1)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, exist_ok=True)
+    with Inotify() as written:
+        written.add_watch(folder, Mask.MODIFY)
+        async with asyncio.timeout(SECONDS):
+            while _seconds(folder) < 1:
+                await written.get()
 
 
 def _seconds(folder: Path) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -14,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.backup import snapshot
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
-from bot.backup.snapshot import packed, unpack
-from bot.cli.backup import backup
+from bot.backup.snapshot import MOST_BYTES, packed, unpack
+from bot.cli.backup import write
 from bot.home import Home
 from bot.kinds import Kind
 from shared.errors import BadBackup, StoreError
@@ -227,31 +227,28 @@ def test_what_others_sent_makes_no_backup_fail(friends: Path, tmp_path: Path, pl
     assert not again.exists() if place.startswith("files") else again.read_bytes() == hostile.read_bytes()
 
 
-def test_what_could_not_be_unpacked_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "MOST_BYTES", 1000)
+def test_what_could_not_be_unpacked_is_no_backup(tmp_path: Path) -> None:
     for number in range(2):
-        (tmp_path / f"{number}.bin").write_bytes(bytes(600))
+        (tmp_path / f"{number}.bin").touch()
+        os.truncate(tmp_path / f"{number}.bin", MOST_BYTES * (1 - number) + 1)  # without a block on the disk
     with pytest.raises(StoreError, match="more than a backup can"):
         packed(tmp_path)
     assert packed(tmp_path, but=[Path("0.bin")])
 
 
 def test_a_backup_leaves_out_the_folders_that_are_configured_and_is_not_written_if_it_is_too_large(
-    friends: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    friends: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(friends / "bob", tmp_path / "bob")
     home = Home(tmp_path / "bob")
     (films := home.folder / "films").mkdir()
     (films / "a.webm").write_bytes(secrets.token_bytes(300_000))
     home.own_config.write_text(f'[files]\nfolder = "{films}"\n')
-    monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE.decode()))
-    assert backup(home, tmp_path / "good") == 0
+    write(home, tmp_path / "good", PASSPHRASE.decode())
     assert (tmp_path / "good").stat().st_size < 300_000
     home.own_config.write_text("")
-    monkeypatch.setattr("bot.cli.backup.LARGEST", 300_000)
-    monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE.decode()))
     with pytest.raises(StoreError, match="more than can be brought back"):
-        backup(home, tmp_path / "bad")
+        write(home, tmp_path / "bad", PASSPHRASE.decode(), largest=300_000)
     assert not (tmp_path / "bad").exists()
 
 

@@ -74,7 +74,7 @@ async def bob(tmp_path: Path) -> AsyncIterator[Bob]:
 
 
 def shares(bob: Bob, secret: bytes) -> None:
-    """Bob and whoever has it share it now."""
+    """Bob and the one who has it share it now."""
     bob.store.propose_secret(NODE, secret, 1)
     bob.store.commit_secret(NODE, secret)
 

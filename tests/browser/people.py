@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bot.console import Person, people
+from tests.bot.console import Person, befriend, people
 from tests.browser.chromium import PATIENCE, Browser, PageView, browser
 
 DEMO = (sys.executable, "-m", "bot.cli", "demo", "--handset", "--no-open", "--json")
@@ -72,6 +72,23 @@ async def two_people(
         somebody(bob, camera=cameras[1], allowed=allowed) as second,
     ):
         yield first, second
+
+
+@contextlib.asynccontextmanager
+async def a_call_on_hold_for_another(folder: Path) -> AsyncIterator[tuple[Somebody, Somebody, Person]]:
+    """Anna and Bob at their pages, and Carol without one, who called Bob: he talks to her, and Anna is on hold."""
+    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
+    async with people(folder, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol):
+        await befriend(carol, bob_node)
+        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
+            await connect(anna, bob)
+            await both_ways(anna, bob)
+            carol.write("/call bob")
+            await bob.page.shows("is also calling (video)")
+            await bob.page.press("Hold and answer")
+            await carol.call("active")
+            await anna.page.shows("You are on hold")
+            yield anna, bob, carol
 
 
 @contextlib.asynccontextmanager

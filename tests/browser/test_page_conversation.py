@@ -9,9 +9,8 @@ from pathlib import Path
 
 from bot.kinds import Kind
 from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Text
-from tests.bot.console import befriend, people
 from tests.browser.chromium import ONE_CHROMIUM, until_seen
-from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
+from tests.browser.people import a_call_on_hold_for_another, both_ways
 from tests.browser.scripted import NOW, call, greeting, theatre
 from tests.browser.test_page_hold import ON_HOLD, everywhere
 from tests.browser.test_page_told import BESIDE
@@ -69,34 +68,24 @@ async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> No
 
 
 async def test_three_people_hear_each_other_two_of_them_at_pages(tmp_path: Path) -> None:
-    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
-    async with people(tmp_path, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol_node):
-        await befriend(carol_node, bob_node)
-        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
-            await connect(anna, bob)
-            await both_ways(anna, bob)
-            carol_node.write("/call bob")
-            await bob.page.shows("is also calling (video)")
-            await bob.page.press("Hold and answer")
-            await carol_node.call("active")
-            await anna.page.shows("You are on hold")
-            await bob.page.press("Merge calls")
-            await anna.page.shows("If you agree, you hear and see each other.")
-            await anna.page.press("Agree")
-            await carol_node.told(kind=Kind.CONVERSATION_ASKED)
-            await carol_node.asked("/agree", kind=Kind.CONVERSATION_AGREED)
-            # Each page shows and plays the other two, and the program without one gets both.
-            for person in (anna, bob):
-                for element in ("#remote-video", "#people video"):
-                    await until_seen(person.page.page, f"document.querySelector('{element}')?.videoWidth > 0")
-                await until_seen(person.page.page, "document.querySelector('#people audio')?.srcObject?.active")
-            await carol_node.until(
-                lambda said: said["type"] == "call" and said["with"] != "bob" and said["state"] == "active"
-            )
-            calls = (await carol_node.status())["calls"]
-            assert len({call["conversation"] for call in calls}) == 1
-            assert len(calls) == 2
-            carol_node.write("/hangup")
-            for person in (anna, bob):
-                await until_seen(person.page.page, "document.getElementById('people').hidden")
-            await both_ways(anna, bob, "video")
+    async with a_call_on_hold_for_another(tmp_path) as (anna, bob, carol_node):
+        await bob.page.press("Merge calls")
+        await anna.page.shows("If you agree, you hear and see each other.")
+        await anna.page.press("Agree")
+        await carol_node.told(kind=Kind.CONVERSATION_ASKED)
+        await carol_node.asked("/agree", kind=Kind.CONVERSATION_AGREED)
+        # Each page shows and plays the other two, and the program without one gets both.
+        for person in (anna, bob):
+            for element in ("#remote-video", "#people video"):
+                await until_seen(person.page.page, f"document.querySelector('{element}')?.videoWidth > 0")
+            await until_seen(person.page.page, "document.querySelector('#people audio')?.srcObject?.active")
+        await carol_node.until(
+            lambda said: said["type"] == "call" and said["with"] != "bob" and said["state"] == "active"
+        )
+        calls = (await carol_node.status())["calls"]
+        assert len({call["conversation"] for call in calls}) == 1
+        assert len(calls) == 2
+        carol_node.write("/hangup")
+        for person in (anna, bob):
+            await until_seen(person.page.page, "document.getElementById('people').hidden")
+        await both_ways(anna, bob, "video")

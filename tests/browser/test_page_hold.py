@@ -9,9 +9,8 @@ from pathlib import Path
 
 from bot.kinds import Kind
 from peer.handset.protocol import Answer, HangUp, Hold, Place, Resume
-from tests.bot.console import befriend, people
 from tests.browser.chromium import ONE_HEADLESS_SHELL
-from tests.browser.people import AT_THE_PAGE, both_ways, connect, somebody
+from tests.browser.people import a_call_on_hold_for_another, both_ways
 from tests.browser.pictures import LOOKS, look_like, taken
 from tests.browser.scripted import Theatre, call, greeting, quality, theatre
 from tests.browser.test_media_keys import press, titled, wanted, with_keys
@@ -152,26 +151,16 @@ async def test_no_headsets_button_ends_a_call_on_hold_and_it_answers_the_one_tha
 
 
 async def test_three_people_two_of_them_at_pages_and_two_calls_of_one(tmp_path: Path) -> None:
-    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE}
-    async with people(tmp_path, "anna", "bob", "carol", configs=configs) as (anna_node, bob_node, carol_node):
-        await befriend(carol_node, bob_node)
-        async with somebody(anna_node) as anna, somebody(bob_node) as bob:
-            await connect(anna, bob)
-            await both_ways(anna, bob)
-            carol_node.write("/call bob")
-            await bob.page.shows("is also calling (video)")
-            await bob.page.press("Hold and answer")
-            await carol_node.call("active")
-            await anna.page.shows("You are on hold")
-            await anna.page.silent("audio")
-            await bob.page.receives("audio", "video")
-            assert (await bob.page.call("active"))["name"] == "carol"
-            # Back to anna: carol waits now.
-            await bob.page.page.get_by_role("button", name="Swap to").click()
-            await carol_node.told(kind=Kind.HELD)
-            await both_ways(anna, bob)
-            await bob.page.press("Hold")
-            await anna.page.shows("You are on hold")
-            await anna.page.silent("audio")
-            await anna.page.silent("video")
-            await bob.page.shows("Call someone else")
+    async with a_call_on_hold_for_another(tmp_path) as (anna, bob, carol_node):
+        await anna.page.silent("audio")
+        await bob.page.receives("audio", "video")
+        assert (await bob.page.call("active"))["name"] == "carol"
+        # Back to anna: carol waits now.
+        await bob.page.page.get_by_role("button", name="Swap to").click()
+        await carol_node.told(kind=Kind.HELD)
+        await both_ways(anna, bob)
+        await bob.page.press("Hold")
+        await anna.page.shows("You are on hold")
+        await anna.page.silent("audio")
+        await anna.page.silent("video")
+        await bob.page.shows("Call someone else")

@@ -41,7 +41,7 @@ async def test_a_call_on_the_phone_goes_on_over_the_same_connection_after_its_ne
 
 @asynccontextmanager
 async def phone_in_a_call(folder: Path) -> AsyncIterator[tuple[Hosts, YggdrasilNetwork, PageView]]:
-    """Home on A, the phone on B, in a test call. Whoever uses it hangs up nothing: that is checked afterwards."""
+    """Home on A, the phone on B, in a test call. The tests hang up nothing: that is checked afterwards."""
     require_chromium()
     skip_without_namespaces("yggdrasil", "certutil")
     (folder / "network").mkdir()

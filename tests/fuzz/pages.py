@@ -37,7 +37,7 @@ from tests.peer.handset.devices.test_server import Devices
 from tests.peer.handset.serving import Notes, Served, serving
 
 HOST = b"127.0.0.1:PORT"
-"What stands in the seeds for where the server listens."
+"In the seeds: where the server listens."
 
 
 class _Trouble(logging.Handler):

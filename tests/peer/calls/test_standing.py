@@ -174,7 +174,7 @@ async def test_the_call_whose_words_were_confirmed_is_told_from_an_impostors(tmp
 
 
 async def test_a_used_request_that_somebody_seals_once_more_rings_no_more(tmp_path: Path) -> None:
-    """Whoever reads the chat and has the callee's card can do that."""
+    """Anybody who reads the chat and has the callee's card can do that."""
     async with strangers(tmp_path) as (eve, ben):
         ours, theirs = await rings(eve, ben)
         ben.switchboard.decline(theirs)

@@ -1,6 +1,6 @@
 """What others found out about the primitives that everything here rests on; tests/vectors/others says who.
 
-Where a function of ours takes the foreign bytes, the vector goes through it.
+Where one of our functions takes the foreign bytes, the vector goes through it.
 """
 
 from __future__ import annotations
