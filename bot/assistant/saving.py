@@ -51,9 +51,9 @@ class Saving:
         """
         whole = who if who.card else self._origins.whom(who.node)
         # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
-        sure = sure or (met is not None and not met.call.ended and self._only_call(met))
-        theirs = met if met is not None and (sure or self._only_call(met)) else None
-        with self._switchboard.saving_in(theirs):
+        alone = met is not None and self._only_call(met)
+        sure = sure or (met is not None and alone and not met.call.ended)
+        with self._switchboard.saving_in(met if sure or alone else None):
             contact = await self.write(
                 lambda store: book.add(store, name, whole, own=self._own, agreed=_agreed(met, sure=sure))
             )

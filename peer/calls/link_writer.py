@@ -10,6 +10,7 @@ from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.line_records import begun
 from peer.calls.news import CallListeners, Posted
+from peer.calls.together_news import LinkForIntroduced
 from shared.links import paired
 from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
@@ -29,8 +30,6 @@ class LinkWriter:
         self._writes = writes
         self._listeners = listeners
         self._clock = clock
-        self.introduced: Callable[[Line, str], None] = lambda line, token: None
-        "Brings the links of calls whose sides were introduced to each other to the other side, in place of a chat."
 
     def request(self, line: Line, port: int) -> str:
         """Make the link that begins a line's call, with our UDP port in it, and name the call by it. Returns its token.
@@ -93,10 +92,7 @@ class LinkWriter:
                 store.save_call(kept)
 
         await self._writes.write(use)
-        if line.shown.introduced:
-            self.introduced(line, token)
-        else:
-            self._listeners.need(line, Posted(token))
+        self._listeners.need(line, LinkForIntroduced(token) if line.shown.introduced else Posted(token))
 
     async def refuse(self, line: Line, status: Status, operation: Operation) -> None:
         """Tell the caller no: with `status` in a first contact, with `operation` between contacts."""

@@ -12,11 +12,11 @@ from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.session_events import FirstMedia, HelloHeard, MediaAgreed, RemoteAnsweredAlone
-from peer.calls.together_news import TogetherNews
+from peer.calls.together_news import LinkForIntroduced, TogetherNews
 from peer.media.trouble import MediaTrouble
 from shared.call.effects import Noted
 from shared.errors import CopybaraError, StoreError
-from shared.messages import MediaState, Text
+from shared.messages import JoinMessage, MediaState, Text
 from shared.reasons import Reason
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,8 @@ News: TypeAlias = (
     | RemoteAnsweredAlone
     | FirstMedia
     | HelloHeard
+    | JoinMessage
+    | LinkForIntroduced
     | TogetherNews
     | MediaTrouble
     | FileChanged
@@ -129,10 +131,6 @@ class CallListeners:
 
     def __init__(self, listeners: Sequence[CallListener]) -> None:
         self._listeners = tuple(listeners)
-
-    def add(self, listener: CallListener) -> None:
-        """Tell that one, too, after the others."""
-        self._listeners = (*self._listeners, listener)
 
     def told(self, line: Line, news: News) -> None:
         """Tell each listener. One that fails in any way is logged and costs the call nothing."""

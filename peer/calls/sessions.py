@@ -77,7 +77,6 @@ from shared.messages import (
     JoinAnswer,
     JoinAsk,
     JoinLink,
-    JoinMessage,
     JoinNode,
     JoinOver,
     MediaState,
@@ -144,8 +143,6 @@ class LineSessions:
         self._open_socket = open_socket
         self._shelf = shelf
         self._recordings = recordings
-        self.joining: Callable[[Line, JoinMessage], None] = lambda line, message: None
-        "Hears what other sides say about conversations of several people."
 
     async def open(self, line: Line) -> int:
         """Make the line's session and bind its UDP port, which is returned. Raises OverlayError, CallRefused."""
@@ -355,7 +352,7 @@ class LineSessions:
                 line.greeted(converses=event.conversations)
                 self._listeners.told(line, event)
             case JoinAsk() | JoinAnswer() | JoinOver() | JoinNode() | JoinLink() | Members():
-                self.joining(line, event)
+                self._listeners.told(line, event)
             case MediaTrouble():
                 self._media_trouble(line, event)
             case MediaState():

@@ -40,6 +40,7 @@ from peer.calls.session import Session
 from peer.calls.sessions import AWAITED_SECONDS, LIFE_SECONDS, REDIAL_SECONDS, Endpoints, LineSessions
 from peer.calls.silenced import SilencedStrangers
 from peer.calls.standing import LineStanding
+from peer.calls.together.inbox import TogetherInbox
 from peer.calls.together.together import Together
 from peer.overlay import Overlay
 from peer.overlay.watch import OverlayWatch
@@ -127,7 +128,8 @@ class Switchboard:
         self._settings = settings
         self._clock = clock
         self._tasks = asyncio.TaskGroup()
-        everybody = CallListeners(listeners)
+        inbox = TogetherInbox()
+        everybody = CallListeners([*listeners, inbox])
         self._standing = LineStanding(lines, writes.store)
         writer = LinkWriter(own, writes, everybody, clock)
         self._sessions = LineSessions(
@@ -174,12 +176,8 @@ class Switchboard:
         self.admission = Admission(incoming, reader, writer)
         "Reads what the chat brings."
 
-        self.together = Together(own, incoming, reader, self.admission, self._sessions, everybody, clock)
+        self.together = Together(own, incoming, reader, self.admission, self._sessions, everybody, inbox, clock)
         "Conversations of several people."
-
-        everybody.add(self.together)
-        self._sessions.joining = self.together.received
-        writer.introduced = self.together.wrote
 
         self.foreign_admission = ForeignAdmission(incoming)
         "Lets calls of programs in that speak SDP."

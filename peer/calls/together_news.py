@@ -7,6 +7,13 @@ from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
+class LinkForIntroduced:
+    """A link for somebody to whom we were introduced: it goes through the one who did that, and not into a chat."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskedToJoin:
     """The other side of the line asks the owner to be in one conversation with others."""
 

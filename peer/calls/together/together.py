@@ -7,8 +7,6 @@ What is carried after that never goes through anybody else.
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import logging
 from collections.abc import Callable
 
@@ -16,17 +14,18 @@ from peer.calls.admission import Admission
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.link_reader import LinkReader
-from peer.calls.news import CallListeners, Changed, News
+from peer.calls.news import CallListeners, Changed
 from peer.calls.session_events import HelloHeard
 from peer.calls.sessions import LineSessions
+from peer.calls.together.inbox import Heard, TogetherInbox
 from peer.calls.together.introduced_calls import IntroducedCalls
 from peer.calls.together.invitations import JoinInvitations
 from peer.calls.together.members import Membership
 from peer.calls.together.merging import Merging
-from peer.calls.together.say import Work
+from peer.calls.together_news import LinkForIntroduced
 from shared.call.table import State
 from shared.errors import CopybaraError
-from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, JoinOver, Members
+from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver, Members
 from shared.node_id import NodeId
 from shared.together.introduction import Gone, SaidNo, SaidYes
 
@@ -44,49 +43,32 @@ class Together:
         admission: Admission,
         sessions: LineSessions,
         listeners: CallListeners,
+        inbox: TogetherInbox,
         clock: Callable[[], float],
     ) -> None:
-        """`listeners` hear what happens, `clock` is the time in Unix seconds."""
-        self._inbox: asyncio.Queue[Work] = asyncio.Queue()
+        """`listeners` hear what happens; `inbox` is one of them. `clock` is the time in Unix seconds."""
+        self._inbox = inbox
         self._membership = Membership(
             own,
             calls.lines,
             sessions,
             listeners,
-            self._later,
+            inbox.later,
             meets=lambda conversation: self._merging.meets(conversation) or self._invitations.meets(conversation),
             looked=lambda conversation: self._merging.looked(conversation),
         )
-        self._merging = Merging(calls.lines, self._membership, listeners, self._later)
+        self._merging = Merging(calls.lines, self._membership, listeners, inbox.later)
         introduced = IntroducedCalls(own, calls, reader, admission, sessions, clock)
         self._invitations = JoinInvitations(
-            calls.lines, introduced, self._membership, self._merging, listeners, self._later
+            calls.lines, introduced, self._membership, self._merging, listeners, inbox.later
         )
-
-    # What comes.
-
-    def received(self, line: Line, message: JoinMessage) -> None:
-        """The other side of a call says something about a conversation."""
-        self._inbox.put_nowait(functools.partial(self._hear, line, message))
-
-    def wrote(self, line: Line, token: str) -> None:
-        """We have a link for somebody who was introduced to us."""
-        self._invitations.wrote(line, token)
-
-    def told(self, line: Line, news: News) -> None:
-        """Something has happened to a call."""
-        if isinstance(news, Changed | HelloHeard):
-            self._inbox.put_nowait(functools.partial(self._changed, line, news))
-
-    def _later(self, seconds: float, work: Work) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, self._inbox.put_nowait, work)
 
     async def run(self) -> None:
         """Do what comes, until cancelled. An error costs what it belongs to."""
         while True:
-            work = await self._inbox.get()
+            work = await self._inbox.next()
             try:
-                await work()
+                await (self._hear(*work) if isinstance(work, tuple) else work())
             except CopybaraError as error:
                 logger.warning("a conversation of several people: %s", error.sentence)
 
@@ -114,8 +96,14 @@ class Together:
 
     # What has to be done.
 
-    async def _hear(self, line: Line, message: JoinMessage) -> None:
+    async def _hear(self, line: Line, message: Heard) -> None:
         match message:
+            case Changed():
+                await self._changed(line)
+            case HelloHeard():
+                self._membership.greeted(line)
+            case LinkForIntroduced():
+                self._invitations.wrote(line, message.token)
             case JoinAsk():
                 self._invitations.comes(line, message)
             case JoinAnswer():
@@ -129,10 +117,8 @@ class Together:
             case Members():
                 await self._membership.heard(line, message)
 
-    async def _changed(self, line: Line, news: Changed | HelloHeard) -> None:
-        if isinstance(news, HelloHeard):
-            self._membership.greeted(line)
-        elif line.call.ended:
+    async def _changed(self, line: Line) -> None:
+        if line.call.ended:
             await self._invitations.over(line)
             await self._merging.happened(Gone(line.number))
             await self._membership.left(line)
