@@ -99,6 +99,7 @@ class CallRecording:
         self._sounds = False
         "Whether the owner is to hear that the other side begins."
 
+        self._sounding: asyncio.Task[None] | None = None
         self._known = wanted, refused
         "What is kept for a program that is started again."
 
@@ -227,7 +228,9 @@ class CallRecording:
         """Write what is to be written, and nothing else."""
         if self._sounds:
             self._sounds = False
-            tasks.create_task(self._recordings.sound(self._endpoint))
+            # One at a time: who begins again and again would make them as loud as they like.
+            if self._sounding is None or self._sounding.done():
+                self._sounding = tasks.create_task(self._recordings.sound(self._endpoint))
         if self._finish:
             await self._finish_file()
         await self._kept()

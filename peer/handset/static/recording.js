@@ -4,11 +4,14 @@ import { $, put, say, setIcon, show, toast } from "./dom.js";
 import { unsettle } from "./settled.js";
 import { recordingTone } from "./sounds.js";
 
+const BETWEEN_TONES = 2000;
+
 export class Recording {
   #program;
   #calls;
   // The calls whose tone was played.
   #heard = new Set();
+  #sounded = -BETWEEN_TONES;
 
   constructor(program, calls) {
     this.#program = program;
@@ -45,7 +48,11 @@ export class Recording {
     if (!theirs) this.#heard.delete(call.id);
     else if (call.handset && !this.#heard.has(call.id)) {
       this.#heard.add(call.id);
-      recordingTone();
+      // Not over each other: who begins again and again would make them as loud as they like.
+      if (performance.now() - this.#sounded > BETWEEN_TONES) {
+        this.#sounded = performance.now();
+        recordingTone();
+      }
     }
     if ($("recording").hidden) unsettle($("recording"));
     show($("recording"), theirs || ours);

@@ -18,6 +18,7 @@ from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import Ours, Theirs, What
 from peer.media.endpoints.none import NoMedia
 from peer.media.endpoints.pattern import Pattern
+from peer.media.endpoints.recorder import Recorder
 from peer.transport.leg import Leg
 from shared.call.table import EndReason, State
 from shared.config.schema import MediaSettings
@@ -295,6 +296,48 @@ async def test_one_that_has_grown_too_large_ends_on_both_sides_and_the_call_goes
         assert told.path is not None
         assert pair.ours.call.state is State.ACTIVE
     assert len(seconds_of_tracks(pair.files[0])) == 4
+
+
+class Bells:
+    """In place of what plays the tone: each one lasts until it is told to end."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.rings = asyncio.Event()
+        self.ends = asyncio.Event()
+
+    def recorder(self, label: str, recorded: object, tell: object) -> Recorder:
+        raise NotImplementedError
+
+    async def sound(self, endpoint: str) -> None:
+        self.heard += 1
+        self.rings.set()
+        await self.ends.wait()
+
+
+async def test_who_begins_and_ends_again_and_again_makes_one_tone_at_a_time() -> None:
+    async def keep() -> None:
+        pass
+
+    bells, told = Bells(), asyncio.Queue[RecordingChanged]()
+    recording = CallRecording(bells, "anna", "devices", tell=told.put_nowait, keep=keep)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(recording.run())
+        recording.received(Recording(1, on=True))
+        await bells.rings.wait()
+        for number in range(2, 12):
+            recording.received(Recording(number, on=False))
+            recording.received(Recording(number, on=True))
+            await asyncio.sleep(0)  # the recording's task has its turn
+        assert bells.heard == 1
+        bells.rings.clear()
+        bells.ends.set()
+        await asyncio.sleep(0)  # so has the tone's
+        recording.received(Recording(12, on=False))
+        recording.received(Recording(12, on=True))
+        await bells.rings.wait()
+        assert bells.heard == 2, "that it begins once more is heard"
+        running.cancel()
 
 
 async def test_hostile_words_about_recordings_make_nothing_and_a_flood_ends_the_call(tmp_path: Path) -> None:
