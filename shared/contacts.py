@@ -18,6 +18,8 @@ from shared.printable import is_blank, is_printable
 MAX_NAME = 40
 "Characters; shorter than any node id (52) and any link (64 and more), so that a name is never taken for one."
 
+ENTRY_BYTES = 8
+
 MINUTES_PER_DAY = 24 * 60
 
 _HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)", re.ASCII)
@@ -152,6 +154,11 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     created: int
     "When the contact was added, Unix seconds."
+
+    entry: bytes = b""
+    """ENTRY_BYTES random bytes, made when they were added: who is removed and added again isn't the same contact.
+    Empty for those that earlier versions added.
+    """
 
     def with_another_node(self) -> Contact:
         """The same where they are at another node, which nobody has spoken with: it is allowed nothing that was allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from bot.conversation import Identity
 from bot.shown_contact import ShownContact
 from bot.texts import refusals
 from peer.media import check_endpoint
-from shared.contacts import Contact, Hours, Trust, check_name
+from shared.contacts import ENTRY_BYTES, Contact, Hours, Trust, check_name
 from shared.errors import InputError, NameNotFound, NothingToConfirm, OwnNode
 from shared.links.card import Card
 from shared.links.kinds import BadLink, decode, find
@@ -63,7 +64,9 @@ def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agree
     known = store.contact_of(who.node) or store.contact_named(name)
     if known is not None and (known.node != who.node or known.name != name):
         raise InputError(*refusals.taken(known))
-    contact = known or Contact(name=name, node=who.node, created=int(time.time()))
+    contact = known or Contact(
+        name=name, node=who.node, created=int(time.time()), entry=secrets.token_bytes(ENTRY_BYTES)
+    )
     if (card := who.card) is not None:
         if card.telegram_bot or card.telegram_user:
             contact = contact.without_unproven()

@@ -113,16 +113,16 @@ class Admission:
         if not (again or self._calls.budget.take(caller, link.peer)):
             return self._calls.no_room(Reason.BUSY, caller, link.peer, contact)
         expires = link.created + self._calls.settings.lifetime
-        name = contact.name if contact else None
+        crosses = ours is not None and ours.waits
+        shown = Presented(automatic=decision.verdict is Verdict.AUTO and not crosses).of(contact)
         lives = ours is None and self._crossed(link) is None
-        kept = begun(link, Role.CALLEE, chat, name) if lives else None
+        kept = begun(link, Role.CALLEE, chat, shown) if lives else None
         if not await self._use(link, expires + MAX_CLOCK_AHEAD, kept, again=again):
             return Reading(Reason.ALREADY_USED)
         if (crossed := self._crossed(link)) is not None:
             if kept is not None:
                 await self._calls.writes.write(lambda store: store.forget_call(link.reference))
             return Reading(decision.reason, crossed)
-        crosses = ours is not None and ours.waits
         line = Line(
             self._calls.lines.next_number(),
             incoming(Offered(), paired=link.paired)[0],
@@ -130,7 +130,7 @@ class Admission:
             chat=chat,
             expires=expires,
             connection=ConnectionState(decision.media or link.media, dialled=time.monotonic()),
-            shown=Presented(name, automatic=decision.verdict is Verdict.AUTO and not crosses),
+            shown=shown,
         )
         if ours is not None and crosses:
             ours.crosses(line)

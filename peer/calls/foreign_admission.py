@@ -148,7 +148,8 @@ class ForeignAdmission:
             proven=proven,
             keyed=keyed,
         )
-        kept = begun(link, Role.CALLEE, chat, contact.name if contact else None)
+        shown = Presented(automatic=decision.verdict is Verdict.AUTO).of(contact)
+        kept = begun(link, Role.CALLEE, chat, shown)
 
         def use(store: Store) -> bool:
             if not (store.use_link(digest, ours=False, expires=now + USED_SECONDS) or again):
@@ -165,7 +166,7 @@ class ForeignAdmission:
             chat=chat,
             expires=now + (self._calls.settings.lifetime if offer.rings is None else offer.rings),
             connection=ConnectionState(decision.media or offer.agreement.media, dialled=time.monotonic()),
-            shown=Presented(contact.name if contact else None, automatic=decision.verdict is Verdict.AUTO),
+            shown=shown,
             foreign=ForeignCall(offer.envelope, offer.description, offer.ports),
         )
         return await self._calls.begin(line, decision)

@@ -19,6 +19,7 @@ from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
 from shared.call.table import CONNECTED, Call, State, incoming, step
+from shared.contacts import Contact
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
@@ -364,12 +365,26 @@ class Line:
 
     # What people see.
 
-    def rename(self, contact: str | None) -> None:
-        """The owner has given the other side that name; None: they are no longer a contact."""
-        if contact is None:
-            self._stranger = True
-            self._met = self._met and self._shown.contact is None
-        self._shown = replace(self._shown, contact=contact)
+    def is_with(self, contact: Contact | None) -> None:
+        """What the contact book says of the other side's node now; None: they aren't a contact, or are no longer.
+
+        Somebody who was removed and added again isn't the one that the call began with.
+        """
+        self._met = self._met and not self._was_another(contact)
+        self._stranger = self._stranger or not self._began_with(contact)
+        self._shown = self._shown.of(contact)
+
+    def is_stranger_to(self, contact: Contact | None) -> bool:
+        """What `stranger` would be if the contact book said that."""
+        if self._met and not self._was_another(contact):
+            return False
+        return self._stranger or not self._began_with(contact)
+
+    def _began_with(self, contact: Contact | None) -> bool:
+        return contact is not None and self._shown.contact is not None and contact.entry == self._shown.entry
+
+    def _was_another(self, contact: Contact | None) -> bool:
+        return self._shown.contact is not None and not self._began_with(contact)
 
     def saves(self, met: bool = True) -> None:
         """The owner saves the other side in this call: it is them. Not `met`: that couldn't be written."""

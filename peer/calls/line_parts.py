@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.call.records import RunningCall
+from shared.contacts import Contact
 from shared.media import Media
 from shared.messages import MediaState
 from shared.reasons import Reason
@@ -86,6 +87,9 @@ class Presented:
     contact: str | None = None
     "The other side's name in the contact book; None for a stranger."
 
+    entry: bytes = b""
+    "Which entry of the contact book that is, see Contact."
+
     reason: Reason = Reason.ASK
     "What the policy said of the call."
 
@@ -118,3 +122,9 @@ class Presented:
 
     echo: bool = False
     "With our own echo, see echo_calls.py: there is no person at the other side, and nothing of it is kept."
+
+    def of(self, contact: Contact | None) -> Presented:
+        """The same with somebody who has that entry of the contact book, or none."""
+        if contact is None:
+            return replace(self, contact=None, entry=b"")
+        return replace(self, contact=contact.name, entry=contact.entry)

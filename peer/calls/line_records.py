@@ -102,6 +102,7 @@ def running(line: Line) -> RunningCall | None:
         remote_automatic=line.shown.remote_automatic,
         machine=line.shown.machine,
         name=line.shown.contact or "",
+        entry=line.shown.entry,
         endpoint=line.shown.endpoint or "",
         on_hold=line.on_hold,
         recording=line.recordings.recording,
@@ -111,7 +112,7 @@ def running(line: Line) -> RunningCall | None:
     )
 
 
-def begun(link: CallLink, role: Role, chat: str, name: str | None) -> RunningCall:
+def begun(link: CallLink, role: Role, chat: str, shown: Presented) -> RunningCall:
     """What is kept of a call from its first link on: a program that is killed before it is up doesn't forget it."""
     return RunningCall(
         reference=link.reference,
@@ -127,8 +128,9 @@ def begun(link: CallLink, role: Role, chat: str, name: str | None) -> RunningCal
         chain=link.chain,
         keyed=link.keyed,
         sealed=link.sealed,
-        stranger=name is None,
-        name=name or "",
+        stranger=shown.contact is None,
+        name=shown.contact or "",
+        entry=shown.entry,
     )
 
 
@@ -173,6 +175,7 @@ def rejoined(
             remote_automatic=kept.remote_automatic,
             phrase=kept.phrase,
             quarantined=kept.quarantined,
+            entry=kept.entry,
             together=kept.together,
             introduced=kept.introduced,
         ),

@@ -84,7 +84,7 @@ class LinkWriter:
         until = line.expires + MAX_CLOCK_AHEAD
         first = line.foreign is not None or raw == line.link.raw
         begins = line.call.role is Role.CALLER and first and not line.shown.provisional
-        kept = begun(line.link, Role.CALLER, line.chat, line.shown.contact) if begins else None
+        kept = begun(line.link, Role.CALLER, line.chat, line.shown) if begins else None
 
         def use(store: Store) -> None:
             store.use_link(raw, ours=True, expires=until)

@@ -156,7 +156,7 @@ class LineSessions:
     async def keep_begun(self, line: Line) -> None:
         """Keep a call that isn't up yet, so that it is logged also if the program is killed. Raises StoreError."""
         if line.link.reference and not line.logged:
-            call = begun(line.link, line.call.role, line.chat, line.shown.contact)
+            call = begun(line.link, line.call.role, line.chat, line.shown)
             await self._writes.write(lambda store: store.save_call(call))
 
     async def take_up(self, line: Line) -> None:
@@ -431,7 +431,7 @@ class LineSessions:
             # Asked now: what has set up the call, and what was shown in it, may have been quarantined since.
             shown = (store.chain_of(peer, each) for each in event.shown if store.proves(peer, each))
             continued = chain if store.chain_proves(peer, chain) else next(shown, NO_CHAIN)
-            free = store.propose_secret(peer, secret, now, chain=continued, stranger=line.stranger)
+            free = store.propose_secret(peer, secret, now, chain=continued, stranger=_is_stranger(line, store))
             if call is not None:
                 store.save_call(replace(call, agreed=secret, phrase=event.phrase, quarantined=not free))
             return free
@@ -466,3 +466,11 @@ class LineSessions:
             line.lives(int(self._clock()))
         if not line.call.ended and (call := running(line)) is not None:
             await self._writes.write(lambda store: store.save_call(call))
+
+
+def _is_stranger(line: Line, store: Store) -> bool:
+    """As the book is now: the command line may have changed it since it was looked at."""
+    try:
+        return line.is_stranger_to(store.contact_of(line.peer))
+    except StoreError:
+        return True

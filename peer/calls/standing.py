@@ -53,7 +53,7 @@ class LineStanding:
         if line.shown.echo:
             return
         contact = self._store.contact_of(line.peer)
-        line.rename(contact.name if contact is not None else None)
+        line.is_with(contact)
         if line.proven and not self.proves(line):
             line.loses_proof(keyed=self._store.keyed(line.peer))
         agreed = line.connection.agreed

@@ -340,7 +340,7 @@ class Switchboard:
             ),
             chat=chat,
             expires=now + self._settings.lifetime,
-            shown=Presented(contact.name if contact else None, endpoint=endpoint, provisional=provisional, echo=echo),
+            shown=Presented(endpoint=endpoint, provisional=provisional, echo=echo).of(contact),
             foreign=foreign,
             sealing_key=contact.sealing_key if contact and contact.sealing_key else sealing_key,
         )

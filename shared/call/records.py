@@ -94,6 +94,9 @@ class RunningCall:
     name: str = ""
     "The contact's name when the call began; empty if it isn't a contact."
 
+    entry: bytes = b""
+    "Which entry of the contact book that was, see Contact."
+
     endpoint: str = ""
     "Which media endpoint is attached."
 

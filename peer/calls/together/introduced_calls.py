@@ -180,9 +180,6 @@ class IntroducedCalls:
         return contact, media
 
     def _shown(self, invitation: Invitation, contact: Contact | None) -> Presented:
-        return Presented(
-            contact.name if contact is not None else None,
-            endpoint=invitation.line.shown.endpoint,
-            together=invitation.conversation,
-            introduced=True,
+        return Presented(endpoint=invitation.line.shown.endpoint, together=invitation.conversation, introduced=True).of(
+            contact
         )

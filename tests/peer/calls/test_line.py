@@ -15,10 +15,13 @@ from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.line_records import rejoined, report
 from shared.call.records import RunningCall
 from shared.call.table import Call, State
+from shared.contacts import Contact
 from shared.media import Media
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
+
+CONTACT = Contact(name="anna", node=NodeId(bytes(32)), created=1)
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,7 +62,7 @@ def test_a_line_is_changed_by_its_methods() -> None:
     line.agree(Media.AUDIO)
     line.remote_sends(MediaState(audio=True, video=False))
     line.media_arrived("audio", 2.0)
-    line.rename("anna")
+    line.is_with(CONTACT)
     assert (line.media, line.link.media, before.media) == (Media.AUDIO, Media.BOTH, Media.BOTH)
     assert before.first_media == {}
     assert line.name == "anna"
@@ -86,7 +89,7 @@ def changes(tree: ast.AST) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "source", ["line.rename('anna')", "reading.line.put(HangUp())", "line.session.end(None)", "line.media = media"]
+    "source", ["line.is_with(None)", "reading.line.put(HangUp())", "line.session.end(None)", "line.media = media"]
 )
 def test_a_change_is_found(source: str) -> None:
     assert changes(ast.parse(source)) == [1]

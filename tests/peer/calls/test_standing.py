@@ -7,6 +7,10 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from bot.assistant import contacts as book
 from bot.assistant import moving
 from peer.calls.line import Line
 from peer.calls.line_records import report
@@ -97,6 +101,39 @@ async def test_who_is_saved_in_their_call_before_it_pairs_needs_no_words(tmp_pat
         ben.switchboard.look_at_book()
         save(ben, "dora", eve.id)
         await answers(eve, ben, ours, theirs)
+        assert ben.store.keyed(eve.id)
+
+
+@pytest.mark.parametrize("looked", [False, True], ids=["unseen by the program", "seen by it"])
+async def test_who_is_removed_and_added_again_by_the_command_line_gets_no_key_in_the_call_that_was_up(
+    tmp_path: Path, looked: bool
+) -> None:
+    """Between the two commands of another process nothing need look."""
+    async with strangers(tmp_path) as (eve, ben):
+        ben.knows(eve)
+        ours, theirs = await rings(eve, ben)
+        with contextlib.closing(Store(ben.store.path)) as command_line:
+            command_line.remove_contact("eve")
+            book.add(command_line, "eve", book.Whom(eve.id), own=None)
+        if looked:
+            ben.switchboard.look_at_book()
+        await answers(eve, ben, ours, theirs)
+        assert not ben.store.keyed(eve.id)
+        assert theirs.shown.quarantined, "the owner gets words to compare"
+        assert ben.store.confirm_secret(eve.id, *ben.store.quarantined_secrets(eve.id))
+
+
+async def test_a_contact_who_is_renamed_or_allowed_more_in_a_call_is_still_the_one_it_began_with(
+    tmp_path: Path,
+) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        ben.knows(eve)
+        ours, theirs = await rings(eve, ben)
+        contact = ben.store.rename_contact("eve", "dora")
+        ben.store.save_contact(msgspec.structs.replace(contact, trust=Trust.AUTO))
+        ben.switchboard.look_at_book()
+        await answers(eve, ben, ours, theirs)
+        assert theirs.name == "dora"
         assert ben.store.keyed(eve.id)
 
 

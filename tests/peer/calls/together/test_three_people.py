@@ -211,7 +211,7 @@ async def test_one_who_refuses_leaves_the_calls_as_they_were_and_nobody_gets_to_
 async def test_until_all_agree_a_name_is_all_that_is_told_about_anybody(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         lines = await calls_with(anna, ben, carl)
-        lines[1].rename(None)
+        lines[1].is_with(None)
         await anna.switchboard.together.merge()
         # Somebody who has no name is told by none: the beginning of a node id would be more than they agreed to.
         assert (await ben.hears(AskedToJoin)).names == ("",)
