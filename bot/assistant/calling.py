@@ -147,7 +147,8 @@ class Calling:
 
     def recordable(self, what: str, whom: str = "") -> Line:
         """What /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""
-        return which_call.to_record(self._switchboard.lines, what, whom, self._names())
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self._names())
 
     def writable(self, said: str) -> tuple[Line, str]:
         """What /say means, see which_call, and the text. Raises InputError, WhichCall."""

@@ -54,6 +54,9 @@ class MessageReader:
         self._switchboard = switchboard
         self._calling = calling
         self._origins = origins
+        self._trials = asyncio.Lock()
+        "One link is tried at a time, however many messages come at once."
+
         self._doubted = float("-inf")
         "When the owner last heard of a link that a restored home's keys don't open."
 
@@ -72,10 +75,13 @@ class MessageReader:
         cards: list[Card] = []
         closed = 0
         for link in found:
-            reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
-            if reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
-                # Every key of every contact was tried: others get their turn. A message full of these is no contact's.
-                await asyncio.sleep(0)
+            async with self._trials:
+                reading = await self._switchboard.admission.read(link.token, chat=turn.chat, again=message.again)
+                if is_closed := reading.line is None and reading.reason is Reason.UNKNOWN_CALLER:
+                    # Every key of every contact was tried: calls get their turn before the next link of any message.
+                    await asyncio.sleep(0)
+            if is_closed:
+                # A message full of these is no contact's.
                 closed += 1
                 if closed >= MOST_CLOSED and not message.from_owner:
                     break

@@ -141,7 +141,14 @@ def to_resume(lines: Sequence[Line], command: str, whom: str = "", contacts: Col
     return _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
 
 
-def to_record(lines: Sequence[Line], what: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
+def to_record(
+    lines: Sequence[Line],
+    log: Sequence[CallRecord],
+    now: float,
+    what: str,
+    whom: str = "",
+    contacts: Collection[str] = (),
+) -> Line:
     """What /record means: the call that the owner is in; with `stop` the one that we record, with `refuse` the one
     that the other side does. Raises NotRecordable, NothingRecorded, NoCall, WhichCall.
     """
@@ -153,7 +160,10 @@ def to_record(lines: Sequence[Line], what: str, whom: str = "", contacts: Collec
         up = [line for line in lines if line.engaged]
         found = [line for line in up if not line.on_hold] if whom == "" else up
     meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)
-    return _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
+    line = _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
+    if not (what or whom) and (gone := _others_ended(line, log, now)):
+        raise WhichCall(*refusals.ended_and_recordable(gone[0], line))
+    return line
 
 
 def _meant(lines: list[Line], whom: str, contacts: Collection[str], nothing: type[CallRefused]) -> list[Line]:

@@ -256,6 +256,15 @@ def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
     )
 
 
+def ended_and_recordable(gone: CallRecord, line: Line) -> Refusal:
+    """The call that the owner may want to record has just ended, and there is another one."""
+    handle = _beside(gone, line)
+    return (
+        f"Nothing is recorded: your call with {_who(gone)} has just ended.",
+        f"To record the call with {handle}{_unproven(gone, line)}: /record {handle}",
+    )
+
+
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
     handle = _beside(gone, line)

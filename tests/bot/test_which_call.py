@@ -14,6 +14,7 @@ from bot.assistant.which_call import (
     to_answer,
     to_decline,
     to_hang_up,
+    to_record,
     to_save,
     to_write,
 )
@@ -306,6 +307,18 @@ def test_a_text_that_crosses_the_end_of_its_call_reaches_no_other() -> None:
     assert to_write([carol], [gone], NOW, "carol: hello", ["carol"]) == (carol, "hello")
     assert to_write([carol], [gone], NOW + JUST_NOW_SECONDS, "hello", ["carol"]) == (carol, "hello")
     assert to_hang_up([call(BOB, "bob", proven=True), carol]) is carol
+
+
+def test_a_recording_meant_for_a_call_that_has_just_ended_begins_in_no_other() -> None:
+    carol = call(OTHER, "carol", proven=True, state=State.ACTIVE)
+    gone = ended(ANNA, "anna", connected=1, reason=GONE)
+    with pytest.raises(WhichCall) as refused:
+        to_record([carol], [gone], NOW, "")
+    assert refused.value.sentence == "Nothing is recorded: your call with anna has just ended."
+    assert refused.value.hint == "To record the call with carol: /record carol"
+    assert to_record([carol], [gone], NOW, "", "carol", ["carol"]) is carol
+    long_ago = dataclasses.replace(gone, ended=int(NOW) - JUST_NOW_SECONDS - 1)
+    assert to_record([carol], [long_ago], NOW, "") is carol
 
 
 @pytest.mark.parametrize("on_hold", [True, False])
