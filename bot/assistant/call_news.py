@@ -144,7 +144,7 @@ class CallNews:
                 | CircleChanged()
                 | CantMeet()
             ):
-                self._posting.about(line, said_of(line, news))
+                self._posting.from_call(line, said_of(line, news), in_clear=said_of(line, news, clear=True))
                 self._call_changed(line)
             case RemoteAnsweredAlone():
                 self._posting.about(line, texts.remote_answered_alone(line))

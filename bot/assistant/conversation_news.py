@@ -18,12 +18,15 @@ from peer.calls.together_news import (
 
 
 def said_of(
-    line: Line, news: AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged | Joined | Left | NotMerged
+    line: Line,
+    news: AskedToJoin | AskingOthers | AskOver | CantMeet | CircleChanged | Joined | Left | NotMerged,
+    *,
+    clear: bool = False,
 ) -> Sentence:
-    """The sentence for the owner, about one of the calls."""
+    """The sentence for the owner, about one of the calls. `clear`: without names that the other side gives."""
     match news:
         case AskedToJoin():
-            return texts.asked(line, news.names)
+            return texts.asked(line, news.names, clear=clear)
         case AskingOthers():
             return texts.asking(news.names)
         case AskOver():
@@ -31,10 +34,10 @@ def said_of(
         case NotMerged():
             return texts.not_merged(line, news)
         case Joined():
-            return texts.joined(line, news)
+            return texts.joined(line, news, clear=clear)
         case Left():
             return texts.left(news)
         case CircleChanged():
             return texts.circle(news)
         case CantMeet():
-            return texts.cant_meet(news)
+            return texts.cant_meet(news, clear=clear)

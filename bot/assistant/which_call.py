@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from bot.texts import refusals
+from bot.texts import conversations, refusals
 from bot.texts.refusals import Refusal
 from peer.calls.line import Line
 from peer.calls.lines import one_each
@@ -163,6 +163,27 @@ def to_record(
     line = _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
     if not (what or whom) and (gone := _others_ended(line, log, now)):
         raise WhichCall(*refusals.ended_and_recordable(gone[0], line))
+    return line
+
+
+def to_agree(lines: Sequence[Line], asked: list[Line], gone: Sequence[Line], whom: str = "") -> Line | None:
+    """Whose question /agree and /refuse answer: of the calls in which one is `asked`; in those that are `gone` it isn't
+    any more, which the owner may not know yet. None if nothing is asked. Raises NoCall, WhichCall.
+
+    Of two calls with one node the one may be a contact's and the other somebody else's at their address.
+    """
+    if whom and not (asked := named(asked, whom)):
+        raise NoCall(*refusals.no_call_with(whom))
+    if len({line.peer for line in asked}) > 1:
+        raise WhichCall(*conversations.SEVERAL_ASKED)
+    if not asked:
+        return None
+    line = next((each for each in reversed(asked) if each.proven), asked[-1])
+    by_node = whom != "" and str(line.peer).startswith(whom.lower())
+    if not (line.proven or by_node) and any(each.peer == line.peer and each.proven and each.engaged for each in lines):
+        raise WhichCall(*conversations.another_asks(line))
+    if not whom and (others := [each for each in gone if each is not line]):
+        raise WhichCall(*conversations.asks_no_more(others[-1], line))
     return line
 
 

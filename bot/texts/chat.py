@@ -277,20 +277,20 @@ def rings(line: Line, reason: Reason) -> Sentence:
 
 def answering(line: Line) -> Sentence:
     """After /answer."""
-    return Sentence(Kind.ANSWERING, f"Answering {line.name} ({line.media.words}) …")
+    return Sentence(Kind.ANSWERING, f"Answering {whose(line)} ({line.media.words}) …")
 
 
 def answered_before(line: Line) -> Sentence:
     """After another /answer."""
     how = "Connecting …" if line.connection.connected is None else "You are connected."
-    return Sentence(Kind.ANSWERED_BEFORE, f"{line.name}'s call is answered already. {how}")
+    return Sentence(Kind.ANSWERED_BEFORE, f"{whose(line)}'s call is answered already. {how}")
 
 
 def media_agreed(line: Line) -> Sentence:
     """They answered with less than the owner called for."""
     less = "with sound only, so there is no picture" if line.media is Media.AUDIO else f"with {line.media.words} only"
     up = f"Connected with {line.name} ({line.media.words}). " if line.call.state is State.ACTIVE else ""
-    return Sentence(Kind.MEDIA_AGREED, f"{up}{line.name} answered {less}.")
+    return Sentence(Kind.MEDIA_AGREED, f"{up}{whose(line)} answered {less}.")
 
 
 def answered_alone(line: Line) -> Sentence:
@@ -306,7 +306,7 @@ def remote_answered_alone(line: Line) -> Sentence:
     """The other side's notice of an automatic answer."""
     return Sentence(
         Kind.REMOTE_ANSWERED_AUTOMATICALLY,
-        f"{line.name}'s program answered automatically. {line.name} may not be there yet.",
+        f"{whose(line)}'s program answered automatically. {line.name} may not be there yet.",
     )
 
 
@@ -314,7 +314,7 @@ def takes_message(line: Line) -> Sentence:
     """The answering machine does what the owner hasn't done."""
     return Sentence(
         Kind.TAKES_MESSAGE,
-        f"You didn't answer {line.name}'s call, so the answering machine is taking a message.",
+        f"You didn't answer {whose(line)}'s call, so the answering machine is taking a message.",
         "/hangup ends it",
     )
 
@@ -322,13 +322,13 @@ def takes_message(line: Line) -> Sentence:
 def recorded(line: Line, path: Path) -> Sentence:
     """A recording is finished."""
     if line.shown.machine:
-        return Sentence(Kind.MESSAGE, f"A message from {line.name} is in {path}")
-    return Sentence(Kind.RECORDED, f"A recording from {line.name} is in {path}")
+        return Sentence(Kind.MESSAGE, f"A message from {whose(line)} is in {path}")
+    return Sentence(Kind.RECORDED, f"A recording from {whose(line)} is in {path}")
 
 
 def media_trouble(line: Line, trouble: MediaTrouble) -> Sentence:
     """Something about our own sound or picture."""
-    text = f"The call with {line.name}: {trouble.sentence} {trouble.hint}".strip()
+    text = f"The call with {whose(line)}: {trouble.sentence} {trouble.hint}".strip()
     return Sentence(Kind.MEDIA_TROUBLE, text)
 
 
@@ -351,9 +351,9 @@ def connected(line: Line) -> Sentence:
 def reconnecting(line: Line) -> Sentence:
     """The path is lost, or the program itself was gone."""
     if line.connection.taken_up is not None:
-        text = f"This program was interrupted during the call with {line.name}. Trying to reconnect for a minute …"
+        text = f"This program was interrupted during the call with {whose(line)}. Trying to reconnect for a minute …"
         return Sentence(Kind.REJOINING, text)
-    text = f"Lost contact with {line.name}. Trying to reconnect for a minute …"
+    text = f"Lost contact with {whose(line)}. Trying to reconnect for a minute …"
     return Sentence(Kind.RECONNECTING, text)
 
 
@@ -361,25 +361,25 @@ def on_hold(line: Line) -> Sentence:
     """The owner has put the call on hold."""
     return Sentence(
         Kind.ON_HOLD,
-        f"{line.name} is on hold: your microphone and camera are off, and you don't hear {line.name}.",
+        f"{whose(line)} is on hold: your microphone and camera are off, and you don't hear {line.name}.",
         "/resume takes them off hold",
     )
 
 
 def off_hold(line: Line) -> Sentence:
     """The owner has taken it off hold."""
-    text = f"You are back in the call with {line.name}."
-    return Sentence(Kind.OFF_HOLD, f"{text} {line.name} has you on hold." if line.remote_on_hold else text)
+    text = f"You are back in the call with {whose(line)}."
+    return Sentence(Kind.OFF_HOLD, f"{text} {whose(line)} has you on hold." if line.remote_on_hold else text)
 
 
 def held(line: Line) -> Sentence:
     """The other side has put it on hold."""
-    return Sentence(Kind.HELD, f"{line.name} put you on hold. Until they are back they don't hear or see you.")
+    return Sentence(Kind.HELD, f"{whose(line)} put you on hold. Until they are back they don't hear or see you.")
 
 
 def resumed(line: Line) -> Sentence:
     """The other side has taken it off hold."""
-    text = f"{line.name} took you off hold."
+    text = f"{whose(line)} took you off hold."
     if line.on_hold:
         return Sentence(Kind.RESUMED, f"{text} You still have them on hold.", "/resume takes them off hold")
     return Sentence(Kind.RESUMED, text)
@@ -512,7 +512,7 @@ def not_kept(line: Line, error: CopybaraError) -> Sentence:
 
 def remote_rings(line: Line) -> Sentence:
     """The other side has seen the link."""
-    return Sentence(Kind.REMOTE_RINGS, f"It is ringing at {line.name}'s.")
+    return Sentence(Kind.REMOTE_RINGS, f"It is ringing at {whose(line)}'s.")
 
 
 def unproven(line: Line) -> Sentence:
@@ -567,7 +567,7 @@ def interrupted(name: str) -> Sentence:
 
 def text_sent(line: Line) -> Sentence:
     """After /say."""
-    return Sentence(Kind.TEXT_SENT, f"Sent to {line.name}.")
+    return Sentence(Kind.TEXT_SENT, f"Sent to {whose(line)}.")
 
 
 IN_CLEAR = "The page shows it, and the computer that I run on."

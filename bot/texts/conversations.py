@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.kinds import Kind, Sentence
+from bot.texts.chat import whose
 
 if TYPE_CHECKING:
     from peer.calls.line import Line
     from peer.calls.together_news import CantMeet, CircleChanged, Joined, Left, NotMerged
 
 NAMELESS = "somebody whom they haven't saved"
+
+ANOTHER = "somebody else"
+"Where names that the other side gives don't belong."
 
 SEVERAL_ASKED = "Several people have asked you.", "Say whom you answer: /agree NAME or /refuse NAME"
 
@@ -28,13 +32,30 @@ def asking(names: Sequence[str]) -> Sentence:
     )
 
 
-def asked(line: Line, names: Sequence[str]) -> Sentence:
-    """Somebody asks the owner."""
-    who = listed([f"“{name}”" if name else NAMELESS for name in names])
+def another_asks(line: Line) -> tuple[str, str]:
+    """Of two calls with one node the one has asked that doesn't prove who it is."""
+    node = line.peer.short
+    return (
+        f"{line.name} asks nothing in the call that has your key. The call without it does.",
+        f"If you want to answer that: /agree {node} or /refuse {node}",
+    )
+
+
+def asks_no_more(gone: Line, line: Line) -> tuple[str, str]:
+    """What the owner may want to answer isn't asked any more, and there is another question."""
+    return (
+        f"{whose(gone)} no longer asks. {whose(line)} does.",
+        f"To answer that: /agree {line.name} or /refuse {line.name}",
+    )
+
+
+def asked(line: Line, names: Sequence[str], *, clear: bool = False) -> Sentence:
+    """Somebody asks the owner. `clear`: without what they call the others."""
+    who = listed([ANOTHER if clear else f"“{name}”" if name else NAMELESS for name in names])
     them = "They get" if len(names) == 1 else "All of them get"
     return Sentence(
         Kind.CONVERSATION_ASKED,
-        f"{line.name} wants to make one conversation of this call and the one with {who}. If you agree, you hear and "
+        f"{whose(line)} wants to make one conversation of this call and the one with {who}. If you agree, you hear and "
         f"see each other. {them} your node id and your overlay address, and you get theirs.",
         "/agree or /refuse",
     )
@@ -44,27 +65,27 @@ def over(line: Line) -> Sentence:
     """Nothing comes of what somebody asked."""
     return Sentence(
         Kind.CONVERSATION_OFF,
-        f"Nothing comes of the conversation that {line.name} asked for. Your call stays as it is.",
+        f"Nothing comes of the conversation that {whose(line)} asked for. Your call stays as it is.",
     )
 
 
 def not_merged(line: Line, news: NotMerged) -> Sentence:
     """Nothing comes of what the owner asked."""
     text = {
-        "refused": f"{line.name} doesn't want to be in one conversation.",
-        "gone": f"Nothing comes of the conversation with {line.name}: somebody has hung up.",
+        "refused": f"{whose(line)} doesn't want to be in one conversation.",
+        "gone": f"Nothing comes of the conversation with {whose(line)}: somebody has hung up.",
         "late": "Nothing comes of the conversation: not all have answered.",
         "taken-back": "You took it back.",
     }[news.why]
     return Sentence(Kind.CONVERSATION_OFF, f"{text} Your calls stay as they are.")
 
 
-def joined(line: Line, news: Joined) -> Sentence:
-    """Somebody is in the conversation."""
+def joined(line: Line, news: Joined, *, clear: bool = False) -> Sentence:
+    """Somebody is in the conversation. `clear`: without what another calls them."""
     if news.called is None:
         return Sentence(Kind.CONVERSATION_JOINED, f"You are in one conversation with {listed(news.others)}.")
     known = line.shown.contact is not None
-    who = line.name if known else f"“{news.called}” ({line.name})" if news.called else line.name
+    who = f"“{news.called}” ({line.name})" if news.called and not (known or clear) else line.name
     text = f"{who} is in the conversation with you and {listed(news.others)}."
     if not known:
         text += " They aren't in your contacts: all you know of them is what you heard."
@@ -90,9 +111,9 @@ def circle(news: CircleChanged) -> Sentence:
 ALL_HEAR = "In your conversation everyone hears everyone again."
 
 
-def cant_meet(news: CantMeet) -> Sentence:
-    """Somebody in it can't be called or answered."""
-    who = f"“{news.name}”" if news.name else NAMELESS
+def cant_meet(news: CantMeet, *, clear: bool = False) -> Sentence:
+    """Somebody in it can't be called or answered. `clear`: without what another calls them."""
+    who = ANOTHER if clear else f"“{news.name}”" if news.name else NAMELESS
     return Sentence(Kind.CONVERSATION_CANT_MEET, f"You can't be connected with {who}. {news.why}")
 
 

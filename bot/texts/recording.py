@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.kinds import Kind, Sentence
+from bot.texts.chat import whose
 from peer.calls.line import Line
 from peer.calls.recording.changed import RecordingChanged
 from peer.calls.recording.table import What
@@ -12,7 +13,7 @@ USAGE = "That is no way to write it.", "Write /record, /record stop or /record r
 
 def asked(line: Line) -> Sentence:
     """After /record."""
-    return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {line.name}'s program shows it there.")
+    return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {whose(line)}'s program shows it there.")
 
 
 def changed(line: Line, news: RecordingChanged) -> Sentence:
@@ -21,7 +22,7 @@ def changed(line: Line, news: RecordingChanged) -> Sentence:
 
 
 def _ours(line: Line, news: RecordingChanged) -> Sentence:
-    who = line.name
+    who = whose(line)
     file = f" It is in {news.path}" if news.path is not None else " Nothing was recorded."
     match news.what:
         case What.STARTED:
@@ -46,7 +47,7 @@ def _ours(line: Line, news: RecordingChanged) -> Sentence:
 
 
 def _theirs(line: Line, what: What) -> Sentence:
-    who = line.name
+    who = whose(line)
     match what:
         case What.STARTED:
             return Sentence(Kind.RECORDING_BY_THEM, f"{who} is recording this call.", "/record refuse ends that.")
@@ -60,5 +61,5 @@ def mark(line: Line) -> str:
     """Beside the red mark on the page; empty: nobody records."""
     if line.recordings.recorded:
         both = ", and so are you" if line.recordings.recording else ""
-        return f"{line.name} is recording this call{both}."
+        return f"{whose(line)} is recording this call{both}."
     return "You are recording this call." if line.recordings.recording else ""

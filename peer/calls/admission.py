@@ -159,10 +159,10 @@ class Admission:
         """Our call that waits for the link's writer, who calls too: one of the two becomes the call.
 
         A request that proves nothing takes the place of no call that only the contact can answer: it rings. Nor does a
-        request answer a call that we make by another program.
+        request answer a call that we make by another program, or one to somebody who was introduced to us.
         """
         for line in self._calls.lines:
-            waits = line.waits and not line.shown.provisional and line.foreign is None
+            waits = line.waits and line.foreign is None and not (line.shown.provisional or line.shown.introduced)
             if line.peer == link.peer and waits and gives_way(line, link.proven):
                 return line
         return None

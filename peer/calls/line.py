@@ -18,7 +18,7 @@ from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.recording.table import RecordingState
 from shared.call.effects import Effect
 from shared.call.events import Answer, Busy, Event, Offered
-from shared.call.table import CONNECTED, Call, State, incoming, step
+from shared.call.table import CONNECTED, CONNECTS, Call, State, incoming, step
 from shared.contacts import Contact
 from shared.media import Media
 from shared.messages import MediaState
@@ -191,6 +191,12 @@ class Line:
     def on_hold(self) -> bool:
         """Whether the owner has put it on hold: it takes their time, but leaves room for one other call."""
         return self.call.on_hold
+
+    @property
+    def holdable(self) -> bool:
+        """Whether it could be on hold: it is connected, or joins a conversation."""
+        states = (*CONNECTED, *CONNECTS) if self._shown.introduced else CONNECTED
+        return self.call.state in states and not self._shown.machine and self.session is not None
 
     @property
     def remote_on_hold(self) -> bool:

@@ -47,7 +47,7 @@ from peer.overlay.watch import OverlayWatch
 from peer.transport.udp_socket import OverlaySocket
 from shared.call.events import Answer, Decline, Event, HangUp, Hold, Ignore, Resume, Stop
 from shared.call.records import RunningCall
-from shared.call.table import CONNECTED, State, outgoing, rejoined
+from shared.call.table import State, outgoing, rejoined
 from shared.config.schema import Answering, Calls
 from shared.errors import (
     CopybaraError,
@@ -411,7 +411,7 @@ class Switchboard:
         """
         self._require_holdable(line)
         for each in self.lines.of_conversation(line):
-            if each.call.state in CONNECTED and not each.on_hold:
+            if each.holdable and not each.on_hold:
                 await self._hold(each)
 
     async def _hold(self, line: Line) -> None:
@@ -422,7 +422,7 @@ class Switchboard:
         await line.until(lambda: line.on_hold)
 
     def _require_holdable(self, line: Line) -> None:
-        if line.call.state not in CONNECTED or line.shown.machine or line.session is None:
+        if not line.holdable:
             raise NothingToHold(f"The call with {line.name} isn't connected.")
         if line.on_hold:
             raise NothingToHold(f"The call with {line.name} is on hold already.", "/resume takes it off hold")

@@ -177,7 +177,7 @@ class Call:
     "What the owner can do about that."
 
     on_hold: bool = False
-    "We have put it on hold. Only a call that was connected can be."
+    "We have put it on hold. Only a call that was connected can be, or one that joins a conversation."
 
     remote_on_hold: bool = False
     "The other side has."
@@ -234,6 +234,9 @@ _CANCEL = Only(True, PostCancel())
 
 CONNECTED: Final = (State.ACTIVE, State.RECONNECTING)
 "Once the first leg was up."
+
+CONNECTS: Final = (State.CALLING, State.CONNECTING)
+"Until then."
 
 LINKS: Final[tuple[Event, ...]] = (
     RemoteRinging(),
@@ -322,8 +325,9 @@ TABLE: Final[Mapping[tuple[Role | State, Event], Rule]] = {
     (State.ACTIVE, Failed()): _end(EndReason.FAILED, SayBye(), CloseLeg()),
     #
     # Either side may hold a call that was connected, also while the path is lost: it is dialled again as it was.
-    **{(state, Hold()): Rule(state, None, (PauseMedia(),), on_hold=True) for state in CONNECTED},
-    **{(state, Resume()): Rule(state, None, (ResumeMedia(),), on_hold=False) for state in CONNECTED},
+    # A call that joins a conversation is on hold with it from the beginning.
+    **{(state, Hold()): Rule(state, None, (PauseMedia(),), on_hold=True) for state in (*CONNECTED, *CONNECTS)},
+    **{(state, Resume()): Rule(state, None, (ResumeMedia(),), on_hold=False) for state in (*CONNECTED, *CONNECTS)},
     **{(state, RemoteHeld()): Rule(state, None, (ShowHeld(),), remote_on_hold=True) for state in CONNECTED},
     **{(state, RemoteResumed()): Rule(state, None, (ShowResumed(),), remote_on_hold=False) for state in CONNECTED},
     #

@@ -11,6 +11,7 @@ import pytest
 from bot.assistant.which_call import (
     JUST_NOW_SECONDS,
     LATELY_SECONDS,
+    to_agree,
     to_answer,
     to_decline,
     to_hang_up,
@@ -351,6 +352,26 @@ def test_of_two_calls_of_one_node_that_lack_the_key_the_one_gets_nothing_that_wa
     # Nobody shares a key with her yet: she calls again.
     again = call(ANNA, "anna", state=UP)
     assert to_write([again], [gone], NOW, "anna: I am back", ["anna"]) == (again, "I am back")
+
+
+def test_a_yes_to_a_contact_is_none_to_a_call_at_their_node_without_the_key() -> None:
+    anna, impostor = call(ANNA, "anna", proven=True, state=UP), call(ANNA, "anna", state=UP, keyed=True)
+    both = [anna, impostor]
+    for whom in ("", "anna"):
+        assert to_agree(both, both, [], whom) is anna
+        with pytest.raises(WhichCall) as refused:
+            to_agree(both, [impostor], [], whom)
+        assert refused.value.hint == f"If you want to answer that: /agree {ANNA.short} or /refuse {ANNA.short}"
+    assert to_agree(both, [impostor], [], ANNA.short) is impostor
+    assert to_agree(both, [], [], "") is None
+
+
+def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
+    anna, carol = call(ANNA, "anna", proven=True, state=UP), call(OTHER, "carol", proven=True, state=UP)
+    with pytest.raises(WhichCall) as refused:
+        to_agree([anna, carol], [carol], [anna])
+    assert refused.value.sentence == "anna no longer asks. carol does."
+    assert to_agree([anna, carol], [carol], [anna], "carol") is carol
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:

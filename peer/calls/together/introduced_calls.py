@@ -14,7 +14,8 @@ from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
 from peer.calls.link_reader import LinkReader, SaidLink
 from peer.calls.sessions import LineSessions
-from shared.call.events import Answer, Offered
+from shared.call.effects import Effect
+from shared.call.events import Answer, Hold, Offered
 from shared.call.table import incoming, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
@@ -112,7 +113,7 @@ class IntroducedCalls:
         )
         self._sessions.endpoint_of(line)
         invitation.lines[node] = line
-        await self._calls.runner.start(line, effects)
+        await self._start(line, effects)
 
     async def read(self, invitation: Invitation, node: NodeId, token: str) -> None:
         """Read a link of one of the others: it begins the call with them, or is about it.
@@ -156,7 +157,13 @@ class IntroducedCalls:
                 raise CallRefused("The link that came was used before.", "")
             invitation.lines[link.peer] = line
             await self._sessions.keep_begun(line)
-            await self._calls.runner.start(line, line.begin(Answer(), Reason.ASK))
+            await self._start(line, line.begin(Answer(), Reason.ASK))
+
+    async def _start(self, line: Line, effects: tuple[Effect, ...]) -> None:
+        """Begin one of these calls. The owner may have put the conversation on hold since they agreed to it."""
+        await self._calls.runner.start(line, effects)
+        if any(each.on_hold for each in self._calls.lines.of_conversation(line)):
+            line.put(Hold())
 
     def _known(self, invitation: Invitation, node: NodeId, *, proven: bool) -> tuple[Contact | None, Media]:
         """Who that is, and what they get. Raises CopybaraError if there is to be no call with them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Awaitable
 
 from peer.calls.line import Line
@@ -40,9 +42,16 @@ class JoinInvitations:
         self._invitations: dict[int, Invitation] = {}
         "By the number of the call with the one who asks."
 
+        self._lapsed: deque[tuple[Line, float]] = deque(maxlen=MAX_PEOPLE)
+        "The questions that others have ended, and when."
+
     def asked(self) -> list[Line]:
         """The calls whose other side waits for the owner's yes or no."""
         return [each.line for each in self._invitations.values() if each.state is InvitationState.ASKED]
+
+    def asked_just_now(self, seconds: float) -> list[Line]:
+        """The calls whose other side has asked, and has stopped doing so in the last seconds."""
+        return [line for line, when in self._lapsed if when > time.monotonic() - seconds]
 
     def meets(self, conversation: bytes) -> bool:
         """Whether somebody is on their way into that conversation, or the owner is."""
@@ -161,6 +170,8 @@ class JoinInvitations:
             invitation.stop_timer()
             if before is InvitationState.ASKED:
                 self._listeners.told(invitation.line, QuestionOver())
+                if event not in (Event.AGREE, Event.REFUSE):
+                    self._lapsed.append((invitation.line, time.monotonic()))
             if invitation.state in (InvitationState.AGREED, InvitationState.MEETING):
                 self._wait(invitation, MEETING_SECONDS)
         for effect in effects:

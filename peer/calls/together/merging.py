@@ -197,9 +197,12 @@ class Merging:
     async def _begin(self, began: OwnQuestion, lines: list[Line]) -> None:
         for line in lines:
             await self._membership.join(line, began.conversation)
-        for line in lines:
-            if line.on_hold:
-                line.put(Resume())
+        if not all(line.on_hold for line in lines):
+            # Otherwise the owner has put all on hold since they asked, and perhaps talks to somebody else: one /resume
+            # takes the conversation up.
+            for line in lines:
+                if line.on_hold:
+                    line.put(Resume())
         self._listeners.told(lines[0], Joined(None, tuple(line.name for line in lines)))
         self._membership.say(began.conversation)
 

@@ -82,6 +82,10 @@ class Together:
         """The calls whose other side waits for the owner's yes or no."""
         return self._invitations.asked()
 
+    def asked_just_now(self, seconds: float) -> list[Line]:
+        """The calls whose other side has asked, and has stopped doing so in the last seconds."""
+        return self._invitations.asked_just_now(seconds)
+
     async def agree(self, line: Line) -> None:
         """The owner wants what the other side of that call has asked. Raises NotAsked, CallRefused."""
         await self._invitations.answer(line, agrees=True)

@@ -191,6 +191,68 @@ async def test_a_line_of_text_is_read_by_all_and_hold_holds_all(tmp_path: Path) 
         await wire.flows(*lines, *await met(ben, carl))
 
 
+async def test_a_late_yes_takes_no_call_off_hold_that_the_owner_has_put_there_meanwhile(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        await anna.switchboard.together.merge()
+        await agree(ben)
+        await carl.hears(AskedToJoin)
+        await anna.switchboard.hold(lines[1])
+        sent = [wire.of(line) for line in lines]
+        await carl.switchboard.together.agree(line_with(carl, anna))
+        await met(ben, carl)
+        await reads_on(anna, ben)
+        assert [line.on_hold for line in lines] == [True, True]
+        assert [wire.of(line) for line in lines] == sent
+        await anna.switchboard.resume(lines[0])
+        await wire.flows(*lines)
+
+
+@pytest.mark.parametrize("holds", ["before they are named", "while they connect"])
+async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is_resumed(
+    tmp_path: Path, holds: str
+) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+        await calls_with(anna, ben)
+        theirs = line_with(ben, anna)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        if holds == "before they are named":
+            await ben.switchboard.hold(theirs)
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=True))
+        token = (await anna.hears(JoinLink)).link
+        if holds == "while they connect":
+            await ben.switchboard.hold(theirs)
+        reading = await carl.reads(token)
+        assert reading.line is not None
+        await carl.switchboard.answer(reading.line)
+        await carl.until(lambda: bool(carl.posts))
+        says(anna, ben, *(JoinLink(CONVERSATION, carl.id.key, each) for each in carl.posts))
+        bens, carls = await met(ben, carl)
+        await sees(carl, carls, on_hold=True)
+        assert bens.on_hold
+        assert wire.of(bens) == 0
+        await ben.switchboard.resume(theirs)
+        await sees(carl, carls, on_hold=False)
+        await wire.flows(bens)
+
+
+async def test_a_call_that_an_introduced_one_makes_in_a_chat_is_a_call_of_its_own(tmp_path: Path) -> None:
+    """Here they hear busy: the owner has agreed to meet them in the conversation, and to nothing else."""
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=True))
+        await anna.hears(JoinLink)
+        await carl.switchboard.place(ben.id, Media.AUDIO)
+        (reading,) = await ben.reads_all(carl)
+        assert reading.line is not None
+        assert reading.line.call.reason is EndReason.BUSY
+        (introduced,) = [line for line in ben.lines if line.shown.introduced]
+        assert introduced.call.state is State.CALLING
+
+
 async def test_one_who_refuses_leaves_the_calls_as_they_were_and_nobody_gets_to_know_anybody(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         lines = await calls_with(anna, ben, carl)
