@@ -279,7 +279,7 @@ class CallFiles:
         return entry
 
     def _check_speaks(self) -> None:
-        if self._leg is None:
+        if self._leg is None or not self._heard.is_set():
             raise FileRefused("The call isn't connected right now.", "Try again once it is.")
         if not self._speaks:
             raise FileRefused("Their program doesn't take files.", "They need a newer version of Copybara.")
@@ -427,6 +427,9 @@ class CallFiles:
                 await asyncio.sleep(TICK_SECONDS)
             if self._speaks and entry.open:
                 kept = entry.kept
+                if kept.voice and entry.transfer.state is FileState.PAUSED and not entry.transfer.done:
+                    # Left when there was no call, so its owner hasn't read that it is offered.
+                    self._change(entry, FileEvent.OFFER)
                 self._send_message(FileOffer(kept.digest, kept.size, kept.name, entry.offered, kept.voice))
                 entry.offered = True
 
