@@ -13,6 +13,7 @@ from types import ModuleType
 from rich.console import Console
 
 from benchmarks import (
+    bad_networks,
     deltachat_call,
     ear_to_ear,
     file_transfer,
@@ -56,6 +57,7 @@ FIGURES = (
     ear_to_ear,
     noise_suppression,
     glass_to_glass,
+    bad_networks,
     messages_in_a_call,
     taken_here,
     file_transfer,

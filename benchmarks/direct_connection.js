@@ -1,7 +1,9 @@
 // In a handset page that is in a call: a connection to the other page without anybody between, and the switch from one
-// to the other. What the page's own connection is limited to, this one is limited to as well.
+// to the other. What the page's own connection is limited to, this one is limited to as well. It goes over this machine's
+// `directAddress` only, loopback without one.
 (() => {
   const MAX_BITRATE = 1_500_000;
+  const ADDRESS = window.directAddress ?? "127.0.0.1";
   const EXTENSIONS = ["urn:ietf:params:rtp-hdrext:sdes:mid", "abs-send-time", "transport-wide-cc"];
 
   const relayed = watched.connections.find((each) => each.connectionState === "connected");
@@ -16,11 +18,11 @@
   });
 
   // Each track is in a stream of its own: the browser holds no picture back for the sound.
-  // The profile is our program's: one codec each, the same header extensions, and loopback as the only way.
+  // The profile is our program's: one codec each, the same header extensions, and one address as the only way.
   const profile = (sdp) =>
     sdp.split("\r\n").filter((line) =>
       line.startsWith("a=extmap:") ? EXTENSIONS.some((each) => line.includes(each))
-      : line.startsWith("a=candidate:") ? / 127\.0\.0\.1 /.test(line) && / udp /i.test(line)
+      : line.startsWith("a=candidate:") ? line.includes(` ${ADDRESS} `) && / udp /i.test(line)
       : true).join("\r\n");
 
   const codec = (kind) => RTCRtpReceiver.getCapabilities(kind).codecs
@@ -78,9 +80,38 @@
     await Promise.all([(how === "direct" ? video : page).play(), audio.play()]);
   }
 
+  // The same for the sound as well, and without a place in the page: nothing passes the other connection.
+  async function only(how) {
+    for (const connection of [relayed, direct])
+      for (const { sender, receiver } of connection.getTransceivers()) {
+        const track = tracks.find(({ kind }) => kind === receiver.track.kind);
+        await sender.replaceTrack(connection === (how === "direct" ? direct : relayed) ? track : null);
+      }
+    if (how === "direct") await Promise.all([video.play(), audio.play()]);
+  }
+
+  // What has arrived on one of them, and what it believes of the path.
+  async function counted(how) {
+    const found = {};
+    const stats = await (how === "direct" ? direct : relayed).getStats();
+    for (const each of stats.values()) {
+      if (each.type === "inbound-rtp" && each.kind === "audio") {
+        found.samples = each.totalSamplesReceived ?? 0;
+        found.concealed = each.concealedSamples ?? 0;
+      } else if (each.type === "inbound-rtp") {
+        found.pictures = each.framesDecoded ?? 0;
+        found.frozen = each.totalFreezesDuration ?? 0;
+        found.width = each.frameWidth ?? 0;
+      } else if (each.type === "transport") {
+        found.available = stats.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? 0;
+      }
+    }
+    return found;
+  }
+
   const shown = () => (video.isConnected ? video : page);
 
   const accept = (sdp) => direct.setRemoteDescription({ type: "answer", sdp });
 
-  window.direct = { offer, answer, accept, connected, through, shown };
+  window.direct = { offer, answer, accept, connected, through, only, counted, shown };
 })();

@@ -124,6 +124,8 @@ class MediaState(_Message, frozen=True, tag="media-state"):
     audio: bool
     video: bool
     screen: bool = False
+    paused: bool = False
+    "There is a picture, and `video` is false because the path carries too little for it beside the sound."
 
 
 class OnHold(_Message, frozen=True, tag="on-hold"):

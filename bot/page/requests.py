@@ -312,6 +312,7 @@ class PageRequests:
                     audio=message.audio and Media.AUDIO in line.media,
                     video=message.video and Media.VIDEO in line.media,
                     screen=message.screen and Media.VIDEO in line.media,
+                    paused=message.paused and Media.VIDEO in line.media,
                 ),
             )
 

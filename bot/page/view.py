@@ -155,7 +155,9 @@ def logged(record: CallRecord, contact: Contact | None) -> LogEntry:
 
 def sends(state: MediaState | None) -> Sends | None:
     """What a side says that it sends; None: it hasn't said."""
-    return None if state is None else Sends(audio=state.audio, video=state.video, screen=state.screen)
+    if state is None:
+        return None
+    return Sends(audio=state.audio, video=state.video, screen=state.screen, paused=state.paused and not state.video)
 
 
 def kinds(media: Media) -> page_protocol.Kinds:

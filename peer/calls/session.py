@@ -34,6 +34,7 @@ from peer.calls.session_parts import BROKEN, FirstArrivals, OwnHolds, OwnTexts, 
 from peer.calls.traffic import Traffic
 from peer.media import Endpoint
 from peer.media.endpoint_host import Host
+from peer.media.trouble import MediaTrouble
 from peer.overlay import Overlay
 from peer.transport.leg import Leg
 from peer.transport.udp_socket import OverlaySocket
@@ -58,6 +59,9 @@ logger = logging.getLogger(__name__)
 
 
 LOST_TOO_OFTEN = "The connection was lost again and again."
+
+PAUSED = "The connection is slow: picture paused, sound goes on."
+BACK = "The connection is better: the picture is back."
 
 
 class _Lost(Exception):
@@ -110,7 +114,7 @@ class Session:
         self._sends: MediaState | None = None
         "What we send, as the endpoint or the page said last. On hold the other side hears that it is nothing."
 
-        self._on_hold = self._remote_on_hold = False
+        self._on_hold = self._remote_on_hold = self._picture_paused = False
 
         self._agreed = rejoined.agreed if rejoined else None
         "The pair secret that was proposed in this call."
@@ -190,8 +194,7 @@ class Session:
         if state == self._sends:
             return
         self._sends = state
-        if self.leg is not None and not self._on_hold:
-            self.leg.control.send(state)
+        self._show_media()
 
     def hold(self, on: bool) -> None:
         """Put the call on hold or take it off: nothing is sent or played meanwhile, and the other side knows."""
@@ -219,7 +222,20 @@ class Session:
         """What the other side is to know of what we send now."""
         if self._on_hold:
             return MediaState(audio=False, video=False)
-        return self._sends or MediaState(audio=Media.AUDIO in self._media, video=Media.VIDEO in self._media)
+        sends = self._sends or MediaState(audio=Media.AUDIO in self._media, video=Media.VIDEO in self._media)
+        if self._picture_paused and sends.video:
+            return MediaState(audio=sends.audio, video=False, paused=True)
+        return sends
+
+    def _show_media(self) -> None:
+        if self.leg is not None and not self._on_hold:
+            self.leg.control.send(self._sent())
+
+    def _pause_picture(self, paused: bool) -> None:
+        """Our own encoder's picture doesn't fit beside the sound, or fits again."""
+        self._picture_paused = paused
+        self._show_media()
+        self._tell(MediaTrouble(PAUSED if paused else BACK))
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""
@@ -362,6 +378,8 @@ class Session:
         self._traffic.begin_leg(leg.counters, leg.remote_address)
         self._redialling.connected(leg.remote_address[1] if leg.remote_address is not None else None)
         leg.first_media.listen(self._first_media)
+        self._picture_paused = False
+        leg.picture_paused.listen(self._pause_picture)
         if self._redialling.begun:
             return (PathRestored(),)
         secret = redial_secret(attempt.handshake.secret, leg.exported)

@@ -86,6 +86,9 @@ class Sends(msgspec.Struct, frozen=True):
     screen: bool = False
     "The picture is of a screen."
 
+    paused: bool = False
+    "There is a picture, and it isn't sent: the path carries too little for it beside the sound."
+
 
 class Contact(msgspec.Struct, frozen=True):
     """An entry of the contact book."""
@@ -825,12 +828,14 @@ class Write(_FromPage, frozen=True, tag="write"):
 
 
 class SetMedia(_FromPage, frozen=True, tag="set-media"):
-    """What this page sends now: once its media leg is up, then after each mute, camera off or screen."""
+    """What this page sends now: once its media leg is up, then after each mute, camera off, screen, or pause."""
 
     call: Number
     audio: bool
     video: bool
     screen: bool = False
+    paused: bool = False
+    "See Sends."
 
 
 class MediaAnswer(_FromPage, frozen=True, tag="media-answer"):

@@ -33,6 +33,7 @@ from peer.transport.associations import Association, Associations
 from peer.transport.profile import Kind
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.rtp_statistics import MediaCounters
+from peer.transport.send_path import SendPath, numbered, parts
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
@@ -47,11 +48,15 @@ EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 
 EXPORTED_BYTES = 32
 
-FLIGHT_SECONDS = 0.25
+FLIGHT_SECONDS = 0.12
 """Between copies of a handshake's last flight, while nothing shows that it has arrived.
 
 RFC 6347, section 4.2.4.1, waits a second, then two, four and so on, which on a path that loses a third of its packets
-is longer than a caller waits. It allows shorter waits, and the media that follows is a hundred times as much."""
+is longer than a caller waits. It allows shorter waits. Copies that weren't needed are a few hundred bytes; the media
+that follows is a hundred times as much."""
+
+AROUND = 42
+"Bytes that a packet grows by on its way out: its number, SRTP's tag, UDP and IPv4."
 
 MAX_FLIGHT = 1500
 "Bytes of a datagram of the handshake. With our certificates no flight is more than half of it."
@@ -59,6 +64,12 @@ MAX_FLIGHT = 1500
 FLIGHT_RECORDS = (20, 22)
 "What a flight's datagram begins with: ChangeCipherSpec or a handshake message (RFC 6347, section 4.1)."
 
+
+DARK_SECONDS = 1.5
+"""Without any packet for longer, the path was dark: both sides report, and ping, once a second.
+
+The picture that comes next is of no use without those before it. Whoever decodes it would notice, but up to three
+seconds later, so we ask for a whole one at once."""
 
 MAX_RECORD = 1500
 "Bytes of plain text that are read at once: more than a datagram has."
@@ -114,14 +125,17 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         client: bool,
         feedback: Feedback | None = None,
         translation: Translation | None = None,
+        path: SendPath | None = None,
         on_tap_failed: Callable[[Exception], None] = lambda error: None,
         on_first_media: Callable[[Kind], None] = lambda kind: None,
+        on_light: Callable[[], None] = lambda: None,
     ) -> None:
         """`client` begins the handshake. `feedback` hears every packet before the taps do; if it fails, the picture of
-        the other side gets coarser at most. `translation` is for a side that speaks another profile than ours.
+        the other side gets coarser at most. `translation` is for a side that speaks another profile than ours. `path`
+        learns how what our own encoders send arrives.
 
         `on_tap_failed` is called with what a tap has raised, which has been taken off by then and isn't logged here;
-        `on_first_media` when the first packet of a kind arrives.
+        `on_first_media` when the first packet of a kind arrives; `on_light` when something comes after DARK_SECONDS.
         """
         super().__init__(transport, [OneHandshake(identity.key, identity.certificate)])
         self._set_role("client" if client else "server")
@@ -154,8 +168,12 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
         self._feedback = feedback
         self._translation = translation
+        self._path = path
         self._on_tap_failed = on_tap_failed
         self._on_first_media = on_first_media
+        self._on_light = on_light
+        self._was_dark = False
+        "Whether the picture that comes next follows a time without any packet."
 
     async def connect(self) -> None:
         """Make the handshake; `state` and `refused_identity` tell how it went."""
@@ -180,7 +198,10 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     def heard(self) -> None:
         """Note that something came that only the other side can have sent."""
-        self.last_heard = time.monotonic()
+        before, self.last_heard = self.last_heard, time.monotonic()
+        if before is not None and self.last_heard - before > DARK_SECONDS:
+            self._was_dark = True
+            self._on_light()
         if self._repeating is not None:
             self._repeating.cancel()
             self._repeating = None
@@ -305,6 +326,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             return
         if self.sent_taps:
             self._show_sent(data)
+        if self._path is not None and is_rtp(data):
+            data = numbered(data, self._path.number(len(data) + AROUND, time.monotonic()))
         translated = self._translation.outward(data) if self._translation is not None else data
         if translated:
             await super()._send_rtp(translated)
@@ -318,6 +341,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             return
         if self.counters.of(kind).packets == 1:
             self._on_first_media(kind)
+        if self._was_dark and kind == "video":
+            self._was_dark = False
+            await self.request_keyframe()
         await self._pass_on(data)
         if not self._rtp_router.receivers:
             # Relayed, recorded or only counted: a fifth of a relay's time would go into reading what nobody decodes.
@@ -336,6 +362,9 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             if not data:
                 return
         self.counters.rtcp += 1
+        if self._path is not None and self._path.used:
+            for part in parts(data):
+                self._path.reported(part, time.monotonic())
         await self._pass_on(data)
         try:
             await super()._handle_rtcp_data(data)

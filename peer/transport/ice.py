@@ -32,8 +32,8 @@ COMPONENT = 1
 MAX_REMOTE_PORTS = 8
 "Ports of the other node that checks are taken from before one is chosen. It has one; the rest is room for restarts."
 
-CHECK_SECONDS = 0.2
-MAX_COPIES = 50
+CHECK_SECONDS = 0.1
+MAX_COPIES = 100
 """Between copies of a check that waits for an answer, and how many are sent: for the first ten seconds.
 
 After that one is sent every PATIENT_SECONDS, for as long as the connection is wanted: the caller of a first contact may

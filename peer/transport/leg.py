@@ -18,10 +18,12 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
 from peer.transport.dtls import PinnedDtlsTransport, RtpSink, Translation
+from peer.transport.encoding import EncodedTrack
 from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
 from peer.transport.listeners import Listeners
-from peer.transport.profile import MEDIA, USUAL, Kind, send_parameters
+from peer.transport.own_path import OwnPath
+from peer.transport.profile import MEDIA, USUAL, Kind, VideoCodec, send_parameters
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.sctp import ControlTransport
 from peer.transport.sender import EncodingSender
@@ -57,6 +59,10 @@ class Leg:
         self.sound_free.set()
         self._before_sound: Callable[[MediaStreamTrack], MediaStreamTrack] = lambda track: track
 
+        self.picture_paused: Listeners[[bool]] = Listeners()
+        "Hear when the picture that we send was paused (True), for the path carries too little, and when it is back."
+
+        self._own_path = OwnPath(time.monotonic, lambda: "video" in self._senders, self._tell_paused)
         self.variant = USUAL
         "What the other side does of our profile."
 
@@ -155,7 +161,9 @@ class Leg:
         if kind == "audio":
             track = self._before_sound(track)
         await self.stop_sending(kind)
-        self._senders[kind] = sender = EncodingSender(track, self._dtls)
+        if kind == "audio" or self.variant.video is VideoCodec.VP8:
+            track = EncodedTrack(track, kind, self._own_path.planned)
+        self._senders[kind] = sender = EncodingSender(track, self._dtls, self._own_path.carries)
         await sender.send(send_parameters(kind, cname=self._cname, video=self.variant.video))
 
     def sends(self, kind: Kind) -> bool:
@@ -260,8 +268,11 @@ class Leg:
             client=client,
             feedback=self.feedback,
             translation=translation,
+            # Another program would have to agree to the numbers first.
+            path=self._own_path.carries if translation is None else None,
             on_tap_failed=self.tap_failed,
             on_first_media=self._first_media,
+            on_light=self._light,
         )
 
     def _associate(self) -> ControlTransport:
@@ -286,6 +297,13 @@ class Leg:
     def _end(self) -> None:
         self.closed.set()
         self.control.end()
+
+    def _tell_paused(self, paused: bool) -> None:
+        self.picture_paused.tell(paused)
+
+    def _light(self) -> None:
+        """Something came after a time without any packet: what was sent meanwhile is lost, and goes out again now."""
+        self._sctp.hurry()
 
     def _first_media(self, kind: Kind) -> None:
         self.first_media.tell(MEDIA[kind])

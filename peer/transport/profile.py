@@ -73,7 +73,7 @@ MIDS: dict[Kind, str] = {"audio": "0", "video": "1"}
 MID_EXTENSION = 1
 ABS_SEND_TIME_EXTENSION = 2
 TRANSPORT_CC_EXTENSION = 3
-"Header extension ids (RFC 8285). Only browsers write the third; transport_cc.py or another browser reads it."
+"Header extension ids (RFC 8285). Of the third transport_cc.py, or a browser, makes reports; send_path.py reads them."
 
 EXTENSIONS = {
     MID_EXTENSION: "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -83,7 +83,7 @@ EXTENSIONS = {
 "What they are."
 
 OWN_EXTENSIONS = (MID_EXTENSION, ABS_SEND_TIME_EXTENSION)
-"Those that our own programs write."
+"Those that aiortc's senders write; a leg adds the third to what they send (dtls.py)."
 
 
 class VideoCodec(enum.StrEnum):

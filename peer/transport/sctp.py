@@ -102,6 +102,10 @@ MAX_FRAGMENTS = 16
 class ControlTransport(RTCSctpTransport):
     """An SCTP association that carries the control channel and nothing else (RFC 8261, RFC 8831)."""
 
+    least_wait = 0.3
+    """Seconds before a chunk is sent again, at least. RFC 9260, section 16, recommends a second for the sake of paths
+    that bulk data would fill; here are a few hundred bytes that a person may be waiting for."""
+
     def __init__(
         self,
         transport: PinnedDtlsTransport,
@@ -116,8 +120,8 @@ class ControlTransport(RTCSctpTransport):
         self._streams = streams
         self._limits = limits or AssociationLimits()
         self._chunks, self._answered = Bucket(self._limits.chunks), Bucket(ANSWERED)
-        # RTO.Initial as RFC 9260, section 16 has it; three seconds, as aiortc waits, is from the RFC before.
-        self._rto = float(SCTP_RTO_MIN)
+        # aiortc begins with three seconds, as an RFC before RFC 9260 has it.
+        self._rto = self.least_wait
         self.broken = False
         "The other side broke the protocol, and the association was ended for it."
 
@@ -209,6 +213,12 @@ class ControlTransport(RTCSctpTransport):
         except (ConnectionError, SSL.Error):
             logger.debug("an SCTP chunk was not sent")
 
+    def _update_rto(self, R: float) -> None:  # noqa: N803
+        super()._update_rto(R)
+        assert self._srtt is not None
+        assert self._rttvar is not None
+        self._rto = max(self.least_wait, min(self._rto, self._srtt + 4 * self._rttvar))
+
     def _t1_expired(self) -> None:
         # aiortc gives up after nine tries, nine seconds. The other side may still be at its handshake, and the call has
         # its own patience.
@@ -233,6 +243,8 @@ class FilesTransport(ControlTransport):
 
     It sends no more at once than the other side takes, and leaves the rest to what paces it.
     """
+
+    least_wait = float(SCTP_RTO_MIN)
 
     def __init__(self, transport: PinnedDtlsTransport) -> None:
         super().__init__(transport, port=FILES_PORT, limits=FILE_LIMITS)

@@ -15,7 +15,11 @@ from peer.transport.profile import TRANSPORT_CC_EXTENSION
 from peer.transport.sequence_numbers import unwrapped
 
 FEEDBACK_SECONDS = 0.1
-"Between two reports. A browser sends its own every 50 to 250 ms."
+SELDOM_SECONDS = 0.25
+"Between two reports; the second if the last one was about less than MANY packets. A browser waits 50 to 250 ms."
+
+MANY = 6
+"Sound alone is 50 packets a second. On a path that carries no more, each report counts."
 
 MAX_AHEAD = 448
 MAX_LATE = 64
@@ -88,7 +92,7 @@ class TransportFeedback:
         # A browser hands a report to the stream that it is about, though it is about all of them.
         self._media_ssrc = int.from_bytes(packet[8:12], "big")
         if now >= self._due:
-            self._due = now + FEEDBACK_SECONDS
+            self._due = now + (FEEDBACK_SECONDS if len(self._arrivals) >= MANY else SELDOM_SECONDS)
             await self._send(self.report())
 
     def report(self) -> bytes:

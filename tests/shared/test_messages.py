@@ -44,7 +44,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(PairKey, public=sized(PUBLIC_KEY_BYTES), commitment=sized(32)),
     st.builds(PairSeal, sealed=sized(SEAL_BYTES)),
     st.builds(PairConfirm, mac=sized(32)),
-    st.builds(MediaState, audio=st.booleans(), video=st.booleans(), screen=st.booleans()),
+    st.builds(MediaState, audio=st.booleans(), video=st.booleans(), screen=st.booleans(), paused=st.booleans()),
     st.builds(Text, text=st.text(min_size=1, max_size=MAX_TEXT)),
     st.builds(Bye, reason=st.text(max_size=MAX_REASON)),
     st.builds(Ping, id=COUNTERS),

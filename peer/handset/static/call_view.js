@@ -16,6 +16,8 @@ import { Speaker } from "./speaker.js";
 
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 
+const PAUSED = "The connection is slow: picture paused, sound goes on.";
+
 // The figures are one tap away, under About.
 const GRADES = { "": "Measuring", good: "Good connection", fair: "Fair connection", bad: "Poor connection" };
 
@@ -196,6 +198,10 @@ export class CallView {
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
+    const media = this.#calls.media(call.id);
+    const paused = call.state === "active" && call.handset && media?.path?.paused && media.sending.state.video;
+    put($("stage-slow-text"), paused ? PAUSED : "");
+    show($("stage-slow"), Boolean(paused));
     this.#pluggedIn.follow(call.handset ? this.#sending : null);
     this.#sharing.draw(call.handset ? this.#sending : null);
     this.#drawPictures(call);
@@ -274,6 +280,7 @@ export class CallView {
     if (call.elsewhere === "") return "None of your pages has this call's sound and picture.";
     if (!call.handset) return `This call's sound and picture go to ${call.endpoint}.`;
     if (call.media === "audio") return "Sound only";
+    if (call.remote?.paused) return "Their connection is slow: picture paused, sound goes on.";
     if (call.remote && !call.remote.video && !call.remote.screen) return "Their camera is off";
     return "";
   }

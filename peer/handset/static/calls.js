@@ -1,5 +1,6 @@
 // The calls that the program has told of, and this page's sound and picture in them.
 
+import { AudioFirst } from "./audio_first.js";
 import { announce, toast } from "./dom.js";
 import { Leg } from "./leg.js";
 import { Sending } from "./sending.js";
@@ -169,7 +170,7 @@ export class Calls extends EventTarget {
       const call = this.#calls.get(id);
       const shared = call && this.conversation(call).map((each) => this.#media.get(each.id)?.sending).find(Boolean);
       const sending = shared ?? new Sending(kinds);
-      media = { sending, leg: null, tracks: {} };
+      media = { sending, leg: null, path: null, tracks: {} };
       this.#media.set(id, media);
       sending.addEventListener("changed", () => {
         this.#tellMedia(id);
@@ -196,8 +197,14 @@ export class Calls extends EventTarget {
       return;
     }
     media.leg?.close();
+    media.path?.stop();
     const leg = new Leg(media.sending, number);
     media.leg = leg;
+    media.path = new AudioFirst(leg);
+    media.path.addEventListener("changed", () => {
+      this.#tellMedia(id);
+      this.#changed();
+    });
     media.tracks = {};
     leg.addEventListener("track", ({ detail: track }) => {
       media.tracks[track.kind] = track;
@@ -223,13 +230,17 @@ export class Calls extends EventTarget {
 
   #tellMedia(id) {
     const media = this.#media.get(id);
-    if (media?.leg) this.#program.send("set-media", { call: id, ...media.sending.state });
+    if (!media?.leg) return;
+    const { audio, video, screen } = media.sending.state;
+    const paused = video && media.path.paused;
+    this.#program.send("set-media", { call: id, audio, video: video && !paused, screen: screen && !paused, paused });
   }
 
   #end(id) {
     const media = this.#media.get(id);
     this.#media.delete(id);
     media?.leg?.close();
+    media?.path?.stop();
     const used = [...this.#media.values()].some((each) => each.sending === media?.sending);
     if (!used) media?.sending.stop();
   }

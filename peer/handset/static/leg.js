@@ -1,6 +1,8 @@
 // The connection that carries sound and picture to this machine's own program.
 
 const MAX_BITRATE = 1_500_000;
+// Milliseconds. Pictures are reported once a second, sound less often.
+const REPORTED = 3000;
 
 // One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent. It may
 // be offered again, when the program knows more about what comes.
@@ -9,6 +11,11 @@ export class Leg extends EventTarget {
   #sending;
   #update = () => this.#replace();
   #turn = Promise.resolve();
+  #offer = "";
+  // Seconds there and back.
+  #least = Infinity;
+  // What the path carries, see slow_path.js.
+  #fits = { picture: true, most: null, sound: null };
 
   constructor(sending, number) {
     super();
@@ -33,7 +40,8 @@ export class Leg extends EventTarget {
   }
 
   async #answer(sdp) {
-    await this.#connection.setRemoteDescription({ type: "offer", sdp });
+    this.#offer = sdp;
+    await this.#connection.setRemoteDescription({ type: "offer", sdp: packed(sdp, this.#fits.sound) });
     for (const transceiver of this.#connection.getTransceivers()) transceiver.direction = "sendrecv";
     await this.#replace();
     await this.#connection.setLocalDescription();
@@ -48,6 +56,7 @@ export class Leg extends EventTarget {
     this.#limit();
   }
 
+  // What a browser refuses while something else is negotiated is tried again with the next look at the path.
   // Firefox goes on sending the last picture once a second when there is no track, unless it is told to send nothing.
   #limit() {
     if (this.#connection.connectionState !== "connected") return;
@@ -55,12 +64,46 @@ export class Leg extends EventTarget {
       if (receiver.track.kind !== "video") continue;
       const parameters = sender.getParameters();
       if (!parameters.encodings?.length) continue;
-      parameters.encodings[0].maxBitrate = MAX_BITRATE;
-      parameters.encodings[0].active = Boolean(sender.track);
+      const [encoding] = parameters.encodings;
       const { shared } = this.#sending;
-      parameters.degradationPreference = !shared ? "balanced" : shared.motion ? "maintain-framerate" : "maintain-resolution";
+      const preference = !shared ? "balanced" : shared.motion ? "maintain-framerate" : "maintain-resolution";
+      const most = this.#fits.most ?? MAX_BITRATE;
+      const active = Boolean(sender.track) && this.#fits.picture;
+      if (encoding.maxBitrate === most && encoding.active === active && parameters.degradationPreference === preference) continue;
+      encoding.maxBitrate = most;
+      encoding.active = active;
+      parameters.degradationPreference = preference;
       sender.setParameters(parameters).catch(() => {});
     }
+  }
+
+  // What is known of the path, as slow_path.js wants it, and how many packets have arrived. Null while there is no path.
+  async path() {
+    if (this.#connection.connectionState !== "connected") return null;
+    const seen = { available: null, lost: null, late: 0, pictured: Boolean(this.#sending.picture), arrived: 0 };
+    const found = await this.#connection.getStats();
+    for (const each of found.values()) {
+      // There are pairs that were tried before, with what was believed of them then.
+      if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
+      if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
+      // What the other side has reported lately; of a picture that is paused it reports nothing more.
+      if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
+      seen.lost = Math.max(seen.lost ?? 0, each.fractionLost ?? 0);
+      if (each.roundTripTime === undefined) continue;
+      this.#least = Math.min(this.#least, each.roundTripTime);
+      seen.late = Math.max(seen.late, each.roundTripTime - this.#least);
+    }
+    return seen;
+  }
+
+  // Send what fits from now on.
+  fit(fits) {
+    const before = this.#fits;
+    this.#fits = fits;
+    this.#limit();
+    if (before.sound === fits.sound || !this.#offer) return;
+    // How sound is packed is the offer's to say: the same one is answered once more, and nobody else needs to know.
+    this.#turn = this.#turn.then(() => this.#answer(this.#offer)).catch(() => {});
   }
 
   // Size and rate of the pictures that arrive.
@@ -77,4 +120,13 @@ export class Leg extends EventTarget {
     this.#sending.removeEventListener("changed", this.#update);
     this.#connection.close();
   }
+}
+
+// An offer that asks for sound in so many bits a second and so long packets (RFC 7587, section 6.1; RFC 8866, section 6.4).
+function packed(sdp, sound) {
+  if (!sound) return sdp;
+  return sdp.replace(
+    /^a=fmtp:(\d+) (.*useinbandfec=1.*?)(\r\n)/m,
+    `a=fmtp:$1 $2;maxaveragebitrate=${sound.bitrate}$3a=ptime:${sound.ptime}$3a=maxptime:${sound.ptime}$3`,
+  );
 }

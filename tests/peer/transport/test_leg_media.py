@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPacket, RtcpPsfbPacket, is_rtcp
 from av import AudioFrame, VideoFrame
 
-from peer.transport.dtls import RTCP
+from peer.transport.dtls import DARK_SECONDS, RTCP
 from peer.transport.leg import Leg
 from shared.errors import LocalProtocolError
 from shared.media import Media
@@ -299,3 +299,21 @@ async def test_a_track_of_neither_kind_is_not_sent() -> None:
     async with connected() as legs:
         with pytest.raises(LocalProtocolError):
             await legs.caller.send(Smell())
+
+
+async def test_after_a_dark_time_a_whole_picture_is_asked_for_and_nothing_waits_for_its_timer() -> None:
+    async with connected() as legs:
+        asked = Tap(lambda packets: any(is_rtcp(packet) and packet[:2] == b"\x81\xce" for packet in packets))
+        legs.caller.tap(asked)
+        arrived = Tap(lambda packets: payload_types(packets).count(96) >= 1)
+        legs.callee.tap(arrived)
+        await legs.caller.send_rtp(rtp(1, payload_type=96))
+        await arrived.done()
+        assert asked.packets == []
+        dtls = legs.callee._dtls
+        assert dtls.last_heard is not None
+        dtls.last_heard -= 2 * DARK_SECONDS
+        await legs.caller.send_rtp(rtp(2, payload_type=96))
+        await asked.done()
+        (request,) = [packet for packet in asked.packets if packet[:2] == b"\x81\xce"]
+        assert int.from_bytes(request[8:12], "big") == SSRCS[96]

@@ -73,9 +73,11 @@ INNER: dict[str, dict[str, str]] = {
             "USERDATA_MAX_LENGTH serialize_packet"
         ),
     },
+    "peer/transport/send_path.py": {"aiortc.rate": "RemoteBitrateEstimator"},
     "peer/transport/sender.py": {
         "aiortc.rtp": (
-            "AnyRtcpPacket RTCP_PSFB_APP RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket"
+            "AnyRtcpPacket RTCP_PSFB_APP RTCP_PSFB_FIR RTCP_PSFB_PLI RTCP_RTPFB_NACK RtcpPsfbPacket RtcpRtpfbPacket "
+            "unpack_remb_fci"
         ),
     },
     "peer/transport/connections.py": {"aioice.stun": "Class Message Transaction parse_message"},
@@ -148,15 +150,18 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_receive_sack_chunk",
             "_remote_port",
             "_rto",
+            "_rttvar",
             "_sack_misordered",
             "_sack_needed",
             "_send_chunk",
             "_sent_queue",
+            "_srtt",
             "_t1_expired",
             "_t1_failures",
             "_t3_cancel",
             "_t3_expired",
             "_t3_handle",
+            "_update_rto",
         ],
     },
     ASSOCIATIONS: {
@@ -166,7 +171,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
         Session: ["_buffer", "_cdata"],
     },
     SENDER: {
-        RTCRtpSender: ["_handle_rtcp_packet", "_retransmit"],
+        RTCRtpSender: ["_handle_rtcp_packet", "_retransmit", "_ssrc"],
     },
     DECODING_LEG: {
         RTCRtpReceiver: [

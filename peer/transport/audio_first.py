@@ -1,0 +1,177 @@
+"""What our own encoders send over a path that carries little: sound first. Pure: slow_path.js is the same for a page.
+
+The picture shrinks with the path; where the two don't fit, it pauses and the sound goes on, packed closer. With the
+picture paused nobody knows how much would fit, so a higher step is tried for a moment, less and less often if it fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How sound is encoded."""
+
+    bits: int
+    "A second, without headers."
+
+    milliseconds: int
+    "Of sound in a packet. Each packet has some 70 bytes of headers."
+
+    @property
+    def gross(self) -> float:
+        """Bits a second with all headers."""
+        return self.bits + HEADERS * 8 * 1000 / self.milliseconds
+
+
+HEADERS = 70
+"Bytes of a packet beside its payload: IP, UDP, RTP with its extensions, and SRTP."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way to fill a path."""
+
+    picture: bool
+    sound: Packing
+    needs: tuple[float, float]
+    "Bits a second that have to fit through: with a picture to send, and without one."
+
+
+STEPS = (
+    Step(True, Packing(96_000, 20), (200_000, 130_000)),
+    Step(True, Packing(24_000, 40), (75_000, 42_000)),
+    Step(False, Packing(24_000, 40), (42_000, 42_000)),
+    Step(False, Packing(12_000, 120), (0, 0)),
+)
+"From the best to the least."
+
+POOR_LOOKS, GOOD_LOOKS, TRY_LOOKS = 2, 2, 5
+"Looks in a row that decide, one look a second."
+
+WAITS = (3, 6, 12, 24)
+"Looks before a higher step is tried again, after so many tries that failed in a row."
+
+ROOM = 1.2
+"There is enough for a higher step, without a try, if there is a good bit more than it needs."
+
+LOST, LATE = 0.05, 0.8
+"More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much."
+
+USUAL_PICTURE = 500_000
+"Bits a second of a picture, while nothing is known of the path."
+
+LEAST_PICTURE, MOST_PICTURE, TRIED_PICTURE = 30_000, 1_500_000, 40_000
+"Bits a second. In a try a picture takes little: if there is no room for it, the sound hardly suffers."
+
+SHARE = 0.85
+"The part of the path that is filled, so that what is sent again has room."
+
+LOSSES = (0, 5, 10, 20, 30)
+"Percent of lost packets that sound is made ready for, by more or less of it being sent twice (RFC 6716, 2.1.7)."
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at the path showed."""
+
+    bits: float
+    "A second, that seem to fit through."
+
+    lost: float
+    "The part of the packets that didn't arrive lately."
+
+    late: float
+    "Seconds that they take longer than at best."
+
+    pictured: bool
+    "Whether there is a picture to send."
+
+    def enough(self, step: int) -> bool:
+        """Whether a step's needs seem to fit through."""
+        return self.bits >= self.needs(step)
+
+    def needs(self, step: int) -> float:
+        """Bits a second that a step needs."""
+        return STEPS[step].needs[0 if self.pictured else 1]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where we are."""
+
+    step: int = 0
+    looks: int = 0
+    "So long have we been there."
+
+    run: int = 0
+    "Looks in a row that were good, or poor if negative."
+
+    failed: int = 0
+    "Tries in a row."
+
+    usual: float = 0.0
+    "The part of the packets that is lost on this path whatever is sent: no reason to send less."
+
+    trying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send."""
+
+    sound: Packing
+    loss: int
+    "One of LOSSES."
+
+    picture: int | None
+    "Bits a second; None: it is paused."
+
+
+def next_state(state: State, seen: Seen) -> State:
+    """The state after one more look."""
+    suffers = seen.lost > 1.5 * state.usual + LOST or seen.late > LATE
+    usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual else state.usual
+    state = replace(state, usual=usual, looks=state.looks + 1)
+    step = state.step
+    higher = step if state.trying else step - 1
+    room = step > 0 and not suffers and seen.bits >= seen.needs(higher) * ROOM
+    poor = suffers and not seen.enough(step)
+    run = min(state.run, 0) - 1 if poor else max(state.run, 0) + 1 if room else 0
+    if state.trying:
+        if suffers and state.looks >= 2:
+            return State(step + 1, failed=state.failed + 1, usual=usual)
+        if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
+            return State(step, looks=WAITS[-1], failed=state.failed, usual=usual)  # followed by the next at once
+        return replace(state, run=run)
+    if run <= -POOR_LOOKS and step < len(STEPS) - 1:
+        fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
+        return State(fitting, failed=state.failed, usual=usual)
+    if run >= GOOD_LOOKS:
+        return State(step - 1, failed=state.failed, usual=usual)
+    # A step that held for long was no mistake.
+    failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
+    if step > 0 and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
+        return State(step - 1, failed=failed, usual=seen.lost, trying=True)
+    return replace(state, run=run, failed=failed)
+
+
+def plan(state: State, bits: float | None, lost: float) -> Plan:
+    """What to send in a state, over a path of so many bits a second, None if unknown, that loses that part of it."""
+    step = STEPS[state.step]
+    if not step.picture:
+        picture = None
+    elif state.trying:
+        picture = TRIED_PICTURE
+    elif bits is None:
+        picture = USUAL_PICTURE
+    else:
+        picture = int(min(MOST_PICTURE, max(LEAST_PICTURE, bits * SHARE - step.sound.gross)))
+    loss = max(each for each in LOSSES if each <= lost * 100 + 2)
+    return Plan(step.sound, loss, picture)
+
+
+def paused(state: State) -> bool:
+    """Whether the owner is to know that the picture is paused. A try is no news before it has worked."""
+    return not STEPS[state.step + state.trying].picture

@@ -1,0 +1,44 @@
+"""What one leg's own encoders send: what its path carries, looked at once a second, and the plan that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from peer.transport.audio_first import Plan, Seen, State, next_state, paused, plan
+from peer.transport.send_path import SendPath
+
+LOOK_SECONDS = 1.0
+
+
+class OwnPath:
+    """Of one leg. It is asked before each frame is encoded, and looks when it is time to."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        pictured: Callable[[], bool],
+        told: Callable[[bool], None] = lambda paused: None,
+    ) -> None:
+        """`clock` gives seconds that never go back, `pictured` tells whether there is a picture to send.
+
+        `told` is called when it was paused (True) and when it is back.
+        """
+        self.carries = SendPath()
+        self._clock = clock
+        self._pictured = pictured
+        self._told = told
+        self._state = State()
+        self._looked = clock()
+
+    def planned(self) -> Plan:
+        """What to send now."""
+        now, bits = self._clock(), self.carries.bits
+        if bits is not None and now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            before, self._state = self._state, next_state(self._state, self._seen(bits))
+            if paused(before) != paused(self._state):
+                self._told(paused(self._state))
+        return plan(self._state, bits, self.carries.lost)
+
+    def _seen(self, bits: float) -> Seen:
+        return Seen(bits, self.carries.lost, self.carries.late, self._pictured())
