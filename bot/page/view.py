@@ -157,7 +157,8 @@ def sends(state: MediaState | None) -> Sends | None:
     """What a side says that it sends; None: it hasn't said."""
     if state is None:
         return None
-    return Sends(audio=state.audio, video=state.video, screen=state.screen, paused=state.paused and not state.video)
+    paused = True if state.paused and not state.video else msgspec.UNSET
+    return Sends(audio=state.audio, video=state.video, screen=state.screen, paused=paused)
 
 
 def kinds(media: Media) -> page_protocol.Kinds:

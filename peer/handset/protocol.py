@@ -86,8 +86,8 @@ class Sends(msgspec.Struct, frozen=True):
     screen: bool = False
     "The picture is of a screen."
 
-    paused: bool = False
-    "There is a picture, and it isn't sent: the path carries too little for it beside the sound."
+    paused: bool | msgspec.UnsetType = msgspec.UNSET
+    "True: there is a picture, and it isn't sent, for the path carries too little for it beside the sound."
 
 
 class Contact(msgspec.Struct, frozen=True):
