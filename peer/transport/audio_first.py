@@ -56,7 +56,7 @@ WAITS = (3, 6, 12, 24)
 ROOM = 1.2
 "There is enough for a higher step, without a try, if there is a good bit more than it needs."
 
-LOST, LATE = 0.05, 0.8
+LOST, LATE = 0.05, 1.5
 "More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much."
 
 USUAL_PICTURE = 500_000

@@ -27,7 +27,7 @@ const ROOM = 1.2;
 const TRIED_PICTURE = 40_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
-const LATE = 0.8;
+const LATE = 1.5;
 
 export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, trying: false });
 
