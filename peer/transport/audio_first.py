@@ -1,7 +1,8 @@
-"""What our own encoders send over a path that carries little: sound first. Pure: slow_path.js is the same for a page.
+"""What our own encoders send over a path that carries little: sound first. Pure.
 
-The picture shrinks with the path; where the two don't fit, it pauses and the sound goes on, packed closer. With the
-picture paused nobody knows how much would fit, so a higher step is tried for a moment, less and less often if it fails.
+peer/handset/static/slow_path.js is the same for a page. The picture shrinks with the path; where the two don't fit, it
+pauses and the sound goes on, packed closer. With the picture paused nobody knows how much would fit, so a higher step
+is tried for a moment, less and less often if it fails.
 """
 
 from __future__ import annotations
