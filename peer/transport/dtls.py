@@ -68,7 +68,7 @@ FLIGHT_RECORDS = (20, 22)
 DARK_SECONDS = 1.5
 """Without any packet for longer, the path was dark: both sides report, and ping, once a second.
 
-The picture that comes next is of no use without those before it. Whoever decodes it would notice, but up to three
+The picture that comes next is of no use without those before it. A decoder would notice, but up to three
 seconds later, so we ask for a whole one at once."""
 
 MAX_RECORD = 1500

@@ -33,7 +33,7 @@ SMALLER = ((100_000, 4, 2), (250_000, 2, 1))
 "Below so many bits a second a picture is divided by the second in width and height, and only every third is sent."
 
 CHANGED = 0.15
-"A part by which the bit rate has to change before the encoder is made anew, which begins with a whole picture."
+"A part by which the bit rate has to change before there is a new encoder, which begins with a whole picture."
 
 
 class Encoder(Protocol):
