@@ -31,7 +31,7 @@ HEADERS = 70
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One way to fill a path."""
 
     picture: bool
@@ -41,10 +41,10 @@ class Step:
 
 
 STEPS = (
-    Step(True, Packing(96_000, 20), (200_000, 130_000)),
-    Step(True, Packing(24_000, 40), (75_000, 42_000)),
-    Step(False, Packing(24_000, 40), (42_000, 42_000)),
-    Step(False, Packing(12_000, 120), (0, 0)),
+    PathStep(True, Packing(96_000, 20), (200_000, 130_000)),
+    PathStep(True, Packing(24_000, 40), (75_000, 42_000)),
+    PathStep(False, Packing(24_000, 40), (42_000, 42_000)),
+    PathStep(False, Packing(12_000, 120), (0, 0)),
 )
 "From the best to the least."
 
@@ -99,7 +99,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PathState:
     """Where we are."""
 
     step: int = 0
@@ -130,7 +130,7 @@ class Plan:
     "Bits a second; None: it is paused."
 
 
-def next_state(state: State, seen: Seen) -> State:
+def next_state(state: PathState, seen: Seen) -> PathState:
     """The state after one more look."""
     suffers = seen.lost > 1.5 * state.usual + LOST or seen.late > LATE
     usual = (state.usual + seen.lost) / 2 if seen.lost < state.usual else state.usual
@@ -142,23 +142,23 @@ def next_state(state: State, seen: Seen) -> State:
     run = min(state.run, 0) - 1 if poor else max(state.run, 0) + 1 if room else 0
     if state.trying:
         if suffers and state.looks >= 2:
-            return State(step + 1, failed=state.failed + 1, usual=usual)
+            return PathState(step + 1, failed=state.failed + 1, usual=usual)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
-            return State(step, looks=WAITS[-1], failed=state.failed, usual=usual)  # followed by the next at once
+            return PathState(step, looks=WAITS[-1], failed=state.failed, usual=usual)  # followed by the next at once
         return replace(state, run=run)
     if run <= -POOR_LOOKS and step < len(STEPS) - 1:
         fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
-        return State(fitting, failed=state.failed, usual=usual)
+        return PathState(fitting, failed=state.failed, usual=usual)
     if run >= GOOD_LOOKS:
-        return State(step - 1, failed=state.failed, usual=usual)
+        return PathState(step - 1, failed=state.failed, usual=usual)
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     if step > 0 and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
-        return State(step - 1, failed=failed, usual=seen.lost, trying=True)
+        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True)
     return replace(state, run=run, failed=failed)
 
 
-def plan(state: State, bits: float | None, lost: float) -> Plan:
+def plan(state: PathState, bits: float | None, lost: float) -> Plan:
     """What to send in a state, over a path of so many bits a second, None if unknown, that loses that part of it."""
     step = STEPS[state.step]
     if not step.picture:
@@ -173,6 +173,6 @@ def plan(state: State, bits: float | None, lost: float) -> Plan:
     return Plan(step.sound, loss, picture)
 
 
-def paused(state: State) -> bool:
+def paused(state: PathState) -> bool:
     """Whether the owner is to know that the picture is paused. A try is no news before it has worked."""
     return not STEPS[state.step + state.trying].picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from peer.transport.audio_first import Plan, Seen, State, next_state, paused, plan
+from peer.transport.audio_first import PathState, Plan, Seen, next_state, paused, plan
 from peer.transport.send_path import SendPath
 
 LOOK_SECONDS = 1.0
@@ -27,7 +27,7 @@ class OwnPath:
         self._clock = clock
         self._pictured = pictured
         self._told = told
-        self._state = State()
+        self._state = PathState()
         self._looked = clock()
 
     def planned(self) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from peer.handset.protocol import RemoteMedia, Sends
-from peer.transport.audio_first import Seen, State, next_state, paused
+from peer.transport.audio_first import PathState, Seen, next_state, paused
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import call, quality, theatre
 
@@ -31,7 +31,7 @@ async def test_a_page_gives_up_and_tries_again_what_the_programs_own_encoders_do
         for _ in range(600)
     ]
     looks += [Seen(10e3, 0.0, 0.0, True)] * 60
-    state, expected = State(), []
+    state, expected = PathState(), []
     for seen in looks:
         state = next_state(state, seen)
         expected.append([state.step, state.trying, paused(state)])

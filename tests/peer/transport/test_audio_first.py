@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from peer.transport.audio_first import STEPS, WAITS, Seen, State, next_state, paused, plan
+from peer.transport.audio_first import STEPS, WAITS, PathState, Seen, next_state, paused, plan
 
 FINE = Seen(bits=2_000_000, lost=0.0, late=0.0, pictured=True)
 NARROW = Seen(bits=60_000, lost=0.4, late=0.3, pictured=True)
@@ -13,31 +13,31 @@ CALM = replace(NARROW, lost=0.0, late=0.0)
 "The same path, with no more on it than it carries."
 
 
-def after(state: State, *looks: Seen) -> State:
+def after(state: PathState, *looks: Seen) -> PathState:
     for seen in looks:
         state = next_state(state, seen)
     return state
 
 
 def test_a_wide_path_carries_everything() -> None:
-    state = after(State(), *[FINE] * 100)
+    state = after(PathState(), *[FINE] * 100)
     assert not paused(state)
     assert plan(state, FINE.bits, 0.0).picture == 1_500_000
 
 
 def test_before_anything_is_known_of_the_path_sound_and_picture_are_as_usual() -> None:
-    planned = plan(State(), None, 0.0)
+    planned = plan(PathState(), None, 0.0)
     assert (planned.sound, planned.picture, planned.loss) == (STEPS[0].sound, 500_000, 0)
 
 
 def test_the_picture_shrinks_with_the_path() -> None:
-    sizes = [plan(State(), bits, 0.0).picture or 0 for bits in (2_000_000, 600_000, 300_000, 200_000)]
+    sizes = [plan(PathState(), bits, 0.0).picture or 0 for bits in (2_000_000, 600_000, 300_000, 200_000)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] < 70_000
 
 
 def test_on_a_path_for_sound_alone_the_picture_pauses_within_two_looks_and_sound_takes_less() -> None:
-    state = after(State(), *[FINE] * 5, NARROW, NARROW)
+    state = after(PathState(), *[FINE] * 5, NARROW, NARROW)
     assert paused(state)
     planned = plan(state, NARROW.bits, NARROW.lost)
     assert planned.picture is None
@@ -45,11 +45,11 @@ def test_on_a_path_for_sound_alone_the_picture_pauses_within_two_looks_and_sound
 
 
 def test_what_a_busy_machine_makes_the_estimate_is_no_reason_to_pause_the_picture() -> None:
-    assert not paused(after(State(), *[CALM] * 200))
+    assert not paused(after(PathState(), *[CALM] * 200))
 
 
 def test_the_picture_is_tried_again_less_and_less_often_and_stays_paused_meanwhile() -> None:
-    state = after(State(), NARROW, NARROW)
+    state = after(PathState(), NARROW, NARROW)
     tries, seen = [], CALM
     for look in range(200):
         before, state = state, next_state(state, seen)
@@ -64,21 +64,21 @@ def test_the_picture_is_tried_again_less_and_less_often_and_stays_paused_meanwhi
 
 
 def test_once_the_path_is_wide_again_the_picture_comes_back_though_the_estimate_does_not_say_so() -> None:
-    state = after(State(), NARROW, NARROW)
+    state = after(PathState(), NARROW, NARROW)
     state = after(state, *[CALM] * 10)
     assert not paused(state)
 
 
 def test_from_the_least_it_comes_back_as_well() -> None:
     bottom = replace(NARROW, bits=20_000)
-    state = after(State(), bottom, bottom)
+    state = after(PathState(), bottom, bottom)
     assert STEPS[state.step] is STEPS[-1]
     assert not paused(after(state, *[replace(CALM, bits=20_000)] * 20))
 
 
 def test_packets_that_are_lost_whatever_is_sent_pause_the_picture_for_a_moment_only() -> None:
     always = replace(NARROW, lost=0.3, late=0.0)
-    state = after(State(), always, always)
+    state = after(PathState(), always, always)
     assert paused(state)
     state = after(state, *[always] * 20)
     assert not paused(state)
@@ -87,12 +87,12 @@ def test_packets_that_are_lost_whatever_is_sent_pause_the_picture_for_a_moment_o
 
 def test_a_call_for_sound_has_more_of_the_path_for_it() -> None:
     sound = replace(NARROW, pictured=False)
-    assert after(State(), sound, sound).step > 0
-    assert after(State(), *[replace(sound, bits=140_000)] * 9).step == 0
+    assert after(PathState(), sound, sound).step > 0
+    assert after(PathState(), *[replace(sound, bits=140_000)] * 9).step == 0
 
 
 def test_sound_is_made_ready_for_the_losses_there_are() -> None:
-    assert [plan(State(), None, lost).loss for lost in (0.0, 0.02, 0.04, 0.1, 0.2, 0.3, 0.9)] == [
+    assert [plan(PathState(), None, lost).loss for lost in (0.0, 0.02, 0.04, 0.1, 0.2, 0.3, 0.9)] == [
         0,
         0,
         5,
