@@ -16,6 +16,7 @@ from bot.assistant.lookups import Lookups
 from bot.assistant.origins import Origins
 from bot.assistant.posting import Posting
 from bot.assistant.turn import Outcome, Turn, Turns
+from bot.assistant.which_call import CALLS_REMEMBERED
 from bot.conversation import Act
 from bot.kinds import Sentence
 from bot.texts import chat as texts
@@ -32,9 +33,6 @@ from shared.names.book import ContactBook
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 from shared.store import Store
-
-CALLS_REMEMBERED = 100
-"Calls of the log that a button may still be about."
 
 Then = Callable[[Turn, NamedNode], Awaitable[None]]
 "What goes on when a name was found, in a turn of its own."
@@ -143,7 +141,8 @@ class Calling:
 
     def held(self, command: str, whom: str = "") -> Line:
         """What /resume and /swap mean, see which_call. Raises NotOnHold, NoCall, WhichCall."""
-        return which_call.to_resume(self._switchboard.lines, command, whom, self._names())
+        log = self._store.call_log(CALLS_REMEMBERED)
+        return which_call.to_resume(self._switchboard.lines, log, time.time(), command, whom, self._names())
 
     def recordable(self, what: str, whom: str = "") -> Line:
         """What /record means, see which_call. Raises NotRecordable, NothingRecorded, NoCall, WhichCall."""

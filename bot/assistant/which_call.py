@@ -29,6 +29,9 @@ from shared.errors import (
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
 
+CALLS_REMEMBERED = 100
+"Calls of the log that a command or button may still be about, newest first."
+
 JUST_NOW_SECONDS = 10
 "For how long after its end a call may be the one that a command is for: they read, type, and the message travels."
 
@@ -135,10 +138,20 @@ def to_hold(lines: Sequence[Line], whom: str = "", contacts: Collection[str] = (
     return _one(one_each(_meant(up, whom, contacts, NothingToHold)), "/hold", refusals.several_up, whole=bool(whom))
 
 
-def to_resume(lines: Sequence[Line], command: str, whom: str = "", contacts: Collection[str] = ()) -> Line:
+def to_resume(
+    lines: Sequence[Line],
+    log: Sequence[CallRecord],
+    now: float,
+    command: str,
+    whom: str = "",
+    contacts: Collection[str] = (),
+) -> Line:
     """What /resume and /swap mean: the call that is on hold. Raises NotOnHold, NoCall, WhichCall."""
     held = [line for line in lines if line.engaged and (line.on_hold or whom)]
-    return _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
+    line = _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
+    if (gone := _perhaps_meant(line, log, now, whom)) is not None:
+        raise WhichCall(*refusals.ended_and_resumable(gone, line, command))
+    return line
 
 
 def to_record(
@@ -161,8 +174,8 @@ def to_record(
         found = [line for line in up if not line.on_hold] if whom == "" else up
     meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)
     line = _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
-    if not (what or whom) and (gone := _others_ended(line, log, now)):
-        raise WhichCall(*refusals.ended_and_recordable(gone[0], line))
+    if not what and (gone := _perhaps_meant(line, log, now, whom)) is not None:
+        raise WhichCall(*refusals.ended_and_recordable(gone, line))
     return line
 
 
@@ -180,7 +193,8 @@ def to_agree(lines: Sequence[Line], asked: list[Line], gone: Sequence[Line], who
         return None
     line = next((each for each in reversed(asked) if each.proven), asked[-1])
     by_node = whom != "" and str(line.peer).startswith(whom.lower())
-    if not (line.proven or by_node) and any(each.peer == line.peer and each.proven and each.engaged for each in lines):
+    beside = [*(each for each in lines if each.proven and each.engaged), *(each for each in gone if each is not line)]
+    if not (line.proven or by_node) and any(each.peer == line.peer for each in beside):
         raise WhichCall(*conversations.another_asks(line))
     if not whom and (others := [each for each in gone if each is not line]):
         raise WhichCall(*conversations.asks_no_more(others[-1], line))
@@ -207,15 +221,8 @@ def to_write(
     if colon and text.strip():
         if found := named(up, whom, contacts):
             line = _there(_one(found, "/say", refusals.several_to_write_to))
-            of_the_name = [each for each in _ended_just_now(log, now) if each.peer == line.peer]
-            beside = not str(line.peer).startswith(whom.lower())
-            impersonated = [
-                each
-                for each in of_the_name
-                if _takes_the_name_of(line, each, whom) or (beside and _lacks_the_key_beside(line, each))
-            ]
-            if impersonated:
-                raise WhichCall(*refusals.ended_and_up(impersonated[0], line))
+            if (gone := _perhaps_meant(line, log, now, whom)) is not None:
+                raise WhichCall(*refusals.ended_and_up(gone, line))
             return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
             raise InputError(*refusals.not_in_call_with(whom))
@@ -249,6 +256,12 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     if not all_:
         raise InputError(*refusals.NO_CALL_YET)
     return (strangers or all_)[0]
+
+
+def another_of_them_ended(line: Line, log: Sequence[CallRecord], now: float) -> bool:
+    """Whether another call with that node has just ended, in which somebody else may have been."""
+    gone = [each for each in _ended_just_now(log, now) if each.peer == line.peer]
+    return any(each.reference != line.link.reference for each in gone)
 
 
 def named(lines: Sequence[Line], whom: str, contacts: Collection[str] = ()) -> list[Line]:
@@ -335,6 +348,26 @@ def _others_ended(line: Line, log: Sequence[CallRecord], now: float) -> list[Cal
         for each in _ended_just_now(log, now)
         if (each.peer, each.proven) != (line.peer, line.proven) or _lacks_the_key_beside(line, each)
     ]
+
+
+def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str) -> CallRecord | None:
+    """Of those the one that a command may be for which would now be about this call.
+
+    `whom`: as the owner has named them, or empty. By a contact's name they mean the contact, whom a call without the
+    key needn't be with.
+    """
+    if not whom:
+        return next(iter(_others_ended(line, log, now)), None)
+    by_node = str(line.peer).startswith(whom.lower())
+    return next(
+        (
+            each
+            for each in _ended_just_now(log, now)
+            if each.peer == line.peer
+            and (_takes_the_name_of(line, each, whom) or (not by_node and _lacks_the_key_beside(line, each)))
+        ),
+        None,
+    )
 
 
 def _lacks_the_key_beside(line: Line, gone: CallRecord) -> bool:

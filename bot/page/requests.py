@@ -71,7 +71,7 @@ from peer.handset.protocol import Said as SaidToPage
 from peer.media import HANDSET
 from shared.config.schema import Calls
 from shared.contacts import Contact, Trust
-from shared.errors import CallOver, CallRefused, CopybaraError, FileRefused, HandsetError, LocalProtocolError
+from shared.errors import CallOver, CallRefused, CopybaraError, HandsetError, LocalProtocolError
 from shared.links.kinds import Found, find
 from shared.media import Media
 from shared.messages import MediaState
@@ -191,13 +191,11 @@ class PageRequests:
                     endpoint.offer_again()
             case SendFile():
                 line, name = self._line(message.call), message.name
-                files, contact, proven = self._switchboard.files(line), line.shown.contact, line.proven
+                files = self._switchboard.files(line)
+                meant = files.meant()
 
                 async def offer(path: Path, described: Described) -> None:
-                    self._switchboard.look_at_book()
-                    if contact not in (None, line.shown.contact) or (proven and not line.proven):
-                        raise FileRefused(*page_texts.NOT_THEM_ANY_MORE)
-                    await files.send_copy(path, name, described)
+                    await files.send_copy(path, name, described, meant)
 
                 # It answers the request as soon as the bytes can come, and ends when the file is offered.
                 await self._uploads.receive(page, message, ready=files.ready, offer=offer)

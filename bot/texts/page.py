@@ -46,7 +46,6 @@ NOTHING_THERE = "There is no Copybara link in that. A link has 64 characters or 
 
 NOT_CONNECTED = "The call isn't connected yet, so nothing can be sent.", "Try again once it is."
 
-NOT_THEM_ANY_MORE = "The file wasn't sent: the call isn't surely with them any more.", "Call them, and send it then."
 
 LOOPBACK = Sentence(Kind.OVERLAY_LOOPBACK, texts.LOOPBACK)
 

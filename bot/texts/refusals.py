@@ -256,6 +256,15 @@ def ended_and_held(gone: CallRecord, line: Line) -> Refusal:
     )
 
 
+def ended_and_resumable(gone: CallRecord, line: Line, command: str) -> Refusal:
+    """The call that the owner may want to go on with has just ended, and there is another one."""
+    handle = _beside(gone, line)
+    return (
+        f"Your call with {_who(gone)} has just ended. {line.name}{_unproven(gone, line)} is still on hold.",
+        f"To go on with that call: {command} {handle}",
+    )
+
+
 def ended_and_recordable(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may want to record has just ended, and there is another one."""
     handle = _beside(gone, line)

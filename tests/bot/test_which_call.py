@@ -11,11 +11,13 @@ import pytest
 from bot.assistant.which_call import (
     JUST_NOW_SECONDS,
     LATELY_SECONDS,
+    another_of_them_ended,
     to_agree,
     to_answer,
     to_decline,
     to_hang_up,
     to_record,
+    to_resume,
     to_save,
     to_write,
 )
@@ -310,6 +312,22 @@ def test_a_text_that_crosses_the_end_of_its_call_reaches_no_other() -> None:
     assert to_hang_up([call(BOB, "bob", proven=True), carol]) is carol
 
 
+@pytest.mark.parametrize("whom", ["", "anna"])
+def test_a_call_that_has_just_ended_is_not_resumed_as_an_impostors(whom: str) -> None:
+    impostor = call(ANNA, "anna", state=UP, on_hold=True, keyed=True)
+    gone = ended(ANNA, "anna", connected=1, reason=GONE, proven=True)
+    for command in ("/resume", "/swap"):
+        with pytest.raises(WhichCall) as refused:
+            to_resume([impostor], [gone], NOW, command, whom, ["anna"])
+        assert refused.value.hint == f"To go on with that call: {command} {ANNA.short}"
+        assert to_resume([impostor], [gone], NOW, command, ANNA.short, ["anna"]) is impostor
+        assert to_resume([impostor], [], NOW, command, whom, ["anna"]) is impostor
+    with pytest.raises(WhichCall):
+        to_record([impostor], [gone], NOW, "", "anna", ["anna"])
+    again = call(ANNA, "anna", proven=True, state=UP, on_hold=True)
+    assert to_resume([again], [gone], NOW, "/resume", whom, ["anna"]) is again
+
+
 def test_a_recording_meant_for_a_call_that_has_just_ended_begins_in_no_other() -> None:
     carol = call(OTHER, "carol", proven=True, state=State.ACTIVE)
     gone = ended(ANNA, "anna", connected=1, reason=GONE)
@@ -364,6 +382,8 @@ def test_a_yes_to_a_contact_is_none_to_a_call_at_their_node_without_the_key() ->
         assert refused.value.hint == f"If you want to answer that: /agree {ANNA.short} or /refuse {ANNA.short}"
     assert to_agree(both, [impostor], [], ANNA.short) is impostor
     assert to_agree(both, [], [], "") is None
+    with pytest.raises(WhichCall):  # anna's own call, with her question, has just ended
+        to_agree([impostor], [impostor], [anna], "anna")
 
 
 def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
@@ -372,6 +392,14 @@ def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
         to_agree([anna, carol], [carol], [anna])
     assert refused.value.sentence == "anna no longer asks. carol does."
     assert to_agree([anna, carol], [carol], [anna], "carol") is carol
+
+
+def test_another_call_with_somebody_that_has_just_ended_may_have_been_with_somebody_else() -> None:
+    up = call(ANNA, state=UP)
+    by_another_program = ended(ANNA, connected=1, reason=GONE)
+    assert another_of_them_ended(up, [by_another_program], NOW)
+    assert not another_of_them_ended(up, [ended(ANNA, connected=1, reason=GONE, ago=JUST_NOW_SECONDS + 1)], NOW)
+    assert not another_of_them_ended(up, [ended(OTHER, connected=1, reason=GONE)], NOW)
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,6 +68,14 @@ REFUSED = {
 "Why the other side didn't take it."
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Whom a file is for: who the call was with when the owner said that it is to be sent."""
+
+    proven: bool
+    contact: bool
+
+
 class CallFiles:
     """All transfers of one call, for as long as its session runs."""
 
@@ -108,10 +116,12 @@ class CallFiles:
         self._over: deque[KeptFile] = deque()
         "What is kept still and needn't be."
 
-        self._reading: asyncio.Queue[tuple[Path, Callable[[CopybaraError], None]]] = asyncio.Queue()
+        self._reading: asyncio.Queue[tuple[Path, Meant, Callable[[CopybaraError], None]]] = asyncio.Queue()
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._arriving = ArrivingFiles(shelf, accept=self._taken, acknowledge=self._acknowledge, ended=self._received)
-        self._leaving = LeavingFiles(failed=self._unreadable)
+        self._leaving = LeavingFiles(
+            may=lambda entry: self._is_for_them(entry.kept), withheld=self._withheld, failed=self._unreadable
+        )
 
     # The session.
 
@@ -193,9 +203,13 @@ class CallFiles:
 
     async def send(self, path: Path) -> Transfer:
         """Offer a file, by its absolute path, to the other side. Raises FileRefused, StoreError."""
+        meant = self.meant()
         await self.ready()
-        described = await in_thread_to_its_end(lambda: describe(path, largest=self._shelf.limits.largest))
-        return await self._send(path, path.name, described, spooled=False)
+        return await self._describe_and_send(path, meant)
+
+    def meant(self) -> Meant:
+        """Whom a file is for that the owner wants to send now."""
+        return Meant(self._proven(), self._is_contact())
 
     def send_soon(self, path: Path, failed: Callable[[CopybaraError], None]) -> None:
         """The same for a large one, which takes its time to read; `failed` hears why it isn't offered.
@@ -204,14 +218,23 @@ class CallFiles:
         """
         if self._reading.qsize() >= MAX_RUNNING:
             raise FileRefused(f"{MAX_RUNNING} files are being read already.", "Wait until one is offered.")
-        self._reading.put_nowait((path, failed))
+        self._reading.put_nowait((path, self.meant(), failed))
 
-    async def send_copy(self, path: Path, name: str, described: Described) -> Transfer:
+    async def send_copy(self, path: Path, name: str, described: Described, meant: Meant) -> Transfer:
         """The same for a copy of our own, which is known already and is removed when the transfer is over."""
-        return await self._send(path, name, described, spooled=True)
+        return await self._send(path, name, described, meant, spooled=True)
 
-    async def _send(self, path: Path, name: str, described: Described, *, spooled: bool) -> Transfer:
+    async def _describe_and_send(self, path: Path, meant: Meant) -> Transfer:
+        described = await in_thread_to_its_end(lambda: describe(path, largest=self._shelf.limits.largest))
+        return await self._send(path, path.name, described, meant, spooled=False)
+
+    async def _send(self, path: Path, name: str, described: Described, meant: Meant, *, spooled: bool) -> Transfer:
         self._check_speaks()
+        now = self.meant()
+        if (meant.proven and not now.proven) or meant.contact is not now.contact:
+            raise FileRefused(
+                "The file wasn't sent: the call isn't surely with them any more.", "Call them, and send it then."
+            )
         if (True, described.digest) in self._entries:
             raise FileRefused("That file is being sent already.", "")
         if sum(entry.transfer.ours for entry in self._entries.values()) >= MAX_RUNNING:
@@ -349,7 +372,8 @@ class CallFiles:
         if offset > entry.kept.size:
             raise RemoteProtocolError("The other side wants more of a file than there is.")
         if not self._is_for_them(entry.kept):
-            return  # the call has lost its proof since it was offered
+            self._withheld(entry)
+            return
         self._leaving.begin(entry, offset)
         self._change(entry, FileEvent.ACCEPT, done=offset, resumed=offset)
         self._open_channel()
@@ -390,6 +414,9 @@ class CallFiles:
         self._open_channel()
 
     def _acknowledge(self, entry: FileEntry, offset: int) -> None:
+        if entry.transfer.automatic and not (self._proven() and (self._always() or entry.kept.voice)):
+            self.cancel(entry.transfer.number)  # nobody was asked about who this may be now
+            return
         entry.transfer = replace(entry.transfer, done=offset)
         self._leaving.acknowledge(entry.kept.digest, offset)
 
@@ -410,6 +437,11 @@ class CallFiles:
         else:
             self._result(entry, outcome)
             self._end(entry, FileEvent.FAIL, why=why, by_us=True)
+
+    def _withheld(self, entry: FileEntry) -> None:
+        """The call has lost its proof, or its contact, since our file was offered: it waits for theirs."""
+        self._send_message(FileCancel(entry.kept.digest))
+        self._change(entry, FileEvent.LOSE, rate=None)
 
     def _unreadable(self, entry: FileEntry, error: CopybaraError) -> None:
         """Our own file can't be sent any more."""
@@ -435,9 +467,10 @@ class CallFiles:
 
     async def _read(self) -> None:
         while True:
-            path, failed = await self._reading.get()
+            path, meant, failed = await self._reading.get()
             try:
-                await self.send(path)
+                await self.ready()
+                await self._describe_and_send(path, meant)
             except CopybaraError as error:
                 failed(error)
 

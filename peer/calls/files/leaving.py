@@ -22,8 +22,18 @@ PIECES = 16
 class LeavingFiles:
     """The files that we send in one call, and the channel for both directions."""
 
-    def __init__(self, *, failed: Callable[[FileEntry, CopybaraError], None]) -> None:
-        """`failed` hears of a file that can't be read any more."""
+    def __init__(
+        self,
+        *,
+        may: Callable[[FileEntry], bool],
+        withheld: Callable[[FileEntry], None],
+        failed: Callable[[FileEntry, CopybaraError], None],
+    ) -> None:
+        """`may` is asked again and again whether a file is still for the other side, and `withheld` hears of one that
+        isn't; `failed` of one that can't be read any more.
+        """
+        self._may = may
+        self._withheld = withheld
         self._failed = failed
         self._sending: list[FileEntry] = []
         self._channel: FilesChannel | None = None
@@ -109,6 +119,9 @@ class LeavingFiles:
         """Read and send the next pieces. Raises FileRefused."""
         channel, begins = self._channel, entry.position
         assert channel is not None
+        if not self._may(entry):
+            self._withheld(entry)
+            return
         source = entry.source
         if source is None:
             path = entry.kept.path

@@ -69,6 +69,8 @@ class JoinInvitations:
             raise CallRefused(f"The call with {line.name} is on hold.", f"First take it off: /resume {line.name}")
         if agrees and self._is_anothers(line, invitation.conversation):
             raise CallRefused("Other calls of yours are in that conversation, and this one isn't.", "")
+        if agrees and not self._has_room(line, invitation.conversation, len(invitation.names)):
+            raise CallRefused(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
     def comes(self, line: Line, message: JoinAsk) -> None:
@@ -91,10 +93,21 @@ class JoinInvitations:
         before = self._invitations.get(line.number)
         if before is not None and before.state in (InvitationState.ASKED, InvitationState.AGREED):
             return False
-        people = len(self._lines.of_conversation(line)) + len(message.names)
-        mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and people < MAX_PEOPLE
+        room = self._has_room(line, message.conversation, len(message.names))
+        mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and room
         fits = line.together in (b"", message.conversation) and not self._is_anothers(line, message.conversation)
         return mergeable and fits and not self._merging.asks(line)
+
+    def _has_room(self, line: Line, conversation: bytes, others: int) -> bool:
+        """Whether so many may come to those who are in the conversation, or whom the owner has agreed to meet in it."""
+        awaited = sum(
+            len(each.names) - len(each.lines)
+            for each in self._invitations.values()
+            if each.conversation == conversation
+            and each.state in (InvitationState.AGREED, InvitationState.MEETING)
+            and each.line is not line
+        )
+        return len(self._lines.of_conversation(line)) + awaited + others < MAX_PEOPLE
 
     def _is_anothers(self, line: Line, conversation: bytes) -> bool:
         """Whether other calls are in that conversation, or asked into it, and this one isn't in it.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,11 +14,12 @@ import pytest
 from peer.calls.files.part_file import part_name
 from peer.calls.files.source_file import describe
 from peer.calls.news import Paired
-from shared.errors import FileRefused
+from shared.errors import CopybaraError, FileRefused
 from shared.files.records import KeptFile
 from shared.files.table import FileState
 from shared.media import Media
 from shared.node_id import NodeId
+from shared.store import Store
 from tests.peer.calls.files.calls import KEY, call, two_nodes, written
 from tests.peer.calls.nodes import Node, active, over
 
@@ -244,6 +248,60 @@ async def test_what_waits_for_a_contact_is_not_offered_to_a_stranger_who_has_the
         await ours.files.send(written(tmp_path, "other.txt", 1000, 3))
         await theirs.until(FileState.OFFERED, "other.txt")
         assert [each.name for each in theirs.files.transfers] == ["other.txt"]
+
+
+FINDS_OUT: dict[str, Callable[[Store, NodeId], object]] = {
+    "confirms the words of another call": lambda store, node: (
+        store.propose_secret(node, THIEFS_KEY, 0, stranger=True) or store.confirm_secret(node, THIEFS_KEY)
+    ),
+    "accepts their new node": lambda store, node: store.move_contact(store.contacts()[0], NodeId(b"new".ljust(32))),
+    "removes them": lambda store, node: store.remove_contact("ben"),
+}
+"What the owner does at the command line, in another process, who has found out that the call isn't with the contact."
+
+
+@pytest.mark.parametrize("finds_out", FINDS_OUT.values(), ids=[*FINDS_OUT])
+@pytest.mark.parametrize("ours", [True, False], ids=["that we send", "that we take without asking"])
+async def test_no_more_of_a_file_is_for_a_call_that_has_lost_its_proof(
+    tmp_path: Path, finds_out: Callable[[Store, NodeId], object], ours: bool
+) -> None:
+    async with two_nodes(tmp_path, always=True) as (anna, ben):
+        anna.store.save_contact(msgspec.structs.replace(anna.store.contacts()[0], files=True))
+        here, there = await call(anna, ben)
+        sender, receiver = (here, there) if ours else (there, here)
+        await sender.files.send(written(tmp_path, "large.bin", 12_000_000))
+        for each in (sender, receiver):
+            await each.until(FileState.RUNNING)
+        with contextlib.closing(Store(anna.store.path)) as command_line:
+            finds_out(command_line, ben.id)
+        if ours:
+            await here.until(FileState.PAUSED)
+        await receiver.until(FileState.CANCELLED)
+        assert not list(receiver.node.files.glob("large*"))
+
+
+@pytest.mark.parametrize("finds_out", FINDS_OUT.values(), ids=[*FINDS_OUT])
+@pytest.mark.parametrize("soon", [True, False])
+async def test_a_file_that_is_read_as_its_call_loses_its_proof_is_not_offered(
+    tmp_path: Path, finds_out: Callable[[Store, NodeId], object], soon: bool
+) -> None:
+    path = written(tmp_path, "large.bin", 60_000_000)
+    async with two_nodes(tmp_path) as (anna, ben):
+        here, _ = await call(anna, ben)
+        refused: asyncio.Future[CopybaraError] = asyncio.get_running_loop().create_future()
+        if soon:
+            here.files.send_soon(path, refused.set_result)
+            sending = None
+        else:
+            sending = asyncio.create_task(here.files.send(path))
+            await asyncio.sleep(0)  # it has begun
+        finds_out(anna.store, ben.id)
+        if sending is None:
+            assert "isn't surely with them" in (await refused).sentence
+        else:
+            with pytest.raises(FileRefused, match="isn't surely with them"):
+                await sending
+        assert here.files.transfers == []
 
 
 async def test_a_file_that_changes_after_it_was_offered_is_taken_back(tmp_path: Path) -> None:

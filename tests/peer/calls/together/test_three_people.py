@@ -17,7 +17,7 @@ from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, CircleChang
 from shared.call.table import EndReason, State
 from shared.config.schema import Calls
 from shared.contacts import Trust
-from shared.errors import CantMerge, CopybaraError, NotAsked
+from shared.errors import CallRefused, CantMerge, CopybaraError, NotAsked
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
 from tests.peer.calls.memory import MemoryNetwork
@@ -330,6 +330,24 @@ async def test_a_fourth_person_joins_three_and_all_hear_all(tmp_path: Path) -> N
         assert [len(who.lines) for who in (anna, ben, carl, dora)] == [3, 3, 3, 3]
         with pytest.raises(CantMerge):
             await anna.switchboard.together.merge()
+
+
+async def test_two_who_each_bring_somebody_make_no_conversation_of_five(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await merged(anna, ben, carl)
+        for who in (ben, carl):
+            says(who, anna, JoinAsk(lines[0].together, (f"{who.name}'s friend",)))
+        await anna.until(lambda: len(anna.switchboard.together.asked()) == 2)
+        first, second = anna.switchboard.together.asked()
+        await anna.switchboard.together.agree(first)
+        with pytest.raises(CallRefused, match="At most 4"):
+            await anna.switchboard.together.agree(second)
+        says(carl, anna, JoinAsk(b"another".ljust(16), ("one more",)))
+        says(ben, anna, JoinNode(lines[0].together, b"friend".ljust(32), calls=True))
+        await anna.until(lambda: len(anna.lines) == 3)
+        # Nobody answers there; that keeps the owner from nothing.
+        await anna.switchboard.hold(lines[0])
+        assert all(line.on_hold for line in anna.lines)
 
 
 async def test_a_program_of_an_earlier_version_cant_be_merged_and_the_owner_reads_whose(tmp_path: Path) -> None:
