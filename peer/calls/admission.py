@@ -62,6 +62,10 @@ class Admission:
         self._links_from = links_from(calls.store)
         self._future: deque[bytes] = deque(maxlen=FUTURE_REMEMBERED)
 
+    def may_be_used_already(self, link: CallLink) -> bool:
+        """Whether it is from before a backup was restored: then nothing says whether it was used."""
+        return link.created < self._links_from
+
     async def read(self, token: str, *, chat: str = "chat", again: bool = False) -> Reading:
         """Read one link and act on it. Never raises for a bad link: the Reading has the reason. Raises StoreError.
 
@@ -105,7 +109,7 @@ class Admission:
         decision = self._calls.policy.decide(
             KnownCaller(contact, link.proven, link.keyed),
             link.peer,
-            WantedCall(link.media, link.created, "used" if link.created < self._links_from else unseen),
+            WantedCall(link.media, link.created, "used" if self.may_be_used_already(link) else unseen),
             ours=ours,
         )
         if decision.verdict is Verdict.IGNORE:

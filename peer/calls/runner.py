@@ -59,7 +59,7 @@ from shared.call.effects import (
     Timer,
     TryResponse,
 )
-from shared.call.events import Answer, Busy, Event, Failed
+from shared.call.events import Answer, Busy, Event, Failed, Unanswered
 from shared.call.records import CallRecord
 from shared.call.table import RUNS_OUT
 from shared.config.schema import Answering
@@ -169,6 +169,9 @@ class LineRunner:
             line.session.end("hung up")
 
     async def _step(self, line: Line, event: Event) -> None:
+        if isinstance(event, Unanswered) and not self._standing.may_leave_a_message(line):
+            self._start_timer(line, Timer.RING)  # the book has changed since it began to ring
+            return
         before = line.call.state
         effects = line.step(event)
         if line.call.ended and line.connection.connected is not None:

@@ -10,6 +10,7 @@ import logging
 
 from peer.calls.line import Line
 from peer.calls.lines import Lines
+from shared.contacts import Trust
 from shared.errors import StoreError
 from shared.store import Store
 
@@ -63,6 +64,16 @@ class LineStanding:
             line.quarantines()
         elif not line.proven and self._store.confirmed(line.peer, agreed):
             line.gains_proof(self._store.chain_of(line.peer, agreed))
+
+    def may_leave_a_message(self, line: Line) -> bool:
+        """Whether the call is, by now as well, of a contact who has proven who they are and isn't blocked."""
+        try:
+            self.look_at(line)
+            contact = self._store.contact_of(line.peer)
+        except StoreError as error:
+            logger.warning("the contact of line %d can't be read: %s", line.number, error.sentence)
+            return False
+        return line.proven and contact is not None and contact.trust is not Trust.BLOCK
 
     def proves(self, line: Line) -> bool:
         """Whether the call proves at this moment that it is with the node's owner. Raises StoreError.

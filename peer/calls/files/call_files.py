@@ -415,7 +415,7 @@ class CallFiles:
 
     def _acknowledge(self, entry: FileEntry, offset: int) -> None:
         if entry.transfer.automatic and not (self._proven() and (self._always() or entry.kept.voice)):
-            self.cancel(entry.transfer.number)  # the owner knows nothing of who this may be now
+            self.cancel(entry.transfer.number)  # it was accepted unasked because the call had proven whose it is
             return
         entry.transfer = replace(entry.transfer, done=offset)
         self._leaving.acknowledge(entry.kept.digest, offset)

@@ -44,6 +44,10 @@ class Invitation:
     "What they call the others."
 
     state: InvitationState = InvitationState.ASKED
+
+    proven: bool = False
+    "Whether the call had proven who asks when the owner agreed."
+
     timer: asyncio.TimerHandle | None = None
     "Ends what waits."
 
@@ -141,6 +145,8 @@ class IntroducedCalls:
             raise CallRefused("You have neither sound nor picture in common.", "")
         if not -MAX_CLOCK_AHEAD <= now - link.created < self._calls.settings.lifetime:
             raise CallRefused("Your clocks differ too much.", "Check the clocks of both computers.")
+        if self._admission.may_be_used_already(link):
+            raise CallRefused("The link that came is from before you restored your backup.", "Ask them to call again.")
         line = Line(
             self._calls.lines.next_number(),
             incoming(Offered(), paired=link.paired)[0],

@@ -71,6 +71,7 @@ class JoinInvitations:
             raise CallRefused("Other calls of yours are in that conversation, and this one isn't.", "")
         if agrees and not self._has_room(line, invitation.conversation, len(invitation.names)):
             raise CallRefused(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
+        invitation.proven = line.proven
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
     def comes(self, line: Line, message: JoinAsk) -> None:
@@ -203,6 +204,8 @@ class JoinInvitations:
     async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
         if self._is_anothers(invitation.line, invitation.conversation):
             return
+        if invitation.proven and not invitation.line.proven:
+            return  # the owner has found out since that it isn't with the one whom they agreed with
         invitation.nodes.append(node)
         await self._membership.join(invitation.line, invitation.conversation)
         if calls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,8 @@ from bot.assistant import moving
 from peer.calls.line import Line
 from peer.calls.line_records import report
 from peer.calls.news import Paired
-from shared.call.table import State
+from shared.call.events import Expired, Unanswered
+from shared.call.table import EndReason, State
 from shared.contacts import Contact, Trust
 from shared.links.sealed import seal_request
 from shared.media import Media
@@ -135,6 +136,32 @@ async def test_a_contact_who_is_renamed_or_allowed_more_in_a_call_is_still_the_o
         await answers(eve, ben, ours, theirs)
         assert theirs.name == "dora"
         assert ben.store.keyed(eve.id)
+
+
+FINDS_OUT: dict[str, Callable[[Store, NodeId], object]] = {
+    "confirms the words of another call": lambda store, node: (
+        store.propose_secret(node, OTHER, 0, stranger=True) or store.confirm_secret(node, OTHER)
+    ),
+    "blocks them": lambda store, node: book.set_trust(store, "eve", Trust.BLOCK, None),
+    "removes them": lambda store, node: store.remove_contact("eve"),
+}
+
+
+@pytest.mark.parametrize("finds_out", FINDS_OUT.values(), ids=[*FINDS_OUT])
+async def test_the_answering_machine_takes_no_call_whose_caller_isnt_welcome_any_more(
+    tmp_path: Path, finds_out: Callable[[Store, NodeId], object]
+) -> None:
+    async with strangers(tmp_path) as (eve, ben):
+        eve.knows(ben, key=KEY)
+        ben.knows(eve, key=KEY)
+        _, theirs = await rings(eve, ben)
+        with contextlib.closing(Store(ben.store.path)) as command_line:
+            finds_out(command_line, eve.id)
+        theirs.put(Unanswered())
+        theirs.put(Expired())
+        await over(theirs)
+        assert theirs.call.reason is EndReason.MISSED
+        assert not theirs.shown.machine
 
 
 async def test_a_contact_who_cant_be_read_costs_their_call_its_proof_and_nothing_else(tmp_path: Path) -> None:

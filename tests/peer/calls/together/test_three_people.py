@@ -20,6 +20,8 @@ from shared.contacts import Trust
 from shared.errors import CallRefused, CantMerge, CopybaraError, NotAsked
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
+from shared.store import Store
+from shared.store.restored import restored
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
 from tests.peer.calls.test_hold import Talking, Wire, connect, sees
@@ -390,6 +392,41 @@ async def connect_link(caller: Node, callee: Node) -> None:
     """A link that nobody has read yet."""
     await caller.switchboard.hold(caller.lines[0])
     await caller.switchboard.place(callee.id, Media.AUDIO)
+
+
+async def test_a_link_from_before_a_restore_is_none_either_if_the_one_who_introduces_brings_it(tmp_path: Path) -> None:
+    network = MemoryNetwork()
+    async with node(tmp_path, "anna", network) as anna, node(tmp_path, "carl", network) as carl:
+        with Store(tmp_path / "ben.db") as store:
+            restored(store, int(carl.now) - 60)
+        carl.now -= 200
+        async with node(tmp_path, "ben", network) as ben:
+            await carl.switchboard.place(ben.id, Media.AUDIO)
+            anna.knows(ben, key=KEYS["ben"])
+            ben.knows(anna, key=KEYS["ben"])
+            for who, line in zip((anna, ben), await connect(anna, ben), strict=True):
+                await who.hears(HelloHeard, line)
+            says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+            await agree(ben)
+            says(
+                anna,
+                ben,
+                JoinNode(CONVERSATION, carl.id.key, calls=False),
+                JoinLink(CONVERSATION, carl.id.key, carl.posts[0]),
+            )
+            assert "restored your backup" in (await ben.hears(CantMeet)).why
+
+
+async def test_who_has_lost_the_contacts_proof_since_the_owner_agreed_introduces_nobody(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        ben.store.remove_contact("anna")
+        ben.switchboard.look_at_book()
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=True))
+        await reads_on(ben, anna)
+        assert not knows_of(ben, carl)
 
 
 async def test_messages_out_of_place_change_nothing(tmp_path: Path) -> None:
