@@ -29,6 +29,7 @@ from bot.page.own_devices import OwnDevices
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.page.service import HandsetService, open_handset
+from bot.program_source import program_source
 from bot.settings import open_overlay
 from bot.texts import devices as device_texts
 from peer.calls.echo_calls import EchoCalls
@@ -117,6 +118,7 @@ def make_presenter(node: Node, own_devices: OwnDevices) -> Presenter:
         store=node.thread.store,
         lines=node.lines,
         own_card=node.card,
+        program_source=program_source(node.config),
         pages=node.pages,
         devices=own_devices,
     )
@@ -221,6 +223,7 @@ def make_assistant(
         echo=echo,
         lookups=lookups,
         own_card=node.card,
+        program_source=program_source(node.config),
         posting=talk.posting,
         origins=talk.origins,
         news=news,

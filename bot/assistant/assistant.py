@@ -30,7 +30,7 @@ from bot.texts import chat as texts
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
 from bot.texts import names as name_texts
-from bot.texts.invitation import installed_from, invitation
+from bot.texts.invitation import NO_SOURCE, invitation
 from peer.calls.echo_calls import EchoCalls
 from peer.calls.line import Line
 from peer.calls.switchboard import Switchboard
@@ -59,6 +59,7 @@ class Assistant:
         echo: EchoCalls,
         lookups: Lookups,
         own_card: Callable[[], Card],
+        program_source: str,
         posting: Posting,
         origins: Origins,
         news: CallNews,
@@ -66,13 +67,16 @@ class Assistant:
         call_changed: Callable[[Line], None],
         devices: DeviceBook | None = None,
     ) -> None:
-        """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page."""
+        """`call_changed` shows a call's state and may not block. `devices` is None if there is no handset page, and
+        `program_source` empty if nobody knows where friends get the program.
+        """
         self.switchboard = switchboard
         self.lookups = lookups
         self._own = own
         self._overlay = overlay
         self._store = writes.store
         self._own_card = own_card
+        self._program_source = program_source
         self._devices = devices
         self._has_page = devices is not None
         self._call_changed = call_changed
@@ -287,7 +291,9 @@ class Assistant:
                 card = self._own_card()
                 turn.say(texts.card(card.token, card.name), card.token)
             case commands.Invite():
-                turn.say(invitation(self._own_card(), self._overlay, installed_from()))
+                turn.say(invitation(self._own_card(), self._overlay, self._program_source))
+                if not self._program_source:
+                    turn.say(NO_SOURCE)
             case (
                 commands.ListDevices()
                 | commands.AddDevice()

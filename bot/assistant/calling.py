@@ -72,7 +72,7 @@ class Calling:
             return who
         answer = await ContactBook(self._store).resolve(text)
         if answer is None:
-            raise NameNotFound(refusals.nobody_known(text))
+            raise NameNotFound(*refusals.nobody_known(text, [*self._names(), ECHO]))
         return book.Whom(answer.node)
 
     def look_up(self, turn: Turn, name: str, then: Then) -> None:

@@ -54,6 +54,18 @@ _INSTEAD: dict[str, Instead] = {"hold": "hold", "hangup": "hang-up"}
 _AROUND_WORDS = f"{ENDS}\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 "What people write between and around the four words."
 
+_CONTACT_WORDS = (
+    *("add", "show", "confirm", "renew", "tell", "move", "trust", "program", "ring", "block", "files", "deltachat"),
+    *("endpoint", "rename", "remove"),
+)
+"After /contact."
+
+_DEVICE_WORDS = ("add", "confirm", "cancel", "remove")
+"After /devices."
+
+_FILE_WORDS = ("accept", "decline", "cancel")
+"After /files."
+
 _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
 
@@ -480,7 +492,7 @@ def parse(text: str) -> Command:
         raise InputError(*refusals.TOO_LONG)
     reader = _READERS.get(word)
     if reader is None:
-        raise UnknownCommand(refusals.unknown_command(word))
+        raise UnknownCommand(*refusals.unknown_command(word, _READERS))
     return reader(words, text)
 
 
@@ -577,7 +589,7 @@ def _contact(words: list[str], _text: str) -> Command:
             return RenameContact(old, new)
         case ["remove", name]:
             return RemoveContact(name)
-    raise WrongUse(*refusals.NO_WAY_TO_USE_CONTACT)
+    raise WrongUse(*refusals.unknown_use("/contact", words, _CONTACT_WORDS, refusals.NO_WAY_TO_USE_CONTACT))
 
 
 def _name(words: list[str], _text: str) -> Command:
@@ -662,7 +674,7 @@ def _devices(words: list[str], _text: str) -> Command:
             return CancelDevice()
         case ["remove", name]:
             return RemoveDevice(name)
-    raise WrongUse(*device_texts.USAGE)
+    raise WrongUse(*refusals.unknown_use("/devices", words, _DEVICE_WORDS, device_texts.USAGE))
 
 
 def _say(words: list[str], text: str) -> Command:
@@ -696,7 +708,7 @@ def _files(words: list[str], _text: str) -> Command:
             len(number := keyword(typed_number)) <= MAX_PAGE_DIGITS and number.isascii() and number.isdecimal()
         ):
             return AnswerFile(answer, int(number))
-    raise WrongUse(*file_texts.USAGE)
+    raise WrongUse(*refusals.unknown_use("/files", words, _FILE_WORDS, file_texts.USAGE))
 
 
 _READERS: dict[str, Callable[[list[str], str], Command]] = {

@@ -217,7 +217,7 @@ def named(store: Store, name: str) -> Contact:
     """The contact of that name. Raises NameNotFound."""
     contact = store.contact_named(name)
     if contact is None:
-        raise NameNotFound(*refusals.no_contact(name))
+        raise NameNotFound(*refusals.no_contact(name, [each.name for each in store.contacts()]))
     return contact
 
 

@@ -73,7 +73,7 @@ def to_answer(
                 if ringing and (impersonated := [each for each in gone if _takes_the_name_of(line, each, whom)]):
                     raise WhichCall(*refusals.another_rings(impersonated[0], line))
                 return line
-        raise NothingRings(*refusals.does_not_ring(whom))
+        raise NothingRings(*refusals.does_not_ring(whom, rings))
     if rings:
         line = _certain(rings)
         if not line.proven and (other := [each for each in gone if (each.peer, each.proven) != (line.peer, False)]):
@@ -121,7 +121,7 @@ def to_hang_up(
         for found in (named(each, whom, contacts) for each in (ours, others)):
             if found:
                 return _one(found, "/hangup", refusals.several_up)
-        raise NoCall(*refusals.no_call_with(whom))
+        raise NoCall(*refusals.no_call_with(whom, [*ours, *others]))
     attended = [line for line in ours if not line.on_hold]
     found = attended or ours or [line for line in others if not line.shown.provisional] or others
     if not found:
@@ -202,8 +202,10 @@ def to_agree(lines: Sequence[Line], asked: list[Line], gone: Sequence[Line], who
 
 
 def _meant(lines: list[Line], whom: str, contacts: Collection[str], nothing: type[CallRefused]) -> list[Line]:
-    if whom and not (lines := named(lines, whom, contacts)):
-        raise NoCall(*refusals.no_call_with(whom))
+    if whom and not (meant := named(lines, whom, contacts)):
+        raise NoCall(*refusals.no_call_with(whom, lines))
+    if whom:
+        return meant
     if not lines:
         raise nothing()
     return lines

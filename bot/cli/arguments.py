@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bot.cli import dispatch
-from shared.printable import without_invisible_edges
+from shared.nearest import did_you_mean
+from shared.printable import visible, without_invisible_edges
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -22,17 +23,38 @@ SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
 "The parts of `copybara setup`, as in bot/cli/setup/parts.py."
 
 
+MAX_SHOWN = 60
+"Characters of a mistyped word that are repeated."
+
 _LONG_DASH = re.compile(r"[ ]([\u2010-\u2015\u2212])[a-z]")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere."""
+    """argparse, but a mistyped word is asked back.
+
+    It hides that its help couldn't be written; here stdout that is full or closed is an error as elsewhere.
+    """
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         if file is not None and file is sys.stdout:
             sys.stdout.write(message)
         else:
             super()._print_message(message, file)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Ends with the usage and two lines for a word that isn't one of those that can stand there."""
+        if action.choices is None or value in action.choices:
+            return
+        known, word = list(action.choices), visible(str(value)[:MAX_SHOWN])
+        if isinstance(action, argparse._SubParsersAction):
+            wrong = f"There is no command: {self.prog} {word}"
+            meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
+        else:
+            wrong = f"{word} isn't one of: {', '.join(known)}."
+            meant = did_you_mean(word, known)
+        more = f"See: {self.prog} --help"
+        self.print_usage(sys.stderr)
+        self.exit(2, f"error: {wrong}\nhint:  {f'{meant} {more}'.strip()}\n")
 
     def error(self, message: str) -> NoReturn:
         """As argparse, and with a word about the dash that word processors and phones make of two hyphens."""
@@ -61,12 +83,45 @@ def _count(text: str) -> int:
     return int(text)
 
 
+_OTHER_WORDS = {
+    "accept": "answer",
+    "address": "card",
+    "config": "manual settings",
+    "configure": "setup",
+    "end": "hangup",
+    "friend": "invite",
+    "install": "setup",
+    "message": "send",
+    "name": "setup name",
+    "open": "start",
+    "phone": "devices",
+    "reject": "decline",
+    "settings": "manual settings",
+    "telegram": "setup telegram",
+    "test": "call echo",
+    "update": "manual living-with-it",
+    "upgrade": "manual living-with-it",
+    "version": "--version",
+}
+"What somebody means who tries one of these as a command."
+
+
+def _alone(parser: argparse.ArgumentParser) -> Run:
+    """What a group of commands does that can't do anything alone: it shows them."""
+
+    def show(_: argparse.Namespace) -> int:
+        sys.stderr.write(f"{parser.format_help()}\nerror: Which command?\n")
+        return 2
+
+    return show
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line. Its `run` is the function that carries the command out."""
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     everywhere.add_argument("--home", type=_path, metavar="DIR", help="where everything is kept (else COPYBARA_HOME)")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="log to stderr")
-    data = _Parser(add_help=False)
+    data = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     data.add_argument("--json", action="store_true", help="print JSON")
 
     parser = _Parser(
@@ -123,8 +178,9 @@ def make_parser() -> argparse.ArgumentParser:
         )
         which(runs)
 
-    service = commands.add_parser("service", help="run in the background", description="run in the background")
-    does = service.add_subparsers(metavar="COMMAND", required=True)
+    service = commands.add_parser("service", help="run in the background; alone: whether it does", parents=[everywhere])
+    service.set_defaults(run=dispatch.do_service, action="status")
+    does = service.add_subparsers(metavar="COMMAND")
     for name, about in (
         ("install", "start it now and at each log-in, as a systemd user service"),
         ("status", "whether it runs"),
@@ -133,14 +189,20 @@ def make_parser() -> argparse.ArgumentParser:
         sub = does.add_parser(name, help=about, description=about, parents=[everywhere])
         sub.set_defaults(run=dispatch.do_service, action=name)
 
-    desktop = commands.add_parser("desktop", help="links, and a start at each log-in", description="on the desktop")
-    knows = desktop.add_subparsers(metavar="COMMAND", required=True)
+    desktop = commands.add_parser(
+        "desktop",
+        help="links that open with a click, and a start at each log-in; alone: how it stands",
+        parents=[everywhere],
+    )
+    desktop.set_defaults(run=dispatch.do_desktop, action="status")
+    knows = desktop.add_subparsers(metavar="COMMAND")
 
     def on_desktop(name: str, help_: str) -> argparse.ArgumentParser:
         sub = knows.add_parser(name, help=help_, description=help_, parents=[everywhere])
         sub.set_defaults(run=dispatch.do_desktop, action=name)
         return sub
 
+    on_desktop("status", "whether the desktop knows Copybara")
     known = on_desktop("install", "be among the applications, open links copybara:…, start at each log-in")
     known.add_argument("--no-autostart", action="store_true", help="don't start when you log in")
     on_desktop("remove", "take that away again; your home stays")
@@ -210,8 +272,9 @@ def make_parser() -> argparse.ArgumentParser:
     files.add_argument("action", nargs="?", choices=["accept", "decline", "cancel"])
     files.add_argument("number", nargs="?", type=_count, help="which one, as `copybara files` lists them")
 
-    contacts = commands.add_parser("contacts", help="the contact book", description="the contact book")
-    book = contacts.add_subparsers(metavar="COMMAND", required=True)
+    contacts = commands.add_parser("contacts", help="the contact book; alone: all contacts", parents=[everywhere, data])
+    contacts.set_defaults(run=dispatch.do_contacts, action="list")
+    book = contacts.add_subparsers(metavar="COMMAND")
 
     def entry(name: str, help_: str, *arguments: str, json: bool = False) -> argparse.ArgumentParser:
         parents = [everywhere, data] if json else [everywhere]
@@ -293,7 +356,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     link = commands.add_parser("link", help="about links", description="about links")
     sdp = commands.add_parser("sdp", help="calls with programs that speak SDP", description="calls with other programs")
-    described = sdp.add_subparsers(metavar="COMMAND", required=True)
+    sdp.set_defaults(run=_alone(sdp))
+    described = sdp.add_subparsers(metavar="COMMAND")
 
     def exchange(name: str, help_: str) -> argparse.ArgumentParser:
         sub = described.add_parser(name, help=help_, description=help_, parents=[everywhere, data])
@@ -309,7 +373,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     exchange("take", "take the answer on standard input to an offer of yours")
 
-    links = link.add_subparsers(metavar="COMMAND", required=True)
+    link.set_defaults(run=_alone(link))
+    links = link.add_subparsers(metavar="COMMAND")
     explain = links.add_parser(
         "explain", help="what a link is, without acting on it", parents=[everywhere, data], description="what a link is"
     )

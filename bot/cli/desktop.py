@@ -1,10 +1,10 @@
-"""`copybara desktop install | remove`: make this user's desktop know the program, or forget it."""
+"""`copybara desktop status | install | remove`: make this user's desktop know the program, or forget it."""
 
 from __future__ import annotations
 
 from bot.cli import service
 from bot.cli.service import units
-from bot.desktop.install import anything_installed
+from bot.desktop.install import anything_installed, installed
 from bot.desktop.install import install as install_files
 from bot.desktop.install import remove as remove_files
 from bot.desktop.places import Places
@@ -12,6 +12,8 @@ from bot.home import Home
 from bot.own_program import own_program
 from bot.slow_steps import said_if_slow
 from bot.streams import print_text
+
+UNKNOWN = "The desktop doesn't know Copybara. `copybara desktop install` changes that."
 
 
 def install(home: Home, *, starts_at_login: bool) -> int:
@@ -30,11 +32,22 @@ def install(home: Home, *, starts_at_login: bool) -> int:
     return 0
 
 
+def status() -> int:
+    """Say how it stands. Raises StoreError."""
+    places = Places.of_user()
+    if not installed(places):
+        print_text(UNKNOWN)
+        return 0
+    how = "starts when you log in" if places.autostart.exists() else "doesn't start when you log in"
+    print_text(f"A click on a link copybara:… opens the page. Copybara {how}.")
+    return 0
+
+
 def remove() -> int:
     """Take all of that away again. Raises StoreError."""
     places = Places.of_user()
     if not anything_installed(places):
-        print_text("The desktop doesn't know Copybara. `copybara desktop install` changes that.")
+        print_text(UNKNOWN)
         return 0
     with said_if_slow("Telling the desktop"):
         remove_files(places)

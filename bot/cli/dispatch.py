@@ -101,7 +101,7 @@ def do_desktop(options: argparse.Namespace) -> int:
 
     if options.action == "install":
         return desktop.install(_home(options), starts_at_login=not options.no_autostart)
-    return desktop.remove()
+    return desktop.status() if options.action == "status" else desktop.remove()
 
 
 def do_uninstall(options: argparse.Namespace) -> int:

@@ -46,15 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    # Neither has a default in the parsers: they may come before or after the command, and the other place must
+    # None of these has a default in the parsers: they may come before or after the command, and the other place must
     # not undo that.
-    given = argparse.Namespace(home=None, verbose=False)
+    given = argparse.Namespace(home=None, verbose=False, json=False)
     try:
         words = as_utf8(sys.argv[1:] if arguments is None else arguments)
         parser = make_parser()
         if not words:  # argparse would only say that something is missing
             sys.stderr.write(f"{first_page()}\nerror: Which command?\n")
             return 2
+        if words[0] == "help":  # as people try it
+            words = [*words[1:], "--help"]
         options = parser.parse_args(words, given)
     except WrongUse as error:
         print_error(error)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shared.errors import InputError
+from shared.nearest import did_you_mean
 
 INSTALLED = Path(sysconfig.get_path("data")) / "share" / "doc" / "copybara-relay"
 "Where the wheel puts them: see data-files in pyproject.toml."
@@ -31,7 +32,10 @@ def manual(page: str | None, folders: Sequence[Path] = FOLDERS) -> int:
         sys.stdout.write("\n".join(lines) + "\n")
         return 0
     if page not in pages:
-        raise InputError(f"There is no page {page!r}.", "`copybara manual` lists all pages.")
+        raise InputError(
+            f"There is no page {page!r}.",
+            did_you_mean(page, pages, before="copybara manual ", otherwise="`copybara manual` lists all pages."),
+        )
     text = pages[page].read_text(encoding="utf-8")
     if sys.stdin.isatty() and sys.stdout.isatty():
         pydoc.pager(text)

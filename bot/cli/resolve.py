@@ -12,6 +12,7 @@ from bot.settings import settings
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import names as name_texts
+from bot.texts import refusals
 from bot.texts.chat import shown
 from shared.config.schema import Config
 from shared.errors import CopybaraError, InputError, NameHeld, NameNotFound, NamesDisagree, NameSystemError
@@ -74,7 +75,7 @@ async def _look_up(config: Config, store: Store, name: str, *, fresh: bool, chec
         return await _checked(config, named, name, trace)
     answer = await ResolverChain([ContactBook(store, but=named.knows), named]).resolve(name)
     if answer is None:
-        raise NameNotFound(f"No one is known as {shown(name, 60)}.")
+        raise NameNotFound(*refusals.nobody_known(name, [each.name for each in store.contacts()]))
     return answer
 
 

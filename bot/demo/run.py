@@ -14,10 +14,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bot.demo.node import DemoNode, Said
-from bot.demo.screen import LEGEND, TABLE_COLUMNS, DemoScreen, lines, table
+from bot.demo.screen import LEGEND, TABLE_COLUMNS, DemoConsole, DemoScreen, lines, table
 from bot.kinds import Kind
 from shared.errors import DemoFailed
 
@@ -165,7 +163,7 @@ PER_PERSON = (
 
 def demo(*, as_json: bool) -> int:
     """Run all scenes and print what was measured. Raises DemoFailed if any of it didn't happen."""
-    console = Console(highlight=False, quiet=as_json)
+    console = DemoConsole(highlight=False, quiet=as_json)
     results = asyncio.run(_run(DemoScreen(console)))
     if as_json:
         sys.stdout.write(json.dumps({"ok": True, "scenes": results}) + "\n")
@@ -190,6 +188,7 @@ async def _run(screen: DemoScreen) -> list[dict[str, Any]]:
             for number, (name, heading, scene) in enumerate(play.scenes(), 1):
                 screen.heading(f"{number}  {heading}")
                 results.append({"name": name, "scene": heading, **await scene()})
+                screen.check()
         finally:
             codes = [await person.stop() for person in people if person.started]
         if any(codes):

@@ -14,11 +14,25 @@ COLOURS = {"Anna": "cyan", "Bob": "magenta"}
 MARGIN = 11
 
 
+class DemoConsole(Console):
+    """A console whose reader may leave, as `head` does: rich would end whatever task prints next."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.quiet = True
+
+
 class DemoScreen:
     """Prints the conversation. Typed and posted in the person's colour; what only the owner sees is dim."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._prints = not console.quiet
+
+    def check(self) -> None:
+        """Raises BrokenPipeError once nobody reads any more."""
+        if self._prints and self._console.quiet:
+            raise BrokenPipeError
 
     def heading(self, text: str) -> None:
         """A new scene."""

@@ -18,6 +18,7 @@ from peer.overlay import Address
 from peer.overlay.interfaces import Network
 from shared.contacts import check_name, name_key
 from shared.errors import InputError, NoDevice, NoPairing
+from shared.nearest import did_you_mean
 from shared.paired_device import DeviceWay, PairedDevice
 from shared.store import StoreThread
 
@@ -162,7 +163,7 @@ class DeviceBook:
         """The device is none any more, and what it has open ends at once. Raises NoDevice, StoreError."""
         known = next((each for each in self.listed() if name_key(each.name) == name_key(name)), None)
         if known is None:
-            raise NoDevice
+            raise NoDevice(hint=did_you_mean(name, [each.name for each in self.listed()]))
         await self._writes.write(lambda store: store.remove_device(known.name))
         self.reload()
         door = self.doors.get(known.way)

@@ -19,7 +19,7 @@ from bot.page.own_devices import OwnDevices
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
-from bot.texts.invitation import installed_from, invitation
+from bot.texts.invitation import NO_SOURCE, invitation
 from peer.calls.files.transfer import FileChanged, Transfer
 from peer.calls.line import Line
 from peer.calls.lines import Lines
@@ -103,9 +103,11 @@ class Presenter:
         store: Store,
         lines: Lines,
         own_card: Callable[[], Card],
+        program_source: str,
         pages: Pages,
         devices: OwnDevices,
     ) -> None:
+        """`program_source` is where friends get the program, empty if that isn't known."""
         self._devices = devices
         self._own = own
         self._lines = lines
@@ -113,6 +115,7 @@ class Presenter:
         self._watch = watch
         self._store = store
         self._own_card = own_card
+        self._program_source = program_source
         self._pages = pages
         self._endpoints: dict[int, HandsetEndpoint] = {}
         self._texts: dict[int, deque[page_protocol.Text]] = {}
@@ -202,6 +205,10 @@ class Presenter:
 
     # What a page gets.
 
+    @property
+    def _invitation_note(self) -> str:
+        return "" if self._program_source else NO_SOURCE.text
+
     async def hello(self, page: Page) -> Hello:
         """Everything that there is, for a page that comes."""
         self._contacts = self._book()
@@ -217,7 +224,8 @@ class Presenter:
             log=self._log(),
             texts=[text for line in self._lines for text in self._texts.get(line.number, ())],
             links=[self._links[line.number] for line in self._lines if line.number in self._links],
-            invitation=invitation(card, self._overlay, installed_from()).text,
+            invitation=invitation(card, self._overlay, self._program_source).text,
+            invitation_note=self._invitation_note,
             devices=self._devices.of(page),
             files=[
                 self._file(line, transfer, page)
@@ -417,8 +425,14 @@ class Presenter:
     def card_changed(self) -> None:
         """Show what the owner gives to others now."""
         card = self._own_card()
-        text = invitation(card, self._overlay, installed_from()).text
-        self._pages.send(page_protocol.Own(name=card.name, card=shown_link(card.token), invitation=text))
+        self._pages.send(
+            page_protocol.Own(
+                name=card.name,
+                card=shown_link(card.token),
+                invitation=invitation(card, self._overlay, self._program_source).text,
+                invitation_note=self._invitation_note,
+            )
+        )
 
     def book_changed(self) -> None:
         """Show the contacts, and the calls by their new names."""

@@ -91,7 +91,10 @@ Paste a link that someone sent you, and I'll read it."""
 HANDSET_PAGE = Sentence(Kind.HANDSET_PAGE, "The handset page opens in the browser of the computer that I run on:")
 "Before the link to it, which each messenger shows in its own way."
 
-LOOPBACK = "The loopback overlay is for trying on one machine: it gives no privacy."
+LOOPBACK = (
+    "For trying on this computer: calls work as between friends, but nobody else can be reached. This loopback network "
+    "gives no privacy. To reach friends: copybara setup overlay"
+)
 
 _REFUSALS = {
     Reason.MALFORMED: Sentence(Kind.LINK_DAMAGED, "That link is damaged. Ask for it again, and copy all of it."),
@@ -261,7 +264,10 @@ def rings(line: Line, reason: Reason) -> Sentence:
     if line.foreign is not None:
         return foreign.rings(line, line.foreign.envelope)
     if reason is Reason.NEW_CALLER:
-        text = f"Somebody new is calling ({line.media.words}): node {line.peer}\nIf you don't know them, decline."
+        text = (
+            f"Somebody new is calling ({line.media.words}). Their computer's address: {line.peer}\n"
+            "If you don't know who it is, decline."
+        )
         return Sentence(Kind.STRANGER_RINGS, text)
     if reason is Reason.UNPROVEN:
         text = (

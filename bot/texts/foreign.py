@@ -31,12 +31,15 @@ def posted(line: Line, text: str) -> str:
 def rings(line: Line, envelope: Envelope) -> Sentence:
     """The owner is asked."""
     with_what = _with_what(envelope)
-    unproven = "Nothing proves who it is; packets reach only that node."
+    unproven = "Nothing proves who it is; packets reach only that computer."
     if line.proven:
         return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}.")
     if line.shown.contact is None:
-        text = f"Somebody new is calling ({line.media.words}) {with_what}: node {line.peer}\n{unproven}"
-        return Sentence(Kind.STRANGER_RINGS, f"{text} If you don't know them, decline.")
+        text = (
+            f"Somebody new is calling ({line.media.words}) {with_what}. Their computer's address: {line.peer}\n"
+            f"{unproven} If you don't know who it is, decline."
+        )
+        return Sentence(Kind.STRANGER_RINGS, text)
     return Sentence(Kind.RINGS, f"{line.name} is calling ({line.media.words}) {with_what}. {unproven}")
 
 

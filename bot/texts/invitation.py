@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
-from urllib.parse import unquote
-
 from bot.kinds import Kind, Sentence
 from shared.links.card import Card
 from shared.links.kinds import as_copybara
@@ -22,19 +16,28 @@ ONLY_HERE = (
     "First run `copybara setup overlay`, then invite.)"
 )
 
-MOST_CHARACTERS = 65_536
-"Of git's configuration that are read."
+NO_SOURCE = Sentence(
+    Kind.INVITATION_SOURCE,
+    "The invitation doesn't say where to get the program, because yours came from no public address. So send your "
+    "friend the folder that you installed it from, too, as one packed file.",
+    'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
+)
+"For the owner, beside an invitation."
 
-_ORIGIN = re.compile(r'^\[remote "origin"\]\n(?:[ \t]+(?!url\b).*\n)*[ \t]+url = (\S+)$', re.MULTILINE)
-"As git writes it."
+_PACKAGES = (".whl", ".zip", ".tar.gz")
+"What pip takes as it is; everything else is a repository of git."
 
 
 def invitation(card: Card, overlay: str, source: str) -> Sentence:
     """The text. `overlay` is the network that both need; `source` is where the program comes from, if that is known."""
     who = card.name or "A friend"
     node = _NODE.get(overlay, "the same overlay network as mine")
-    where = "In a terminal" if source else "In the program's folder (ask me for it), in a terminal"
-    get = f"git+{source}" if source else "."
+    where = (
+        "In a terminal"
+        if source
+        else "I'll send you the program: unpack the file, and open a terminal in the folder that you find in it. There"
+    )
+    get = "." if not source else source if source.endswith(_PACKAGES) else f"git+{source}"
     lines = [
         *((ONLY_HERE, "") if overlay == "loopback" else ()),
         f"{who} invites you to private calls with Copybara: sound and picture go directly between our two computers, "
@@ -56,32 +59,3 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         as_copybara(card.token),
     ]
     return Sentence(Kind.INVITATION, "\n".join(lines))
-
-
-def installed_from() -> str:
-    """The public address that this program came from (PEP 610), without a password; empty if there is none.
-
-    Installed from a folder, it is the address that the folder was cloned from.
-    """
-    try:
-        told = json.loads(distribution("copybara-relay").read_text("direct_url.json") or "{}")
-        return public_source(told.get("url", ""))
-    except (PackageNotFoundError, ValueError, AttributeError):
-        return ""
-
-
-def public_source(url: object) -> str:
-    """An address that a friend can install from too; empty if it is none."""
-    if isinstance(url, str) and url.startswith("file:///"):
-        url = _cloned_from(Path(unquote(url.removeprefix("file://"))))
-    usable = isinstance(url, str) and url.startswith("https://") and "@" not in url and url.isprintable()
-    return str(url) if usable and not set(str(url)) & set(" '\"$`\\;&|<>") else ""
-
-
-def _cloned_from(folder: Path) -> str:
-    try:
-        with (folder / ".git" / "config").open(encoding="utf-8", errors="replace") as file:
-            found = _ORIGIN.search(file.read(MOST_CHARACTERS))
-    except OSError:
-        return ""
-    return found[1] if found else ""

@@ -206,8 +206,8 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
     ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
     if contact is None:
         return (
-            f"Somebody who isn't in your contacts is calling you ({link.media.words}); link made {ago}: "
-            f"node {link.peer}. If you don't know them, don't answer."
+            f"Somebody who isn't in your contacts is calling you ({link.media.words}); link made {ago}. "
+            f"Their computer's address: {link.peer}. If you don't know who it is, don't answer."
         )
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.texts.chat import shown
 from peer.calls.line import Line
@@ -10,6 +10,7 @@ from shared.call.records import CallRecord
 from shared.contacts import Contact
 from shared.messages import MAX_TEXT
 from shared.names import endings
+from shared.nearest import did_you_mean
 from shared.node_id import NodeId
 
 Refusal = tuple[str, str]
@@ -34,7 +35,7 @@ MORE_THAN_ANSWER = (
     "That is too much after /answer.",
     "Write /answer, /answer audio, or /answer NAME audio; with another call: /answer hold or /answer hangup",
 )
-NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"Write {CONTACT_USAGE}"
+NO_WAY_TO_USE_CONTACT = "I don't understand that.", f"/contacts lists your contacts. Or write {CONTACT_USAGE}"
 WHICH_PAGE = "There is no such page of your contacts.", "Write /contacts, or /contacts 2 for the second page"
 WHICH_NAME = "Say which name.", "Write for example: /name copybara.azero, or /name follow copybara.azero"
 SAID_TWICE = "That gives the same thing twice.", f"Write {CONTACT_USAGE}"
@@ -81,9 +82,16 @@ def why_too_long(length: int, most: int) -> tuple[str, str]:
     )
 
 
-def unknown_command(word: str) -> str:
-    """A word after / that means nothing; the hint is the error's own."""
-    return f"There is no command /{shown(word, 20)}."
+def unknown_command(word: str, known: Collection[str]) -> Refusal:
+    """A word after / that means nothing; `known` are those that do. An empty hint is the error's own."""
+    return f"There is no command /{shown(word, 20)}.", did_you_mean(word, known, before="/")
+
+
+def unknown_use(command: str, words: Sequence[str], known: Collection[str], usage: Refusal) -> Refusal:
+    """A command that goes on with a word that means nothing there, or isn't whole: `usage`, and what may be meant."""
+    sentence, hint = usage
+    near = did_you_mean(words[0], known, before=f"{command} ") if words and words[0] not in known else ""
+    return sentence, f"{near} {hint}".strip()
 
 
 def takes_nothing(command: str) -> Refusal:
@@ -101,14 +109,18 @@ def no_such_name(name: str) -> Refusal:
     return f"{shown(name, LONGEST_NAME)} can't be looked up.", f"Names that can end in {endings.in_words()}."
 
 
-def nobody_known(name: str) -> str:
-    """A name that nobody has; the hint is the error's own."""
-    return f"No one is known as {shown(name, LONGEST_NAME)}."
+def nobody_known(name: str, contacts: Collection[str]) -> Refusal:
+    """A name that nobody has; `contacts` are the names in the book. An empty hint is the error's own."""
+    return f"No one is known as {shown(name, LONGEST_NAME)}.", did_you_mean(name, contacts)
 
 
-def no_contact(name: str) -> Refusal:
-    """A name that isn't in the contact book."""
-    return f"There is no contact called {shown(name, LONGEST_NAME)}.", "Look through your contacts."
+def no_contact(name: str, contacts: Collection[str]) -> Refusal:
+    """A name that isn't in the contact book; `contacts` are those that are."""
+    otherwise = "Look through your contacts." if contacts else "You have no contacts yet."
+    return (
+        f"There is no contact called {shown(name, LONGEST_NAME)}.",
+        did_you_mean(name, contacts, otherwise=otherwise),
+    )
 
 
 def taken(known: Contact) -> Refusal:
@@ -188,9 +200,9 @@ def several_nodes_announced(contact: Contact) -> Refusal:
     )
 
 
-def does_not_ring(whom: str) -> Refusal:
-    """The owner named a call that isn't there."""
-    return f"No call from {shown(whom, LONGEST_NAME)} is ringing.", "/status shows what is going on."
+def does_not_ring(whom: str, lines: Sequence[Line] = ()) -> Refusal:
+    """The owner named a call that isn't there; `lines` are those that are."""
+    return f"No call from {shown(whom, LONGEST_NAME)} is ringing.", _one_of(whom, lines)
 
 
 def several_ring(rings: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
@@ -224,9 +236,9 @@ def several_to_save(nodes: Sequence[NodeId]) -> Refusal:
     )
 
 
-def no_call_with(whom: str) -> Refusal:
-    """The owner named a call that isn't there."""
-    return f"There is no call with {shown(whom, LONGEST_NAME)}.", "/status shows what is going on."
+def no_call_with(whom: str, lines: Sequence[Line] = ()) -> Refusal:
+    """The owner named a call that isn't there; `lines` are those that are."""
+    return f"There is no call with {shown(whom, LONGEST_NAME)}.", _one_of(whom, lines)
 
 
 def not_in_call_with(whom: str) -> Refusal:
@@ -295,6 +307,10 @@ def rings_no_more(gone: CallRecord, waiting: Line) -> Refusal:
 def _handle(line: Line, *, whole: bool = False) -> str:
     """What to write for somebody."""
     return line.shown.contact or (str(line.peer) if whole else line.peer.short)
+
+
+def _one_of(whom: str, lines: Sequence[Line]) -> str:
+    return did_you_mean(whom, [_handle(line) for line in lines], otherwise="/status shows what is going on.")
 
 
 def _beside(gone: CallRecord, line: Line) -> str:

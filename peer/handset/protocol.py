@@ -327,6 +327,9 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     invitation: str = ""
     "A text for a friend who doesn't have the program yet."
 
+    invitation_note: str = ""
+    "What the owner has to know before they send it."
+
     devices: Devices | None = None
     "The owner's other devices."
 
@@ -360,6 +363,7 @@ class Own(_ToPage, frozen=True, tag="own"):
     name: str
     card: Link
     invitation: str
+    invitation_note: str = ""
 
 
 class Contacts(_ToPage, frozen=True, tag="contacts"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import unicodedata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,12 @@ from urllib.parse import urlsplit
 from shared.names import ss58
 from shared.names.server import Server
 from shared.printable import is_blank, is_printable
+
+MOST_ADDRESS = 512
+"Characters of an address."
+
+_PROGRAM = re.compile(r"(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/%+=-]*")
+"Nothing in it means anything to a shell: people paste it there."
 
 
 def plain(text: str) -> bool:
@@ -41,6 +48,11 @@ def web_address(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def program_address(text: str) -> bool:
+    """Where a program can be had: a git repository or a package, by https or ssh, without a password; or nothing."""
+    return not text or bool(len(text) <= MOST_ADDRESS and _PROGRAM.fullmatch(text))
 
 
 def camera_device(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.config.schema import Config
+from shared.nearest import nearest
 
 Key = tuple[str, ...]
 
@@ -93,8 +93,8 @@ def _fits(value: object, kind: Any, meta: Meta) -> bool:
 def _unknown(key: Key, siblings: list[str]) -> Problem:
     word = key[-1]
     sections = {name: hint for name, hint in get_type_hints(Config).items() if hasattr(hint, "__struct_fields__")}
-    if near := difflib.get_close_matches(word.lower(), siblings, n=1):
-        hint = f"Did you mean {'.'.join((*key[:-1], near[0]))}?"
+    if near := nearest(word, siblings):
+        hint = f"Did you mean {'.'.join((*key[:-1], near))}?"
     elif homes := [name for name, section in sections.items() if word in section.__struct_fields__]:
         hint = f"Did you mean {homes[0]}.{word}? It belongs under a line with [{homes[0]}]."
     else:

@@ -378,6 +378,19 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     ens: EnsNames = EnsNames()
 
 
+class InviteSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[invite]: what an invitation says beside the card."""
+
+    source: Annotated[
+        str,
+        Meta(
+            description="an address that begins with https:// or ssh://, without a password",
+            extra=_accepts(checks.program_address),
+        ),
+    ] = ""
+    "Where friends get the program. Empty: the public address that this one was installed from, if there is one."
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. `Config()` is what holds without a file."""
 
@@ -398,6 +411,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     camera: Camera = Camera()
     handset: Handset = Handset()
     desktop: DesktopSettings = DesktopSettings()
+    invite: InviteSettings = InviteSettings()
     ring: RingSettings = RingSettings()
     machine: MachineSettings = MachineSettings()
     staex: Staex = Staex()

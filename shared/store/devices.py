@@ -6,6 +6,7 @@ import msgspec
 
 from shared.contacts import name_key
 from shared.errors import InputError, NoDevice
+from shared.nearest import did_you_mean
 from shared.paired_device import DeviceWay, PairedDevice
 from shared.store.database import encode
 from shared.store.facts import Facts
@@ -55,7 +56,7 @@ class DeviceTable(Facts):
         with self.transaction() as database:
             device = self.device_named(name)
             if device is None:
-                raise NoDevice
+                raise NoDevice(hint=did_you_mean(name, [each.name for each in self.devices()]))
             database.execute("DELETE FROM paired_devices WHERE name_key = ?", (name_key(name),))
             self.erase_log()
         return device

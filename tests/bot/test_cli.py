@@ -92,18 +92,71 @@ WRONG = [
     ["call"],
     ["call", "anna", "smell"],
     ["answer", "loudly"],
-    ["contacts"],
     ["contacts", "nonsense"],
     ["contacts", "add"],
     ["contacts", "rename", "anna"],
     ["contacts", "trust", "anna", "everything"],
     ["link"],
     ["link", "explain"],
+    ["sdp"],
+    ["service", "nonsense"],
+    ["setup", "nonsense"],
+    ["help", "nonsense"],
     ["resolve"],
     ["run", "--overlay", "internet"],
     ["status", "more"],
     ["--home"],
 ]
+
+
+MISTYPED = {
+    "strat": "copybara start",
+    "contacst": "copybara contacts",
+    "contacts lst": "copybara contacts list",
+    "devices ad phone": "copybara devices add",
+    "service instal": "copybara service install",
+    "setup telgram": "telegram",
+    "call anna vidoe": "video",
+    "run --overlay ygdrasil": "yggdrasil",
+    "name": "copybara setup name",
+    "version": "copybara --version",
+}
+
+
+@pytest.mark.parametrize(("line", "meant"), MISTYPED.items())
+def test_a_mistyped_word_is_asked_back(copybara: Copybara, line: str, meant: str) -> None:
+    code, out, err = copybara(*line.split())
+    assert (code, out) == (2, "")
+    assert f"\nhint:  Did you mean {meant}?" in err
+
+
+def test_what_is_meant_by_none_of_them_is_not_guessed(copybara: Copybara) -> None:
+    assert "Did you mean" not in copybara("qwxyz")[2]
+
+
+def test_a_contact_that_is_mistyped_is_asked_back(copybara: Copybara, home: Home) -> None:
+    for command in (["contacts", "trust", "anan"], ["contacts", "show", "ANN"], ["resolve", "anan"]):
+        code, out, err = copybara("--home", str(home.folder), *command)
+        assert (code, err.splitlines()[1:]) == (1, ["hint:  Did you mean anna?"]), (out, err)
+
+
+def test_a_page_of_the_manual_that_is_mistyped_is_asked_back(copybara: Copybara) -> None:
+    assert "hint:  Did you mean copybara manual overlays?" in copybara("manual", "overlay")[2]
+
+
+def test_a_group_of_commands_alone_lists_what_it_is_about(copybara: Copybara, home: Home) -> None:
+    at_home = ("--home", str(home.folder))
+    for arguments in (("contacts",), ("contacts", "--json"), ("devices",), ("devices", "--json"), ("desktop",)):
+        code, out, err = copybara(*at_home, *arguments)
+        assert (code, err) == (0, ""), arguments
+        listed = copybara(*at_home, arguments[0], "status" if arguments == ("desktop",) else "list", *arguments[1:])
+        assert listed == (0, out, ""), arguments
+    assert "anna" in copybara(*at_home, "contacts")[1]
+
+
+def test_help_is_a_word_too(copybara: Copybara) -> None:
+    assert copybara("help") == copybara("--help")
+    assert copybara("help", "contacts", "add") == copybara("contacts", "add", "--help")
 
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
@@ -380,7 +433,9 @@ def test_the_doctor_finds_nothing_on_the_loopback_overlay(copybara: Copybara, ho
     code, out, err = copybara("--home", str(home.folder), "doctor")
     assert (code, err) == (0, "")
     assert "FAIL" not in out
-    assert out.endswith("Calls can be made.\n")
+    assert out.splitlines()[-1].startswith(
+        "Calls can be made on this computer only, for trying: no friend can be reached."
+    )
 
 
 @pytest.mark.parametrize(

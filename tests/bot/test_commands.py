@@ -30,7 +30,7 @@ from bot.assistant.commands import (
 from shared.contacts import Hours, Trust
 from shared.errors import InputError
 from shared.media import Media
-from shared.printable import is_printable
+from shared.printable import as_command, is_printable
 
 NODE = "h8syf1xcv3rveegh00p89ew8sqbzkr4ckpjz3zs4xxr5tvf4hs4g"
 
@@ -153,6 +153,22 @@ def test_wrong_use_gets_a_sentence_that_says_what_to_do(text: str) -> None:
     assert wrong.value.hint or "too long" in wrong.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    {
+        "/cal anna": "/call",
+        "/anwser": "/answer",
+        "/contact trsut anna": "/contact trust",
+        "/devices ad phone": "/devices add",
+        "/files acept 1": "/files accept",
+    }.items(),
+)
+def test_a_mistyped_command_is_asked_back(text: str, meant: str) -> None:
+    with pytest.raises(InputError) as wrong:
+        commands.parse(text)
+    assert wrong.value.hint.startswith(f"Did you mean {meant}?")
+
+
 @given(texts)
 def test_any_text_is_a_command_or_gets_a_sentence(text: str) -> None:
     try:
@@ -166,7 +182,7 @@ def test_any_text_is_a_command_or_gets_a_sentence(text: str) -> None:
 
 @given(texts)
 def test_whatever_is_meant_as_a_command_begins_with_a_slash_and_a_letter(text: str) -> None:
-    stripped = text.lstrip()
+    stripped = as_command(text)  # without what nobody sees before it
     assert commands.is_command(text) == (stripped[:1] == "/" and stripped[1:2].isalpha())
 
 

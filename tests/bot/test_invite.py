@@ -12,7 +12,8 @@ import pytest
 
 from bot.cli.arguments import make_parser
 from bot.kinds import Kind
-from bot.texts.invitation import ONLY_HERE, invitation, public_source
+from bot.program_source import public_source
+from bot.texts.invitation import NO_SOURCE, ONLY_HERE, invitation
 from shared.links.card import Card
 from shared.links.kinds import as_copybara, decode, find
 from shared.node_id import NodeId
@@ -34,6 +35,9 @@ async def test_the_chat_the_page_and_the_command_line_have_the_same_invitation(t
         code, out, err = await bob.cli("invite", "--from", "https://example.org/copybara.git")
         assert err == ""
         assert "pipx install git+https://example.org/copybara.git" in out
+        code, out, err = await bob.cli("invite", "--from", "https://example.org/$(reboot)")
+        assert (code, out) == (1, "")
+        assert err.startswith("error: A friend can't get the program from there.\nhint:  ")
         assert isinstance(decode(find(chat)[0].token), Card)
 
 
@@ -55,6 +59,28 @@ def test_a_friend_gets_it_from_where_the_folder_was_cloned(tmp_path: Path) -> No
         assert public_source(folder.as_uri()) == said
     assert public_source(7) == public_source("https://anna:secret@example.org/a.git") == ""
     assert public_source("https://example.org/a.git") == "https://example.org/a.git"
+
+
+async def test_the_configured_source_is_in_all_of_them(tmp_path: Path) -> None:
+    source = "https://example.org/copybara.git"
+    async with people(tmp_path, "bob", config=f'[handset]\nport = 0\n[invite]\nsource = "{source}"\n') as (bob,):
+        assert f"git+{source} " in await bob.asked("/invite", kind=Kind.INVITATION)
+        code, out, err = await bob.cli("invite")
+        assert (code, err) == (0, "")
+        assert f"git+{source} " in out
+        assert bob.handset is not None
+        async with page_at(bob.handset) as (_, hello):
+            assert f"git+{source} " in hello["invitation"]
+            assert hello["invitation_note"] == ""
+        assert f"ok   {'invitation':14} says to get the program from {source}" in (await bob.cli("doctor"))[1]
+
+
+def test_an_invitation_without_a_source_is_true() -> None:
+    text = invitation(CARD, "yggdrasil", "").text
+    assert "I'll send you the program" in text
+    assert "pipx install . " in text
+    assert "https://example.org/copybara.whl &&" in invitation(CARD, "staex", "https://example.org/copybara.whl").text
+    assert "send your friend the folder" in NO_SOURCE.text
 
 
 @pytest.mark.parametrize("overlay", ["yggdrasil", "staex", "loopback", "another"])

@@ -11,7 +11,7 @@ import msgspec
 
 from bot.kinds import Kind
 from bot.texts.no_overlay import COMMAND
-from peer.handset.protocol import NoOverlay, Overlay
+from peer.handset.protocol import Contacts, Log, LogEntry, NoOverlay, Overlay, Own
 from tests.bot.console import people
 from tests.browser import faces
 from tests.browser.chromium import ONE_CHROMIUM, PageView
@@ -85,7 +85,7 @@ async def test_the_first_steps_lead_to_a_name_a_test_call_and_an_invitation(tmp_
         assert not await person.page.page.locator("#welcome").is_visible()
 
 
-async def test_the_first_steps_say_how_the_network_stands_and_are_gone_with_the_first_contact() -> None:
+async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are_done() -> None:
     up = Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1")
     async with theatre(greeting(contacts=[], name="", overlay=up)) as play:
         await play.view.shows("Connected to Yggdrasil.")
@@ -93,6 +93,33 @@ async def test_the_first_steps_say_how_the_network_stands_and_are_gone_with_the_
         await play.can_be_used()
         await look_like(play.page, "narrow")
         await play.can_be_used()
+        anna = greeting().contacts[0]
+        play.tell(Contacts(contacts=[anna]))
+        await play.view.shows(anna.name)
+        assert await play.page.locator("#welcome").is_visible()
+        play.tell(Own(name="Bob", card=greeting().card, invitation="", invitation_note="Nobody knows where it is."))
+        await done(play.view, "name")
+        await play.view.shows("Nobody knows where it is.")
+        missed, talked = (
+            LogEntry(
+                name=anna.name,
+                node=anna.node,
+                contact=anna.name,
+                role="caller",
+                media="video",
+                started=1_800_000_000,
+                seconds=seconds,
+                reason="hung-up" if seconds else "missed",
+                sentence="A call.",
+                automatic=False,
+            )
+            for seconds in (None, 60)
+        )
+        play.tell(Log(log=[missed]))
+        await play.page.locator("#log .missed").wait_for()
+        assert await play.page.locator("#welcome").is_visible()
+        play.tell(Log(log=[talked, missed]))
+        await play.page.locator("#welcome").wait_for(state="hidden")
     async with theatre(greeting(log=[])) as play:
         await play.view.shows("Contacts")
         assert not await play.page.locator("#welcome").is_visible()

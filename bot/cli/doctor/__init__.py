@@ -22,11 +22,17 @@ from bot.cli.doctor.telegram import bot
 from bot.home import Home
 from bot.messengers.registry import configured as messengers_of
 from bot.messengers.telegram import NAME as TELEGRAM
+from bot.program_source import program_source
 from bot.settings import settings
 from bot.streams import print_json
+from bot.texts.invitation import NO_SOURCE
+from peer.overlay.loopback import LoopbackOverlay
 from shared.config.schema import Config
 from shared.errors import CopybaraError, first_error
 from shared.printable import visible
+
+ONLY_HERE = LoopbackOverlay.name
+"The check of the network that reaches nobody else."
 
 
 def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
@@ -47,6 +53,11 @@ def doctor(home: Home, *, overlay: str | None, as_json: bool) -> int:
 def summary(checks: list[Check]) -> str:
     """The last line."""
     failed = [check.name for check in checks if not check.ok]
+    if not failed and any(check.name == ONLY_HERE for check in checks):
+        return (
+            "Calls can be made on this computer only, for trying: no friend can be reached. For that, run: copybara "
+            "setup overlay"
+        )
     if not failed:
         return "Calls can be made."
     return f"Calls can't be made yet. First look at: {', '.join(failed)}."
@@ -101,12 +112,20 @@ def _parts(config: Config, *, running: bool) -> list[tuple[str, Callable[[], Che
     """What isn't there on every machine. `running`: a copybara of this home may have the page's port."""
     page = config.handset
     return [
+        ("at the invitation", lambda: invited(program_source(config))),
         ("at the page's port", lambda: system.handset_port(page.port, enabled=page.enabled, running=running)),
         ("for a browser", lambda: system.page_browser(enabled=page.enabled)),
         ("at the service", background),
         ("at the desktop's files", desktop.links),
         ("for a desktop that shows calls", lambda: desktop.calls(config)),
     ]
+
+
+def invited(source: str) -> Check:
+    """Whether an invitation says where to get the program. Pure."""
+    if source:
+        return Check("invitation", ok=True, detail=f"says to get the program from {source}")
+    return Check("invitation", ok=True, note=True, detail=NO_SOURCE.sentence, hint=NO_SOURCE.hint)
 
 
 def _print(check: Check) -> None:

@@ -231,8 +231,9 @@ program.addEventListener("overlay", ({ detail }) => {
   draw();
 });
 
-program.addEventListener("own", ({ detail: { name, card, invitation } }) => {
-  Object.assign(world.hello, { name, card, invitation });
+program.addEventListener("own", ({ detail }) => {
+  const { name, card, invitation, invitation_note } = detail;
+  Object.assign(world.hello, { name, card, invitation, invitation_note });
   draw();
 });
 

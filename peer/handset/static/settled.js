@@ -4,6 +4,7 @@
 
 import { announce, toast } from "./dom.js";
 
+const TOO_QUICK = "Nothing was done: the button had only just appeared. Press it again.";
 const MOMENT = 700;
 const MARK = "data-settles";
 
@@ -66,8 +67,8 @@ export function settledOrSaid(element, at) {
   const now = performance.now();
   if (now - told > 2000) {
     told = now;
-    announce("That was too quick. Press it again.");
-    toast("That was too quick. Press it again.", { seconds: 2 });
+    announce(TOO_QUICK);
+    toast(TOO_QUICK, { seconds: 3 });
   }
   return false;
 }

@@ -4,6 +4,7 @@ import { $, copy, onSubmit, put, say, setIcon, show, toast } from "./dom.js";
 
 const STEPS = ["network", "name", "test", "friend"];
 const OVER = "welcomed";
+const BEGUN = "welcoming";
 const TESTED = "tested";
 
 const LOOPBACK = "This computer only: for trying. To reach friends, run “copybara setup overlay” in a terminal.";
@@ -45,13 +46,21 @@ export class Welcome {
 
   draw() {
     const { hello, overlay, contacts, log } = this.#world;
-    show($("welcome"), !contacts.length && !log.length && localStorage.getItem(OVER) !== "yes");
+    const called = log.some((call) => call.seconds !== null);
     const done = {
       network: Boolean(overlay.address) && overlay.name !== "Loopback",
       name: Boolean(hello.name),
-      test: localStorage.getItem(TESTED) === "yes",
-      friend: false,
+      test: called || localStorage.getItem(TESTED) === "yes",
+      friend: called,
     };
+    // Once begun they stay until each is done, or they are dismissed: the first contact is no end of them.
+    if (!contacts.length && !log.length) localStorage.setItem(BEGUN, "yes");
+    if (STEPS.every((step) => done[step])) localStorage.setItem(OVER, "yes");
+    show($("welcome"), localStorage.getItem(BEGUN) === "yes" && localStorage.getItem(OVER) !== "yes");
+    for (const note of document.querySelectorAll(".invitation-note")) {
+      put(note, hello.invitation_note);
+      show(note, Boolean(hello.invitation_note));
+    }
     for (const step of STEPS) {
       const row = $(`welcome-step-${step}`);
       row.dataset.done = String(done[step]);
