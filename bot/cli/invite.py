@@ -22,7 +22,7 @@ def invite(home: Home, *, source: str | None, overlay: str | None, as_json: bool
     if source is not None and not (source and program_address(source)):
         raise InputError(
             "A friend can't get the program from there.",
-            "Give an address that begins with https:// or ssh://, and that has no password in it.",
+            "Give an address that begins with https://, ssh:// or git://, and that has no password in it.",
         )
     home.prepare()
     config = settings(home, overlay)

@@ -15,7 +15,10 @@ from shared.printable import is_blank, is_printable
 MOST_ADDRESS = 512
 "Characters of an address."
 
-_PROGRAM = re.compile(r"(?:https://|ssh://(?:[A-Za-z0-9._-]+@)?)[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/%+=-]*")
+_PROGRAM = re.compile(
+    r"(?:https?://|git://|ssh://(?:[A-Za-z0-9._-]+@)?)(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?/"
+    r"[A-Za-z0-9._~/%+=-]*"
+)
 "Nothing in it means anything to a shell: people paste it there."
 
 
@@ -51,7 +54,7 @@ def web_address(text: str) -> bool:
 
 
 def program_address(text: str) -> bool:
-    """Where a program can be had: a git repository or a package, by https or ssh, without a password; or nothing."""
+    """Where a program can be had: a git repository or a package on another machine, without a password; or nothing."""
     return not text or bool(len(text) <= MOST_ADDRESS and _PROGRAM.fullmatch(text))
 
 

@@ -384,7 +384,7 @@ class InviteSettings(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[
         str,
         Meta(
-            description="an address that begins with https:// or ssh://, without a password",
+            description="an address that begins with https://, ssh:// or git://, without a password",
             extra=_accepts(checks.program_address),
         ),
     ] = ""
