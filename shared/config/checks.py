@@ -54,7 +54,7 @@ def web_address(text: str) -> bool:
 
 
 def program_address(text: str) -> bool:
-    """Where somebody gets a program from: a git repository or a package on another machine, without a password; or nothing."""
+    """Where people get a program: a git repository or a package on another machine, without a password; or nothing."""
     return not text or bool(len(text) <= MOST_ADDRESS and _PROGRAM.fullmatch(text))
 
 
