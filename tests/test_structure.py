@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("bot", "peer", "shared")
 
 CALLED_BY_LIBRARIES = {
+    "_check_value",  # argparse
     "_register_data_receiver",
     "_unregister_data_receiver",
     "_fields_",  # ctypes
@@ -21,6 +22,7 @@ CALLED_BY_LIBRARIES = {
     "do_request",  # python-telegram-bot
     "error_received",  # asyncio
     "gather_candidates",  # aioice
+    "on_broken_pipe",  # rich
     "process_redirect",  # websockets
 }
 
