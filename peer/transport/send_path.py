@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aiortc.rate import RemoteBitrateEstimator
 
+from peer.transport.foreign_clock import ForeignClock
 from peer.transport.profile import TRANSPORT_CC_EXTENSION
 from peer.transport.sequence_numbers import unwrapped
 from peer.transport.transport_cc import ONE_BYTE_EXTENSIONS, REFERENCE_TICKS, RTPFB, TICK, TRANSPORT_FEEDBACK
@@ -71,6 +72,7 @@ class SendPath:
         self._window = 0.0
         self._arrived = self._missing = 0
         self._heard: float | None = None
+        self._clock = ForeignClock()
 
     def number(self, size: int, now: float) -> int:
         """The number, 16 bits, for a packet of `size` bytes that is sent at `now`, in seconds."""
@@ -97,10 +99,10 @@ class SendPath:
             return False
         base, times = read
         dark = self._heard is not None and now - self._heard > SILENT_SECONDS
-        if dark:
-            self._estimator = RemoteBitrateEstimator()
-            self._arrived = self._missing = 0
-            self._least, self.late = None, 0.0
+        newest = max((at for at in times if at is not None), default=None)
+        if newest is not None and self._clock.heard(newest, now, again=dark):
+            # The estimator makes up for each millisecond of a jump, one after the other: an hour for the longest.
+            self._begin_again()
         self._heard = now
         first = unwrapped(base, self._number, 16)
         for number, at in enumerate(times, first):
@@ -108,15 +110,20 @@ class SendPath:
                 self._missing += not dark and number in self._sent
             elif (sent := self._sent.pop(number, None)) is not None:
                 self._arrived += 1
-                self._learn(sent, at)
+                self._learn(sent, self._clock.ours(at))
         self._count_losses(now)
         known = [each for each in (self._by_delay, self._by_loss) if each is not None]
         if known:
             self.bits = min(MAX_BITS, max(MIN_BITS, min(known)))
         return True
 
+    def _begin_again(self) -> None:
+        self._estimator = RemoteBitrateEstimator()
+        self._arrived = self._missing = 0
+        self._least, self.late = None, 0.0
+
     def _learn(self, sent: _Sent, arrived: float) -> None:
-        # By two clocks: only the difference of two such times says something.
+        # By two clocks still: only the difference of two such times says something.
         way = arrived - sent.at
         self._least = way if self._least is None else min(self._least, way)
         self.late += (way - self._least - self.late) / 16
