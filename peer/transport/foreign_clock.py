@@ -16,7 +16,7 @@ class ForeignClock:
         self._latest = 0.0
 
     def heard(self, newest: float, now: float, *, again: bool = False) -> bool:
-        """What has come at `now` says that this happened last. Returns whether the clock was set anew: at first, if it
+        """What has come at `now` says that this happened last. Returns whether the clock was set again: at first, if it
         has jumped, or `again` if nothing was heard for a while. Then nothing from before can be compared.
         """
         ahead = self._ahead
