@@ -211,7 +211,7 @@ class PageRequests:
             case CancelFile():
                 files_with(self._switchboard, message.file).cancel(message.file)
             case ConfirmWords():
-                said = texts.confirmed(*await self._confirm(self._line(message.call)))
+                said = texts.confirmed(*await self._confirm(self._line(message.call), message.words))
             case SetName():
                 said = page_texts.card_named(await self._card_name.change(message.name))
                 self._presenter.card_changed()
@@ -314,12 +314,12 @@ class PageRequests:
                 ),
             )
 
-    async def _confirm(self, line: Line) -> tuple[Contact, str]:
-        """The words of this call were compared; other calls may have claimed to be the same contact."""
+    async def _confirm(self, line: Line, words: str) -> tuple[Contact, str]:
+        """These words were compared in this call; other calls may have claimed to be the same contact."""
         known = self._store.contact_of(line.peer)
         if known is None:
             raise CallOver
-        return await self._assistant.confirm_words(known.name, line.shown.phrase)
+        return await self._assistant.confirm_words(known.name, words)
 
     async def _set_trust(self, message: SetTrust) -> Sentence:
         most = media(message.media) if message.media is not None else None

@@ -902,9 +902,13 @@ class CancelFile(_FromPage, frozen=True, tag="cancel-file"):
 
 
 class ConfirmWords(_FromPage, frozen=True, tag="confirm-words"):
-    """The four words were the same on both sides: the key of this unproven call takes the place of the one before."""
+    """The four words were the same on both sides: the key of this unproven call takes the place of the one before.
+
+    The words are those that were compared: another call may be shown by the time of the press.
+    """
 
     call: Number
+    words: Annotated[str, Meta(max_length=200)]
 
 
 class SetName(_FromPage, frozen=True, tag="set-name"):

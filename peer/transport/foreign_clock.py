@@ -1,4 +1,4 @@
-"""Times of the other side's clock, as times of ours. Pure."""
+"""The other side's times, read by our clock. Pure."""
 
 from __future__ import annotations
 

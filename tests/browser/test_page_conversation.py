@@ -25,6 +25,18 @@ QUESTION = (
 )
 
 
+async def test_the_words_of_everybody_who_was_introduced_are_there_to_be_compared() -> None:
+    together = {"conversation": CONVERSATION}
+    theirs = {**BESIDE, "phrase": "one two three four", "paired": False}
+    async with theatre(
+        greeting(calls=[call(1, "active", **together), call(2, "active", **theirs, **together)])
+    ) as play:
+        await play.page.locator("#words").get_by_text("Compare these words with bob").wait_for()
+        assert await play.page.locator("#words-list li").all_text_contents() == ["one", "two", "three", "four"]
+        await play.view.press("They match")
+        await play.page.locator("#words").wait_for(state="hidden")
+
+
 async def test_two_calls_are_merged_and_both_people_are_shown() -> None:
     async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
         await play.view.press("Merge calls")
@@ -47,6 +59,28 @@ async def test_two_calls_are_merged_and_both_people_are_shown() -> None:
         await play.page.keyboard.press("Escape")
         await play.page.keyboard.press("Shift+H")
         await play.wants(HangUp, call=2)
+
+
+async def test_the_lines_of_one_call_never_stand_in_anothers_panel() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **ON_HOLD), call(2, "active", **BESIDE)])) as play:
+        play.tell(Text(call=1, ours=False, text="hello from anna", at=NOW))
+        play.tell(Text(call=2, ours=False, text="hello from bob", at=NOW))
+        await play.page.keyboard.press("c")
+        await play.until("document.getElementById('texts').innerText.includes('hello from bob')")
+        play.tell(call(2, "active", **BESIDE, **ON_HOLD), call(1, "active"))
+        await play.until("document.getElementById('stage-name').textContent === 'anna'")
+        await play.page.keyboard.press("c")
+        await play.until("document.getElementById('texts').innerText.includes('hello from anna')")
+        assert "bob" not in await play.page.locator("#texts").inner_text()
+        # What was begun for one is sent to nobody else.
+        await play.page.locator("#write").fill("for anna")
+        play.tell(call(1, "active", **ON_HOLD), call(2, "active", **BESIDE))
+        await play.until("document.getElementById('stage-name').textContent === 'bob'")
+        await play.page.keyboard.press("Escape")
+        await play.until("document.activeElement.id !== 'write'")
+        await play.page.keyboard.press("c")
+        await play.page.locator("#write").press("Enter")
+        await play.view.shows("Nothing was sent: you wrote it for another call.")
 
 
 async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> None:

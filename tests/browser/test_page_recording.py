@@ -7,7 +7,7 @@ from peer.handset.protocol import Record, Said
 from peer.media.call_recordings import SIGNAL
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import call, greeting, theatre
-from tests.browser.test_page_told import TONES
+from tests.browser.test_page_told import BESIDE, TONES
 
 pytestmark = ONE_CHROMIUM
 
@@ -46,3 +46,24 @@ async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse(
         assert await play.page.evaluate(f"tones.filter((each) => each === {hertz}).length") == len(SIGNAL)
         play.tell(call(1, "active", remote_recording="refused"))
         await play.until("document.getElementById('recording').hidden")
+
+
+async def test_in_a_conversation_everybody_who_records_is_shown_and_heard_and_refused() -> None:
+    hertz = round(SIGNAL[0][0])
+    together = {"conversation": "ab" * 16}
+    by_bob = {"remote_recording": "shown", "recording_words": "bob is recording this call."}
+    async with theatre(
+        greeting(calls=[call(1, "active", **together), call(2, "active", **BESIDE, **together)])
+    ) as play:
+        await play.page.evaluate(TONES)
+        play.tell(call(2, "active", **BESIDE, **together, **by_bob))
+        await play.view.shows("bob is recording this call.")
+        await play.until(f"tones.includes({hertz})")
+        await play.until("document.querySelector('#people .person').innerText.includes('records this call')")
+        play.tell(call(1, "active", **together, **BY_THEM))
+        await play.view.shows("anna is recording this call. So does bob.")
+        await play.until(f"tones.filter((each) => each === {hertz}).length === {2 * len(SIGNAL)}")
+        await play.can_be_used()
+        await play.view.press("Refuse")
+        await play.wants(Record, call=1, what="refuse")
+        await play.wants(Record, call=2, what="refuse")

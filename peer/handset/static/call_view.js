@@ -36,6 +36,8 @@ export class CallView {
   #sharing = new SharingBar();
   #notices = new Map();
   #compared = new Set();
+  // The call whose words are shown, and the words.
+  #words = null;
   #size = null;
 
   constructor(program, calls, dialogs, world) {
@@ -113,7 +115,7 @@ export class CallView {
   // Another call is shown than before. One on hold comes up when the other one ends, perhaps under a press for that one.
   comesUp(call) {
     $("c-hangup").toggleAttribute("data-settles", Boolean(call?.on_hold));
-    unsettle($("c-hangup").parentElement);
+    unsettle($("stage"));
   }
 
   // The other side has put the call on hold: a quiet tone now and then, at the page that would have its sound.
@@ -317,27 +319,31 @@ export class CallView {
 
   // The four words of a first call, until the person has seen them: only comparing them shows that nobody is between.
   #drawWords(call) {
-    const waits = !call.paired || call.to_confirm;
-    const due = Boolean(call.phrase) && waits && call.handset && !this.#compared.has(call.id);
-    show($("words"), due);
+    const several = this.#calls.companions.length > 0;
+    const wait = (each) => Boolean(each.phrase) && (!each.paired || each.to_confirm) && each.handset && !this.#compared.has(each.id);
+    const due = [call, ...this.#calls.companions].find(wait);
+    show($("words"), Boolean(due));
+    if (due?.id !== this.#words?.id || due?.phrase !== this.#words?.phrase) unsettle($("words"));
+    this.#words = due ?? null;
     if (!due) return;
-    drawWords($("words-list"), call);
-    const how = call.trust === "unproven" ? `This call doesn't have the key that you share with ${call.name}. ` : "";
-    put($("words-text"), `${how}Compare these words with ${call.contact ?? "the other person"} by voice:`);
+    drawWords($("words-list"), due);
+    const how = due.trust === "unproven" ? `This call doesn't have the key that you share with ${due.name}. ` : "";
+    put($("words-text"), `${how}Compare these words with ${due.contact ?? (several ? due.name : "the other person")} by voice:`);
   }
 
   #wordsSeen() {
-    const { id, trust, to_confirm } = this.#call;
+    if (!this.#words) return;
+    const { id, trust, to_confirm, phrase } = this.#words;
     this.#compared.add(id);
-    if (to_confirm || trust === "unproven") this.#confirm(id);
+    if (to_confirm || trust === "unproven") this.#confirm(id, phrase);
     this.draw(this.#call);
     $("stage-name").focus({ preventScroll: true });
   }
 
   // The key of this call takes the place of the one that the contact no longer has.
-  async #confirm(call) {
+  async #confirm(call, words) {
     try {
-      toast(await this.#program.ask("confirm-words", { call }));
+      toast(await this.#program.ask("confirm-words", { call, words }));
     } catch (error) {
       this.#compared.delete(call);
       toast(error, { urgent: true });

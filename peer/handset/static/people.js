@@ -44,12 +44,15 @@ export class People {
     put(tile.name, call.name);
     put(tile.state, this.#state(call));
     tile.trust.dataset.trust = call.trust;
-    put(tile.trust, call.contact ? "" : "not in your contacts");
-    show(tile.trust, !call.contact);
+    const unproven = call.contact && call.trust === "unproven";
+    put(tile.trust, call.contact ? (unproven ? "without the key that you share" : "") : "not in your contacts");
+    show(tile.trust, !call.contact || Boolean(unproven));
+    tile.item.classList.toggle("records", call.remote_recording === "shown");
   }
 
   #state(call) {
     if (call.state !== "active") return "connecting …";
+    if (call.remote_recording === "shown") return "records this call";
     if (call.remote_on_hold) return "has you on hold";
     return call.remote && !call.remote.audio ? "muted" : "";
   }

@@ -21,7 +21,7 @@ export class Recording {
       $("more").close();
       this.turn();
     });
-    $("recording-refuse").addEventListener("click", () => this.#ask("refuse"));
+    $("recording-refuse").addEventListener("click", () => this.#ask("refuse", (call) => call.remote_recording === "shown"));
     program.addEventListener("said", ({ detail }) => {
       // The mark itself says who records.
       if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail);
@@ -29,40 +29,53 @@ export class Recording {
   }
 
   turn() {
-    this.#ask(this.#calls.current?.recording === "off" ? "start" : "stop");
+    const records = (call) => call.recording !== "off";
+    if (this.#all.some(records)) this.#ask("stop", records);
+    else this.#ask("start", (call) => call.state === "active");
   }
 
-  async #ask(what) {
+  // All who hear each other: a recording in one of these calls is one of the conversation.
+  get #all() {
     const call = this.#calls.current;
-    if (!call) return;
+    return call ? this.#calls.conversation(call) : [];
+  }
+
+  async #ask(what, about) {
     try {
-      await this.#program.ask("record", { call: call.id, what });
+      await Promise.all(this.#all.filter(about).map((call) => this.#program.ask("record", { call: call.id, what })));
     } catch (error) {
       toast(error, { urgent: true });
     }
   }
 
   draw(call) {
-    const theirs = call.remote_recording === "shown";
-    const ours = call.recording !== "off";
-    if (!theirs) this.#heard.delete(call.id);
-    else if (call.handset && !this.#heard.has(call.id)) {
-      this.#heard.add(call.id);
-      // Not over each other: who begins again and again would make them as loud as they like.
-      if (performance.now() - this.#sounded > BETWEEN_TONES) {
-        this.#sounded = performance.now();
-        recordingTone();
-      }
-    }
+    const by = this.#all.filter((each) => each.remote_recording === "shown");
+    const theirs = by.length > 0;
+    const ours = this.#all.find((each) => each.recording !== "off");
+    for (const each of this.#all) if (!by.includes(each)) this.#heard.delete(each.id);
+    for (const each of by) if (each.handset && !this.#heard.has(each.id)) this.#tone(each);
     if ($("recording").hidden) unsettle($("recording"));
-    show($("recording"), theirs || ours);
-    say($("recording-text"), theirs || ours ? { kind: `recording.${theirs ? "by-them" : call.recording}`, sentence: call.recording_words } : null);
+    show($("recording"), theirs || Boolean(ours));
+    const first = by[0] ?? ours;
+    const others = by.slice(1).map((each) => each.name).join(", ");
+    const words = first && (others ? `${first.recording_words} So does ${others}.` : first.recording_words);
+    say($("recording-text"), first ? { kind: `recording.${theirs ? "by-them" : first.recording}`, sentence: words } : null);
     show($("recording-refuse"), theirs);
     const label = ours ? "Stop recording" : "Record";
     setIcon($("c-record"), ours ? "i-stop" : "i-record");
     put($("c-record").querySelector(".text"), label);
     put($("m-record").querySelector("span"), label);
-    $("c-record").classList.toggle("on", ours);
+    $("c-record").classList.toggle("on", Boolean(ours));
     for (const id of ["c-record", "m-record"]) $(id).disabled = call.echo || (call.state !== "active" && !ours);
+  }
+
+  // Not over each other: somebody who begins again and again would make them as loud as they like. One that waits is for
+  // all that have begun by then.
+  #tone(call) {
+    this.#heard.add(call.id);
+    if (this.#sounded > performance.now()) return;
+    const wait = Math.max(0, this.#sounded + BETWEEN_TONES - performance.now());
+    this.#sounded = performance.now() + wait;
+    setTimeout(() => recordingTone(), wait);
   }
 }

@@ -11,6 +11,10 @@ export class SidePanel extends EventTarget {
   #call = null;
   #open = "";
   #read = new Map();
+  // The lines that are in the panel.
+  #shown = "";
+  // The call for which something is written that wasn't sent yet.
+  #writtenFor = null;
 
   constructor(program, calls) {
     super();
@@ -21,6 +25,7 @@ export class SidePanel extends EventTarget {
     $("stage-quality").addEventListener("click", () => this.toggle("about"));
     $("last-text").addEventListener("click", () => this.toggle("chat", true));
     $("panel-close").addEventListener("click", () => this.close());
+    $("write").addEventListener("input", () => { this.#writtenFor ??= this.#call?.id ?? null; });
     onSubmit("write-form", "write-problem", () => this.#write());
     onSubmit("save-form", "save-problem", () => this.#save());
   }
@@ -67,7 +72,9 @@ export class SidePanel extends EventTarget {
     const texts = this.#calls.written(call);
     const several = this.#calls.companions.length > 0;
     this.#read.set(call.id, (this.#read.get(call.id) ?? 0) + this.unread(call));
-    if ($("texts").children.length === texts.length) return;
+    const shown = JSON.stringify([call.id, several, texts]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     $("texts").replaceChildren(...texts.map((text) => make("li", { className: text.ours ? "ours" : "" },
       make("b", { className: several && !text.ours ? "" : "unseen", text: text.ours ? "You: " : `${text.name}: ` }),
       make("span", { text: text.text }))));
@@ -104,7 +111,12 @@ export class SidePanel extends EventTarget {
   async #write() {
     const text = $("write").value.trim();
     if (!text) return;
-    await this.#program.ask("write", { call: this.#call.id, text });
+    const call = this.#writtenFor ?? this.#call.id;
+    this.#writtenFor = null;
+    if (call !== this.#call.id) {
+      throw { sentence: `Nothing was sent: you wrote it for another call. This one is with ${this.#call.name}.`, hint: "Send it again if it is for them." };
+    }
+    await this.#program.ask("write", { call, text });
     $("write").value = "";
   }
 
