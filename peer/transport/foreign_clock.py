@@ -11,7 +11,7 @@ class ForeignClock:
 
     def __init__(self) -> None:
         self._ahead: float | None = None
-        "Seconds by which it was ahead of ours, as far as one can tell, when it was set last."
+        "Seconds by which it was ahead, as far as one can tell, when it was set last."
 
         self._latest = 0.0
 
