@@ -58,6 +58,9 @@ class Row:
     goal: float | None = None
     "What ours must not exceed, in `unit`."
 
+    ratio_goal: float | None = None
+    "What ours must not exceed as a share of the alternative."
+
     @property
     def ratio(self) -> Samples | None:
         """Ours as a share of the alternative, if there is one: below 1 ours needs less."""
@@ -65,8 +68,13 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the median keeps to the goal; None without one."""
-        return None if self.goal is None else self.ours.median <= self.goal
+        """Whether the median keeps to the goals; None without one."""
+        if self.goal is None and self.ratio_goal is None:
+            return None
+        ratio = self.ratio
+        return (self.goal is None or self.ours.median <= self.goal) and (
+            self.ratio_goal is None or (ratio is not None and ratio.median <= self.ratio_goal)
+        )
 
 
 @dataclass(frozen=True, slots=True)

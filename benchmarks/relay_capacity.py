@@ -66,7 +66,7 @@ async def _measure(rounds: int, seconds: float, most_seconds: float) -> Figure:
     most: list[Most] = []
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(middle())
-        stack.enter_context(_apart(node.pid))
+        stack.enter_context(apart(node.pid))
         calls = Calls(node, stack)
         first = _room(FEW, await calls.carry(FEW, seconds))
         end = time.monotonic() + most_seconds
@@ -157,7 +157,7 @@ def _room(calls: int, carried: Carried) -> int:
 
 
 @contextlib.contextmanager
-def _apart(node: int) -> Iterator[None]:
+def apart(node: int) -> Iterator[None]:
     """The node has one core, the load another; where that is allowed, both go before everything else of the machine.
 
     sched(7): SCHED_RR. What the machine does besides would decide how many calls are carried.
@@ -167,8 +167,9 @@ def _apart(node: int) -> Iterator[None]:
     os.sched_setaffinity(node, {its_own})
     os.sched_setaffinity(0, cores - {its_own})
     with contextlib.suppress(PermissionError):
-        for process in (node, 0):
-            os.sched_setscheduler(process, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        # With the threads that it starts from now on.
+        os.sched_setscheduler(node, os.SCHED_RR, os.sched_param(1))
     try:
         yield
     finally:

@@ -10,10 +10,12 @@ import secrets
 import statistics
 import time
 from asyncio.subprocess import Process
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Literal
 
+from benchmarks.bare_loop import KEY_BYTES, Sessions
 from benchmarks.middle import asked
 from benchmarks.processes import processor_seconds
 from benchmarks.recorded_rtp import Reports, RtpStream
@@ -32,6 +34,8 @@ ON_THEIR_WAY = 0.3
 
 SPREAD = 0.1
 "Seconds within which the ends begin: they don't send their pictures at the same moment."
+
+How = Literal["relay", "bare"]
 
 AT_ONCE = 32
 "Packets that are sent before those that have arrived have a turn."
@@ -76,11 +80,12 @@ class Due:
 
 
 class End:
-    """One end of a call: a leg to the node in the middle, and what is sent on it."""
+    """One end of a call: a socket to the node in the middle, and what is sent on it."""
 
-    def __init__(self, leg: Leg, sock: TimedSocket) -> None:
+    def __init__(self, sock: TimedSocket, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """`send` encrypts a packet and sends it on the socket."""
         self.sock = sock
-        self._leg = leg
+        self._send = send
         self._sources: tuple[RtpStream | Reports, ...] = (*(RtpStream(kind) for kind in MEDIA), Reports())
 
     async def packets(self, seconds: float) -> list[Due]:
@@ -92,7 +97,7 @@ class End:
                 offset = begin - source.due
                 while (at := source.due + offset) < begin + seconds:
                     stream = (source.ssrc, source.sequence) if isinstance(source, RtpStream) else None
-                    await self._leg.send_rtp(source.next())
+                    await self._send(source.next())
                     made.append(Due(at, stream, *kept.pop(), self.sock))
         return made
 
@@ -100,9 +105,10 @@ class End:
 class Calls:
     """As many calls through a node as were ever needed at once; those that aren't needed are connected and silent."""
 
-    def __init__(self, node: Process, stack: AsyncExitStack) -> None:
+    def __init__(self, node: Process, stack: AsyncExitStack, how: How = "relay") -> None:
         """`stack` closes what is opened, the node's side too."""
         self._node = node
+        self._how = how
         self._stack = stack
         self._calls: list[tuple[End, End]] = []
         stack.push_async_callback(asked, node, do="end")
@@ -137,17 +143,33 @@ class Calls:
         )
 
     async def _begin(self) -> tuple[End, End]:
-        secret = secrets.token_bytes(32)
         far_socket, near_socket = await TimedSocket.listen(FAR, MIDDLE), await TimedSocket.listen(NEAR, OWN)
         self._stack.callback(far_socket.close)
         self._stack.callback(near_socket.close)
+        if self._how == "bare":
+            return await self._begin_bare(far_socket, near_socket)
+        secret = secrets.token_bytes(32)
         answer = await asked(self._node, do="begin", how="relay", secret=secret.hex(), port=far_socket.port)
         far = Leg(far_socket, handshake(Role.CALLER, secret), remote_port=None)
         near = Leg(near_socket, handshake(Role.CALLEE, secret), remote_port=answer["port"])
         self._stack.push_async_callback(far.close)
         self._stack.push_async_callback(near.close)
         await together(far, near)
-        return End(far, far_socket), End(near, near_socket)
+        return End(far_socket, far.send_rtp), End(near_socket, near.send_rtp)
+
+    async def _begin_bare(self, far: TimedSocket, near: TimedSocket) -> tuple[End, End]:
+        key = secrets.token_bytes(KEY_BYTES)
+        answer = await asked(self._node, do="begin", how="bare", key=key.hex(), ports=[far.port, near.port])
+        ports = zip((far, near), answer["ports"], strict=True)
+        one, other = (End(sock, _encrypted(Sessions.of(key), sock, port)) for sock, port in ports)
+        return one, other
+
+
+def _encrypted(sessions: Sessions, sock: TimedSocket, port: int) -> Callable[[bytes], Awaitable[None]]:
+    async def send(packet: bytes) -> None:
+        sock.send(sessions.encrypt(packet), port)
+
+    return send
 
 
 async def _send(due: list[Due]) -> None:

@@ -2,6 +2,8 @@
 
 JSON lines in, JSON lines out. `{"do": "begin", "how": "relay" | "transcode", "secret": …, "port": …}` begins one more
 call: it opens a leg to that port of the far side and one for the near side, whose port is answered; both connect.
+With `"how": "bare"`, "key" and "ports" of both sides, it is a pair of sockets in a loop without legs (bare_loop.py),
+and "ports" are answered.
 `{"do": "end"}` ends all calls and is answered by `{}`. The end of the input ends the process.
 """
 
@@ -13,6 +15,7 @@ import json
 import sys
 from typing import Any
 
+from benchmarks.bare_loop import BareLoop
 from benchmarks.relayed_legs import FAR, MIDDLE, NEAR, OWN, handshake
 from peer.transport.profile import MEDIA
 from peer.transport.relay import Relay, RelayCounters
@@ -79,15 +82,24 @@ async def serve() -> None:
     loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.buffer.readline()))
     print(json.dumps({"ready": True}), flush=True)
     calls: list[Call] = []
+    bare: BareLoop | None = None
     while line := await lines.get():
         asked = json.loads(line)
         reply: dict[str, Any] = {}
-        if asked["do"] == "begin":
+        if asked["do"] == "begin" and asked["how"] == "bare":
+            bare = bare or BareLoop()
+            far, near = asked["ports"]
+            ends = (str(MIDDLE), (str(FAR), far)), (str(OWN), (str(NEAR), near))
+            reply = {"ports": bare.add(bytes.fromhex(asked["key"]), *ends)}
+        elif asked["do"] == "begin":
             calls.append(Call(asked))
             reply = {"port": await calls[-1].begin()}
         else:
             while calls:
                 await calls.pop().end()
+            if bare is not None:
+                bare.close()
+                bare = None
         print(json.dumps(reply), flush=True)
 
 

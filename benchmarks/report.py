@@ -52,9 +52,9 @@ def _markdown(figure: Figure) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    goal = ""
-    if row.goal is not None:
-        goal = f"{_with_unit(_number(row.goal), row.unit)}, {'met' if row.met else 'MISSED'}"
+    goals = [_with_unit(_number(row.goal), row.unit)] if row.goal is not None else []
+    goals += [f"ratio {_number(row.ratio_goal)}"] if row.ratio_goal is not None else []
+    goal = f"{', '.join(goals)}, {'met' if row.met else 'MISSED'}" if goals else ""
     return (
         row.what,
         _with_unit(_with_spread(row.ours), row.unit),

@@ -43,6 +43,7 @@ from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
 from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
+from bot.uncollected import keep_for_good
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
@@ -159,6 +160,7 @@ async def _run(
         handset.running() if handset else contextlib.nullcontext(),
     ):
         chats.ready(str(node.own), notices, handset)
+        keep_for_good()
         manager.tell(READY)
         await shelf.sweep()
         await assistant.greet()

@@ -6,7 +6,6 @@ import asyncio
 
 import msgspec
 
-from bot.config_draft import ConfigDraft
 from bot.home import Home
 from bot.settings import own_card
 from shared.config.schema import Config
@@ -41,6 +40,8 @@ class CardName:
         return name
 
     def _write(self, name: str) -> None:
+        from bot.config_draft import ConfigDraft  # its library takes as long to import as a tenth of the program
+
         draft = ConfigDraft.of(self._home)
         draft.set("name", name)
         draft.write()

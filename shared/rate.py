@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -35,4 +36,27 @@ class Bucket:
         if self._left < times:
             return False
         self._left -= times
+        return True
+
+    def share(self, now: float, most: int) -> int:
+        """How many of `most` more are within the limit at `now`; they count. At least one, or none."""
+        return most if self.takes(now, most) else int(self.takes(now))
+
+
+class Prepaid:
+    """Counts against a bucket for what comes thousands of times a second: it looks at the clock once for several."""
+
+    def __init__(self, bucket: Bucket, several: int) -> None:
+        """`several` is what may be taken at once: small beside what the limit allows in a row."""
+        self._bucket = bucket
+        self._several = several
+        self._left = 0
+
+    def takes(self, clock: Callable[[], float]) -> bool:
+        """Whether one more is within the limit; `clock` as Bucket.takes has it."""
+        if not self._left:
+            self._left = self._bucket.share(clock(), self._several)
+            if not self._left:
+                return False
+        self._left -= 1
         return True

@@ -9,6 +9,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bot.cli.utf8 import is_undecoded
+from bot.uncollected import uncollected
 from shared.errors import StoreError
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def do_start(options: argparse.Namespace) -> int:
 
 
 def do_run(options: argparse.Namespace) -> int:
-    from bot.app import run
+    with uncollected():
+        from bot.app import run
 
     return run(
         _home(options),

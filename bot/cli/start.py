@@ -14,6 +14,7 @@ from bot.command_socket import AskPage, AskStatus, ask
 from bot.home import Home
 from bot.streams import only_the_user_reads, print_json, print_text
 from bot.texts import terminal as texts
+from bot.uncollected import uncollected
 from shared.errors import HomeInUse, InputError
 from shared.links.finding import find
 
@@ -29,7 +30,8 @@ def start(home: Home, *, opens: bool, as_json: bool, overlay: str | None, new_no
 
     The page explains `link`, which may be empty, and does nothing with it before a click.
     """
-    from bot.app import run
+    with uncollected():
+        from bot.app import run
 
     # What a click in another program has brought is explained on the page, whatever it is.
     if link and not link.lower().startswith(SCHEME) and not find(link):

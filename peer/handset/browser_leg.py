@@ -12,7 +12,7 @@ from aiortc import RTCIceParameters, RTCIceTransport
 
 from peer.handset.offer import offer, read_answer
 from peer.handset.page_socket import PageSocket
-from peer.transport.dtls import PinnedDtlsTransport, RtpSink
+from peer.transport.dtls import Forward, PinnedDtlsTransport
 from peer.transport.ice import OverlayConnection, make_ice_transport
 from peer.transport.profile import USUAL, Kind, Variant
 from peer.transport.rtp_statistics import MediaCounters
@@ -114,20 +114,24 @@ class BrowserLeg:
         """What has arrived from the browser."""
         return self._dtls.counters if self._dtls else MediaCounters()
 
-    def tap(self, sink: RtpSink) -> None:
+    def forward(self, sink: Forward) -> None:
         """Give `sink` every decrypted RTP and RTCP packet of the browser from now on."""
         if self._dtls is not None:
-            self._dtls.taps.append(sink)
+            self._dtls.forwards += (sink,)
 
-    def untap(self, sink: RtpSink) -> None:
+    def unforward(self, sink: Forward) -> None:
         """Give `sink` nothing more."""
-        if self._dtls is not None and sink in self._dtls.taps:
-            self._dtls.taps.remove(sink)
+        if self._dtls is not None:
+            self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
 
-    async def send_rtp(self, packet: bytes) -> None:
+    def send_now(self, packet: bytes) -> None:
         """Send one RTP or RTCP packet to the browser as it is."""
         if self._dtls is not None:
-            await self._dtls.send_rtp(packet)
+            self._dtls.send_now(packet)
+
+    async def send_rtp(self, packet: bytes) -> None:
+        """The same, for who awaits it."""
+        self.send_now(packet)
 
     async def request_keyframe(self) -> None:
         """Ask the browser for a whole picture (RFC 4585)."""

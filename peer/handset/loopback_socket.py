@@ -15,6 +15,7 @@ from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
 from peer.overlay import Address
 from peer.overlay.interfaces import ThisMachine, default_devices
+from peer.transport.bursts import in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from peer.transport.udp_socket import RECEIVE_BUFFER, bound_socket
@@ -69,24 +70,19 @@ class LoopbackSocket:
         """Bind free ports. Raises OverlayError if there is none on 127.0.0.1."""
         self = cls()
         try:
-            await self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0], None)
+            self._bind(bound_socket(LOOPBACK, DEVICE, 0)[0], None)
             for address in _other_addresses():
                 sock = _behind_loopback(address)
                 if sock is not None:
-                    await self._bind(sock, socket.if_nametoindex("lo"))
+                    self._bind(sock, socket.if_nametoindex("lo"))
         except BaseException:
             self.close()
             raise
         return self
 
-    async def _bind(self, sock: socket.socket, device: int | None) -> None:
+    def _bind(self, sock: socket.socket, device: int | None) -> None:
         """`device` is the number of the one that a filter keeps it to."""
-        loop = asyncio.get_running_loop()
-        try:
-            self._bound.append((await loop.create_datagram_endpoint(lambda: _BoundSocket(self, device), sock=sock))[1])
-        except BaseException:
-            sock.close()
-            raise
+        self._bound.append(in_bursts(sock, _BoundSocket(self, device)))
 
     @property
     def port(self) -> int:

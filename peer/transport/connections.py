@@ -19,7 +19,7 @@ from aioice import stun
 
 from peer.overlay import Address
 from shared.errors import LocalProtocolError
-from shared.rate import Bucket, Limit
+from shared.rate import Bucket, Limit, Prepaid
 
 MAX_DATAGRAM = 1500
 "Bytes. Nothing in a call is larger: Ethernet's MTU, as DTLS and SRTP senders assume it."
@@ -101,6 +101,10 @@ come as fast as the receiver takes them, 4 MiB at once. A connection is found by
 """
 
 
+SEVERAL = 32
+"Datagrams of media that are counted at once."
+
+
 class Share(Protocol):
     """One connection's share of the socket."""
 
@@ -173,7 +177,8 @@ class Connections:
         self._after_loss = False
         self._shares: dict[str, Share] = {}
         self._owners: dict[int, Share] = {}
-        self._media, self._records = Bucket(rates.media), Bucket(rates.records)
+        self._media = Prepaid(Bucket(rates.media), SEVERAL)
+        self._records = Bucket(rates.records)
         self._checks, self._strays = Bucket(rates.checks), Bucket(rates.strays)
 
     @property
@@ -218,24 +223,24 @@ class Connections:
     def within(self, data: bytes, remote_port: int) -> bool:
         """Count a datagram of the other side: whether it is no more than an honest program sends."""
         if remote_port not in self._owners:
-            bucket = self._strays
+            within = self._strays.takes(time.monotonic())
         elif data and 128 <= data[0] < 192:
-            bucket = self._media
+            within = self._media.takes(time.monotonic)
         else:
             bucket = self._records if data and 20 <= data[0] < 64 else self._checks
-        if bucket.takes(time.monotonic()):
-            return True
-        self.refuse(Refusal.FLOOD)
-        return False
+            within = bucket.takes(time.monotonic())
+        if not within:
+            self.refuse(Refusal.FLOOD)
+        return within
 
     def received(self, data: bytes, remote_port: int) -> None:
         """Hand a datagram of the other side to the connection that it is for, or drop it."""
-        if not data:
-            return self.refuse(Refusal.EMPTY)
-        if len(data) > MAX_DATAGRAM:
-            return self.refuse(Refusal.OVERSIZED)
-        self.counters.received_packets += 1
-        self.counters.received_bytes += len(data)
+        size = len(data)
+        if not 0 < size <= MAX_DATAGRAM:
+            return self.refuse(Refusal.OVERSIZED if size else Refusal.EMPTY)
+        counters = self.counters
+        counters.received_packets += 1
+        counters.received_bytes += size
         first = data[0]
         # RFC 7983, section 7.
         if 128 <= first < 192 or 20 <= first < 64:

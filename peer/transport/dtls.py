@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pylibsrtp
 from aiortc import RTCIceTransport
@@ -31,17 +31,23 @@ from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
 from peer.transport.profile import Kind
-from peer.transport.rtp_packets import is_rtp
+from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.send_path import SendPath, numbered, parts
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
 
+if TYPE_CHECKING:
+    from peer.transport.ice import OverlayConnection
+
 logger = logging.getLogger(__name__)
 
 RtpSink = Callable[[bytes], Awaitable[None]]
 "Takes one decrypted RTP or RTCP packet."
+
+Forward = Callable[[bytes], None]
+"The same, at once."
 
 EXPORTER_LABEL = b"EXPERIMENTAL copybara/1 redial"
 "RFC 5705, section 4: a label for private use."
@@ -157,6 +163,12 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._repeating: asyncio.Task[None] | None = None
         self.counters = MediaCounters()
         self._rtcp = Bucket(RTCP)
+        self._connection: OverlayConnection | None = None
+        "Under it, once it is connected."
+
+        self.forwards: tuple[Forward, ...] = ()
+        "Get every packet, before the taps do."
+
         self.taps: list[RtpSink] = []
         "Get every packet."
 
@@ -170,7 +182,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._translation = translation
         self._path = path
         self._on_tap_failed = on_tap_failed
-        self._on_first_media = on_first_media
+        self.counters.first.listen(on_first_media)
         self._on_light = on_light
         self._was_dark = False
         "Whether the picture that comes next follows a time without any packet."
@@ -186,6 +198,8 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 # Nothing was read yet: that is another task, which comes after this one.
                 self._rx_srtp = cast(pylibsrtp.Session, BoundedSession(self._rx_srtp))
                 self._tx_srtp = cast(pylibsrtp.Session, BoundedSession(self._tx_srtp))
+                self._connection = cast("OverlayConnection", self.transport._connection)
+                self._connection.take_media(self._taken_at_once)
         except SSL.Error:
             # After twelve timeouts OpenSSL gives up, which aiortc doesn't expect.
             self._set_state(State.FAILED)
@@ -198,13 +212,18 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     def heard(self) -> None:
         """Note that something came that only the other side can have sent."""
-        before, self.last_heard = self.last_heard, time.monotonic()
-        if before is not None and self.last_heard - before > DARK_SECONDS:
+        self._heard()
+
+    def _heard(self) -> float:
+        """The same; gives the time on the monotonic clock."""
+        before, self.last_heard = self.last_heard, (now := time.monotonic())
+        if before is not None and now - before > DARK_SECONDS:
             self._was_dark = True
             self._on_light()
         if self._repeating is not None:
             self._repeating.cancel()
             self._repeating = None
+        return now
 
     @property
     def exported(self) -> bytes:
@@ -214,17 +233,32 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def send_rtp(self, packet: bytes) -> None:
         """Encrypt and send one RTP or RTCP packet. Nothing happens if it isn't one, or the transport is closed."""
-        if self.silent and len(packet) > 1 and is_rtp(packet):
+        self.send_now(packet)
+
+    def send_now(self, packet: bytes) -> None:
+        """The same, without a task."""
+        try:
+            self._send(packet)
+        except (ConnectionError, pylibsrtp.Error):
+            logger.debug("an RTP packet was not sent")
+
+    def _send(self, packet: bytes, *, own: bool = False) -> None:
+        """`own`: our encoder made it. Raises ConnectionError while the transport isn't connected, pylibsrtp.Error."""
+        rtp = len(packet) < 2 or not FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE
+        if rtp and self.silent:
             return
         if self.sent_taps:
             self._show_sent(packet)
+        if own and rtp and self._path is not None:
+            packet = numbered(packet, self._path.number(len(packet) + AROUND, time.monotonic()))
         if self._translation is not None:
             packet = self._translation.outward(packet) or b""
-        try:
-            if packet:
-                await super()._send_rtp(packet)
-        except (ConnectionError, pylibsrtp.Error):
-            logger.debug("an RTP packet was not sent")
+            if not packet:
+                return
+        connection, session = self._connection, self._tx_srtp
+        if connection is None or self._state is not State.CONNECTED:
+            raise ConnectionError("The transport isn't connected")
+        connection.send_now(session.protect(packet) if rtp else session.protect_rtcp(packet))
 
     async def send_data(self, data: bytes) -> None:
         """Encrypt and send one SCTP packet. Raises ConnectionError or SSL.Error if it can't be sent."""
@@ -232,12 +266,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
 
     async def request_keyframe(self) -> None:
         """Ask the sender of the picture for a whole one (RFC 4585, section 6.3.1)."""
+        self._ask_for_key_frame()
+
+    def _ask_for_key_frame(self) -> None:
         ssrc = self.counters.video.newest
         if ssrc is not None:
-            await self.send_rtp(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc)))
+            self.send_now(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, ssrc)))
 
     async def asked(self, packet: bytes) -> None:
         """Do what this RTCP packet asks for, as if the other side had sent it: for somebody on this side."""
+        self._forward(packet)
         await self._pass_to_taps(packet)
         try:
             await super()._handle_rtcp_data(packet)
@@ -322,56 +360,93 @@ class PinnedDtlsTransport(RTCDtlsTransport):
                 logger.debug("a hidden record is dropped")
 
     async def _send_rtp(self, data: bytes) -> None:
-        if self.silent and is_rtp(data):
-            return
-        if self.sent_taps:
-            self._show_sent(data)
-        if self._path is not None and is_rtp(data):
-            data = numbered(data, self._path.number(len(data) + AROUND, time.monotonic()))
-        translated = self._translation.outward(data) if self._translation is not None else data
-        if translated:
-            await super()._send_rtp(translated)
+        self._send(data, own=True)
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
-        self.heard()
-        if self._translation is not None:
-            data = self._translation.inward(data) or b""
-        kind = self.counters.add_rtp(data, time.monotonic())
-        if kind is None:
+        packet = self._media_packet(data)
+        if packet is None:
             return
-        if self.counters.of(kind).packets == 1:
-            self._on_first_media(kind)
-        if self._was_dark and kind == "video":
-            self._was_dark = False
-            await self.request_keyframe()
-        await self._pass_on(data)
+        await self._pass_on(packet)
         if not self._rtp_router.receivers:
             # Relayed, recorded or only counted: a fifth of a relay's time would go into reading what nobody decodes.
             return
         try:
-            await super()._handle_rtp_data(data, arrival_time_ms)
+            await super()._handle_rtp_data(packet, arrival_time_ms)
         except Exception as error:
             self._drop_malformed(error)
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
-        self.heard()
-        if not self._rtcp.takes(time.monotonic(), len(data)):
+        packet = self._report(data)
+        if packet is None:
             return
-        if self._translation is not None:
-            data = self._translation.inward(data) or b""
-            if not data:
-                return
-        self.counters.rtcp += 1
-        if self._path is not None and self._path.used:
-            for part in parts(data):
-                self._path.reported(part, time.monotonic())
-        await self._pass_on(data)
+        await self._pass_on(packet)
         try:
-            await super()._handle_rtcp_data(data)
+            await super()._handle_rtcp_data(packet)
         except Exception as error:
             self._drop_malformed(error)
 
+    # What the connection calls.
+
+    def _taken_at_once(self, datagram: bytes) -> bool:
+        """Decrypt a datagram and forward what it holds, if nothing else has to be done with it.
+
+        So a relayed packet is gone before the next one is read, and needs no task and no queue.
+        """
+        feedback, router = self._feedback, self._rtp_router
+        if self.taps or router.receivers or len(datagram) < 2 or (feedback is not None and feedback.enabled):
+            return False
+        try:
+            if not FIRST_RTCP_TYPE <= datagram[1] <= LAST_RTCP_TYPE:
+                packet = self._media_packet(self._rx_srtp.unprotect(datagram))
+            elif router.senders:
+                return False
+            else:
+                packet = self._report(self._rx_srtp.unprotect_rtcp(datagram))
+        except pylibsrtp.Error as error:
+            logger.debug("an SRTP packet can't be decrypted: %s", error)
+            return True
+        if packet is not None:
+            self._forward(packet)
+        return True
+
+    def _media_packet(self, packet: bytes) -> bytes | None:
+        """Count and translate a decrypted RTP packet; None if it isn't of our profile."""
+        now = self._heard()
+        if self._translation is not None:
+            packet = self._translation.inward(packet) or b""
+        kind = self.counters.add_rtp(packet, now)
+        if kind is None:
+            return None
+        if self._was_dark and kind == "video":
+            self._was_dark = False
+            self._ask_for_key_frame()
+        return packet
+
+    def _report(self, packet: bytes) -> bytes | None:
+        """Count and translate a decrypted RTCP packet; None if it is one too many, or there is nothing in it for us."""
+        now = self._heard()
+        if not self._rtcp.takes(now, len(packet)):
+            return None
+        if self._translation is not None:
+            packet = self._translation.inward(packet) or b""
+            if not packet:
+                return None
+        self.counters.rtcp += 1
+        if self._path is not None and self._path.used:
+            for part in parts(packet):
+                self._path.reported(part, now)
+        return packet
+
+    def _forward(self, packet: bytes) -> None:
+        for forward in self.forwards:
+            try:
+                forward(packet)
+            except Exception as error:
+                self.forwards = tuple(other for other in self.forwards if other is not forward)
+                self._on_tap_failed(error)
+
     async def _pass_on(self, packet: bytes) -> None:
+        self._forward(packet)
         # The connection is worth more than anyone who listens to it.
         if self._feedback is not None and self._feedback.enabled:
             try:

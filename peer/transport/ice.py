@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import cast
 
 from aioice import Candidate, Connection, ConnectionClosed, stun
@@ -76,6 +77,9 @@ class SocketShare(StunProtocol):
         self.socket = socket
         self.username = connection.local_username
         self.local_candidate = host_candidate(socket.local, socket.port)
+        self.media: Callable[[bytes], bool] | None = None
+        "Takes a datagram of SRTP or SRTCP as it arrives; False leaves it to the reader."
+
         self._connection = connection
         self._checks: dict[int, stun.Message] = {}
         self._errors = 0
@@ -94,7 +98,8 @@ class SocketShare(StunProtocol):
         self.transactions[answer.transaction_id].response_received(answer, self._address(remote_port))
 
     def payload_received(self, datagram: bytes) -> None:
-        self._connection.data_received(datagram, COMPONENT)
+        if self.media is None or datagram[0] in dtls_records.DTLS or not self.media(datagram):
+            self._connection.data_received(datagram, COMPONENT)
 
     def socket_lost(self) -> None:
         self.connection_lost(None)
@@ -185,6 +190,10 @@ class OverlayConnection(Connection):
         """The chosen remote address and port, or None before there is one."""
         pair = self._nominated.get(COMPONENT)
         return pair.remote_addr if pair is not None else None
+
+    def take_media(self, taker: Callable[[bytes], bool]) -> None:
+        """Show `taker` each datagram of SRTP and SRTCP as it arrives; if it gives False the reader gets it."""
+        self._share.media = taker
 
     async def gather_candidates(self) -> None:
         """Do nothing: the call's socket is the one candidate, and no other is ever opened."""
@@ -325,6 +334,10 @@ class OverlayConnection(Connection):
 
     async def send(self, data: bytes) -> None:
         """Send a datagram. Raises ConnectionError before the connection is up."""
+        self.send_now(data)
+
+    def send_now(self, data: bytes) -> None:
+        """The same, without a task."""
         pair = self._nominated.get(COMPONENT)
         if pair is None:
             raise ConnectionError("The connection isn't up")

@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCIceParameters
 
 from peer.transport.connections import ConnectionSocket
 from peer.transport.control import ControlChannel
-from peer.transport.dtls import PinnedDtlsTransport, RtpSink, Translation
+from peer.transport.dtls import Forward, PinnedDtlsTransport, RtpSink, Translation
 from peer.transport.encoding import EncodedTrack
 from peer.transport.files_channel import FilesChannel
 from peer.transport.ice import OverlayConnection, host_candidate, make_ice_transport
@@ -201,6 +201,17 @@ class Leg:
         if sink in self._dtls.taps:
             self._dtls.taps.remove(sink)
 
+    def forward(self, sink: Forward) -> None:
+        """Give `sink` every decrypted RTP and RTCP packet from now on, before the taps and as it arrives.
+
+        One that raises gets nothing more, and `tap_failures` hear why.
+        """
+        self._dtls.forwards += (sink,)
+
+    def unforward(self, sink: Forward) -> None:
+        """Give `sink` nothing more. Does nothing if it gets nothing."""
+        self._dtls.forwards = tuple(other for other in self._dtls.forwards if other != sink)
+
     def tap_sent(self, sink: Callable[[bytes], None]) -> None:
         """Give `sink` every RTP and RTCP packet that is sent from now on, before it is encrypted."""
         self._dtls.sent_taps.append(sink)
@@ -222,6 +233,10 @@ class Leg:
     def send_rtp(self, packet: bytes) -> Coroutine[Any, Any, None]:
         """Encrypt and send one RTP or RTCP packet as it is. A packet that isn't one, or comes too late, is dropped."""
         return self._dtls.send_rtp(packet)
+
+    def send_now(self, packet: bytes) -> None:
+        """The same, without a task."""
+        self._dtls.send_now(packet)
 
     async def request_keyframe(self) -> None:
         """Ask the other side for a whole picture (RFC 4585), for someone who starts watching or recording midway."""

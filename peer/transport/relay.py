@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from peer.transport.dtls import RtpSink
+from peer.transport.dtls import Forward
 from peer.transport.profile import KINDS, MEDIA
 from peer.transport.rtp_packets import is_rtp
 from peer.transport.transport_cc import TransportFeedback
@@ -20,13 +20,13 @@ from shared.media import Media
 class RelayedLeg(Protocol):
     """What a relay needs of a leg."""
 
-    def tap(self, sink: RtpSink) -> None:
-        """Give `sink` every decrypted packet from now on."""
+    def forward(self, sink: Forward) -> None:
+        """Give `sink` every decrypted packet from now on, as it arrives."""
 
-    def untap(self, sink: RtpSink) -> None:
+    def unforward(self, sink: Forward) -> None:
         """Give it nothing more."""
 
-    async def send_rtp(self, packet: bytes) -> None:
+    def send_now(self, packet: bytes) -> None:
         """Send a packet as it is."""
 
     @property
@@ -83,36 +83,38 @@ class Relay:
     def start(self) -> None:
         """Forward what arrives from now on."""
         self._answer_for_others(False)
-        self._overlay.tap(self._inward)
-        self._own.tap(self._outward)
+        self._overlay.forward(self._inward)
+        self._own.forward(self._outward)
 
     def stop(self) -> None:
         """Forward nothing more."""
-        self._overlay.untap(self._inward)
-        self._own.untap(self._outward)
+        self._overlay.unforward(self._inward)
+        self._own.unforward(self._outward)
         self._answer_for_others(True)
 
     def _answer_for_others(self, answer: bool) -> None:
         for leg in (self._overlay, self._own):
             leg.feedback.enabled = answer
 
-    async def _inward(self, packet: bytes) -> None:
-        if not self._passes(packet, self.counters.inward):
-            return
-        if self._left_out is None or not (is_rtp(packet) and self._left_out(packet)):
-            await self._own.send_rtp(packet)
+    def _inward(self, packet: bytes) -> None:
+        if self._passes(packet, self.counters.inward) and (
+            self._left_out is None or not is_rtp(packet) or not self._left_out(packet)
+        ):
+            self._own.send_now(packet)
 
-    async def _outward(self, packet: bytes) -> None:
+    def _outward(self, packet: bytes) -> None:
         if self._passes(packet, self.counters.outward):
-            await self._overlay.send_rtp(packet)
+            self._overlay.send_now(packet)
 
     def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
-        if len(packet) > 1 and not is_rtp(packet):
-            forwarded.rtcp_packets += 1
-        elif len(packet) > 1 and packet[1] & 0x7F in self._payload_types:
-            forwarded.rtp_packets += 1
-            forwarded.rtp_bytes += len(packet)
-        else:
-            forwarded.dropped += 1
-            return False
-        return True
+        if len(packet) > 1:
+            # No payload type of ours is one that RTCP has (RFC 5761, section 4).
+            if packet[1] & 0x7F in self._payload_types:
+                forwarded.rtp_packets += 1
+                forwarded.rtp_bytes += len(packet)
+                return True
+            if not is_rtp(packet):
+                forwarded.rtcp_packets += 1
+                return True
+        forwarded.dropped += 1
+        return False

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from peer.transport.listeners import Listeners
 from peer.transport.profile import CLOCK_RATES, KINDS, Kind
-from peer.transport.sequence_numbers import unwrapped
 
 RTP_HEADER = struct.Struct("!BBHLL")
 "The fixed part of the header (RFC 3550, section 5.1): 12 bytes."
@@ -64,7 +63,12 @@ class StreamCounter:
 
     def add(self, sequence: int, timestamp: int, size: int, arrival: float) -> None:
         """Count one packet: its 16-bit sequence number, 32-bit timestamp, size in bytes and arrival in seconds."""
-        self._measure_jitter(timestamp, arrival)
+        if self.packets:
+            # As sequence_numbers.unwrapped, once for each packet of a call.
+            step = (timestamp - self._timestamp + 2**31) % 2**32 - 2**31
+            deviation = abs(arrival - self.last_arrival - step / self._clock_rate)
+            self.jitter += (deviation - self.jitter) / 16
+        self._timestamp = timestamp
         self.packets += 1
         self.bytes += size
         self.last_arrival = arrival
@@ -91,13 +95,6 @@ class StreamCounter:
         self._cycles = 0
         self._received = 1
         self._restart_at = None
-
-    def _measure_jitter(self, timestamp: int, arrival: float) -> None:
-        if self.packets:
-            step = unwrapped(timestamp, self._timestamp, 32) - self._timestamp
-            deviation = abs(arrival - self.last_arrival - step / self._clock_rate)
-            self.jitter += (deviation - self.jitter) / 16
-        self._timestamp = timestamp
 
 
 @dataclass(slots=True)
@@ -158,6 +155,9 @@ class MediaCounters:
         self.malformed = 0
         "Datagrams that were decrypted but aren't RTP or RTCP of our profile."
 
+        self.first: Listeners[[Kind]] = Listeners()
+        "Hear the first packet of each kind."
+
         self.streams: Listeners[[Kind]] = Listeners()
         "Hear that a stream has begun: at most MAX_STREAMS times in IDLE_SECONDS for each kind."
 
@@ -170,7 +170,8 @@ class MediaCounters:
 
         Returns its kind, by payload type, or None for one that isn't of our profile.
         """
-        if len(packet) < RTP_HEADER.size:
+        size = len(packet)
+        if size < RTP_HEADER.size:
             self.malformed += 1
             return None
         first, second, sequence, timestamp, ssrc = RTP_HEADER.unpack_from(packet)
@@ -178,24 +179,27 @@ class MediaCounters:
         if first >> 6 != RTP_VERSION or kind is None or (first & EXTENDED and _extensions(packet) > MAX_EXTENSIONS):
             self.malformed += 1
             return None
-        counter = self.of(kind)
-        counter.packets += 1
-        counter.bytes += len(packet)
-        if counter.first_arrival is None:
+        counter = self.audio if kind == "audio" else self.video
+        last, counter.last_arrival = counter.last_arrival, arrival
+        if last is None:
             counter.first_arrival = arrival
-        if counter.last_arrival is not None:
-            gap = arrival - counter.last_arrival
-            counter.longest_gap = max(counter.longest_gap, gap)
-            counter.gaps += gap > GAP_SECONDS
-        counter.last_arrival = arrival
+        else:
+            gap = arrival - last
+            if gap > counter.longest_gap:
+                counter.longest_gap = gap
+            if gap > GAP_SECONDS:
+                counter.gaps += 1
+        counter.packets += 1
+        counter.bytes += size
         stream = counter.streams.get(ssrc)
-        begins = stream is None and counter.has_room(arrival)
-        if begins:
-            stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
         if stream is not None:
-            stream.add(sequence, timestamp, len(packet), arrival)
-        if begins:
+            stream.add(sequence, timestamp, size, arrival)
+        elif counter.has_room(arrival):
+            stream = counter.streams[ssrc] = StreamCounter(counter.clock_rate)
+            stream.add(sequence, timestamp, size, arrival)
             self.streams.tell(kind)
+        if last is None:
+            self.first.tell(kind)
         return kind
 
 

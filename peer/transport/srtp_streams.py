@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 import pylibsrtp
-from pylibsrtp import ffi  # type: ignore[attr-defined]
+from pylibsrtp import ffi, lib  # type: ignore[attr-defined]
 
 MOST = 96
 "Streams of one direction: those that are counted (rtp_statistics.py), and as many reports' own."
@@ -21,24 +21,33 @@ MOST = 96
 IDLE_SECONDS = 10.0
 "A stream that has been silent for so long gives way to a new one."
 
-RTP_SSRC, RTCP_SSRC = 8, 4
-"The offset of the SSRC in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
+RTP_SSRC, RTCP_SSRC = slice(8, 12), slice(4, 8)
+"Where the SSRC is in a packet, in bytes (RFC 3550, sections 5.1 and 6.4.1). SRTP doesn't encrypt it."
 
 ROOM = 2048
 """Bytes for a packet and what encrypting adds. pylibsrtp has 1,500, keeps 148 of them for that, and raises ValueError
 for what is larger: some programs send packets of 1,400 bytes, which the relay is to encrypt again."""
 
-Process = Callable[[bytes], bytes]
+TRAILER = 148
+"Bytes of that which are kept for what encrypting adds: SRTP_MAX_SRTCP_TRAILER_LEN of libsrtp."
+
+Process = Callable[[object, object, object], int]
+"A function of libsrtp: session, packet and length, which it changes; 0 if it could."
 
 
 class BoundedSession:
-    """What aiortc uses of a session. A packet of one stream too many raises pylibsrtp.Error, as one that is damaged."""
+    """What aiortc uses of a session. A packet of one stream too many raises pylibsrtp.Error, as one that is damaged.
+
+    It calls libsrtp as pylibsrtp does, which makes new room for each packet's length.
+    """
 
     def __init__(self, session: pylibsrtp.Session, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds that never go back."""
         self._session = session
-        session._cdata = ffi.new("char[]", ROOM)
-        session._buffer = ffi.buffer(session._cdata)
+        self._srtp = session._srtp[0]
+        self._packet = ffi.new("char[]", ROOM)
+        self._bytes = ffi.buffer(self._packet)
+        self._length = ffi.new("int *")
         self._clock = clock
         self._last: dict[bytes, float] = {}
         "When each stream was heard last, by its SSRC."
@@ -49,27 +58,34 @@ class BoundedSession:
         return len(self._last)
 
     def protect(self, packet: bytes) -> bytes:
-        """Encrypt RTP. Raises pylibsrtp.Error."""
-        return self._process(packet, packet[RTP_SSRC : RTP_SSRC + 4], self._session.protect)
+        """Encrypt RTP. Raises pylibsrtp.Error, and ValueError for more than 1,900 bytes."""
+        return self._process(packet, RTP_SSRC, lib.srtp_protect)
 
     def protect_rtcp(self, packet: bytes) -> bytes:
-        """Encrypt RTCP. Raises pylibsrtp.Error."""
-        return self._process(packet, packet[RTCP_SSRC : RTCP_SSRC + 4], self._session.protect_rtcp)
+        """Encrypt RTCP. Raises as `protect` does."""
+        return self._process(packet, RTCP_SSRC, lib.srtp_protect_rtcp)
 
     def unprotect(self, packet: bytes) -> bytes:
-        """Decrypt RTP. Raises pylibsrtp.Error."""
-        return self._process(packet, packet[RTP_SSRC : RTP_SSRC + 4], self._session.unprotect)
+        """Decrypt RTP. Raises as `protect` does."""
+        return self._process(packet, RTP_SSRC, lib.srtp_unprotect)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
-        """Decrypt RTCP. Raises pylibsrtp.Error."""
-        return self._process(packet, packet[RTCP_SSRC : RTCP_SSRC + 4], self._session.unprotect_rtcp)
+        """Decrypt RTCP. Raises as `protect` does."""
+        return self._process(packet, RTCP_SSRC, lib.srtp_unprotect_rtcp)
 
-    def _process(self, packet: bytes, ssrc: bytes, process: Process) -> bytes:
-        if len(self._last) >= MOST and ssrc not in self._last:
+    def _process(self, packet: bytes, where: slice, process: Process) -> bytes:
+        last, size, length, room, ssrc = self._last, len(packet), self._length, self._bytes, packet[where]
+        if size > ROOM - TRAILER:
+            raise ValueError("packet is too long")
+        if ssrc not in last and len(last) >= MOST:
             self._make_room(self._clock())
-        processed = process(packet)
+        room[0:size] = packet
+        length[0] = size
+        if status := process(self._srtp, self._packet, length):
+            raise pylibsrtp.Error(f"libsrtp's error {status}")
         # Only now: what isn't the other side's takes nobody's place.
-        self._last[ssrc] = self._clock()
+        last[ssrc] = self._clock()
+        processed: bytes = room[0 : length[0]]
         return processed
 
     def _make_room(self, now: float) -> None:

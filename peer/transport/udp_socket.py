@@ -17,6 +17,7 @@ from typing import Self, cast
 
 from peer.overlay import Address
 from peer.overlay.interfaces import device_number
+from peer.transport.bursts import in_bursts
 from peer.transport.connections import Connections, Refusal, Share
 from peer.transport.flood_filter import FloodFilter
 from shared.errors import BadAddress, OverlayDown, PortTaken
@@ -111,11 +112,7 @@ class OverlaySocket(asyncio.DatagramProtocol):
         _refuse(self.local, self.remote)
         self._remote_host = _as_kernel_writes(self.remote)
         sock, self._device = bound_socket(self.local, interface, self.port)
-        try:
-            await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
+        in_bursts(sock, self)
         if self._over:
             self.close()
 
@@ -156,8 +153,9 @@ class OverlaySocket(asyncio.DatagramProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.sendto(datagram, (self._remote_host, remote_port))
-        self.counters.sent_packets += 1
-        self.counters.sent_bytes += len(datagram)
+        counters = self.counters
+        counters.sent_packets += 1
+        counters.sent_bytes += len(datagram)
 
     def address_at(self, remote_port: int) -> tuple[str, int]:
         """Host and port of the other side, as ICE writes them into its answers."""
@@ -185,17 +183,18 @@ class OverlaySocket(asyncio.DatagramProtocol):
         logger.debug("a datagram could not be sent: %s", type(exc).__name__)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        host, remote_port = addr[:2]
-        if host != self._remote_host:
+        remote_port = addr[1]
+        if addr[0] != self._remote_host:
             if not self._foreign.takes(time.monotonic()) and not self._kernel.keeps_out_foreign:
                 self._kernel.keep_out_foreign()
             return self.connections.refuse(Refusal.FOREIGN_ADDRESS)
         if self._late is not None:
             self._late.set()
             return self.connections.refuse(Refusal.LATE)
-        if not self.connections.within(data, remote_port):
+        connections = self.connections
+        if not connections.within(data, remote_port):
             return self._flooded(remote_port)
-        return self.connections.received(data, remote_port)
+        return connections.received(data, remote_port)
 
     def _flooded(self, remote_port: int) -> None:
         """Have the kernel drop more of what the other address sends, where it can."""

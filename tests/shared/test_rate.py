@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rate import Bucket, Limit
+from shared.rate import Bucket, Limit, Prepaid
 
 
 def test_as_many_as_may_come_at_once_are_taken_and_no_more() -> None:
@@ -33,3 +33,26 @@ def test_over_any_time_no_more_is_taken_than_the_limit_says(waits: list[float]) 
         now += wait
         taken += bucket.takes(now)
     assert taken <= limit.at_once + now * limit.per_second + 1e-6
+
+
+@given(at_once=st.integers(1, 100), several=st.integers(1, 40), asked=st.integers(0, 300))
+def test_what_is_paid_for_before_is_no_more_than_the_limit_says(at_once: int, several: int, asked: int) -> None:
+    looks = 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return 7.0
+
+    prepaid = Prepaid(Bucket(Limit(at_once, per_second=1.0)), several)
+    assert [prepaid.takes(clock) for _ in range(asked)] == [number < at_once for number in range(asked)]
+    if asked < at_once:
+        assert looks <= asked // several + several
+
+
+def test_what_is_prepaid_comes_back_with_time() -> None:
+    now = [0.0]
+    prepaid = Prepaid(Bucket(Limit(at_once=4, per_second=1.0)), 2)
+    assert [prepaid.takes(lambda: now[0]) for _ in range(5)] == [True] * 4 + [False]
+    now[0] = 1.0
+    assert [prepaid.takes(lambda: now[0]) for _ in range(2)] == [True, False]

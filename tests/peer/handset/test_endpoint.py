@@ -508,7 +508,7 @@ async def test_a_browser_that_sends_nothing_to_loopback_joins_by_another_own_add
 
 
 async def test_a_relay_that_fails_is_the_endpoint_s_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaks(relay: Relay, packet: bytes) -> None:
+    def breaks(relay: Relay, packet: bytes) -> None:
         raise ZeroDivisionError
 
     failed: asyncio.Queue[Exception] = asyncio.Queue()

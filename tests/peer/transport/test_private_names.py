@@ -115,7 +115,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
     },
     DTLS: {
         RTCCertificate: ["_create_ssl_context"],
-        RTCIceTransport: ["_recv", "_send"],
+        RTCIceTransport: ["_connection", "_recv", "_send"],
         RTCDtlsTransport: [
             "_data_receiver",
             "_handle_rtcp_data",
@@ -128,6 +128,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_set_role",
             "_set_state",
             "_ssl",
+            "_state",
             "_task",
             "_tx_srtp",
             "_unregister_data_receiver",
@@ -168,7 +169,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
         RTCSctpTransport: ["_handle_data"],
     },
     STREAMS: {
-        Session: ["_buffer", "_cdata"],
+        Session: ["_srtp"],
     },
     SENDER: {
         RTCRtpSender: ["_handle_rtcp_packet", "_retransmit", "_ssrc"],

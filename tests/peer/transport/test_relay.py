@@ -159,6 +159,29 @@ async def test_after_the_end_nothing_passes_and_the_legs_live_on() -> None:
         assert await far.next() == rtp(3)
 
 
+async def test_who_taps_a_relayed_leg_hears_what_passes_and_everything_passes_once() -> None:
+    async with relayed() as legs:
+        near, overlay = Sink(legs.near), Sink(legs.overlay)
+        report = bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, 8))
+        for packet in (rtp(1), report, rtp(2)):
+            await legs.far.send_rtp(packet)
+        for sink in (overlay, near):
+            assert [await sink.next() for _ in range(3)] == [rtp(1), report, rtp(2)]
+        assert legs.relay.counters.inward.rtp_packets == 2
+
+
+async def test_no_packet_is_relayed_that_was_changed_on_the_way() -> None:
+    async with relayed() as legs:
+        near = Sink(legs.near)
+        seals = legs.far._dtls._tx_srtp
+        for number, spoil in enumerate((lambda each: each[:-1], lambda each: each + b"x", lambda each: each[:13])):
+            await legs.far._dtls.transport._send(spoil(seals.protect(rtp(number + 1))))
+        await legs.far._dtls.transport._send(b"\x80")
+        await legs.far.send_rtp(rtp(9))
+        assert await near.next() == rtp(9)
+        assert legs.relay.counters.inward.rtp_packets == 1
+
+
 async def test_the_ends_answer_for_arrival_and_the_middle_only_while_it_relays_nothing() -> None:
     async with relayed() as legs:
         assert not legs.overlay.feedback.enabled

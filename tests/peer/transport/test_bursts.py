@@ -1,0 +1,108 @@
+"""Sockets that are read in bursts: media together, everything else in turns; what the kernel doesn't take waits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from peer.transport import bursts
+from peer.transport.bursts import BurstTransport
+from tests.peer.pair import PATIENCE
+
+MEDIA, RECORD, CHECK = b"\x80\x6f", b"\x16\xfe", b"\0\1"
+
+
+class Heard(asyncio.DatagramProtocol):
+    """Notes what comes, and in which turn of the loop."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self.came: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        self.lost = asyncio.Event()
+        self._next_turn()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.came.put_nowait((self.turn, data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+    def _next_turn(self) -> None:
+        self.turn += 1
+        if not self.lost.is_set():
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+
+@asynccontextmanager
+async def listening(place: Path) -> AsyncIterator[tuple[Heard, BurstTransport]]:
+    """A socket of this machine alone: its sender waits where one of the network would lose."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind(str(place))
+        heard = Heard()
+        transport = BurstTransport(sock, heard)
+        yield heard, transport
+        transport.abort()
+        transport.close()
+        async with asyncio.timeout(PATIENCE):
+            await heard.lost.wait()
+
+
+async def test_media_is_read_together_and_everything_else_one_a_turn(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        async with listening(tmp_path / "one") as (heard, _):
+            sent = [MEDIA, MEDIA, RECORD, CHECK, MEDIA, b"", MEDIA]
+            for datagram in sent:
+                sender.sendto(datagram, str(tmp_path / "one"))
+            async with asyncio.timeout(PATIENCE):
+                came = [await heard.came.get() for _ in sent]
+    assert [data for _, data in came] == sent
+    assert came[0][0] == came[2][0] < came[3][0]
+    assert came[3][0] < came[4][0] == came[5][0] < came[6][0]
+
+
+async def test_after_so_much_media_others_have_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursts, "AT_ONCE", 2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        async with listening(tmp_path / "one") as (heard, _):
+            for _ in range(3):
+                sender.sendto(MEDIA, str(tmp_path / "one"))
+            async with asyncio.timeout(PATIENCE):
+                turns = [(await heard.came.get())[0] for _ in range(3)]
+    assert turns[0] == turns[1] < turns[2]
+
+
+async def test_what_the_kernel_does_not_take_is_sent_later_in_order(tmp_path: Path) -> None:
+    count = 2_000
+    async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
+        for number in range(count):
+            transport.sendto(MEDIA + number.to_bytes(2, "big"), str(tmp_path / "one"))
+        async with asyncio.timeout(PATIENCE):
+            came = [int.from_bytes((await heard.came.get())[1][2:], "big") for _ in range(count)]
+    assert came == list(range(count))
+
+
+async def test_no_more_waits_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursts, "MAX_WAITING", 10)
+    async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
+        for number in range(2_000):
+            transport.sendto(MEDIA + number.to_bytes(2, "big"), str(tmp_path / "one"))
+        waiting = [datagram for datagram, _ in transport._waiting]
+        assert len(waiting) == 10
+        async with asyncio.timeout(PATIENCE):
+            while (await heard.came.get())[1] != waiting[-1]:
+                pass
+
+
+async def test_an_error_of_sending_is_the_protocols_and_costs_nothing_else(tmp_path: Path) -> None:
+    async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
+        transport.sendto(MEDIA, str(tmp_path / "nobody"))
+        transport.sendto(MEDIA, str(tmp_path / "one"))
+        async with asyncio.timeout(PATIENCE):
+            assert (await heard.came.get())[1] == MEDIA
+        assert not transport.is_closing()
