@@ -130,7 +130,7 @@ class BrowserLeg:
             self._dtls.send_now(packet)
 
     async def send_rtp(self, packet: bytes) -> None:
-        """The same, for who awaits it."""
+        """The same, awaited."""
         self.send_now(packet)
 
     async def request_keyframe(self) -> None:

@@ -108,7 +108,7 @@ class Relay:
 
     def _passes(self, packet: bytes, forwarded: Forwarded) -> bool:
         if len(packet) > 1:
-            # No payload type of ours is one that RTCP has (RFC 5761, section 4).
+            # RTCP has none of our payload types (RFC 5761, section 4).
             if packet[1] & 0x7F in self._payload_types:
                 forwarded.rtp_packets += 1
                 forwarded.rtp_bytes += len(packet)
