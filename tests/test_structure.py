@@ -15,6 +15,7 @@ ROOMS = ("bot", "peer", "shared")
 CALLED_BY_LIBRARIES = {
     "_check_value",  # argparse
     "_register_data_receiver",
+    "_send_rtp",  # aiortc
     "_unregister_data_receiver",
     "_fields_",  # ctypes
     "_validate_peer_identity",  # aiortc
