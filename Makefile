@@ -34,9 +34,10 @@ bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks
 	@echo "measuring, a quarter of an hour or more; leave the machine alone meanwhile"
 	@$(BIN)/python -m benchmarks
 
-campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their homes, KILLS=300 and SEED=1; MESSENGER=1: two bots
-	@echo "about a quarter of an hour for 300 kills; a line for each round"
-	@$(BIN)/python -m tests.campaign --kills $(KILLS) --seed $(SEED) $(if $(MESSENGER),--messenger)
+campaign: $(VENV)/dev.stamp ## kill programs at random moments and check their homes, KILLS=300, PAIRS=3, SEED=1; MESSENGER=1: two bots
+	@echo "about ten minutes for 300 kills on two cores; a line for each round"
+	@$(BIN)/python -m tests.campaign --kills $(KILLS) --pairs $(PAIRS) --seed $(SEED) $(if $(MESSENGER),--messenger)
+PAIRS ?= 3
 MESSENGER ?=
 KILLS ?= 300
 SEED ?= 1

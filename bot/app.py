@@ -37,6 +37,7 @@ from bot.messengers.all import Chats
 from bot.messengers.console import Console
 from bot.messengers.registry import configured
 from bot.messengers.screen import Screen
+from bot.one_heap import share_one_heap
 from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
@@ -72,6 +73,7 @@ def run(
     and the page in their browser, which explains `link`; `looks_again`: called while they see there that no
     overlay is found yet. With `new_node` the home's overlay and node id may be others than at its last start.
     """
+    share_one_heap()
     config = settings(home, overlay)
     if not (console or config.handset.enabled or configured(config)):
         raise InputError(

@@ -105,7 +105,8 @@ def circle(news: CircleChanged) -> Sentence:
     if news.unseen:
         nodes = listed([f"node {node}…" for node in news.unseen])
         said.append(f"Others in it are also connected with {nodes}, and you aren't.")
-    return Sentence(Kind.CONVERSATION_CIRCLE, " ".join(["In your conversation:", *said] if said else [ALL_HEAR]))
+    text = " ".join(["In your conversation:", *said] if said else [ALL_HEAR])
+    return Sentence(Kind.CONVERSATION_CIRCLE, text, "/merge asks them again" if news.apart else "")
 
 
 ALL_HEAR = "In your conversation everyone hears everyone again."

@@ -369,12 +369,13 @@ class Switchboard:
         `instead` is what becomes of the other calls if they leave no room: each that isn't on hold is put on hold, or
         ended first. Raises InCall, TwoCalls, NothingToHold if there is no room then either.
 
-        A call that goes on after a restart with its microphone and camera off gets them back; if they can't be opened,
+        A call that goes on after a restart with its microphone and camera off gets them back, with all others that are
+        one conversation with it; if they can't be opened,
         the owner learns that as MediaTrouble. Raises CallRefused if it doesn't ring any more.
         """
-        if (release := line.take_release()) is not None:
-            await release()
-            self.lines.show_media(line, MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
+        if line.connection.waits_for_owner:
+            for each in self.lines.of_conversation(line):
+                await self._release(each)
             return
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring.")
@@ -396,6 +397,12 @@ class Switchboard:
         if line.call.state is not State.RINGING:
             raise NothingRings(f"The call with {line.name} doesn't ring any more.")
         line.put(Answer())
+
+    async def _release(self, line: Line) -> None:
+        """Give microphone and camera back to a call that goes on after a restart, if it waits for them."""
+        if (release := line.take_release()) is not None:
+            await release()
+            self.lines.show_media(line, MediaState(audio=Media.AUDIO in line.media, video=Media.VIDEO in line.media))
 
     async def _end(self, line: Line) -> None:
         line.put(HangUp())

@@ -81,6 +81,13 @@ class SaidNo:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """The leg to a person is another one than before: their program may have been killed, and know of no question."""
+
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """The call with a person is over."""
 
@@ -105,7 +112,7 @@ class Met:
     other: int
 
 
-Event: TypeAlias = SaidYes | SaidNo | Gone | TimedOut | TakenBack | Met
+Event: TypeAlias = SaidYes | SaidNo | Back | Gone | TimedOut | TakenBack | Met
 
 # Effects.
 
@@ -176,6 +183,10 @@ def step(introduction: Introduction, event: Event) -> tuple[Introduction, tuple[
                 return replace(introduction, agreed=agreed), ()
             meeting = replace(introduction, agreed=agreed, stage=Stage.MEETING)
             return meeting, (Begin(introduction.people), *map(Introduce, introduction.pairs))
+        case Stage.ASKING, Back(person) if person in introduction.asked:
+            # Who has agreed and still knows that agrees again, without being asked.
+            asking = replace(introduction, agreed=introduction.agreed - {person})
+            return asking, (Ask(person, introduction.met_by(person)),)
         case Stage.ASKING, SaidNo(person) if person in introduction.asked:
             return _fails(introduction, event, without=person)
         case Stage.ASKING, Gone(person) if person in introduction.people:

@@ -21,6 +21,7 @@ from bot.kinds import Kind
 from shared.errors import CopybaraError
 from tests.bot.console import Person, befriend, connect, hang_up, people
 from tests.campaign import checks
+from tests.campaign.moments import what_it_is_in
 from tests.campaign.result import Result
 from tests.campaign.scenes import SCENES, Scene, first_contact, glare
 
@@ -54,6 +55,9 @@ class Campaign:
         self._scenes = scenes
         self._people = (anna, bob)
         self._draw = random.Random(seed)
+        self._next: list[str] = []
+        "The scenes that are still to come before each comes again."
+
         self._said = said
         self._seen = 0
         self._begun: dict[bytes, tuple[str, str]] = {}
@@ -61,13 +65,19 @@ class Campaign:
 
         self._crossing: set[bytes] = set()
         self._tokens: list[tuple[str, str]] = []
+        self._began: dict[Person, int] = {}
+        "How much each had written in all when its program was started last."
+
         self._usual = dict.fromkeys(scenes, 1.0)
         "Seconds that each scene took when nobody was killed."
 
         self.result = Result()
 
     async def run(self, kills: int) -> Result:
-        """Go on until so many programs were killed. Faults don't end it: they are in the result."""
+        """Go on until so many programs were killed and the scenes have all come equally often.
+
+        Faults don't end it: they are in the result.
+        """
         began = time.monotonic()
         for name, scene in self._scenes.items():
             start = time.monotonic()
@@ -76,7 +86,7 @@ class Campaign:
             await self._settle()
             self._note_links(name)
         for number in itertools.count(1):
-            if self.result.kills >= kills:
+            if self.result.kills >= kills and not self._next:
                 break
             try:
                 await self._round(number)
@@ -92,7 +102,8 @@ class Campaign:
         return self.result
 
     async def _round(self, number: int) -> None:
-        name, scene = self._draw.choice(list(self._scenes.items()))
+        name = self._drawn()
+        scene = self._scenes[name]
         caller, callee = self._draw.sample(self._people, 2)
         victims = self._draw.choice([[caller], [callee], [caller, callee]])
         moment = self._draw.uniform(0.0, 1.1 * self._usual[name])
@@ -101,13 +112,13 @@ class Campaign:
         await self._befriended()
         await self._killed_in(scene, caller, callee, victims, moment)
         if again is not None:
-            starts = [asyncio.create_task(victim.begin()) for victim in victims]
+            starts = [asyncio.create_task(self._begin(victim)) for victim in victims]
             await asyncio.sleep(again)  # the moment is what is drawn
             self._kill(victims)
             await asyncio.gather(*starts, return_exceptions=True)
             self._kill(victims)  # one that wasn't there yet
             await self._gone(victims)
-        await asyncio.gather(*(victim.begin() for victim in victims))
+        await asyncio.gather(*(self._begin(victim) for victim in victims))
         await self._settle()
         found = await self._faults(name)
         if number % PROOF_EVERY == 0:
@@ -119,6 +130,12 @@ class Campaign:
         drawn = f"round {number}, {name}, {which} after {moment:.2f} s" + (" and again" if again is not None else "")
         self._said(f"{drawn}: {'; '.join(found) or 'all is well'}")
         self.result.faults += [f"{drawn}: {fault}" for fault in found]
+
+    def _drawn(self) -> str:
+        """The next scene: all come once, in an order that is drawn, then all again."""
+        if not self._next:
+            self._next = self._draw.sample(list(self._scenes), len(self._scenes))
+        return self._next.pop()
 
     def _stuck(self, number: int, error: Exception) -> None:
         said = [
@@ -138,6 +155,10 @@ class Campaign:
         if person.running:
             person.process.send_signal(signal.SIGKILL)
             await person.gone()
+        await self._begin(person)
+
+    async def _begin(self, person: Person) -> None:
+        self._began[person] = len(person.said)
         await person.begin()
 
     async def _killed_in(
@@ -154,6 +175,7 @@ class Campaign:
     def _kill(self, victims: list[Person]) -> None:
         for victim in victims:
             if victim.running:
+                self.result.by_moment[what_it_is_in(victim.said[self._began.get(victim, 0) :])] += 1
                 victim.process.send_signal(signal.SIGKILL)
                 self.result.kills += 1
 
@@ -210,6 +232,28 @@ class Campaign:
             assert len(link["token"]) == 64, "one link is enough between contacts"
             await hang_up(caller, callee)
         await self._settle()
+
+
+async def side_by_side(
+    folder: Path, kills: int, seed: int, said: Callable[[str], None] = lambda line: None, *, pairs: int
+) -> Result:
+    """Several campaigns at once, each with people and a seed of its own: most of a round is waiting."""
+    result = Result()
+
+    async def one(number: int) -> None:
+        place = folder / str(number)
+        place.mkdir()
+        share = kills // pairs + (number < kills % pairs)
+        name = f"seed {seed + number}"
+        try:
+            result.add(await campaign(place, share, seed + number, lambda line: said(f"{name}, {line}")))
+        except (AssertionError, TimeoutError) as error:
+            result.faults.append(f"{name}: it ended early: {error or type(error).__name__}")
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(pairs):
+            tasks.create_task(one(number))
+    return result
 
 
 async def campaign(

@@ -14,6 +14,20 @@ class Result:
     rounds: int = 0
     by_scene: Counter[str] = field(default_factory=Counter)
     by_victim: Counter[str] = field(default_factory=Counter)
+    by_moment: Counter[str] = field(default_factory=Counter)
+    "Kills, by what the killed program was in."
+
     calls: int = 0
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def add(self, other: Result) -> None:
+        """Take in what came of another one that ran beside it."""
+        self.kills += other.kills
+        self.rounds += other.rounds
+        self.by_scene += other.by_scene
+        self.by_victim += other.by_victim
+        self.by_moment += other.by_moment
+        self.calls += other.calls
+        self.faults += other.faults
+        self.seconds = max(self.seconds, other.seconds)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aioice import stun
 from aiortc.rtp import RtpPacket
 
 from peer.calls.files import frames
 from peer.calls.files.frames import Piece, Taken
+from peer.media.endpoints.recorder import RecordingFile
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import Reception, key_frame_size
 from peer.media.rtp.incoming import key_frame_asked
@@ -23,7 +26,26 @@ from peer.transport.sdp.rtp_numbers import RtpNumbers
 from peer.transport.transport_cc import TransportFeedback, transport_number
 from shared.errors import RemoteProtocolError
 from shared.media import Media
-from shared.messages import Bye, Hello, Ping, Text, decode, encode
+from shared.messages import (
+    Bye,
+    FileAccept,
+    FileOffer,
+    FileResult,
+    Hello,
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinNode,
+    Members,
+    Message,
+    OnHold,
+    Ping,
+    Recording,
+    RecordingReply,
+    Text,
+    decode,
+    encode,
+)
 from tests.bot.matrix.devices import done
 from tests.fuzz.target import Target
 from tests.peer.transport.sdp.descriptions import offer
@@ -86,6 +108,21 @@ def _received(data: bytes) -> None:
             reception.take_feedback()
 
 
+def _recorded(data: bytes) -> None:
+    """The same, of both sides of a call, in a recording."""
+    written = io.BytesIO()
+    recording = RecordingFile(written, Media.BOTH, both=True)
+    receptions = [(own, Reception(kind)) for own in (False, True) for kind in ("audio", "video")]
+    for number, packet in enumerate(_cut(data)):
+        for own, reception in receptions:
+            for frame in reception.add(packet, number / 50):
+                recording.add(replace(frame, own=own))
+        if number % 7 == 6:
+            recording.pause()
+            recording.flush()
+    recording.close(None)
+
+
 def _counted(data: bytes) -> None:
     counters = MediaCounters()
     for number, packet in enumerate(_cut(data)):
@@ -129,21 +166,38 @@ _VIDEO = [
 ]
 _PLI = bytes.fromhex("81ce00020000000100000002")
 
+MESSAGES: tuple[Message, ...] = (
+    Text("Hello"),
+    Bye(),
+    Ping(1),
+    Hello(1, 3),
+    OnHold(on=True),
+    Recording(1, on=True),
+    RecordingReply(1, shown=True),
+    FileOffer(bytes(32), 7, "a.bin", again=True, voice=True),
+    FileAccept(bytes(32), 7),
+    FileResult(bytes(32), "done"),
+    JoinAsk(bytes(16), ("anna", "")),
+    JoinAnswer(bytes(16), agrees=True),
+    JoinNode(bytes(16), bytes(32), calls=True),
+    JoinLink(bytes(16), bytes(32), "link"),
+    Members(bytes(16), (bytes(32),)),
+)
+
 PACKETS = {
     "a datagram": Target(_datagram, (ValueError,), (_check(), b"\x16\xfe\xfd" + bytes(10), b"\x80\x6f" + bytes(12))),
     "a datagram of DTLS": Target(_records, (), (b"\x16\xfe\xfd" + bytes(9) + b"\x02ab",)),
     "a packet of SCTP": Target(
         sctp_packet.check, (RemoteProtocolError,), (bytes(12) + b"\x01\0\0\x18" + bytes(16) + b"\xc0\0\0\x04",)
     ),
-    "a control message": Target(
-        decode, (RemoteProtocolError,), tuple(map(encode, (Text("Hello"), Bye(), Ping(1), Hello(1, 3))))
-    ),
+    "a control message": Target(decode, (RemoteProtocolError,), tuple(map(encode, MESSAGES))),
     "a part of a file": Target(
         frames.decode,
         (RemoteProtocolError,),
         tuple(map(frames.encode, (Piece(bytes(32), 7, b"a"), Taken(bytes(32), 7)))),
     ),
     "RTP that is put together": Target(_received, (), (_row(*_AUDIO), _row(*_VIDEO))),
+    "RTP that is recorded": Target(_recorded, (), (_row(*_AUDIO, *_VIDEO),)),
     "RTP and RTCP of another program": Target(_translated, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
     "RTP and RTCP that are counted": Target(_counted, (), (_row(*_AUDIO, _PLI, *_VIDEO),)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ class Footprint:
     files: int
     "In its home."
 
+    heaps: int
+    "Of malloc's, beside the first one: each thread may have its own."
+
     memory: float
     "Megabytes, resident."
 
@@ -39,7 +43,25 @@ def footprint(pid: int, home: Path, at: float, tasks: int) -> Footprint:
         descriptors=len(os.listdir(process / "fd")),
         threads=len(os.listdir(process / "task")),
         files=sum(path.is_file() for path in home.rglob("*")),
+        heaps=heaps(pid),
         memory=memory(pid).resident,
+    )
+
+
+HEAP_BYTES = 64 << 20
+"What glibc reserves for a heap that isn't the first one, and to which it aligns it, on machines of 64 bits."
+
+
+def heaps(pid: int) -> int:
+    """How many heaps a program has beside the first one: the used part of each and the reserved one fill HEAP_BYTES."""
+    ranges = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, permissions, _ = line.split(maxsplit=2)
+        start, end = (int(each, 16) for each in place.split("-"))
+        ranges.append((start, end, permissions))
+    return sum(
+        start % HEAP_BYTES == 0 and permissions == "rw-p" and (end, start + HEAP_BYTES, "---p") == reserved
+        for (start, end, permissions), reserved in itertools.pairwise(ranges)
     )
 
 

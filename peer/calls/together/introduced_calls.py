@@ -12,11 +12,12 @@ from peer.calls.call_link import CallLink
 from peer.calls.incoming import IncomingCalls
 from peer.calls.line import Line
 from peer.calls.line_parts import ConnectionState, Presented
+from peer.calls.lines import may_be_ended
 from peer.calls.link_reader import LinkReader, SaidLink
 from peer.calls.sessions import LineSessions
 from shared.call.effects import Effect
 from shared.call.events import Answer, Hold, Offered
-from shared.call.table import incoming, outgoing
+from shared.call.table import State, incoming, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
 from shared.links.kinds import MAX_CLOCK_AHEAD, Response
@@ -59,6 +60,11 @@ class Invitation:
 
     lines: dict[NodeId, Line] = field(default_factory=dict)
     "The calls with them."
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody may still say no: the owner, or one of the others."""
+        return self.state in (InvitationState.ASKED, InvitationState.AGREED)
 
     def called(self, node: NodeId) -> str:
         """What the one who asks calls one of the others."""
@@ -178,7 +184,7 @@ class IntroducedCalls:
         without the key that is shared with a contact rings, with a warning; here nobody would read it first.
         """
         contact = self._calls.store.contact_of(node)
-        if node == self._own or any(line.peer == node and line.occupies for line in self._calls.lines):
+        if node == self._own or any(_stands(line, node, proven) for line in self._calls.lines):
             raise CallRefused("There is a call with them already.", "")
         if contact is not None and contact.trust is Trust.BLOCK:
             raise CallRefused(f"You have blocked them: they are {contact.name}.", "")
@@ -196,3 +202,10 @@ class IntroducedCalls:
         return Presented(endpoint=invitation.line.shown.endpoint, together=invitation.conversation, introduced=True).of(
             contact
         )
+
+
+def _stands(line: Line, node: NodeId, proven: bool) -> bool:
+    """Whether it is a call with that node which stays, also if we talk to them in another one."""
+    # Where the path is lost they may have been killed, and come back by this call.
+    lost = line.call.state is State.RECONNECTING and may_be_ended(line, node, proven)
+    return line.peer == node and line.occupies and not lost

@@ -14,6 +14,7 @@ from peer.calls.together.members import Membership
 from peer.calls.together.merging import ASK_SECONDS, Merging
 from peer.calls.together.say import Later, say
 from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, Joined, QuestionOver
+from shared.call.table import State
 from shared.errors import CallRefused, CopybaraError, NotAsked, StoreError
 from shared.messages import MAX_PEOPLE, JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver
 from shared.node_id import NodeId
@@ -74,26 +75,45 @@ class JoinInvitations:
         invitation.proven = line.proven
         await self._step(invitation, Event.AGREE if agrees else Event.REFUSE)
 
-    def comes(self, line: Line, message: JoinAsk) -> None:
+    async def comes(self, line: Line, message: JoinAsk) -> None:
         """The other side of a call asks. What can't be is refused without asking the owner."""
         if line.call.ended:
             return  # the other side hears that next
-        if not self._fits(line, message):
+        names = tuple(visible(name) for name in message.names)
+        before = self._invitations.get(line.number)
+        again = before is not None and before.open and before.names == names
+        if not self._fits(line, message) or (before is not None and before.open and not again):
             say(line, JoinAnswer(message.conversation, agrees=False))
             return
-        if (before := self._invitations.get(line.number)) is not None:
+        if before is not None and again and await self._asked_again(before, message.conversation):
+            return
+        if before is not None:
             before.stop_timer()
-        names = tuple(visible(name) for name in message.names)
         invitation = Invitation(line, message.conversation, names)
         self._invitations[line.number] = invitation
         self._wait(invitation, ASK_SECONDS)
         self._listeners.told(line, AskedToJoin(names))
 
+    async def _asked_again(self, before: Invitation, conversation: bytes) -> bool:
+        """The question that is open comes once more: one of the two has dialled again, or the one who asks was killed.
+
+        Returns False if the owner has to be asked again: what they have agreed to was forgotten, or the one whom they
+        agreed with has become doubtful.
+        """
+        doubted = before.proven and not before.line.proven
+        if before.state is InvitationState.AGREED and (before.conversation != conversation or doubted):
+            await self._step(before, Event.CALLED_OFF)
+            return False
+        before.conversation = conversation
+        if before.state is InvitationState.AGREED:
+            say(before.line, JoinAnswer(conversation, agrees=True))
+        else:
+            before.stop_timer()
+            self._wait(before, ASK_SECONDS)
+        return True
+
     def _fits(self, line: Line, message: JoinAsk) -> bool:
         """Whether the owner can be asked."""
-        before = self._invitations.get(line.number)
-        if before is not None and before.state in (InvitationState.ASKED, InvitationState.AGREED):
-            return False
         room = self._has_room(line, message.conversation, len(message.names))
         mergeable = line.engaged and not (line.shown.machine or line.shown.echo) and room
         fits = line.together in (b"", message.conversation) and not self._is_anothers(line, message.conversation)
@@ -208,11 +228,19 @@ class JoinInvitations:
             return  # the owner has found out since that it isn't with the one whom they agreed with
         invitation.nodes.append(node)
         await self._membership.join(invitation.line, invitation.conversation)
-        if calls:
+        if (there := self._connected(invitation.conversation, node)) is not None:
+            invitation.lines[node] = there
+            await self._complete()
+        elif calls:
             await self._try(invitation, node, self._calls.place(invitation, node))
         else:
             invitation.expected.add(node)
         self._membership.say(invitation.conversation)
+
+    def _connected(self, conversation: bytes, node: NodeId) -> Line | None:
+        """The call with somebody in that conversation, if they are in it already."""
+        calls = [line for line in self._lines if (line.peer, line.together) == (node, conversation)]
+        return next((line for line in calls if line.call.state is State.ACTIVE), None)
 
     async def _try(self, invitation: Invitation, node: NodeId, meeting: Awaitable[None]) -> None:
         try:

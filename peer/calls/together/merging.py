@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import time
 from collections import Counter
@@ -21,7 +22,16 @@ from peer.calls.together_news import AskingOthers, Joined, NotMerged
 from shared.call.events import Resume
 from shared.call.table import State
 from shared.errors import CantMerge, NotAsked
-from shared.messages import CONVERSATION_BYTES, MAX_JOIN_NAME, MAX_PEOPLE, JoinAsk, JoinLink, JoinNode, JoinOver
+from shared.messages import (
+    CONVERSATION_BYTES,
+    MAX_JOIN_NAME,
+    MAX_PEOPLE,
+    JoinAnswer,
+    JoinAsk,
+    JoinLink,
+    JoinNode,
+    JoinOver,
+)
 from shared.printable import visible
 from shared.rate import Bucket
 from shared.together.introduction import (
@@ -36,6 +46,7 @@ from shared.together.introduction import (
     Introduction,
     Met,
     SaidNo,
+    SaidYes,
     Stage,
     TakenBack,
     TimedOut,
@@ -111,21 +122,30 @@ class Merging:
         conversations = {line.together for line in lines} - {b""}
         if len(lines) < 2:
             raise CantMerge
-        if len(conversations) == 1 and all(line.together for line in lines):
+        connected = self._connected(lines)
+        if len(conversations) == 1 and len(connected) == len(lines) * (len(lines) - 1) // 2:
             raise CantMerge("Your calls are one conversation already.", "")
         if len(lines) >= MAX_PEOPLE or len(conversations) > 1:
             raise CantMerge(f"At most {MAX_PEOPLE} people can be in one conversation.", "Hang up on somebody first.")
-        if self._begun is not None and self._begun.stage is not Stage.OVER:
+        if self._begun is not None and self._begun.stage is Stage.MEETING:
+            raise CantMerge("They are being connected already.", "If somebody is missing in a minute: /merge")
+        if self._begun is not None and self._begun.stage is Stage.ASKING:
             raise CantMerge("You have asked already.", "Wait for the answers, or take it back: /refuse")
         if not self._own_asking.takes(time.monotonic()):
             raise CantMerge("That is too often.", "Wait a minute, then try again.")
         conversation = next(iter(conversations), None) or secrets.token_bytes(CONVERSATION_BYTES)
-        together = [line.number for line in lines if line.together]
-        connected = {frozenset((one, other)) for one in together for other in together if one != other}
         introduction, effects = begun([line.number for line in lines], connected)
         self._begun = began = OwnQuestion(conversation, introduction, self._later(ASK_SECONDS, self._times_out))
         self._listeners.told(lines[0], AskingOthers(tuple(line.name for line in lines)))
         await self._carry_out(began, effects)
+
+    def _connected(self, lines: list[Line]) -> set[frozenset[int]]:
+        """The pairs that hear each other in the conversation; somebody may have been killed before that."""
+        return {
+            frozenset((one.number, other.number))
+            for one, other in itertools.combinations(lines, 2)
+            if one.together and one.together == other.together and self._membership.hear_each_other(one, other)
+        }
 
     async def take_back(self) -> None:
         """The owner doesn't want it any more. Raises NotAsked."""
@@ -145,6 +165,13 @@ class Merging:
             if began.stage is Stage.MEETING:
                 began.timer = self._later(MEETING_SECONDS, self._times_out)
         await self._carry_out(began, effects)
+
+    async def answered(self, line: Line, message: JoinAnswer) -> None:
+        """The other side of a call answers. To what we don't ask any more, for we were killed, nothing comes of it."""
+        if self.is_about(message.conversation):
+            await self.happened((SaidYes if message.agrees else SaidNo)(line.number))
+        elif message.agrees:
+            say(line, JoinOver(message.conversation))
 
     async def looked(self, conversation: bytes) -> None:
         """It has changed which people hear each other: perhaps two have met."""

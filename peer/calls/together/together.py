@@ -27,7 +27,7 @@ from shared.call.table import State
 from shared.errors import CopybaraError
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver, Members
 from shared.node_id import NodeId
-from shared.together.introduction import Gone, SaidNo, SaidYes
+from shared.together.introduction import Back, Gone
 
 logger = logging.getLogger(__name__)
 
@@ -106,13 +106,13 @@ class Together:
                 await self._changed(line)
             case HelloHeard():
                 self._membership.greeted(line)
+                await self._merging.happened(Back(line.number))
             case LinkForIntroduced():
                 self._invitations.wrote(line, message.token)
             case JoinAsk():
-                self._invitations.comes(line, message)
+                await self._invitations.comes(line, message)
             case JoinAnswer():
-                if self._merging.is_about(message.conversation):
-                    await self._merging.happened((SaidYes if message.agrees else SaidNo)(line.number))
+                await self._merging.answered(line, message)
             case JoinLink():
                 self._merging.pass_on(line, message)
                 await self._invitations.about(line, message)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import LocalProtocolError
 from shared.together.introduction import (
     Ask,
+    Back,
     Begin,
     CallOff,
     Event,
@@ -60,6 +61,17 @@ def test_both_hear_that_it_took_too_long_or_was_taken_back(event: TimedOut | Tak
     assert (introduction.stage, effects) == (Stage.OVER, (CallOff(1), CallOff(2), Fail(event)))
 
 
+def test_who_may_have_been_killed_is_asked_again_and_their_yes_counts_no_more() -> None:
+    introduction, _ = begun([1, 2], [])
+    introduction, _ = step(introduction, SaidYes(1))
+    introduction, effects = step(introduction, Back(1))
+    assert (introduction.stage, effects) == (Stage.ASKING, (Ask(1, (2,)),))
+    introduction, effects = step(introduction, SaidYes(2))
+    assert (introduction.stage, effects) == (Stage.ASKING, ())
+    introduction, _ = step(introduction, SaidYes(1))
+    assert step(introduction, Back(1)) == (introduction, ())
+
+
 def test_it_is_over_once_all_pairs_are_connected() -> None:
     introduction, _ = begun([1, 2, 3], [])
     for person in (1, 2, 3):
@@ -83,7 +95,7 @@ def test_two_who_know_each_other_already_and_too_many_people_are_no_introduction
 
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    *(st.builds(kind, st.integers(0, 4)) for kind in (SaidYes, SaidNo, Gone)),
+    *(st.builds(kind, st.integers(0, 4)) for kind in (SaidYes, SaidNo, Back, Gone)),
     st.just(TimedOut()),
     st.just(TakenBack()),
 )
@@ -98,6 +110,8 @@ def test_nobody_is_introduced_before_all_have_agreed_whatever_comes(events: list
         introduction, effects = step(introduction, event)
         if before is Stage.ASKING and isinstance(event, SaidYes):
             agreed.add(event.person)
+        if before is Stage.ASKING and isinstance(event, Back):
+            agreed.discard(event.person)
         if any(isinstance(effect, Introduce | Begin) for effect in effects):
             assert agreed >= {1, 2, 3}
         if before is Stage.OVER:

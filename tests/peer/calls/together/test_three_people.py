@@ -376,14 +376,15 @@ async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
     """The one who introduces passes links on; what they put in their place isn't the other person's."""
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await calls_with(anna, ben, carl)
-        says(anna, carl, JoinAsk(CONVERSATION, ("ben",)))
+        await anna.switchboard.together.merge()
+        conversation = (await carl.hears(JoinAsk)).conversation
         await agree(carl)
         carl.posts.clear()
         await connect_link(ben, carl)
         (token,) = ben.posts
         # Carl is told that dora comes, and gets a link of ben's.
         stranger = b"dora".ljust(32)
-        says(anna, carl, JoinNode(CONVERSATION, stranger, calls=False), JoinLink(CONVERSATION, stranger, token))
+        says(anna, carl, JoinNode(conversation, stranger, calls=False), JoinLink(conversation, stranger, token))
         assert "isn't theirs" in (await carl.hears(CantMeet)).why
         assert not knows_of(carl, ben)
 
