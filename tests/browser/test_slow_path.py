@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
-from peer.handset.protocol import RemoteMedia, Sends
+from peer.handset.protocol import MediaAnswer, Offer, RemoteMedia, Sends, SetMedia
 from peer.transport.audio_first import PathState, Seen, next_state, paused
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import call, quality, theatre
+from tests.browser.scripted import call, greeting, quality, theatre
+from tests.browser.test_page_conversation import CONVERSATION
+from tests.browser.test_page_told import BESIDE
 
 pytestmark = ONE_CHROMIUM
 
@@ -20,6 +23,44 @@ async (looks) => {
     return [state.step, state.trying, paused(state), sent(state).picture];
   });
 }
+"""
+
+LEGS = """
+(() => {
+  // Real connections to ends within the page. What the browser says of their paths is ours.
+  const Plain = RTCPeerConnection;
+  let end = null;
+  window.legs = [];
+  window.RTCPeerConnection = class extends Plain {
+    #arrived = 0;
+    thin = false;
+    constructor(...all) {
+      super(...all);
+      legs.push(this);
+    }
+    async getStats() {
+      return new Map(Object.entries({
+        path: { type: "transport", selectedCandidatePairId: "pair" },
+        pair: { type: "candidate-pair", availableOutgoingBitrate: this.thin ? 30_000 : 2_000_000 },
+        theirs: { type: "inbound-rtp", packetsReceived: this.#arrived++ },
+        ours: { type: "remote-inbound-rtp", fractionLost: this.thin ? 0.4 : 0, roundTripTime: 0.05,
+          timestamp: performance.timeOrigin + performance.now() },
+      }));
+    }
+  };
+  window.offered = async () => {
+    end = new Plain();
+    for (const kind of ["audio", "video"]) end.addTransceiver(kind);
+    await end.setLocalDescription();
+    while (end.iceGatheringState !== "complete") {
+      await new Promise((done) => end.addEventListener("icegatheringstatechange", done, { once: true }));
+    }
+    return end.localDescription.sdp;
+  };
+  window.answered = (sdp) => end.setRemoteDescription({ type: "answer", sdp });
+  window.pictured = (leg) => leg.connectionState === "connected" && leg.getSenders().some((each) =>
+    each.track?.kind === "video" && each.getParameters().encodings[0].active);
+})()
 """
 
 
@@ -60,3 +101,24 @@ async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:
         await play.view.shows("Their connection is slow: picture paused, sound goes on.")
         play.tell(RemoteMedia(call=1, remote=Sends(audio=True, video=False)))
         await play.view.shows("Their camera is off")
+
+
+async def test_one_persons_thin_path_takes_the_picture_from_nobody_else() -> None:
+    both = [call(1, "active", conversation=CONVERSATION), call(2, "active", **BESIDE, conversation=CONVERSATION)]
+    async with theatre(greeting(calls=both)) as play:
+        await play.page.evaluate(LEGS)
+        for number in (1, 2):
+            play.tell(Offer(call=number, leg=number, sdp=await play.page.evaluate("offered()")))
+            answer = cast(MediaAnswer, await play.wants(MediaAnswer, call=number))
+            await play.page.evaluate("sdp => answered(sdp)", answer.sdp)
+        await play.until("legs.length === 2 && legs.every(pictured)")
+        await play.page.evaluate("legs[1].thin = true")
+        await play.wants(SetMedia, call=2, audio=True, video=False, paused=True)
+        await play.view.shows("The connection to bob is slow: your picture is paused for them, sound goes on.")
+        await play.until("pictured(legs[0]) && !pictured(legs[1])")
+        # What bob's page says of his own picture stands at his tile.
+        play.tell(RemoteMedia(call=2, remote=Sends(audio=True, video=False, paused=True)))
+        await play.until("document.querySelector('#people .person').innerText.includes('slow connection')")
+        await play.page.evaluate("legs[1].thin = false")
+        await play.wants(SetMedia, call=2, audio=True, video=True, paused=False)
+        await play.until("legs.every(pictured) && document.getElementById('stage-slow').hidden")

@@ -78,11 +78,7 @@ async def test_a_call_goes_on_when_the_overlay_was_restarted_and_its_device_is_a
         await a.start()
         await own_overlay.until_reachable()
         assert await device_number(a) != device
-        arrived = [await packets(person) for person in (anna, bob)]
-        async with asyncio.timeout(SECONDS):
-            for person, before in zip((anna, bob), arrived, strict=True):
-                while await packets(person) <= before:
-                    pass
+        await more_sound(anna, bob)
         assert await anna.udp() == [UdpSocket(a.address, endpoint(report["local"])[1], a.device)]
         assert len(anna.chat.posts) == links
         await ended(anna, bob)
@@ -92,6 +88,15 @@ async def device_number(node: OverlayNode) -> int:
     """The kernel's number of the overlay's device on that host."""
     (device,) = json.loads(await node.host.run("ip", "-json", "link", "show", node.device))
     return int(device["ifindex"])
+
+
+async def more_sound(*people: Caller) -> None:
+    """Wait until more packets with sound have come to each in the one call. A count has no event."""
+    arrived = [await packets(person) for person in people]
+    async with asyncio.timeout(SECONDS):
+        for person, before in zip(people, arrived, strict=True):
+            while await packets(person) <= before:
+                pass
 
 
 async def packets(person: Caller) -> int:
@@ -123,6 +128,43 @@ async def test_a_new_address_of_the_own_node_is_bound_without_a_restart(staex: S
             await a.stop()
             a.address = old
             await a.start()
+
+
+async def test_a_call_goes_on_at_another_address_of_the_own_node(staex: StaexNetwork, tmp_path: Path) -> None:
+    a, new = staex.a, IPv4Address("10.83.0.3")
+    old = a.address
+    async with two_people(staex, tmp_path) as (anna, bob):
+        report, _ = await first_contact(anna, bob)
+        links = len(anna.chat.posts)
+        await a.stop()
+        a.address = new
+        try:
+            await a.start()
+            await more_sound(anna, bob)
+            assert await anna.udp() == [UdpSocket(new, endpoint(report["local"])[1], a.device)]
+            assert len(anna.chat.posts) == links
+            await ended(anna, bob)
+        finally:
+            await a.stop()
+            a.address = old
+            await a.start()
+
+
+async def test_a_call_goes_on_when_the_device_gets_another_name_and_so_does_the_next(
+    own_overlay: OverlayNetwork, tmp_path: Path
+) -> None:
+    a = own_overlay.a
+    async with two_people(own_overlay, tmp_path) as (anna, bob):
+        report, _ = await first_contact(anna, bob)
+        await a.host.run("ip", "link", "set", a.device, "name", "renamed0")
+        try:
+            await more_sound(anna, bob)
+            assert await anna.udp() == [UdpSocket(a.address, endpoint(report["local"])[1], "renamed0")]
+            await ended(anna, bob)
+            await first_contact(anna, bob)
+            await ended(anna, bob)
+        finally:
+            await a.host.run("ip", "link", "set", "renamed0", "name", a.device)
 
 
 # doctor

@@ -126,7 +126,8 @@ class YggdrasilNode:
         while True:
             try:
                 return await self.ask(request)
-            except (FileNotFoundError, ConnectionRefusedError):
+            except (FileNotFoundError, ConnectionRefusedError, json.JSONDecodeError):
+                # One that has only begun to listen may end a connection without a word.
                 await asyncio.sleep(SECONDS_BETWEEN_QUESTIONS)
 
     def _configuration(self) -> dict[str, Any]:

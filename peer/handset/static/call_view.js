@@ -17,6 +17,7 @@ import { Speaker } from "./speaker.js";
 const ECHO = "You see and hear yourself, as a friend would. Nobody else is in this call.";
 
 const PAUSED = "The connection is slow: picture paused, sound goes on.";
+const pausedFor = (names) => `The connection to ${names} is slow: your picture is paused for them, sound goes on.`;
 
 // The figures are one tap away, under About.
 const GRADES = { "": "Measuring", good: "Good connection", fair: "Fair connection", bad: "Poor connection" };
@@ -200,10 +201,7 @@ export class CallView {
     const trouble = call.handset && this.#sending ? troubleInWords(this.#sending.trouble) : "";
     put($("stage-devices-text"), trouble);
     show($("stage-devices"), Boolean(trouble));
-    const media = this.#calls.media(call.id);
-    const paused = call.state === "active" && call.handset && media?.path?.paused && media.sending.state.video;
-    put($("stage-slow-text"), paused ? PAUSED : "");
-    show($("stage-slow"), Boolean(paused));
+    this.#drawSlow(call);
     this.#pluggedIn.follow(call.handset ? this.#sending : null);
     this.#sharing.draw(call.handset ? this.#sending : null);
     this.#drawPictures(call);
@@ -220,6 +218,19 @@ export class CallView {
     if (offered) put($("stage-offer-text"), `${offered} was plugged in.`);
     show($("stage-offer"), Boolean(offered));
     unsettle($("stage-offer"));
+  }
+
+  // Each person of a conversation has a path of their own: a narrow one takes our picture from nobody else.
+  #drawSlow(call) {
+    const all = [call, ...this.#calls.companions];
+    const slow = all.filter((each) => each.state === "active" && each.handset && this.#pauses(this.#calls.media(each.id)));
+    const names = slow.map((each) => each.name).join(", ");
+    put($("stage-slow-text"), all.length > 1 && names ? pausedFor(names) : names ? PAUSED : "");
+    show($("stage-slow"), slow.length > 0);
+  }
+
+  #pauses(media) {
+    return media?.path?.paused && media.sending.state.video;
   }
 
   #drawHeld(call) {

@@ -54,7 +54,8 @@ export class People {
     if (call.state !== "active") return "connecting …";
     if (call.remote_recording === "shown") return "records this call";
     if (call.remote_on_hold) return "has you on hold";
-    return call.remote && !call.remote.audio ? "muted" : "";
+    if (call.remote && !call.remote.audio) return "muted";
+    return call.remote?.paused ? "slow connection, picture paused" : "";
   }
 
   #make(call) {
