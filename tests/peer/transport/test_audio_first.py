@@ -44,6 +44,16 @@ def test_on_a_path_for_sound_alone_the_picture_pauses_within_two_looks_and_sound
     assert planned.sound.gross < NARROW.bits
 
 
+def test_a_path_for_a_small_picture_keeps_it_and_nothing_larger_is_tried_on_it() -> None:
+    full = Seen(bits=85_000, lost=0.2, late=0.5, pictured=True)
+    # What was lost before is still reported when less is sent already.
+    state = after(PathState(), full, full, full, full, full)
+    for _ in range(200):
+        state = next_state(state, replace(full, lost=0.0, late=0.0))
+        assert (state.step, state.trying, paused(state)) == (1, False, False)
+    assert after(state, replace(FINE, bits=300_000), replace(FINE, bits=300_000)).step == 0
+
+
 def test_what_a_busy_machine_makes_the_estimate_is_no_reason_to_pause_the_picture() -> None:
     assert not paused(after(PathState(), *[CALM] * 200))
 
