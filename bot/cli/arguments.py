@@ -126,9 +126,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="copybara",
-        description="Private calls between overlay nodes, set up by links in a chat you already have.",
+        description="Private calls between two people who already share a chat.",
         parents=[everywhere],
-        epilog="New here? `copybara demo` shows everything on this machine in 20 seconds; `copybara setup` is next.",
+        epilog="New here? `copybara demo` shows everything on this computer in half a minute; next are "
+        "`copybara setup` and `copybara start`. More about a command: copybara COMMAND --help",
     )
     parser.add_argument("--version", action="version", version=f"copybara {version('copybara-relay')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -141,11 +142,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     def which(sub: argparse.ArgumentParser) -> None:
         overlays = ["auto", "staex", "yggdrasil", "loopback"]
-        sub.add_argument("--overlay", choices=overlays, help="instead of the configured one")
+        sub.add_argument("--overlay", choices=overlays, help="the network for calls, instead of the configured one")
 
     demo = command(
         "demo",
-        "two nodes on this machine call each other; shows the chat and what was measured",
+        "try it on this computer: two made-up people call each other, in half a minute",
         dispatch.do_demo,
         json=True,
     )
@@ -155,7 +156,7 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-open", action="store_true", help="with --handset: print the page's address only")
 
     for name, about in (
-        ("setup", "from nothing to a first call: ask what is needed, and write the configuration"),
+        ("setup", "once: the network for your calls, your name, a messenger if you want one"),
         ("init", "the old name of setup"),
     ):
         set_up = command(name, about, dispatch.do_setup)
@@ -167,10 +168,12 @@ def make_parser() -> argparse.ArgumentParser:
         set_up.add_argument("--print", action="store_true", dest="only_prints", help="only print what would be done")
         which(set_up)
 
-    start = command("start", "start, and open the page where you talk; runs until Ctrl-C", dispatch.do_start, json=True)
+    start = command(
+        "start", "every day: opens the page where you talk; runs until Ctrl-C", dispatch.do_start, json=True
+    )
     start.add_argument("link", nargs="?", default="", metavar="LINK", help="a link for the page to explain")
     start.add_argument("--no-open", action="store_true", help="print the page's address only")
-    run = command("run", "the same for services and scripts: opens nothing", dispatch.do_run, json=True)
+    run = command("run", "as start, for services and scripts: opens no page in a browser", dispatch.do_run, json=True)
     run.add_argument("--console", action="store_true", help="the chat is stdin and stdout")
     for runs in (start, run):
         runs.add_argument(
@@ -178,7 +181,12 @@ def make_parser() -> argparse.ArgumentParser:
         )
         which(runs)
 
-    service = commands.add_parser("service", help="run in the background; alone: whether it does", parents=[everywhere])
+    service = commands.add_parser(
+        "service",
+        help="run in the background; alone: whether it does",
+        description="run in the background; alone: whether it does",
+        parents=[everywhere],
+    )
     service.set_defaults(run=dispatch.do_service, action="status")
     does = service.add_subparsers(metavar="COMMAND")
     for name, about in (
@@ -192,6 +200,7 @@ def make_parser() -> argparse.ArgumentParser:
     desktop = commands.add_parser(
         "desktop",
         help="links that open with a click, and a start at each log-in; alone: how it stands",
+        description="links that open with a click, and a start at each log-in; alone: how it stands",
         parents=[everywhere],
     )
     desktop.set_defaults(run=dispatch.do_desktop, action="status")
@@ -211,9 +220,18 @@ def make_parser() -> argparse.ArgumentParser:
         "uninstall", "remove service and desktop entry and, if you say so, keys and contacts", dispatch.do_uninstall
     )
     keys = gone.add_mutually_exclusive_group()
-    keys.add_argument("--keep-keys", action="store_const", const="no", dest="shred", help="without asking")
-    keys.add_argument("--shred-keys", action="store_const", const="yes", dest="shred", help="without asking")
-    which(command("doctor", "check everything that can be wrong, a line each", dispatch.do_doctor, json=True))
+    keys.add_argument("--keep-keys", action="store_const", const="no", dest="shred", help="keep them, without asking")
+    keys.add_argument(
+        "--shred-keys", action="store_const", const="yes", dest="shred", help="destroy them, without asking"
+    )
+    which(
+        command(
+            "doctor",
+            "what is missing, if something doesn't work: everything is checked, a line each",
+            dispatch.do_doctor,
+            json=True,
+        )
+    )
     log = command("log", "the calls that ended last, as /log in the chat", dispatch.do_log, json=True)
     log.add_argument("--calls", type=_count, default=15, metavar="NUMBER", help="how many at most (15)")
     bug = command(
@@ -227,7 +245,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     to_file.add_argument("file", type=Path, metavar="FILE", help="a new file")
     from_file = command("restore", "a new home from such a file", dispatch.do_restore)
-    from_file.add_argument("file", type=Path, metavar="FILE")
+    from_file.add_argument("file", type=Path, metavar="FILE", help="what `copybara backup` has made")
     pages = command("manual", "the pages that explain everything, in the terminal", dispatch.do_manual)
     pages.add_argument("page", nargs="?", metavar="PAGE", help="such as overlays; without it, the list of pages")
     command("export", "contacts and calls as JSON, without keys", dispatch.do_export)
@@ -235,9 +253,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     call = command("call", "call somebody, as /call in the chat", dispatch.do_call, json=True)
     call.add_argument("name", type=_name, help="a contact, a node id or a contact card")
-    call.add_argument("media", nargs="?", choices=["audio", "video"], default="video")
+    call.add_argument("media", nargs="?", choices=["audio", "video"], default="video", help="video if you don't say")
     answer = command("answer", "answer the ringing call", dispatch.do_answer, json=True)
-    answer.add_argument("media", nargs="?", choices=["audio", "video"])
+    answer.add_argument("media", nargs="?", choices=["audio", "video"], help="without it, what the caller asks for")
     answer.add_argument("--name", type=_name, metavar="NAME", help="whose call, if several ring")
     answer.add_argument("--hold", action="store_true", help="put the call that you are in on hold")
     decline = command("decline", "decline the ringing call", dispatch.do_decline, json=True)
@@ -266,13 +284,18 @@ def make_parser() -> argparse.ArgumentParser:
         asked.add_argument("name", nargs="?", type=_name, help="who asked, if several have")
 
     sends = command("send", "offer a file to the other side of the call", dispatch.do_send, json=True)
-    sends.add_argument("file", type=_path, metavar="FILE")
+    sends.add_argument("file", type=_path, metavar="FILE", help="which file")
     sends.add_argument("--to", type=_name, metavar="NAME", help="to whom, if there are several calls")
     files = command("files", "files on their way in calls, and what to do with them", dispatch.do_files, json=True)
     files.add_argument("action", nargs="?", choices=["accept", "decline", "cancel"])
     files.add_argument("number", nargs="?", type=_count, help="which one, as `copybara files` lists them")
 
-    contacts = commands.add_parser("contacts", help="the contact book; alone: all contacts", parents=[everywhere, data])
+    contacts = commands.add_parser(
+        "contacts",
+        help="the contact book; alone: all contacts",
+        description="the contact book; alone: all contacts",
+        parents=[everywhere, data],
+    )
     contacts.set_defaults(run=dispatch.do_contacts, action="list")
     book = contacts.add_subparsers(metavar="COMMAND")
 
@@ -310,7 +333,10 @@ def make_parser() -> argparse.ArgumentParser:
     entry("remove", "forget a contact", "name")
 
     devices = commands.add_parser(
-        "devices", help="your phone as handset: the devices that may use your page", parents=[everywhere, data]
+        "devices",
+        help="your phone as handset: the devices that may use your page",
+        description="your phone as handset: the devices that may use your page",
+        parents=[everywhere, data],
     )
     devices.set_defaults(run=dispatch.do_devices, action="list")
     does = devices.add_subparsers(metavar="COMMAND")
@@ -341,10 +367,14 @@ def make_parser() -> argparse.ArgumentParser:
     which(card)
 
     invite = command("invite", "a text for a friend who doesn't have the program yet", dispatch.do_invite, json=True)
-    invite.add_argument("--from", dest="source", metavar="URL", help="where they can get it: a git address")
+    invite.add_argument(
+        "--from", dest="source", metavar="URL", help="where they get it: the address of a git repository or a package"
+    )
     which(invite)
 
-    resolve = command("resolve", "name to node id, and where the answer came from", dispatch.do_resolve, json=True)
+    resolve = command(
+        "resolve", "whom a name such as anna.eth leads to, and who says so", dispatch.do_resolve, json=True
+    )
     resolve.add_argument(
         "name", type=_name, help="a contact, a name such as copybara.azero or anna.eth, or an account of Aleph Zero"
     )
@@ -354,7 +384,7 @@ def make_parser() -> argparse.ArgumentParser:
     decision.add_argument("--follow", action="store_true", help="use the node that the name leads to now")
     decision.add_argument("--keep", action="store_true", help="keep the node that the name led to before")
 
-    link = commands.add_parser("link", help="about links", description="about links")
+    link = commands.add_parser("link", help="what a link is", description="what a link is")
     sdp = commands.add_parser("sdp", help="calls with programs that speak SDP", description="calls with other programs")
     sdp.set_defaults(run=_alone(sdp))
     described = sdp.add_subparsers(metavar="COMMAND")

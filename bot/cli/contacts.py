@@ -7,6 +7,7 @@ import asyncio
 
 from bot.assistant import contacts as book
 from bot.assistant import moving
+from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.home import Home
 from bot.name_systems import system_names
@@ -34,7 +35,7 @@ def contacts(home: Home, options: argparse.Namespace) -> int:
         elif options.action == "show" and options.json:
             print_json(_as_dict(store, book.named(store, options.name)))
         else:
-            print_text(_carry_out(home, store, options))
+            print_text(as_typed(_carry_out(home, store, options)))
     return 0
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from bot import qr_code
+from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.command_socket import AskPairing, AskStatus, Say, ask
 from bot.home import Home
@@ -59,7 +60,7 @@ def _list(home: Home, *, as_json: bool) -> int:
             ]
         )
     else:
-        print_text(texts.devices(known, [each.name in connected for each in known]).text)
+        print_text(as_typed(texts.devices(known, [each.name in connected for each in known]).text))
     return 0
 
 
@@ -94,7 +95,7 @@ def _add(home: Home, name: str, address: str | None, *, as_json: bool) -> int:
         return 0
     sys.stdout.write(f"{qr_code.or_why_not(qr_code.made(str(pairing['address'])))}\n")
     for post in posts:
-        print_text(str(post["text"]))
+        print_text(as_typed(str(post["text"])))
     if not sys.stdin.isatty():
         print_text("When it shows the code: copybara devices confirm CODE")
         return 0

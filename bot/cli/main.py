@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from bot import streams
 from bot.cli.arguments import Run, make_parser
+from bot.cli.as_typed import as_typed
 from bot.cli.dispatch import ASK_THE_NODE
 from bot.cli.first_page import first_page
 from bot.cli.log_lines import set_up_logging
@@ -107,7 +108,7 @@ def _from_system(error: OSError) -> StoreError:
 def print_error(error: CopybaraError) -> None:
     """The two lines that every failure ends in."""
     with contextlib.suppress(OSError):
-        for name, said in (("error: ", error.sentence), ("hint:  ", error.hint)):
+        for name, said in (("error: ", error.sentence), ("hint:  ", as_typed(error.hint))):
             if said:
                 sys.stderr.write(f"{name}{visible(said, lines=True)}\n")
         sys.stderr.flush()

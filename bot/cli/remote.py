@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.cli.as_typed import as_typed
 from bot.command_socket import AskStatus, Say, ask
 from bot.home import Home
+from bot.kinds import Kind
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
 from bot.texts import devices as texts
@@ -20,7 +22,8 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
         print_json({"posts": posts})
         return 0
     for post in posts:
-        print_text(str(post["text"]))
+        text = str(post["text"])
+        print_text(text if post["kind"] == Kind.TEXT else as_typed(text))
     return 0
 
 

@@ -243,7 +243,7 @@ def test_the_contact_book_from_the_first_entry_to_the_last(copybara: Copybara, t
         assert (code, err) == (0, "")
         return out
 
-    assert contacts("list") == "You have no contacts yet. After a call: /contact add NAME\n"
+    assert contacts("list") == "You have no contacts yet. After a call: copybara contacts add NAME\n"
     assert json.loads(contacts("list", "--json")) == []
     assert contacts("add", "anna", str(ANNA)).startswith("Saved anna")
     card = Card(ELSEWHERE, bytes(32), "Ben", "ben.azero")

@@ -1,0 +1,41 @@
+"""What a sentence tells somebody to type can be typed where they read it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+import pytest
+
+from bot.assistant.commands import parse
+from bot.cli.arguments import make_parser
+from bot.cli.as_typed import OTHERS, SAME, as_typed
+from shared.errors import WrongUse
+
+SENTENCES = {
+    "After a call: /contact add NAME": "After a call: copybara contacts add NAME",
+    "Say which: /answer anna or /answer bob": "Say which: copybara answer anna or copybara answer bob",
+    "/hangup ends it": "copybara hangup ends it",
+    "/help lists the commands.": "copybara --help lists the commands.",
+    "/contacts, or /contacts 2": "copybara contacts, or copybara contacts 2",
+    "A recording is in /home/anna/files/call.webm": "A recording is in /home/anna/files/call.webm",
+    "It is in /files/a": "It is in /files/a",
+    "Write /say bob: TEXT": "Write /say bob: TEXT",
+    "/contact program anna classic": "/contact program anna classic",
+    "Run: copybara card": "Run: copybara card",
+}
+
+
+@pytest.mark.parametrize(("said", "typed"), SENTENCES.items())
+def test_a_command_of_the_chat_is_written_as_it_is_typed_here(said: str, typed: str) -> None:
+    assert as_typed(said) == typed
+
+
+def test_the_commands_are_those_of_the_chat_and_of_the_command_line() -> None:
+    for word in (*SAME, *OTHERS):
+        with contextlib.suppress(WrongUse):  # most need something after them
+            parse(f"/{word}")
+    needs = {"call": ["anna"], "send": ["file"], "resolve": ["anna"]}
+    for word in (*SAME, "contacts", "resolve", "start"):
+        given = argparse.Namespace(home=None, verbose=False, json=False)
+        assert callable(make_parser().parse_args([word, *needs.get(word, [])], given).run)
