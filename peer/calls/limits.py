@@ -93,6 +93,9 @@ OWN_ASKING: Final = Limit(at_once=6, per_second=0.1)
 OWN_OFFERS: Final = Limit(at_once=40, per_second=1.0)
 "How often we offer a file, again or for the first time: what is more waits, so that the other side sees no flood."
 
+PAUSES: Final = Limit(at_once=6, per_second=1 / 30)
+"How often the owner hears that our picture is paused: what the other side reports of the path decides when it is."
+
 LOSSES: Final = Limit(at_once=20, per_second=0.2)
 """How often a call's path may be lost. A bad path is lost when nothing was heard for six seconds. The other side may
 close its leg and dial again at once, without end; each time the program tells the owner twice, and writes to the

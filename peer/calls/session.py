@@ -17,7 +17,7 @@ from peer.calls.call_socket import CallSocket, OpenSocket
 from peer.calls.conversation import Conversation, say_goodbye
 from peer.calls.dialling import Dialling
 from peer.calls.files.call_files import CallFiles
-from peer.calls.limits import LOSSES, Limiter
+from peer.calls.limits import LOSSES, PAUSES, Limiter
 from peer.calls.recording.call_recording import CallRecording
 from peer.calls.redial import Redialling
 from peer.calls.session_events import (
@@ -142,6 +142,8 @@ class Session:
         )
         self._limiter = Limiter()
         self._losses = Bucket(LOSSES)
+        self._pauses = Bucket(PAUSES)
+        self._pause_told = False
         self._own_texts = OwnTexts()
         self.own_holds = OwnHolds()
         "Counts what the owner does; asked before `hold`."
@@ -235,7 +237,10 @@ class Session:
         """Our own encoder's picture doesn't fit beside the sound, or fits again."""
         self._picture_paused = paused
         self._show_media()
-        self._tell(MediaTrouble(PAUSED if paused else BACK))
+        if paused:
+            self._pause_told = self._pauses.takes(time.monotonic())
+        if self._pause_told:
+            self._tell(MediaTrouble(PAUSED if paused else BACK))
 
     def end(self, goodbye: str | None) -> None:
         """Let `run` finish, saying goodbye to the other side first unless it is None."""

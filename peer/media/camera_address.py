@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 from av.stream import Stream
 
+from peer.media.decoding import MAX_PIXELS
 from shared.errors import MediaError
 
 OPEN_SECONDS = 6.0
@@ -35,9 +36,6 @@ CODECS = (
     *("pcm_alaw", "pcm_mulaw", "pcm_s16be", "pcm_s16le", "aac", "g722", "g726", "g726le", "opus", "libopus"),
 )
 "What cameras send, RTP's payload formats for them among it; nothing else of FFmpeg's decoders is reached."
-
-MAX_PIXELS = 4096 * 4096
-"Of a picture; a decoder refuses larger ones before it makes room for them."
 
 
 def open_camera(address: str) -> InputContainer:

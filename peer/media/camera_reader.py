@@ -14,9 +14,10 @@ from fractions import Fraction
 import av
 from av import AudioFrame, VideoFrame
 from av.container import InputContainer
+from av.video import VideoStream
 
 from peer.media.camera_address import can_be_read, reason_of
-from peer.media.decoding import SoundBlocks, decode
+from peer.media.decoding import SoundBlocks, decode, refuse_huge
 from peer.media.picture.black import BLACK_SECONDS, black
 from peer.media.picture.size import Fitting
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
@@ -40,6 +41,12 @@ CLOCK = 90_000
 
 GAP_SECONDS = 0.2
 "How far the position of sound may drift from its arrival before arrival decides."
+
+AHEAD_SECONDS = 1.0
+"Sound that would stand further ahead of its arrival is left out: it comes faster than anybody could hear it."
+
+BREATH_SECONDS = 0.01
+"How long the thread then waits before it reads on."
 
 
 class CameraReader:
@@ -133,6 +140,9 @@ class CameraReader:
         ]
         if not streams:
             raise MediaError(f"The IP camera has no {self._media.words}.")
+        for stream in streams:
+            if isinstance(stream, VideoStream):
+                refuse_huge(stream)
         self._pixel = next((video.sample_aspect_ratio for video in container.streams.video[:1]), None)
         kinds: set[Kind] = {"video" if stream.type == "video" else "audio" for stream in streams}
         self._tell(self._connected, kinds)
@@ -154,6 +164,9 @@ class CameraReader:
     def _frame(self, frame: AudioFrame | VideoFrame) -> None:
         self._last = now = self._now
         if isinstance(frame, AudioFrame):
+            if self._sound.ahead(now):
+                self._stopping.wait(BREATH_SECONDS)
+                return
             for block in self._sound.blocks(frame, now):
                 self._tell(self._put, "audio", block)
             return
@@ -219,6 +232,10 @@ class CameraSound:
     def __init__(self) -> None:
         self._blocks = SoundBlocks()
         self._position = 0
+
+    def ahead(self, now: float) -> bool:
+        """Whether there has been more sound than could be played until `now`."""
+        return self._position > (now + AHEAD_SECONDS) * SAMPLE_RATE
 
     def blocks(self, frame: AudioFrame, now: float) -> Iterator[AudioFrame]:
         """The blocks that are complete with a frame that arrives `now`, in seconds from the start."""

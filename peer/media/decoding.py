@@ -6,8 +6,17 @@ import av
 from av import AudioFifo, AudioFrame, AudioResampler, VideoFrame
 from av.packet import Packet
 from av.stream import Stream
+from av.video import VideoStream
 
 from peer.media.sound.types import SAMPLE_RATE, SAMPLES
+
+MAX_PIXELS = 4096 * 4096
+"Of a picture; a decoder refuses larger ones before it makes room for them."
+
+
+def refuse_huge(stream: VideoStream) -> None:
+    """Keep its decoder to MAX_PIXELS. What a container is opened with reaches only the look at its streams."""
+    stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(MAX_PIXELS)}
 
 
 def decode(packet: Packet[Stream]) -> list[AudioFrame | VideoFrame]:

@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video import VideoStream
 
-from peer.media.decoding import SoundBlocks, decode
+from peer.media.decoding import MAX_PIXELS, SoundBlocks, decode, refuse_huge
 from peer.media.picture.size import Fitting, tagged_way_up, way_up
 from peer.media.rtp import opus
 from peer.media.rtp.depacketizer import key_frame_size
@@ -225,7 +225,7 @@ def _what_to_do(path: Path) -> str:
         head = file.read(21)
         if head[8:16] == b"WEBPVP8X" and head[20] & 2:  # developers.google.com/speed/webp/docs/riff_container
             return "It is an animated WebP, which can't be played. Convert it to WebM, MP4 or GIF."
-    return "It may be damaged; choose another file."
+    return "It may be damaged, or its pictures too large; choose another file."
 
 
 def _open(path: Path) -> InputContainer:
@@ -234,7 +234,8 @@ def _open(path: Path) -> InputContainer:
         # A pipe or a device would be waited for.
         if path.exists() and not path.is_file():
             raise MediaError(f"{path} is not a file.")
-        container = av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+        container = av.open(f"file:{path}", "r", options=options, metadata_errors="replace")
     except FileNotFoundError as error:
         raise MediaError(f"There is no file {path}.") from error
     except PermissionError as error:
@@ -264,11 +265,11 @@ def _choose_streams(container: InputContainer, media: Media) -> list[AudioStream
     if Media.AUDIO in media:
         chosen += [stream for stream in container.streams.audio if stream.codec_context is not None][:1]
     if Media.VIDEO in media:
-        chosen += [
-            stream
-            for stream in container.streams.video
-            if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
-        ][:1]
+        for stream in container.streams.video:
+            if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+                refuse_huge(stream)
+                chosen.append(stream)
+                break
     return chosen
 
 

@@ -28,17 +28,19 @@ class OwnPath:
         self._pictured = pictured
         self._told = told
         self._state = PathState()
+        self._plan = plan(self._state, None, 0.0)
         self._looked = clock()
 
     def planned(self) -> Plan:
-        """What to send now."""
+        """What to send now. Another plan once in LOOK_SECONDS at most, whatever is reported: it may cost an encoder."""
         now, bits = self._clock(), self.carries.bits
         if bits is not None and now - self._looked >= LOOK_SECONDS:
             self._looked = now
             before, self._state = self._state, next_state(self._state, self._seen(bits))
+            self._plan = plan(self._state, bits, self.carries.lost)
             if paused(before) != paused(self._state):
                 self._told(paused(self._state))
-        return plan(self._state, bits, self.carries.lost)
+        return self._plan
 
     def _seen(self, bits: float) -> Seen:
         return Seen(bits, self.carries.lost, self.carries.late, self._pictured())

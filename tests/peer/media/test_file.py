@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import struct
 import wave
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -159,6 +161,29 @@ async def test_a_file_that_is_gone_at_its_end_ends_the_track_and_not_the_call(
     assert "The file isn't played any more. There is no file" in trouble.sentence
     assert trouble.hint
     assert trouble.sends is Media.NONE
+
+
+def huge_picture(path: Path, side: int) -> Path:
+    """A black and white PNG (RFC 2083) of that many pixels a side, which packs them well."""
+    rows = zlib.compress(bytes((1 + (side + 7) // 8) * side), 9)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    written = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(written))
+    return path
+
+
+def test_a_picture_that_is_far_too_large_is_refused_and_a_large_one_is_shown(tmp_path: Path) -> None:
+    shown = MediaFile(huge_picture(tmp_path / "large.png", 2_000), Media.VIDEO, 640, 480, 15)
+    frame = shown.read()
+    shown.close()
+    assert isinstance(frame, VideoFrame)
+    assert max(frame.width, frame.height) <= 640
+    with pytest.raises(MediaError, match="can be played") as refused:
+        MediaFile(huge_picture(tmp_path / "huge.png", 4_200), Media.VIDEO, 640, 480, 15)
+    assert "too large" in (refused.value.hint or "")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

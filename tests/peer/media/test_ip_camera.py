@@ -8,6 +8,7 @@ import io
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,8 +16,10 @@ import pytest
 from av import AudioFrame, VideoFrame
 
 from peer.media.camera_address import open_camera
+from peer.media.camera_reader import CameraSound
 from peer.media.ending import end
 from peer.media.endpoints.ip_camera import IpCamera
+from peer.media.sound.types import SAMPLE_RATE
 from peer.media.trouble import MediaTrouble
 from shared.errors import MediaError
 from shared.media import Media
@@ -320,6 +323,17 @@ async def test_what_is_no_camera_is_not_opened(kind: str, content: bytes) -> Non
     async with served(serve) as address:
         with pytest.raises(MediaError, match="The IP camera can't be reached"):
             await asyncio.to_thread(open_camera, f"http://{address}/video")
+
+
+def test_a_cameras_sound_that_comes_faster_than_it_could_be_played_is_left_out() -> None:
+    sound, taken = CameraSound(), 0
+    for number in range(2_000):  # 40 seconds of it in two
+        now = number * 0.001
+        if not sound.ahead(now):
+            frame = AudioFrame("s16", "mono", 160)
+            frame.sample_rate, frame.time_base, frame.pts = 8_000, Fraction(1, 8_000), number * 160
+            taken += sum(block.samples for block in sound.blocks(frame, now))
+    assert 2.0 < taken / SAMPLE_RATE < 4.0
 
 
 async def test_a_camera_leads_nowhere_else() -> None:
