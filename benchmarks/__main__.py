@@ -1,12 +1,15 @@
 """`python -m benchmarks`: measure everything, print it, and write it into README.md.
 
-With names of figures only those are measured, and nothing is written.
+With names of figures only those are measured, and nothing is written. With `--slow` they are measured on a third of one
+core (slow.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +44,7 @@ from benchmarks import (
 from benchmarks.machine import description
 from benchmarks.measuring import TooBusy
 from benchmarks.report import table, write
+from benchmarks.slow import MACHINE
 
 README = Path(__file__).with_name("README.md")
 
@@ -79,7 +83,11 @@ def main() -> None:
     names = [figure.NAME for figure in FIGURES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the alternatives.")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"only this one: {', '.join(names)}")
-    wanted = parser.parse_args().figures
+    parser.add_argument("--slow", action="store_true", help="on a third of one core, by a quota (needs root)")
+    options = parser.parse_args()
+    wanted = options.figures
+    if options.slow and not wanted:
+        parser.error("Which figures on a slow machine?")
     if unknown := set(wanted) - set(names):
         parser.error(f"There is no figure {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
 
@@ -98,7 +106,7 @@ def main() -> None:
             continue
         began = time.monotonic()
         try:
-            with console.status(f"measuring {figure.NAME} …"):
+            with console.status(f"measuring {figure.NAME} …"), _slow(figure) if options.slow else nullcontext():
                 measured.append(figure.measure())
         except TooBusy as busy:
             console.print(f"It is left out: {busy}\n")
@@ -110,6 +118,13 @@ def main() -> None:
         console.print("Written into benchmarks/README.md.")
     for missed in (f"{each.title}: {row.what}" for each in measured for row in each.rows if row.met is False):
         console.print(f"goal missed: {missed}")
+
+
+@contextmanager
+def _slow(figure: ModuleType) -> Iterator[None]:
+    """What is measured gets a third of one core; a figure that knows what that is puts it there."""
+    with MACHINE.begun(), nullcontext() if getattr(figure, "SLOWS_ITSELF", False) else MACHINE.slowed():
+        yield
 
 
 def _about(figure: ModuleType) -> str:

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
 from benchmarks.middle import middle
-from benchmarks.relay_capacity import apart, why_not
+from benchmarks.relay_capacity import SLOWS_ITSELF, apart, why_not
 from benchmarks.relay_load import Calls
 
-__all__ = ["NAME", "measure", "why_not"]
+__all__ = ["NAME", "SLOWS_ITSELF", "measure", "why_not"]
 
 NAME = "relay-limit"
 ROUNDS = 9

@@ -110,21 +110,16 @@ def reference_of(call: PairedToken | Request) -> bytes:
 class _LinkKey:
     """The key from one node to another: derived from their pair secret, used with the AEAD of RFC 8439."""
 
-    __slots__ = ("_aead", "_associated")
+    __slots__ = ("_aead", "associated", "decrypt")
 
     def __init__(self, secret: bytes, source: NodeId, destination: NodeId) -> None:
         direction = source.key + destination.key
         self._aead = ChaCha20Poly1305(hkdf(secret, info=_KEY_LABEL + direction))
-        self._associated = _SEAL_LABEL + _FIRST_BYTE + direction
+        self.decrypt = self._aead.decrypt
+        self.associated = _SEAL_LABEL + _FIRST_BYTE + direction
 
     def seal(self, body: PairedBody, nonce: bytes) -> PairedToken:
-        return PairedToken(_FIRST_BYTE + nonce + self._aead.encrypt(nonce, body.encode(), self._associated))
-
-    def open(self, nonce: bytes, sealed: bytes) -> bytes | None:
-        try:
-            return self._aead.decrypt(nonce, sealed, self._associated)
-        except InvalidTag:
-            return None
+        return PairedToken(_FIRST_BYTE + nonce + self._aead.encrypt(nonce, body.encode(), self.associated))
 
 
 def seal(body: PairedBody, *, secret: bytes, source: NodeId, destination: NodeId, nonce: bytes) -> PairedToken:
@@ -171,7 +166,9 @@ class Keyring:
         """
         nonce, sealed = token.nonce, token.sealed
         for key, node, secret in self._keys:
-            raw = key.open(nonce, sealed)
-            if raw is not None:
-                return OpenedToken(node, secret, PairedBody.decode(raw))
+            try:
+                raw = key.decrypt(nonce, sealed, key.associated)
+            except InvalidTag:
+                continue
+            return OpenedToken(node, secret, PairedBody.decode(raw))
         return None
