@@ -28,7 +28,7 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import-linter
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/dev.stamp ## measure against the alternatives, rewrite benchmarks/README.md
-	@tests/system-packages
+	@tests/system-packages bench
 	@tests/node-packages
 	@tests/synapse
 	@echo "measuring, a quarter of an hour or more; leave the machine alone meanwhile"

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-
 from benchmarks.measuring import Figure, Row, Samples, interleaved_tasks
-from benchmarks.peer_connection import on_loopback
+from benchmarks.plain_channel import seconds_in_one_process
+from benchmarks.sent_file import MEGABYTE, PATIENCE, fill, is_done, is_running, megabytes
 from tests.bot.console import befriend
 from tests.browser.people import Somebody, both_ways, connect, two_people
 
 NAME = "file-transfer"
 ROUNDS = 3
-MEGABYTES = int(os.environ.get("COPYBARA_BENCH_FILE_MB", "100"))
+MEGABYTES = 100
 "Of the file: in `COPYBARA_BENCH_FILE_MB` for another size."
 
-MEGABYTE = 1_000_000
-PIECE = 16 * 1024
-BUFFERED = 64 * 1024
-"Bytes that wait in aiortc's queue: as many as in ours."
 
-PATIENCE = 1800.0
-
-
-def measure(rounds: int = ROUNDS, megabytes: int = MEGABYTES) -> Figure:
+def measure(rounds: int = ROUNDS, usual: int = MEGABYTES) -> Figure:
     """Between two programs in a call with picture at two browsers; the alternative has no call to carry beside."""
-    return asyncio.run(_measure(rounds, megabytes))
+    return asyncio.run(_measure(rounds, megabytes(usual)))
 
 
-async def _measure(rounds: int, megabytes: int) -> Figure:
+async def _measure(rounds: int, size: int) -> Figure:
     lasted = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -49,14 +40,14 @@ async def _measure(rounds: int, megabytes: int) -> Figure:
                 nonlocal lasted, count
                 count += 1
                 path = folder / f"{count}.bin"
-                await asyncio.to_thread(_fill, path, megabytes * MEGABYTE)
+                await asyncio.to_thread(fill, path, size * MEGABYTE)
 
                 async def transfer() -> None:
                     nonlocal lasted
                     anna.node.write(f"/send {path}")
-                    await anna.node.until(_running, PATIENCE)
+                    await anna.node.until(is_running, PATIENCE)
                     began = time.monotonic()
-                    await bob.node.until(_done, PATIENCE)
+                    await bob.node.until(is_done, PATIENCE)
                     lasted = time.monotonic() - began
 
                 gap, concealed = await _sound(anna, bob, transfer)
@@ -68,12 +59,12 @@ async def _measure(rounds: int, megabytes: int) -> Figure:
                 return await _sound(anna, bob, lambda: asyncio.sleep(lasted))
 
             async def theirs() -> float:
-                return await _by_peer_connection(megabytes * MEGABYTE)
+                return await seconds_in_one_process(size * MEGABYTE)
 
             with_file, without, plain = await interleaved_tasks(rounds, ours, calm, theirs)
     return Figure(
         NAME,
-        f"A file of {megabytes} MB in a call",
+        f"A file of {size} MB in a call",
         (
             Row(
                 "seconds, during a call with picture",
@@ -98,21 +89,6 @@ async def _measure(rounds: int, megabytes: int) -> Figure:
             ),
         ),
     )
-
-
-def _fill(path: Path, size: int) -> None:
-    block = os.urandom(MEGABYTE)
-    with path.open("wb") as file:
-        for at in range(0, size, MEGABYTE):
-            file.write(at.to_bytes(8) + block[8 : min(MEGABYTE, size - at)])
-
-
-def _running(said: dict[str, object]) -> bool:
-    return said["type"] == "file" and said["state"] == "running"
-
-
-def _done(said: dict[str, object]) -> bool:
-    return said["type"] == "file" and said["state"] == "done"
 
 
 async def _sound(anna: Somebody, bob: Somebody, meanwhile: Callable[[], Awaitable[None]]) -> tuple[float, float]:
@@ -150,45 +126,3 @@ async def _concealed(person: Somebody) -> tuple[float, float]:
         }"""
     )
     return float(found[0]), float(found[1])
-
-
-async def _by_peer_connection(size: int) -> float:
-    """Seconds from the first byte to the last over a plain data channel of aiortc, both ends in this process."""
-    with on_loopback():
-        sender, receiver = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
-        arrived, came = 0, asyncio.Event()
-
-        def opened(channel: RTCDataChannel) -> None:
-            def message(data: bytes) -> None:
-                nonlocal arrived
-                arrived += len(data)
-                if arrived >= size:
-                    came.set()
-
-            channel.on("message", message)
-
-        receiver.on("datachannel", opened)
-        channel = sender.createDataChannel("file")
-        open_, room = asyncio.Event(), asyncio.Event()
-        channel.on("open", open_.set)
-        channel.on("bufferedamountlow", room.set)
-        channel.bufferedAmountLowThreshold = BUFFERED // 2
-        try:
-            await sender.setLocalDescription(await sender.createOffer())
-            offer = RTCSessionDescription(sender.localDescription.sdp, "offer")
-            await receiver.setRemoteDescription(offer)
-            await receiver.setLocalDescription(await receiver.createAnswer())
-            await sender.setRemoteDescription(RTCSessionDescription(receiver.localDescription.sdp, "answer"))
-            await open_.wait()
-            piece = os.urandom(PIECE)
-            began = time.monotonic()
-            for at in range(0, size, PIECE):
-                while channel.bufferedAmount >= BUFFERED:
-                    room.clear()
-                    await room.wait()
-                channel.send(piece[: min(PIECE, size - at)])
-            async with asyncio.timeout(PATIENCE):
-                await came.wait()
-            return time.monotonic() - began
-        finally:
-            await asyncio.gather(sender.close(), receiver.close())

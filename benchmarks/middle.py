@@ -19,7 +19,7 @@ async def middle() -> AsyncIterator[Process]:
         *(sys.executable, "-m", "benchmarks.relay_process"), stdin=PIPE, stdout=PIPE, env=ENVIRONMENT
     )
     try:
-        await _reply(process)
+        await reply(process)
         yield process
     finally:
         assert process.stdin is not None
@@ -31,10 +31,11 @@ async def asked(process: Process, **question: Any) -> dict[str, Any]:
     """What it answers."""
     assert process.stdin is not None
     process.stdin.write(json.dumps(question).encode() + b"\n")
-    return await _reply(process)
+    return await reply(process)
 
 
-async def _reply(process: Process) -> dict[str, Any]:
+async def reply(process: Process) -> dict[str, Any]:
+    """What it says next."""
     assert process.stdout is not None
     reply: dict[str, Any] = json.loads(await process.stdout.readline())
     return reply

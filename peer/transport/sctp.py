@@ -93,6 +93,14 @@ SMALL_COUNTS = 10
 LOOKED_AT = 32
 "Chunks behind a missing one that make as much work as a chunk: aiortc looks at all of them for each that comes."
 
+ACKNOWLEDGED_TOGETHER = 4
+"""Packets of one message that one acknowledgement answers. RFC 9260, section 6.2, asks for every second one where the
+other side is a stranger; aiortc, which is at both ends, sends four new ones for each acknowledgement.
+"""
+
+ACKNOWLEDGED_WITHIN = 0.02
+"Seconds; RFC 9260 allows 0.2."
+
 _FRAGMENT = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
 
 MAX_FRAGMENTS = 16
@@ -248,6 +256,14 @@ class FilesTransport(ControlTransport):
 
     def __init__(self, transport: PinnedDtlsTransport) -> None:
         super().__init__(transport, port=FILES_PORT, limits=FILE_LIMITS)
+        self._unacknowledged = 0
+        "Packets with data since the last acknowledgement."
+
+        self._message_ended = False
+        "Whether the chunk that came last is the end of a message."
+
+        self._sack_timer: asyncio.TimerHandle | None = None
+        self._sending_sack: asyncio.Future[None] | None = None
 
     def _counts(self, chunk: Chunk) -> int:
         match chunk:
@@ -260,7 +276,30 @@ class FilesTransport(ControlTransport):
                 return 1 + named // LOOKED_AT
         return SMALL_COUNTS
 
+    async def _send_sack(self) -> None:
+        # aiortc acknowledges each packet, which makes as much work as the packet, on both sides. At once is only needed
+        # what the sender may wait for: the end of a message, and what tells of a loss.
+        self._unacknowledged += 1
+        if self._can_wait and self._unacknowledged < ACKNOWLEDGED_TOGETHER:
+            if self._sack_timer is None:
+                self._sack_timer = asyncio.get_running_loop().call_later(ACKNOWLEDGED_WITHIN, self._sack_due)
+            return
+        self._unacknowledged = 0
+        await super()._send_sack()
+
+    @property
+    def _can_wait(self) -> bool:
+        return not (self._sack_misordered or self._sack_duplicates or self._message_ended)
+
+    def _sack_due(self) -> None:
+        """Acknowledge what waits for it."""
+        self._sack_timer = None
+        if self._sack_needed and self._association_state is self.State.ESTABLISHED:
+            self._unacknowledged = 0
+            self._sending_sack = asyncio.ensure_future(super()._send_sack())
+
     async def _take_data_chunk(self, chunk: DataChunk) -> None:
+        self._message_ended = bool(chunk.flags & SCTP_DATA_LAST_FRAG)
         await super()._take_data_chunk(chunk)
         # With nothing missing, all that is held is the beginning of one message.
         if not self._sack_misordered and len(self._inbound_streams[chunk.stream_id].reassembly) >= MAX_FRAGMENTS:

@@ -181,6 +181,21 @@ def test_times_follow_the_sender_not_the_jitter_of_the_path() -> None:
     assert [timeline.place(frame) for frame in frames] == [n * 960 for n in range(99)]
 
 
+def test_sound_that_a_busy_machine_reads_late_stays_where_it_was_sent() -> None:
+    reception, timeline = Reception("audio"), Timeline("audio", 0.0)
+    # For four seconds nobody reads. Then all of that is there at once.
+    frames = [f for n in range(500) for f in reception.add(audio_packet(n), n * 0.02 if not 50 <= n < 250 else 5.0)]
+    assert [timeline.place(frame) for frame in frames] == [n * 960 for n in range(500)]
+
+
+def test_a_sender_whose_clock_stood_still_is_placed_by_arrival_after_a_second() -> None:
+    reception, timeline = Reception("audio"), Timeline("audio", 0.0)
+    frames = [f for n in range(200) for f in reception.add(audio_packet(n), n * 0.02 + (3.0 if n >= 50 else 0.0))]
+    places = [timeline.place(frame) for frame in frames]
+    assert places[:100] == [n * 960 for n in range(100)]
+    assert places[101:] == [n * 960 + 3 * 48_000 for n in range(101, 200)]
+
+
 def test_reports_tell_the_sender_what_was_lost_and_when_its_own_report_came() -> None:
     reception = Reception("audio")
     for number in range(100):

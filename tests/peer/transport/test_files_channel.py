@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import pytest
 from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, Chunk, DataChunk, HeartbeatChunk, SackChunk
@@ -156,3 +157,45 @@ async def test_after_a_wrong_message_the_association_is_over_and_nothing_more_is
         assert both.receives._last_received_tsn == before
         assert both.receives not in both.legs.callee._dtls._associations._by_port.values()
         await both.call_goes_on()
+
+
+@contextlib.contextmanager
+def acknowledgements(both: Channels) -> Iterator[list[SackChunk]]:
+    """Those that the sender gets in the block."""
+    got: list[SackChunk] = []
+    take = both.sends._receive_sack_chunk
+
+    async def taken(chunk: SackChunk) -> None:
+        got.append(chunk)
+        await take(chunk)
+
+    with patch.object(both.sends, "_receive_sack_chunk", taken):
+        yield got
+
+
+async def test_one_acknowledgement_answers_several_packets_of_a_message() -> None:
+    async with channels() as both:
+        messages = [bytes([1]) * MAX_MESSAGE for _ in range(30)]
+        with acknowledgements(both) as got:
+            async with asyncio.timeout(PATIENCE):
+                for message in messages:
+                    await both.sender.send(message)
+                while len(both.read) < len(messages):  # noqa: ASYNC110 -- the channel tells of nothing else
+                    await asyncio.sleep(0.01)
+        assert both.read == messages
+        chunks = len(messages) * -(-MAX_MESSAGE // USERDATA_MAX_LENGTH)
+        assert len(got) <= chunks / 2
+
+
+async def test_what_comes_alone_is_acknowledged_all_the_same_and_a_loss_at_once() -> None:
+    async with channels() as both:
+        with acknowledgements(both) as got:
+            first = part(both, 0, bytes(100), flags=FIRST)
+            await both.handed([first])
+            async with asyncio.timeout(PATIENCE):
+                while first.tsn not in [sack.cumulative_tsn for sack in got]:  # noqa: ASYNC110 -- a timer sends it
+                    await asyncio.sleep(0.01)
+            await both.handed([part(both, 1, bytes(100), flags=0)])
+            async with asyncio.timeout(PATIENCE):
+                while not got[-1].gaps:  # noqa: ASYNC110 -- it is on its way
+                    await asyncio.sleep(0.001)

@@ -139,6 +139,7 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
     SCTP: {
         RTCSctpTransport: [
             "_advertised_rwnd",
+            "_association_state",
             "_cwnd",
             "_data_channel_queue",
             "_handle_data",
@@ -152,9 +153,11 @@ PRIVATE: dict[Path, dict[type, list[str]]] = {
             "_remote_port",
             "_rto",
             "_rttvar",
+            "_sack_duplicates",
             "_sack_misordered",
             "_sack_needed",
             "_send_chunk",
+            "_send_sack",
             "_sent_queue",
             "_srtt",
             "_t1_expired",
