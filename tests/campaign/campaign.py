@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import random
 import signal
 import time
@@ -69,7 +70,7 @@ class Campaign:
         "How much each had written in all when its program was started last."
 
         self._usual = dict.fromkeys(scenes, 1.0)
-        "Seconds that each scene took when nobody was killed."
+        "Seconds that each scene took when nobody was killed in it, at best."
 
         self.result = Result()
 
@@ -110,7 +111,8 @@ class Campaign:
         again = self._draw.uniform(0.0, 1.5) if self._draw.random() < SECOND_KILL else None
         which = "both" if len(victims) == 2 else "the caller" if victims == [caller] else "the callee"
         await self._befriended()
-        await self._killed_in(scene, caller, callee, victims, moment)
+        took = await self._killed_in(scene, caller, callee, victims, moment)
+        self._usual[name] = min(self._usual[name], took)
         if again is not None:
             starts = [asyncio.create_task(self._begin(victim)) for victim in victims]
             await asyncio.sleep(again)  # the moment is what is drawn
@@ -163,14 +165,19 @@ class Campaign:
 
     async def _killed_in(
         self, scene: Scene, caller: Person, callee: Person, victims: list[Person], moment: float
-    ) -> None:
+    ) -> float:
+        """Returns how many seconds the scene took; infinite if it was cut short."""
+        began = time.monotonic()
         playing = asyncio.ensure_future(scene(caller, callee))
         await asyncio.wait([playing], timeout=moment)
+        whole = playing.done() and playing.exception() is None
+        took = time.monotonic() - began if whole else math.inf
         self._kill(victims)
         playing.cancel()
         with contextlib.suppress(asyncio.CancelledError, AssertionError, CopybaraError):
             await playing
         await self._gone(victims)
+        return took
 
     def _kill(self, victims: list[Person]) -> None:
         for victim in victims:

@@ -79,9 +79,12 @@ async def recorded(caller: Person, callee: Person) -> None:
 async def on_hold(caller: Person, callee: Person) -> None:
     """The callee puts the call on hold and takes it off again."""
     await connect(caller, callee, answer=f"/answer {caller.name}")
-    await callee.asked("/hold", kind=Kind.ON_HOLD)
+    await callee.asked(f"/hold {caller.name}", kind=Kind.ON_HOLD)
     await caller.told(callee.name, kind=Kind.HELD)
-    await callee.asked("/resume", kind=Kind.OFF_HOLD)
+    for writer, reader in ((caller, callee), (callee, caller)):
+        writer.write(f"/say {reader.name}: Are you there?")
+        await reader.until(lambda said: "Are you there?" in said.get("text", ""))
+    await callee.asked(f"/resume {caller.name}", kind=Kind.OFF_HOLD)
     await caller.told(callee.name, kind=Kind.RESUMED)
     await hang_up(callee, caller)
 
