@@ -26,6 +26,8 @@ SETUP = ("overlay", "name", "telegram", "deltachat", "matrix", "sound")
 MAX_SHOWN = 60
 "Characters of a mistyped word that are repeated."
 
+_REQUIRED = "the following arguments are required: "
+
 _LONG_DASH = re.compile(r"[ ]([\u2010-\u2015\u2212])[a-z]")
 
 
@@ -58,6 +60,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """As argparse, and with a word about the dash that word processors and phones make of two hyphens."""
+        if message.startswith(_REQUIRED):
+            self.print_usage(sys.stderr)
+            more = f"See: {self.prog} --help"
+            self.exit(2, f"error: Something is missing: {message.removeprefix(_REQUIRED)}\nhint:  {more}\n")
         if message.startswith("unrecognized arguments: ") and (dash := _LONG_DASH.search(message)):
             message += f" (begin it with two hyphens instead of {dash[1]})"
         super().error(message)
@@ -126,7 +132,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="copybara",
-        description="Private calls between two people who already share a chat.",
+        description="Private calls between two people who already share a chat. To begin with: setup, start, invite.",
         parents=[everywhere],
         epilog="New here? `copybara demo` shows everything on this computer in half a minute; next are "
         "`copybara setup` and `copybara start`. More about a command: copybara COMMAND --help",

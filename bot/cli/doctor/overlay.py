@@ -23,7 +23,7 @@ from shared.names.lookup import normal
 from shared.names.records import node_records
 from shared.names.trace import Trace
 
-NONE_HINT = "Run `copybara setup overlay`, or start your overlay's node. To try on one machine: --overlay loopback"
+NONE_HINT = "Run `copybara setup`; or start the overlay that you have. To try it on this computer alone: copybara demo"
 
 
 async def overlays(home: Home, config: Config) -> list[Check]:
@@ -35,7 +35,10 @@ async def overlays(home: Home, config: Config) -> list[Check]:
         taken = report.taken
         if taken is None:
             hint = _most_telling(report) or NONE_HINT
-            return [*checks, Check("overlay", ok=False, detail="no overlay can be used for calls", hint=hint)]
+            return [
+                *checks,
+                Check("overlay", ok=False, detail="there is no network for calls yet (an overlay)", hint=hint),
+            ]
         checks.append(
             Check(
                 "overlay",

@@ -85,7 +85,13 @@ def refused_port(port: int, error: OSError) -> Check:
     """Why the system refuses the port. Pure."""
     if error.errno == errno.EADDRINUSE:
         detail = f"Another program has port {port}, so the page gets another one, and bookmarks won't work."
-        return Check("handset", ok=True, note=True, detail=detail, hint="Set `port` under [handset].")
+        return Check(
+            "handset",
+            ok=True,
+            note=True,
+            detail=detail,
+            hint="Choose another in copybara.toml: under [handset] `port = 8766`, for example.",
+        )
     hint = "Set a `port` above 1024 under [handset]."
     if error.errno == errno.EACCES:
         detail = f"You may not use port {port}: those below 1024 are the system's."

@@ -55,9 +55,12 @@ def can_become_root() -> bool:
 
 
 def show(asking: Asking, steps: list[Step]) -> None:
-    """Print all of them."""
+    """Print all of them, without sudo where there is none."""
+    has_sudo = shutil.which("sudo") is not None
+    if steps and not has_sudo:
+        asking.say("", "# This computer has no sudo: run this as root (su -), and then `copybara setup` as yourself.")
     for step in steps:
-        asking.say("", f"# {step.why}", step.shown())
+        asking.say("", f"# {step.why}", step.shown() if has_sudo else step.shown().removeprefix("sudo "))
 
 
 def run(asking: Asking, step: Step) -> str:
