@@ -16,6 +16,7 @@ from bot.kinds import Kind, Sentence
 from bot.page import view
 from bot.page.chime import Chime
 from bot.page.own_devices import OwnDevices
+from bot.page.shown_conversations import ShownConversations
 from bot.texts import chat as texts
 from bot.texts import page as handset_texts
 from bot.texts import recording as recording_texts
@@ -123,9 +124,7 @@ class Presenter:
         "By call, by their number."
 
         self._links: dict[int, ShowLink] = {}
-        self._questions: dict[int, str] = {}
-        "By call, what its other side asks the owner."
-
+        self._conversations = ShownConversations(lines)
         self._rings_there: set[int] = set()
         self._contacts: list[page_protocol.Contact] = []
         self._revision: tuple[int, int] | None = None
@@ -144,6 +143,10 @@ class Presenter:
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
         """The media endpoint of the line with that number, if the page is what that call is made at."""
         return self._endpoints.get(number)
+
+    def shows_own_question(self, line: Line) -> bool:
+        """Whether the page shows what the owner asks the others of that call."""
+        return self._conversations.of(line).asks is not None
 
     def attended(self) -> bool:
         """Whether somebody has the page open."""
@@ -293,12 +296,12 @@ class Presenter:
                 | CircleChanged()
                 | CantMeet()
             ):
-                if isinstance(news, AskedToJoin):
-                    self._questions[number] = said_of(line, news).sentence
+                self._conversations.told(line, news)
                 self._say(line, said_of(line, news))
-                self._show(line)
+                for each in self._lines:
+                    self._show(each)
             case QuestionOver():
-                self._questions.pop(number, None)
+                self._conversations.told(line, news)
                 self._show(line)
             case PhraseKnown() | Paired() | FirstMedia() | MediaAgreed() | HoldChanged() | PartOf():
                 self._show(line)
@@ -325,8 +328,9 @@ class Presenter:
             self._show_media(line)
         self._show(line)
         if line.call.ended:
-            for kept in (self._endpoints, self._texts, self._links, self._files, self._questions):
+            for kept in (self._endpoints, self._texts, self._links, self._files):
                 kept.pop(line.number, None)
+            self._conversations.forget(line)
             self._rings_there.discard(line.number)
             self._pages.calls.discard(line.number)
             self._chime.forget(line.number)
@@ -411,7 +415,7 @@ class Presenter:
             at_page=at_page and here,
             elsewhere=handset_texts.place_of(pages.current) if at_page and not here else None,
             rings_there=line.number in self._rings_there,
-            question=self._questions.get(line.number),
+            several=self._conversations.of(line),
         )
 
     def _book(self) -> list[page_protocol.Contact]:

@@ -16,6 +16,7 @@ from bot.page.presenter import Presenter
 from bot.page.uploads import Uploads
 from bot.page.view import media
 from bot.texts import chat as texts
+from bot.texts import conversations as conversation_texts
 from bot.texts import files as file_texts
 from bot.texts import page as page_texts
 from bot.texts import refusals
@@ -177,8 +178,7 @@ class PageRequests:
             case AnswerQuestion():
                 line = self._line(message.call)
                 self._pages.take(page)
-                together = self._switchboard.together
-                await (together.agree(line) if message.agrees else together.refuse(line))
+                said = await self._answer_question(line, agrees=message.agrees)
             case Write():
                 self._write(self._line(message.call), message.text)
             case SetMedia() if page is self._pages.current:
@@ -268,6 +268,17 @@ class PageRequests:
                 raise CallRefused(refusal(reading.reason, link), "")
             return None
         return line.number
+
+    async def _answer_question(self, line: Line, *, agrees: bool) -> Sentence | None:
+        together = self._switchboard.together
+        if agrees:
+            await together.agree(line)
+            return conversation_texts.AGREED
+        if self._presenter.shows_own_question(line):
+            await together.take_back()  # what becomes of it is news
+            return None
+        await together.refuse(line)
+        return conversation_texts.REFUSED
 
     async def _record(self, message: Record) -> None:
         recording = self._switchboard.recording(self._line(message.call))

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bot.page.shown_conversations import ShownOfConversation
 from bot.texts import call_log
 from bot.texts import files as file_texts
 from bot.texts import page as texts
@@ -31,11 +32,11 @@ def call(
     at_page: bool,
     elsewhere: str | None,
     rings_there: bool,
-    question: str | None,
+    several: ShownOfConversation,
 ) -> page_protocol.Call:
     """A call as it stands now, for one page; `contact` is who it is with.
 
-    `at_page`: its media come to that page; `elsewhere`: to which other one. `question`: what the other side asks.
+    `at_page`: its media come to that page; `elsewhere`: to which other one. `several`: what its conversation shows.
     """
     report = report_of(line)
     said = texts.call_sentence(line)
@@ -73,7 +74,10 @@ def call(
         remote_recording=line.recordings.theirs.value,
         recording_words=recording_texts.mark(line),
         conversation=line.together.hex() or None,
-        question=question,
+        question=several.question,
+        asks=several.asks,
+        called=several.called,
+        circle=several.circle,
     )
 
 

@@ -493,7 +493,17 @@ class Call(_ToPage, frozen=True, tag="call"):
     camera in all of them."""
 
     question: str | None = None
-    "The other side asks the owner to join one: what exactly. JoinAnswer answers it."
+    "The other side asks the owner to join one: what exactly. AnswerQuestion answers it."
+
+    asks: str | None = None
+    """The owner has asked the other side and others into one, and not all have answered: a sentence about it, in one of
+    these calls. AnswerQuestion without a yes takes it back."""
+
+    called: str | None = None
+    "What the one who introduced them calls the other side, for somebody who came into a conversation that way."
+
+    circle: str | None = None
+    "Who in the conversation doesn't hear whom, as a sentence; None: everyone hears everyone, as far as we know."
 
 
 class Ring(_ToPage, frozen=True, tag="ring"):

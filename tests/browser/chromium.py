@@ -101,13 +101,13 @@ WATCH = """
     const connection = connections.filter((each) => each.connectionState === "connected").pop();
     return connection.getReceivers().find((each) => each.track.kind === "audio").track;
   };
-  const listen = async (seconds) => {
+  const listen = async (seconds, track = heard()) => {
     // Pitch and loudness of what is heard, from the decoded sound.
     const context = new AudioContext();
     await context.resume();
     const analyser = context.createAnalyser();
     analyser.fftSize = 32768;
-    context.createMediaStreamSource(new MediaStream([heard()])).connect(analyser);
+    context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
     let loudest = 0;
     const end = performance.now() + seconds * 1000;

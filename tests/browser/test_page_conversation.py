@@ -7,17 +7,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from bot.kinds import Kind
-from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Text
+from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Said, SaveContact, Text
 from tests.browser.chromium import ONE_CHROMIUM, until_seen
 from tests.browser.people import a_call_on_hold_for_another, both_ways
-from tests.browser.scripted import NOW, call, greeting, theatre
-from tests.browser.test_page_hold import ON_HOLD, everywhere
+from tests.browser.scripted import NODE, NOW, call, everywhere, greeting, theatre
+from tests.browser.test_page_hold import ON_HOLD
 from tests.browser.test_page_told import BESIDE
 
 pytestmark = ONE_CHROMIUM
 
 CONVERSATION = "ab" * 16
+
+STRANGER = {
+    "name": "node h8syf1xc…",
+    "contact": None,
+    "node": NODE,
+    "called": "carl",
+    "trust": "stranger",
+    "trust_words": "Not in your contacts. Make sure you know who this is.",
+    "proven": False,
+    "paired": False,
+    "phrase": "amber canal orbit tulip",
+}
 
 QUESTION = (
     "anna wants to make one conversation of this call and the one with “carl”. If you agree, you hear and see each "
@@ -99,6 +113,62 @@ async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> No
         play.tell(call(2, "calling", **BESIDE, role="caller", conversation=CONVERSATION))
         await play.until("document.querySelector('#people .person')?.innerText.includes('connecting')")
         assert await play.page.locator("#stage-name").inner_text() == "anna, bob"
+
+
+async def test_what_becomes_of_a_merge_is_seen_and_it_can_be_taken_back() -> None:
+    asking = "Asking anna and bob whether they want to be in one conversation."
+    async with theatre(
+        greeting(calls=[call(1, "active", **ON_HOLD, asks=asking), call(2, "active", **BESIDE)])
+    ) as play:
+        assert await play.view.says(Kind.CONVERSATION_ASKING) == asking
+        assert not await play.page.locator("#join-agree").is_visible()
+        await everywhere(play, "asking")
+        await play.view.press("Take it back")
+        await play.wants(AnswerQuestion, call=1, agrees=False)
+        for kind, sentence in (
+            (Kind.CONVERSATION_OFF, "anna doesn't want to be in one conversation. Your calls stay as they are."),
+            (Kind.CONVERSATION_LEFT, "anna has left the conversation. You are still with bob."),
+            (Kind.CONVERSATION_CANT_MEET, "You can't be connected with “carl”. There is a call with them already."),
+        ):
+            play.tell(Said(call=1, kind=kind, sentence=sentence), call(1, "active"))
+            assert await play.view.says(kind) == sentence
+        await everywhere(play, "conversation-refused")
+
+
+async def test_each_of_a_conversation_can_fill_the_stage_where_their_words_are_compared() -> None:
+    three = (
+        call(1, "active", conversation=CONVERSATION),
+        call(2, "active", **BESIDE, conversation=CONVERSATION),
+        call(3, "active", **STRANGER, conversation=CONVERSATION),
+    )
+    async with theatre(greeting(calls=[*three])) as play:
+        await play.view.shows("“carl”, not in your contacts")
+        await everywhere(play, "conversation-of-four")
+        await play.view.press(f"Show {STRANGER['name']} large")
+        await play.until(f"document.getElementById('stage-name').textContent.startsWith('{STRANGER['name']}')")
+        assert await play.page.locator("#words-list li").all_text_contents() == ["amber", "canal", "orbit", "tulip"]
+        await play.page.keyboard.press("i")
+        await play.page.locator("#save-name").fill("carl")
+        await play.view.press("Save")
+        await play.wants(SaveContact, call=3, name="carl")
+        # What is written there is the same, whoever fills the stage, and is new only once.
+        await play.page.keyboard.press("c")
+        play.tell(Text(call=1, ours=False, text="hello", at=NOW))
+        await play.until("document.getElementById('texts').innerText.includes('anna: hello')")
+        await play.view.press("Show anna large")
+        await play.until("document.getElementById('stage-name').textContent.startsWith('anna')")
+        assert await play.page.locator("#texts").is_visible()
+        assert not await play.page.locator("#unread").is_visible()
+
+
+async def test_who_doesnt_hear_whom_stands_there_until_it_is_over() -> None:
+    said = "In your conversation: anna and bob don't hear each other."
+    calls = [call(1, "active", conversation=CONVERSATION), call(2, "active", **BESIDE, conversation=CONVERSATION)]
+    async with theatre(greeting(calls=[msgspec.structs.replace(each, circle=said) for each in calls])) as play:
+        assert await play.view.says(Kind.CONVERSATION_CIRCLE) == said
+        await everywhere(play, "conversation-apart")
+        play.tell(*calls)
+        await play.page.locator("#circle").wait_for(state="hidden")
 
 
 async def test_three_people_hear_each_other_two_of_them_at_pages(tmp_path: Path) -> None:

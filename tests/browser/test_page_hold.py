@@ -11,8 +11,7 @@ from bot.kinds import Kind
 from peer.handset.protocol import Answer, HangUp, Hold, Place, Resume
 from tests.browser.chromium import ONE_HEADLESS_SHELL
 from tests.browser.people import a_call_on_hold_for_another, both_ways
-from tests.browser.pictures import LOOKS, look_like, taken
-from tests.browser.scripted import Theatre, call, greeting, quality, theatre
+from tests.browser.scripted import call, everywhere, greeting, quality, theatre
 from tests.browser.test_media_keys import press, titled, wanted, with_keys
 from tests.browser.test_page_told import BESIDE, TONES
 
@@ -29,15 +28,6 @@ HELD = {
     "sentence": "anna put you on hold. Until they are back they don't hear or see you.",
     "remote_on_hold": True,
 }
-
-
-async def everywhere(play: Theatre, name: str) -> None:
-    """Look at a state in each look, and take its pictures."""
-    for look in LOOKS:
-        await look_like(play.page, look)
-        await play.can_be_used()
-        await taken(play.page, f"{name}-{look}")
-    await look_like(play.page, "light")
 
 
 async def test_the_owner_puts_a_call_on_hold_and_takes_it_off_and_the_microphone_is_off_meanwhile() -> None:

@@ -186,6 +186,9 @@ export class CallView {
     put($("stage-name"), names);
     $("stage-name").title = names;
     this.#question.draw(call);
+    const { circle } = [call, ...this.#calls.companions].find((each) => each.circle) ?? {};
+    say($("circle-text"), circle && { kind: "conversation.circle", sentence: circle });
+    show($("circle"), Boolean(circle));
     const tag = call.echo ? "test call" : call.automatic ? "answered automatically" : call.remote_automatic ? "their program answered" : "";
     put($("stage-tag"), tag);
     show($("stage-tag"), Boolean(tag));

@@ -12,6 +12,8 @@ export class Calls extends EventTarget {
   #dismissed = new Set();
   // The person has gone on to something else while the call is on hold.
   aside = false;
+  // The id of the call that the person wants to see large, of several that are one conversation.
+  #front = null;
   // The id of the call that the page shows: the one that a person means by a button or a key.
   drawn = null;
   links = new Map();
@@ -50,11 +52,12 @@ export class Calls extends EventTarget {
     return call.state === "ended" || this.conversation(call)[0] === call;
   }
 
-  // The calls that are one conversation with this one, those that are heard first and those that are only being connected last.
+  // The calls that are one conversation with this one: those that are heard first, of those the one that was chosen, and
+  // those that are only being connected last.
   conversation(call) {
     if (!call.conversation) return [call];
     const all = [...this.#calls.values()].filter((each) => each.conversation === call.conversation && each.state !== "ended");
-    const rank = (each) => (!["active", "reconnecting"].includes(each.state) ? 2 : each.on_hold ? 1 : 0);
+    const rank = (each) => (!["active", "reconnecting"].includes(each.state) ? 2 : each.on_hold ? 1 : each.id === this.#front ? 0 : .5);
     return all.sort((one, other) => rank(one) - rank(other));
   }
 
@@ -68,6 +71,17 @@ export class Calls extends EventTarget {
   written(call) {
     const all = this.conversation(call).flatMap((each) => (this.texts.get(each.id) ?? []).map((text) => ({ ...text, name: each.name })));
     return this.conversation(call).length > 1 ? all.sort((one, other) => one.at - other.at) : all;
+  }
+
+  // Let somebody of the conversation that is shown fill the stage.
+  enlarge(id) {
+    this.#front = id;
+    this.#changed();
+  }
+
+  // All that is written there has been seen.
+  markRead(call) {
+    for (const each of this.conversation(call)) for (const text of this.texts.get(each.id) ?? []) text.read = true;
   }
 
   merge() {

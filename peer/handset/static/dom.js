@@ -102,16 +102,17 @@ export function announce(said) {
   setTimeout(() => say($("announce"), typeof said === "string" ? { sentence: said } : said), 50);
 }
 
-// A list, redrawn only when what it shows has changed; the focus stays with the row it was in.
+// A list, redrawn only when what it shows has changed, which is returned; the focus stays with the row it was in.
 const drawn = new WeakMap();
 
 export function redraw(list, items, row) {
   const state = JSON.stringify(items);
-  if (drawn.get(list) === state) return;
+  if (drawn.get(list) === state) return false;
   drawn.set(list, state);
   const held = list.contains(document.activeElement) ? document.activeElement.dataset.hold : undefined;
   list.replaceChildren(...items.map(row));
   if (held) list.querySelector(`[data-hold="${CSS.escape(held)}"]`)?.focus();
+  return true;
 }
 
 // `said` is what the program or the page says: a sentence, perhaps with a kind and a hint.

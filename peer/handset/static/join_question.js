@@ -1,11 +1,12 @@
-// The other side of a call asks the person to be in one conversation with others: what that means, and yes or no.
+// One conversation of several calls is asked for: by the other side of a call, with what it means and yes or no; or by the
+// person, who can take it back until all have answered.
 
-import { $, put, show, toast } from "./dom.js";
+import { $, put, say, show, toast } from "./dom.js";
 import { unsettle } from "./settled.js";
 
 export class JoinQuestion {
   #calls;
-  #asks = null;
+  #shown = null;
 
   constructor(calls) {
     this.#calls = calls;
@@ -13,19 +14,25 @@ export class JoinQuestion {
     $("join-refuse").addEventListener("click", () => this.#answer(false));
   }
 
-  // The question of the call that is shown, else that of any other.
+  // What is asked in the call that is shown, else in any other; what others ask first.
   draw(call) {
-    const asks = [call, ...this.#calls.companions, ...this.#calls.others].find((each) => each.question) ?? null;
-    if (asks && (asks.id !== this.#asks?.id || asks.question !== this.#asks?.question)) unsettle($("join"));
-    this.#asks = asks;
-    put($("join-text"), asks?.question ?? "");
-    show($("join"), Boolean(asks));
+    const all = [call, ...this.#calls.companions, ...this.#calls.others];
+    const asked = all.find((each) => each.question);
+    const asking = all.find((each) => each.asks);
+    const about = asked ?? asking ?? null;
+    const words = asked?.question ?? asking?.asks ?? "";
+    if (about && (about.id !== this.#shown?.id || words !== this.#shown.words)) unsettle($("join"));
+    this.#shown = about && { id: about.id, words };
+    say($("join-text"), about && { kind: asked ? "conversation.asked" : "conversation.asking", sentence: words });
+    show($("join-agree"), Boolean(asked));
+    put($("join-refuse"), asked ? "Refuse" : "Take it back");
+    show($("join"), Boolean(about));
   }
 
   async #answer(agrees) {
-    if (!this.#asks) return;
+    if (!this.#shown) return;
     try {
-      await this.#calls.answerQuestion(this.#asks.id, agrees);
+      toast(await this.#calls.answerQuestion(this.#shown.id, agrees));
     } catch (error) {
       toast(error, { urgent: true });
     }

@@ -5,6 +5,7 @@ import { takeAddress } from "./address.js";
 import { CallView } from "./call_view.js";
 import { rung } from "./caller.js";
 import { Calls } from "./calls.js";
+import { tellConversationNews } from "./conversation_news.js";
 import { Dialogs } from "./dialogs.js";
 import { $, announce, copy, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
@@ -43,6 +44,7 @@ const voice = new VoiceMessage(program);
 const notices = new Notices();
 const ownDevices = new OwnDevices(program);
 const mediaKeys = new MediaKeys({ calls, incoming, view });
+tellConversationNews(program);
 home.onBack = () => calls.setAside(false);
 dialogs.onDevice = (kind) => view.useDevice(kind);
 

@@ -45,9 +45,19 @@ export class People {
     put(tile.state, this.#state(call));
     tile.trust.dataset.trust = call.trust;
     const unproven = call.contact && call.trust === "unproven";
-    put(tile.trust, call.contact ? (unproven ? "without the key that you share" : "") : "not in your contacts");
+    const stranger = [call.called && `“${call.called}”`, "not in your contacts"].filter(Boolean).join(", ");
+    put(tile.trust, call.contact ? (unproven ? "without the key that you share" : "") : stranger);
     show(tile.trust, !call.contact || Boolean(unproven));
     tile.item.classList.toggle("records", call.remote_recording === "shown");
+    tile.enlarge.setAttribute("aria-label", `Show ${call.name} large`);
+    tile.enlarge.title = `Show ${call.name} large`;
+    tile.picture.setAttribute("aria-label", `The picture of ${call.name}`);
+  }
+
+  // Their path and the field to save them are under About then.
+  #enlarge(id) {
+    this.#calls.enlarge(id);
+    $("stage-name").focus({ preventScroll: true });
   }
 
   #state(call) {
@@ -59,14 +69,16 @@ export class People {
   }
 
   #make(call) {
-    const picture = make("video", { autoplay: "", playsinline: "", "aria-label": `The picture of ${call.name}` });
+    const picture = make("video", { autoplay: "", playsinline: "" });
     picture.muted = true;
     const sound = make("audio", { autoplay: "" });
     const face = make("span", { className: "avatar", "aria-hidden": "true" });
     const [name, state, trust] = [make("b"), make("span"), make("span", { className: "person-trust" })];
-    const item = make("li", { className: "person" }, picture, sound, face, make("p", { className: "person-words" }, name, state, trust));
+    const enlarge = make("button", { className: "enlarge", type: "button" });
+    enlarge.addEventListener("click", () => this.#enlarge(call.id));
+    const item = make("li", { className: "person" }, picture, sound, face, make("p", { className: "person-words" }, name, state, trust), enlarge);
     $("people").append(item);
-    const tile = { item, picture, sound, face, name, state, trust };
+    const tile = { item, picture, sound, face, name, state, trust, enlarge };
     this.#tiles.set(call.id, tile);
     return tile;
   }

@@ -10,9 +10,6 @@ export class SidePanel extends EventTarget {
   #calls;
   #call = null;
   #open = "";
-  #read = new Map();
-  // The lines that are in the panel.
-  #shown = "";
   // The call for which something is written that wasn't sent yet.
   #writtenFor = null;
 
@@ -46,14 +43,15 @@ export class SidePanel extends EventTarget {
   }
 
   unread(call) {
-    const written = this.#calls.written(call).filter((text) => !text.ours).length;
-    return written - (this.#read.get(call.id) ?? 0);
+    return this.#calls.written(call).filter((text) => !text.ours && !text.read).length;
   }
 
   // `path` and `size` are sentences: where the packets go, and what picture arrives.
   draw(call, path, size) {
     if (this.#call?.id !== call.id) {
-      this.#open = "";
+      // Where another one of the same conversation fills the stage, what is written beside it is the same.
+      const same = call.conversation && call.conversation === this.#call?.conversation;
+      if (!same || this.#open !== "chat") this.#open = "";
       for (const id of ["write-problem", "save-problem"]) problem($(id), null);
     }
     this.#call = call;
@@ -71,14 +69,11 @@ export class SidePanel extends EventTarget {
   #drawTexts(call) {
     const texts = this.#calls.written(call);
     const several = this.#calls.companions.length > 0;
-    this.#read.set(call.id, (this.#read.get(call.id) ?? 0) + this.unread(call));
-    const shown = JSON.stringify([call.id, several, texts]);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    $("texts").replaceChildren(...texts.map((text) => make("li", { className: text.ours ? "ours" : "" },
-      make("b", { className: several && !text.ours ? "" : "unseen", text: text.ours ? "You: " : `${text.name}: ` }),
-      make("span", { text: text.text }))));
-    $("texts").scrollTop = $("texts").scrollHeight;
+    this.#calls.markRead(call);
+    const shown = texts.map(({ ours, name, text }) => ({ who: ours ? "You" : name, ours, text, named: several && !ours }));
+    const drawn = redraw($("texts"), shown, ({ who, ours, text, named }) => make("li", { className: ours ? "ours" : "" },
+      make("b", { className: named ? "" : "unseen", text: `${who}: ` }), make("span", { text })));
+    if (drawn) $("texts").scrollTop = $("texts").scrollHeight;
   }
 
   #drawUnread(call) {
@@ -113,7 +108,7 @@ export class SidePanel extends EventTarget {
     if (!text) return;
     const call = this.#writtenFor ?? this.#call.id;
     this.#writtenFor = null;
-    if (call !== this.#call.id) {
+    if (this.#calls.conversation(this.#call).every((each) => each.id !== call)) {
       throw { sentence: `Nothing was sent: you wrote it for another call. This one is with ${this.#call.name}.`, hint: "Send it again if it is for them." };
     }
     await this.#program.ask("write", { call, text });

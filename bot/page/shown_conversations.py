@@ -1,0 +1,73 @@
+"""What the page shows of conversations of several people for as long as it holds, also to a page that comes later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.assistant.conversation_news import said_of
+from peer.calls.line import Line
+from peer.calls.lines import Lines
+from peer.calls.news import News
+from peer.calls.together_news import AskedToJoin, AskingOthers, CircleChanged, Joined, NotMerged, QuestionOver
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOfConversation:
+    """Of one call. The fields are those of the page's `Call`."""
+
+    question: str | None = None
+    asks: str | None = None
+    called: str | None = None
+    circle: str | None = None
+
+
+class ShownConversations:
+    """Of all calls."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._questions: dict[int, str] = {}
+        "By call, what its other side asks the owner."
+
+        self._asks: tuple[int, str] | None = None
+        "What the owner asks the others, and one of the calls with them."
+
+        self._called: dict[int, str] = {}
+        "By call, what the one who introduced its other side calls them."
+
+        self._circles: dict[bytes, str] = {}
+        "By conversation, who in it doesn't hear whom."
+
+    def told(self, line: Line, news: News) -> None:
+        """Something has happened to a call."""
+        match news:
+            case AskedToJoin():
+                self._questions[line.number] = said_of(line, news).sentence
+            case QuestionOver():
+                self._questions.pop(line.number, None)
+            case AskingOthers():
+                self._asks = line.number, said_of(line, news).sentence
+            case NotMerged() | Joined(called=None):
+                self._asks = None
+            case Joined(called=str(called)):
+                self._called[line.number] = called
+            case CircleChanged():
+                there = {each.together for each in self._lines} - {line.together}
+                self._circles = {name: said for name, said in self._circles.items() if name in there}
+                if news.apart or news.unseen:
+                    self._circles[line.together] = said_of(line, news).sentence
+
+    def forget(self, line: Line) -> None:
+        """A call is over."""
+        for kept in (self._questions, self._called):
+            kept.pop(line.number, None)
+
+    def of(self, line: Line) -> ShownOfConversation:
+        """How it stands in one call."""
+        number, asks = self._asks or (None, None)
+        return ShownOfConversation(
+            question=self._questions.get(line.number),
+            asks=asks if number == line.number else None,
+            called=self._called.get(line.number) or None,
+            circle=self._circles.get(line.together),
+        )
