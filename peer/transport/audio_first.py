@@ -51,9 +51,6 @@ STEPS = (
 POOR_LOOKS, GOOD_LOOKS, TRY_LOOKS = 2, 2, 5
 "Looks in a row that decide, one look a second."
 
-PAUSE_LOOKS = 4
-"Poor ones, once less is sent with a picture: reports of sound tell of the five seconds before them as well."
-
 WAITS = (3, 6, 12, 24)
 "Looks before a higher step is tried again, after so many tries that failed in a row."
 
@@ -149,8 +146,7 @@ def next_state(state: PathState, seen: Seen) -> PathState:
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
             return PathState(step, looks=WAITS[-1], failed=state.failed, usual=usual)  # followed by the next at once
         return replace(state, run=run)
-    smaller = step > 0 and STEPS[step].picture
-    if run <= -(PAUSE_LOOKS if smaller else POOR_LOOKS) and step < len(STEPS) - 1:
+    if run <= -POOR_LOOKS and step < len(STEPS) - 1:
         fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
         return PathState(fitting, failed=state.failed, usual=usual)
     if run >= GOOD_LOOKS:
@@ -158,7 +154,7 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
-    known = smaller and seen.pictured
+    known = STEPS[step].picture and seen.pictured
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
         return PathState(step - 1, failed=failed, usual=seen.lost, trying=True)
     return replace(state, run=run, failed=failed)

@@ -82,13 +82,16 @@ export class Leg extends EventTarget {
     if (this.#connection.connectionState !== "connected") return null;
     const seen = { available: null, lost: null, late: 0, pictured: Boolean(this.#sending.picture), arrived: 0 };
     const found = await this.#connection.getStats();
+    let newest = 0;
     for (const each of found.values()) {
       // There are pairs that were tried before, with what was believed of them then.
       if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
       if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
       // What the other side has reported lately; of a picture that is paused it reports nothing more.
       if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
-      seen.lost = Math.max(seen.lost ?? 0, each.fractionLost ?? 0);
+      // That of the sound tells of the five seconds before it, that of a picture of one.
+      if (each.timestamp >= newest) seen.lost = each.fractionLost ?? 0;
+      newest = Math.max(newest, each.timestamp);
       if (each.roundTripTime === undefined) continue;
       this.#least = Math.min(this.#least, each.roundTripTime);
       seen.late = Math.max(seen.late, each.roundTripTime - this.#least);

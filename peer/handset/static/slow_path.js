@@ -19,8 +19,6 @@ const LAST = STEPS.length - 1;
 const POOR_LOOKS = 2;
 const GOOD_LOOKS = 2;
 const TRY_LOOKS = 5;
-// Poor ones, once less is sent with a picture: reports of sound tell of the five seconds before them as well.
-const PAUSE_LOOKS = 4;
 // Looks before a higher step is tried again, after so many tries that failed in a row.
 const WAITS = [3, 6, 12, 24];
 // There is enough for a higher step, without a try, if there is a good bit more than it needs.
@@ -50,13 +48,12 @@ export function next(before, seen) {
     // One that works is followed by the next.
     return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: WAITS.at(-1) }) : { ...state, run };
   }
-  const smaller = step > 0 && STEPS[step].picture;
-  if (run <= -(smaller ? PAUSE_LOOKS : POOR_LOOKS) && step < LAST) return at(fitting(step + 1, seen), state);
+  if (run <= -POOR_LOOKS && step < LAST) return at(fitting(step + 1, seen), state);
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
   const failed = state.looks > WAITS.at(-1) && STEPS[step].picture ? 0 : state.failed;
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
-  const known = smaller && seen.pictured && seen.available !== null;
+  const known = STEPS[step].picture && seen.pictured && seen.available !== null;
   if (step > 0 && !known && run >= 0 && state.looks >= WAITS[Math.min(failed, WAITS.length - 1)]) {
     return at(step - 1, state, { failed, trying: true, usual: lost });
   }
