@@ -140,21 +140,23 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     room = step > 0 and not suffers and seen.bits >= seen.needs(higher) * ROOM
     poor = suffers and not seen.enough(step)
     run = min(state.run, 0) - 1 if poor else max(state.run, 0) + 1 if room else 0
+    smaller = step > 0 and STEPS[step].picture
+    # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
+    known = smaller and seen.pictured
     if state.trying:
         if suffers and state.looks >= 2:
             return PathState(step + 1, failed=state.failed + 1, usual=usual)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
-            return PathState(step, looks=WAITS[-1], failed=state.failed, usual=usual)  # followed by the next at once
+            # Followed by the next at once, where there is one.
+            return PathState(step, looks=0 if known else WAITS[-1], failed=state.failed, usual=usual)
         return replace(state, run=run)
     if run <= -POOR_LOOKS and step < len(STEPS) - 1:
         fitting = next(at for at in range(step + 1, len(STEPS)) if seen.enough(at))
-        return PathState(fitting, failed=state.failed, usual=usual)
+        return PathState(fitting, failed=state.failed + (smaller and state.looks <= WAITS[-1]), usual=usual)
     if run >= GOOD_LOOKS:
         return PathState(step - 1, failed=state.failed, usual=usual)
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
-    # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
-    known = STEPS[step].picture and seen.pictured
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
         return PathState(step - 1, failed=failed, usual=seen.lost, trying=True)
     return replace(state, run=run, failed=failed)

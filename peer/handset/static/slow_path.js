@@ -43,17 +43,20 @@ export function next(before, seen) {
   const { step } = state;
   const room = step > 0 && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
   const run = suffers && !enough(seen, step) ? Math.min(state.run, 0) - 1 : room && !suffers ? Math.max(state.run, 0) + 1 : 0;
+  const smaller = step > 0 && STEPS[step].picture;
+  // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
+  const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
     if (suffers && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
-    // One that works is followed by the next.
-    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: WAITS.at(-1) }) : { ...state, run };
+    // One that works is followed by the next at once, where there is one.
+    return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: known ? 0 : WAITS.at(-1) }) : { ...state, run };
   }
-  if (run <= -POOR_LOOKS && step < LAST) return at(fitting(step + 1, seen), state);
+  if (run <= -POOR_LOOKS && step < LAST) {
+    return at(fitting(step + 1, seen), state, { failed: state.failed + (smaller && state.looks <= WAITS.at(-1)) });
+  }
   if (run >= GOOD_LOOKS) return at(step - 1, state);
   // A step that held for long was no mistake.
   const failed = state.looks > WAITS.at(-1) && STEPS[step].picture ? 0 : state.failed;
-  // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
-  const known = STEPS[step].picture && seen.pictured && seen.available !== null;
   if (step > 0 && !known && run >= 0 && state.looks >= WAITS[Math.min(failed, WAITS.length - 1)]) {
     return at(step - 1, state, { failed, trying: true, usual: lost });
   }
