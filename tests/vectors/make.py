@@ -357,7 +357,7 @@ def refused(request: bytes, accept: bytes, decline: bytes, token: str) -> list[V
 
 MESSAGES: list[Vectors] = [
     {"type": "hello", "version": 1, "media": BOTH},
-    {"type": "media-state", "audio": True, "video": False, "screen": False},
+    {"type": "media-state", "audio": True, "video": False, "screen": False, "paused": False},
     {"type": "text", "text": "ĝis!"},
     {"type": "ping", "id": 7},
     {"type": "pong", "id": 7},
