@@ -4,7 +4,7 @@
 
 import { announce, toast } from "./dom.js";
 
-const TOO_QUICK = "Nothing was done: the button had only just appeared. Press it again.";
+const TOO_QUICK = "Nothing was done: the page had only just changed or come to the front. Press it again.";
 const MOMENT = 700;
 const MARK = "data-settles";
 
