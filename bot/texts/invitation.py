@@ -20,7 +20,8 @@ NO_SOURCE = Sentence(
     Kind.INVITATION_SOURCE,
     "The invitation doesn't say where to get the program, because yours came from no public address. So send your "
     "friend the folder that you installed it from, too, as one packed file; your keys and contacts aren't in it.",
-    'To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER. If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
+    "To pack it, in the folder above it: tar czf copybara.tar.gz FOLDER. "
+    'If it has an address on the web, add it to copybara.toml: [invite] source = "https://…"',
 )
 "For the owner, beside an invitation."
 

@@ -189,7 +189,8 @@ def link_to_send(line: Line) -> Sentence:
         return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name} so that they know.")
     if line.call.role is Role.CALLEE:
         return Sentence(
-            Kind.LINK_TO_SEND, f"Send this answer to {line.name}. The call connects as soon as they have read it."
+            Kind.LINK_TO_SEND,
+            f"Send this answer back in your chat, to {line.name}. The call connects as soon as they have read it.",
         )
     until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
     if line.call.paired:
