@@ -101,7 +101,7 @@ async def test_of_a_conversation_every_pair_touches_nothing_but_the_overlay(
             await bob.asked("/hold", kind=Kind.ON_HOLD)
             await connect(carol, bob)
             await hears(bob, "carol")
-            bob.write("/swap")
+            bob.write("/swap anna")
             await carol.told(kind=Kind.HELD)
             await hears(bob, "anna")
 
