@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 PREFIX = "/received/"
@@ -24,6 +27,9 @@ class _Offered:
     path: Path
     until: float
 
+    which: tuple[int, int] | None
+    "Its device and inode when it was offered: another one may get its name."
+
 
 class Downloads:
     """The addresses of one run."""
@@ -36,7 +42,7 @@ class Downloads:
     def offer(self, path: Path) -> str:
         """A new address for a file, as a path of the page's server."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._offered[token] = _Offered(path, self._clock() + SECONDS)
+        self._offered[token] = _Offered(path, self._clock() + SECONDS, _which(path))
         while len(self._offered) > MOST:
             self._offered.popitem(last=False)
         return f"{PREFIX}{token}"
@@ -45,6 +51,30 @@ class Downloads:
         """The file at an address, if it can be saved there still."""
         offered = self._offered.get(address.removeprefix(PREFIX))
         return offered.path if offered is not None and self._clock() < offered.until else None
+
+    def open(self, address: str) -> BinaryIO | None:
+        """The same, open for reading, if it is still the one that was offered. Blocks."""
+        offered = self._offered.get(address.removeprefix(PREFIX))
+        if offered is None or self._clock() >= offered.until:
+            return None
+        try:
+            # Nothing beside it is looked at: who sent `report.pdf.gz` isn't who sent `report.pdf`.
+            file = os.fdopen(os.open(offered.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        except OSError:
+            return None
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) != offered.which:
+            file.close()
+            return None
+        return file
+
+
+def _which(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def headers(name: str) -> dict[str, str]:

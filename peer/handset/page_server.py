@@ -11,11 +11,13 @@ import abc
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -51,6 +53,7 @@ from peer.handset.protocol import (
     encode,
 )
 from shared.errors import CopybaraError, HandsetError
+from shared.in_thread import in_thread_to_its_end
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +88,9 @@ CONTENT_TYPES = {
     ".wav": "audio/wav",
 }
 "What there is to serve. A file of any other kind isn't."
+
+DOWNLOADED_AT_ONCE = 256 * 1024
+"Bytes of a file that are read and sent in one go."
 
 MAX_AT_ONCE = 32
 "Messages of one page that may be worked on at the same time."
@@ -230,11 +236,36 @@ class PageServer(abc.ABC):
         return web.Response(body=content, content_type=CONTENT_TYPES[suffix], charset=_charset(suffix))
 
     async def _serve_download(self, request: web.Request) -> web.StreamResponse:
-        path = self._pages.downloads.find(request.path)
-        if path is None:
+        downloads = self._pages.downloads
+        path, file = downloads.find(request.path), await in_thread_to_its_end(lambda: downloads.open(request.path))
+        if path is None or file is None:
             raise RequestRefused(404, "That file can't be saved here any more.")
-        self._stays(request)
-        return web.FileResponse(path, headers=download_headers(path.name))
+        with file:
+            self._stays(request)
+            size = os.fstat(file.fileno()).st_size
+            try:
+                # A player asks for parts.
+                begins, ends, _ = request.http_range.indices(size)
+            except ValueError:
+                begins, ends = 0, 0
+            is_part = "Range" in request.headers and begins < ends
+            if not is_part:
+                begins, ends = 0, size
+            response = web.StreamResponse(status=206 if is_part else 200, headers=download_headers(path.name))
+            response.headers["Accept-Ranges"] = "bytes"
+            if is_part:
+                response.headers["Content-Range"] = f"bytes {begins}-{ends - 1}/{size}"
+            response.content_length = ends - begins
+            await response.prepare(request)
+            await in_thread_to_its_end(lambda: file.seek(begins))
+            while begins < ends and request.method != "HEAD":
+                most = min(DOWNLOADED_AT_ONCE, ends - begins)
+                block = await in_thread_to_its_end(partial(file.read, most))
+                if not block:
+                    break  # it has become shorter: the browser sees that its end is missing
+                begins += len(block)
+                await response.write(block)
+            return response
 
     def _read(self, name: str) -> bytes | None:
         """A file by its name below the folder, if it is there and of a known kind; names are compared, not walked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 from peer.handset.downloads import MOST, SECONDS, Downloads
@@ -35,3 +36,37 @@ def test_an_address_is_good_for_a_while_and_there_are_only_so_many() -> None:
     assert downloads.find(first) is None
     now = SECONDS
     assert downloads.find(last) is None
+
+
+async def test_what_is_packed_beside_a_file_is_never_given_in_its_place(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "invoice.pdf"
+    path.write_bytes(b"from bob")
+    for form in (".gz", ".br"):
+        (tmp_path / f"invoice.pdf{form}").write_bytes(gzip.compress(b"from mallory"))
+    address = served.pages.downloads.offer(path)
+    async with served.http.get(served.url(address), headers={"Accept-Encoding": "gzip, deflate, br"}) as response:
+        assert (response.status, response.headers.get("Content-Encoding")) == (200, None)
+        assert await response.read() == b"from bob"
+
+
+async def test_another_file_that_got_its_name_is_not_saved_for_it(served: Served, tmp_path: Path) -> None:
+    path, other = tmp_path / "report.pdf", tmp_path / "other"
+    path.write_bytes(b"from bob")
+    address = served.pages.downloads.offer(path)
+    other.write_bytes(b"from mallory")
+    other.rename(path)
+    async with served.http.get(served.url(address)) as response:
+        assert response.status == 404
+
+
+async def test_a_player_gets_the_part_that_it_asks_for(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "message.webm"
+    path.write_bytes(bytes(range(100)))
+    address = served.pages.downloads.offer(path)
+    for asked, status, part in (
+        ("bytes=10-19", 206, range(10, 20)),
+        ("bytes=-5", 206, range(95, 100)),
+        ("x", 200, range(100)),
+    ):
+        async with served.http.get(served.url(address), headers={"Range": asked}) as response:
+            assert (response.status, await response.read()) == (status, bytes(part))
