@@ -196,6 +196,8 @@ def to_agree(lines: Sequence[Line], asked: list[Line], gone: Sequence[Line], who
     beside = [*(each for each in lines if each.proven and each.engaged), *(each for each in gone if each is not line)]
     if not (line.proven or by_node) and any(each.peer == line.peer for each in beside):
         raise WhichCall(*conversations.another_asks(line))
+    if line in gone:
+        raise WhichCall(*conversations.asks_another_thing(line))
     if not whom and (others := [each for each in gone if each is not line]):
         raise WhichCall(*conversations.asks_no_more(others[-1], line))
     return line

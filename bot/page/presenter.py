@@ -140,6 +140,10 @@ class Presenter:
         self._pages.calls.add(number)
         return endpoint
 
+    def question(self, number: int) -> str | None:
+        """What the other side of a call asks the owner, as the page shows it."""
+        return self._questions.get(number)
+
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
         """The media endpoint of the line with that number, if the page is what that call is made at."""
         return self._endpoints.get(number)

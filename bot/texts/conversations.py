@@ -41,6 +41,11 @@ def another_asks(line: Line) -> tuple[str, str]:
     )
 
 
+def asks_another_thing(line: Line) -> tuple[str, str]:
+    """What the owner may want to answer isn't asked any more, and the same person asks something else."""
+    return f"{whose(line)} asks something else by now.", "Read it, wait ten seconds, then answer it."
+
+
 def asks_no_more(gone: Line, line: Line) -> tuple[str, str]:
     """What the owner may want to answer isn't asked any more, and there is another question."""
     return (

@@ -74,6 +74,8 @@ _HINTS: dict[type[CopybaraError], str] = {
 }
 "What to do, for errors whose own hint is a command to type. A test keeps the table complete."
 
+ASKS_ANOTHER_THING = "They ask something else by now.", "Read it, then answer."
+
 
 def hint(error: CopybaraError) -> str:
     """What to do next, for somebody who has buttons."""

@@ -281,7 +281,11 @@ class LineSessions:
 
         def always() -> bool:
             contact = self._store.contact_of(line.peer)
-            return contact is not None and contact.files
+            return contact is not None and contact.files and contact.trust is not Trust.BLOCK
+
+        def blocked() -> bool:
+            contact = self._store.contact_of(line.peer)
+            return contact is not None and contact.trust is Trust.BLOCK
 
         return CallFiles(
             line.peer,
@@ -290,6 +294,7 @@ class LineSessions:
             keyed=lambda: line.link.keyed,
             always=always,
             is_contact=lambda: self._store.contact_of(line.peer) is not None,
+            blocked=blocked,
             tell=lambda changed: self._listeners.told(line, changed),
         )
 

@@ -828,10 +828,11 @@ class Merge(_FromPage, frozen=True, tag="merge"):
 
 
 class AnswerQuestion(_FromPage, frozen=True, tag="answer-question"):
-    """Answer the question that the other side of a call has asked."""
+    """Answer the question that the other side of a call has asked, as it was shown: it may be another one by now."""
 
     call: Number
     agrees: bool
+    question: Annotated[str, Meta(max_length=1_000)]
 
 
 class Write(_FromPage, frozen=True, tag="write"):

@@ -392,6 +392,10 @@ def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
         to_agree([anna, carol], [carol], [anna])
     assert refused.value.sentence == "anna no longer asks. carol does."
     assert to_agree([anna, carol], [carol], [anna], "carol") is carol
+    for whom in ("", "anna"):
+        with pytest.raises(WhichCall) as refused:
+            to_agree([anna], [anna], [anna], whom)
+        assert refused.value.sentence == "anna asks something else by now."
 
 
 def test_another_call_with_somebody_that_has_just_ended_may_have_been_with_somebody_else() -> None:

@@ -88,11 +88,12 @@ class CallFiles:
         keyed: Callable[[], bool],
         always: Callable[[], bool],
         is_contact: Callable[[], bool],
+        blocked: Callable[[], bool],
         tell: Callable[[FileChanged], None],
     ) -> None:
         """`proven`: whether the call proves who they are; `keyed`: whether we share a key with their node; `always`:
-        whether their files are accepted without asking; `is_contact`: whether they are a contact. Each is asked when it
-        matters: the owner may change it.
+        whether their files are accepted without asking; `is_contact`, `blocked`: whether they are a contact, or a
+        blocked one. Each is asked when it matters: the owner may change it.
 
         `tell` is called in the event loop and must not block.
         """
@@ -102,6 +103,7 @@ class CallFiles:
         self._keyed = keyed
         self._always = always
         self._is_contact = is_contact
+        self._blocked = blocked
         self._tell = tell
         self._entries: dict[Key, FileEntry] = {}
         self._leg: Leg | None = None
@@ -366,6 +368,8 @@ class CallFiles:
 
     def _is_taken(self, message: FileOffer, kept: KeptFile | None) -> bool:
         """Whether a voice message needs no word from the owner. If so, it counts."""
+        if self._blocked():
+            return False
         return message.size <= self._shelf.limits.voice and kept is None and self._shelf.takes_message(self._peer)
 
     def _accepted(self, entry: FileEntry, offset: int) -> None:

@@ -15,7 +15,8 @@ from peer.calls.together.merging import ASK_SECONDS, Merging
 from peer.calls.together.say import Later, say
 from peer.calls.together_news import AskedToJoin, AskOver, CantMeet, Joined, QuestionOver
 from shared.call.table import State
-from shared.errors import CallRefused, CopybaraError, NotAsked, StoreError
+from shared.contacts import check_name
+from shared.errors import CallRefused, CopybaraError, InputError, NotAsked, StoreError
 from shared.messages import MAX_PEOPLE, JoinAnswer, JoinAsk, JoinLink, JoinNode, JoinOver
 from shared.node_id import NodeId
 from shared.printable import visible
@@ -68,6 +69,8 @@ class JoinInvitations:
             raise NotAsked
         if agrees and line.on_hold:
             raise CallRefused(f"The call with {line.name} is on hold.", f"First take it off: /resume {line.name}")
+        if agrees and line.together not in (b"", invitation.conversation):
+            raise CallRefused(f"The call with {line.name} is part of another conversation by now.", "")
         if agrees and self._is_anothers(line, invitation.conversation):
             raise CallRefused("Other calls of yours are in that conversation, and this one isn't.", "")
         if agrees and not self._has_room(line, invitation.conversation, len(invitation.names)):
@@ -79,7 +82,7 @@ class JoinInvitations:
         """The other side of a call asks. What can't be is refused without asking the owner."""
         if line.call.ended:
             return  # the other side hears that next
-        names = tuple(visible(name) for name in message.names)
+        names = tuple(_readable(name) for name in message.names)
         before = self._invitations.get(line.number)
         again = before is not None and before.open and before.names == names
         if not self._fits(line, message) or (before is not None and before.open and not again):
@@ -222,7 +225,8 @@ class JoinInvitations:
                     await self._try(invitation, node, self._calls.read(invitation, node, token))
 
     async def _meet(self, invitation: Invitation, node: NodeId, *, calls: bool) -> None:
-        if self._is_anothers(invitation.line, invitation.conversation):
+        moved = invitation.line.together not in (b"", invitation.conversation)
+        if moved or self._is_anothers(invitation.line, invitation.conversation):
             return
         if invitation.proven and not invitation.line.proven:
             return  # the owner has found out since that it isn't with the one whom they agreed with
@@ -251,3 +255,13 @@ class JoinInvitations:
             why = f"{error.sentence} {error.hint}".strip()
             self._listeners.told(invitation.line, CantMeet(invitation.called(node), why))
             await self._complete()
+
+
+def _readable(name: str) -> str:
+    """A name that the other side gives, if it is one that a contact could have and that ends where its quotes do."""
+    if any(character in name for character in '“”"()'):
+        return ""
+    try:
+        return check_name(visible(name))
+    except InputError:
+        return ""

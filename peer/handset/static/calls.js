@@ -88,8 +88,8 @@ export class Calls extends EventTarget {
     return this.#program.ask("merge", {});
   }
 
-  answerQuestion(id, agrees) {
-    return this.#program.ask("answer-question", { call: id, agrees });
+  answerQuestion(id, agrees, question) {
+    return this.#program.ask("answer-question", { call: id, agrees, question });
   }
 
   get ringing() {

@@ -21,7 +21,7 @@ export class Recording {
       $("more").close();
       this.turn();
     });
-    $("recording-refuse").addEventListener("click", () => this.#ask("refuse", (call) => call.remote_recording === "shown"));
+    $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
     program.addEventListener("said", ({ detail }) => {
       // The mark itself says who records.
       if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail);
@@ -30,8 +30,9 @@ export class Recording {
 
   turn() {
     const records = (call) => call.recording !== "off";
-    if (this.#all.some(records)) this.#ask("stop", records);
-    else this.#ask("start", (call) => call.state === "active");
+    const ours = this.#all.filter(records);
+    if (ours.length) this.#ask("stop", ours);
+    else this.#ask("start", this.#all.filter((call) => call.state === "active"));
   }
 
   // All who hear each other: a recording in one of these calls is one of the conversation.
@@ -40,19 +41,25 @@ export class Recording {
     return call ? this.#calls.conversation(call) : [];
   }
 
-  async #ask(what, about) {
+  // With these, and with everybody else whom this page's microphone reaches.
+  get #reached() {
+    return [...this.#all, ...this.#calls.others.filter((call) => call.handset && !call.on_hold)];
+  }
+
+  async #ask(what, calls) {
     try {
-      await Promise.all(this.#all.filter(about).map((call) => this.#program.ask("record", { call: call.id, what })));
+      await Promise.all(calls.map((call) => this.#program.ask("record", { call: call.id, what })));
     } catch (error) {
       toast(error, { urgent: true });
     }
   }
 
   draw(call) {
-    const by = this.#all.filter((each) => each.remote_recording === "shown");
+    const all = this.#reached;
+    const by = all.filter((each) => each.remote_recording === "shown");
     const theirs = by.length > 0;
     const ours = this.#all.find((each) => each.recording !== "off");
-    for (const each of this.#all) if (!by.includes(each)) this.#heard.delete(each.id);
+    for (const each of all) if (!by.includes(each)) this.#heard.delete(each.id);
     for (const each of by) if (each.handset && !this.#heard.has(each.id)) this.#tone(each);
     if ($("recording").hidden) unsettle($("recording"));
     show($("recording"), theirs || Boolean(ours));

@@ -418,6 +418,28 @@ async def test_a_link_from_before_a_restore_is_none_either_if_the_one_who_introd
             assert "restored your backup" in (await ben.hears(CantMeet)).why
 
 
+@pytest.mark.parametrize("name", ["ben” (in your contacts) and “mum", 'a "b"', "a b", "(proven)", "x/y"])
+async def test_a_name_that_could_be_words_of_the_program_counts_as_none(tmp_path: Path, name: str) -> None:
+    async with anna_and(tmp_path, "ben") as (_, anna, (ben,)):
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl", name)))
+        assert (await ben.hears(AskedToJoin)).names == ("carl", "")
+
+
+async def test_what_was_agreed_before_a_merger_brings_nobody_out_of_it(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        lines = await calls_with(anna, ben, carl)
+        says(carl, anna, JoinAsk(CONVERSATION, ("xavier",)))
+        await agree(anna)
+        await anna.switchboard.together.merge()
+        await agree(ben, carl)
+        await met(ben, carl)
+        says(carl, anna, JoinNode(CONVERSATION, b"xavier".ljust(32), calls=True))
+        await reads_on(anna, carl)
+        assert lines[0].together == lines[1].together != CONVERSATION
+        assert len(anna.lines) == 2
+
+
 async def test_who_has_lost_the_contacts_proof_since_the_owner_agreed_introduces_nobody(tmp_path: Path) -> None:
     async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
         await calls_with(anna, ben)
