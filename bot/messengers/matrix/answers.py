@@ -75,6 +75,20 @@ class _KeysAnswer(msgspec.Struct):
     self_signing_keys: dict[str, msgspec.Raw] = {}
 
 
+class _Member(msgspec.Struct):
+    state_key: str = ""
+
+
+class _MembersAnswer(msgspec.Struct):
+    chunk: list[_Member] = []
+
+
+def members_answer(raw: bytes) -> Json:
+    """Who is in a room (GET /rooms/{roomId}/members); nothing else of it is read. Raises what NOT_JSON lists."""
+    answer = msgspec.json.decode(raw, type=_MembersAnswer)
+    return {"members": [each.state_key for each in answer.chunk if each.state_key]}
+
+
 def sync_answer(raw: bytes) -> Json:
     """The answer to a sync (specification, GET /sync). Raises what NOT_JSON lists."""
     answer = msgspec.json.decode(raw, type=_SyncAnswer)

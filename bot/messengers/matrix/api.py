@@ -14,14 +14,28 @@ import httpx
 import msgspec
 
 from bot.messengers.clock import Clock, http_date
-from bot.messengers.matrix.answers import keys_answer, messages_answer, sync_answer
+from bot.messengers.matrix.answers import keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json, items, number, text
+from shared.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable
+from shared.http_answers import read as read_answer
 from shared.not_json import NOT_JSON
 
 REPLY_BYTES = 32 * 1024 * 1024
 "Of one answer; a first sync of a large account is some megabytes."
 
+WHATEVER_BYTES = 256 * 1024 * 1024
+"""Of the answer to a sync that asks for little and gets much all the same: messages to devices and invitations, which
+no filter limits. Until it is read the server brings it again and again, and nothing after it.
+"""
+
+MEMBERS_BYTES = 8 * 1024 * 1024
+"Of the list of a room's members: some ten thousand."
+
+FEW_BYTES = 1024 * 1024
+"Of any other answer, and of every refusal: no reader takes those apart."
+
 REPLY_SECONDS = 30.0
+WHATEVER_SECONDS = 300.0
 SYNC_SECONDS = 25.0
 "How long the server waits for something new before it answers a sync."
 
@@ -109,7 +123,8 @@ class MatrixApi:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold the connections for the length of the block."""
-        async with httpx.AsyncClient(timeout=REPLY_SECONDS, trust_env=False) as self._client:
+        client = httpx.AsyncClient(timeout=REPLY_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS)
+        async with client as self._client:
             try:
                 yield
             finally:
@@ -137,6 +152,8 @@ class MatrixApi:
         }
         if since:
             query["since"] = since
+        if little:
+            return await self._request("GET", "/sync", None, WHATEVER_SECONDS, query, sync_answer, WHATEVER_BYTES)
         return await self._request("GET", "/sync", None, REPLY_SECONDS + SYNC_SECONDS, query, sync_answer)
 
     async def send(self, room: str, type_: str, transaction: str, content: Json) -> str:
@@ -160,13 +177,13 @@ class MatrixApi:
         return await self._request("POST", "/keys/query", body, REPLY_SECONDS, {}, keys_answer)
 
     async def members(self, room: str) -> list[str]:
-        """Who is in a room or invited to it. Raises Unreachable, ServerRefusal."""
-        found = []
+        """Who is in a room or invited to it. Raises TooLarge, Unreachable, ServerRefusal."""
+        found: list[str] = []
         for membership in ("join", "invite"):
-            answer = await self.get(f"/rooms/{_part(room)}/members", {"membership": membership})
-            chunk = answer.get("chunk")
-            found += [text(each, "state_key") for each in chunk] if isinstance(chunk, list) else []
-        return [user for user in found if user]
+            path, query = f"/rooms/{_part(room)}/members", {"membership": membership}
+            answer = await self._request("GET", path, None, REPLY_SECONDS, query, members_answer, MEMBERS_BYTES)
+            found += answer["members"]
+        return found
 
     async def leave(self, room: str) -> None:
         """Leave a room, or decline an invitation to it. Raises Unreachable, ServerRefusal."""
@@ -185,8 +202,9 @@ class MatrixApi:
         seconds: float,
         query: dict[str, str],
         read: Callable[[bytes], Json] | None = None,
+        most: int | None = None,
     ) -> Json:
-        """`read` takes apart what others have written, see answers.py."""
+        """`read` takes apart what others have written, see answers.py, of at most `most` bytes."""
         assert self._client is not None
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         address = f"{self.server}/_matrix/client/v3{path}"
@@ -198,11 +216,17 @@ class MatrixApi:
                 ) as response,
             ):
                 received = time.time()
-                raw = await _read(response)
+                good = response.status_code == httpx.codes.OK
+                most = (most or REPLY_BYTES) if good and read is not None else FEW_BYTES
+                raw = await read_answer(response, most)
+        except TooLong as error:
+            raise TooLarge(str(error)) from None
+        except Unreadable as error:
+            raise Unreachable(str(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Its class says enough, and its text may hold the address.
             raise Unreachable(type(error).__name__) from None
-        answer = _decoded(raw, read if response.status_code == httpx.codes.OK else None)
+        answer = _decoded(raw, read if good else None)
         if response.status_code == httpx.codes.OK and answer is not None:
             if (date := http_date(response.headers.get("date", ""))) is not None:
                 self.clock.server_said(date, received)
@@ -223,21 +247,13 @@ def _part(value: str) -> str:
     return quote(value, safe="")
 
 
-async def _read(response: httpx.Response) -> bytes:
-    parts, size = [], 0
-    async for each in response.aiter_bytes():
-        size += len(each)
-        if size > REPLY_BYTES:
-            raise TooLarge(f"an answer of more than {REPLY_BYTES} bytes")
-        parts.append(each)
-    return b"".join(parts)
-
-
 def _decoded(raw: bytes, read: Callable[[bytes], Json] | None) -> dict[str, Any] | None:
     if read is not None:
         with contextlib.suppress(*NOT_JSON):
             return read(raw)
         # A server with a way of its own: nobody but it decides what stands around the pieces.
+        if len(raw) > FEW_BYTES:
+            return None
     try:
         value = msgspec.json.decode(raw)
     except NOT_JSON:

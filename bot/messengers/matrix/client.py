@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
 from bot.messengers.matrix.account_file import MatrixAccount
-from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge
+from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge, Unreachable
 from bot.messengers.matrix.canonical import Json, items, part, text
 from bot.messengers.matrix.forgetting import MOST_PEOPLE, tie, to_forget
 from bot.messengers.matrix.invitations import GUEST
@@ -32,6 +32,9 @@ from bot.messengers.matrix.writing import Writer
 
 SINCE = "since"
 "Of the vault: where reading goes on."
+
+PAGE_TRIES = 3
+"Before a page is left out that the server can't give at the moment."
 
 PAGES = 10
 "Pages of what a sync has left out of one room that are fetched; more than a thousand events of one room are not read."
@@ -81,6 +84,9 @@ class Client:
         "The answer that is being read: it is read on after a failure, for its keys can be taken only once."
         self._taken: Sync | None = None
         self._next = ""
+        self._tried: Counter[str] = Counter()
+        "By room, how often a page of it couldn't be had since the last answer that was confirmed."
+
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @contextlib.asynccontextmanager
@@ -149,6 +155,7 @@ class Client:
             self._reader.confirmed()
             await self.save()
         self._answer = self._taken = None
+        self._tried.clear()
 
     async def _left_out(self, answer: Json, since: str) -> tuple[dict[str, list[Json]], bool]:
         """What a sync has left out of rooms that we know, in its order; and whether there was more than we fetch."""
@@ -165,8 +172,8 @@ class Client:
                     break
                 try:
                     page = await self.api.messages(room, place, since, ROOM_EVENTS)
-                except ServerRefusal as refusal:
-                    if refusal.for_now:
+                except (ServerRefusal, Unreachable) as error:
+                    if self._may_be_tried_again(room, error):
                         raise
                     break
                 for event in items(page, "chunk"):
@@ -177,15 +184,26 @@ class Client:
             found[room] = events[::-1]
         return found, unread
 
+    def _may_be_tried_again(self, room: str, error: ServerRefusal | Unreachable) -> bool:
+        """Whether a page that can't be had is waited for. It may hang on the server of somebody who is in that room: so
+        the others wait for no stranger's, and for no other's more than a few times.
+        """
+        lasts = isinstance(error, TooLarge) or (isinstance(error, ServerRefusal) and not error.for_now)
+        if lasts or self._is_strangers(room):
+            return False
+        self._tried[room] += 1
+        return self._tried[room] < PAGE_TRIES
+
     async def _forget_people(self) -> None:
-        """Let go of those beyond the number that is kept. Raises Unreachable, ServerRefusal."""
+        """Let go of those beyond the number that is kept. Raises Unreachable."""
         known = self.people.known()
         if len(known) <= MOST_PEOPLE:
             return
         members: dict[bool, set[str]] = {True: set(), False: set()}
         for room in self.rooms.names():
             if not self.rooms.of(room).left:
-                members[self._is_strangers(room)] |= await self.members(room)
+                with contextlib.suppress(ServerRefusal, TooLarge):  # a room that nobody can be seen in ties nobody
+                    members[self._is_strangers(room)] |= await self.members(room)
         contacts, own = self._contacts(), {self.account.user, self.account.owner}
         stays = {user for user in known if user in own or user in contacts}
         ties = {user: tie(user, stays=stays, rooms=members[False], guests=members[True]) for user in known}

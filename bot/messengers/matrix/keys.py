@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.messengers.long_work import LongWork
-from bot.messengers.matrix.api import MatrixApi, ServerRefusal
+from bot.messengers.matrix.api import MatrixApi, ServerRefusal, TooLarge
 from bot.messengers.matrix.canonical import Json, part
 from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
@@ -70,7 +70,16 @@ class Keys:
         waiting, work = sorted(set(users)), LongWork(1)
         while waiting:
             now, waiting = waiting[:QUERY_AT_ONCE], waiting[QUERY_AT_ONCE:]
-            answer = await self._api.keys_of(now)
+            try:
+                answer = await self._api.keys_of(now)
+            except TooLarge:
+                # Somebody's own server says what devices they have. It costs nobody else.
+                if len(now) == 1:
+                    self._people.unreadable(now[0])
+                else:
+                    for user in now:
+                        await self.query([user])
+                continue
             for user in now:
                 # A server that can't be reached now says nothing of its people: what is known of them stays.
                 if user in part(answer, "device_keys"):

@@ -30,6 +30,8 @@ from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
 from shared.errors import InputError, StoreError
+from shared.http_answers import AS_IT_IS, NoCookies, Unreadable
+from shared.http_answers import read as read_answer
 from shared.names.server import is_near
 from shared.not_json import NOT_JSON
 from shared.store import Store
@@ -238,16 +240,14 @@ async def find_server(user: str) -> str:
     try:
         async with (
             asyncio.timeout(WELL_KNOWN_SECONDS),
-            httpx.AsyncClient(timeout=WELL_KNOWN_SECONDS, trust_env=False) as http,
+            httpx.AsyncClient(
+                timeout=WELL_KNOWN_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS
+            ) as http,
             http.stream("GET", address, follow_redirects=True) as response,
         ):
-            raw = b""
-            async for part in response.aiter_bytes():
-                raw += part
-                if len(raw) > WELL_KNOWN_BYTES:
-                    break
+            raw = await read_answer(response, WELL_KNOWN_BYTES)
         found = text(msgspec.json.decode(raw), "m.homeserver", "base_url") if response.status_code == 200 else ""
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, *NOT_JSON):
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, Unreadable, *NOT_JSON):
         found = ""
     return found or f"https://{domain}"
 

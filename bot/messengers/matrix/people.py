@@ -138,6 +138,10 @@ class People:
         day = int(time.time()) // DAY
         self._put(user, Person(before.master or master, master, devices, outdated=False, day=day))
 
+    def unreadable(self, user: str) -> None:
+        """What the server says about one person can't be read: what is known stays, until their next change."""
+        self._put(user, msgspec.structs.replace(self.of(user), outdated=False))
+
     def accept(self, user: str, key: str) -> bool:
         """Believe the identity with that master key from now on. False if another is shown, and for the owner."""
         person = self.of(user)

@@ -18,6 +18,8 @@ from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
+from shared.http_answers import AS_IT_IS, NoCookies, Unreadable
+from shared.http_answers import read as read_answer
 from shared.not_json import NOT_JSON
 
 
@@ -47,6 +49,7 @@ class Http(HTTPXRequest):
             read_timeout=REPLY_SECONDS,
             write_timeout=REPLY_SECONDS,
             pool_timeout=REPLY_SECONDS,
+            httpx_kwargs={"cookies": NoCookies()},
         )
         self._clock = clock
 
@@ -79,14 +82,16 @@ class Http(HTTPXRequest):
                 async with self._client.stream(
                     method,
                     url,
-                    headers={"User-Agent": self.USER_AGENT},
+                    headers={"User-Agent": self.USER_AGENT, **AS_IT_IS},
                     timeout=timeout,
                     files=files,
                     data=request_data.json_parameters if request_data else None,
                 ) as response:
                     date = response.headers.get("date", "")
                     received = time.time()
-                    body = await _read(response)
+                    body = await read_answer(response, REPLY_BYTES)
+        except Unreadable as error:
+            raise NotTelegram(str(error)) from None
         except (httpx.TimeoutException, TimeoutError) as error:
             raise TimedOut from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -98,16 +103,6 @@ class Http(HTTPXRequest):
         if (said := http_date(date)) is not None:
             self._clock.server_said(said, received)
         return response.status_code, body
-
-
-async def _read(response: httpx.Response) -> bytes:
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > REPLY_BYTES:
-            raise NotTelegram(f"an answer of more than {REPLY_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def is_telegram(status: int, body: bytes) -> bool:

@@ -102,6 +102,10 @@ class Homeserver(LoopbackServer):
             self._to_device.setdefault((user, device), []).append((self._place, event))
             self._news.notify_all()
 
+    def devices_of(self, user: str) -> list[str]:
+        """The names of somebody's devices."""
+        return [*self._devices.get(user, {})]
+
     async def invite(self, room: str, by: str, user: str) -> None:
         """Somebody invites somebody."""
         await self._member(room, user, "invite", by)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bot.messengers.matrix.answers import MOST_PARTS, keys_answer, messages_answer, sync_answer
+from bot.messengers.matrix.answers import MOST_PARTS, keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json
 
 BOMB = {"body": [{}] * (MOST_PARTS + 1)}
@@ -63,3 +63,8 @@ def test_of_peoples_keys_everything_is_read_but_bombs() -> None:
         "master_keys": {"@a:b": device},
         "self_signing_keys": {"@a:b": device},
     }
+
+
+def test_of_a_rooms_members_only_who_they_are_is_read() -> None:
+    members = [event(f"@m{number}:b", BOMB, state_key=f"@m{number}:b") for number in range(3)]
+    assert members_answer(msgspec.json.encode({"chunk": [*members, {}]})) == {"members": ["@m0:b", "@m1:b", "@m2:b"]}

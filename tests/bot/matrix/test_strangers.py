@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from bot.kinds import Kind
+from bot.messengers.matrix.api import REPLY_BYTES
 from bot.messengers.matrix.invitations import OF_STRANGER
 from tests.bot.console import Chat, Person, people
 from tests.bot.matrix.homeserver import Homeserver, Room
@@ -149,3 +152,60 @@ async def test_a_stranger_whose_room_leads_to_another_and_that_to_another_leads_
         for _ in range(20):  # it reads each room that it has been led to before it answers
             await annas.asks("/status", "No calls")
         assert 2 <= sum(in_memory.rooms[room].members[annas.user][0] == "join" for room in rooms) <= OF_STRANGER
+
+
+async def to_the_device(annas: Bot, homeserver: Homeserver) -> None:
+    """More than one answer may have, in messages to the bot's device."""
+    (device,) = homeserver.devices_of(annas.user)
+    for _ in range(4):
+        message = {
+            "type": "m.room_key_request",
+            "sender": "@dave:chat.test",
+            "content": {"x": "A" * (REPLY_BYTES // 4)},
+        }
+        await homeserver.send_to_device(annas.user, device, message)
+
+
+async def devices_without_end(annas: Bot, homeserver: Homeserver) -> None:
+    """A person's own server says what devices they have."""
+    key = "A" * (REPLY_BYTES // 8)
+    devices = {f"D{number}": {"device_id": f"D{number}", "user_id": "@dave:chat.test", "x": key} for number in range(9)}
+    answer = msgspec.json.encode({"device_keys": {"@dave:chat.test": devices}})
+
+    def fault(user: str, path: str) -> web.Response | None:
+        asks = user == annas.user and path.endswith("/keys/query")
+        return web.Response(body=answer, content_type="application/json") if asks else None
+
+    homeserver.fault = fault
+
+
+async def pages_that_nobody_gets(annas: Bot, homeserver: Homeserver) -> None:
+    """They hang on the stranger's own server."""
+
+    def fault(user: str, path: str) -> web.Response | None:
+        asks = user == annas.user and path.endswith("/messages")
+        return web.json_response({"errcode": "M_UNKNOWN"}, status=504) if asks else None
+
+    homeserver.fault = fault
+
+
+@pytest.mark.parametrize("flood", [to_the_device, devices_without_end, pages_that_nobody_gets])
+async def test_what_a_stranger_makes_too_large_or_unreadable_keeps_the_owner_from_nothing(
+    annas: Bot,
+    in_memory: Homeserver,
+    dave: tuple[Member, Person],
+    flood: Callable[[Bot, Homeserver], Awaitable[None]],
+) -> None:
+    somebody, _ = dave
+    room = await annas.owner.client.make_room([annas.user, somebody.user], "a group")
+    await joined(in_memory, room, annas.user, somebody.user)
+    await annas.asks("/status", "No calls")
+    await flood(annas, in_memory)
+    try:
+        for _ in range(150):
+            in_memory.add(room, in_memory.event(somebody.user, "m.room.message", {"msgtype": "m.text", "body": "x"}))
+        await somebody.says(room, "copybara:" + "A" * 64)
+        await annas.asks("/status", "No calls")
+        await annas.asks("/status", "No calls")
+    finally:
+        in_memory.fault = None

@@ -276,7 +276,7 @@ async def test_notices_reach_the_owner_once_and_the_status(tmp_path: Path) -> No
             *bob.command("status"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         out, _ = await process.communicate()
-        assert b"loopback overlay is for trying" in out
+        assert b"loopback network gives no privacy" in out
         await bob.kill()
         await bob.begin()
         bob.says("/contacts")
