@@ -140,9 +140,10 @@ class Presenter:
         self._pages.calls.add(number)
         return endpoint
 
-    def question(self, number: int) -> str | None:
-        """What the other side of a call asks the owner, as the page shows it."""
-        return self._questions.get(number)
+    def question(self, line: Line) -> str | None:
+        """What the page shows to be answered in that call: what its other side asks, or what the owner asks them."""
+        shown = self._conversations.of(line)
+        return shown.question or shown.asks
 
     def endpoint_of(self, number: int) -> HandsetEndpoint | None:
         """The media endpoint of the line with that number, if the page is what that call is made at."""

@@ -177,7 +177,7 @@ class PageRequests:
                 await self._switchboard.together.merge()
             case AnswerQuestion():
                 line = self._line(message.call)
-                if message.question != self._presenter.question(line.number):
+                if message.question != self._presenter.question(line):
                     raise CallRefused(*page_texts.ASKS_ANOTHER_THING)
                 self._pages.take(page)
                 said = await self._answer_question(line, agrees=message.agrees)

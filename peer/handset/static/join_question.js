@@ -32,7 +32,7 @@ export class JoinQuestion {
   async #answer(agrees) {
     if (!this.#shown) return;
     try {
-      toast(await this.#calls.answerQuestion(this.#shown.id, agrees, this.#shown.question));
+      toast(await this.#calls.answerQuestion(this.#shown.id, agrees, this.#shown.words));
     } catch (error) {
       toast(error, { urgent: true });
     }
