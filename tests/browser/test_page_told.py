@@ -802,9 +802,7 @@ async def test_a_call_for_sound_shows_who_it_is() -> None:
 
 async def test_loopback_is_said_to_give_no_privacy() -> None:
     hello = greeting(
-        overlay=Overlay(
-            "Loopback", "127.1.2.3", "This loopback network gives no privacy."
-        ),
+        overlay=Overlay("Loopback", "127.1.2.3", "This loopback network gives no privacy."),
         calls=[call(1, "active", path="Over Loopback, from 127.1.2.3:1 to 127.4.5.6:2. No other address is used.")],
     )
     async with theatre(hello) as play:
