@@ -13,11 +13,11 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from bot.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable
+from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.matrix.answers import keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json, items, number, text
-from shared.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable
-from shared.http_answers import read as read_answer
 from shared.not_json import NOT_JSON
 
 REPLY_BYTES = 32 * 1024 * 1024

@@ -11,6 +11,8 @@ import httpx
 import msgspec
 
 from bot.home import Home, HomeLock
+from bot.http_answers import AS_IT_IS, NoCookies, Unreadable
+from bot.http_answers import read as read_answer
 from bot.messengers.matrix import NAME
 from bot.messengers.matrix.account_file import (
     MatrixAccount,
@@ -30,8 +32,6 @@ from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
 from shared.errors import InputError, StoreError
-from shared.http_answers import AS_IT_IS, NoCookies, Unreadable
-from shared.http_answers import read as read_answer
 from shared.names.server import is_near
 from shared.not_json import NOT_JSON
 from shared.store import Store

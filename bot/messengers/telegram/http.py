@@ -16,10 +16,10 @@ import msgspec
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
+from bot.http_answers import AS_IT_IS, NoCookies, Unreadable
+from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
-from shared.http_answers import AS_IT_IS, NoCookies, Unreadable
-from shared.http_answers import read as read_answer
 from shared.not_json import NOT_JSON
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from shared.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable, read
+from bot.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable, read
 
 MOST = 1000
 
