@@ -35,7 +35,7 @@ class NoCookies(http.cookiejar.CookieJar):
 
 
 async def read(response: httpx.Response, most: int) -> bytes:
-    """The body, of at most so many bytes. Raises TooLong, Unreadable, and what httpx raises."""
+    """The body, with `most` bytes at most. Raises TooLong, Unreadable, and what httpx raises."""
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise Unreadable("an answer that is packed")
     body = bytearray()

@@ -85,7 +85,7 @@ class Client:
         self._taken: Sync | None = None
         self._next = ""
         self._tried: Counter[str] = Counter()
-        "By room, how often a page of it couldn't be had since the last answer that was confirmed."
+        "By room, how often a page of it didn't come since the last answer that was confirmed."
 
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -185,7 +185,7 @@ class Client:
         return found, unread
 
     def _may_be_tried_again(self, room: str, error: ServerRefusal | Unreachable) -> bool:
-        """Whether a page that can't be had is waited for. It may hang on the server of somebody who is in that room: so
+        """Whether a page that doesn't come is waited for. It may hang on the server of somebody who is in that room: so
         the others wait for no stranger's, and for no other's more than a few times.
         """
         lasts = isinstance(error, TooLarge) or (isinstance(error, ServerRefusal) and not error.for_now)
