@@ -16,6 +16,8 @@ CALLED_BY_LIBRARIES = {
     "_check_value",  # argparse
     "_register_data_receiver",
     "_send_rtp",  # aiortc
+    "extract_cookies",  # http.cookiejar, as httpx uses it
+    "add_cookie_header",
     "_unregister_data_receiver",
     "_fields_",  # ctypes
     "_validate_peer_identity",  # aiortc
