@@ -19,11 +19,19 @@ from shared.store import Store
 def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
     """Go with the node that a name leads to now, and move the contact that goes by it there.
 
-    The contact's keys stay behind: they were agreed with the old node. So does what was allowed to it.
+    If only the card is another, it replaces what the contact has of the old one, and nothing else changes. Else the
+    contact's keys stay behind: they were agreed with the old node. So does what was allowed to it.
     Raises NameNotFound if nothing is held, InputError if the node is another contact's.
     """
-    new = kept.follow(_held(store, name))
+    old = _held(store, name)
+    new = kept.follow(old)
     contact = contact_for(store, new.answer.name)
+    if old.held is None:
+        with store.transaction():
+            store.keep_name(new)
+            if contact is not None and contact.node == new.answer.node:
+                store.save_contact(_with_card(contact, card_of(old.answer), card_of(new.answer)))
+        return new, None
     if contact is not None:
         card = card_of(new.answer)
         contact = msgspec.structs.replace(
@@ -36,7 +44,10 @@ def follow(store: Store, name: str) -> tuple[KeptName, Contact | None]:
 
 
 def stay(store: Store, name: str) -> KeptName:
-    """Stay with the node that is known, and ask no more about this change. Raises NameNotFound if nothing is held."""
+    """Stay with the node and the card that are known, and ask no more about this change.
+
+    Raises NameNotFound if nothing is held.
+    """
     old = kept.stay(_held(store, name))
     store.keep_name(old)
     return old
@@ -51,6 +62,19 @@ def card_of(answer: NamedNode) -> Card | None:
     return card if isinstance(card, Card) else None
 
 
+def _with_card(contact: Contact, old: Card | None, new: Card | None) -> Contact:
+    """A contact with what another card says, where they have what the old one said, or nothing."""
+    if new is None:
+        return contact
+    if contact.sealing_key in (None, old.sealing_key if old else None):
+        contact = msgspec.structs.replace(contact, sealing_key=new.sealing_key)
+    if contact.telegram_bot != new.telegram_bot and contact.telegram_bot in (None, old.telegram_bot if old else None):
+        contact = msgspec.structs.replace(contact, telegram_bot=new.telegram_bot or None, telegram_bot_id=None)
+    if contact.telegram_user in (None, old.telegram_user if old else None):
+        contact = msgspec.structs.replace(contact, telegram_user=new.telegram_user or None)
+    return contact
+
+
 def names_of(store: Store, node: NodeId) -> list[KeptName]:
     """The names that led to a node when they were looked up."""
     return [name for name in store.kept_names() if name.answer.node == node]
@@ -58,6 +82,6 @@ def names_of(store: Store, node: NodeId) -> list[KeptName]:
 
 def _held(store: Store, name: str) -> KeptName:
     found = store.kept_name(name)
-    if found is None or found.held is None:
+    if found is None or (found.held is None and not found.new_card):
         raise NameNotFound(*refusals.nothing_held(name))
     return found

@@ -152,4 +152,5 @@ def _as_dict(answer: NamedNode) -> dict[str, object]:
         "account": answer.account or None,
         "looks_like": answer.looks_like or None,
         "refused": str(answer.refused) if answer.refused else None,
+        "new_card": answer.new_card or None,
     }

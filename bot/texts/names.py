@@ -38,6 +38,8 @@ def found(answer: NamedNode) -> Sentence:
         sentences.append(f"{answer.name} is {node}, says {answer.source}.")
         if answer.silent:
             sentences.append(f"Only {answer.server} says so: {' and '.join(answer.silent)} didn't answer.")
+    if answer.new_card:
+        sentences.append(_another_card(answer))
     if answer.looks_like:
         sentences.append(f"Look closely: this isn't {answer.looks_like}, which you know.")
     return Sentence(Kind.NAME_FOUND, " ".join(sentences))
@@ -60,7 +62,9 @@ def decide_on_the_command_line(error: NameHeld) -> str:
 
 def followed(name: KeptName, contact: Contact | None) -> Sentence:
     """After the owner went with a change."""
-    text = f"{name.answer.name} is now node {name.answer.node}."
+    text = f"{name.answer.name} is now node {name.answer.node}, with the contact card in its records."
+    if not name.answer.card:
+        text = f"{name.answer.name} is now node {name.answer.node}."
     if contact is not None:
         text += f" {contact.name} has that node now, and their calls will ring and files wait for you."
         text += " You haven't talked to it yet: compare the four words."
@@ -91,6 +95,8 @@ def details(answer: NamedNode, now: int) -> Sentence:
         lines.append(f"account  {answer.account}")
     if answer.refused is not None:
         lines.append(f"refused  {answer.refused}, where it points now")
+    if answer.new_card:
+        lines.append(f"new card {_another_card(answer)}")
     if answer.looks_like:
         lines.append(f"careful  it isn't {answer.looks_like}, which you know")
     return Sentence(Kind.NAME_DETAILS, "\n".join(lines))
@@ -118,6 +124,13 @@ def steps(trace: Trace) -> str:
     return "".join(
         f"{step.milliseconds:7.1f} ms  {step.what}{f': {step.outcome}' if step.outcome else ''}\n"
         for step in trace.steps
+    )
+
+
+def _another_card(answer: NamedNode) -> str:
+    return (
+        f"Its records have another contact card now, which isn't used. Ask its owner: /name follow {answer.name} "
+        f"uses the new one, /name keep {answer.name} keeps what is known."
     )
 
 

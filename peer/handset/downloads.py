@@ -27,8 +27,8 @@ class _Offered:
     path: Path
     until: float
 
-    which: tuple[int, int] | None
-    "Its device and inode when it was offered: another one may get its name."
+    which: tuple[int, ...] | None
+    "What tells it apart, as it was when it was offered: another one may get its name, and its inode as well."
 
 
 class Downloads:
@@ -42,7 +42,7 @@ class Downloads:
     def offer(self, path: Path) -> str:
         """A new address for a file, as a path of the page's server."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._offered[token] = _Offered(path, self._clock() + SECONDS, _which(path))
+        self._offered[token] = _Offered(path, self._clock() + SECONDS, _which_is_at(path))
         while len(self._offered) > MOST:
             self._offered.popitem(last=False)
         return f"{PREFIX}{token}"
@@ -63,18 +63,21 @@ class Downloads:
         except OSError:
             return None
         found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) != offered.which:
+        if not stat.S_ISREG(found.st_mode) or _which(found) != offered.which:
             file.close()
             return None
         return file
 
 
-def _which(path: Path) -> tuple[int, int] | None:
+def _which_is_at(path: Path) -> tuple[int, ...] | None:
     try:
-        found = path.stat(follow_symlinks=False)
+        return _which(path.stat(follow_symlinks=False))
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+
+
+def _which(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def headers(name: str) -> dict[str, str]:

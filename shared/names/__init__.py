@@ -59,6 +59,9 @@ class NamedNode:
     refused: NodeId | None = None
     "Where the name points now, if the owner said to stay with `node`."
 
+    new_card: str = ""
+    "The token of another card that is in the records now, and isn't used unless the owner says so."
+
 
 class Resolver(Protocol):
     """Somebody to ask for a name."""

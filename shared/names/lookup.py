@@ -114,6 +114,7 @@ class SystemNames:
             why=why,
             looks_like=normal_form.alike(kept.answer.name, sorted(known)) or "",
             refused=kept.refused,
+            new_card=kept.new_card,
         )
 
     def _remembered(self, name: str, failure: CopybaraError) -> NamedNode:

@@ -9,8 +9,14 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from bot.kinds import Kind
+from shared.errors import CopybaraError
+from shared.links.card import Card
 from shared.links.kinds import SealedRequest, decode
+from shared.links.sealed import open_request
 from shared.node_id import NodeId
 from tests.bot.console import Chat, Person, hang_up, people
 from tests.shared.names.chain import OWNER, Chain, Name
@@ -223,3 +229,22 @@ async def test_two_clients_that_disagree_are_both_shown_and_nothing_is_kept(tmp_
         code, out, err = await bob.cli("resolve", "bob.azero")
         assert code == 1, out
         assert "Before" not in err
+
+
+async def test_another_card_in_the_records_gets_no_link_and_is_not_saved(tmp_path: Path) -> None:
+    chain = Chain()
+    async with chain.running(), anna_and_bob(tmp_path, chain) as (anna, bob):
+        await anna.asked("/name bob.azero", kind=Kind.NAME_DETAILS)
+        other = X25519PrivateKey.generate()
+        forged = Card(bob.id, other.public_key().public_bytes_raw(), telegram_bot="mallory_bot")
+        chain.names["bob"].records["copybara-card"] = forged.token
+        anna.write("/call bob.azero")
+        told = await anna.told(kind=Kind.NAME_FOUND)
+        assert "another contact card now, which isn't used" in told
+        sealed = decode((await anna.posted("chat"))["token"])
+        assert isinstance(sealed, SealedRequest)
+        with pytest.raises(CopybaraError):
+            open_request(sealed, other, bob.id)
+        await answered(anna, bob)
+        await anna.asked("/contact add bob", kind=Kind.CONTACT_SAVED)
+        assert "mallory" not in await anna.asked("/contact show bob", kind=Kind.CONTACT_DETAILS)

@@ -59,6 +59,15 @@ async def test_another_file_that_got_its_name_is_not_saved_for_it(served: Served
         assert response.status == 404
 
 
+async def test_other_content_in_the_same_place_on_the_disk_is_not_saved_for_it(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"from bob")
+    address = served.pages.downloads.offer(path)
+    path.write_bytes(b"from mallory")
+    async with served.http.get(served.url(address)) as response:
+        assert response.status == 404
+
+
 async def test_a_player_gets_the_part_that_it_asks_for(served: Served, tmp_path: Path) -> None:
     path = tmp_path / "message.webm"
     path.write_bytes(bytes(range(100)))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from shared.names import NamedNode
 from shared.names.kept import KeptName, follow, moved, stay, weigh
 from shared.node_id import NodeId
@@ -60,3 +64,31 @@ def test_once_refused_the_same_change_is_not_asked_about_again() -> None:
 def test_a_third_node_is_held_though_the_second_was_refused() -> None:
     kept = stay(KeptName(answer(1), held=answer(2)))
     assert weigh(answer(3), kept, None) == KeptName(answer(1), held=answer(3))
+
+
+@pytest.mark.parametrize("known", ["", "first"])
+@pytest.mark.parametrize("now", ["", "second"])
+@pytest.mark.parametrize("contact", [None, answer(1).node])
+def test_a_card_that_comes_changes_or_goes_does_not_change_what_is_used(
+    known: str, now: str, contact: NodeId | None
+) -> None:
+    kept = weigh(replace(answer(1, at=200), card=now), KeptName(replace(answer(1), card=known)), contact)
+    assert kept.answer == replace(answer(1, at=200), card=known)
+    assert (kept.held, kept.new_card) == (None, now)
+
+
+def test_another_card_is_used_once_it_is_followed_and_not_mentioned_once_it_is_refused() -> None:
+    first, second, third = (replace(answer(1), card=card) for card in ("first", "second", "third"))
+    kept = weigh(second, KeptName(first), None)
+    assert weigh(second, follow(kept), None) == KeptName(second)
+    refused = weigh(second, stay(kept), None)
+    assert (refused.answer, refused.new_card) == (first, "")
+    assert weigh(third, refused, None).new_card == "third"
+    assert weigh(second, weigh(third, refused, None), None).new_card == ""
+
+
+def test_another_node_with_another_card_is_held_and_the_first_card_stays() -> None:
+    first, other = replace(answer(1), card="first"), replace(answer(2), card="second")
+    held = weigh(other, KeptName(first), None)
+    assert (held.answer, held.held) == (first, other)
+    assert weigh(replace(answer(1), card="second"), held, None).answer.card == "first"

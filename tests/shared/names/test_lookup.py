@@ -265,3 +265,27 @@ async def test_who_is_saved_after_a_look_up_gets_the_name_and_what_its_card_says
     saved = book.add(store, "anna", book.Whom(OLD), own=None)
     assert saved.resolves_as == ("anna.azero",)
     assert (saved.sealing_key, saved.telegram_bot) == (CARD.sealing_key, "anna_bot")
+
+
+async def test_another_card_for_the_same_node_is_not_used_until_the_owner_follows_it(
+    store: Store, chain: Chain
+) -> None:
+    chain.names["anna"].records["copybara-card"] = CARD.token
+    await names(store, chain).resolve("anna.azero")
+    other = Card(node=OLD, sealing_key=bytes(32), telegram_bot="mallory_bot", telegram_user=7)
+    chain.names["anna"].records["copybara-card"] = other.token
+    for asked in (chain, None):
+        answer = await names(store, asked).resolve("anna.azero")
+        assert answer is not None
+        assert (answer.card, answer.new_card) == (CARD.token, other.token)
+    saved = book.add(store, "anna", book.Whom(OLD), own=None)
+    assert (saved.sealing_key, saved.telegram_bot, saved.telegram_user) == (CARD.sealing_key, "anna_bot", None)
+    store.propose_secret(OLD, bytes(32), 0)
+    followed, moved = name_book.follow(store, "anna.azero")
+    assert (followed.answer.card, moved) == (other.token, None)
+    saved = store.contact_of(OLD)
+    assert saved is not None
+    assert (saved.sealing_key, saved.telegram_bot, saved.telegram_user) == (bytes(32), "mallory_bot", 7)
+    assert store.readable_secrets() == [(OLD, bytes(32))], "the key that was agreed on stays"
+    with pytest.raises(NameNotFound):
+        name_book.follow(store, "anna.azero")
