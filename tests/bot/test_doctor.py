@@ -15,12 +15,12 @@ import pytest
 from aiohttp import web
 
 from bot.cli import service
-from bot.cli.doctor import devices, system
+from bot.cli.doctor import checks_of, devices, system
 from bot.cli.doctor import home as home_checks
 from bot.cli.doctor.check import Check
 from bot.cli.doctor.overlay import _peers
 from bot.cli.doctor.service import background
-from bot.home import Home
+from bot.home import Home, HomeLock
 from peer.overlay.choose import Finding
 from shared.config.schema import Config, Devices, Yggdrasil
 from shared.node_id import NodeId
@@ -184,6 +184,21 @@ def test_the_doctor_says_what_opens_the_page(machine: Path, monkeypatch: pytest.
     assert found is not None
     assert (found.ok, found.note, found.detail) == (True, False, "the page is opened with xdg-open")
     assert system.page_browser(enabled=False) is None
+
+
+def test_the_port_of_a_copybara_that_runs_with_this_home_is_not_another_programs(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with socket.socket() as page:
+        page.bind(("127.0.0.1", 0))
+        page.listen()
+        (tmp_path / "copybara.toml").write_text(f"[handset]\nport = {page.getsockname()[1]}\n")
+
+        def said() -> list[str]:
+            return [each.detail for each in checks_of(home, "loopback") if each.name == "handset"]
+
+        assert ["Another program has port" in each for each in said()] == [True]
+        with HomeLock(home):
+            assert said() == []
 
 
 def test_the_doctor_says_whether_the_page_can_have_its_port() -> None:

@@ -30,6 +30,24 @@ CLIPPED = """(id) => {
   return height > 0 && top >= -1 && bottom <= innerHeight + 1 && each.scrollHeight <= each.clientHeight + 1;
 }"""
 
+KINDS = ("Your camera", "Your microphone", "Your speaker")
+
+UNCOVERED = """() => new Promise((told) => {
+  const seen = ([{ isVisible }]) => requestAnimationFrame(() => told(isVisible));
+  const looks = new IntersectionObserver(seen, { trackVisibility: true, delay: 100 });
+  looks.observe(document.getElementById("answer-connect"));
+})"""
+"What the browser says of the button, as to settled.js."
+
+COVERED = """() => {
+  const notices = document.getElementById("toasts").getBoundingClientRect();
+  return ["answer-connect", "outgoing-copy", "outgoing-cancel", "c-hangup"].map((id) => document.getElementById(id))
+    .filter((each) => each.checkVisibility()).filter((each) => {
+      const { left, right, top, bottom } = each.getBoundingClientRect();
+      return left < notices.right && notices.left < right && top < notices.bottom && notices.top < bottom;
+    }).map((each) => each.id);
+}"""
+
 
 async def fits(play: Theatre, root: str) -> None:
     """Nothing of a view is beside the window, at any size."""
@@ -142,3 +160,26 @@ async def test_at_400_percent_every_button_can_be_reached() -> None:
         await reach("#stage")
         play.tell(call(2, "ended", **who), call(1, "ended", sentence=f"{LONG} hung up.", **who))
         await reach("#ended")
+
+
+async def test_a_notice_covers_no_button_and_makes_none_deaf() -> None:
+    async with theatre() as play:
+        await play.page.set_viewport_size({"width": 1280, "height": 660})
+        shown = ShowLink(call=1, link=link(), kind=Kind.LINK_TO_SEND, sentence="Send this to anna.")
+        play.tell(call(1, "calling", role="caller", paired=False), shown)
+        await play.until("document.getElementById('outgoing-own').videoWidth > 0")
+        await play.page.locator("#answer-connect[data-settled]").wait_for()
+        await play.page.evaluate("""() => {
+          window.deaf = [];
+          new MutationObserver((changes) => window.deaf.push(...changes.map(({ target }) => target.id)))
+            .observe(document.getElementById("answer-form"), { subtree: true, attributeFilter: ["data-settled"] });
+        }""")
+        play.tell(*(Problem(kind="error.leg-failed", sentence=f"{what} was disconnected.", hint="") for what in KINDS))
+        await play.until("document.querySelectorAll('.toast').length === 3")
+        assert await play.page.evaluate(COVERED) == []
+        assert await play.page.evaluate(UNCOVERED)
+        assert await play.page.evaluate("window.deaf") == []
+        # The page turns while they stand there.
+        play.tell(call(1, "active", role="caller"))
+        await play.page.locator("#c-hangup").wait_for()
+        await play.until(f"({COVERED})().length === 0")

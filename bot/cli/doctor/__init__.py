@@ -85,7 +85,7 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
     with looking("for microphone, speaker and camera"):
         devices_found = (devices.sound(config), devices.camera(config))
     yield from devices_found
-    for where, look in _parts(config, running=running.detail.startswith("Another")):
+    for where, look in _parts(config, running=running.ok and running.detail != home_checks.NONE_RUNS):
         with looking(where):
             there = look()
         if there:

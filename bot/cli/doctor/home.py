@@ -30,13 +30,16 @@ def folder(home: Home) -> str | Check:
     return str(home.folder)
 
 
+NONE_RUNS = "no copybara runs with this home"
+
+
 def process(home: Home) -> Check:
-    """Whether a copybara runs with the home."""
+    """Whether a copybara runs with the home; if not, the detail is `NONE_RUNS`."""
     if not home.lock.exists():
-        return Check("process", ok=True, detail="no copybara runs with this home")
+        return Check("process", ok=True, detail=NONE_RUNS)
     try:
         with HomeLock(home):
-            return Check("process", ok=True, detail="no copybara runs with this home")
+            return Check("process", ok=True, detail=NONE_RUNS)
     except HomeInUse as running:
         return Check("process", ok=True, detail=running.sentence)
     except StoreError as error:

@@ -115,6 +115,25 @@ export function redraw(list, items, row) {
   return true;
 }
 
+const touching = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+// Toasts stand at the lower or the upper edge, where they cover fewer buttons: one that is covered can't be pressed, see
+// settled.js.
+export function placeToasts() {
+  const box = $("toasts");
+  if (!box.children.length) return;
+  const within = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  const buttons = [...within.querySelectorAll("button, input")].filter((each) => each.checkVisibility());
+  const rectangles = buttons.map((each) => each.getBoundingClientRect());
+  const covered = (above) => {
+    box.classList.toggle("above", above);
+    const place = box.getBoundingClientRect();
+    return rectangles.filter((each) => touching(each, place)).length;
+  };
+  const below = covered(false);
+  box.classList.toggle("above", below > 0 && covered(true) < below);
+}
+
 // `said` is what the program or the page says: a sentence, perhaps with a kind and a hint.
 export function toast(said, { urgent = false, seconds = 8 } = {}) {
   const box = $("toasts");
@@ -123,6 +142,7 @@ export function toast(said, { urgent = false, seconds = 8 } = {}) {
   if (!line.textContent) return;
   box.append(line);
   if (box.showPopover && !box.matches(":popover-open")) box.showPopover();
+  placeToasts();
   setTimeout(() => {
     line.remove();
     if (!box.children.length && box.hidePopover && box.matches(":popover-open")) box.hidePopover();

@@ -7,7 +7,7 @@ import { rung } from "./caller.js";
 import { Calls } from "./calls.js";
 import { tellConversationNews } from "./conversation_news.js";
 import { Dialogs } from "./dialogs.js";
-import { $, announce, copy, put, show, toast } from "./dom.js";
+import { $, announce, copy, placeToasts, put, show, toast } from "./dom.js";
 import { Ended } from "./ended.js";
 import { Files } from "./files.js";
 import { whenReleased } from "./gestures.js";
@@ -113,6 +113,7 @@ function draw() {
     }
   }
   if (shown !== "ended") voice.draw(null);
+  placeToasts();
   title();
   const busy = !gate && ["connecting", "active", "reconnecting"].includes(calls.current?.state);
   stayAwake(busy);

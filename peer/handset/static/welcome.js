@@ -50,12 +50,13 @@ export class Welcome {
     const done = {
       network: Boolean(overlay.address) && overlay.name !== "Loopback",
       name: Boolean(hello.name),
-      test: called || localStorage.getItem(TESTED) === "yes",
+      test: localStorage.getItem(TESTED) === "yes",
       friend: called,
     };
     // Once begun they stay until each is done, or they are dismissed: the first contact is no end of them.
     if (!contacts.length && !log.length) localStorage.setItem(BEGUN, "yes");
-    if (STEPS.every((step) => done[step])) localStorage.setItem(OVER, "yes");
+    // Who has talked to a friend needs no test; but it isn't said to be done.
+    if (STEPS.every((step) => done[step] || (step === "test" && called))) localStorage.setItem(OVER, "yes");
     show($("welcome"), localStorage.getItem(BEGUN) === "yes" && localStorage.getItem(OVER) !== "yes");
     for (const note of document.querySelectorAll(".invitation-note")) {
       put(note, hello.invitation_note);
