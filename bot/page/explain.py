@@ -77,7 +77,9 @@ class Explainer:
                 decision = self._decide(link, contact)
                 if decision.verdict is Verdict.IGNORE:
                     return _explained(token, "unusable", texts.refusal(decision.reason).sentence)
-                return _explained(token, "call", handset_texts.explained_call(link, contact), "Let it ring")
+                at_once = decision.verdict is Verdict.AUTO
+                said = handset_texts.explained_call(link, contact, at_once=at_once)
+                return _explained(token, "call", said, "Answer" if at_once else "Let it ring")
             case MovedLink():
                 contact = self._store.contact_of(link.before)
                 if contact is None or contact.trust is Trust.BLOCK or not link.proven:

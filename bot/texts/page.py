@@ -203,8 +203,8 @@ def link_to_send(line: Line) -> Sentence:
     )
 
 
-def explained_call(link: CallLink, contact: Contact | None) -> str:
-    """A link that begins a call."""
+def explained_call(link: CallLink, contact: Contact | None, *, at_once: bool = False) -> str:
+    """A link that begins a call. `at_once`: it doesn't ring, because they are trusted."""
     age = max(0, int(time.time()) - link.created)
     ago = "just now" if age < 10 else f"{age} seconds ago" if age < 120 else f"{age // 60} minutes ago"
     if contact is None:
@@ -214,7 +214,8 @@ def explained_call(link: CallLink, contact: Contact | None) -> str:
         )
     if link.keyed and not link.proven:
         return f"A call ({link.media.words}), {ago}, says it is {contact.name}, but doesn't have the key you share."
-    return f"{contact.name} is calling you ({link.media.words}); link made {ago}."
+    text = f"{contact.name} is calling you ({link.media.words}); link made {ago}."
+    return f"{text} You trust them: it is answered at once, with your microphone and camera." if at_once else text
 
 
 def explained_said(link: SaidLink, contact: Contact | None) -> str:

@@ -120,6 +120,14 @@ async def test_a_link_is_explained_and_rings_and_no_more(tmp_path: Path) -> None
                 assert "used before" in (await bob.ask("act", text=token))["sentence"]
                 await bob.say("hang-up", call=2)
                 await anna.next("call", state="ended")
+                # Of somebody whom the owner trusts it doesn't ring first, and the button says so.
+                assert call["button"] == "Let it ring"
+                await bob.ask("set-trust", name="anna", trust="auto")
+                await anna.ask("place", whom="bob", media="video")
+                token = (await anna.next("link"))["link"]["token"]
+                call = await bob.ask("explain", text=token)
+                assert call["button"] == "Answer"
+                assert "answered at once" in call["sentence"]
 
 
 async def test_a_link_that_would_be_ignored_is_not_offered(tmp_path: Path) -> None:
