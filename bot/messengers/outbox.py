@@ -29,6 +29,9 @@ MAX_WAITING = 1000
 MAX_WAITING_OF_SOURCE = 40
 "Messages that one call or one stranger may have waiting."
 
+MAX_WAITING_OF_OTHERS = MAX_WAITING // 2
+"Messages of all calls and strangers together; the rest is kept free for what nobody else causes."
+
 MAX_AGE_SECONDS = 24 * 3600
 "How long a message waits for a messenger that can't be reached; a link is of no use after ten minutes."
 
@@ -239,7 +242,11 @@ class Outbox(Generic[M]):
         total = self._waiting.total()
         if message.urgency is Priority.NEWS:
             full = total >= MAX_WAITING or (
-                message.source != "" and self._waiting[message.source] >= MAX_WAITING_OF_SOURCE
+                message.source != ""
+                and (
+                    self._waiting[message.source] >= MAX_WAITING_OF_SOURCE
+                    or total - self._waiting[""] >= MAX_WAITING_OF_OTHERS
+                )
             )
         else:
             full = total >= 2 * MAX_WAITING

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 from collections import OrderedDict
 
 from bot.kinds import Sentence
@@ -18,6 +20,14 @@ from shared.store.journal import Journal
 OTHERS_REMEMBERED = 256
 "Connections to other people's accounts about which Telegram isn't asked again."
 
+ASK_SECONDS = 10.0
+"How long Telegram may take to say whose a connection is. Everything else that has come waits for it."
+
+PAUSE_SECONDS = 600.0
+"How long it isn't asked again about any after it didn't say."
+
+logger = logging.getLogger(__name__)
+
 
 class BusinessConnections:
     """Those of one bot."""
@@ -29,6 +39,8 @@ class BusinessConnections:
         self._writer = writer
         self._others: OrderedDict[str, None] = OrderedDict()
         "Connections to other people's accounts, the latest: anybody can make one, and write there at will."
+        self._asked_again = float("-inf")
+        "When Telegram may be asked again, in the loop's time."
 
     async def changed(self, connection: Connection) -> Sentence | None:
         """The owner has made, changed or ended one; returns what they should hear of it, if anything."""
@@ -41,13 +53,25 @@ class BusinessConnections:
         return texts.CONNECTED if connection.can_reply else texts.CONNECTED_SILENTLY
 
     async def is_the_owners(self, number: str, owner: int | None) -> bool:
-        """Whether a connection is to the owner's account, and is on."""
+        """Whether a connection is to the owner's account, and is on.
+
+        Telegram announces the owner's own; it is asked about one that wasn't announced. If it doesn't say in time, that
+        counts as somebody else's: anybody can make one, and the owner's messages wait meanwhile.
+        """
         if number in self._others:
             return False
         known = self._known(number)
         if known is None:
+            loop = asyncio.get_running_loop()
+            if loop.time() < self._asked_again:
+                return False
             try:
-                found = await self._requests.until_answered(lambda: self._api.connection(number))
+                async with asyncio.timeout(ASK_SECONDS):
+                    found = await self._requests.until_answered(lambda: self._api.connection(number))
+            except TimeoutError:
+                self._asked_again = loop.time() + PAUSE_SECONDS
+                logger.warning("Telegram doesn't say whose account a message came from, so it is dropped.")
+                return False
             except Refused:
                 return False
             if found.user.id != owner:

@@ -70,6 +70,9 @@ from shared.store.journal import Journal
 FAILURES = "failures"
 "The source of what is said about messages that couldn't be delivered."
 
+STRANGERS = "strangers"
+"The source of the sentence for strangers who write to the bot: there may be thousands of them."
+
 logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
@@ -242,7 +245,7 @@ class TelegramMessenger:
             case Claimed():
                 await self._claimed(entry)
             case Greeted():
-                self._put(await self._ownership.greet(entry.user), chat=entry.user)
+                self._put(await self._ownership.greet(entry.user), chat=entry.user, source=STRANGERS)
 
     async def _hear(self, entry: TelegramMessage, outcome: Outcome, *, again: bool) -> None:
         listener, place = self._listener, conversation_of(entry.chat)
@@ -297,7 +300,7 @@ class TelegramMessenger:
 
     async def _claimed(self, entry: Claimed) -> None:
         if not await self._ownership.claim(entry.code, entry.user):
-            self._put(await self._ownership.greet(entry.user), chat=entry.user)
+            self._put(await self._ownership.greet(entry.user), chat=entry.user, source=STRANGERS)
             return
         assert self._reader is not None
         self._reader.owner = entry.user

@@ -91,7 +91,9 @@ class TelegramPost(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.structs.replace(self, text=text) if text is not None else None
 
     def others_left_out(self, count: int) -> TelegramPost:
-        """With a word about those that were too many."""
+        """With a word about those that were too many; that is for the owner alone."""
+        if self.queue != OWNERS_QUEUE:
+            return self
         text = self.text if self.file else with_left_out(self.text, count, MESSAGE_CHARACTERS)
         return msgspec.structs.replace(self, text=text)
 

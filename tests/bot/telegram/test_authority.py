@@ -24,6 +24,7 @@ from tests.bot.telegram.test_update_reader import (
     heard,
     message,
 )
+from tests.bot.telegram.world import BotAccount
 
 FORWARDED = {"forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "somebody"}}
 FORWARDED_FROM_A_PERSON = {"forward_origin": {"type": "user", "date": 1, "sender_user": BOB}}
@@ -230,7 +231,28 @@ async def test_telegram_is_asked_once_about_a_connection_to_somebody_elses_accou
         world.connect(bob.bot, mallory)
         for _ in range(5):
             eve.says(world.between(eve, mallory), LINK)
-        bob.says("/contact show nobody")
-        await bob.reads("nobody")
+        bob.says("/contact show zebedee")
+        await bob.reads("zebedee")
         methods = [method for _, method, _ in bob.server.requests]
         assert methods.count("getbusinessconnection") == 1
+
+
+async def test_the_owner_is_heard_while_telegram_does_not_say_whose_a_strangers_connection_is(tmp_path: Path) -> None:
+    async with two_people(tmp_path) as (_, bob, world, server):
+        mallory, eve = world.human(3, "Mallory", "mallory_example"), world.human(4, "Eve", "eve_example")
+        await bob.begin()
+        asked = 0
+
+        async def silent(_: BotAccount, method: str) -> None:
+            nonlocal asked
+            if method == "getbusinessconnection":
+                asked += 1
+                await asyncio.Event().wait()
+
+        server.before = silent
+        world.connect(bob.bot, mallory)
+        for _ in range(5):
+            eve.says(world.between(eve, mallory), LINK)
+        bob.says("/contact show zebedee")
+        await bob.reads("zebedee")
+        assert asked == 1

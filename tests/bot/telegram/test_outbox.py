@@ -14,6 +14,8 @@ import pytest
 from bot.messengers.journal_writer import JournalWriter
 from bot.messengers.outbox import (
     MAX_AGE_SECONDS,
+    MAX_WAITING,
+    MAX_WAITING_OF_OTHERS,
     MAX_WAITING_OF_SOURCE,
     NotNow,
     Outbox,
@@ -203,6 +205,29 @@ async def test_what_one_source_says_is_joined_and_bounded(tmp_path: Path) -> Non
         (joined,) = made.sent[2:]
         assert joined.startswith("line 1\nline 2\n")
         assert f"and {9 * MAX_WAITING_OF_SOURCE} more messages" in joined
+
+
+async def test_what_all_others_cause_together_leaves_room_for_the_owners_news(tmp_path: Path) -> None:
+    async with office(tmp_path) as made:
+
+        async def refuse(_: TelegramPost) -> None:
+            raise NotNow(3600.0)
+
+        made.answer = refuse
+        for batch in range(2 * MAX_WAITING // 20):
+            await made.put(*(news("hello", chat=1000 * batch + n, source=f"user {batch}") for n in range(1, 21)))
+        kept = len(made.journal.outgoing())
+        assert MAX_WAITING_OF_OTHERS <= kept < MAX_WAITING_OF_OTHERS + 20
+        assert not made.outbox.has_room(news("hello", chat=1, source="another user"))
+        for _ in range(MAX_WAITING - kept):
+            await made.put(news("for the owner"))
+        assert len(made.journal.outgoing()) == MAX_WAITING
+
+
+def test_a_stranger_hears_nothing_of_what_others_were_not_told() -> None:
+    greeting = news("this is somebody's bot", chat=8, source="strangers")
+    assert greeting.others_left_out(3) == greeting
+    assert news("for the owner", source="call 1").others_left_out(3).text.startswith("for the owner\n")
 
 
 @pytest.mark.parametrize("fails", [NotNow(), Refused("no"), KeyError("x")])
