@@ -65,7 +65,7 @@ packages: $(VENV)/dev.stamp ## install, use and remove everything on fresh Debia
 docs: $(VENV)/dev.stamp ## rewrite the generated parts of docs/
 	$(BIN)/python -m shared.call.diagram docs/call.md
 	$(BIN)/python -m bot.kinds docs/console.md
-	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/bot/deltachat/test_calls.py tests/bot/matrix/test_scenes.py tests/browser/test_newcomer.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_page_hold.py tests/browser/test_page_on_a_phone.py tests/browser/test_page_devices.py tests/browser/test_firefox.py
+	COPYBARA_WRITE_DOCS=1 $(BIN)/pytest --quiet tests/bot/telegram/test_ways.py tests/bot/telegram/test_handset.py tests/bot/deltachat/test_calls.py tests/bot/matrix/test_scenes.py tests/browser/test_newcomer.py tests/browser/test_one_browser.py tests/browser/test_page_states.py tests/browser/test_page_told.py tests/browser/test_page_hold.py tests/browser/test_page_conversation.py tests/browser/test_page_recording.py tests/browser/test_page_files.py tests/browser/test_page_voice_message.py tests/browser/test_shared_screen.py tests/browser/test_page_on_a_phone.py tests/browser/test_page_devices.py tests/browser/test_firefox.py
 
 format: $(VENV)/dev.stamp ## let ruff mend what it can
 	$(BIN)/ruff check --fix --quiet .

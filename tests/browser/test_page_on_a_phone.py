@@ -8,19 +8,23 @@ from bot.kinds import Kind
 from peer.handset.protocol import (
     Answer,
     AnswerFile,
+    AnswerQuestion,
     Decline,
     Device,
     Devices,
     HangUp,
     PairingCode,
+    Record,
     Resume,
     TakeHere,
 )
 from tests.browser.chromium import ONE_HEADLESS_SHELL, PHONE
 from tests.browser.pictures import taken
 from tests.browser.scripted import ANNA, BOB, NOW, Theatre, call, contact, greeting, logged, quality, sends, theatre
+from tests.browser.test_page_conversation import CONVERSATION, QUESTION, STRANGER
 from tests.browser.test_page_files import FILES
 from tests.browser.test_page_hold import ON_HOLD
+from tests.browser.test_page_recording import BY_THEM
 from tests.browser.test_page_told import BESIDE
 
 pytestmark = ONE_HEADLESS_SHELL
@@ -163,6 +167,34 @@ async def test_a_headset_is_offered_in_a_call_and_covers_no_button() -> None:
         await play.view.shows("New headset was plugged in.")
         await play.view.can_be_pressed("offer-use")
         await in_both_windows(play, "headset", "c-mic", "c-hangup")
+
+
+async def test_the_question_about_a_conversation_is_answered_with_a_finger() -> None:
+    async with theatre(greeting(calls=[call(1, "active", question=QUESTION, remote=sends())]), phone=True) as play:
+        await play.view.says(Kind.CONVERSATION_ASKED)
+        await in_both_windows(play, "join-question", "join-agree", "join-refuse", "c-hangup")
+        await play.view.can_be_pressed("join-agree")
+        await play.page.locator("#join-agree").tap()
+        await play.wants(AnswerQuestion, call=1, agrees=True)
+
+
+async def test_three_others_fit_and_what_ends_it_stays_under_a_finger() -> None:
+    people = ({}, BESIDE, STRANGER | {"paired": True})
+    calls = [call(at, "active", conversation=CONVERSATION, **who) for at, who in enumerate(people, 1)]
+    async with theatre(greeting(calls=calls), phone=True) as play:
+        await play.view.shows("“carl”, not in your contacts")
+        await in_both_windows(play, "conversation", "c-mic", "c-camera", "c-hangup")
+        await play.page.get_by_role("button", name="Show bob large").tap()
+        await play.until("document.getElementById('stage-name').textContent.startsWith('bob')")
+
+
+async def test_who_is_recorded_refuses_with_a_finger() -> None:
+    async with theatre(greeting(calls=[call(1, "active", **BY_THEM)]), phone=True) as play:
+        await play.view.shows("anna is recording this call.")
+        await in_both_windows(play, "recorded", "recording-refuse", "c-hangup")
+        await play.view.can_be_pressed("recording-refuse")
+        await play.page.locator("#recording-refuse").tap()
+        await play.wants(Record, call=1, what="refuse")
 
 
 PLUGGED_IN = """

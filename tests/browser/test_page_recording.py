@@ -6,7 +6,7 @@ from bot.kinds import Kind, Sentence
 from peer.handset.protocol import Record, Said
 from peer.media.call_recordings import SIGNAL
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import call, greeting, theatre
+from tests.browser.scripted import call, everywhere, greeting, theatre
 from tests.browser.test_page_told import BESIDE, TONES
 
 pytestmark = ONE_CHROMIUM
@@ -22,7 +22,7 @@ async def test_the_owner_records_and_sees_it_until_it_is_over() -> None:
         await play.wants(Record, call=1, what="start")
         play.tell(call(1, "active", **BY_US))
         await play.view.shows("You are recording this call.")
-        await play.can_be_used()
+        await everywhere(play, "recording")
         await play.view.press("Stop recording")
         await play.wants(Record, call=1, what="stop")
         play.tell(call(1, "active"))
@@ -38,7 +38,7 @@ async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse(
         play.tell(call(1, "active", **BY_THEM))
         await play.view.shows("anna is recording this call.")
         await play.until(f"tones.includes({hertz})")
-        await play.can_be_used()
+        await everywhere(play, "recorded")
         play.tell(call(1, "reconnecting", **BY_THEM))
         play.tell(call(1, "active", **BY_THEM))
         await play.view.press("Refuse")

@@ -9,7 +9,7 @@ import msgspec
 from bot.kinds import Kind
 from peer.handset.protocol import File, LeaveVoice, Said
 from tests.browser.chromium import ONE_CHROMIUM
-from tests.browser.scripted import REPORT, call, greeting, theatre
+from tests.browser.scripted import REPORT, call, everywhere, greeting, theatre
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, sine
 
@@ -26,7 +26,7 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_and_left(
     async with theatre(greeting(calls=[call(1, "calling", **UNHEARD)])) as play:
         play.tell(call(1, "ended", **UNHEARD))
         await play.view.shows("Leave a voice message")
-        await play.can_be_used()
+        await everywhere(play, "voice-offered")
         record = play.page.locator("#voice-record")
         await play.until("document.getElementById('voice-record').hasAttribute('data-settled')")
         await record.click()

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.browser.chromium import ONE_CHROMIUM, PageView, until_seen
 from tests.browser.people import connect, two_people
+from tests.browser.scripted import call, everywhere, greeting, sends, theatre
 
 pytestmark = ONE_CHROMIUM
 
@@ -71,3 +74,35 @@ async def test_the_screens_sound_is_heard_and_text_or_motion_can_be_chosen_while
         await bob.page.pictures_change(before["in_video"])
         await until_seen(page, "document.getElementById('sharing').hidden")
         assert await page.evaluate("[shared.picture.readyState, shared.sound.readyState].join()") == "ended,ended"
+
+
+async def test_what_is_shared_and_how_stands_there_in_every_look() -> None:
+    async with theatre(greeting(calls=[call(1, "active", remote=sends())])) as play:
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        await play.page.evaluate(CHOICE)
+        await play.view.press("Share screen")
+        await play.view.shows("You share your screen and its sound.")
+        await everywhere(play, "sharing")
+
+
+@pytest.mark.parametrize("gives", [True, False])
+async def test_who_shares_without_sound_reads_whether_the_browser_could_give_it(gives: bool) -> None:
+    """Firefox and Safari give none, and have none of the settings about it."""
+    async with theatre(
+        greeting(calls=[call(1, "active", remote=sends())]), untouched=[] if gives else [GIVES_NONE]
+    ) as play:
+        await play.until("document.getElementById('own-video').videoWidth > 0")
+        await play.page.evaluate(CHOICE.replace("[picture, sound])", "[picture])"))
+        await play.view.press("Share screen")
+        await play.view.shows("without its sound." if gives else "This browser gives no page the sound of it.")
+        await play.can_be_used()
+
+
+GIVES_NONE = """
+(() => {
+  const known = navigator.mediaDevices.getSupportedConstraints();
+  delete known.suppressLocalAudioPlayback;
+  delete known.restrictOwnAudio;
+  navigator.mediaDevices.getSupportedConstraints = () => known;
+})()
+"""

@@ -3,6 +3,13 @@
 import { $, put, show } from "./dom.js";
 import { canInset } from "./inset.js";
 
+// Only browsers that know this can give the sound of anything that is shared (Chromium; not Firefox, not Safari).
+const GIVES_SOUND = Boolean(navigator.mediaDevices?.getSupportedConstraints().suppressLocalAudioPlayback);
+
+const WITHOUT_SOUND = GIVES_SOUND
+  ? "You share your screen, without its sound."
+  : "You share your screen. This browser gives no page the sound of it.";
+
 export class SharingBar {
   #sending = null;
 
@@ -17,7 +24,7 @@ export class SharingBar {
     const screen = sending?.shared ?? null;
     show($("sharing"), Boolean(screen));
     if (!screen) return;
-    put($("sharing-text"), screen.sound ? "You share your screen and its sound." : "You share your screen, without its sound.");
+    put($("sharing-text"), screen.sound ? "You share your screen and its sound." : WITHOUT_SOUND);
     $("share-text").setAttribute("aria-pressed", String(!screen.motion));
     $("share-motion").setAttribute("aria-pressed", String(screen.motion));
     $("share-camera").setAttribute("aria-pressed", String(sending.inserts));
