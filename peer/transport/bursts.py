@@ -31,10 +31,19 @@ MAX_WAITING = 4096
 class BurstTransport(asyncio.DatagramTransport):
     """What reads and sends for a protocol, as asyncio's own does."""
 
-    def __init__(self, sock: socket.socket, protocol: asyncio.DatagramProtocol) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.DatagramProtocol,
+        *,
+        at_once: int = AT_ONCE,
+        most_waiting: int = MAX_WAITING,
+    ) -> None:
         """`sock` is bound and doesn't block."""
         super().__init__({"socket": sock, "sockname": sock.getsockname()})
         self._sock = sock
+        self._at_once = at_once
+        self._most_waiting = most_waiting
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[bytes, tuple[str, int]]] = deque()
@@ -57,7 +66,7 @@ class BurstTransport(asyncio.DatagramTransport):
         except OSError as error:
             self._protocol.error_received(error)
             return
-        if len(self._waiting) < MAX_WAITING:
+        if len(self._waiting) < self._most_waiting:
             self._waiting.append((data, addr))
 
     def close(self) -> None:
@@ -82,7 +91,7 @@ class BurstTransport(asyncio.DatagramTransport):
 
     def _read(self) -> None:
         receive, received = self._sock.recvfrom, self._protocol.datagram_received
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 data, address = receive(ROOM)
             except (BlockingIOError, InterruptedError):

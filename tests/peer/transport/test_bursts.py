@@ -8,9 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
-from peer.transport import bursts
 from peer.transport.bursts import BurstTransport
 from tests.peer.pair import PATIENCE
 
@@ -39,13 +36,13 @@ class Heard(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def listening(place: Path) -> AsyncIterator[tuple[Heard, BurstTransport]]:
+async def listening(place: Path, **limits: int) -> AsyncIterator[tuple[Heard, BurstTransport]]:
     """A socket of this machine alone: its sender waits where one of the network would lose."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         sock.bind(str(place))
         heard = Heard()
-        transport = BurstTransport(sock, heard)
+        transport = BurstTransport(sock, heard, **limits)
         yield heard, transport
         transport.abort()
         transport.close()
@@ -66,10 +63,9 @@ async def test_media_is_read_together_and_everything_else_one_a_turn(tmp_path: P
     assert came[3][0] < came[4][0] == came[5][0] < came[6][0]
 
 
-async def test_after_so_much_media_others_have_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bursts, "AT_ONCE", 2)
+async def test_after_so_much_media_others_have_a_turn(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        async with listening(tmp_path / "one") as (heard, _):
+        async with listening(tmp_path / "one", at_once=2) as (heard, _):
             for _ in range(3):
                 sender.sendto(MEDIA, str(tmp_path / "one"))
             async with asyncio.timeout(PATIENCE):
@@ -87,9 +83,9 @@ async def test_what_the_kernel_does_not_take_is_sent_later_in_order(tmp_path: Pa
     assert came == list(range(count))
 
 
-async def test_no_more_waits_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bursts, "MAX_WAITING", 10)
-    async with listening(tmp_path / "one") as (heard, _), listening(tmp_path / "other") as (_, transport):
+async def test_no_more_waits_than_there_is_room_for(tmp_path: Path) -> None:
+    other = listening(tmp_path / "other", most_waiting=10)
+    async with listening(tmp_path / "one") as (heard, _), other as (_, transport):
         for number in range(2_000):
             transport.sendto(MEDIA + number.to_bytes(2, "big"), str(tmp_path / "one"))
         waiting = [datagram for datagram, _ in transport._waiting]
