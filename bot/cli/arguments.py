@@ -50,6 +50,9 @@ class _Parser(argparse.ArgumentParser):
         known, word = list(action.choices), visible(str(value)[:MAX_SHOWN])
         if isinstance(action, argparse._SubParsersAction):
             wrong = f"There is no command: {self.prog} {word}"
+            if word in _TO_STOP:
+                self.print_usage(sys.stderr)
+                self.exit(2, f"error: {wrong}\nhint:  {_HOW_TO_STOP}\n")
             meant = did_you_mean(_OTHER_WORDS.get(word, word), [*known, *_OTHER_WORDS.values()], before=f"{self.prog} ")
         else:
             wrong = f"{word} isn't one of: {', '.join(known)}."
@@ -88,6 +91,10 @@ def _count(text: str) -> int:
         raise argparse.ArgumentTypeError("a whole number from 1 is needed")
     return int(text)
 
+
+_TO_STOP = ("stop", "quit", "exit")
+
+_HOW_TO_STOP = "Ctrl-C ends Copybara, in the window where it runs. To end a call: copybara hangup"
 
 _OTHER_WORDS = {
     "accept": "answer",

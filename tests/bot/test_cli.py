@@ -130,6 +130,12 @@ def test_a_mistyped_word_is_asked_back(copybara: Copybara, line: str, meant: str
     assert f"\nhint:  Did you mean {meant}?" in err
 
 
+@pytest.mark.parametrize("word", ["stop", "quit"])
+def test_who_looks_for_a_command_that_stops_the_program_is_told_how(copybara: Copybara, word: str) -> None:
+    code, _, err = copybara(word)
+    assert (code, "\nhint:  Ctrl-C ends Copybara" in err, "Did you mean" in err) == (2, True, False)
+
+
 def test_what_is_meant_by_none_of_them_is_not_guessed(copybara: Copybara) -> None:
     assert "Did you mean" not in copybara("qwxyz")[2]
 
