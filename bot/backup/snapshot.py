@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -31,11 +33,26 @@ DATABASES = ("copybara.db", "deltachat/accounts/*/dc.db")
 "Ours, as patterns. SQLite opens no other file: what looks like a database may be anybody's."
 
 MOST_FILES = 100_000
+"In a backup, with their folders."
+
 MOST_BYTES = 1 << 31
 "Of what a backup unpacks to."
 
+DEEPEST = 32
+"Parts of a file's path in a home."
+
+LONGEST_PATH = 1024
+"Its bytes, in UTF-8."
+
+HEADERS_BYTES = 3072
+"""Of the archive for each file, beside its content: up to 511 that fill up the content before, 512 for an extended
+header and 1536 for what is in it (the path and the time where the plain header has no place for them), 512 for the
+plain one."""
+
 MOST_AT_ONCE = 1 << 20
-"Bytes that are unpacked at once. An archive's headers are read whole, so none may be longer."
+"Bytes that are unpacked at once."
+
+_FOREIGN = "That backup holds something that no home does."
 
 
 def packed(home: Path, *, but: Collection[Path] = ()) -> bytes:
@@ -44,18 +61,22 @@ def packed(home: Path, *, but: Collection[Path] = ()) -> bytes:
     Raises StoreError if a file can't be read, or if it is more than can be unpacked.
     """
     archive = io.BytesIO()
-    left = MOST_BYTES
+    left, paths = MOST_BYTES, set[Path]()
     with known_errors(home), tarfile.open(fileobj=archive, mode="w:gz", compresslevel=6) as tar:
-        for number, path in enumerate(_files(home, but)):
+        for path in _files(home, but):
+            inside = path.relative_to(home)
+            paths.update((inside, *inside.parents))
+            if len(inside.parts) > DEEPEST or len(os.fsencode(inside)) > LONGEST_PATH:
+                raise StoreError(f"The path of {path} is too long for a backup.", "Move it elsewhere.")
             try:
                 status = path.stat()
                 left -= status.st_size
-                if left < 0 or number > MOST_FILES:
+                if left < 0 or len(paths) > MOST_FILES:
                     raise _too_much(home)
                 content = _database(path) if _is_database(path, home) else path.read_bytes()
             except FileNotFoundError:
                 continue  # it has gone meanwhile
-            entry = tarfile.TarInfo(path.relative_to(home).as_posix())
+            entry = tarfile.TarInfo(inside.as_posix())
             entry.size, entry.mode, entry.mtime = len(content), FILE_MODE, int(status.st_mtime)
             tar.addfile(entry, io.BytesIO(content))
     return archive.getvalue()
@@ -63,34 +84,70 @@ def packed(home: Path, *, but: Collection[Path] = ()) -> bytes:
 
 def unpack(archive: bytes, folder: Path) -> None:
     """Put the files into an empty folder that is the owner's alone. Raises BadBackup, StoreError."""
-    left = MOST_BYTES
+    paths, left = 0, MOST_BYTES
     try:
-        with _Unpacked(fileobj=io.BytesIO(archive)) as tape, tarfile.open(fileobj=tape, mode="r:") as tar:
-            for number, entry in enumerate(tar):
+        with _Tape(fileobj=io.BytesIO(archive)) as tape, tarfile.open(fileobj=tape, mode="r:") as tar:
+            while (entry := tar.next()) is not None:
+                tar.members = []  # type: ignore[attr-defined]  # it would keep all that it has read
                 place = PurePosixPath(entry.name)
                 left -= entry.size
-                if not entry.isreg() or place.is_absolute() or ".." in place.parts or number > MOST_FILES or left < 0:
-                    raise BadBackup("That backup holds something that no home does.")
+                if not entry.isreg() or entry.sparse or tar.pax_headers or min(entry.size, left) < 0:
+                    raise BadBackup(_FOREIGN)
+                if place.is_absolute() or ".." in place.parts or len(place.parts) > DEEPEST:
+                    raise BadBackup(_FOREIGN)
+                target = folder.joinpath(*place.parts)
+                paths += 1 + _make_folders(target.parent)
+                if paths > MOST_FILES:
+                    raise BadBackup(_FOREIGN)
                 file = tar.extractfile(entry)
                 assert file is not None
-                target = folder.joinpath(*place.parts)
+                tape.allowed = entry.size
                 with known_errors(target):
-                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     target.touch(FILE_MODE, exist_ok=False)
                     with target.open("wb") as copy:
                         shutil.copyfileobj(file, copy, MOST_AT_ONCE)
+                tape.allowed = HEADERS_BYTES
     except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error) as error:
         raise BadBackup("That backup can't be unpacked.") from error
 
 
-class _Unpacked(gzip.GzipFile):
-    """A compressed archive that refuses to read much at once."""
+class _Tape(gzip.GzipFile):
+    """A compressed archive that is read forwards, and no further than is `allowed`: at first one entry's headers.
+
+    So no header, no chain of headers and no map of a sparse file has a size that its writer chose.
+    """
+
+    allowed = HEADERS_BYTES
+    "Bytes that may still be read."
+
+    place = 0
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read `size` bytes. Raises ValueError for too many."""
-        if size is None or not 0 <= size <= MOST_AT_ONCE:
+        """Read `size` bytes. Raises ValueError for more than are allowed."""
+        if size is None or not 0 <= size <= self.allowed:
             raise ValueError("too much at once")
-        return super().read(size)
+        data = super().read(size)
+        self.allowed -= size
+        self.place += len(data)
+        return data
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self.place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go on to a place, by reading. Raises ValueError for one that is behind, and as `read` does."""
+        self.read(offset - self.place if whence == io.SEEK_SET else -1)
+        return self.place
+
+
+def _make_folders(folder: Path) -> int:
+    """Make it with all above it, each for the owner alone, and say how many weren't there. Raises StoreError."""
+    with known_errors(folder):
+        missing = list(itertools.takewhile(lambda each: not each.is_dir(), (folder, *folder.parents)))
+        for each in reversed(missing):
+            each.mkdir(0o700)
+    return len(missing)
 
 
 def _too_much(home: Path) -> StoreError:

@@ -28,6 +28,9 @@ SHORTEST = 8
 
 LONGEST = 1024
 
+AT_ONCE = 1 << 20
+"Bytes of a file that are read in one step."
+
 EVERY_CALL = 1 << 31
 "More than the log keeps."
 
@@ -80,15 +83,23 @@ def restore(home: Home, file: Path) -> int:
             raise InputError(
                 f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
             )
-    with known_errors(file):
-        if file.stat().st_size > LARGEST:
-            raise BadBackup("That file is larger than any backup.", "Give the file that `copybara backup` wrote.")
-        sealed = file.read_bytes()
+    sealed = _read(file)
     passphrase = _passphrase("Passphrase of the backup:", twice=False)
     with said_if_slow("Decrypting the backup, and making a home of it"):
         contacts = _made_from(sealed, passphrase, home)
     print_text(terminal.brought_back(home.folder, contacts))
     return 0
+
+
+def _read(file: Path) -> bytes:
+    """All of it. A device or a pipe has no size that could be asked for. Raises StoreError, BadBackup."""
+    content = bytearray()
+    with known_errors(file), file.open("rb") as opened:
+        while len(content) <= LARGEST and (more := opened.read(AT_ONCE)):
+            content += more
+    if len(content) > LARGEST:
+        raise BadBackup("That file is larger than any backup.", "Give the file that `copybara backup` wrote.")
+    return bytes(content)
 
 
 def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:

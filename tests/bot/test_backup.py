@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import itertools
 import json
 import os
 import secrets
 import shutil
 import signal
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
-from bot.cli.backup import write
+from bot.cli.backup import restore, write
 from bot.home import Home
 from bot.kinds import Kind
 from shared.errors import BadBackup, StoreError
@@ -190,29 +192,151 @@ def test_nothing_is_unpacked_beside_the_home(tmp_path: Path, name: str) -> None:
         unpack(b"no archive", folder)
 
 
-def with_note(note: bytes) -> bytes:
-    """An empty file, before which an extended header stands with that note (pax(1): its length counts itself)."""
+def head(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.type = size, kind
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def with_note(*notes: bytes, kind: bytes = tarfile.XHDTYPE, name: str = "file") -> bytes:
+    """An empty file, before which an extended header stands with these notes."""
+    records = b"".join(map(record, notes))
+    return head("note", len(records), kind) + records + bytes(-len(records) % 512) + head(name)
+
+
+def record(note: bytes) -> bytes:
+    """A line of an extended header: its length counts itself (pax(1))."""
     length = len(note) + 2
-    while len(record := b"%d %s\n" % (length, note)) != length:
-        length = len(record)
-    head, file = tarfile.TarInfo("note"), tarfile.TarInfo("file")
-    head.type, head.size = tarfile.XHDTYPE, len(record)
-    return head.tobuf() + record + bytes(-len(record) % 512) + file.tobuf()
+    while len(line := b"%d %s\n" % (length, note)) != length:
+        length = len(line)
+    return line
+
+
+def sparse(count: int) -> bytes:
+    """The map of a sparse file, GNU's format 1.0, that has so many numbers in it."""
+    version = with_note(b"GNU.sparse.major=1", b"GNU.sparse.minor=0")[:1024]
+    numbers = b"%d\n" % count + b"999\n" * count
+    return version + head("file", len(numbers)) + numbers + bytes(-len(numbers) % 512)
+
+
+def old_sparse(count: int) -> bytes:
+    """The same in the old format: a chain of blocks, each of which says that another comes."""
+    first = bytearray(head("file", kind=tarfile.GNUTYPE_SPARSE))
+    block = b"00000000001 00000000001 " * 21 + b"\1" + bytes(7)
+    first[386:482], first[482] = block[:96], 1
+    first[148:156] = b"%06o\0 " % (sum(first[:148] + first[156:512]) + 8 * 32)
+    return bytes(first) + block * count
 
 
 @pytest.mark.parametrize(
     "archive",
     [
         with_note(b"comment=" + b"x" * (8 << 20)),
+        with_note(b"comment=" + b"x" * 900_000) * 20,
+        with_note(b"comment=" + b"x" * 100_000, kind=tarfile.XGLTYPE) * 100,
+        with_note(b"comment=x", kind=tarfile.XGLTYPE) + head("another"),
         with_note(b"comment=x")[:1024] * 5000,
+        head("x", kind=tarfile.GNUTYPE_LONGNAME) * 5000,
+        head("x", 8 << 20, tarfile.GNUTYPE_LONGNAME) + b"x" * (8 << 20) + head("file"),
         with_note(b"GNU.sparse.map=x,y"),
+        sparse(1),
+        sparse(2_000_000),
+        old_sparse(50_000),
+        with_note(b"size=1000000000000") + bytes(8 << 20),
+        with_note(b"size=-512"),
+        head("/".join("a" * 1000)),
     ],
-    ids=["a long header", "headers of headers", "a map that is none"],
+    ids=[
+        "a long header",
+        "many long headers",
+        "headers for all that follow",
+        "a header for all that follow",
+        "headers of headers",
+        "names of names",
+        "a long name",
+        "a map that is none",
+        "a short map",
+        "a long map",
+        "a chain of maps",
+        "a size that is larger than the archive",
+        "a size below zero",
+        "a thousand folders",
+    ],
 )
 def test_an_archive_that_is_made_to_cost_much_is_one_error(tmp_path: Path, archive: bytes) -> None:
+    archive = gzip.compress(archive + bytes(1024), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadBackup):
+            unpack(archive, tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert all(path.stat().st_size == 0 for path in tmp_path.rglob("*"))
+    assert sum(1 for _ in tmp_path.rglob("*")) <= 1
+
+
+def test_what_has_been_unpacked_is_not_kept_in_memory(tmp_path: Path) -> None:
+    note, many = b"comment=" + b"x" * 1400, 2000
+    archive = b"".join(with_note(note, name=str(number)) for number in range(many)) + bytes(1024)
+    assert len(archive) > 2 * (2 << 20)
+    packed_archive = gzip.compress(archive, 1)
+    tracemalloc.start()
+    try:
+        unpack(packed_archive, tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert sum(1 for _ in tmp_path.iterdir()) == many
+
+
+def test_an_archive_of_more_folders_than_any_home_has_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.backup.snapshot.MOST_FILES", 40)
+    archive = gzip.compress(b"".join(head(f"{number}/a/b/c/file") for number in range(20)) + bytes(1024))
     with pytest.raises(BadBackup):
-        unpack(gzip.compress(archive + bytes(1024)), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        unpack(archive, tmp_path)
+    assert sum(1 for _ in tmp_path.rglob("*")) < 50
+
+
+def test_a_file_comes_back_whatever_its_name_its_size_and_its_time_are(tmp_path: Path) -> None:
+    (home := tmp_path / "home").mkdir()
+    (again := tmp_path / "again").mkdir()
+    places = [
+        "a",
+        "\xe9t\xe9",
+        "sub/" + "n" * 250,
+        "\u65e5" * 80 + "/" + "\u65e5" * 80 + "/x",
+        "/".join(["\u65e5" * 80] * 4) + "/" + "x" * 58,
+        "/".join("abcdefgh" * 4),
+    ]
+    sizes = [0, 1, 511, 512, 513, 1 << 20, (1 << 20) + 512]
+    for number, (place, size) in enumerate(itertools.product(places, sizes)):
+        file = home / f"{place}{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(secrets.token_bytes(size))
+        os.utime(file, (-5, -5) if number % 2 else (1 << 34, 1 << 34))
+    unpack(packed(home), again)
+    for path in home.rglob("*"):
+        copy = again / path.relative_to(home)
+        assert copy.is_dir() if path.is_dir() else copy.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "place", ["/".join("a" * 33), "/".join(["\u65e5" * 80] * 4) + "/" + "x" * 61], ids=["deep", "long"]
+)
+def test_a_path_that_could_not_be_unpacked_is_no_backup(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).touch()
+    with pytest.raises(StoreError, match="too long for a backup"):
+        packed(tmp_path)
+
+
+def test_a_device_that_has_no_end_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.cli.backup.LARGEST", 1 << 20)
+    with pytest.raises(BadBackup, match="larger than any backup"):
+        restore(Home(tmp_path / "new"), Path("/dev/zero"))
 
 
 @pytest.mark.parametrize("place", ["files/holiday.jpg", "files/.parts/1.part", "deltachat/accounts/1/dc.db-blobs/x.db"])
