@@ -23,7 +23,7 @@ def say(home: Home, text: str, *, as_json: bool) -> int:
         return 0
     for post in posts:
         text = str(post["text"])
-        print_text(text if post["kind"] == Kind.TEXT else as_typed(text))
+        print_text(text if post.get("kind") == Kind.TEXT else as_typed(text))
     return 0
 
 
