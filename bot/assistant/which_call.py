@@ -263,8 +263,10 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
 
 
 def another_of_them_ended(line: Line, log: Sequence[CallRecord], now: float) -> bool:
-    """Whether another call with that node has just ended, in which somebody else may have been."""
-    gone = [each for each in _ended_just_now(log, now) if each.peer == line.peer]
+    """Whether another call with that node has just ended, in which somebody else may have been. A proven one leaves a
+    key, which tells them apart.
+    """
+    gone = [each for each in _ended_just_now(log, now) if each.peer == line.peer and not each.proven]
     return any(each.reference != line.link.reference for each in gone)
 
 

@@ -78,8 +78,8 @@ async def test_a_second_call_is_taken_beside_the_first_and_the_owner_changes_bet
         await bob.asked("/resume anna", kind="error.in-call")
         assert await bob.cli("swap") == (
             0,
-            "carol is on hold: your microphone and camera are off, and you don't hear carol. /resume takes them off "
-            "hold\nYou are back in the call with anna.\n",
+            "carol is on hold: your microphone and camera are off, and you don't hear carol. copybara resume takes "
+            "them off hold\nYou are back in the call with anna.\n",
             "",
         )
         await carol.told("bob", kind=Kind.HELD)

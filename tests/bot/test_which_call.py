@@ -107,7 +107,7 @@ async def test_of_several_that_prove_nothing_none_is_taken_without_its_name(frie
             assert all(node.short in said for node in nodes)
         code, _, errors = await bob.cli("answer")
         assert code == 1
-        assert f"/answer {nodes[0].short}" in errors
+        assert f"copybara answer {nodes[0].short}" in errors
         assert {one["state"] for one in (await bob.status())["calls"]} == {"ringing"}
         code, _, _ = await bob.cli("answer", "audio", "--name", nodes[0].short)
         assert code == 0
@@ -400,10 +400,11 @@ def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
 
 def test_another_call_with_somebody_that_has_just_ended_may_have_been_with_somebody_else() -> None:
     up = call(ANNA, state=UP)
-    by_another_program = ended(ANNA, connected=1, reason=GONE)
+    by_another_program = ended(ANNA, connected=1, reason=GONE, proven=False)
     assert another_of_them_ended(up, [by_another_program], NOW)
     assert not another_of_them_ended(up, [ended(ANNA, connected=1, reason=GONE, ago=JUST_NOW_SECONDS + 1)], NOW)
     assert not another_of_them_ended(up, [ended(OTHER, connected=1, reason=GONE)], NOW)
+    assert not another_of_them_ended(up, [ended(ANNA, connected=1, reason=GONE, proven=True)], NOW)
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:
