@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from bot.assistant import contacts as book
-from bot.assistant import moving, which_call
+from bot.assistant import moving
 from bot.assistant.learning import Learning
 from bot.assistant.origins import Origins
 from bot.assistant.turn import Turn
-from bot.assistant.which_call import CALLS_REMEMBERED
 from bot.conversation import Act, Post
 from bot.kinds import Sentence
 from bot.texts import chat as texts
@@ -54,7 +52,7 @@ class Saving:
         whole = who if who.card else self._origins.whom(who.node)
         # While one talks to them there is no doubt whom one saves, unless another call with that node left a key.
         alone = met is not None and self._only_call(met)
-        sure = sure or (met is not None and alone and self._are_talking(met))
+        sure = sure or (met is not None and alone and met.engaged and not met.on_hold)
         with self._switchboard.saving_in(met if sure or alone else None):
             contact = await self.write(
                 lambda store: book.add(store, name, whole, own=self._own, agreed=_agreed(met, sure=sure))
@@ -128,12 +126,6 @@ class Saving:
         """Whether there was no other call with that node that somebody else may have been in."""
         others = [each for each in self._switchboard.lines if each.peer == line.peer and each is not line]
         return not others and set(self._store.secrets_of(line.peer)) <= set(line.secrets)
-
-    def _are_talking(self, line: Line) -> bool:
-        """Whether the owner talks to them now, and has talked to nobody else at that node until a moment ago."""
-        log = self._store.call_log(CALLS_REMEMBERED)
-        attended = line.engaged and not line.on_hold
-        return attended and not which_call.another_of_them_ended(line, log, time.time())
 
     async def _named(self, contact: Contact) -> None:
         quarantined = self._store.quarantined_secrets(contact.node)

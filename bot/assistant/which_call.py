@@ -149,7 +149,9 @@ def to_resume(
     """What /resume and /swap mean: the call that is on hold. Raises NotOnHold, NoCall, WhichCall."""
     held = [line for line in lines if line.engaged and (line.on_hold or whom)]
     line = _one(one_each(_meant(held, whom, contacts, NotOnHold)), command, refusals.several_up, whole=bool(whom))
-    if (gone := _perhaps_meant(line, log, now, whom)) is not None:
+    # That another person has hung up is the usual reason to go back to the one on hold.
+    gone = _perhaps_meant(line, log, now, whom)
+    if gone is not None and gone.peer == line.peer:
         raise WhichCall(*refusals.ended_and_resumable(gone, line, command))
     return line
 
@@ -262,14 +264,6 @@ def to_save(lines: Sequence[Line], log: Sequence[CallRecord], now: float, contac
     return (strangers or all_)[0]
 
 
-def another_of_them_ended(line: Line, log: Sequence[CallRecord], now: float) -> bool:
-    """Whether another call with that node has just ended, in which somebody else may have been. A proven one leaves a
-    key, which tells them apart.
-    """
-    gone = [each for each in _ended_just_now(log, now) if each.peer == line.peer and not each.proven]
-    return any(each.reference != line.link.reference for each in gone)
-
-
 def named(lines: Sequence[Line], whom: str, contacts: Collection[str] = ()) -> list[Line]:
     """The calls with somebody: by the contact's name, their node id or its beginning.
 
@@ -363,7 +357,8 @@ def _perhaps_meant(line: Line, log: Sequence[CallRecord], now: float, whom: str)
     key needn't be with.
     """
     if not whom:
-        return next(iter(_others_ended(line, log, now)), None)
+        others = [each for each in _others_ended(line, log, now) if each.peer != line.peer or not line.proven]
+        return next((each for each in others if each.peer == line.peer), next(iter(others), None))
     by_node = str(line.peer).startswith(whom.lower())
     return next(
         (

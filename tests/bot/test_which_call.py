@@ -11,7 +11,6 @@ import pytest
 from bot.assistant.which_call import (
     JUST_NOW_SECONDS,
     LATELY_SECONDS,
-    another_of_them_ended,
     to_agree,
     to_answer,
     to_decline,
@@ -324,6 +323,9 @@ def test_a_call_that_has_just_ended_is_not_resumed_as_an_impostors(whom: str) ->
         assert to_resume([impostor], [], NOW, command, whom, ["anna"]) is impostor
     with pytest.raises(WhichCall):
         to_record([impostor], [gone], NOW, "", "anna", ["anna"])
+    carol = ended(OTHER, "carol", connected=1, reason=GONE, proven=True)
+    held = call(ANNA, "anna", proven=True, state=UP, on_hold=True)
+    assert to_resume([held], [carol], NOW, "/resume", whom, ["anna"]) is held
     again = call(ANNA, "anna", proven=True, state=UP, on_hold=True)
     assert to_resume([again], [gone], NOW, "/resume", whom, ["anna"]) is again
 
@@ -396,15 +398,6 @@ def test_a_yes_that_crosses_the_end_of_its_question_answers_no_other() -> None:
         with pytest.raises(WhichCall) as refused:
             to_agree([anna], [anna], [anna], whom)
         assert refused.value.sentence == "anna asks something else by now."
-
-
-def test_another_call_with_somebody_that_has_just_ended_may_have_been_with_somebody_else() -> None:
-    up = call(ANNA, state=UP)
-    by_another_program = ended(ANNA, connected=1, reason=GONE, proven=False)
-    assert another_of_them_ended(up, [by_another_program], NOW)
-    assert not another_of_them_ended(up, [ended(ANNA, connected=1, reason=GONE, ago=JUST_NOW_SECONDS + 1)], NOW)
-    assert not another_of_them_ended(up, [ended(OTHER, connected=1, reason=GONE)], NOW)
-    assert not another_of_them_ended(up, [ended(ANNA, connected=1, reason=GONE, proven=True)], NOW)
 
 
 def test_whom_to_save_is_the_only_stranger() -> None:
