@@ -11,12 +11,13 @@ import contextlib
 import queue
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from unittest.mock import patch
 
-import aioice.ice
 import aiortc.rtcrtpreceiver
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from benchmarks.one_address import only
 from benchmarks.timing import CallTimes, SideTimes
 from peer.media.endpoints.pattern import Bars, BarsTrack, ToneTrack
 from peer.media.realtime import FramePace
@@ -28,11 +29,9 @@ WIDTH, HEIGHT, RATE = 640, 480, 15
 BARS = Bars(WIDTH, HEIGHT)
 
 
-@contextlib.contextmanager
-def on_loopback() -> Iterator[None]:
+def on_loopback() -> AbstractContextManager[None]:
     """Let connections gather 127.0.0.1, which aioice leaves out, and no other address."""
-    with patch.object(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [LOOPBACK]):
-        yield
+    return only(LOOPBACK)
 
 
 @contextlib.contextmanager

@@ -9,17 +9,15 @@ of the input ends it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
-import aioice.ice
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+
+from benchmarks.one_address import only
 
 READ_LIMIT = 256 * 1024
 
@@ -28,13 +26,6 @@ PIECE = 16 * 1024
 
 BUFFERED = 64 * 1024
 "Bytes that wait in aiortc's queue: as many as in ours."
-
-
-@contextlib.contextmanager
-def only(address: str) -> Iterator[None]:
-    """Let connections gather this address, and no other."""
-    with patch.object(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [address]):
-        yield
 
 
 class PlainEnd:

@@ -82,8 +82,11 @@ def packed(home: Path, *, but: Collection[Path] = ()) -> bytes:
     return archive.getvalue()
 
 
-def unpack(archive: bytes, folder: Path) -> None:
-    """Put the files into an empty folder that is the owner's alone. Raises BadBackup, StoreError."""
+def unpack(archive: bytes, folder: Path, *, most_files: int = MOST_FILES) -> None:
+    """Put the files into an empty folder that is the owner's alone. `most_files`: folders count as well.
+
+    Raises BadBackup, StoreError.
+    """
     paths, left = 0, MOST_BYTES
     try:
         with _Tape(fileobj=io.BytesIO(archive)) as tape, tarfile.open(fileobj=tape, mode="r:") as tar:
@@ -97,7 +100,7 @@ def unpack(archive: bytes, folder: Path) -> None:
                     raise BadBackup(_FOREIGN)
                 target = folder.joinpath(*place.parts)
                 paths += 1 + _make_folders(target.parent)
-                if paths > MOST_FILES:
+                if paths > most_files:
                     raise BadBackup(_FOREIGN)
                 file = tar.extractfile(entry)
                 assert file is not None

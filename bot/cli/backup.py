@@ -83,7 +83,7 @@ def restore(home: Home, file: Path) -> int:
             raise InputError(
                 f"There is a home in {home.folder} already.", "Move it away first, or restore into another: --home DIR"
             )
-    sealed = _read(file)
+    sealed = read(file)
     passphrase = _passphrase("Passphrase of the backup:", twice=False)
     with said_if_slow("Decrypting the backup, and making a home of it"):
         contacts = _made_from(sealed, passphrase, home)
@@ -91,13 +91,16 @@ def restore(home: Home, file: Path) -> int:
     return 0
 
 
-def _read(file: Path) -> bytes:
-    """All of it. A device or a pipe has no size that could be asked for. Raises StoreError, BadBackup."""
+def read(file: Path, *, largest: int = LARGEST) -> bytes:
+    """All of a backup. A device or a pipe has no size that could be asked for.
+
+    Raises StoreError, and BadBackup if there are more than `largest` bytes.
+    """
     content = bytearray()
     with known_errors(file), file.open("rb") as opened:
-        while len(content) <= LARGEST and (more := opened.read(AT_ONCE)):
+        while len(content) <= largest and (more := opened.read(AT_ONCE)):
             content += more
-    if len(content) > LARGEST:
+    if len(content) > largest:
         raise BadBackup("That file is larger than any backup.", "Give the file that `copybara backup` wrote.")
     return bytes(content)
 

@@ -63,7 +63,7 @@ class ShownConversations:
             kept.pop(line.number, None)
 
     def of(self, line: Line) -> ShownOfConversation:
-        """How it stands in one call."""
+        """What the page shows of it in one call."""
         number, asks = self._asks or (None, None)
         return ShownOfConversation(
             question=self._questions.get(line.number),

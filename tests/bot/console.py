@@ -118,6 +118,11 @@ class Person(PreloadedNode):
         nobody = f"nobody-{next(_probes)}"
         return await self.asked(f"/contact show {nobody}", nobody, kind="error.name-not-found")
 
+    async def says_more(self, than: int) -> None:
+        """Wait until it has written more lines than that, and take none of them."""
+        async with asyncio.timeout(SECONDS), self._news:
+            await self._news.wait_for(lambda: len(self.said) > than or self._silent)
+
     async def media(self, kinds: tuple[str, ...] = MEDIA) -> Said:
         """Wait until packets of all `kinds` have arrived, and return that report."""
         return await self.until(

@@ -20,7 +20,7 @@ import pytest
 
 from bot.backup.sealed_file import HEAD_BYTES, MAGIC, seal, unseal
 from bot.backup.snapshot import MOST_BYTES, packed, unpack
-from bot.cli.backup import restore, write
+from bot.cli.backup import read, write
 from bot.home import Home
 from bot.kinds import Kind
 from shared.errors import BadBackup, StoreError
@@ -294,13 +294,10 @@ def test_what_has_been_unpacked_is_not_kept_in_memory(tmp_path: Path) -> None:
     assert sum(1 for _ in tmp_path.iterdir()) == many
 
 
-def test_an_archive_of_more_folders_than_any_home_has_is_one_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.backup.snapshot.MOST_FILES", 40)
+def test_an_archive_of_more_folders_than_any_home_has_is_one_error(tmp_path: Path) -> None:
     archive = gzip.compress(b"".join(head(f"{number}/a/b/c/file") for number in range(20)) + bytes(1024))
     with pytest.raises(BadBackup):
-        unpack(archive, tmp_path)
+        unpack(archive, tmp_path, most_files=40)
     assert sum(1 for _ in tmp_path.rglob("*")) < 50
 
 
@@ -337,10 +334,9 @@ def test_a_path_that_could_not_be_unpacked_is_no_backup(tmp_path: Path, place: s
         packed(tmp_path)
 
 
-def test_a_device_that_has_no_end_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.cli.backup.LARGEST", 1 << 20)
+def test_a_device_that_has_no_end_is_no_backup() -> None:
     with pytest.raises(BadBackup, match="larger than any backup"):
-        restore(Home(tmp_path / "new"), Path("/dev/zero"))
+        read(Path("/dev/zero"), largest=1 << 20)
 
 
 @pytest.mark.parametrize("place", ["files/holiday.jpg", "files/.parts/1.part", "deltachat/accounts/1/dc.db-blobs/x.db"])

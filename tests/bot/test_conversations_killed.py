@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from bot.demo.node import Said
 from bot.kinds import Kind
 from peer.calls.sessions import AWAITED_SECONDS
-from tests.bot.console import SECONDS, Person, people
+from tests.bot.console import Person, people
 from tests.bot.test_conversations import agreed, two_calls
 from tests.bot.test_hold import call_with, hears
 from tests.bot.test_rejoin import killed
@@ -47,18 +46,17 @@ async def all_hear_all(*everybody: Person) -> None:
 
 async def joined(person: Person, other: Person) -> None:
     """Wait until the call with the other is up, and in a conversation."""
-    while not (await up(person, other))["conversation"]:  # noqa: ASYNC110 -- as below
-        await asyncio.sleep(0.1)
+    await up(person, other, lambda call: bool(call["conversation"]))
 
 
-async def up(person: Person, other: Person) -> Said:
-    """The call with the other, once it is up."""
-    async with asyncio.timeout(SECONDS):
-        while True:
-            for call in (await person.status())["calls"]:
-                if (call["with"], call["state"]) == (there(person, other), "active"):
-                    return dict(call)
-            await asyncio.sleep(0.1)  # there is no event for all of that at once
+async def up(person: Person, other: Person, wanted: Callable[[Said], bool] = lambda call: True) -> Said:
+    """The call with the other, once it is up and as it is wanted."""
+    while True:
+        before = len(person.said)
+        for call in (await person.status())["calls"]:
+            if (call["with"], call["state"]) == (there(person, other), "active") and wanted(call):
+                return dict(call)
+        await person.says_more(before)  # each change of a call is a line
 
 
 @pytest.mark.parametrize("victim", ["anna", "bob"])

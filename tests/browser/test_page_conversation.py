@@ -151,7 +151,7 @@ async def test_each_of_a_conversation_can_fill_the_stage_where_their_words_are_c
         await play.page.locator("#save-name").fill("carl")
         await play.view.press("Save")
         await play.wants(SaveContact, call=3, name="carl")
-        # What is written there is the same, whoever fills the stage, and is new only once.
+        # What is written there stays the same when another person fills the stage, and is new only once.
         await play.page.keyboard.press("c")
         play.tell(Text(call=1, ours=False, text="hello", at=NOW))
         await play.until("document.getElementById('texts').innerText.includes('anna: hello')")

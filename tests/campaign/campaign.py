@@ -70,7 +70,7 @@ class Campaign:
         "How much each had written in all when its program was started last."
 
         self._usual = dict.fromkeys(scenes, 1.0)
-        "Seconds that each scene took when nobody was killed in it, at best."
+        "The shortest time, in seconds, that each scene has taken without a kill."
 
         self.result = Result()
 

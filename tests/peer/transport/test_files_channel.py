@@ -161,7 +161,7 @@ async def test_after_a_wrong_message_the_association_is_over_and_nothing_more_is
 
 @contextlib.contextmanager
 def acknowledgements(both: Channels) -> Iterator[list[SackChunk]]:
-    """Those that the sender gets in the block."""
+    """Those that the sender gets in the block. They reach it all the same: this only listens."""
     got: list[SackChunk] = []
     take = both.sends._receive_sack_chunk
 
