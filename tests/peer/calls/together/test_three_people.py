@@ -340,10 +340,9 @@ async def test_two_who_each_bring_somebody_make_no_conversation_of_five(tmp_path
         for who in (ben, carl):
             says(who, anna, JoinAsk(lines[0].together, (f"{who.name}'s friend",)))
         await anna.until(lambda: len(anna.switchboard.together.asked()) == 2)
-        first, second = anna.switchboard.together.asked()
-        await anna.switchboard.together.agree(first)
+        await anna.switchboard.together.agree(line_with(anna, ben))
         with pytest.raises(CallRefused, match="At most 4"):
-            await anna.switchboard.together.agree(second)
+            await anna.switchboard.together.agree(line_with(anna, carl))
         says(carl, anna, JoinAsk(b"another".ljust(16), ("one more",)))
         says(ben, anna, JoinNode(lines[0].together, b"friend".ljust(32), calls=True))
         await anna.until(lambda: len(anna.lines) == 3)
