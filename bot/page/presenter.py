@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -110,7 +109,6 @@ class Presenter:
         devices: OwnDevices,
     ) -> None:
         """`program_source` is where friends get the program, empty if that isn't known."""
-        self._run = secrets.token_hex(8)
         self._devices = devices
         self._own = own
         self._lines = lines
@@ -225,7 +223,6 @@ class Presenter:
         card = self._own_card()
         return Hello(
             version=version("copybara-relay"),
-            run=self._run,
             node=str(self._own),
             name=card.name,
             overlay=self._overlay_state(),

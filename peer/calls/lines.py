@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from peer.calls.line import Line
 from shared.messages import MediaState
 from shared.node_id import NodeId
 from shared.secrets.handshake import Role
+
+NUMBERS = 1 << 30
+"Below this a run begins to count, anywhere: what a page still keeps of an earlier run's call means no other."
 
 
 class Lines(list[Line]):
@@ -18,10 +22,10 @@ class Lines(list[Line]):
         self.latest: Line | None = None
         "The line that was connected last, over or not."
 
-        self._numbers = 0
+        self._numbers = secrets.randbelow(NUMBERS)
 
     def next_number(self) -> int:
-        """A number that no line of this run has."""
+        """A number that no line of this run has had, nor one of another run, as far as chance goes."""
         self._numbers += 1
         return self._numbers
 

@@ -301,9 +301,6 @@ class Hello(_ToPage, frozen=True, tag="hello"):
     version: str
     "Of this program."
 
-    run: str
-    "Another one after each start: numbers of calls begin again then."
-
     node: str
     "Our node id."
 

@@ -26,6 +26,7 @@ from shared.call.records import CallRecord, RunningCall
 from shared.errors import NotRunning
 from tests.bot.console import SECONDS, Person, connect, hang_up, people, ring
 from tests.network.capture import ETH_P_ALL, ETH_P_IP, QUEUE_BYTES, SO_RCVBUFFORCE
+from tests.peer.handset.wire import AT_THE_PAGE, wire_page
 
 SOON = 8.0
 "Seconds within which a call is up again after a start, also on a machine that is busy with other things."
@@ -359,6 +360,26 @@ async def test_the_secret_of_a_call_is_in_the_home_for_as_long_as_it_is_up_and_n
 
 def _in_json(kept: RunningCall) -> bytes:
     return base64.b64encode(kept.secret)
+
+
+async def test_what_a_page_still_keeps_of_a_call_before_the_start_is_about_no_call_after_it(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends, configs={"bob": AT_THE_PAGE}) as (anna, bob):
+        await ring(anna, bob)
+        before = (await call_of(bob))["id"]
+        await killed(bob)
+        anna.write("/hangup")
+        await anna.call("ended")
+        await bob.begin()
+        await ring(anna, bob)
+        async with wire_page(bob) as (page, hello):
+            assert [call["state"] for call in hello["calls"]] == ["ringing"]
+            assert (await page.ask("answer", call=before, media="video", instead=""))["type"] == "problem"
+            assert (await page.ask("write", call=before, text="for the one before"))["type"] == "problem"
+        assert await states(bob) == ["ringing"]
+        anna.write("/hangup")
+        await bob.call("ended")
 
 
 # Killed at any moment.

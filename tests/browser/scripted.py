@@ -178,7 +178,6 @@ def greeting(**changed: Any) -> Hello:
     """What a page is told first: two contacts, no call."""
     values: dict[str, Any] = {
         "version": "0.1.0",
-        "run": "first",
         "node": NODE,
         "name": "me",
         "overlay": Overlay("Yggdrasil", "200:b1c4:80a1:77d2::1"),

@@ -117,25 +117,6 @@ async def test_the_words_of_a_first_call_are_shown_until_they_were_compared() ->
         assert not await play.page.locator("#words").is_visible()
 
 
-async def test_a_program_that_was_started_again_is_asked_what_there_is_and_its_first_call_is_another_one() -> None:
-    """It counts its calls from 1 again, and the page was open all the time."""
-    async with theatre() as play:
-        play.tell(call(1, "active", paired=False))
-        await play.page.locator("#words").wait_for()
-        await play.view.press("They match")
-        play.tell(call(1, "ended", paired=False))
-        await play.view.press("Done")
-        await play.until("document.getElementById('home').checkVisibility()")
-        play.script.greeting = greeting(run="second")
-        assert play.pages.current is not None
-        play.pages.current.end()
-        await play.until("document.body.dataset.gate === 'lost'")
-        await play.until("document.body.dataset.gate === ''")
-        play.tell(call(1, "active", paired=False))
-        await play.page.locator("#stage-name").wait_for()
-        await play.page.locator("#words").wait_for()
-
-
 async def test_a_call_that_lacks_the_shared_key_is_told_apart_and_confirmed_by_its_words() -> None:
     async with theatre() as play:
         doubt = "It says it is anna, but doesn't have the key you share. Compare the four words."

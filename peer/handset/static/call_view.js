@@ -46,10 +46,6 @@ export class CallView {
     this.#calls = calls;
     this.#world = world;
     this.panel = new SidePanel(program, calls);
-    program.addEventListener("another-run", () => {
-      this.#compared.clear();
-      this.#notices.clear();
-    });
     this.#people = new People(calls, this.#playback);
     this.#question = new JoinQuestion(calls);
     this.panel.addEventListener("changed", () => whenReleased(() => this.draw(this.#call)));

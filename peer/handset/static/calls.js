@@ -37,11 +37,6 @@ export class Calls extends EventTarget {
       if (call) this.#take({ ...call, remote: detail.remote });
     });
     program.addEventListener("offer", ({ detail }) => this.#offered(detail));
-    program.addEventListener("another-run", () => {
-      for (const kept of [this.#dismissed, this.quality, this.notes]) kept.clear();
-      this.#front = null;
-      this.drawn = null;
-    });
   }
 
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until

@@ -17,7 +17,6 @@ export class Incoming {
   constructor(program, calls) {
     this.#program = program;
     this.#calls = calls;
-    program.addEventListener("another-run", () => this.#silenced.clear());
     $("answer-video").addEventListener("click", () => this.answer("video"));
     $("answer-audio").addEventListener("click", () => this.answer("audio"));
     $("decline").addEventListener("click", () => this.decline());

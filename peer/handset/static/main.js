@@ -192,8 +192,6 @@ program.addEventListener("hello", ({ detail: hello }) => {
   document.body.dataset.gate = "";
   // A program of another version has other scripts.
   if (world.hello && world.hello.version !== hello.version) location.reload();
-  // It counts its calls from 1 again: what the page remembers of a number was another call's.
-  if (world.hello?.run !== hello.run) program.dispatchEvent(new Event("another-run"));
   Object.assign(world, { hello, contacts: hello.contacts, log: hello.log, overlay: hello.overlay });
   calls.begin(hello);
   ownDevices.take(hello.devices ?? null);

@@ -14,7 +14,6 @@ export class Outgoing {
   constructor(program, calls) {
     this.#program = program;
     this.#calls = calls;
-    program.addEventListener("another-run", () => this.#silenced.clear());
     $("outgoing-cancel").addEventListener("click", () => calls.hangUp());
     $("outgoing-silence").addEventListener("click", () => this.silence());
     $("outgoing-copy").addEventListener("click", () => copy($("outgoing-copy"), calls.links.get(this.#call.id)?.link.text));

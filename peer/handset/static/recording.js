@@ -22,7 +22,6 @@ export class Recording {
       this.turn();
     });
     $("recording-refuse").addEventListener("click", () => this.#ask("refuse", this.#reached.filter((call) => call.remote_recording === "shown")));
-    program.addEventListener("another-run", () => this.#heard.clear());
     program.addEventListener("said", ({ detail }) => {
       // The mark itself says who records.
       if (["recording.stopped", "recording.refused", "recording.failed"].includes(detail.kind)) toast(detail);

@@ -22,7 +22,6 @@ export class SidePanel extends EventTarget {
     $("stage-quality").addEventListener("click", () => this.toggle("about"));
     $("last-text").addEventListener("click", () => this.toggle("chat", true));
     $("panel-close").addEventListener("click", () => this.close());
-    program.addEventListener("another-run", () => { this.#writtenFor = null; });
     $("write").addEventListener("input", () => { this.#writtenFor ??= this.#call?.id ?? null; });
     onSubmit("write-form", "write-problem", () => this.#write());
     onSubmit("save-form", "save-problem", () => this.#save());

@@ -19,7 +19,6 @@ export class VoiceMessage {
 
   constructor(program) {
     this.#program = program;
-    program.addEventListener("another-run", () => this.#left.clear());
     $("voice-record").addEventListener("click", () => this.#begin());
     $("voice-leave").addEventListener("click", () => this.#end(true));
     $("voice-discard").addEventListener("click", () => this.#end(false));
