@@ -60,6 +60,11 @@ class Home:
             raise StoreError(f"There is no folder {str(chosen)!r}.", "Give another one with --home.") from error
 
     @property
+    def restoring(self) -> Path:
+        """Where a home that is restored from a backup is until it is whole."""
+        return self.folder.with_name(f".{self.folder.name}.restoring")
+
+    @property
     def database(self) -> Path:
         """The file of the store."""
         return self.folder / "copybara.db"

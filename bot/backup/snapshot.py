@@ -14,7 +14,6 @@ import os
 import shutil
 import sqlite3
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
@@ -177,16 +176,13 @@ def _is_database(path: Path, home: Path) -> bool:
 
 
 def _database(path: Path) -> bytes:
-    """A copy of a database that may be in use. Raises StoreError."""
-    with tempfile.TemporaryDirectory(prefix="copybara-backup-") as folder:  # only the owner can look into it
-        copy = Path(folder) / "copy.db"
-        try:
-            with (
-                contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as source,
-                contextlib.closing(sqlite3.connect(copy)) as target,
-            ):
-                source.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE").fetchall()
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"The database {path} can't be copied: {error}.") from error
-        return copy.read_bytes()
+    """A copy of a database that may be in use, in memory: on no disk is there ever another one. Raises StoreError."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(":memory:")) as copy,
+        ):
+            source.backup(copy)
+            return copy.serialize()
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"The database {path} can't be copied: {error}.") from error

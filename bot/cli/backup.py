@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import msgspec
 from bot.asking import Answers, Asking
 from bot.backup.sealed_file import HEAD_BYTES, LARGEST, TAG_BYTES, seal, unseal
 from bot.backup.snapshot import packed, unpack
+from bot.cli.uninstall import shred
 from bot.home import Home
 from bot.slow_steps import said_if_slow
 from bot.streams import print_json, print_text
@@ -20,7 +21,7 @@ from shared.config.file import load
 from shared.contacts import Contact
 from shared.errors import BadBackup, InputError, StoreError
 from shared.store import Store
-from shared.store.files import known_errors, make_folder, sync_folder, write_new_file
+from shared.store.files import known_errors, locked_folder, make_folder, sync_folder, write_new_file
 from shared.store.restored import restored
 
 SHORTEST = 8
@@ -109,18 +110,25 @@ def _made_from(sealed: bytes, passphrase: str, home: Home) -> int:
     """Make the home, as a whole or not at all. The number of its contacts. Raises StoreError, BadBackup."""
     archive = unseal(sealed, passphrase)
     make_folder(home.folder.parent)
-    with tempfile.TemporaryDirectory(prefix=f".{home.folder.name}-", dir=home.folder.parent) as folder:
-        unfinished = Home(Path(folder) / "home")
+    with locked_folder(home.folder.parent):
+        unfinished = Home(home.restoring)
         unfinished.prepare()
-        unpack(archive, unfinished.folder)
-        if not unfinished.database.exists():
-            raise BadBackup("That backup holds no home.")
-        with Store(unfinished.database) as store:
-            restored(store, int(time.time()))
-            contacts = len(store.contacts())
-        with known_errors(home.folder):
-            unfinished.folder.rename(home.folder)
-            sync_folder(home.folder.parent)
+        # A restore that was killed may have left keys there.
+        shred(unfinished.folder)
+        shutil.rmtree(unfinished.folder, ignore_errors=True)
+        try:
+            unfinished.prepare()
+            unpack(archive, unfinished.folder)
+            if not unfinished.database.exists():
+                raise BadBackup("That backup holds no home.")
+            with Store(unfinished.database) as store:
+                restored(store, int(time.time()))
+                contacts = len(store.contacts())
+            with known_errors(home.folder):
+                unfinished.folder.rename(home.folder)
+                sync_folder(home.folder.parent)
+        finally:
+            shutil.rmtree(unfinished.folder, ignore_errors=True)
     return contacts
 
 

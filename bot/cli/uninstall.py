@@ -52,7 +52,8 @@ def uninstall(home: Home, asking: Asking) -> int:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")
     elif _shreds(home, asking):
         with HomeLock(home), said_if_slow("Overwriting keys, contacts and settings"):
-            shred(home.folder)
+            for folder in (home.folder, home.restoring):
+                shred(folder)
         asking.say("Your keys, contacts and settings are gone.")
         if home.folder.exists():
             asking.say(

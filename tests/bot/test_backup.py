@@ -27,6 +27,7 @@ from shared.errors import BadBackup, StoreError
 from shared.store.journal import Journal
 from shared.store.restored import links_from
 from tests.bot.console import Person, cli, connect, forms, hang_up, people
+from tests.child import run_child
 
 PASSPHRASE = b"four words nobody guesses\n"
 
@@ -162,6 +163,49 @@ async def test_backups_that_cant_be_made_or_read_say_why(friends: Path, tmp_path
     code, _, errors = await cli("--home", str(new), "restore", str(file), stdin=b"something else\n")
     assert (code, "passphrase is wrong" in errors, new.exists()) == (1, True, False)
     assert not list(tmp_path.glob(".new*"))  # noqa: ASYNC240 -- a look at a few names
+
+
+WHERE_WRITTEN = """
+import sys
+from pathlib import Path
+from bot.backup.snapshot import packed
+home, written = Path(sys.argv[1]), set()
+def note(event, given):
+    if event == "sqlite3.connect":
+        written.add(str(given[0]))
+    elif event in ("os.mkdir", "tempfile.mkdtemp", "tempfile.mkstemp") or event == "open" and given[2] & 3:
+        written.add(str(given[0]))
+sys.addaudithook(note)
+packed(home)
+print("ready")
+print(*written, sep="\\n")
+"""
+
+
+def test_a_backup_writes_no_key_to_any_other_place_on_the_way(friends: Path, tmp_path: Path) -> None:
+    shutil.copytree(friends / "anna", tmp_path / "anna")
+    with run_child(WHERE_WRITTEN, tmp_path / "anna") as child:
+        assert child.stdout is not None
+        written = set(child.stdout.read().split())
+    assert written == {f"file:{tmp_path}/anna/copybara.db?mode=ro", ":memory:"}
+
+
+@pytest.mark.parametrize("command", ["restore", "uninstall"])
+async def test_what_a_killed_restore_has_left_goes_with_the_next_one_and_with_the_program(
+    friends: Path, tmp_path: Path, command: str
+) -> None:
+    file, new = tmp_path / "anna.backup", Home(tmp_path / "new")
+    write(Home(friends / "anna"), file, PASSPHRASE.decode().strip())
+    # What it has made by then.
+    shutil.copytree(friends / "bob", new.restoring)
+    if command == "restore":
+        code, _, errors = await cli("--home", str(new.folder), "restore", str(file), stdin=PASSPHRASE)
+        assert (new.folder / "node.key").read_bytes() == (friends / "anna" / "node.key").read_bytes()
+    else:
+        shutil.copytree(friends / "anna", new.folder)
+        code, _, errors = await cli("--home", str(new.folder), "uninstall", "--shred-keys")
+        assert not new.folder.exists()
+    assert (code, errors, new.restoring.exists()) == (0, "", False)
 
 
 def test_only_the_passphrase_opens_a_file_and_no_byte_can_be_changed() -> None:
