@@ -60,6 +60,9 @@ ROOM = 1.2
 LOST, LATE = 0.05, 1.5
 "More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much."
 
+LATER = 0.2
+"In a try for which the path seems too narrow, this many seconds later than before it are too much."
+
 USUAL_PICTURE = 500_000
 "Bits a second of a picture, while nothing is known of the path."
 
@@ -117,6 +120,9 @@ class PathState:
 
     trying: bool = False
 
+    late: float = 0.0
+    "Before the try, in seconds."
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -144,7 +150,8 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     # While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
     known = smaller and seen.pictured
     if state.trying:
-        if suffers and state.looks >= 2:
+        full = seen.late > state.late + LATER and not seen.enough(step)
+        if (suffers or full) and state.looks >= 2:
             return PathState(step + 1, failed=state.failed + 1, usual=usual)
         if run >= GOOD_LOOKS or state.looks >= TRY_LOOKS:
             # Followed by the next at once, where there is one.
@@ -158,7 +165,7 @@ def next_state(state: PathState, seen: Seen) -> PathState:
     # A step that held for long was no mistake.
     failed = 0 if state.looks > WAITS[-1] and STEPS[step].picture else state.failed
     if step > 0 and not known and run >= 0 and state.looks >= WAITS[min(failed, len(WAITS) - 1)]:
-        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True)
+        return PathState(step - 1, failed=failed, usual=seen.lost, trying=True, late=seen.late)
     return replace(state, run=run, failed=failed)
 
 

@@ -34,6 +34,7 @@ from peer.transport.profile import Kind
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.send_path import SendPath, numbered, parts
+from peer.transport.sent_twice import COPY_SECONDS, SentTwice
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
 from shared.secrets.identity import DtlsIdentity, Pin
@@ -181,6 +182,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._feedback = feedback
         self._translation = translation
         self._path = path
+        self._twice = SentTwice()
         self._on_tap_failed = on_tap_failed
         self.counters.first.listen(on_first_media)
         self._on_light = on_light
@@ -251,14 +253,21 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             self._show_sent(packet)
         if own and rtp and self._path is not None:
             packet = numbered(packet, self._path.number(len(packet) + AROUND, time.monotonic()))
-        if self._translation is not None:
-            packet = self._translation.outward(packet) or b""
-            if not packet:
-                return
+        sent = packet if self._translation is None else self._translation.outward(packet)
+        if not sent:
+            return
         connection, session = self._connection, self._tx_srtp
         if connection is None or self._state is not State.CONNECTED:
             raise ConnectionError("The transport isn't connected")
-        connection.send_now(session.protect(packet) if rtp else session.protect_rtcp(packet))
+        datagram = session.protect(sent) if rtp else session.protect_rtcp(sent)
+        connection.send_now(datagram)
+        if self._twice.active and self._twice.wants(packet, time.monotonic()):
+            asyncio.get_running_loop().call_later(COPY_SECONDS, self._send_copy, datagram)
+
+    def _send_copy(self, datagram: bytes) -> None:
+        if self._connection is not None and self._state is State.CONNECTED:
+            with contextlib.suppress(ConnectionError):
+                self._connection.send_now(datagram)
 
     async def send_data(self, data: bytes) -> None:
         """Encrypt and send one SCTP packet. Raises ConnectionError or SSL.Error if it can't be sent."""
@@ -432,6 +441,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             if not packet:
                 return None
         self.counters.rtcp += 1
+        self._twice.reported(packet, now)
         if self._path is not None and self._path.used:
             for part in parts(packet):
                 self._path.reported(part, now)

@@ -28,8 +28,10 @@ const TRIED_PICTURE = 40_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
 const LATE = 1.5;
+// In a try for which the path seems too narrow, this much later than before it is too much.
+const LATER = 0.2;
 
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, trying: false });
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, null if that wasn't reported lately; `late`, how many seconds longer they take
@@ -47,7 +49,8 @@ export function next(before, seen) {
   // While a picture is sent the estimate grows with the path, and a try that fails would cost sound.
   const known = smaller && seen.pictured && seen.available !== null;
   if (state.trying) {
-    if (suffers && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
+    const full = seen.late > state.late + LATER && !enough(seen, step);
+    if ((suffers || full) && state.looks >= 2) return at(step + 1, state, { failed: state.failed + 1 });
     // One that works is followed by the next at once, where there is one.
     return run >= GOOD_LOOKS || state.looks >= TRY_LOOKS ? at(step, state, { looks: known ? 0 : WAITS.at(-1) }) : { ...state, run };
   }
@@ -58,7 +61,7 @@ export function next(before, seen) {
   // A step that held for long was no mistake.
   const failed = state.looks > WAITS.at(-1) && STEPS[step].picture ? 0 : state.failed;
   if (step > 0 && !known && run >= 0 && state.looks >= WAITS[Math.min(failed, WAITS.length - 1)]) {
-    return at(step - 1, state, { failed, trying: true, usual: lost });
+    return at(step - 1, state, { failed, trying: true, usual: lost, late: seen.late });
   }
   return { ...state, run, failed };
 }

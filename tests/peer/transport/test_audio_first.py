@@ -73,6 +73,18 @@ def test_the_picture_is_tried_again_less_and_less_often_and_stays_paused_meanwhi
     assert between[-1] >= WAITS[-1]
 
 
+def test_a_try_that_fills_the_path_ends_before_anything_is_reported_as_lost() -> None:
+    waiting = after(PathState(), NARROW, NARROW)
+    while not waiting.trying:
+        waiting = next_state(waiting, CALM)
+    later = replace(CALM, late=0.3)
+    assert after(waiting, later, later) == replace(after(PathState(), NARROW, NARROW), failed=1)
+    # Where there is room for it, something else is to blame.
+    assert after(waiting, *[replace(FINE, late=0.3)] * 2).step < 2
+    # On a path that is always as late as that it isn't the try.
+    assert after(replace(waiting, late=0.3), later, later).trying
+
+
 def test_once_the_path_is_wide_again_the_picture_comes_back_though_the_estimate_does_not_say_so() -> None:
     state = after(PathState(), NARROW, NARROW)
     state = after(state, *[CALM] * 10)
