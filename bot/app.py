@@ -42,6 +42,7 @@ from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
+from bot.streams import write_aside
 from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
 from bot.uncollected import keep_for_good
@@ -81,31 +82,33 @@ def run(
             "Set `enabled = true` under [handset], or use `copybara run --console`: the chat is stdin and stdout.",
         )
     home.prepare()
-    with HomeLock(home), Store(home.database) as store:
-        thread = StoreThread(store)
-        messengers = [entry.open(home, config, thread) for entry in configured(config)]
-        find = functools.partial(open_node, home, config, thread, new_node=new_node)
-        if console:
-            page_is_first = config.answer.endpoint == AUTO
-            messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
-        else:
-            screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
-            messengers.append(screen)
-        page = None
-        if not console and screen.opens and config.handset.enabled and not as_json:
-            page = functools.partial(
-                until_there,
-                find,
-                port=config.handset.port,
-                key=home.load_handset_key(),
-                link=link,
-                opened=screen.has_opened,
-                looks_again=looks_again,
-            )
-        try:
-            asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
-        except BaseExceptionGroup as group:
-            raise first_error(group) from group
+    with HomeLock(home):
+        write_aside()
+        with Store(home.database) as store:
+            thread = StoreThread(store)
+            messengers = [entry.open(home, config, thread) for entry in configured(config)]
+            find = functools.partial(open_node, home, config, thread, new_node=new_node)
+            if console:
+                page_is_first = config.answer.endpoint == AUTO
+                messengers.insert(0, Console(as_json=as_json, says_where_to_talk=page_is_first))
+            else:
+                screen = Screen(as_json=as_json, starts=starts, opens=opens, link=link)
+                messengers.append(screen)
+            page = None
+            if not console and screen.opens and config.handset.enabled and not as_json:
+                page = functools.partial(
+                    until_there,
+                    find,
+                    port=config.handset.port,
+                    key=home.load_handset_key(),
+                    link=link,
+                    opened=screen.has_opened,
+                    looks_again=looks_again,
+                )
+            try:
+                asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
+            except BaseExceptionGroup as group:
+                raise first_error(group) from group
     return 0
 
 

@@ -7,12 +7,18 @@ import io
 import json
 import os
 import sys
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from shared.printable import visible
 
+if TYPE_CHECKING:
+    from bot.line_writer import LineWriter
+
 READABLE = "copybara-readable"
 "Name of the error handler below."
+
+_writers: list[LineWriter] = []
+"What writes to stdout and stderr from `write_aside` on."
 
 _PLAIN = {"…": "...", "•": "*", "→": "->", "↔": "<->", "│": "|", "┌": "+", "└": "+", "✉": ">"}
 "What our own sentences and pictures become in an encoding that lacks them."
@@ -43,6 +49,33 @@ def _opened(number: int, mode: Literal["r", "w"]) -> TextIO:
 def give_up_stdout() -> None:
     """Nobody reads stdout any more, or its disk is full: what is left in its buffer goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def write_aside() -> None:
+    """From now on, until the process ends, threads write what goes to stdout and stderr, and nothing waits for them.
+
+    Our words, a log line or a library's warning would otherwise stop all calls once the reader stops.
+    """
+    from bot.line_writer import LineStream, LineWriter
+    from bot.texts.terminal import left_out
+
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        stream.flush()
+        encoding = stream.encoding or "utf-8"
+
+        def notice(lines: int, encoding: str = encoding) -> bytes:
+            return f"{left_out(lines)}\n".encode(encoding, READABLE)
+
+        writer = LineWriter(stream.fileno(), notice)
+        setattr(sys, name, io.TextIOWrapper(LineStream(writer), encoding, READABLE, write_through=True))
+        _writers.append(writer)
+
+
+def drain() -> None:
+    """Give what was written aside a moment to get out."""
+    for writer in _writers:
+        writer.drain()
 
 
 def print_json(value: object) -> None:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.streams import drain
 from peer.overlay.yggdrasil_admin import USUAL_PLACES
 
 VARIABLE = "COPYBARA_JOINED"
@@ -51,6 +52,7 @@ def start_within(group: str, arguments: Sequence[str]) -> None:
         return
     command = shlex.join([sys.executable, "-P", "-c", _AGAIN, *arguments])
     sys.stdout.flush()
+    drain()
     os.execvpe("sg", ["sg", group, "-c", f"exec {command}"], {**os.environ, VARIABLE: group})  # noqa: S606, S607
 
 

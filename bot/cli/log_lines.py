@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from shared.printable import escaped
 
@@ -31,10 +31,19 @@ class OneLine(logging.Formatter):
         return "\n".join(f"  {escaped(line)}" for line in super().formatStack(stack_info).splitlines())
 
 
+class ToStderr(logging.StreamHandler[TextIO]):
+    """To what is stderr when a line is written, and not when the handler was made (see bot/streams.py)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def set_up_logging(*, verbose: bool) -> None:
     """Log to stderr: everything with `verbose`, else only warnings, as Python does where nothing is set up."""
     if verbose:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = ToStderr(sys.stderr)
         handler.setFormatter(OneLine(FORMAT))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     elif logging.lastResort is not None:

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = _main(arguments)
+        streams.drain()
         # Here, and not when the interpreter exits: then nobody could act on it.
         sys.stdout.flush()
         return code

@@ -7,17 +7,17 @@ import contextlib
 import os
 import sys
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 import msgspec
 
 from bot.conversation import Capabilities, HandsetPage, IncomingMessage, Listener, Post, readable
 from bot.kinds import STATES, Kind
+from bot.line_writer import LineWriter
 from bot.streams import READABLE
 from bot.texts.chat import shown, with_commands
-from bot.texts.terminal import where_to_talk
+from bot.texts.terminal import left_out, where_to_talk
 from peer.calls.files.report import report as file_report
 from peer.calls.files.transfer import Transfer
 from peer.calls.line import Line
@@ -36,12 +36,6 @@ MAX_LINE = 64 * 1024
 
 LINES_WAITING = 64
 "Lines of input that are read ahead; a program that writes more waits."
-
-MOST_UNWRITTEN = 10_000
-"Lines of output that wait for a slow reader. Beyond that the oldest are left out, and the next line says how many."
-
-LAST_WORDS_SECONDS = 0.25
-"How long the end waits for a reader that is slow."
 
 
 class InputLine(msgspec.Struct, frozen=True):
@@ -76,27 +70,23 @@ class Console:
         self._says_where_to_talk = says_where_to_talk
         # Descriptors and not the buffered files: their locks, held by threads, would break the exit.
         self._source = sys.stdin.fileno() if source is None else source
-        self._sink = sys.stdout.fileno() if sink is None else sink
+        self._writer = LineWriter(sys.stdout.fileno() if sink is None else sink, self._left_out)
         # What a script reads is UTF-8; what a person reads is in their terminal's encoding.
         self._encoding = "utf-8" if as_json else sys.stdout.encoding or "utf-8"
         self._page: HandsetPage | None = None
-        self._unwritten = Unwritten(self._lost)
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._room = threading.Semaphore(LINES_WAITING)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read and write in threads: calls must not wait for our reader, and stdin may be a file."""
-        writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
-        writer.start()
         # Not the loop's executor: the end would wait for this thread.
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read_all, args=(loop,), name="stdin", daemon=True).start()
         try:
             yield
         finally:
-            self._unwritten.end()
-            await asyncio.to_thread(writer.join, LAST_WORDS_SECONDS)
+            await asyncio.to_thread(self._writer.drain)
 
     async def run(self, listener: Listener) -> None:
         """Let every line of input be heard, one after the other, until the input ends."""
@@ -173,14 +163,13 @@ class Console:
             self._print(text)
 
     def _put(self, value: dict[str, object]) -> None:
-        self._unwritten.put(msgspec.json.encode(value) + b"\n")
+        self._writer.put(msgspec.json.encode(value) + b"\n")
 
     def _print(self, *lines: str) -> None:
-        self._unwritten.put("".join(f"{line}\n" for line in lines).encode(self._encoding, READABLE))
+        self._writer.put("".join(f"{line}\n" for line in lines).encode(self._encoding, READABLE))
 
-    def _lost(self, lines: int) -> bytes:
-        """The notice about output that nobody has read in time."""
-        text = f"{lines} lines were left out: nobody read them in time."
+    def _left_out(self, lines: int) -> bytes:
+        text = left_out(lines)
         if self._as_json:
             return msgspec.json.encode({"type": "error", "kind": Kind.OUTPUT_LOST, "text": text}) + b"\n"
         return f"{text}\n".encode()
@@ -191,48 +180,6 @@ class Console:
                 self._room.acquire()
                 loop.call_soon_threadsafe(self._lines.put_nowait, line)
             loop.call_soon_threadsafe(self._lines.put_nowait, None)
-
-    def _write_all(self) -> None:
-        # Our reader may have gone: the input ends soon as well, or Ctrl-C comes, and calls go on until then.
-        with contextlib.suppress(OSError):
-            while (data := self._unwritten.next()) is not None:
-                while data:
-                    data = data[os.write(self._sink, data) :]
-
-
-class Unwritten:
-    """Lines on their way from the event loop to a thread: as many as fit, and then how many were left out."""
-
-    def __init__(self, lost: Callable[[int], bytes]) -> None:
-        self._lost = lost
-        self._lines: deque[bytes] = deque()
-        self._left_out = 0
-        self._ended = False
-        self._changed = threading.Condition()
-
-    def put(self, line: bytes) -> None:
-        """Add a line; never waits."""
-        with self._changed:
-            self._lines.append(line)
-            if len(self._lines) > MOST_UNWRITTEN:
-                self._lines.popleft()
-                self._left_out += 1
-            self._changed.notify()
-
-    def end(self) -> None:
-        """There will be no more."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def next(self) -> bytes | None:
-        """The next line, once there is one; None at the end. For the thread."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._lines or self._ended)
-            if self._left_out:
-                count, self._left_out = self._left_out, 0
-                return self._lost(count)
-            return self._lines.popleft() if self._lines else None
 
 
 def _lines(source: int) -> Iterator[bytes]:

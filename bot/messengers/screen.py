@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 
 from bot.browser import has_browser, logged_in_as, open_page, with_link
@@ -73,7 +72,6 @@ class Screen:
             self._print(texts.STAYS, "")
         else:
             self._print(*notices, texts.NO_PAGE, texts.STAYS, "")
-        sys.stdout.flush()
         if self.opens and handset is not None and not self._open_already:
             # Others may see what a browser is started with: this address works once, and holds no key.
             self._opening.put_nowait(with_link(handset.address_for(PLACE, lambda: None), self._link))
@@ -89,12 +87,10 @@ class Screen:
         """Show what everybody is to see, and what has no other place."""
         if self._starts and not self._as_json and post.to == "owner" and only_the_user_reads():
             self._print(*post.text.splitlines())
-            sys.stdout.flush()
 
     def call_changed(self, line: Line) -> None:
         """The posts say it."""
 
     def _print(self, *lines: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads there any more; calls go on
-            for line in lines:
-                print_text(line)
+        for line in lines:
+            print_text(line)

@@ -9,9 +9,8 @@ from bot.messengers import texts
 
 
 def say(said: Sentence) -> None:
-    """Write a sentence to stderr, at once."""
+    """Write a sentence to stderr."""
     sys.stderr.write(f"{said.text}\n")
-    sys.stderr.flush()
 
 
 def say_of_failure(part: str) -> None:

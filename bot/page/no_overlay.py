@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -79,7 +78,6 @@ async def until_there(
     async with server.running():
         for line in texts.in_the_terminal(waiting.error):
             print_text(line)
-        sys.stdout.flush()
         address = server.session.address_with(server.tickets.issue(PLACE, lambda: None))
         await asyncio.to_thread(open_page, with_link(address, link))
         opened()

@@ -62,6 +62,12 @@ def where_to_talk(address: str) -> Sentence:
     )
 
 
+def left_out(lines: int) -> str:
+    """Output that nobody has read in time, or that the disk had no room for."""
+    were = "line was" if lines == 1 else "lines were"
+    return f"{lines} {were} left out: nothing could be written in time."
+
+
 def backed_up(file: Path) -> str:
     """After `copybara backup`."""
     return (

@@ -76,6 +76,8 @@ def become(request: dict[str, Any]) -> None:
     time.tzset()
     os.chdir(request["folder"])
     sys.argv[1:] = request["arguments"]
+    # Made when 2 was another file, which may have been one that can be rewound.
+    sys.stderr = os.fdopen(2, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
 
 
 def _end(code: int) -> None:
