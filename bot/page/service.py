@@ -6,18 +6,15 @@ import contextlib
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from bot.devices.serving import DeviceServing
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
 from bot.texts import page as texts
+from peer.handset.late_server import LateServer, listening_socket
 from peer.handset.page import Pages
 from peer.handset.systemd_socket import handed_over
 from shared.kept_running import Part, kept_running
-
-if TYPE_CHECKING:
-    from peer.handset.server import HandsetServer
 
 
 class HandsetService:
@@ -26,7 +23,7 @@ class HandsetService:
     def __init__(
         self,
         presenter: Presenter,
-        server: HandsetServer,
+        server: LateServer,
         devices: Sequence[DeviceServing],
         notices: list[str],
         *,
@@ -76,13 +73,10 @@ def open_handset(
 
     `key` are the 32 bytes of the home that pages of earlier runs know.
     """
-    # With it comes aiohttp, which a node without a page needn't wait for.
-    from peer.handset.server import HandsetServer
-
     listening, notices = listening_at(port)
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
-    server = HandsetServer(pages, requests, listening, key)
+    server = LateServer(pages, requests, listening, key)
     return HandsetService(presenter, server, devices, notices, lasts=lasts)
 
 
@@ -92,8 +86,6 @@ def listening_at(port: int) -> tuple[socket.socket, list[str]]:
     A port that is taken doesn't stop the start: another user could stop the program that way. Raises OSError if none
     can.
     """
-    from peer.handset.server import listening_socket
-
     held = handed_over()
     if held is not None:
         return held, []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from peer.handset.access import HOST, PageSession
+from peer.handset.access import PageSession
 from peer.handset.connection_limits import Client, of_this_user
 from peer.handset.page import Page, Pages
 from peer.handset.page_server import STATIC, PageListener, PageServer, Proven
@@ -20,12 +20,23 @@ class HandsetServer(PageServer):
     """Lets in the browser that knows the key of this run, a ticket, or the home's key."""
 
     def __init__(
-        self, pages: Pages, listener: PageListener, listening: socket.socket, home_key: bytes, *, static: Path = STATIC
+        self,
+        pages: Pages,
+        listener: PageListener,
+        listening: socket.socket,
+        home_key: bytes,
+        *,
+        session: PageSession | None = None,
+        tickets: Tickets | None = None,
+        static: Path = STATIC,
     ) -> None:
-        """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket`."""
-        super().__init__(pages, listener, listening, PageSession(listening.getsockname()[1]), static)
+        """`home_key` are the 32 bytes that pages of earlier runs know; see `listening_socket` in late_server.py.
+
+        `session` and `tickets` are of its own unless they were made before it.
+        """
+        super().__init__(pages, listener, listening, session or PageSession(listening.getsockname()[1]), static)
         self._home_key = home_key
-        self.tickets = Tickets()
+        self.tickets = tickets or Tickets()
         "For addresses that others can read."
 
     def _admits(self, client: Client) -> bool:
@@ -53,18 +64,3 @@ class HandsetServer(PageServer):
         if proven.asked.key != "home":
             page.send(HomeKey(key=proven.meeting.wrapped(proven.secret, self._home_key)))
         return page
-
-
-def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on loopback; `port` 0 takes any that is free. Raises OSError if it is taken."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        # We can take a port that only waits for old connections to end, but not one that a program listens on.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((HOST, port))
-        sock.listen()
-        sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock

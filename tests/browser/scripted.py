@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from bot.kinds import STATES
+from peer.handset.late_server import listening_socket
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import (
     Act,
@@ -33,7 +34,7 @@ from peer.handset.protocol import (
     Sends,
     ToPage,
 )
-from peer.handset.server import HandsetServer, listening_socket
+from peer.handset.server import HandsetServer
 from peer.handset.shown_link import shown_link
 from shared.call.table import State
 from shared.errors import CallRefused

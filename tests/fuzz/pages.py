@@ -26,9 +26,9 @@ from peer.calls.files.source_file import Described
 from peer.handset.connection_limits import Client
 from peer.handset.devices.authority import Authority
 from peer.handset.devices.server import DeviceServer
+from peer.handset.late_server import listening_socket
 from peer.handset.page import Page, Pages
 from peer.handset.protocol import SendFile
-from peer.handset.server import listening_socket
 from shared.errors import CopybaraError
 from shared.store import Store, StoreThread
 from tests.fuzz.target import Target

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import aiohttp
 
+from peer.handset.late_server import listening_socket
 from peer.handset.page import Page, Pages
 from peer.handset.page_server import PageServer
 from peer.handset.protocol import FromPage, Hello, Link, Overlay
-from peer.handset.server import HandsetServer, listening_socket
+from peer.handset.server import HandsetServer
 from shared.errors import HandsetError
 from tests.peer.handset.knocking import knock
 
