@@ -15,9 +15,26 @@ name but that are drawn as nothing. The tables are those of the library `regex`,
 
 from __future__ import annotations
 
+import functools
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
-import regex
+
+def late_pattern(source: str) -> Callable[[], Any]:
+    """Gives a pattern of `regex`, compiled when it is asked for first.
+
+    The library and its tables take a twentieth of a start, and ASCII needs none of them.
+    """
+
+    @functools.cache
+    def pattern() -> Any:
+        import regex
+
+        return regex.compile(source)
+
+    return pattern
+
 
 _JOINING = (
     r"[[\p{Arab}\p{Syrc}\p{Mand}\p{Mong}\p{Phag}\p{Nkoo}\p{Adlm}\p{Rohg}\p{Mani}\p{Deva}\p{Beng}\p{Guru}\p{Gujr}\p{Orya}"
@@ -26,7 +43,7 @@ _JOINING = (
 _WITHOUT_SPACES = r"[[\p{Khmr}\p{Thai}\p{Laoo}\p{Mymr}]&&[\p{L}\p{M}]]"
 _PICTURE = r"\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?+"
 
-_IN_PLACE = regex.compile(
+_IN_PLACE = late_pattern(
     rf"""(?V1x)
       (?<={_JOINING}\p{{M}}{{0,8}}) [\u200C\u200D] (?={_JOINING})            # between two letters
     | (?<={_JOINING}\p{{InSC=Virama}}) \u200D (?!\p{{M}})                    # a half letter at the end of a word
@@ -45,26 +62,31 @@ _IN_PLACE = regex.compile(
 _BLANK = r"\u2800\u303F\uFFFC\U0001D159\U00013441\U00013442\U00016FE4"
 # Drawn as nothing, though no property says so: a Braille pattern without dots, fillers and the like.
 
-_IGNORED = regex.compile(r"[\p{DI}\p{Cf}]+")
-ignorable = _IGNORED
+IGNORABLE = r"[\p{DI}\p{Cf}]+"
 "Matches what nobody sees."
 
-_UNSEEN = regex.compile(rf"[\p{{DI}}\p{{Cf}}\p{{Cc}}\p{{Co}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\p{{NChar}}{_BLANK}]")
-_AS_SPACE = regex.compile(rf"[\t\n\v\f\r\x1C-\x1E\x85\p{{Zl}}\p{{Zp}}{_BLANK}]")
-_UNSHOWN = regex.compile(r"(?!\n)[\p{Cc}\p{Co}\p{Cs}\p{NChar}]")
-_CONTROLS = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]")
+ignorable = late_pattern(IGNORABLE)
+
+_UNSEEN = late_pattern(rf"[\p{{DI}}\p{{Cf}}\p{{Cc}}\p{{Co}}\p{{Cs}}\p{{Zl}}\p{{Zp}}\p{{NChar}}{_BLANK}]")
+_AS_SPACE = late_pattern(rf"[\t\n\v\f\r\x1C-\x1E\x85\p{{Zl}}\p{{Zp}}{_BLANK}]")
+_UNSHOWN = late_pattern(r"(?!\n)[\p{Cc}\p{Co}\p{Cs}\p{NChar}]")
+_CONTROLS = late_pattern(r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]")
 # Unassigned characters are left in: a later Unicode may have assigned them, as new emoji are.
 
-_SEEN = regex.compile(rf"[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]", regex.V1)
+_SEEN = late_pattern(rf"(?V1)[^\p{{DI}}\p{{C}}\p{{Z}}\p{{M}}{_BLANK}]|[\p{{Cn}}--[\p{{DI}}\p{{NChar}}]]")
 
 _EDGE = rf"[\p{{DI}}\p{{Cf}}\p{{Z}}\s{_BLANK}]*+"
-_BEGINNING, _END = regex.compile(_EDGE), regex.compile(rf"(?r){_EDGE}")
+_BEGINNING, _END = late_pattern(_EDGE), late_pattern(rf"(?r){_EDGE}")
 # The second is matched from the end on.
+
+_ASCII_SPACES = " \t\n\v\f\r"
 
 
 def is_printable(text: str) -> bool:
     """Whether nothing in the text is invisible where it stands, and no space is at either end. True for no text."""
-    return text == text.strip() and not _UNSEEN.search(_IN_PLACE.sub("", text))
+    if text.isascii():
+        return text == text.strip() and text.isprintable()
+    return text == text.strip() and not _UNSEEN().search(_IN_PLACE().sub("", text))
 
 
 def is_line(text: str) -> bool:
@@ -73,12 +95,16 @@ def is_line(text: str) -> bool:
     What cards may hold: a weaker rule than is_printable(), and as old as cards. What is left of a name there is shown
     with visible(), and saved under a name that is_printable().
     """
-    return text == text.strip() and not _CONTROLS.search(_IN_PLACE.sub("", text))
+    if text.isascii():
+        return text == text.strip() and text.isprintable()
+    return text == text.strip() and not _CONTROLS().search(_IN_PLACE().sub("", text))
 
 
 def is_blank(text: str) -> bool:
     """Whether nothing of it can be seen: no letter, digit, sign or picture."""
-    return not _SEEN.search(text)
+    if text.isascii():
+        return not any("!" <= character <= "~" for character in text)
+    return not _SEEN().search(text)
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -91,7 +117,7 @@ def visible(text: str, *, lines: bool = False) -> str:
         return text
     kept: list[str] = []
     end = 0
-    for match in _IN_PLACE.finditer(text):
+    for match in _IN_PLACE().finditer(text):
         kept += [_made_visible(text[end : match.start()], lines), match.group()]
         end = match.end()
     kept.append(_made_visible(text[end:], lines))
@@ -108,7 +134,7 @@ def escaped(text: str) -> str:
         return text
     kept: list[str] = []
     end = 0
-    for match in _IN_PLACE.finditer(text):
+    for match in _IN_PLACE().finditer(text):
         kept += [_with_escapes(text[end : match.start()]), match.group()]
         end = match.end()
     kept.append(_with_escapes(text[end:]))
@@ -119,8 +145,10 @@ def without_invisible_edges(text: str) -> str:
     """The text without spaces and invisible marks around it: a command that was copied stays a command. Takes time
     linear in the text.
     """
-    text = _BEGINNING.sub("", text, count=1)
-    return str(_END.sub("", text, count=1))
+    if text.isascii():
+        return text.strip(_ASCII_SPACES)
+    text = _BEGINNING().sub("", text, count=1)
+    return str(_END().sub("", text, count=1))
 
 
 def as_command(text: str) -> str:
@@ -133,15 +161,17 @@ def as_command(text: str) -> str:
 
 def seen_alike(text: str) -> str:
     """The text without what nobody sees and in compatible forms (Unicode NFKC): what two spellings have in common."""
-    return str(_IGNORED.sub("", unicodedata.normalize("NFKC", _IGNORED.sub("", text))))
+    if text.isascii():
+        return text
+    return str(ignorable().sub("", unicodedata.normalize("NFKC", ignorable().sub("", text))))
 
 
 def _with_escapes(part: str) -> str:
-    return str(_UNSEEN.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), part))
+    return str(_UNSEEN().sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), part))
 
 
 def _made_visible(part: str, lines: bool) -> str:
     if lines:
         part = part.replace("\r\n", "\n").replace("\r", "\n")
-    part = _AS_SPACE.sub(lambda match: "\n" if lines and match.group() == "\n" else " ", _IGNORED.sub("", part))
-    return str(_UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", part))
+    part = _AS_SPACE().sub(lambda match: "\n" if lines and match.group() == "\n" else " ", ignorable().sub("", part))
+    return str(_UNSHOWN().sub("\N{REPLACEMENT CHARACTER}", part))

@@ -7,8 +7,9 @@ Parsing does no look-ups: whether `bob` is somebody is for the assistant to find
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from bot.texts import devices as device_texts
 from bot.texts import files as file_texts
@@ -70,8 +71,7 @@ _DESCRIPTION = ("v=0", "{")
 "What SDP, or JSON around it, begins with."
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`/call NAME [audio|video]`"""
 
     whom: str
@@ -80,16 +80,14 @@ class Call:
     "`classic`: a link for the original web app, `deltachat`: their Delta Chat. None: the program that they use."
 
 
-@dataclass(frozen=True, slots=True)
-class OfferSdp:
+class OfferSdp(Struct, frozen=True):
     """`/sdp offer NAME [audio|video]`: call somebody who uses any other program."""
 
     whom: str
     media: Media
 
 
-@dataclass(frozen=True, slots=True)
-class TakeSdp:
+class TakeSdp(Struct, frozen=True):
     """`/sdp answer [NAME] OFFER`, `/sdp take ANSWER`: what another program wrote, and whose it is."""
 
     kind: DescriptionType
@@ -97,8 +95,7 @@ class TakeSdp:
     whom: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`/answer [NAME] [hold|hangup] [audio|video]`; no media means what the caller asked for."""
 
     media: Media | None = None
@@ -109,48 +106,42 @@ class Answer:
     "What becomes of the call that the owner is in."
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
+class Decline(Struct, frozen=True):
     """`/decline [NAME] [why]`"""
 
     why: str = ""
     "With the name before it, if there is one: that depends on who calls."
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """`/hangup [NAME]`"""
 
     whom: str = ""
     "With whom, if there are several calls."
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """`/hold [NAME]`"""
 
     whom: str = ""
     "With whom, if there are several calls."
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Struct, frozen=True):
     """`/resume [NAME]`: take a call off hold."""
 
     whom: str = ""
     "With whom, if several are on hold."
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(Struct, frozen=True):
     """`/swap [NAME]`: put the call that the owner is in on hold, and take the other one off."""
 
     whom: str = ""
     "Which one to take off, if several are on hold."
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """`/record [stop|refuse] [NAME]`: record a call, end that, or refuse to be recorded."""
 
     what: Literal["", "stop", "refuse"] = ""
@@ -158,45 +149,39 @@ class Record:
     "With whom, if there are several calls."
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """`/merge`: make one conversation of all calls that the owner is in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agree:
+class Agree(Struct, frozen=True):
     """`/agree [NAME]`: join the conversation that somebody has asked for."""
 
     whom: str = ""
     "Who asked, if several have."
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     """`/refuse [NAME]`: don't; or take back what one has asked oneself."""
 
     whom: str = ""
     "Who asked, if several have."
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """`/say [NAME:] TEXT`: a line of text beside the call."""
 
     text: str
     "With the name before it, if there is one: that depends on who is in a call."
 
 
-@dataclass(frozen=True, slots=True)
-class SendFile:
+class SendFile(Struct, frozen=True):
     """`/send [NAME:] FILE`: offer a file to the other side of a call."""
 
     text: str
     "With the name before it, if there is one: that depends on who is in a call."
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveMessage:
+class LeaveMessage(Struct, frozen=True):
     """`/message NAME FILE`: keep a sound file for a contact, until the next call with them."""
 
     whom: str
@@ -204,33 +189,28 @@ class LeaveMessage:
     "The whole path, as it was typed."
 
 
-@dataclass(frozen=True, slots=True)
-class ListFiles:
+class ListFiles(Struct, frozen=True):
     """`/files`: those on their way."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFile:
+class AnswerFile(Struct, frozen=True):
     """`/files accept|decline|cancel NUMBER`: without a number, the sender could put another file in its place."""
 
     answer: Literal["accept", "decline", "cancel"]
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListContacts:
+class ListContacts(Struct, frozen=True):
     """`/contacts [PAGE]`"""
 
     page: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ShowLog:
+class ShowLog(Struct, frozen=True):
     """`/log`: the calls that ended last."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddContact:
+class AddContact(Struct, frozen=True):
     """`/contact add [NAME] [NODE ID | CARD]`; nobody means the only stranger who was in a call.
 
     Blanks in a name become dashes.
@@ -242,15 +222,13 @@ class AddContact:
     whom: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShowContact:
+class ShowContact(Struct, frozen=True):
     """`/contact show NAME`"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetTrust:
+class SetTrust(Struct, frozen=True):
     """`/contact trust NAME [unproven] [classic] [audio|video] [08:00-22:00]`, `ring NAME [audio|video] [HOURS]`,
     `block NAME`.
     """
@@ -270,8 +248,7 @@ class SetTrust:
     "Whether the node id alone is enough for an automatic answer, as long as both sides share no key."
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmContact:
+class ConfirmContact(Struct, frozen=True):
     """`/contact confirm NAME WORDS`: the four words of a call in that name were the same on both sides."""
 
     name: str
@@ -279,22 +256,19 @@ class ConfirmContact:
     "Which call. Without them the owner reads which words wait."
 
 
-@dataclass(frozen=True, slots=True)
-class RenewContact:
+class RenewContact(Struct, frozen=True):
     """`/contact renew NAME`: the contact may have a newer key than we do."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TellMove:
+class TellMove(Struct, frozen=True):
     """`/contact tell NAME`: write the notice of our new node id."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptMove:
+class AcceptMove(Struct, frozen=True):
     """`/contact move NAME NODE`: accept the new node id that the contact has told."""
 
     name: str
@@ -302,127 +276,108 @@ class AcceptMove:
     "As it was shown, or its beginning; empty for the only one."
 
 
-@dataclass(frozen=True, slots=True)
-class SetEndpoint:
+class SetEndpoint(Struct, frozen=True):
     """`/contact endpoint NAME ENDPOINT`, or `default` for the configured one."""
 
     name: str
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetProgram:
+class SetProgram(Struct, frozen=True):
     """`/contact program NAME classic|deltachat|copybara`: what calls to them are for."""
 
     name: str
     program: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetFiles:
+class SetFiles(Struct, frozen=True):
     """`/contact files NAME always|ask`: whether their files are accepted without asking."""
 
     name: str
     always: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseApp:
+class ChooseApp(Struct, frozen=True):
     """`/contact deltachat NAME`: which Delta Chat is theirs. Only Delta Chat asks that, and reads it before us."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RenameContact:
+class RenameContact(Struct, frozen=True):
     """`/contact rename OLD NEW`"""
 
     old: str
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveContact:
+class RemoveContact(Struct, frozen=True):
     """`/contact remove NAME`"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class LookUp:
+class LookUp(Struct, frozen=True):
     """`/name NAME`"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FollowName:
+class FollowName(Struct, frozen=True):
     """`/name follow NAME`: go with the other node that it leads to now."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeepName:
+class KeepName(Struct, frozen=True):
     """`/name keep NAME`: keep the node that the name led to before."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCard:
+class ShowCard(Struct, frozen=True):
     """`/card`"""
 
 
-@dataclass(frozen=True, slots=True)
-class Invite:
+class Invite(Struct, frozen=True):
     """`/invite`"""
 
 
-@dataclass(frozen=True, slots=True)
-class ListDevices:
+class ListDevices(Struct, frozen=True):
     """`/devices`: the owner's other devices."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddDevice:
+class AddDevice(Struct, frozen=True):
     """`/devices add NAME [ADDRESS | lan]`: the device's address if the owner knows it; `lan`: by the home's network."""
 
     name: str
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmDevice:
+class ConfirmDevice(Struct, frozen=True):
     """`/devices confirm CODE`: the device shows the same code."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelDevice:
+class CancelDevice(Struct, frozen=True):
     """`/devices cancel`"""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveDevice:
+class RemoveDevice(Struct, frozen=True):
     """`/devices remove NAME`"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenHandset:
+class OpenHandset(Struct, frozen=True):
     """`/handset`"""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """`/status`"""
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(Struct, frozen=True):
     """`/help`"""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
-from xml.sax.saxutils import escape
 
 from bot.conversation import Act
 from bot.desktop.install import ICON
@@ -80,7 +80,7 @@ def as_sent(
     """
     body = _text(notification.body) if "body" in capabilities else ""
     if "body-markup" in capabilities:
-        body = escape(body, {'"': "&quot;", "'": "&apos;"})
+        body = html.escape(body, quote=False)
     actions = [word for action in notification.actions for word in action] if "actions" in capabilities else []
     return (
         "Copybara Relay",

@@ -13,9 +13,6 @@ from bot.asking import Asking
 from bot.conversation import Messenger
 from bot.home import Home
 from bot.messengers import deltachat, matrix, telegram
-from bot.messengers.deltachat import setup as deltachat_setup
-from bot.messengers.matrix import setup as matrix_setup
-from bot.messengers.telegram import setup as telegram_setup
 from shared.config.schema import Config
 from shared.store import StoreThread
 
@@ -47,7 +44,8 @@ class Entry:
     open: Callable[[Home, Config, StoreThread], Messenger]
     "Raises InputError when it can't be opened. Imports its libraries only then."
 
-    setup: Setup
+    setup: Callable[[], Setup]
+    "Imports that module only then: a program that runs sets nothing up."
 
     offer: str
     "As `copybara setup` offers it."
@@ -57,10 +55,29 @@ TELEGRAM = "Telegram, by a bot of my own (copybara manual telegram)"
 DELTACHAT = "Delta Chat, by an account for a bot, end-to-end encrypted (copybara manual deltachat)"
 MATRIX = "Matrix, by an account for a bot, end-to-end encrypted (copybara manual matrix)"
 
+
+def _telegram_setup() -> Setup:
+    from bot.messengers.telegram import setup
+
+    return setup
+
+
+def _deltachat_setup() -> Setup:
+    from bot.messengers.deltachat import setup
+
+    return setup
+
+
+def _matrix_setup() -> Setup:
+    from bot.messengers.matrix import setup
+
+    return setup
+
+
 MESSENGERS = (
-    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, telegram_setup, TELEGRAM),
-    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, deltachat_setup, DELTACHAT),
-    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, matrix_setup, MATRIX),
+    Entry(telegram.NAME, lambda config: bool(config.telegram.token), telegram.telegram, _telegram_setup, TELEGRAM),
+    Entry(deltachat.NAME, lambda config: config.deltachat.enabled, deltachat.deltachat, _deltachat_setup, DELTACHAT),
+    Entry(matrix.NAME, lambda config: config.matrix.enabled, matrix.matrix, _matrix_setup, MATRIX),
 )
 
 

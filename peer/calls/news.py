@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from peer.calls.files.transfer import FileChanged
 from peer.calls.line import Line
@@ -22,45 +23,38 @@ from shared.reasons import Reason
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """A link is to be put into the line's chat."""
 
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rings:
+class Rings(Struct, frozen=True):
     """The owner is to be asked."""
 
     reason: Reason
     "Why it rings: a new caller, or a contact that is to be asked about."
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredAlone:
+class AnsweredAlone(Struct, frozen=True):
     """The call was answered automatically; the owner must notice."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakesMessage:
+class TakesMessage(Struct, frozen=True):
     """Nobody has answered, and the answering machine does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What the other side sent is in a file, which is finished."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """The line has another state than before."""
 
 
-@dataclass(frozen=True, slots=True)
-class HoldChanged:
+class HoldChanged(Struct, frozen=True):
     """The call was put on hold, or taken off. The line says how it stands now."""
 
     by: Literal["us", "them"]
@@ -68,27 +62,23 @@ class HoldChanged:
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A link says something that changes nothing in the call: it is ringing there, or somebody unproven declines."""
 
     noted: Noted
 
 
-@dataclass(frozen=True, slots=True)
-class NotKept:
+class NotKept(Struct, frozen=True):
     """Something about the call can't be written to the disk. It is tried again."""
 
     error: StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class PhraseKnown:
+class PhraseKnown(Struct, frozen=True):
     """Both sides have the four words now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paired:
+class Paired(Struct, frozen=True):
     """Both sides have stored a new pair secret."""
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from peer.media.trouble import MediaTrouble
 from shared.call.events import PathLost, PathRestored, RemoteBye, RemoteFlooded, RemoteHeld, RemoteResumed
 from shared.errors import CopybaraError
@@ -28,23 +30,20 @@ class Connected:
     "When the other side's first check came, monotonic seconds."
 
 
-@dataclass(frozen=True, slots=True)
-class HelloHeard:
+class HelloHeard(Struct, frozen=True):
     """The other side's first message on a leg has come."""
 
     conversations: bool
     "Whether its program can be in a conversation of several people."
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
+class AttemptFailed(Struct, frozen=True):
     """One attempt ended without a connection. Others may still be running."""
 
     error: CopybaraError
 
 
-@dataclass(frozen=True, slots=True)
-class FirstMedia:
+class FirstMedia(Struct, frozen=True):
     """The first packet of a kind arrived in this call."""
 
     kind: str
@@ -76,32 +75,27 @@ class Committed:
     "32 bytes."
 
 
-@dataclass(frozen=True, slots=True)
-class MediaAgreed:
+class MediaAgreed(Struct, frozen=True):
     """What both sides send and take: once the first leg is up, and again if it turns out to be less."""
 
     media: Media
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteAnsweredAlone:
+class RemoteAnsweredAlone(Struct, frozen=True):
     """The other side's program answered automatically."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dials:
+class Dials(Struct, frozen=True):
     """The credentials of an epoch are used from now on, and never again."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class ByeUnheard:
+class ByeUnheard(Struct, frozen=True):
     """The other side hasn't acknowledged our goodbye: it may be gone for now, and come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broke:
+class Broke(Struct, frozen=True):
     """The session can't continue."""
 
     error: CopybaraError

@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class LinkForIntroduced:
+
+class LinkForIntroduced(Struct, frozen=True):
     """A link for somebody to whom we were introduced: it goes through the one who did that, and not into a chat."""
 
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskedToJoin:
+class AskedToJoin(Struct, frozen=True):
     """The other side of the line asks the owner to be in one conversation with others."""
 
     names: tuple[str, ...]
     "What they call them there, made safe to show; empty for somebody without a name."
 
 
-@dataclass(frozen=True, slots=True)
-class AskOver:
+class AskOver(Struct, frozen=True):
     """Nothing comes of what the other side asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionOver:
+class QuestionOver(Struct, frozen=True):
     """The owner needn't answer any more: they have, or nothing comes of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskingOthers:
+class AskingOthers(Struct, frozen=True):
     """The owner wants to merge this line with others: all of them are being asked."""
 
     names: tuple[str, ...]
     "All of them."
 
 
-@dataclass(frozen=True, slots=True)
-class NotMerged:
+class NotMerged(Struct, frozen=True):
     """Nothing comes of that: the calls stay as they were."""
 
     why: Literal["refused", "gone", "late", "taken-back"]
     "The line is with the person who refused; else with one of those who were asked."
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """The other side of the line is in the conversation."""
 
     called: str | None
@@ -58,13 +52,11 @@ class Joined:
     "Who else is in it."
 
 
-@dataclass(frozen=True, slots=True)
-class PartOf:
+class PartOf(Struct, frozen=True):
     """The line is part of another conversation than before, or of none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """Somebody has left the conversation, or is lost; the line is with one of those who stay."""
 
     name: str
@@ -72,8 +64,7 @@ class Left:
     "Who stays."
 
 
-@dataclass(frozen=True, slots=True)
-class CircleChanged:
+class CircleChanged(Struct, frozen=True):
     """Others in the conversation don't hear each other, or do again."""
 
     apart: tuple[tuple[str, str], ...]
@@ -83,8 +74,7 @@ class CircleChanged:
     "Nodes that others are connected with in it, and we aren't: the beginnings of their ids."
 
 
-@dataclass(frozen=True, slots=True)
-class CantMeet:
+class CantMeet(Struct, frozen=True):
     """Somebody who was introduced can't be called or answered."""
 
     name: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import segno
-
 from peer.handset.protocol import Link
 from shared.links.kinds import as_copybara
 
@@ -27,6 +25,8 @@ def shown_address(address: str) -> Link:
 
 
 def _shown(token: str, text: str) -> Link:
+    import segno  # takes longer to load than all else here, and there may never be a page
+
     code = segno.make(text, error="m", boost_error=False, micro=False)
     qr = code.svg_data_uri(border=QUIET_ZONE, dark="#000", light="#fff", scale=4, omitsize=True)
     return Link(token=token, text=text, qr=qr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import sys
 from pathlib import Path
 
@@ -124,8 +124,8 @@ def _effect(effect: Effect | Only) -> str:
 
 def _event(event: Event) -> str:
     """As it is written in Python, without what makes no difference to the table."""
-    fields = [field.name for field in dataclasses.fields(event) if field.compare]
-    values = ", ".join(f"{name}={getattr(event, name)}" for name in fields)
+    flags = [name for name, kind in inspect.get_annotations(type(event)).items() if kind == "bool"]
+    values = ", ".join(f"{name}={getattr(event, name)}" for name in flags)
     return f"{type(event).__name__}({values})"
 
 

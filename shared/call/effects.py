@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from shared.call.events import RemoteBusy, RemoteDeclined, RemoteRinging
 
@@ -25,130 +26,106 @@ class Timer(enum.StrEnum):
     "Until dialling again is given up."
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(Struct, frozen=True):
     """Bind the call's UDP port; one-link calls also wait for their leg on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PostRequest:
+class PostRequest(Struct, frozen=True):
     """Post the request, or the one link, with the port in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TryResponse:
+class TryResponse(Struct, frozen=True):
     """Try a leg with what this response says, beside those that are being tried. The first that connects is the leg."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """Show the owner what a link says that changes nothing in the call."""
 
     event: RemoteRinging | RemoteDeclined | RemoteBusy
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTheirs:
+class AnswerTheirs(Struct, frozen=True):
     """Begin the call of the other side's request with Answer(): the owner wants to talk, and need not be asked.
 
     This one stays open, for the request may be forged. Whichever becomes active first, the other gets Replaced().
     """
 
 
-@dataclass(frozen=True, slots=True)
-class PostCancel:
+class PostCancel(Struct, frozen=True):
     """Post that the call is taken back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """Ask the owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopRinging:
+class StopRinging(Struct, frozen=True):
     """Stop asking the owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLeg:
+class OpenLeg(Struct, frozen=True):
     """Bind the call's UDP port and dial the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class PostAnswer:
+class PostAnswer(Struct, frozen=True):
     """Post the response that accepts, with the port in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnnounceAnswer:
+class AnnounceAnswer(Struct, frozen=True):
     """Tell the owner, visibly and audibly, that the call was answered automatically."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakeMessage:
+class TakeMessage(Struct, frozen=True):
     """Give the call that nobody has taken to the answering machine, and tell the owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class PostDecline:
+class PostDecline(Struct, frozen=True):
     """Post that the owner doesn't want the call."""
 
 
-@dataclass(frozen=True, slots=True)
-class PostBusy:
+class PostBusy(Struct, frozen=True):
     """Post that the call can't be taken now: circumstances, not a person's decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakeUp:
+class TakeUp(Struct, frozen=True):
     """Make the call's session again from what is stored of it, with the UDP port that it had; no leg is up yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redial:
+class Redial(Struct, frozen=True):
     """Close what is left of the leg and dial the next epoch, or the later one that the other side is at."""
 
 
-@dataclass(frozen=True, slots=True)
-class PauseMedia:
+class PauseMedia(Struct, frozen=True):
     """Send and play nothing, let go of microphone and camera, and tell the other side that it is on hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeMedia:
+class ResumeMedia(Struct, frozen=True):
     """Undo that."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowHeld:
+class ShowHeld(Struct, frozen=True):
     """Tell the owner that the other side has put them on hold, and send nothing until it resumes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowResumed:
+class ShowResumed(Struct, frozen=True):
     """Tell the owner that it has resumed, and send again."""
 
 
-@dataclass(frozen=True, slots=True)
-class SayBye:
+class SayBye(Struct, frozen=True):
     """Say goodbye on the leg, if that goes quickly."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseLeg:
+class CloseLeg(Struct, frozen=True):
     """Close the leg, all attempts at one, and the UDP port."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """Start the call's timer. There is one; starting it replaces what it was waiting for."""
 
     timer: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class StopTimer:
+class StopTimer(Struct, frozen=True):
     """Stop the call's timer."""
 
 

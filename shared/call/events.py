@@ -5,75 +5,65 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from msgspec import Struct
+
 # What the owner and the policy want.
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceCall:
+class PlaceCall(Struct, frozen=True):
     """The owner calls somebody. Begins a call as its caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejoin:
+class Rejoin(Struct, frozen=True):
     """The program was killed while the call was up, and runs again. Resumes the call as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(Struct, frozen=True):
     """A request was read that the owner is to be asked about. Begins a call as its callee."""
 
     machine: bool = False
     "Whether the answering machine takes it when nobody does."
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The call is taken: by the owner while it rings, or at once as the beginning of a call."""
 
     automatic: bool = False
     "Answered automatically, so the owner gets a notice. Only possible as a call's first event."
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Struct, frozen=True):
     """The call can't be taken beside the calls that are running.
 
     When its request is read, while it rings, or when it was answered without asking and others came first meanwhile.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
+class Decline(Struct, frozen=True):
     """The owner doesn't want the call that rings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Struct, frozen=True):
     """The owner wants the call to stop ringing, and its caller to learn nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredElsewhere:
+class AnsweredElsewhere(Struct, frozen=True):
     """The owner has taken the call with another program or device that rings too. Only other programs' calls can."""
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """The owner ends the call, wherever it stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """The owner puts the call on hold, to do something else meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Struct, frozen=True):
     """The owner takes it off hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """The program ends."""
 
 
@@ -91,26 +81,22 @@ class Failed:
 # What links in the chat say.
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteRinging:
+class RemoteRinging(Struct, frozen=True):
     """The callee's program says that it is ringing there."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteAccepted:
+class RemoteAccepted(Struct, frozen=True):
     """A response that accepts our request, true or forged: connecting will tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteDeclined:
+class RemoteDeclined(Struct, frozen=True):
     """A response that declines."""
 
     authenticated: bool
     "Only the callee can have written it: by pair secret, or because the request was sealed to it."
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteBusy:
+class RemoteBusy(Struct, frozen=True):
     """A response that says the callee can't take the call now."""
 
     authenticated: bool
@@ -128,13 +114,11 @@ class RemoteOutOfTime:
     "What the owner can do about it."
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteCancelled:
+class RemoteCancelled(Struct, frozen=True):
     """The other side takes the call back; always authenticated, for only paired links can say so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glare:
+class Glare(Struct, frozen=True):
     """The node that this call went out to has posted a request to us, too."""
 
     ours_wins: bool
@@ -144,8 +128,7 @@ class Glare:
 # What the leg does.
 
 
-@dataclass(frozen=True, slots=True)
-class LegUp:
+class LegUp(Struct, frozen=True):
     """A leg is connected: checked by ICE, secured by DTLS, its other end pinned."""
 
 
@@ -160,61 +143,50 @@ class ConnectFailed:
     "What the owner can do about it; may be empty."
 
 
-@dataclass(frozen=True, slots=True)
-class PathLost:
+class PathLost(Struct, frozen=True):
     """The leg that was up is silent or closed, and nobody has said goodbye."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathRestored:
+class PathRestored(Struct, frozen=True):
     """Dialling again has brought a leg up."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteBye:
+class RemoteBye(Struct, frozen=True):
     """The other side has said goodbye on the leg."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteHeld:
+class RemoteHeld(Struct, frozen=True):
     """The other side says that it has put the call on hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteResumed:
+class RemoteResumed(Struct, frozen=True):
     """The other side says that it has taken the call off hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteFlooded:
+class RemoteFlooded(Struct, frozen=True):
     """The other side sends far more messages on the leg than a call needs."""
 
 
 # What time does, and a second call with the same node.
 
 
-@dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(Struct, frozen=True):
     """Timer.RING ran out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(Struct, frozen=True):
     """Timer.MACHINE ran out: it has rung long enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectTimeout:
+class ConnectTimeout(Struct, frozen=True):
     """Timer.CONNECT ran out."""
 
 
-@dataclass(frozen=True, slots=True)
-class GaveUp:
+class GaveUp(Struct, frozen=True):
     """Timer.REDIAL ran out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """Another call with the same node is active: of two that crossed each other, the one that was connected."""
 
 

@@ -13,9 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import regex
-
-from shared.printable import ignorable
+from shared.printable import IGNORABLE, ignorable, late_pattern
 
 _ASCII_BYTE = "[2-7][0-9A-Fa-f]"
 
@@ -52,9 +50,7 @@ _PERCENT = re.compile(
 
 _HEX = re.compile(r"[=%](?:25)*([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 
-_ODD = regex.compile(
-    rf"{ignorable.pattern}|[\u2010-\u2014\u2212\uFE58\uFE63\uFF01-\uFF5E\x85\p{{Zl}}\p{{Zp}}]|(?! )\p{{Zs}}"
-)
+_ODD = late_pattern(rf"{IGNORABLE}|[\u2010-\u2014\u2212\uFE58\uFE63\uFF01-\uFF5E\x85\p{{Zl}}\p{{Zp}}]|(?! )\p{{Zs}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +114,7 @@ def _percent_decoded(view: View) -> View | None:
 
 def _plain(view: View) -> View | None:
     """Without what nobody sees, in ASCII's own dashes, spaces and letters."""
-    return None if view.text.isascii() else _replaced(view, _ODD, _as_ascii)
+    return None if view.text.isascii() else _replaced(view, _ODD(), _as_ascii)
 
 
 def _character(match: re.Match[str]) -> str:
@@ -129,7 +125,7 @@ def _character(match: re.Match[str]) -> str:
 
 def _as_ascii(match: re.Match[str]) -> str:
     odd = match[0]
-    if ignorable.match(odd):
+    if ignorable().match(odd):
         return ""
     if "\uff01" <= odd <= "\uff5e":
         return chr(ord(odd) - 0xFEE0)

@@ -11,6 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from shared.errors import LocalProtocolError
 from shared.messages import MAX_PEOPLE
 
@@ -66,46 +68,39 @@ class Introduction:
 # Events.
 
 
-@dataclass(frozen=True, slots=True)
-class SaidYes:
+class SaidYes(Struct, frozen=True):
     """A person wants to."""
 
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class SaidNo:
+class SaidNo(Struct, frozen=True):
     """A person doesn't."""
 
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """The leg to a person is another one than before: their program may have been killed, and know of no question."""
 
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The call with a person is over."""
 
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Struct, frozen=True):
     """It has taken as long as it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakenBack:
+class TakenBack(Struct, frozen=True):
     """The owner doesn't want it any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(Struct, frozen=True):
     """Two people are connected with each other."""
 
     one: int
@@ -117,37 +112,32 @@ Event: TypeAlias = SaidYes | SaidNo | Back | Gone | TimedOut | TakenBack | Met
 # Effects.
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Ask a person whether they want to be with these others, who are new to them."""
 
     person: int
     others: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CallOff:
+class CallOff(Struct, frozen=True):
     """Tell a person who was asked that nothing comes of it."""
 
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """Tell the owner that nothing comes of it, because of that event."""
 
     event: SaidNo | Gone | TimedOut | TakenBack
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Our calls with all these people are one conversation from now on, none of them on hold."""
 
     people: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Introduce:
+class Introduce(Struct, frozen=True):
     """Tell both who the other one is, the one who is called first."""
 
     pair: Pair

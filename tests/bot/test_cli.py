@@ -502,6 +502,13 @@ def test_a_reader_who_goes_away_gets_no_traceback(home: Home) -> None:
         assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_a_program_that_starts_loads_nothing_for_pages_and_other_scripts() -> None:
+    """It may never need them."""
+    program = "import sys, bot.app; print(*{'aiohttp', 'segno', 'regex', 'http.client'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
 def test_commands_that_make_no_call_load_no_media_libraries() -> None:
     """They take longer to load than the commands take."""
     commands = ("contacts", "card", "call_log", "resolve", "explain", "invite", "devices", "backup", "remote")

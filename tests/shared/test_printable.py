@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shared.contacts import check_name
 from shared.errors import InputError
 from shared.lookalikes import look_alike
-from shared.printable import is_blank, is_printable, visible, without_invisible_edges
+from shared.printable import is_blank, is_line, is_printable, seen_alike, visible, without_invisible_edges
 
 NEEDED = [
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
@@ -154,3 +155,14 @@ def test_the_edges_of_a_text_take_time_linear_in_it(text: str) -> None:
     kept = without_invisible_edges(text.format("\u200b" * 200_000))
     assert time.process_time() - started < 3
     assert kept.replace("\u200b", "") == text.replace("{}", "")
+
+
+def test_ascii_is_judged_as_the_tables_judge_it() -> None:
+    """It needs none of them, so each is met here with a character that does and changes nothing."""
+    characters = [chr(number) for number in range(128)]
+    for text in map("".join, itertools.chain.from_iterable(itertools.product(characters, repeat=n) for n in range(3))):
+        assert is_printable(f"a{text}z") == is_printable(f"é{text}é"), repr(text)
+        assert is_line(f"a{text}z") == is_line(f"é{text}é"), repr(text)
+        assert is_blank(text) == is_blank(f"\u00a0{text}"), repr(text)
+        assert without_invisible_edges(text) == without_invisible_edges(f"\u200b{text}"), repr(text)
+        assert seen_alike(text) == seen_alike(f"{text}\u200b"), repr(text)

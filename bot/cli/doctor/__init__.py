@@ -95,7 +95,7 @@ def checks_of(home: Home, overlay: str | None) -> Iterator[Check]:
             if messenger.name == TELEGRAM:
                 found = bot(home, config)
             else:
-                found = [checked(messenger.name, functools.partial(messenger.setup.look, home, config))]
+                found = [checked(messenger.name, functools.partial(messenger.setup().look, home, config))]
         yield from found
     try:
         yield from asyncio.run(overlays(home, config))

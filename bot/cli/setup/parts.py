@@ -40,12 +40,12 @@ class SetupPart:
 
 def _messenger(entry: Entry) -> SetupPart:
     def set_up(home: Home, draft: ConfigDraft, asking: Asking) -> None:
-        values = entry.setup.set_up(home, draft.config, asking)
+        values = entry.setup().set_up(home, draft.config, asking)
         if values:
             draft.set_in(entry.name, values)
 
     def next_steps(home: Home, config: Config) -> Sequence[str]:
-        return [entry.setup.next_step(home)] if entry.is_configured(config) else []
+        return [entry.setup().next_step(home)] if entry.is_configured(config) else []
 
     return SetupPart(entry.name, set_up, next_steps, messenger=entry)
 

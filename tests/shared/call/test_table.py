@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import itertools
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -319,7 +320,7 @@ EVENTS: list[Event] = sorted(
         kind(*values)
         for kind in get_args(Event)
         for values in itertools.product(
-            (True, False), repeat=sum(field.type == "bool" for field in dataclasses.fields(kind))
+            (True, False), repeat=list(inspect.get_annotations(kind).values()).count("bool")
         )
     },
     key=repr,
@@ -343,7 +344,7 @@ def test_the_events_of_these_tests_are_all_there_are() -> None:
 @given(beginnings, stories)
 def test_any_event_is_in_the_table_or_raises_and_changes_nothing(call: Call, story: list[Event]) -> None:
     for event in story:
-        before = dataclasses.replace(call)
+        before = replace(call)
         if (call.state, event) in TABLE:
             call, _ = step(call, event)
         else:
