@@ -60,6 +60,13 @@ BUSY_SECONDS = 5.0
 SMALLEST_PAGE = 512
 'Bytes; no database that has anything in it is shorter (SQLite, "Database File Format", 1.3.2).'
 
+_CHECK_ALL = "PRAGMA quick_check(1)"
+
+_CHECK_ALL_BUT_LOGS = """SELECT checked.quick_check FROM sqlite_schema AS each, pragma_quick_check(each.name) AS checked
+    WHERE each.type = 'table' AND each.name NOT IN ('call_log', 'inbox')"""
+# With those two each start would take longer by every call and message. Damage there shows when they are read, and the
+# next start looks through everything.
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _Value = TypeVar("_Value", Contact, RunningCall, CallRecord, KeptName, PairedDevice, KeptFile)
@@ -78,17 +85,23 @@ class Database:
         clock: Callable[[], float] = time.time,
         busy_seconds: float | None = None,
         erase_seconds: float | None = None,
+        thorough: bool = False,
     ) -> None:
         """Open, check and migrate the database. The file gets mode 0600; a missing folder is made with 0700.
 
         `clock` gives the time that a damaged database is named after. `busy_seconds` is how long to wait for another
         connection's transaction, `erase_seconds` for those that keep an erased secret on the disk by reading;
-        BUSY_SECONDS if None. Raises DamagedStore once such a database has been set aside (the next start makes a new
-        one), StoreError when the file can't be used or was written by a newer version.
+        BUSY_SECONDS if None. With `thorough` the logs are checked as well. Raises DamagedStore once a damaged database
+        has been set aside (the next start makes a new one), StoreError when the file can't be used or was written by a
+        newer version.
         """
         self.path = path
         self._busy_seconds = BUSY_SECONDS if busy_seconds is None else busy_seconds
         self._erase_seconds = self._busy_seconds if erase_seconds is None else erase_seconds
+        self._thorough = thorough
+        self._seen_damaged = path.with_name(f"{path.name}-seen-damaged")
+        "A file that is there once damage was met."
+
         self._unreadable: set[bytes] = set()
         "SHA-256 of values about which the log says already that they can't be read."
         self.log_to_erase = False
@@ -232,9 +245,12 @@ class Database:
             size = _size(self.path)
             # A log without a database is what an interrupted setting aside has left: SQLite would delete it.
             left_over = not size and _size(Path(f"{self.path}-wal"))
-        if not left_over and (not size or not self._is_damaged(size)):
+        damaged = left_over or (size > 0 and self._is_damaged(size))
+        aside = set_aside(self.path, moment) if damaged else None
+        with contextlib.suppress(OSError):
+            self._seen_damaged.unlink(missing_ok=True)
+        if aside is None:
             return
-        aside = set_aside(self.path, moment)
         raise DamagedStore(
             f"The database {self.path} is damaged. It was set aside as {aside.name}; nothing was overwritten.",
         )
@@ -245,10 +261,11 @@ class Database:
         # A connection that can't write also leaves the write-ahead log alone when it is closed.
         try:
             with contextlib.closing(self._connect(read_only=True)) as database:
-                found: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-            return found != "ok"
+                everywhere = self._thorough or self._seen_damaged.exists()
+                found = database.execute(_CHECK_ALL if everywhere else _CHECK_ALL_BUT_LOGS).fetchall()
         except sqlite3.DatabaseError as error:
             return _code(error) in _DAMAGE
+        return any(each != ("ok",) for each in found)
 
     @contextlib.contextmanager
     def _known_errors(self) -> Iterator[None]:
@@ -261,6 +278,8 @@ class Database:
         except sqlite3.DatabaseError as error:
             code = _code(error)
             if code in _DAMAGE:
+                with contextlib.suppress(OSError):
+                    self._seen_damaged.touch(FILE_MODE)
                 raise self._damaged() from error
             reason, hint = _UNUSABLE.get(code, (str(error), ""))
             raise _unusable(self.path, reason, hint) from error

@@ -51,7 +51,7 @@ def database(home: Home) -> str:
     with known_errors(home.database):
         if not home.database.exists():
             return "none yet; the first start makes it"
-    with Store(home.database) as store:
+    with Store(home.database, thorough=True) as store:
         contacts, others = len(store.contacts()), store.devices()
     known = f"{contacts} contact{'' if contacts == 1 else 's'}"
     return f"{known}, other devices: {', '.join(each.name for each in others)}" if others else known

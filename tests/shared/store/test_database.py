@@ -688,6 +688,34 @@ class TestDamage:
                 store.contacts()
         assert path.exists()
 
+    def damaged_log(self, path: Path) -> bytes:
+        with Store(path) as store:
+            store.save_contact(contact())
+            with store.transaction() as database:
+                database.executemany("INSERT INTO call_log (value) VALUES (?)", [(b"x" * 1000,)] * 100)
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            root = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'call_log'").fetchone()[0]
+        content = path.read_bytes()
+        content = content[: (root - 1) * 4096] + os.urandom(4096) + content[root * 4096 :]
+        path.write_bytes(content)
+        return content
+
+    def test_a_thorough_look_finds_damage_that_nobody_has_read(self, path: Path) -> None:
+        content = self.damaged_log(path)
+        with pytest.raises(DamagedStore):
+            Store(path, clock=MOMENT.timestamp, thorough=True)
+        assert self.kept(path) == {ASIDE: content}
+
+    def test_a_start_doesnt_look_through_the_log_until_damage_shows_there(self, path: Path) -> None:
+        content = self.damaged_log(path)
+        with Store(path) as store:
+            assert store.contacts() == [contact()]
+            with pytest.raises(DamagedStore, match="is damaged"):
+                store.call_log(20)
+        self.refused(path)
+        assert self.kept(path)[ASIDE] == content
+        assert not any("seen-damaged" in name for name in everything_in(path.parent))
+
 
 class TestSchema:
     def test_a_new_database_gets_the_present_version(self, path: Path) -> None:
