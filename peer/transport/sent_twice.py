@@ -64,6 +64,9 @@ class SentTwice:
         self._sound: tuple[int, int, int] | None = None
         "SSRC, sequence number and timestamp of the last packet of sound."
 
+        self._usual = False
+        "Whether the sound is packed as usual."
+
         self._highest: dict[int, int] = {}
         "Of each stream of pictures, by SSRC: the sequence number that was sent last for the first time."
 
@@ -85,11 +88,12 @@ class SentTwice:
         if kind == AUDIO_PAYLOAD_TYPE:
             before, self._sound = self._sound, (ssrc, sequence, timestamp)
             follows = before is not None and before[:2] == (ssrc, sequence - 1 & 0xFFFF)
-            packed = before is not None and follows and (timestamp - before[2]) % 2**32 > OPUS.block
-            if packed and not self._helps:
-                # The path seems to be narrow (audio_first.py).
-                self._end(now)
-                return False
+            if before is not None and follows:
+                usual, self._usual = self._usual, (timestamp - before[2]) % 2**32 <= OPUS.block
+                if usual and not self._usual and not self._helps:
+                    # It is packed closer from here on: the path has just turned out to be narrow (audio_first.py).
+                    self._end(now)
+                    return False
             return True
         highest = self._highest.setdefault(ssrc, sequence)
         if 0 < (sequence - highest) % 2**16 < 2**15:
@@ -119,7 +123,7 @@ class SentTwice:
     def _begin(self, lost: float, now: float) -> None:
         self.active, self._helps, self._settled = True, False, False
         self._before, self._begun, self._lossy = lost, now, now
-        self._sound = None
+        self._sound, self._usual = None, False
         self._highest.clear()
 
     def _end(self, now: float) -> None:

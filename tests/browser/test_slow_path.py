@@ -22,7 +22,7 @@ async (looks) => {
   let state = WHOLE;
   return looks.map((seen) => {
     state = next(state, seen);
-    return [state.step, state.trying, paused(state), sent(state).picture];
+    return [state.step, state.trying, paused(state), sent(state).picture, sent(state).divisor];
   });
 }
 """
@@ -64,6 +64,8 @@ LEGS = """
     return end.localDescription.sdp;
   };
   window.answered = (sdp) => end.setRemoteDescription({ type: "answer", sdp });
+  window.divisor = (leg) => leg.getSenders().find((each) => each.track?.kind === "video")
+    .getParameters().encodings[0].scaleResolutionDownBy ?? 1;
   window.pictured = (leg) => leg.connectionState === "connected" && leg.getSenders().some((each) =>
     each.track?.kind === "video" && each.getParameters().encodings[0].active);
 })()
@@ -96,7 +98,17 @@ async def test_a_browser_that_does_not_say_how_much_it_can_send_goes_by_what_is_
         found = await play.page.evaluate(STATES, [*[fine] * 50, lossy, lossy, *[fine] * 60])
     assert [each[0] for each in found[:50]] == [0] * 50
     assert found[51][2] is True
-    assert found[-1] == [0, False, False, True]
+    assert found[-1] == [0, False, False, True, 1]
+
+
+async def test_a_picture_is_small_as_long_as_the_browser_believes_in_little() -> None:
+    path = [
+        {"available": bits, "lost": 0, "late": 0, "pictured": True}
+        for bits in (300e3, 90e3, 120e3, 240e3, 260e3, 120e3)
+    ]
+    async with theatre() as play:
+        found = await play.page.evaluate(STATES, path)
+    assert [each[4] for each in found] == [1, 2, 2, 2, 1, 1]
 
 
 async def test_a_picture_that_the_other_side_has_paused_is_said_to_be() -> None:
@@ -124,6 +136,7 @@ async def test_one_persons_thin_path_takes_the_picture_from_nobody_else(thin: st
         await play.wants(SetMedia, call=2, audio=True, video=False, paused=True)
         await play.view.shows("The connection to bob is slow: your picture is paused for them, sound goes on.")
         await play.until("pictured(legs[0]) && !pictured(legs[1])")
+        assert await play.page.evaluate("legs.map(divisor)") == [1, 2]
         # What bob's page says of his own picture stands at his tile.
         play.tell(RemoteMedia(call=2, remote=Sends(audio=True, video=False, paused=True)))
         await play.until("document.querySelector('#people .person').innerText.includes('slow connection')")

@@ -20,7 +20,7 @@ export class Leg extends EventTarget {
   // Packets of the picture until the last look: all, and those that were sent again.
   #counted = { packetsSent: 0, retransmittedPacketsSent: 0 };
   // What the path carries, see slow_path.js.
-  #fits = { picture: true, most: null, sound: null };
+  #fits = { picture: true, most: null, divisor: 1, sound: null };
 
   constructor(sending, number) {
     super();
@@ -74,9 +74,13 @@ export class Leg extends EventTarget {
       const preference = !shared ? "balanced" : shared.motion ? "maintain-framerate" : "maintain-resolution";
       const most = this.#fits.most ?? MAX_BITRATE;
       const active = Boolean(sender.track) && this.#fits.picture;
-      if (encoding.maxBitrate === most && encoding.active === active && parameters.degradationPreference === preference) continue;
+      // Small letters are worth more than motion.
+      const divisor = preference === "maintain-resolution" ? 1 : this.#fits.divisor;
+      const same = encoding.maxBitrate === most && encoding.active === active && (encoding.scaleResolutionDownBy ?? 1) === divisor;
+      if (same && parameters.degradationPreference === preference) continue;
       encoding.maxBitrate = most;
       encoding.active = active;
+      encoding.scaleResolutionDownBy = divisor;
       parameters.degradationPreference = preference;
       sender.setParameters(parameters).catch(() => {});
     }
@@ -87,20 +91,23 @@ export class Leg extends EventTarget {
     if (this.#connection.connectionState !== "connected") return null;
     const seen = { available: null, lost: null, late: 0, pictured: Boolean(this.#sending.picture), arrived: 0 };
     const found = await this.#connection.getStats();
-    let again = 0;
+    const lost = {};
+    let [again, sound] = [0, false];
     for (const each of found.values()) {
       // There are pairs that were tried before, with what was believed of them then.
       if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
       if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
+      if (each.type === "outbound-rtp" && each.kind === "audio") sound = each.packetsSent > 0;
       if (each.type === "outbound-rtp" && each.kind === "video") again = this.#again(each);
       // What the other side has reported lately, of sound or picture; of one that is paused it reports nothing more.
       if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
-      seen.lost = Math.max(seen.lost, each.fractionLost ?? 0);
+      lost[each.kind] = each.fractionLost ?? 0;
       if (each.roundTripTime === undefined) continue;
       this.#least = Math.min(this.#least, each.roundTripTime);
       seen.late = Math.max(seen.late, each.roundTripTime - this.#least);
     }
-    // What is lost of a picture and sent again has arrived in the end, and isn't reported as lost.
+    // Of a small picture a second has few packets, and what is sent again counts as arrived: the sound's tell more.
+    seen.lost = lost.audio ?? (sound ? null : lost.video ?? null);
     if (again > MOSTLY) seen.lost = Math.max(seen.lost, again);
     return seen;
   }

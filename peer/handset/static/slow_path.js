@@ -25,13 +25,17 @@ const WAITS = [3, 6, 12, 24];
 const ROOM = 1.2;
 // In a try a picture takes no more than this, in bits a second: if there is no room for it, the sound hardly suffers.
 const TRIED_PICTURE = 40_000;
+// Bits a second: with less the picture has half its width and height until there is more than the second. A browser makes a
+// picture smaller by itself, but not for some ten seconds, in which hardly any picture of the old size comes through.
+const SMALL = 100_000;
+const LARGE = 250_000;
 // More packets lost than usual on this path, as a part of all, or this many seconds later than they can come: too much.
 const LOST = 0.05;
 const LATE = 1.5;
 // In a try for which the path seems too narrow, this much later than before it is too much.
 const LATER = 0.2;
 
-export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false });
+export const WHOLE = Object.freeze({ step: 0, looks: 0, run: 0, failed: 0, lost: 0, usual: 0, late: 0, trying: false, small: false });
 
 // The state after one more look. `seen` has `available`, in bits a second, null where the browser doesn't say; `lost`, the
 // part of the packets that didn't arrive, null if that wasn't reported lately; `late`, how many seconds longer they take
@@ -41,7 +45,8 @@ export function next(before, seen) {
   // What is lost whatever is sent is no reason to send less: it is known once little was sent.
   const usual = lost < before.usual ? (before.usual + lost) / 2 : before.usual;
   const suffers = (seen.lost ?? 0) > 1.5 * before.usual + LOST || seen.late > LATE;
-  const state = { ...before, lost, usual, looks: before.looks + 1 };
+  const small = seen.available !== null && seen.available < (before.small ? LARGE : SMALL);
+  const state = { ...before, lost, usual, small, looks: before.looks + 1 };
   const { step } = state;
   const room = step > 0 && seen.available !== null && seen.available >= needs(step - !state.trying, seen) * ROOM;
   const run = suffers && !enough(seen, step) ? Math.min(state.run, 0) - 1 : room && !suffers ? Math.max(state.run, 0) + 1 : 0;
@@ -66,8 +71,8 @@ export function next(before, seen) {
   return { ...state, run, failed };
 }
 
-function at(step, { failed, lost, usual }, changed = {}) {
-  return { ...WHOLE, step, failed, lost, usual, ...changed };
+function at(step, { failed, lost, usual, small }, changed = {}) {
+  return { ...WHOLE, step, failed, lost, usual, small, ...changed };
 }
 
 function fitting(step, seen) {
@@ -83,11 +88,11 @@ function enough(seen, step) {
   return seen.available !== null && seen.available >= needs(step, seen);
 }
 
-// What to send in a state: whether the picture, at how many bits a second at most (null: as many as usual), and how the
-// sound is to be packed (null: as usual).
-export function sent({ step, trying }) {
+// What to send in a state: whether the picture, at how many bits a second at most (null: as many as usual), by what its
+// width and height are divided, and how the sound is to be packed (null: as usual).
+export function sent({ step, trying, small }) {
   const { picture, sound } = STEPS[step];
-  return { picture, most: trying && picture ? TRIED_PICTURE : null, sound };
+  return { picture, most: trying && picture ? TRIED_PICTURE : null, divisor: small ? 2 : 1, sound };
 }
 
 // Whether the person is to know that the picture is paused. A try is no news before it has worked.

@@ -149,14 +149,19 @@ def test_what_is_still_lost_of_pictures_does_not_tell_whether_copies_of_sound_he
     assert twice.active
 
 
-def test_sound_that_is_packed_closer_because_the_path_is_narrow_is_sent_twice_only_if_that_has_helped() -> None:
+def test_sound_that_is_packed_closer_from_then_on_is_not_sent_twice_unless_that_has_helped() -> None:
     twice = active()
-    assert not twice.wants(sound(1, samples=1920), 0.0)
+    assert twice.wants(sound(1), 0.0)
+    assert not twice.wants(sound(2, samples=1920), 0.0)
     assert not twice.active
+    # What is still lost then isn't lost because the path is full.
     twice.reported(report(0.1), REST_SECONDS - 1)
     assert not twice.active
+    twice.reported(report(0.1), REST_SECONDS)
+    assert all(twice.wants(sound(number, samples=1920), REST_SECONDS) for number in range(3, 9))
     twice, now = proven()
-    assert twice.wants(sound(1, samples=1920), now)
+    assert twice.wants(sound(1), now)
+    assert twice.wants(sound(2, samples=1920), now)
 
 
 def test_reports_of_senders_count_as_well() -> None:
