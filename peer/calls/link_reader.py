@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from peer.calls.call_link import CallLink
 from peer.calls.moves import MovedLink
+from shared.links.introduced import introduced_node, introduced_secret
 from shared.links.kinds import BadLink, Card, MovedToken, PairedToken, Request, Response, SealedRequest, decode
 from shared.links.moved import MoveKeys
-from shared.links.paired import Keyring, Operation, PairedBody, reference_of
+from shared.links.paired import Keyring, OpenedToken, Operation, PairedBody, reference_of
 from shared.links.sealed import open_request
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -63,9 +64,9 @@ class LinkReader:
             return OwnLink()
         match link:
             case Request():
-                return self._request(link, raw, sealed=False)
+                return self._request(link, raw, self.own, sealed=False)
             case SealedRequest():
-                return self._request(open_request(link, self._sealing_key, self.own), raw, sealed=True)
+                return self._request(open_request(link, self._sealing_key, self.own), raw, self.own, sealed=True)
             case PairedToken():
                 return self._paired(link)
             case MovedToken():
@@ -73,10 +74,33 @@ class LinkReader:
             case Response() | Card():
                 return link
 
-    def _request(self, request: Request, raw: bytes, *, sealed: bool) -> Opened:
+    def open_introduced(self, token: str, node: NodeId, conversation: bytes) -> Opened:
+        """What a token is to us that `node` has written for an introduction into a conversation (16 bytes).
+
+        Links that begin a call are bound to the conversation; all others are as everywhere. Raises as `open` does.
+        """
+        link = decode(token)
+        raw = link.encode()
+        whom = introduced_node(self.own, conversation)
+        match link:
+            case Request():
+                return self._request(link, raw, whom, sealed=False)
+            case SealedRequest():
+                return self._request(open_request(link, self._sealing_key, self.own), raw, whom, sealed=True)
+            case PairedToken():
+                for secret in (secret for each, secret in self._store.readable_secrets() if each == node):
+                    keys = Keyring(self.own, [(node, introduced_secret(secret, conversation))])
+                    if (opened := keys.open(link)) is not None:
+                        return self._said(link, replace(opened, secret=secret))
+        opened_elsewhere = self.open(token)
+        if isinstance(opened_elsewhere, CallLink):  # it was written for a chat
+            raise BadLink(Reason.NOT_FOR_THIS_NODE)
+        return opened_elsewhere
+
+    def _request(self, request: Request, raw: bytes, whom: NodeId, *, sealed: bool) -> Opened:
         if request.source == self.own:
             return OwnLink()
-        if not request.is_for(self.own):
+        if not request.is_for(whom):
             raise BadLink(Reason.NOT_FOR_THIS_NODE)
         return CallLink(
             peer=request.source,
@@ -96,6 +120,9 @@ class LinkReader:
             # The secret of a link that was used may be gone since: each call brings a new one.
             used = self._store.link_seen(token.raw) == "used"
             raise BadLink(Reason.ALREADY_USED if used else Reason.UNKNOWN_CALLER)
+        return self._said(token, opened)
+
+    def _said(self, token: PairedToken, opened: OpenedToken) -> Opened:
         said = opened.paired
         proven = self._store.proves(opened.node, opened.secret)
         if said.operation is not Operation.CALL:

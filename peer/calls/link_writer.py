@@ -12,6 +12,7 @@ from peer.calls.line_records import begun
 from peer.calls.news import CallListeners, Posted
 from peer.calls.together_news import LinkForIntroduced
 from shared.links import paired
+from shared.links.introduced import introduced_node, introduced_secret
 from shared.links.kinds import LONGEST_LIFETIME, MAX_CLOCK_AHEAD, Request, Response, Status
 from shared.links.paired import Operation, reference_of
 from shared.links.sealed import seal_request
@@ -37,15 +38,19 @@ class LinkWriter:
         It isn't posted yet: its reader may be faster than we are at listening.
         """
         link, contact = line.link, line.first_contact
-        if link.secret is not None:
+        secret, destination = link.secret, link.peer
+        if line.shown.introduced:
+            secret = secret and introduced_secret(secret, line.together)
+            destination = introduced_node(destination, line.together)
+        if secret is not None:
             said = paired.PairedBody(Operation.CALL, link.media, link.created, port)
             token = paired.seal(
-                said, secret=link.secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
+                said, secret=secret, source=self._own, destination=link.peer, nonce=secrets.token_bytes(12)
             )
             line.written(replace(link, port=port, raw=token.raw, reference=reference_of(token), token=token))
             return token.token
         request = Request.to(
-            link.peer,
+            destination,
             media=link.media,
             created=link.created,
             seed=secrets.token_bytes(16),

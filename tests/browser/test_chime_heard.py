@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,8 +36,11 @@ WINDOW = SAMPLE_RATE // 25
 
 STEP = WINDOW // 4
 
-HELD = 5
-"Windows after each other that make a note, 80 ms: a click has every pitch for a moment."
+LASTS = 20
+"Windows from the first to the last of a note, which a busy machine plays in pieces."
+
+ENOUGH = 3
+"Windows among those that make a note of a pitch."
 
 
 class Desk:
@@ -49,7 +53,14 @@ class Desk:
         self._name = name
         self._ears = ears
         self._at = 0
-        self._held = (0.0, 0)
+        self._pitches: deque[float] = deque(maxlen=LASTS)
+        "Of the last windows, since a note was found."
+
+    @property
+    def once(self) -> bool:
+        """Whether it was heard, and no second time: a busy machine may have lost one of its three notes."""
+        rest = iter(ONCE)
+        return set(self.notes) == set(ONCE) and all(note in rest for note in self.notes)
 
     async def listen(self, seconds: float) -> None:
         """Listen for so long."""
@@ -61,10 +72,10 @@ class Desk:
                 self._at += STEP
 
     async def until_the_chime(self) -> None:
-        """Listen until as many notes as it has were heard, and a while longer."""
+        """Listen until it was heard, and a while longer."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while len(self.notes) < len(ONCE):
+                while not self.once:
                     await self.listen(0.1)
         except TimeoutError:
             raise AssertionError(f"At {self._name}'s desk only {self.notes} of {ONCE} was heard.") from None
@@ -73,10 +84,10 @@ class Desk:
     def _take(self, part: array.array[int]) -> None:
         there = loudness(part) > 500
         pitch = next((hertz for hertz in ONCE if there and abs(frequency(part) - hertz) < 8), 0.0)
-        before, windows = self._held
-        self._held = pitch, windows + 1 if pitch == before else 1
-        if pitch and self._held[1] == HELD and self.notes[-1:] != [pitch]:
+        self._pitches.append(pitch)
+        if pitch and self._pitches.count(pitch) == ENOUGH and self.notes[-1:] != [pitch]:
             self.notes.append(pitch)
+            self._pitches.clear()
 
 
 @pytest.fixture
@@ -127,7 +138,7 @@ async def heard_once(sound: PulseServer) -> AsyncIterator[None]:
             for desk in desks:
                 listening.create_task(desk.until_the_chime())
             yield
-        assert [desk.notes for desk in desks] == [ONCE, ONCE]
+        assert all(desk.once for desk in desks), [desk.notes for desk in desks]
 
 
 async def test_from_page_to_page_the_chime_is_heard_once_on_each_side(tmp_path: Path, sound: PulseServer) -> None:
@@ -230,8 +241,8 @@ async def test_without_any_speaker_the_first_page_that_can_be_heard_gives_it(
             await bob.page.heard("answered-alone", chime=True)
             desk = Desk("bob", ears)
             await desk.until_the_chime()
-            assert desk.notes == ONCE
+            assert desk.once, desk.notes
             await bob.page.reload()
             await bob.page.says(Kind.ANSWERED_AUTOMATICALLY)
             await desk.listen(AFTER_SECONDS)
-            assert desk.notes == ONCE
+            assert desk.once, desk.notes

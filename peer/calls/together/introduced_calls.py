@@ -20,7 +20,7 @@ from shared.call.events import Answer, Hold, Offered
 from shared.call.table import State, incoming, outgoing
 from shared.contacts import Contact, Trust
 from shared.errors import CallRefused
-from shared.links.kinds import MAX_CLOCK_AHEAD, Response
+from shared.links.kinds import MAX_CLOCK_AHEAD, BadLink, Response
 from shared.media import Media
 from shared.node_id import NodeId
 from shared.reasons import Reason
@@ -130,7 +130,10 @@ class IntroducedCalls:
 
         Raises CopybaraError for a link that isn't theirs or can't be used.
         """
-        opened = self._reader.open(token)
+        try:
+            opened = self._reader.open_introduced(token, node, invitation.conversation)
+        except BadLink as error:
+            raise CallRefused("The link that came isn't theirs.", "") from error
         line = invitation.lines.get(node)
         match opened:
             case CallLink() if opened.peer == node and node in invitation.expected:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from peer.calls.line import Line
+from peer.calls.reading import Reading
 from peer.calls.session import Session
 from peer.calls.session_events import HelloHeard
 from peer.calls.together.members import SETTLE_SECONDS
@@ -18,15 +19,18 @@ from shared.call.table import EndReason, State
 from shared.config.schema import Calls
 from shared.contacts import Trust
 from shared.errors import CallRefused, CantMerge, CopybaraError, NotAsked
+from shared.links.introduced import introduced_node
+from shared.links.kinds import Request
 from shared.media import Media
 from shared.messages import JoinAnswer, JoinAsk, JoinLink, JoinMessage, JoinNode, Members, Text
+from shared.reasons import Reason
 from shared.store import Store
 from shared.store.restored import restored
 from tests.peer.calls.memory import MemoryNetwork
 from tests.peer.calls.nodes import PATIENCE, Node, active, node, over
 from tests.peer.calls.test_hold import Talking, Wire, connect, sees
 
-KEYS = {"ben": b"b" * 32, "carl": b"c" * 32, "dora": b"d" * 32}
+KEYS = {"ben": b"b" * 32, "carl": b"c" * 32, "dora": b"d" * 32, "emma": b"e" * 32}
 
 CONVERSATION = bytes(16)
 
@@ -214,8 +218,11 @@ async def test_a_late_yes_takes_no_call_off_hold_that_the_owner_has_put_there_me
 async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is_resumed(
     tmp_path: Path, holds: str
 ) -> None:
-    async with anna_and(tmp_path, "ben", "carl") as (wire, anna, (ben, carl)):
+    async with anna_and(tmp_path, "ben", "carl", "emma") as (wire, anna, (ben, carl, emma)):
+        for one, other in ((carl, emma), (emma, carl)):
+            one.knows(other, key=b"f" * 32)
         await calls_with(anna, ben)
+        await calls_with(emma, carl)
         theirs = line_with(ben, anna)
         says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
         await agree(ben)
@@ -225,11 +232,12 @@ async def test_who_joins_a_conversation_that_is_on_hold_gets_nothing_until_it_is
         token = (await anna.hears(JoinLink)).link
         if holds == "while they connect":
             await ben.switchboard.hold(theirs)
-        reading = await carl.reads(token)
-        assert reading.line is not None
-        await carl.switchboard.answer(reading.line)
-        await carl.until(lambda: bool(carl.posts))
-        says(anna, ben, *(JoinLink(CONVERSATION, carl.id.key, each) for each in carl.posts))
+        # Emma brings Carl's half, so that nothing but Ben's hold is between them.
+        says(emma, carl, JoinAsk(CONVERSATION, ("ben",)))
+        await agree(carl)
+        says(emma, carl, JoinNode(CONVERSATION, ben.id.key, calls=False), JoinLink(CONVERSATION, ben.id.key, token))
+        answer = (await emma.hears(JoinLink)).link
+        says(anna, ben, JoinLink(CONVERSATION, carl.id.key, answer))
         bens, carls = await met(ben, carl)
         await sees(carl, carls, on_hold=True)
         assert bens.on_hold
@@ -388,6 +396,39 @@ async def test_a_link_of_somebody_else_begins_no_call(tmp_path: Path) -> None:
         assert not knows_of(carl, ben)
 
 
+@pytest.mark.parametrize("key", [b"q" * 32, None], ids=["contacts", "strangers"])
+async def test_an_ordinary_call_that_the_introducer_passes_on_isnt_answered_and_can_still_be_read(
+    tmp_path: Path, key: bytes | None
+) -> None:
+    """Ben agrees to meet "carl". Dora calls him as always, in a chat that anna reads too."""
+    async with anna_and(tmp_path, "ben", "dora") as (_, anna, (ben, dora)):
+        if key is not None:
+            ben.knows(dora, key=key)
+            dora.knows(ben, key=key)
+        await calls_with(anna, ben)
+        await dora.switchboard.place(ben.id, Media.AUDIO)
+        (token,) = dora.posts
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        says(anna, ben, JoinNode(CONVERSATION, dora.id.key, calls=False), JoinLink(CONVERSATION, dora.id.key, token))
+        await ben.hears(CantMeet)
+        assert not knows_of(ben, dora)
+        assert (await ben.reads(token)).line is not None
+
+
+async def test_a_link_that_was_written_for_an_introduction_begins_no_call_in_a_chat(tmp_path: Path) -> None:
+    async with anna_and(tmp_path, "ben", "carl") as (_, anna, (ben, carl)):
+        ben.knows(carl, key=b"q" * 32)
+        carl.knows(ben, key=b"q" * 32)
+        await calls_with(anna, ben)
+        says(anna, ben, JoinAsk(CONVERSATION, ("carl",)))
+        await agree(ben)
+        says(anna, ben, JoinNode(CONVERSATION, carl.id.key, calls=True))
+        passed_on = await anna.hears(JoinLink)
+        assert await carl.reads(passed_on.link) == Reading(Reason.UNKNOWN_CALLER)
+        assert not knows_of(carl, ben)
+
+
 async def connect_link(caller: Node, callee: Node) -> None:
     """A link that nobody has read yet."""
     await caller.switchboard.hold(caller.lines[0])
@@ -401,7 +442,15 @@ async def test_a_link_from_before_a_restore_is_none_either_if_the_one_who_introd
             restored(store, int(carl.now) - 60)
         carl.now -= 200
         async with node(tmp_path, "ben", network) as ben:
-            await carl.switchboard.place(ben.id, Media.AUDIO)
+            request = Request.to(
+                introduced_node(ben.id, CONVERSATION),
+                media=Media.AUDIO,
+                created=int(carl.now),
+                seed=bytes(16),
+                source=carl.id,
+                fingerprint=bytes(32),
+                port=9,
+            )
             anna.knows(ben, key=KEYS["ben"])
             ben.knows(anna, key=KEYS["ben"])
             for who, line in zip((anna, ben), await connect(anna, ben), strict=True):
@@ -412,7 +461,7 @@ async def test_a_link_from_before_a_restore_is_none_either_if_the_one_who_introd
                 anna,
                 ben,
                 JoinNode(CONVERSATION, carl.id.key, calls=False),
-                JoinLink(CONVERSATION, carl.id.key, carl.posts[0]),
+                JoinLink(CONVERSATION, carl.id.key, request.token),
             )
             assert "restored your backup" in (await ben.hears(CantMeet)).why
 
