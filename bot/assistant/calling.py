@@ -149,10 +149,10 @@ class Calling:
         log = self._store.call_log(CALLS_REMEMBERED)
         return which_call.to_record(self._switchboard.lines, log, time.time(), what, whom, self._names())
 
-    def writable(self, said: str) -> tuple[Line, str]:
-        """What /say means, see which_call, and the text. Raises InputError, WhichCall."""
+    def writable(self, said: str, command: str = "/say") -> tuple[Line, str]:
+        """What /say and /send mean, see which_call, and the text or file. Raises InputError, WhichCall."""
         log = self._store.call_log(CALLS_REMEMBERED)
-        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self._names())
+        return which_call.to_write(self._switchboard.lines, log, time.time(), said, self._names(), command)
 
     def unsaved(self) -> NodeId:
         """Whom /contact add without a node means, see which_call. Raises InputError, WhichCall."""

@@ -33,7 +33,7 @@ async def obey(turn: Turn, command: FileCommand, switchboard: Switchboard, calli
             # An account in a messenger may be taken over; then it mustn't reach the files of this computer.
             if turn.chat != CHAT:
                 raise InputError(*texts.NOT_FROM_HERE)
-            line, text = calling.writable(command.text)
+            line, text = calling.writable(command.text, "/send")
             await _send(turn, line, switchboard.files(line), _path(text))
         case LeaveMessage():
             if turn.chat != CHAT:

@@ -216,28 +216,36 @@ def _meant(lines: list[Line], whom: str, contacts: Collection[str], nothing: typ
 
 
 def to_write(
-    lines: Sequence[Line], log: Sequence[CallRecord], now: float, said: str, contacts: Collection[str]
+    lines: Sequence[Line],
+    log: Sequence[CallRecord],
+    now: float,
+    said: str,
+    contacts: Collection[str],
+    command: str = "/say",
 ) -> tuple[Line, str]:
     """What `/say [NAME:] TEXT` means: a call that the owner is in, and the text. `contacts` are all names in the book.
 
+    The same for `/send [NAME:] FILE`, but that a text is for all of a conversation and a file for one person.
     The answering machine's calls are none of those. Raises InputError, WhichCall.
     """
     up = [line for line in lines if line.engaged]
     whom, colon, text = said.partition(":")
     if colon and text.strip():
         if found := named(up, whom, contacts):
-            line = _there(_one(found, "/say", refusals.several_to_write_to))
+            line = _there(_one(found, command, refusals.several_to_write_to))
             if (gone := _perhaps_meant(line, log, now, whom)) is not None:
-                raise WhichCall(*refusals.ended_and_up(gone, line))
+                raise WhichCall(*refusals.ended_and_up(gone, line, command))
             return line, text.strip()
         if named(lines, whom) or any(_same(name, whom) for name in contacts):
             raise InputError(*refusals.not_in_call_with(whom))
     if not up:
         raise InputError(*refusals.NOBODY_TO_WRITE_TO)
-    attended = one_each([each for each in up if not each.on_hold] or up)
-    line = _there(_one(attended, "/say", refusals.several_to_write_to, whole=False))
+    attended = [each for each in up if not each.on_hold] or up
+    if command == "/say":
+        attended = one_each(attended)
+    line = _there(_one(attended, command, refusals.several_to_write_to, whole=False))
     if others := _others_ended(line, log, now):
-        raise WhichCall(*refusals.ended_and_up(others[0], line))
+        raise WhichCall(*refusals.ended_and_up(others[0], line, command))
     return line, said
 
 

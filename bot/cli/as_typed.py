@@ -19,7 +19,10 @@ _COMMAND = re.compile(
     rf"(?<![\w/.~-])/(?P<word>{'|'.join((*SAME, *OTHERS))})(?![\w/.-])(?! (?:{'|'.join(ONLY_IN_THE_CHAT)})\b)"
 )
 
+_SEND_TO = re.compile(r"(?<![\w/.~-])/send (?P<whom>[^\s:]+): (?P<file>[^\s,]+)")
+
 
 def as_typed(text: str) -> str:
     """`/contact trust anna` becomes `copybara contacts trust anna`; what isn't a command here stays as it is."""
+    text = _SEND_TO.sub(r"copybara send --to \g<whom> \g<file>", text)
     return _COMMAND.sub(lambda match: f"copybara {OTHERS.get(match['word'], match['word'])}", text)

@@ -220,12 +220,15 @@ def several_up(lines: Sequence[Line], command: str, *, whole: bool = False) -> R
 
 
 def several_to_write_to(lines: Sequence[Line], command: str, *, whole: bool = False) -> Refusal:
-    """The owner is in several calls, and hasn't said for which the text is."""
+    """The owner is in several calls, and hasn't said for which the text, or the file, is."""
     callers = list(dict.fromkeys(_handle(line, whole=whole) for line in lines))
     return (
         f"Nothing was sent: you are in several calls, with {_listed(callers)}.",
-        f"Say to whom: {_listed(_each(command, callers, ': TEXT'), 'or')}",
+        f"Say to whom: {_listed(_each(command, callers, _WHAT_IS_SENT[command]), 'or')}",
     )
+
+
+_WHAT_IS_SENT = {"/say": ": TEXT", "/send": ": FILE"}
 
 
 def several_to_save(nodes: Sequence[NodeId]) -> Refusal:
@@ -251,12 +254,12 @@ def reconnecting(line: Line) -> Refusal:
     return f"Nothing was sent: the connection to {_handle(line)} is down at the moment.", "Try again when it is back."
 
 
-def ended_and_up(gone: CallRecord, line: Line) -> Refusal:
-    """The call that the text may be for has just ended, and the owner is in another one."""
+def ended_and_up(gone: CallRecord, line: Line, command: str) -> Refusal:
+    """The call that the text, or the file, may be for has just ended, and the owner is in another one."""
     handle = _beside(gone, line)
     return (
         f"Nothing was sent: your call with {_who(gone)} has just ended.",
-        f"To write to {handle}{_unproven(gone, line)}: /say {handle}: TEXT",
+        f"To send it to {handle}{_unproven(gone, line)}: {command} {handle}{_WHAT_IS_SENT[command]}",
     )
 
 

@@ -21,6 +21,8 @@ SENTENCES = {
     "A recording is in /home/anna/files/call.webm": "A recording is in /home/anna/files/call.webm",
     "It is in /files/a": "It is in /files/a",
     "Write /say bob: TEXT": "Write /say bob: TEXT",
+    "/send anna: FILE or /send bob: FILE": "copybara send --to anna FILE or copybara send --to bob FILE",
+    "/send ~/a.jpg, or /send anna: ~/a.jpg": "copybara send ~/a.jpg, or copybara send --to anna ~/a.jpg",
     "/contact program anna classic": "/contact program anna classic",
     "Run: copybara card": "Run: copybara card",
 }

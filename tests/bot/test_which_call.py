@@ -283,6 +283,21 @@ def test_of_two_calls_that_the_owner_is_in_neither_is_guessed() -> None:
         to_hang_up(both, "dora")
 
 
+def test_a_text_is_for_all_of_a_conversation_and_a_file_for_one_person() -> None:
+    anna, carol = call(ANNA, "anna", proven=True, state=UP), call(OTHER, "carol", proven=True, state=UP)
+    for each in (anna, carol):
+        each.joins(b"conversation")
+    both, names = [anna, carol], ["anna", "carol"]
+    assert to_write(both, [], NOW, "hello", names) == (anna, "hello")
+    with pytest.raises(WhichCall) as refused:
+        to_write(both, [], NOW, "~/a.jpg", names, "/send")
+    assert refused.value.hint == "Say to whom: /send anna: FILE or /send carol: FILE"
+    assert to_write(both, [], NOW, "carol: ~/a.jpg", names, "/send") == (carol, "~/a.jpg")
+    with pytest.raises(WhichCall) as refused:
+        to_write([carol], [ended(ANNA, "anna", connected=1, reason=GONE)], NOW, "~/a.jpg", names, "/send")
+    assert refused.value.hint == "To send it to carol: /send carol: FILE"
+
+
 def test_a_text_for_somebody_else_is_not_sent_to_who_is_there() -> None:
     anna = call(ANNA, "anna", proven=True, state=UP)
     machine = call(OTHER, "carol", proven=True, state=UP)
@@ -349,7 +364,7 @@ def test_a_text_to_a_contact_whose_call_has_just_ended_is_none_to_an_impostors_c
     for said in ("the code is 1234", "anna: the code is 1234"):
         with pytest.raises(WhichCall) as refused:
             to_write([impostor], [gone], NOW, said, ["anna"])
-        assert refused.value.hint == f"To write to {ANNA.short} (unproven): /say {ANNA.short}: TEXT"
+        assert refused.value.hint == f"To send it to {ANNA.short} (unproven): /say {ANNA.short}: TEXT"
     assert to_write([impostor], [gone], NOW, f"{ANNA.short}: hello", ["anna"]) == (impostor, "hello")
     again = call(ANNA, "anna", proven=True, state=UP)
     assert to_write([again], [gone], NOW, "anna: I am back", ["anna"]) == (again, "I am back")

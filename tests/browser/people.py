@@ -30,10 +30,10 @@ class Somebody:
     browser: Browser
     page: PageView
 
-    async def open(self) -> PageView:
-        """Open the handset page, again or for the first time."""
+    async def open(self, *scripts: str) -> PageView:
+        """Open the handset page, again or for the first time; `scripts` run before its own."""
         assert self.node.handset is not None
-        self.page = await self.browser.open(self.node.handset)
+        self.page = await self.browser.open(self.node.handset, *scripts)
         await self.page.heard("hello")
         return self.page
 

@@ -21,8 +21,8 @@ LONG = 150.0
 class Sign:
     """What somebody's page sends in the place of a camera and a microphone."""
 
-    colour: str
-    "Red, green or blue, which survive every codec; empty for a picture of all colours."
+    colour: str | None
+    "Red, green or blue, which survive every codec; empty for a picture of all colours, None for one that changes."
 
     hertz: int
     "No tone that a page plays itself."
@@ -115,7 +115,8 @@ async def sees(page: PageView, wanted: Mapping[str, Sign]) -> None:
         for each in shown:
             first.setdefault(each["name"], each["frames"])
         return sorted(each["name"] for each in shown) == sorted(wanted) and all(
-            each["colour"] == wanted[each["name"]].colour and each["frames"] > first[each["name"]] for each in shown
+            wanted[each["name"]].colour in (each["colour"], None) and each["frames"] > first[each["name"]]
+            for each in shown
         )
 
     await until(there, f"pictures of {[*wanted]}", lambda: str(shown), seconds=LONG)

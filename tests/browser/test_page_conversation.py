@@ -14,8 +14,8 @@ from peer.handset.protocol import AnswerQuestion, HangUp, Merge, Said, SaveConta
 from tests.browser.chromium import ONE_CHROMIUM, until_seen
 from tests.browser.people import a_call_on_hold_for_another, both_ways
 from tests.browser.scripted import NODE, NOW, call, everywhere, greeting, theatre
-from tests.browser.test_page_hold import ON_HOLD
-from tests.browser.test_page_told import BESIDE
+from tests.browser.test_page_hold import HELD, ON_HOLD
+from tests.browser.test_page_told import BESIDE, TONES
 
 pytestmark = ONE_CHROMIUM
 
@@ -113,6 +113,37 @@ async def test_the_owner_is_asked_into_a_conversation_and_says_no_or_yes() -> No
         play.tell(call(2, "calling", **BESIDE, role="caller", conversation=CONVERSATION))
         await play.until("document.querySelector('#people .person')?.innerText.includes('connecting')")
         assert await play.page.locator("#stage-name").inner_text() == "anna, bob"
+
+
+async def test_a_conversation_on_hold_names_all_and_one_who_holds_leaves_the_stage_to_who_is_there() -> None:
+    together = {"conversation": CONVERSATION}
+    calls = [call(1, "active", **together), call(2, "active", **BESIDE, **together)]
+    async with theatre(greeting(calls=calls)) as play:
+        await play.page.evaluate(TONES)
+        await play.until("document.getElementById('stage-name').textContent === 'anna, bob'")
+        # Anna puts bob and the owner on hold, or only the owner: bob is heard.
+        play.tell(call(1, "active", **HELD, **together))
+        await play.until("document.getElementById('stage-name').textContent === 'bob, anna'")
+        await play.view.shows("has you on hold")
+        assert not await play.page.locator("#held").is_visible()
+        await play.view.press("Show anna large")
+        await play.page.locator("#held-title", has_text="anna has you on hold").wait_for()
+        await play.can_be_used()
+        await play.view.press("Show bob large")
+        await play.page.locator("#held").wait_for(state="hidden")
+        assert 392 not in await play.page.evaluate("tones"), "the tone isn't for somebody who talks to others"
+        play.tell(call(2, "active", **BESIDE, **together, **HELD))
+        await play.view.shows("You are on hold")
+        await play.until("tones.includes(392)")
+        # The owner holds all.
+        play.tell(call(1, "active", **together, **ON_HOLD), call(2, "active", **BESIDE, **together, on_hold=True))
+        await play.view.shows("Your conversation with anna, bob is on hold")
+        await play.view.shows("you don't hear anna, bob.")
+        await play.can_be_used()
+        play.tell(call(3, "active", **STRANGER))
+        await play.view.shows("Your conversation with anna, bob is on hold.")
+        await play.page.get_by_role("button", name="Swap to anna, bob").wait_for()
+        await play.can_be_used()
 
 
 async def test_what_becomes_of_a_merge_is_seen_and_it_can_be_taken_back() -> None:

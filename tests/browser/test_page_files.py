@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bot.kinds import Kind
@@ -13,6 +14,7 @@ from tests.browser.chromium import ONE_HEADLESS_SHELL, until
 from tests.browser.people import both_ways, connect, two_people
 from tests.browser.pictures import LOOKS, NARROW, look_like, taken
 from tests.browser.scripted import call, greeting, sends, theatre
+from tests.browser.test_page_told import BESIDE
 
 pytestmark = ONE_HEADLESS_SHELL
 
@@ -81,6 +83,23 @@ async def test_a_file_is_dropped_on_one_page_and_accepted_on_the_other(tmp_path:
         await bob.page.says(Kind.FILE_DECLINED)
 
 
+async def test_in_a_conversation_everybodys_files_are_shown_whoever_fills_the_stage() -> None:
+    together = {"conversation": "ab" * 16}
+    bobs = call(2, "active", **BESIDE, **together)
+    async with theatre(greeting(calls=[call(1, "active", **together), bobs])) as play:
+        await play.until("document.getElementById('stage-name').textContent === 'anna, bob'")
+        bob_offers = msgspec.structs.replace(FILES[0], call=2, file=4, sentence="bob wants to send you a.jpg.")
+        play.tell(FILES[1], bob_offers)
+        await play.view.shows("bob wants to send you a.jpg.")
+        await play.can_be_used()
+        await play.view.press("Accept")
+        await play.wants(AnswerFile, file=4, accept=True)
+        # Who has left offers nothing any more.
+        play.tell(call(2, "ended", **BESIDE, **together), call(1, "active"))
+        await play.until("!document.getElementById('files').innerText.includes('bob')")
+        await play.view.shows("Receiving talk.webm from anna.")
+
+
 @pytest.mark.parametrize("look", LOOKS)
 async def test_files_are_seen_in_every_state(look: str) -> None:
     active = call(1, "active", remote=sends())
@@ -121,6 +140,10 @@ async def test_the_paper_clip_is_there_on_a_phone_and_an_upload_can_be_cancelled
             {"name": "b.bin", "mimeType": "text/plain", "buffer": b"b" * 5_000_000}
         )
         await play.wants(SendFile, call=1, name="b.bin")
+        waits = file(1, "c.txt", "paused", "c.txt waits until you are connected again.", kind=Kind.FILE_PAUSED, done=3)
+        play.tell(waits, file(2, "d.txt", "failed", "d.txt couldn't be received.", kind=Kind.FILE_FAILED))
+        await play.view.says(Kind.FILE_FAILED)
+        await play.can_be_used()
         await play.view.press("Cancel")
         await play.wants(CancelUpload)
 

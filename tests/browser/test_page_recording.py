@@ -48,6 +48,29 @@ async def test_who_is_recorded_sees_a_red_mark_hears_a_tone_once_and_can_refuse(
         await play.until("document.getElementById('recording').hidden")
 
 
+async def test_in_a_conversation_it_is_said_who_of_the_others_isnt_recorded() -> None:
+    together = {"conversation": "ab" * 16}
+    bobs, annas = call(2, "active", **BESIDE, **together), call(1, "active", **together)
+    async with theatre(greeting(calls=[call(1, "active", **BY_US)])) as play:
+        await play.view.shows("You are recording this call.")
+        # Bob joins: he was told of no recording, and is in none.
+        play.tell(call(1, "active", **together, **BY_US), bobs)
+        await play.view.shows("You are recording anna, and not bob.")
+        await everywhere(play, "recording-in-part")
+        await play.view.press("Stop recording")
+        await play.wants(Record, call=1, what="stop")
+        assert Record(call=2, what="stop") not in play.script.heard_messages
+        play.tell(annas)
+        await play.view.press("Record")
+        for number in (1, 2):
+            await play.wants(Record, call=number, what="start")
+        play.tell(call(1, "active", **together, **BY_US), call(2, "active", **BESIDE, **together, **BY_US))
+        await play.view.shows("You are recording this call.")
+        # Bob refuses and records himself.
+        play.tell(call(2, "active", **BESIDE, **together, **BY_THEM))
+        await play.view.shows("anna is recording this call. You are recording anna, and not bob.")
+
+
 async def test_in_a_conversation_everybody_who_records_is_shown_and_heard_and_refused() -> None:
     hertz = round(SIGNAL[0][0])
     together = {"conversation": "ab" * 16}

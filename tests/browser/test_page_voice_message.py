@@ -10,6 +10,8 @@ from bot.kinds import Kind
 from peer.handset.protocol import File, LeaveVoice, Said
 from tests.browser.chromium import ONE_CHROMIUM
 from tests.browser.scripted import REPORT, call, everywhere, greeting, theatre
+from tests.browser.test_page_hold import ON_HOLD
+from tests.browser.test_page_told import BESIDE
 from tests.peer.media.test_file import make_wave
 from tests.peer.media.tone import SAMPLE_RATE, sine
 
@@ -41,6 +43,23 @@ async def test_after_a_call_that_nobody_answered_a_message_is_recorded_and_left(
         assert (len(sent), sent[:4]) == (wanted.size, bytes.fromhex("1a45dfa3")), "the beginning of WebM"
         play.tell(Said(call=1, kind=Kind.MESSAGE_KEPT, sentence="Your voice message for anna waits here."))
         await play.view.shows("Your voice message for anna waits here.")
+
+
+async def test_who_is_called_in_vain_beside_a_call_on_hold_can_be_left_a_message_before_one_goes_back() -> None:
+    held = call(1, "active", **ON_HOLD)
+    unheard = {**BESIDE, **UNHEARD}
+    async with theatre(greeting(calls=[held, call(2, "calling", **unheard)])) as play:
+        play.tell(call(2, "ended", **unheard, sentence="No answer from bob."))
+        await play.view.shows("No answer from bob.")
+        await play.view.shows("Leave a voice message")
+        await play.can_be_used()
+        await play.view.press("Done")
+        await play.view.shows("anna is on hold")
+        # One who was reached is spoken to no more: the call on hold is next.
+        play.tell(call(3, "active", **BESIDE))
+        await play.until("document.getElementById('stage-name').textContent === 'bob'")
+        play.tell(call(3, "ended", **BESIDE))
+        await play.view.shows("anna is on hold")
 
 
 async def test_a_message_that_has_come_is_played(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.kinds import Kind
 from peer.media.call_recordings import SIGNAL
 from tests.bot.test_recording import FOUR_TRACKS, grows, recordings
-from tests.browser.chromium import ONE_CHROMIUM, PageView, until_seen
+from tests.browser.chromium import ONE_CHROMIUM, PATIENCE, PageView, until_seen
 from tests.browser.people import Somebody, both_ways, connect, two_people
 
 pytestmark = ONE_CHROMIUM
@@ -63,7 +63,7 @@ async def sees_red(page: PageView, words: str) -> None:
 
 async def sees_no_mark(page: PageView) -> None:
     """Wait until it shows none any more."""
-    await until_seen(page.page, "document.getElementById('recording').hidden")
+    await page.page.locator("#recording").wait_for(state="hidden", timeout=PATIENCE * 1000)
 
 
 async def records(anna: Somebody, bob: Somebody) -> None:

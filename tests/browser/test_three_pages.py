@@ -20,12 +20,10 @@ pytestmark = ONE_HEADLESS_SHELL
 class AtPage(Somebody):
     """Somebody whose page sends their own colour and tone."""
 
-    async def open(self) -> PageView:
+    async def open(self, *scripts: str) -> PageView:
         """See Somebody."""
-        assert self.node.handset is not None
-        self.page = await self.browser.open(self.node.handset, sends(SIGNS[self.node.name]), PLACES)
+        await super().open(sends(SIGNS[self.node.name]), PLACES, *scripts)
         await self.page.page.set_viewport_size(SMALL)
-        await self.page.heard("hello")
         return self.page
 
 

@@ -121,7 +121,7 @@ export class CallView {
 
   // The other side has put the call on hold: a quiet tone now and then, at the page that would have its sound.
   holdTone(call, tone) {
-    if (call?.state === "active" && call.remote_on_hold && !call.on_hold && call.handset) tone.start();
+    if (call?.handset && this.#calls.isHeld(call)) tone.start();
     else tone.stop();
   }
 
@@ -182,7 +182,7 @@ export class CallView {
     if (this.#call?.id !== call.id) this.#size = null;
     this.#call = call;
     if (!["active", "reconnecting"].includes(call.state)) return;
-    const names = [call, ...this.#calls.companions].map((each) => each.name).join(", ");
+    const names = this.#calls.names(call);
     put($("stage-name"), names);
     $("stage-name").title = names;
     this.#question.draw(call);
@@ -238,8 +238,9 @@ export class CallView {
 
   #drawHeld(call) {
     const held = call.state === "active" && (call.on_hold || call.remote_on_hold);
-    put($("held-title"), call.on_hold ? `${call.name} is on hold` : "You are on hold");
-    const ours = `Your microphone and camera are off, and you don't hear ${call.name}.`;
+    const theirs = this.#calls.isHeld(call) ? "You are on hold" : `${call.name} has you on hold`;
+    put($("held-title"), call.on_hold ? this.#calls.onHold(call).slice(0, -1) : theirs);
+    const ours = `Your microphone and camera are off, and you don't hear ${this.#calls.names(call)}.`;
     say($("held-text"), held ? { kind: call.kind, sentence: call.on_hold ? ours : call.sentence } : null);
     $("held").dataset.by = call.on_hold ? "us" : "them";
     for (const id of ["held-resume", "held-aside"]) show($(id), call.on_hold);
@@ -366,7 +367,8 @@ export class CallView {
 
   #drawOthers() {
     const others = this.#calls.others;
-    redraw($("others"), others.map(({ id, name, sentence, on_hold }) => ({ id, name, sentence, on_hold })), ({ id, name, sentence, on_hold }) => {
+    const rows = others.map((call) => ({ id: call.id, name: this.#calls.names(call), sentence: call.on_hold ? this.#calls.onHold(call) : call.sentence, on_hold: call.on_hold }));
+    redraw($("others"), rows, ({ id, name, sentence, on_hold }) => {
       const end = make("button", {
         className: "button small", type: "button", text: "Hang up", "aria-label": `Hang up on ${name}`, "data-hold": `end ${id}`,
       });
@@ -378,7 +380,7 @@ export class CallView {
       swap.addEventListener("click", () => this.#calls.resume(id));
       const merge = settles(make("button", { className: "button small", type: "button", text: "Merge calls", "data-hold": `merge ${id}` }));
       merge.addEventListener("click", () => this.#calls.merge().catch((error) => toast(error, { urgent: true })));
-      return make("li", {}, make("span", { text: `${name} is on hold.` }), make("span", { className: "others-acts" }, swap, merge, end));
+      return make("li", {}, make("span", { text: sentence }), make("span", { className: "others-acts" }, swap, merge, end));
     });
     show($("others"), Boolean(others.length));
   }

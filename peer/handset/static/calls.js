@@ -40,11 +40,13 @@ export class Calls extends EventTarget {
   }
 
   // The call that fills the page: the newest that isn't only ringing, before one on hold; one that has ended stays until
-  // it is put away.
+  // it is put away. Beside a call on hold that is one in which nobody was reached, which asks what to do about that.
   get current() {
     const calls = [...this.#calls.values()].filter((call) => call.state !== "ringing" && !this.#dismissed.has(call.id) && this.#leads(call));
     const lives = calls.filter((call) => call.state !== "ended");
-    return lives.findLast((call) => !call.on_hold) ?? lives.at(-1) ?? calls.at(-1) ?? null;
+    const last = calls.at(-1) ?? null;
+    const inVain = last?.state === "ended" && last.role === "caller" && !last.connected_at;
+    return lives.findLast((call) => !call.on_hold) ?? (inVain ? last : lives.at(-1) ?? last);
   }
 
   // Several calls that are one conversation are shown by the first of them that is up.
@@ -53,11 +55,11 @@ export class Calls extends EventTarget {
   }
 
   // The calls that are one conversation with this one: those that are heard first, of those the one that was chosen, and
-  // those that are only being connected last.
+  // those that are only being connected last. Who has put us on hold gives way to those who are there.
   conversation(call) {
     if (!call.conversation) return [call];
     const all = [...this.#calls.values()].filter((each) => each.conversation === call.conversation && each.state !== "ended");
-    const rank = (each) => (!["active", "reconnecting"].includes(each.state) ? 2 : each.on_hold ? 1 : each.id === this.#front ? 0 : .5);
+    const rank = (each) => (!["active", "reconnecting"].includes(each.state) ? 2 : each.on_hold ? 1 : each.id === this.#front ? 0 : each.remote_on_hold ? .7 : .5);
     return all.sort((one, other) => rank(one) - rank(other));
   }
 
@@ -65,6 +67,22 @@ export class Calls extends EventTarget {
   get companions() {
     const current = this.current;
     return current ? this.conversation(current).filter((call) => call.id !== current.id) : [];
+  }
+
+  // All who are in it with us.
+  names(call) {
+    return this.conversation(call).map((each) => each.name).join(", ");
+  }
+
+  // That we have put it on hold.
+  onHold(call) {
+    const several = this.conversation(call).length > 1;
+    return several ? `Your conversation with ${this.names(call)} is on hold.` : `${call.name} is on hold.`;
+  }
+
+  // The other side has put us on hold; in a conversation all have.
+  isHeld(call) {
+    return call.state === "active" && !call.on_hold && this.conversation(call).every((each) => each.remote_on_hold);
   }
 
   // The lines that were written beside a call, and in its conversation, with the name of who wrote them.

@@ -189,7 +189,9 @@ export class Files {
   draw() {
     const call = this.#calls.current;
     const rows = [...this.#uploads].map((upload) => ({ upload: upload.key, sentence: upload.words }));
-    for (const file of this.#files.values()) if (file.call === call?.id) rows.push(file);
+    // Those of all who are in the conversation: nobody has to be large to offer something.
+    const shown = call ? this.#calls.conversation(call).map((each) => each.id) : [];
+    for (const file of this.#files.values()) if (shown.includes(file.call)) rows.push(file);
     show($("files"), Boolean(rows.length));
     // A row that says what it said is the same element, so that its button settles while others count their bytes.
     const drawn = new Map();

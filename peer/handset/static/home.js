@@ -99,10 +99,10 @@ export class Home {
     }
   }
 
-  // A call on hold, while its owner calls somebody else; null without one.
-  drawHeld(call) {
-    put($("held-notice-text"), call ? `${call.name} is on hold.` : "");
-    show($("held-notice"), Boolean(call));
+  // That a call is on hold, while its owner calls somebody else; empty without one.
+  drawHeld(sentence) {
+    put($("held-notice-text"), sentence);
+    show($("held-notice"), Boolean(sentence));
   }
 
   draw() {

@@ -90,7 +90,7 @@ function draw() {
   } else {
     const call = calls.current;
     if (!call || (call.on_hold && calls.aside)) {
-      home.drawHeld(call);
+      home.drawHeld(call ? calls.onHold(call) : "");
       home.draw();
       welcome.draw();
       turnTo("home");

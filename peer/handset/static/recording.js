@@ -58,22 +58,29 @@ export class Recording {
     const all = this.#reached;
     const by = all.filter((each) => each.remote_recording === "shown");
     const theirs = by.length > 0;
-    const ours = this.#all.find((each) => each.recording !== "off");
+    const ours = this.#all.filter((each) => each.recording !== "off");
     for (const each of all) if (!by.includes(each)) this.#heard.delete(each.id);
     for (const each of by) if (each.handset && !this.#heard.has(each.id)) this.#tone(each);
     if ($("recording").hidden) unsettle($("recording"));
-    show($("recording"), theirs || Boolean(ours));
-    const first = by[0] ?? ours;
-    const others = by.slice(1).map((each) => each.name).join(", ");
-    const words = first && (others ? `${first.recording_words} So does ${others}.` : first.recording_words);
-    say($("recording-text"), first ? { kind: `recording.${theirs ? "by-them" : first.recording}`, sentence: words } : null);
+    show($("recording"), theirs || ours.length > 0);
+    const first = by[0] ?? ours[0];
+    say($("recording-text"), first ? { kind: `recording.${theirs ? "by-them" : first.recording}`, sentence: this.#words(by, ours) } : null);
     show($("recording-refuse"), theirs);
-    const label = ours ? "Stop recording" : "Record";
-    setIcon($("c-record"), ours ? "i-stop" : "i-record");
+    const label = ours.length ? "Stop recording" : "Record";
+    setIcon($("c-record"), ours.length ? "i-stop" : "i-record");
     put($("c-record").querySelector(".text"), label);
     put($("m-record").querySelector("span"), label);
-    $("c-record").classList.toggle("on", Boolean(ours));
-    for (const id of ["c-record", "m-record"]) $(id).disabled = call.echo || (call.state !== "active" && !ours);
+    $("c-record").classList.toggle("on", ours.length > 0);
+    for (const id of ["c-record", "m-record"]) $(id).disabled = call.echo || (call.state !== "active" && !ours.length);
+  }
+
+  // Who records. Of a conversation perhaps only some are recorded: somebody has joined since, or refused.
+  #words(by, ours) {
+    const names = (calls) => calls.map((each) => each.name).join(", ");
+    const without = this.#all.filter((each) => each.state === "active" && !ours.includes(each));
+    const part = ours.length && without.length ? `You are recording ${names(ours)}, and not ${names(without)}.` : "";
+    const others = by.length > 1 ? `So does ${names(by.slice(1))}.` : "";
+    return [by.length || !part ? (by[0] ?? ours[0]).recording_words : "", others, part].filter(Boolean).join(" ");
   }
 
   // Not over each other: somebody who begins again and again would make them as loud as they like. One that waits is for
