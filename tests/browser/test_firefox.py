@@ -6,17 +6,25 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.bot.console import people
+from bot.kinds import Kind
+from peer.media.call_recordings import SIGNAL
+from tests.bot.console import Person, befriend, people
+from tests.bot.test_conversations import tone
+from tests.bot.test_recording import FOUR_TRACKS, grows, recordings
 from tests.browser import faces
 from tests.browser.chromium import Browser, PageView
 from tests.browser.firefox import firefox, require_firefox
 from tests.browser.people import AT_THE_PAGE, Somebody, both_ways, connect, running_demo, somebody
 from tests.browser.pictures import WIDE, taken
-from tests.peer.media.pulse_server import Ears, PulseServer, frequency, need_pulseaudio
+from tests.browser.shown_people import PATTERN, PLACES, SIGNS, Sign, meets, sends
+from tests.browser.test_recorded_between_pages import plays, records, sees_no_mark, sees_red
+from tests.browser.test_three_pages import SMALL_PATTERN, stranger
+from tests.peer.media.pulse_server import Ears, PulseServer, frequency, need_pulseaudio, notes
 from tests.peer.media.tone import SAMPLE_RATE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +33,8 @@ PATTERN_HERTZ = 440.0
 
 FIREFOX_HERTZ = 1000.0
 "What Firefox's microphone that isn't real hears."
+
+FIREFOX = Sign(None, round(FIREFOX_HERTZ))
 
 LOUD = 200.0
 "The effective value of what is heard well, of 32,767."
@@ -157,6 +167,96 @@ async def test_after_a_reload_of_either_in_the_middle_both_are_back(call: tuple[
         await person.page.reload()
         await both_ways(*call)
         assert (await person.page.call("active"))["report"]["state"] == "active"
+
+
+async def test_a_recording_shows_and_sounds_in_firefox_which_refuses_it_and_records_itself(
+    desk: Desk, call: tuple[Somebody, Somebody]
+) -> None:
+    anna, bob = call
+    hertz = SIGNAL[0][0]
+    await bob.page.press("Mute")
+    async with desk.ears() as ears:
+        await ears.until_silent(1.0)
+        await bob.page.press("Record")
+        await sees_red(anna.page, "is recording this call.")
+        async with asyncio.timeout(20):
+            while hertz not in notes(ears.heard, hertz):
+                await ears.listen(0.1)
+    await bob.page.press("Unmute")
+    await both_ways(anna, bob)
+    await grows(bob.node, 1)
+    await anna.page.press("Refuse")
+    assert "refused" in await bob.page.says(Kind.RECORDING_REFUSED)
+    await asyncio.gather(*(sees_no_mark(person.page) for person in call))
+
+    await anna.page.press("Record")
+    await records(anna, bob)
+    await grows(anna.node, 1)
+    await anna.page.press("Stop recording")
+    await asyncio.gather(*(sees_no_mark(person.page) for person in call))
+    for person in call:
+        (recording,) = recordings(person.node)
+        assert await plays(recording) == FOUR_TRACKS
+    # The other side's sound is the first track.
+    (of_firefox,) = recordings(bob.node)
+    assert abs(await asyncio.to_thread(tone, of_firefox) - FIREFOX_HERTZ) < 5
+
+
+@contextlib.asynccontextmanager
+async def three(desk: Desk, folder: Path) -> AsyncIterator[tuple[Somebody, Somebody, Person]]:
+    """Anna at Firefox, Bob at Chromium, and Carol without a page. Anna and Carol know nobody but Bob."""
+    configs = {"anna": AT_THE_PAGE, "bob": AT_THE_PAGE, "carol": SMALL_PATTERN}
+    async with people(folder, *configs, configs=configs) as (anna_node, bob_node, carol):
+        for other in (anna_node, carol):
+            await befriend(other, bob_node)
+        async with somebody(bob_node, open_page=False) as bob:
+            anna = Somebody(anna_node, desk.browser, PageView(None))
+            await anna.open(PLACES)
+            await bob.open(sends(SIGNS["bob"]), PLACES)
+            yield anna, bob, carol
+            await anna.page.page.close()
+
+
+async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_recorded_there(
+    desk: Desk, tmp_path: Path
+) -> None:
+    async with three(desk, tmp_path) as (anna, bob, carol):
+        await bob.page.place("anna")
+        await anna.page.answer()
+        await bob.page.call("active")
+        carol.write("/call bob")
+        await bob.page.shows("is also calling (video)")
+        await bob.page.press("Hold and answer")
+        await carol.call("active")
+        await anna.page.shows("You are on hold")
+
+        await bob.page.press("Merge calls")
+        await anna.page.shows("the one with “carol”")
+        await anna.page.press("Agree")
+        await carol.told(kind=Kind.CONVERSATION_ASKED)
+        await carol.asked("/agree", kind=Kind.CONVERSATION_AGREED)
+        await meets(anna.page, {"bob": SIGNS["bob"], stranger(carol): PATTERN})
+        await meets(bob.page, {"anna": FIREFOX, "carol": PATTERN})
+
+        # What Carol's program gets of the two is in her recordings. Firefox shows who records, and what it doesn't want
+        # ends for it alone.
+        for number, (whom, sign) in enumerate(((anna.node.node, FIREFOX), ("bob", SIGNS["bob"])), 1):
+            carol.write(f"/record {whom}")
+            await carol.told(kind=Kind.RECORDING_STARTED)
+            await grows(carol, number)
+            latest = recordings(carol)[-1]
+            assert abs(await asyncio.to_thread(tone, latest) - sign.hertz) < 5
+        for person in (anna, bob):
+            await person.page.shows("records this call")
+        await anna.page.press("Refuse")
+        await sees_no_mark(anna.page)
+        await carol.told(kind=Kind.RECORDING_REFUSED)
+        await bob.page.shows("records this call")
+
+        await bob.page.press("Hang up")
+        await meets(anna.page, {stranger(carol): PATTERN})
+        carol.write("/hangup")
+        await anna.page.call("ended")
 
 
 async def heard(ears: Ears, hertz: float) -> None:
