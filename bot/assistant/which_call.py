@@ -174,6 +174,8 @@ def to_record(
     else:
         up = [line for line in lines if line.engaged]
         found = [line for line in up if not line.on_hold] if whom == "" else up
+        if up and not found:
+            raise NotRecordable(*refusals.records_nothing_on_hold(up))
     meant = _meant(found, whom, contacts, NothingRecorded if what else NotRecordable)
     line = _one(meant, f"/record {what}".strip(), refusals.several_up, whole=bool(whom))
     if not what and (gone := _perhaps_meant(line, log, now, whom)) is not None:

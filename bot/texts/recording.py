@@ -13,6 +13,8 @@ USAGE = "That is no way to write it.", "Write /record, /record stop or /record r
 
 def asked(line: Line) -> Sentence:
     """After /record."""
+    if line.on_hold:
+        return Sentence(Kind.RECORDING_ASKED, f"The recording begins once the call with {whose(line)} is off hold.")
     return Sentence(Kind.RECORDING_ASKED, f"The recording begins as soon as {whose(line)}'s program shows it there.")
 
 

@@ -289,6 +289,15 @@ def ended_and_recordable(gone: CallRecord, line: Line) -> Refusal:
     )
 
 
+def records_nothing_on_hold(held: Sequence[Line]) -> Refusal:
+    """The owner wants to record, and has put all calls on hold."""
+    callers = list(dict.fromkeys(_handle(line) for line in held))
+    return (
+        f"Nothing is recorded: your call with {_listed(callers)} is on hold.",
+        f"Take it off hold first: {_listed(_each('/resume', callers), 'or')}",
+    )
+
+
 def another_rings(gone: CallRecord, line: Line) -> Refusal:
     """The call that the owner may mean has just ended, and one rings that proves nothing."""
     handle = _beside(gone, line)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.kinds import Kind
 from tests.bot.console import SECONDS, Person, connect, people
+from tests.bot.test_hold import QUIET_SECONDS
 
 FOUR_TRACKS = ["audio", "video", "audio", "video"]
 
@@ -40,10 +41,10 @@ def recordings(person: Person) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-async def grows(person: Person, files: int) -> None:
-    """Wait until the latest of so many recordings has some seconds in it."""
+async def grows(person: Person, files: int, *, beyond: int = 60_000) -> None:
+    """Wait until the latest of so many recordings has that many bytes: by itself, some seconds."""
     async with asyncio.timeout(SECONDS):
-        while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < 60_000:  # noqa: ASYNC110 -- nobody tells of writes
+        while len(recordings(person)) < files or recordings(person)[-1].stat().st_size < beyond:  # noqa: ASYNC110 -- nobody tells of writes
             await asyncio.sleep(0.05)
 
 
@@ -79,9 +80,54 @@ async def test_a_recording_plays_after_a_kill_and_the_next_one_is_announced_agai
         second = recordings(anna)[-1]
         assert str(second) in told
         await has_frames(second)
-        size = second.stat().st_size
+        before = size(second)
         anna.write("/record")
         await anna.told("Nothing was recorded.", kind=Kind.RECORDING_REFUSED)
-        assert (len(recordings(anna)), second.stat().st_size) == (2, size)
+        assert (len(recordings(anna)), size(second)) == (2, before)
         (annas,) = (await anna.status())["calls"]
         assert (annas["state"], annas["recording"]) == ("active", False)
+
+
+def size(recording: Path) -> int:
+    """Bytes."""
+    return recording.stat().st_size
+
+
+async def stands_still(recording: Path) -> int:
+    """Wait until nothing was added for QUIET_SECONDS, and return how many bytes it has."""
+    async with asyncio.timeout(SECONDS):
+        before = -1
+        while before != (before := size(recording)):  # noqa: ASYNC110 -- nobody tells of writes
+            await asyncio.sleep(QUIET_SECONDS)
+    return before
+
+
+async def test_a_recording_leaves_out_what_is_on_hold_and_one_that_is_asked_for_then_begins_afterwards(
+    friends: Path, tmp_path: Path
+) -> None:
+    async with people(tmp_path, "anna", "bob", homes=friends) as (anna, bob):
+        await connect(anna, bob)
+        await bob.asked("/hold", kind=Kind.ON_HOLD)
+        assert "your call with anna is on hold" in await bob.asked("/record", kind="error.not-recordable")
+        assert "is off hold" in await bob.asked("/record anna", kind=Kind.RECORDING_ASKED)
+        await anna.told("bob is recording this call", kind=Kind.RECORDING_BY_THEM)
+        # Killed meanwhile, it waits for the same.
+        await bob.in_order()
+        assert await bob.signalled(signal.SIGKILL) == -signal.SIGKILL
+        await bob.begin()
+        await bob.told("anna", kind=Kind.CONNECTED)
+        assert (await bob.status())["calls"][0]["recording"]
+        assert recordings(bob) == []
+        await bob.asked("/resume", kind=Kind.OFF_HOLD)
+        await bob.told("anna sees that", kind=Kind.RECORDING_STARTED)
+        await grows(bob, 1)
+
+        await anna.asked("/hold", kind=Kind.ON_HOLD)
+        await bob.told("anna put you on hold", kind=Kind.HELD)
+        (recording,) = recordings(bob)
+        held = await stands_still(recording)
+        await anna.asked("/resume", kind=Kind.OFF_HOLD)
+        await grows(bob, 1, beyond=held + 20_000)
+        await bob.asked("/record stop", kind=Kind.RECORDING_STOPPED)
+        assert recordings(bob) == [recording]
+        await has_frames(recording)

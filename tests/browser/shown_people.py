@@ -90,9 +90,20 @@ PLACES = """
     const [[first, most], [, next]] = Object.entries(all).sort((one, other) => other[1] - one[1]);
     return most > 2 * next + 20 ? first : "";
   };
+  const counted = new WeakMap();
+  const pictures = (video) => {
+    // Firefox tells of none that come by a connection.
+    const { totalVideoFrames } = video.getVideoPlaybackQuality();
+    const next = () => {
+      counted.set(video, (counted.get(video) ?? -1) + 1);
+      video.requestVideoFrameCallback(next);
+    };
+    if (!totalVideoFrames && !counted.has(video)) next();
+    return totalVideoFrames || counted.get(video);
+  };
   const seen = () => places().map(({ name, picture }) => {
     const shown = picture.checkVisibility() && picture.videoWidth > 0;
-    const frames = shown ? picture.getVideoPlaybackQuality().totalVideoFrames : 0;
+    const frames = shown ? pictures(picture) : 0;
     return { name, colour: shown ? colour(picture) : "", frames };
   });
   const hear = async (name, seconds) => {

@@ -213,8 +213,10 @@ async def three(desk: Desk, folder: Path) -> AsyncIterator[tuple[Somebody, Someb
             anna = Somebody(anna_node, desk.browser, PageView(None))
             await anna.open(PLACES)
             await bob.open(sends(SIGNS["bob"]), PLACES)
-            yield anna, bob, carol
-            await anna.page.page.close()
+            try:
+                yield anna, bob, carol
+            finally:
+                await anna.page.page.close()
 
 
 async def test_firefox_is_one_of_three_who_see_and_hear_each_other_and_is_recorded_there(

@@ -253,7 +253,7 @@ export class CallView {
     const track = (call && this.#calls.media(call.id)?.tracks.audio) ?? null;
     this.#playback.attach($("remote-audio"), track);
     this.#speaker.use();
-    put($("stage-hear-text"), call ? `Click anywhere to hear ${call.name}.` : "");
+    put($("stage-hear-text"), call ? `Click anywhere to hear ${this.#calls.names(call)}.` : "");
     show($("stage-hear"), this.#playback.blocked);
   }
 
