@@ -30,10 +30,11 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from peer.transport.associations import Association, Associations
-from peer.transport.profile import Kind
+from peer.transport.profile import VIDEO_PAYLOAD_TYPE, Kind
 from peer.transport.rtp_packets import FIRST_RTCP_TYPE, LAST_RTCP_TYPE
 from peer.transport.rtp_statistics import MediaCounters
 from peer.transport.send_path import SendPath, numbered, parts
+from peer.transport.sent_lately import SentLately
 from peer.transport.sent_twice import COPY_SECONDS, SentTwice
 from peer.transport.srtp_streams import BoundedSession
 from shared.rate import Bucket, Limit
@@ -183,6 +184,7 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         self._translation = translation
         self._path = path
         self._twice = SentTwice()
+        self._lately = SentLately()
         self._on_tap_failed = on_tap_failed
         self.counters.first.listen(on_first_media)
         self._on_light = on_light
@@ -261,11 +263,16 @@ class PinnedDtlsTransport(RTCDtlsTransport):
             raise ConnectionError("The transport isn't connected")
         datagram = session.protect(sent) if rtp else session.protect_rtcp(sent)
         connection.send_now(datagram)
+        if rtp and not own and packet[1] & 0x7F == VIDEO_PAYLOAD_TYPE:
+            self._lately.sent(datagram)
         if self._twice.active and self._twice.wants(packet, time.monotonic()):
-            asyncio.get_running_loop().call_later(COPY_SECONDS, self._send_copy, datagram)
+            self._send_copy_soon(datagram)
+
+    def _send_copy_soon(self, datagram: bytes) -> None:
+        asyncio.get_running_loop().call_later(COPY_SECONDS, self._send_copy, datagram)
 
     def _send_copy(self, datagram: bytes) -> None:
-        if self._connection is not None and self._state is State.CONNECTED:
+        if self._connection is not None and self._state is State.CONNECTED and not self.silent:
             with contextlib.suppress(ConnectionError):
                 self._connection.send_now(datagram)
 
@@ -436,10 +443,15 @@ class PinnedDtlsTransport(RTCDtlsTransport):
         now = self._heard()
         if not self._rtcp.takes(now, len(packet)):
             return None
-        if self._translation is not None:
+        again, packet = self._lately.asked(packet)
+        for datagram in again:
+            self._send_copy(datagram)
+            if self._twice.active:
+                self._send_copy_soon(datagram)
+        if packet and self._translation is not None:
             packet = self._translation.inward(packet) or b""
-            if not packet:
-                return None
+        if not packet:
+            return None
         self.counters.rtcp += 1
         self._twice.reported(packet, now)
         if self._path is not None and self._path.used:

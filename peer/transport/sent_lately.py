@@ -1,0 +1,72 @@
+"""The packets of pictures that a relay has sent lately, for the other side to ask for again (RFC 4585). Pure.
+
+The page that they came from can't send them again: they have arrived here, and SRTP drops what comes twice (RFC 3711,
+section 3.3.2).
+"""
+
+from __future__ import annotations
+
+import struct
+
+from peer.transport.send_path import parts
+
+KEPT = 512
+"Packets: three seconds of the best picture, or 600 kB."
+
+SHARE, MOST_CREDIT = 0.25, 32 * 1024
+"""Of the bytes of pictures, the part that may be sent again, and how many of them at once. Where more than that is lost
+the path is full, and sound has to pass it too."""
+
+RTPFB, GENERIC_NACK = 205, 1
+"RTCP packet type and format (RFC 4585, sections 6.1 and 6.2.1)."
+
+HEADER = 12
+"Bytes before the packets that are named, four for each seventeen."
+
+_NAMED = struct.Struct("!HH")
+
+
+class SentLately:
+    """Of one leg, encrypted as they were."""
+
+    def __init__(self) -> None:
+        self._datagrams = [b""] * KEPT
+        self._credit = 0.0
+
+    def sent(self, datagram: bytes) -> None:
+        """Keep one, of at least 12 bytes."""
+        self._datagrams[int.from_bytes(datagram[2:4], "big") % KEPT] = datagram
+        self._credit = min(MOST_CREDIT, self._credit + len(datagram) * SHARE)
+
+    def asked(self, packet: bytes) -> tuple[list[bytes], bytes]:
+        """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says."""
+        again: list[bytes] = []
+        left: list[bytes] = []
+        answered = False
+        for part in parts(packet):
+            if len(part) < HEADER or part[1] != RTPFB or part[0] & 0x1F != GENERIC_NACK:
+                left.append(part)
+                continue
+            wanted = dict.fromkeys(_named(part))
+            here = [datagram for number in wanted if (datagram := self._kept(part[8:12], number))]
+            for datagram in here:
+                if len(datagram) <= self._credit:
+                    self._credit -= len(datagram)
+                    again.append(datagram)
+            if len(here) < len(wanted):
+                left.append(part)
+            answered = answered or bool(here)
+        return again, b"".join(left) if answered else packet
+
+    def _kept(self, ssrc: bytes, number: int) -> bytes:
+        datagram = self._datagrams[number % KEPT]
+        return datagram if datagram[8:12] == ssrc and datagram[2:4] == number.to_bytes(2, "big") else b""
+
+
+def _named(nack: bytes) -> list[int]:
+    """Sequence numbers."""
+    found = []
+    for at in range(HEADER, len(nack) - _NAMED.size + 1, _NAMED.size):
+        first, others = _NAMED.unpack_from(nack, at)
+        found += [first, *((first + 1 + bit) % 2**16 for bit in range(16) if others >> bit & 1)]
+    return found

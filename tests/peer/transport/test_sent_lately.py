@@ -1,0 +1,105 @@
+"""What is asked for again of a relayed picture is sent by the relay: what the page sends again is dropped there."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiortc.rtp import RTCP_PSFB_PLI, RTCP_RTPFB_NACK, RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peer.overlay import Address
+from peer.transport.sent_lately import KEPT, MOST_CREDIT, SHARE, SentLately
+from peer.transport.udp_socket import OverlaySocket
+from tests.peer.pair import PATIENCE, together, two_legs
+
+SSRC = 2
+PLI = bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, SSRC))
+
+
+def picture(number: int, size: int = 100) -> bytes:
+    return RtpPacket(96, 0, number % 2**16, 0, SSRC, b"\x10".ljust(size - 12)).serialize()
+
+
+def nack(*numbers: int, ssrc: int = SSRC) -> bytes:
+    return bytes(RtcpRtpfbPacket(RTCP_RTPFB_NACK, 1, ssrc, lost=list(numbers)))
+
+
+def after(*numbers: int) -> SentLately:
+    """One that has sent these."""
+    lately = SentLately()
+    for number in numbers:
+        lately.sent(picture(number))
+    return lately
+
+
+def test_what_is_here_is_sent_again_and_nobody_else_is_asked() -> None:
+    lately = after(*range(65_500, 65_550))
+    assert lately.asked(nack(65_530, 65_533)) == ([picture(65_530), picture(65_533)], b"")
+    over_the_end = nack(65_535)[:-2] + b"\0\x11"
+    assert lately.asked(over_the_end) == ([picture(each) for each in (65_535, 0, 4)], b"")
+
+
+def test_what_is_not_here_is_asked_for_where_it_came_from() -> None:
+    lately = after(*range(20))
+    assert lately.asked(nack(5, 40)) == ([picture(5)], nack(5, 40))
+    assert lately.asked(nack(KEPT + 5)) == ([], nack(KEPT + 5))
+    assert lately.asked(nack(5, ssrc=3)) == ([], nack(5, ssrc=3))
+
+
+def test_the_rest_of_what_is_said_goes_on() -> None:
+    assert after(*range(20)).asked(PLI + nack(5) + PLI) == ([picture(5)], PLI + PLI)
+    assert after().asked(PLI) == ([], PLI)
+
+
+def test_no_more_is_sent_again_than_a_part_of_what_was_sent() -> None:
+    lately = after(*range(100))
+    again = [datagram for _ in range(50) for datagram in lately.asked(nack(*range(100)))[0]]
+    assert len(again) == 100 * SHARE
+    assert lately.asked(nack(1)) == ([], b"")
+    for number in range(10_000):
+        lately.sent(picture(number, 1_000))
+    again = [datagram for _ in range(50) for datagram in lately.asked(nack(*range(9_900, 10_000)))[0]]
+    assert len(again) == MOST_CREDIT // 1_000
+
+
+@given(st.binary(max_size=80))
+def test_whatever_is_asked_can_be_read(packet: bytes) -> None:
+    again, left = after(*range(50)).asked(b"\x81\xcd" + packet)
+    assert all(datagram == picture(int.from_bytes(datagram[2:4])) for datagram in again)
+    assert len(left) <= len(packet) + 2
+
+
+class Loses(OverlaySocket):
+    """Loses the first datagram of each number that it is told."""
+
+    def __init__(self, local: Address, remote: Address) -> None:
+        super().__init__(local, remote)
+        self.numbers: set[int] = set()
+
+    def send(self, datagram: bytes, remote_port: int) -> None:
+        number = int.from_bytes(datagram[2:4])
+        if 128 <= datagram[0] < 192 and datagram[1] & 0x7F == 96 and number in self.numbers:
+            self.numbers.remove(number)
+        else:
+            super().send(datagram, remote_port)
+
+
+async def test_a_picture_from_a_page_is_complete_over_a_path_that_lost_some_of_it() -> None:
+    async with two_legs(Loses) as legs:
+        await together(legs.caller, legs.callee)
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        legs.callee.tap(heard.put)
+        page_is_asked: asyncio.Queue[bytes] = asyncio.Queue()
+        legs.caller.forward(page_is_asked.put_nowait)
+        assert isinstance(legs.sockets.caller, Loses)
+        legs.sockets.caller.numbers = {7, 12}
+        for number in range(20):
+            legs.caller.send_now(picture(number))
+        legs.callee.send_now(nack(7, 12))
+        async with asyncio.timeout(PATIENCE):
+            numbers = [RtpPacket.parse(await heard.get()).sequence_number for _ in range(20)]
+            assert sorted(numbers) == list(range(20))
+            # The page hears what comes after it, and of this nothing.
+            legs.callee.send_now(PLI)
+            assert await page_is_asked.get() == PLI
