@@ -88,7 +88,7 @@ async def until_there(
             except NodeChanged:
                 raise
             except OverlayError as error:
-                if error.sentence != waiting.error.sentence:
+                if (error.sentence, error.hint) != (waiting.error.sentence, waiting.error.hint):
                     waiting.error = error
                     pages.send(texts.for_the_page(error))
     return None

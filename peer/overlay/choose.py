@@ -26,8 +26,8 @@ Wanted = Literal["auto", "staex", "yggdrasil", "loopback"]
 "What the configuration or `--overlay` may say."
 
 NO_OVERLAY_HINT = (
-    "`copybara setup` finds your overlay's node, or installs Yggdrasil. "
-    "To try the program on one machine: --overlay loopback."
+    "Run `copybara setup`: it finds the overlay that you have, or installs one. "
+    "To try the program on this computer alone: --overlay loopback."
 )
 
 
@@ -94,7 +94,8 @@ async def choose(wanted: Wanted, overlays: Sequence[Overlay], machine: Machine |
     """Take the wanted overlay, or for `auto` the preferred one that works.
 
     `overlays` are those that the configuration makes. Only those that may be taken are asked. Raises the overlay's own
-    error (OverlayDown, BadAddress) if a certain one was wanted, OverlayDown with every reason if `auto` found none.
+    error (OverlayDown, BadAddress) if a certain one was wanted; if `auto` found none OverlayForbidden for one that may
+    not be asked, or else OverlayDown with every reason in its hint.
     """
     candidates = [overlay for overlay in overlays if _may_take(wanted, overlay)]
     report = await examine(wanted, candidates, machine)
@@ -173,11 +174,9 @@ def _not_wanted(wanted: Wanted, overlay: Overlay) -> str:
 def _none_found(report: OverlayReport) -> CopybaraError:
     if report.wanted != "auto" and report.findings and report.findings[0].error is not None:
         return report.findings[0].error
+    for finding in report.findings:
+        if isinstance(finding.error, OverlayForbidden):
+            return finding.error
+    # What to do comes first: of the names and places somebody who is new knows none.
     reasons = " ".join(finding.why_not for finding in report.findings)
-    return OverlayDown(f"No overlay network was found. {reasons}".strip(), _hint(report))
-
-
-def _hint(report: OverlayReport) -> str:
-    """A node that is there and may not be asked needs another hint than none at all."""
-    hints = [finding.error.hint for finding in report.findings if isinstance(finding.error, OverlayForbidden)]
-    return hints[0] if hints else NO_OVERLAY_HINT
+    return OverlayDown("No overlay network was found.", f"{NO_OVERLAY_HINT} What was found: {reasons}")

@@ -240,7 +240,7 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
         assert "loopback" not in checks
 
         await staex.stop()
-        assert "The Staex node's API" in await refused_to_run(anna)  # a home keeps its overlay
+        assert "The Staex node's API" in (await refused_to_run(anna))[0]  # a home keeps its overlay
         another = Caller("anna-again", tmp_path, Chat(), staex, auto)
         await another.begin()
         assert another.node == str(yggdrasil.node_id)
@@ -252,9 +252,12 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
 
         await yggdrasil.stop()
         late = Caller("anna-late", tmp_path, Chat(), staex, auto)
-        assert await refused_to_run(late) == (
-            "error: No overlay network was found. The Staex node's API at http://127.0.0.1:9377 doesn't answer: "
-            "nothing listens there. No Yggdrasil node runs here."
+        sentence, hint = await refused_to_run(late)
+        assert sentence == "error: No overlay network was found."
+        assert hint.startswith("hint:  Run `copybara setup`: ")
+        assert hint.endswith(
+            "The Staex node's API at http://127.0.0.1:9377 doesn't answer: nothing listens there. "
+            "No Yggdrasil node runs here."
         )
         checks = await late.doctor()
         assert not checks["ok"]
@@ -264,11 +267,11 @@ async def test_auto_prefers_staex_then_takes_yggdrasil_and_never_loopback(both: 
     assert wire.leaks(staex.peering, yggdrasil.peering) == []
 
 
-async def refused_to_run(person: Caller) -> str:
-    """The first line of stderr of a program that didn't start."""
+async def refused_to_run(person: Caller) -> list[str]:
+    """What a program that didn't start writes to stderr: error and hint."""
     process = await asyncio.create_subprocess_exec(
         *person.command("run", "--console", "--json"), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     output, complaint = await process.communicate()
     assert (process.returncode, output) == (1, b"")
-    return complaint.decode().splitlines()[0]
+    return complaint.decode().splitlines()

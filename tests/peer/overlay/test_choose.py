@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
@@ -15,11 +16,12 @@ from peer.overlay.loopback import LoopbackOverlay
 from peer.overlay.staex import StaexOverlay
 from peer.overlay.yggdrasil import YggdrasilOverlay
 from shared.config.schema import Config, Staex, Yggdrasil
-from shared.errors import BadAddress, ConfigError, OverlayDown
+from shared.errors import BadAddress, ConfigError, OverlayDown, OverlayForbidden
 from tests.peer.media.fixed_machine import MACHINE
 from tests.peer.overlay import staex_service, yggdrasil_service
 from tests.peer.overlay.staex_service import answering, http, listening, node
 from tests.peer.overlay.yggdrasil_service import OUR_ADDRESS, myself, pretending
+from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 
 class Here:
@@ -76,10 +78,22 @@ async def test_auto_takes_yggdrasil_where_staex_does_not_answer(here: Here) -> N
 
 
 async def test_auto_never_takes_loopback(here: Here) -> None:
-    with pytest.raises(OverlayDown, match=r"No overlay network was found\. .*isn't there\. No Yggdrasil node") as none:
+    with pytest.raises(OverlayDown, match=r"^No overlay network was found\.$") as none:
         await choose("auto", here.all, MACHINE)
+    assert none.value.hint.startswith("Run `copybara setup`: ")
     assert "--overlay loopback" in none.value.hint
+    assert re.search(r"isn't there\. No Yggdrasil node", none.value.hint)
     assert not (here.folder / "node.key").exists()
+
+
+async def test_a_node_that_may_not_be_asked_is_named_in_place_of_no_network(tmp_path: Path) -> None:
+    staex = StaexOverlay(Staex(command=(str(tmp_path / "no-such-mcc"),)), MACHINE)
+    with reachable_folder() as folder:
+        async with pretending(folder / "sock", myself()) as admin:
+            (folder / "sock").chmod(0o000)
+            with ordinary_user(), pytest.raises(OverlayForbidden, match="may not open") as refused:
+                await choose("auto", [staex, YggdrasilOverlay(Yggdrasil(admin=admin), MACHINE)], MACHINE)
+            assert "adduser $USER yggdrasil" in refused.value.hint
 
 
 async def test_loopback_is_taken_when_it_is_wanted(here: Here) -> None:
