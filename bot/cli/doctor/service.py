@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import getpass
 
+from bot.as_root import as_root
 from bot.cli import service
 from bot.cli.doctor.check import Check
 from bot.cli.service import units
-
-WELL = ("active", "activating", "reloading")
 
 
 def background() -> Check | None:
@@ -16,10 +15,10 @@ def background() -> Check | None:
     if not (service.folder() / units.SERVICE).exists():
         return None
     state = service.state_of(units.SERVICE)
-    if state not in WELL:
+    if state not in service.RUNS:
         hint = "Start it: copybara service install. What it says: journalctl --user -u copybara"
         return Check("service", ok=True, note=True, detail=f"is installed but isn't running: {state}", hint=hint)
     if not service.lingers():
-        hint = f"Run: sudo loginctl enable-linger {getpass.getuser()}"
+        hint = f"Run: {as_root(f'loginctl enable-linger {getpass.getuser()}')}"
         return Check("service", ok=True, note=True, detail="runs, and stops when you log out", hint=hint)
     return Check("service", ok=True, detail="runs, also while you are logged out")

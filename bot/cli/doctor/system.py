@@ -9,6 +9,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
+from bot.as_root import as_root
 from bot.browser import has_browser, opener
 from bot.cli.doctor.check import Check
 
@@ -51,7 +52,7 @@ def clock(*, synchronised: bool | None) -> Check:
             ok=True,
             note=True,
             detail=f"{now}, not synchronised",
-            hint=f"{hint}`sudo timedatectl set-ntp true` lets the system set it.",
+            hint=f"{hint}`{as_root('timedatectl set-ntp true')}` lets the system set it.",
         )
     return Check("clock", ok=True, detail=f"{now}{', synchronised' if synchronised else ''}")
 

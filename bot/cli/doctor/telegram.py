@@ -6,6 +6,7 @@ import email.utils
 import os
 import time
 
+from bot.as_root import as_root
 from bot.cli.doctor.check import Check
 from bot.home import Home
 from bot.messengers.telegram import switches
@@ -69,5 +70,6 @@ def _clock(answer: switches.TelegramReply) -> list[Check]:
     if apart < CLOCKS_DIFFER_SECONDS:
         return []
     detail = f"This machine's clock and Telegram's differ by {apart // 60} min {apart % 60} s"
-    hint = "Set the clock: links are refused when two clocks differ by two minutes. `sudo timedatectl set-ntp true`"
+    to_do = as_root("timedatectl set-ntp true")
+    hint = f"Set the clock: links are refused when two clocks differ by two minutes. `{to_do}`"
     return [Check("clock", ok=False, detail=detail, hint=hint)]

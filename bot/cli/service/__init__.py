@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from bot.as_root import as_root
 from bot.cli.service import units
 from bot.home import Home
 from bot.own_program import own_program
@@ -28,6 +29,9 @@ LINGER = Path("/var/lib/systemd/linger")
 "Has a file for each user whose services run without a log-in."
 
 NAMES = (units.SERVICE, units.SOCKET)
+
+RUNS = ("active", "activating", "reloading")
+"What systemd says of a unit that runs."
 
 
 def folder() -> Path:
@@ -63,8 +67,7 @@ def install(home: Home) -> int:
         "status` shows it."
     )
     if not lingers() and not _keep_without_login():
-        user = getpass.getuser()
-        print_text(f"To keep it up while you are logged out as well, run: sudo loginctl enable-linger {user}")
+        print_text(f"To keep it up while you are logged out as well, run: {_lingering()}")
     return 0
 
 
@@ -77,9 +80,7 @@ def status() -> int:
     states = {name: state_of(name) for name in NAMES if (folder() / name).exists()}
     for name, state in states.items():
         print_text(f"{name:18} {state}")
-    print_text(
-        f"{'without a log-in':18} {'yes' if lingers() else 'no: sudo loginctl enable-linger ' + getpass.getuser()}"
-    )
+    print_text(f"{'without a log-in':18} {'yes' if lingers() else f'no: {_lingering()}'}")
     print_text("What it says: journalctl --user -u copybara")
     return 0 if states[units.SERVICE] == "active" else 1
 
@@ -169,6 +170,10 @@ def state_of(name: str) -> str:
 def lingers() -> bool:
     """Whether this user's services run while nobody is logged in (loginctl(1))."""
     return (LINGER / getpass.getuser()).exists()
+
+
+def _lingering() -> str:
+    return as_root(f"loginctl enable-linger {getpass.getuser()}")
 
 
 def _keep_without_login() -> bool:

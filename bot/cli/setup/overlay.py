@@ -23,7 +23,7 @@ NONE = """Calls go through an overlay, a private network on top of the internet.
 What do you want?"""
 LEAVE = "Calls only reach this computer now, for trying. Set up a network that reaches friends?"
 LOOKING = "Looking for an overlay's program on this computer:"
-INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs your password for sudo"
+INSTALL = "Install Yggdrasil: a free network of volunteers, two minutes, needs root (sudo)"
 BY_HAND = "Nothing now: I have a Staex node, or install a node by hand (copybara manual overlays)"
 TRY = "Only try it on this machine, without privacy"
 

@@ -14,10 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.as_root import as_root
+from bot.asking import Answers, Asking
 from bot.cli.setup.yggdrasil import firewall, node_config, peers, plan, public_peers
-from bot.cli.setup.yggdrasil.root import Step
+from bot.cli.setup.yggdrasil.install import only_shown
+from bot.cli.setup.yggdrasil.root import Step, show
 from shared.errors import InputError, OverlayError
 from tests.programs import need
+from tests.shared.store.ordinary_user import ordinary_user, reachable_folder
 
 KEY = "0123456789abcdef" * 4
 PEER = f"tls://peer.example:12345?key={KEY}"
@@ -163,7 +167,7 @@ def test_nothing_is_done_that_is_done_already() -> None:
 
 def test_the_configuration_that_is_written_isnt_shown() -> None:
     step = plan.write_config(node_config.as_text(NEW_05), ["Peers: []"])
-    assert KEY not in step.shown()
+    assert KEY not in step.shown(sudo=True)
     assert KEY in step.content
 
 
@@ -171,19 +175,21 @@ def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: P
     machine = plan.NodeMachine(installed=False, has_nft=False, user="anna", in_group=False)
     steps = [
         *(*plan.install(machine), plan.make_config(), plan.read_config(), plan.write_config("", ["Peers: []"])),
+        plan.edit_config(['"Peers": [],']),
         *(*plan.load_rules("ygg0", "32768-60999"), plan.keep_key(), plan.start_node(), *plan.join_group(machine)),
     ]
     for step in steps:
         assert max(map(len, step.script.splitlines())) < 140, step.why
-        assert all(line == line.rstrip() for line in step.shown().splitlines())
+        assert all(line == line.rstrip() for line in step.shown(sudo=True).splitlines())
     (join,) = plan.join_group(machine)
-    assert join.shown() == "sudo usermod --append --groups yggdrasil anna"
+    assert join.shown(sudo=False) == "usermod --append --groups yggdrasil anna"
+    assert join.shown(sudo=True) == "sudo usermod --append --groups yggdrasil anna"
     # A shell takes what is shown for the same commands; here sudo is one that does nothing but run them.
     (tmp_path / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
     (tmp_path / "sudo").chmod(0o755)
     step = Step("Write it.", f"umask 077\ncat > {tmp_path}/written\necho 'it is' \"done\"", content="one\ntwo\n")
     ended = subprocess.run(
-        ["sh", "-c", step.shown()],
+        ["sh", "-c", step.shown(sudo=True)],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -191,6 +197,35 @@ def test_every_step_can_be_read_at_a_glance_and_typed_as_it_is_shown(tmp_path: P
     )
     assert ended.stdout == "it is done\n"
     assert (tmp_path / "written").read_text() == "one\ntwo\n"
+
+
+def test_what_only_root_may_do_is_printed_as_this_person_can_type_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (join,) = plan.join_group(plan.NodeMachine(installed=True, has_nft=True, user="anna", in_group=False))
+    asking = Asking(Answers(only_prints=True))
+    command = "usermod --append --groups yggdrasil anna"
+    with reachable_folder() as folder, ordinary_user(folder):
+        monkeypatch.setenv("PATH", str(folder))
+        show(asking, [join])
+        assert as_root("apt remove yggdrasil") == "su - -c 'apt remove yggdrasil'"
+        without = capsys.readouterr().out
+        (folder / "sudo").touch(mode=0o755)
+        show(asking, [join])
+        assert as_root("apt remove yggdrasil") == "sudo apt remove yggdrasil"
+    assert "# This computer has no sudo: run this as root" in without
+    assert without.endswith(f"\n{command}\n")
+    with_sudo = capsys.readouterr().out
+    assert "no sudo" not in with_sudo
+    assert with_sudo.endswith(f"\nsudo {command}\n")
+
+
+def test_what_is_printed_waits_for_no_input_and_shows_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    only_shown(Asking(Answers({"peers": PEER}, only_prints=True)))
+    printed = capsys.readouterr().out
+    assert f'#   "Peers": ["{PEER}"],\n' in printed
+    assert printed.count("cat >") == printed.count("<<'END'")
+    assert "-normaliseconf -json" not in printed, "it prints the node's private key"
 
 
 def test_nobody_but_the_node_can_read_its_key_whatever_was_there_before(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 
 from bot.asking import Asking
@@ -24,14 +25,14 @@ def peers_wanted(asking: Asking) -> list[str]:
 
 
 def only_shown(asking: Asking) -> None:
-    """Print what would be done, and do nothing."""
+    """Print what would be done, for somebody who does it by hand, and do nothing."""
     peers = peers_wanted(asking)
     changes = [
-        f"Peers: {' '.join(peers) or 'as you choose'}",
-        "MulticastInterfaces: []",
-        f"IfName: {node_config.DEVICE}",
+        f'"Peers": {json.dumps(peers or ["tls://HOST:PORT?key=KEY"])},',
+        '"MulticastInterfaces": [],',
+        f'"IfName": "{node_config.DEVICE}",',
     ]
-    show(asking, [*_first(_machine()), plan.read_config(), plan.write_config("", changes), *_usual_last(_machine())])
+    show(asking, [*_first(_machine()), plan.edit_config(changes), *_usual_last(_machine())])
 
 
 def install(asking: Asking) -> None:

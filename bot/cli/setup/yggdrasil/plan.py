@@ -98,6 +98,15 @@ def write_config(text: str, changes: list[str], config: str = CONFIG) -> Step:
     )
 
 
+def edit_config(changes: list[str], config: str = CONFIG) -> Step:
+    """The same for somebody who does it by hand, with an editor."""
+    lines = "".join(f"\n#   {change}" for change in changes)
+    return Step(
+        f"Set this in the node's configuration, each in place of the lines that are there:{lines}",
+        f"editor {shlex.quote(config)}",
+    )
+
+
 def load_rules(device: str, ports: str) -> list[Step]:
     """The firewall's rules, now and at each start."""
     return [

@@ -1,14 +1,13 @@
-"""What only root may do: a shell command, why it is needed, and running it through sudo after it was shown."""
+"""What only root may do: a shell command, why it is needed, and running it (through sudo) once it was shown."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
 from dataclasses import dataclass
 
+from bot.as_root import has_sudo, is_root
 from bot.asking import Asking
 from shared.errors import OverlayError
 
@@ -37,13 +36,15 @@ class Step:
     reads: bool = False
     "Whether its output is what we want, and isn't shown."
 
-    def shown(self) -> str:
+    def shown(self, *, sudo: bool) -> str:
         """The command as the person could type it: no line is longer than what one reads at a glance."""
         if _PLAIN.fullmatch(self.script):
-            command = f"sudo {self.script}"
+            command = self.script
         else:
             lines = "".join(f"\n  {line}" for line in self.script.splitlines())
-            command = f"sudo sh -ec {shlex.quote(f'{lines}{NEW_LINE}')}"
+            command = f"sh -ec {shlex.quote(f'{lines}{NEW_LINE}')}"
+        if sudo:
+            command = f"sudo {command}"
         if self.content and not self.secret:
             return f"{command} <<'END'\n{self.content.rstrip()}\nEND"
         return command
@@ -51,23 +52,22 @@ class Step:
 
 def can_become_root() -> bool:
     """Whether steps can be run from here."""
-    return os.geteuid() == 0 or shutil.which("sudo") is not None
+    return is_root() or has_sudo()
 
 
 def show(asking: Asking, steps: list[Step]) -> None:
-    """Print all of them, without sudo where there is none."""
-    has_sudo = shutil.which("sudo") is not None
-    if steps and not has_sudo:
+    """Print all of them, for root where there is no sudo."""
+    if not can_become_root():
         asking.say("", "# This computer has no sudo: run this as root (su -), and then `copybara setup` as yourself.")
     for step in steps:
-        asking.say("", f"# {step.why}", step.shown() if has_sudo else step.shown().removeprefix("sudo "))
+        asking.say("", f"# {step.why}", step.shown(sudo=not is_root() and has_sudo()))
 
 
 def run(asking: Asking, step: Step) -> str:
     """Run one, and return what it wrote if it reads something. Raises OverlayError if it fails."""
-    asking.say("", step.why, *(f"  {line}" for line in step.shown().splitlines()))
+    asking.say("", step.why, *(f"  {line}" for line in step.shown(sudo=not is_root()).splitlines()))
     command = ["sh", "-ec", step.script]
-    if os.geteuid() != 0:
+    if not is_root():
         command = ["sudo", *command]
     try:
         ended = subprocess.run(  # noqa: S603 - what was shown and agreed to
