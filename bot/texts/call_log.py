@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 
 from bot.kinds import Kind, Sentence
 from bot.texts import chat
+from bot.texts.times import date_and_time, lasted
 from shared.call.records import CallRecord
 from shared.call.table import EndReason
 
@@ -33,11 +33,9 @@ def ending(record: CallRecord) -> Sentence:
 
 
 def _line(record: CallRecord) -> str:
-    began = f"{datetime.datetime.fromtimestamp(record.started):%Y-%m-%d %H:%M}"
     about = ["you called" if record.role == "caller" else "they called", record.media.words]
     if record.automatic:
         about.append("answered automatically")
     if record.connected is not None:
-        minutes, seconds = divmod(max(0, record.ended - record.connected), 60)
-        about.append(f"{minutes}:{seconds:02}")
-    return f"{began}  {ending(record).sentence} ({', '.join(about)})"
+        about.append(lasted(max(0, record.ended - record.connected)))
+    return f"{date_and_time(record.started)}  {ending(record).sentence} ({', '.join(about)})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from bot.kinds import Kind, Sentence
+from bot.texts.times import date_and_time
 from shared.errors import CopybaraError
 from shared.paired_device import DeviceWay, PairedDevice
 
@@ -160,7 +160,6 @@ def ringing(devices: Sequence[tuple[str, bool]]) -> str:
 
 def line(*, name: str, address: str, way: str = "", seen: int, connected: bool, **_: object) -> str:
     """A device in a list; `seen` in Unix seconds. An older program that runs says nothing of the way."""
-    day = datetime.fromtimestamp(seen, UTC).astimezone()
-    when = "connected now" if connected else f"last seen {day:%Y-%m-%d %H:%M}"
+    when = "connected now" if connected else f"last seen {date_and_time(seen)}"
     where = f"{address}{' in your home network' if way == DeviceWay.LAN else ''}".strip()
     return f"{name}: {where}, {when}" if where else f"{name}: {when}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-
 from bot.kinds import Kind, Sentence
 from bot.texts.chat import shown
+from bot.texts.times import date_and_time
 from shared.contacts import Contact
 from shared.errors import NameHeld
 from shared.names import NamedNode
@@ -149,4 +148,4 @@ def _age(seconds: int) -> str:
 
 
 def _on(moment: int) -> str:
-    return datetime.datetime.fromtimestamp(moment).strftime("on %d %B %Y at %H:%M")
+    return f"on {date_and_time(moment)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ async def test_the_first_steps_say_how_the_network_stands_and_stay_until_all_are
         )
         play.tell(Log(log=[missed]))
         await play.page.locator("#log .missed").wait_for()
+        when = await play.page.locator("#log .missed small").inner_text()
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d ", when), "as in the chat and the terminal"
         assert await play.page.locator("#welcome").is_visible()
         play.tell(Log(log=[talked, missed]))
         await play.page.locator("#welcome").wait_for(state="hidden")

@@ -164,8 +164,11 @@ export function lasted(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// As bot/texts/times.py writes it in chat and terminal, whatever the browser's language is; without the date if it is today's.
 export function moment(unix) {
   const date = new Date(unix * 1000);
-  const today = new Date().toDateString() === date.toDateString();
-  return date.toLocaleString(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return new Date().toDateString() === date.toDateString() ? time : `${day} ${time}`;
 }
