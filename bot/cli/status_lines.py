@@ -1,0 +1,73 @@
+"""`copybara status` as lines that fit into a terminal: what the program's owner wants first, addresses last. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.cli.as_typed import as_typed
+from bot.texts import devices as texts
+from bot.texts.times import lasted
+from shared.printable import visible
+
+LABEL = 8
+"Columns before what a line says: a node id of 52 characters then fits into 60."
+
+LEAST = 40
+"Columns. In a narrower terminal the terminal itself breaks the lines."
+
+
+def status_lines(answer: Mapping[str, Any], width: int) -> list[str]:
+    """The lines; `answer` is what the running program gives (docs/console.md). An address is never broken."""
+    overlay = answer["overlay"]
+    lines = [
+        *_labelled("node", answer["node"], width),
+        *_labelled("overlay", f"{overlay['name']}, {overlay['error'] or overlay['address']}", width),
+    ]
+    if answer["handset"]:
+        lines += _labelled("page", answer["handset"], width)
+    for device in answer.get("devices", []):
+        lines += _labelled("device", texts.line(**device), width)
+    for notice in answer["notices"]:
+        lines += _labelled("note", as_typed(notice), width)
+    for call in answer["calls"]:
+        about = list(_about(call))
+        lines += _labelled("call", about[0], width)
+        for each in about[1:]:
+            lines += _labelled("", each, width)
+    return lines if answer["calls"] else [*lines, *_labelled("calls", "none", width)]
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        visible(text),
+        max(width, LEAST),
+        initial_indent=label.ljust(LABEL),
+        subsequent_indent=" " * LABEL,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _about(call: Mapping[str, Any]) -> Iterator[str]:
+    """What is said of a call, a line or more each. A program of an earlier version says less."""
+    known = [str(call["state"]), str(call["media"])]
+    if call["seconds"] is not None:
+        known.append(lasted(int(call["seconds"])))
+    states = {
+        "on_hold": "on hold",
+        "remote_on_hold": "they have you on hold",
+        "recording": "you record it",
+        "remote_recording": "they record it",
+        "conversation": "in a conversation of several",
+    }
+    known += [words for name, words in states.items() if call.get(name)]
+    yield f"{call['with']}: {', '.join(known)}"
+    if call["seconds"] is not None:
+        sound, pictures = call["audio_packets_received"], call["video_packets_received"]
+        back = "" if call["round_trip_ms"] is None else f", round trip {call['round_trip_ms']} ms"
+        yield f"received {sound} packets of sound and {pictures} of video, {call['lost']} lost{back}"
+    if refused := ", ".join(f"{count} {cause}" for cause, count in call["refused"].items()):
+        yield f"refused {refused}"
+    yield from (f"{way} {call[end]}" for way, end in (("from", "local"), ("to", "remote")) if call[end])
