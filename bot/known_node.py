@@ -64,6 +64,11 @@ def remember(store: Store, overlay: str, node: NodeId) -> None:
             store.set_home_fact(_OVERLAY, overlay.encode())
 
 
+def is_own(store: Store, node: NodeId) -> bool:
+    """Whether this home was that node when it last ran in one of the overlays."""
+    return any(store.home_fact(_node_fact(overlay)) == node.key for overlay in (*AUTOMATIC, "loopback"))
+
+
 def has_moved(store: Store) -> bool:
     """Whether this home has had another node id."""
     return store.home_fact(_MOVED) is not None

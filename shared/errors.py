@@ -150,9 +150,9 @@ class ConfusingName(InputError):
 
 
 class OwnNode(InputError):
-    """That is your own node.
+    """That is your own card or node id.
 
-    Ask the other person for theirs: on their side, /card shows it.
+    Send your card to the other person, and use theirs: on their side, /card shows it. To call yourself: /call echo
     """
 
 
@@ -323,6 +323,9 @@ class HomeInUse(StoreError):
 
     Stop it first, or give this one another home with --home.
     """
+
+    process: int | None = None
+    "Its number, if it could be read."
 
 
 class BadBackup(StoreError):

@@ -39,7 +39,11 @@ class Whom:
 
 
 def whom(text: str) -> Whom | None:
-    """Read a node id, or a card alone or inside a link; None if it is neither. Raises NodeIdError for a mistyped id."""
+    """Read a node id, or a card alone or inside a link; None if it is neither.
+
+    Raises NodeIdError for a mistyped id, InputError for a link that begins or answers a call.
+    """
+    is_link = False
     for link in find(text):
         try:
             decoded = decode(link.token)
@@ -47,8 +51,12 @@ def whom(text: str) -> Whom | None:
             continue
         if isinstance(decoded, Card):
             return Whom(decoded.node, decoded)
-    node = node_in(text)
-    return Whom(node) if node is not None else None
+        is_link = True
+    if (node := node_in(text)) is not None:
+        return Whom(node)
+    if is_link:
+        raise InputError(*refusals.A_LINK)
+    return None
 
 
 def add(store: Store, name: str, who: Whom, *, own: NodeId | None, agreed: Agreed = NOTHING_AGREED) -> Contact:

@@ -92,6 +92,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
+_ABOUT_CARDS = """\
+A card is a line that begins with copybara: and that the other person sends you,
+through your chat for example. They find it on their page under "My card", or
+with the command: copybara card. It is no secret. Yours is for them.
+
+examples:
+  copybara contacts add copybara:FQEg...       the name that is on the card
+  copybara contacts add anna copybara:FQEg...  a name of your own
+  copybara contacts add anna                   the stranger of your last call"""
+
 _TO_STOP = ("stop", "quit", "exit")
 
 _HOW_TO_STOP = "Ctrl-C ends Copybara, in the window where it runs. To end a call: copybara hangup"
@@ -321,9 +331,16 @@ def make_parser() -> argparse.ArgumentParser:
         return sub
 
     entry("list", "all contacts", json=True)
-    add = entry("add", "save somebody; without a name, under the one on their card", "name")
+    add = entry("add", "save somebody by the card that they sent you")
+    add.usage = "copybara contacts add [NAME] CARD"
+    add.epilog = _ABOUT_CARDS
+    add.formatter_class = argparse.RawDescriptionHelpFormatter
     add.add_argument(
-        "whom", nargs="?", type=_name, help="node id or contact card; without it, the only stranger who was in a call"
+        "words",
+        metavar="CARD",
+        nargs="+",
+        type=_name,
+        help="their card or node id; before it what you call them, if it isn't the name on the card",
     )
     entry("show", "all that is known of a contact", "name", json=True)
     trust = entry("trust", "answer a contact's calls without asking", "name")

@@ -10,13 +10,15 @@ from bot.assistant import moving
 from bot.cli.as_typed import as_typed
 from bot.cli.remote import say
 from bot.home import Home
+from bot.known_node import is_own
 from bot.name_systems import system_names
 from bot.settings import own_node, settings
 from bot.streams import print_json, print_text
 from bot.texts import chat as texts
 from bot.texts import files as file_texts
+from bot.texts import refusals
 from shared.contacts import MAX_NAME, Contact, Trust
-from shared.errors import InputError
+from shared.errors import InputError, OwnNode
 from shared.media import Media
 from shared.store import Store
 
@@ -24,11 +26,9 @@ from shared.store import Store
 def contacts(home: Home, options: argparse.Namespace) -> int:
     """Carry out one of the contacts commands. Raises InputError, StoreError."""
     home.prepare()
-    if options.action == "add" and options.whom is None and len(options.name) > MAX_NAME:
-        options.name, options.whom = "", options.name  # only the card
-    if options.action == "add" and options.whom is None:
-        # Only the running copybara knows who is in a call.
-        return say(home, f"/contact add {options.name}", as_json=False)
+    if options.action == "add" and len(options.words) == 1 and len(options.words[0]) <= MAX_NAME:
+        # Only a name: of a stranger whom only the running copybara knows, from a call.
+        return say(home, f"/contact add {options.words[0]}", as_json=False)
     with Store(home.database) as store:
         if options.action == "list" and options.json:
             print_json([_as_dict(store, contact) for contact in store.contacts()])
@@ -47,12 +47,13 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             contact = book.named(store, options.name)
             return texts.contact_details(contact, book.is_paired(store, contact)).text
         case "add":
-            who = book.whom(options.whom) or _named(home, store, options.whom)
+            *words, card = options.words
+            who = book.whom(card) or _named(home, store, card)
             if who is None:
-                raise InputError(
-                    "That is neither a node id nor a contact card.", "Copy what `copybara card` shows the other person."
-                )
-            name = "-".join(options.name.split()) or book.name_on_card(store, who)
+                raise InputError(*refusals.NEITHER_NODE_NOR_CARD)
+            if _is_own(home, store, who):
+                raise OwnNode
+            name = "-".join(" ".join(words).split()) or book.name_on_card(store, who)
             contact = book.add(store, name, who, own=None)
             words = book.unconfirmed(store, contact)
             return texts.contact_saved(contact, book.is_paired(store, contact), words).text
@@ -80,6 +81,15 @@ def _carry_out(home: Home, store: Store, options: argparse.Namespace) -> str:
             return texts.renamed(options.old, book.rename(store, options.old, options.new).name).text
         case _:
             return texts.removed(book.remove(store, options.name)).text
+
+
+def _is_own(home: Home, store: Store, who: book.Whom) -> bool:
+    """Whether somebody is the owner, as far as that is known without asking the overlay's node."""
+    if who.card is not None and home.sealing_key.exists():
+        own_key = home.load_sealing_key().public_key().public_bytes_raw()
+        if who.card.sealing_key == own_key:
+            return True
+    return is_own(store, who.node)
 
 
 def _named(home: Home, store: Store, name: str) -> book.Whom | None:

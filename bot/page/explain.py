@@ -57,6 +57,8 @@ class Explainer:
         match link:
             case OwnLink():
                 return _explained(token, "own", foreign_texts.OWN_LINK)
+            case Card() if link.node == self._reader.own:
+                return _explained(token, "own", texts.OWN_CARD)
             case Card():
                 known = self._store.contact_of(link.node)
                 return Explained(

@@ -6,13 +6,13 @@ written (names, texts) goes through `shown` before it stands in one.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
 from bot.conversation import Act, Post
 from bot.kinds import Kind, Sentence
 from bot.texts import foreign
+from bot.texts.times import date_and_time, time_of_day
 from peer.calls.budget import Caller, Dropped
 from peer.calls.line import Line
 from peer.calls.line_records import report as line_report
@@ -243,7 +243,7 @@ def calling(line: Line) -> Sentence:
     """After /call."""
     if line.foreign is not None and not line.foreign.envelope.in_chat:
         return foreign.rings_there(line)
-    until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
+    until = time_of_day(line.expires)
     how = "This link is all they need." if line.call.paired else "Now they have to send an answer."
     text = f"Calling {line.name} ({line.media.words}). The link is in the chat and works until {until}. {how}"
     return Sentence(Kind.CALLING, text)
@@ -626,9 +626,12 @@ def card_seen(seen: Card, known: Contact | None, name: str = "NAME", *, others: 
     return Sentence(Kind.CARD_SEEN, f"That is a contact card: node {seen.node}", f"\n{save}")
 
 
+OWN_CARD = "That is your own card. Send it to the other person, and paste theirs here."
+
+
 def own_card_seen() -> Sentence:
     """The owner's own card in a chat."""
-    return Sentence(Kind.CARD_OWN_SEEN, "That is your own card. It is for the other person: send it to them.")
+    return Sentence(Kind.CARD_OWN_SEEN, OWN_CARD)
 
 
 def _new_on(seen: Card, known: Contact) -> str:
@@ -735,7 +738,7 @@ def known_as(contact: Contact) -> Sentence:
 
 def missed(call: MissedCall) -> Sentence:
     """A call that came while nobody could take it."""
-    when = datetime.datetime.fromtimestamp(call.created).strftime("%d %B %H:%M")
+    when = date_and_time(call.created)
     if call.doubtful:
         text = f"You missed a call that says it was {call.contact}, but didn't have the key you share, {when}."
         return Sentence(Kind.MISSED, text)

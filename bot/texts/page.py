@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import time
 
 from bot.kinds import Kind, Sentence
 from bot.texts import chat as texts
+from bot.texts.times import time_of_day
 from peer.calls.call_link import CallLink
 from peer.calls.line import Line
 from peer.calls.link_reader import SaidLink
@@ -54,7 +54,7 @@ _COMMAND = re.compile(r"(^|\s)/[a-z]")
 
 _HINTS: dict[type[CopybaraError], str] = {
     InputError: "Use a contact's name, a node id or a contact card.",
-    OwnNode: "Ask the other person for theirs; it is on their page under “My card”.",
+    OwnNode: "Send your card to the other person, and use theirs; it is on their page under “My card”.",
     UnknownCommand: "",
     WrongUse: "",
     CallRefused: "",
@@ -194,7 +194,7 @@ def link_to_send(line: Line) -> Sentence:
             Kind.LINK_TO_SEND,
             f"Send this answer back in your chat, to {line.name}. The call connects as soon as they have read it.",
         )
-    until = datetime.datetime.fromtimestamp(line.expires).strftime("%H:%M")
+    until = time_of_day(line.expires)
     if line.call.paired:
         return Sentence(Kind.LINK_TO_SEND, f"Send this to {line.name}. One link is enough; it is good until {until}.")
     return Sentence(

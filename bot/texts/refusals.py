@@ -47,8 +47,16 @@ OFFER_OR_TAKE = (
 # What isn't there.
 NOBODY_TO_WRITE_TO = "There is no call to write in.", "/call NAME makes one."
 NO_CALL_YET = "There has been no call yet.", "Write /contact add NAME NODE-ID, or paste their card."
-NEITHER_NODE_NOR_CARD = "That is neither a node id nor a contact card.", "The other person's /card shows both."
+NEITHER_NODE_NOR_CARD = (
+    "That is neither a node id nor a contact card.",
+    "Ask the other person for their card: /card on their side shows it.",
+)
 TOO_LONG_AGO = "That call is too long ago.", "Use /contact add NAME NODE-ID."
+A_LINK = (
+    "That is the link of a call, not a contact card.",
+    "If they sent it to you, paste it alone into your page or chat: then it rings. If it is yours, send it to them. "
+    "To save or call somebody you need their card: /card on their side.",
+)
 NOT_THAT_CONTACT = (
     "That contact was removed or renamed since.",
     "/contacts lists the people you know; /contact trust NAME: answer their calls automatically",

@@ -308,7 +308,7 @@ class Switchboard:
         called.
         """
         if node == self._own:
-            raise OwnNode("That is your own node.", "Call somebody else; `copybara demo` calls itself.")
+            raise OwnNode()
         for line in self.lines:
             if line.peer == node and (line.occupies or line.shown.machine):
                 raise InCall(f"There is a call with {line.name} already.")

@@ -20,6 +20,7 @@ import pytest
 from bot.cli.arguments import make_parser
 from bot.cli.main import main
 from bot.home import Home
+from bot.known_node import remember
 from peer.overlay.loopback import LoopbackOverlay
 from shared.config.file import load
 from shared.contacts import Contact
@@ -297,6 +298,18 @@ def test_a_mistake_in_the_contact_book_gets_a_sentence(
     assert json.loads(copybara("--home", str(home.folder), "contacts", "list", "--json")[1])[0]["name"] == "anna"
 
 
+def test_nobody_is_a_contact_of_their_own(copybara: Copybara, home: Home) -> None:
+    at_home = ("--home", str(home.folder))
+    own = json.loads(copybara(*at_home, "card", "--json")[1])
+    with Store(home.database) as store:
+        remember(store, "loopback", NodeId.parse(own["node"]))
+    for whom in ([own["link"]], ["me", own["link"]], ["me", own["node"]]):
+        code, out, err = copybara(*at_home, "contacts", "add", *whom)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: That is your own card or node id.\nhint:  Send your card to the other person")
+    assert [one["name"] for one in json.loads(copybara(*at_home, "contacts", "--json")[1])] == ["anna"]
+
+
 def test_the_card_is_shown_as_text_and_as_a_picture(copybara: Copybara, home: Home) -> None:
     code, out, err = copybara("--home", str(home.folder), "card", "--json")
     assert (code, err) == (0, "")
@@ -391,6 +404,15 @@ def test_a_link_of_any_kind_is_explained_and_not_used(copybara: Copybara, home: 
     assert str(EXPLAINED[kind]["link"]) in out
     with Store(home.database) as store:
         assert store.link_seen(link.encode()) is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EXPLAINED if kind != "card"])
+def test_a_link_of_a_call_is_told_from_a_card(copybara: Copybara, home: Home, kind: str) -> None:
+    link = as_copybara(links_for(home)[kind].token)
+    for whom in ([link], ["ben", link]):
+        code, out, err = copybara("--home", str(home.folder), "contacts", "add", *whom)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: That is the link of a call, not a contact card.\nhint:  If they sent it to you")
 
 
 def test_an_unreadable_link_is_explained_too(copybara: Copybara, home: Home) -> None:

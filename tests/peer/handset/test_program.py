@@ -356,7 +356,7 @@ async def test_what_cant_be_done_is_said(tmp_path: Path) -> None:
             problem = await anna.ask(kind, **fields)
             assert problem["type"] == "problem", (kind, fields)
             assert said in problem["sentence"]
-        assert (await anna.ask("place", whom=hello["node"]))["sentence"] == "That is your own node."
+        assert (await anna.ask("place", whom=hello["node"]))["sentence"] == "That is your own card or node id."
 
 
 async def test_an_answer_to_no_offer_and_a_wish_for_no_call_are_ignored(tmp_path: Path) -> None:
