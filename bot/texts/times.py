@@ -1,4 +1,4 @@
-"""Moments as people read them, in the chat, in the terminal and, by `moment` of static/dom.js, on the page. Pure."""
+"""Moments as people read them. On the page `moment` of peer/handset/static/dom.js does the same. Pure."""
 
 from __future__ import annotations
 
