@@ -14,6 +14,9 @@ SHARE = 1 / 3
 PERIOD, QUOTA = 3_000, 1_000
 "Microseconds: as short as Linux has them, so that what waits for its share waits at most two thousandths of a second."
 
+HEAVIEST, HEAVIEST_SHARES = 10_000, 262_144
+"The group's weight in version 2 and 1: its third comes before what the machine does besides."
+
 ROOT = Path("/sys/fs/cgroup")
 NAME = "copybara-benchmarks"
 
@@ -41,9 +44,11 @@ class SlowMachine:
         try:
             if unified:
                 (group / "cpu.max").write_text(f"{QUOTA} {PERIOD}")
+                (group / "cpu.weight").write_text(str(HEAVIEST))
             else:
                 (group / "cpu.cfs_period_us").write_text(str(PERIOD))
                 (group / "cpu.cfs_quota_us").write_text(str(QUOTA))
+                (group / "cpu.shares").write_text(str(HEAVIEST_SHARES))
             self._group = group
             yield
         finally:

@@ -7,9 +7,8 @@ import logging
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import cast
+from typing import NamedTuple, cast
 
 from peer.handset.access import HOST
 from peer.handset.loopback_filter import only_through_loopback
@@ -170,9 +169,8 @@ class LoopbackSocket:
         return known
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """To the browser: by which socket, to which of this machine's addresses."""
+class _Way(NamedTuple):
+    """To the browser: by which socket, to which of this machine's addresses. One is made for each packet."""
 
     by: _BoundSocket
     host: str
