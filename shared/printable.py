@@ -45,19 +45,20 @@ _PICTURE = r"\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?+"
 
 _IN_PLACE = late_pattern(
     rf"""(?V1x)
-      (?<={_JOINING}\p{{M}}{{0,8}}) [\u200C\u200D] (?={_JOINING})            # between two letters
-    | (?<={_JOINING}\p{{InSC=Virama}}) \u200D (?!\p{{M}})                    # a half letter at the end of a word
-    | (?<={_JOINING}) \u200D (?=\p{{InSC=Virama}}{_JOINING})                # Bengali's and Kannada's ra
-    | (?<={_WITHOUT_SPACES}) \u200B (?={_WITHOUT_SPACES})                    # between two words
-    | (?<={_PICTURE}) \u200D (?=\p{{Extended_Pictographic}})                 # a family
-    | (?<=\p{{Extended_Pictographic}}) [\uFE0E\uFE0F]
-    | (?<=[0-9*\#]) \uFE0F (?=\u20E3)                                        # a keycap
-    | (?<=\U0001F3F4[\U000E0020-\U000E007E]{{0,8}}) [\U000E0020-\U000E007E] (?=[\U000E0020-\U000E007E]{{0,8}}\U000E007F)
-    | (?<=\U0001F3F4[\U000E0020-\U000E007E]{{1,8}}) \U000E007F
-    | (?<=\p{{Han}}) [\U000E0100-\U000E01EF\uFE00-\uFE02]
-    | (?<=\p{{Mong}}) [\u180B-\u180F]
+      [\u200C\u200D] (?<={_JOINING}\p{{M}}{{0,8}}.) (?={_JOINING})           # between two letters
+    | \u200D (?<={_JOINING}\p{{InSC=Virama}}.) (?!\p{{M}})                   # a half letter at the end of a word
+    | \u200D (?<={_JOINING}.) (?=\p{{InSC=Virama}}{_JOINING})               # Bengali's and Kannada's ra
+    | \u200B (?<={_WITHOUT_SPACES}.) (?={_WITHOUT_SPACES})                   # between two words
+    | \u200D (?<={_PICTURE}.) (?=\p{{Extended_Pictographic}})                # a family
+    | [\uFE0E\uFE0F] (?<=\p{{Extended_Pictographic}}.)
+    | \uFE0F (?<=[0-9*\#].) (?=\u20E3)                                       # a keycap
+    | [\U000E0020-\U000E007E] (?<=\U0001F3F4[\U000E0020-\U000E007E]{{0,8}}.) (?=[\U000E0020-\U000E007E]{{0,8}}\U000E007F)
+    | \U000E007F (?<=\U0001F3F4[\U000E0020-\U000E007E]{{1,8}}.)
+    | [\U000E0100-\U000E01EF\uFE00-\uFE02] (?<=\p{{Han}}.)
+    | [\u180B-\u180F] (?<=\p{{Mong}}.)
     """
 )
+# Each way begins with the character itself: what is before it is looked at only where there is one.
 
 _BLANK = r"\u2800\u303F\uFFFC\U0001D159\U00013441\U00013442\U00016FE4"
 # Drawn as nothing, though no property says so: a Braille pattern without dots, fillers and the like.

@@ -444,17 +444,20 @@ class Switchboard:
         if not line.on_hold or line.session is None:
             raise NotOnHold(f"The call with {line.name} isn't on hold.")
         ours = self.lines.of_conversation(line)
+        held = [(each, session) for each in ours if each.on_hold and (session := each.session) is not None]
         others = [each for each in self.lines if each.occupies and not each.on_hold and each not in ours]
-        if len(one_each(others)) >= self._settings.at_once:
-            if not swap:
-                raise InCall(f"You are in a call with {others[0].name}.", "/swap puts it on hold and takes this one.")
-            for other in others:
-                self._require_holdable(other)
-            for other in others:
-                await self._hold(other)
-        for each in ours:
-            if each.on_hold and each.session is not None:
-                each.session.own_holds.take()
+        gives_way = others if len(one_each(others)) >= self._settings.at_once else []
+        if gives_way and not swap:
+            raise InCall(f"You are in a call with {gives_way[0].name}.", "/swap puts it on hold and takes this one.")
+        for other in gives_way:
+            self._require_holdable(other)
+        # Before the others are put on hold for them.
+        for _, session in held:
+            session.own_holds.take()
+        for other in gives_way:
+            await self._hold(other)
+        for each, _ in held:
+            if each.on_hold:
                 each.put(Resume())
                 await each.until(lambda each=each: not each.on_hold)  # type: ignore[misc]
 

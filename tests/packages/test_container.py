@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sys
 from pathlib import Path
+
+from tests.bot.console import people
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -24,6 +29,26 @@ def test_the_image_runs_as_a_user_without_rights_and_keeps_its_state_in_a_volume
     (volume,) = [value for word, value in final if word == "VOLUME"]
     assert f"COPYBARA_HOME={volume}" in DOCKERFILE
     assert f"state:{volume}" in COMPOSE
+
+
+async def test_the_health_check_says_whether_the_program_runs_and_prints_nothing(tmp_path: Path) -> None:
+    (check,) = [value for word, value in instructions(DOCKERFILE) if word == "HEALTHCHECK"]
+    command = check.partition("CMD ")[2]
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    async def checked(home: Path) -> tuple[int | None, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", command),
+            env={**os.environ, "PATH": programs, "COPYBARA_HOME": str(home)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        printed, _ = await process.communicate()
+        return process.returncode, printed
+
+    async with people(tmp_path, "anna") as (anna,):
+        assert await checked(anna.home) == (0, b"")
+    assert await checked(tmp_path / "nobody") == (1, b"")
 
 
 def test_what_the_image_copies_and_runs_exists() -> None:

@@ -213,8 +213,8 @@ class Merging:
                     say(lines[person], JoinOver(began.conversation))
                 case Fail(event):
                     self._tell_failed(began, lines, event)
-                case Begin(people):
-                    await self._begin(began, [lines[person] for person in people if person in lines])
+                case Begin(people) if present := [lines[person] for person in people if person in lines]:
+                    await self._begin(began, present)
                 case Introduce(pair) if pair.caller in lines and pair.callee in lines:
                     caller, callee = lines[pair.caller], lines[pair.callee]
                     # The one who is called first: the link may come at once.

@@ -234,6 +234,21 @@ async def test_an_owner_who_toggles_too_fast_is_stopped_before_the_other_side_en
         assert (ours.call.state, theirs.call.state) == (State.ACTIVE, State.ACTIVE)
 
 
+async def test_a_swap_that_is_refused_leaves_the_call_that_is_up(tmp_path: Path) -> None:
+    async with ben_and_friends(tmp_path, "anna", "carol") as (wire, ben, (anna, carol)):
+        _, annas = await connect(anna, ben)
+        await ben.switchboard.hold(annas)
+        carols, theirs = await connect(carol, ben)
+        assert annas.session is not None
+        with pytest.raises(LocalProtocolError, match="too often"):
+            while True:
+                annas.session.own_holds.take()
+        with pytest.raises(LocalProtocolError, match="too often"):
+            await ben.switchboard.resume(annas, swap=True)
+        assert (annas.on_hold, theirs.on_hold) == (True, False)
+        await wire.flows(carols, theirs)
+
+
 async def toggle(who: Node, line: Line, *, times: int) -> None:
     """Put a call on hold, and take it off, again and again."""
     for _ in range(times):
