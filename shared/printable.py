@@ -41,6 +41,7 @@ _JOINING = (
     r"\p{Taml}\p{Telu}\p{Knda}\p{Mlym}\p{Sinh}\p{Khmr}\p{Mymr}\p{Tibt}\p{Lana}\p{Bali}\p{Java}\p{Sund}\p{Cham}]&&\p{L}]"
 )
 _WITHOUT_SPACES = r"[[\p{Khmr}\p{Thai}\p{Laoo}\p{Mymr}]&&[\p{L}\p{M}]]"
+_TAG = r"[\U000E0020-\U000E007E]"
 _PICTURE = r"\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]?+"
 
 _IN_PLACE = late_pattern(
@@ -52,8 +53,8 @@ _IN_PLACE = late_pattern(
     | \u200D (?<={_PICTURE}.) (?=\p{{Extended_Pictographic}})                # a family
     | [\uFE0E\uFE0F] (?<=\p{{Extended_Pictographic}}.)
     | \uFE0F (?<=[0-9*\#].) (?=\u20E3)                                       # a keycap
-    | [\U000E0020-\U000E007E] (?<=\U0001F3F4[\U000E0020-\U000E007E]{{0,8}}.) (?=[\U000E0020-\U000E007E]{{0,8}}\U000E007F)
-    | \U000E007F (?<=\U0001F3F4[\U000E0020-\U000E007E]{{1,8}}.)
+    | {_TAG} (?<=\U0001F3F4{_TAG}{{0,8}}.) (?={_TAG}{{0,8}}\U000E007F)         # a flag
+    | \U000E007F (?<=\U0001F3F4{_TAG}{{1,8}}.)
     | [\U000E0100-\U000E01EF\uFE00-\uFE02] (?<=\p{{Han}}.)
     | [\u180B-\u180F] (?<=\p{{Mong}}.)
     """
