@@ -65,6 +65,8 @@ class StaexApi:
         """The string that the service answers with. Raises OverlayDown for every other answer, and for none."""
         import httpx
 
+        from shared.bounded_http import bounded_transport
+
         request = httpx.Request(
             "GET",
             self._base + path,
@@ -76,7 +78,9 @@ class StaexApi:
             # One limit for the whole request: the transport's own limits start again with every byte that drips in.
             async with (
                 asyncio.timeout(self._timeout),
-                httpx.AsyncHTTPTransport(verify=self._tls(), trust_env=False, retries=0) as transport,
+                bounded_transport(
+                    httpx.AsyncHTTPTransport(verify=self._tls(), trust_env=False, retries=0)
+                ) as transport,
             ):
                 response = await transport.handle_async_request(request)
                 try:

@@ -73,6 +73,8 @@ def load() -> None:
     import anyio
     import httpx
 
+    import shared.bounded_http  # noqa: F401 (for `connect`)
+
     logging.getLogger("httpx").setLevel(logging.WARNING)
     httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
     anyio.run(anyio.sleep, 0)  # httpx uses anyio, which loads its asyncio half at its first use
@@ -83,11 +85,14 @@ async def connect(server: Server) -> AsyncIterator[HttpRpc]:
     """A server to be asked for the length of the block, once `load` was called. Raises ServerFault."""
     import httpx
 
+    from shared.bounded_http import bounded
+
     tls = await tls_of(server)
     addresses = await addresses_of(server)
     verify = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # The caller's limit is shorter, and covers everything.
-    async with httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=60) as client:
+    client = bounded(httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=60))
+    async with client:
         yield HttpRpc(client, server, addresses)
 
 

@@ -18,6 +18,7 @@ from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.matrix.answers import keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json, items, number, text
+from shared.bounded_http import bounded
 from shared.not_json import NOT_JSON
 
 REPLY_BYTES = 32 * 1024 * 1024
@@ -124,7 +125,7 @@ class MatrixApi:
     async def open(self) -> AsyncIterator[None]:
         """Hold the connections for the length of the block."""
         client = httpx.AsyncClient(timeout=REPLY_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS)
-        async with client as self._client:
+        async with bounded(client) as self._client:
             try:
                 yield
             finally:

@@ -31,6 +31,7 @@ from bot.messengers.matrix.people import OWNER
 from bot.messengers.matrix.vault import PREFIX, Vault
 from bot.messengers.matrix.verification import VerificationStep
 from bot.messengers.matrix.verifying import Verifier
+from shared.bounded_http import bounded
 from shared.errors import InputError, StoreError
 from shared.names.server import is_near
 from shared.not_json import NOT_JSON
@@ -240,8 +241,8 @@ async def find_server(user: str) -> str:
     try:
         async with (
             asyncio.timeout(WELL_KNOWN_SECONDS),
-            httpx.AsyncClient(
-                timeout=WELL_KNOWN_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS
+            bounded(
+                httpx.AsyncClient(timeout=WELL_KNOWN_SECONDS, trust_env=False, cookies=NoCookies(), headers=AS_IT_IS)
             ) as http,
             http.stream("GET", address, follow_redirects=True) as response,
         ):

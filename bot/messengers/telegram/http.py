@@ -20,6 +20,7 @@ from bot.http_answers import AS_IT_IS, NoCookies, Unreadable
 from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
 from bot.messengers.telegram.limits import CONNECT_SECONDS, REPLY_BYTES, REPLY_SECONDS
+from shared.bounded_http import bounded
 from shared.not_json import NOT_JSON
 
 
@@ -52,6 +53,9 @@ class Http(HTTPXRequest):
             httpx_kwargs={"cookies": NoCookies()},
         )
         self._clock = clock
+
+    def _build_client(self) -> httpx.AsyncClient:
+        return bounded(super()._build_client())
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> Any:

@@ -133,11 +133,13 @@ def asked(
 async def _replied(address: str, form: dict[str, str], seconds: float) -> TelegramReply:
     import httpx
 
+    from shared.bounded_http import bounded
+
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
         asyncio.timeout(seconds),
-        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+        bounded(httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)) as client,
         client.stream("POST", address, data=form, headers={"Accept-Encoding": "identity"}) as reply,
     ):
         read = bytearray()

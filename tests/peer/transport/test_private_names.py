@@ -15,6 +15,8 @@ from pathlib import Path
 
 import aioice
 import aiortc
+import httpcore
+import httpx
 import pytest
 import sounddevice
 from aioice import Connection
@@ -39,6 +41,7 @@ SENDER = PEER / "transport" / "sender.py"
 STREAMS = PEER / "transport" / "srtp_streams.py"
 
 ROOT = PEER.parent
+BOUNDED_HTTP = ROOT / "shared" / "bounded_http.py"
 PRODUCT = [path for room in ("bot", "peer", "shared") for path in sorted((ROOT / room).rglob("*.py"))]
 
 INNER: dict[str, dict[str, str]] = {
@@ -85,6 +88,11 @@ INNER: dict[str, dict[str, str]] = {
 "By file, by module: the names."
 
 PRIVATE: dict[Path, dict[type, list[str]]] = {
+    BOUNDED_HTTP: {
+        httpx.AsyncClient: ["_mounts", "_transport"],
+        httpx.AsyncHTTPTransport: ["_pool"],
+        httpcore.AsyncConnectionPool: ["_network_backend"],
+    },
     ICE: {
         Connection: [
             "_add_remote_candidate",
@@ -212,6 +220,9 @@ def one_of_each() -> dict[type, object]:
         RTCRtpSender("audio", dtls),
         RemoteStreamTrack("audio"),
         Session(),
+        httpx.AsyncClient(),
+        httpx.AsyncHTTPTransport(),
+        httpcore.AsyncConnectionPool(),
     ]
     return {type(thing): thing for thing in made}
 

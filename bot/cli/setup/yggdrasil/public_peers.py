@@ -61,11 +61,13 @@ def fetch(address: str = ADDRESS, *, seconds: float = SECONDS) -> bytes:
 async def _fetched(address: str, seconds: float) -> bytes:
     import httpx
 
+    from shared.bounded_http import bounded
+
     # One limit for all: httpx's own begin again with every byte that drips in. What is packed isn't asked for, because
     # a little of it unpacks to much.
     async with (
         asyncio.timeout(seconds),
-        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+        bounded(httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)) as client,
         client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer,
     ):
         answer.raise_for_status()
