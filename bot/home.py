@@ -245,8 +245,11 @@ class HomeLock:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
             holder = os.pread(descriptor, 32, 0).strip()
-            who = f"Process {int(holder)}" if holder.isdigit() else "Another process"
-            raise HomeInUse(f"{who} is already running with the home {self._home.folder}.") from error
+            process = int(holder) if holder.isdigit() else None
+            who = f"Process {process}" if process else "Another process"
+            in_use = HomeInUse(f"{who} is already running with the home {self._home.folder}.")
+            in_use.process = process
+            raise in_use from error
 
 
 def _is_named(path: Path) -> bool:

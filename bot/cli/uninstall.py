@@ -9,17 +9,21 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bot.as_root import as_root
 from bot.asking import Asking
 from bot.cli import service
+from bot.cli.service import units
 from bot.desktop.install import anything_installed
 from bot.desktop.install import remove as remove_from_desktop
 from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from bot.slow_steps import said_if_slow
-from shared.errors import CopybaraError
+from shared.errors import CopybaraError, HomeInUse
 from shared.store.files import known_errors
 
 OWN = (
@@ -37,6 +41,9 @@ OWN = (
 )
 "What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
 
+STOP_SECONDS = 15.0
+"How long a program that is told to end may take for that."
+
 CHUNK = 1 << 20
 "Bytes that are overwritten at once."
 
@@ -44,9 +51,14 @@ CHUNK = 1 << 20
 def uninstall(home: Home, asking: Asking) -> int:
     """Remove the service, what the desktop has and, if the person says so, the home.
 
-    What can't be removed holds up nothing else. Raises HomeInUse, StoreError, InputError.
+    What can't be removed holds up nothing else. Raises HomeInUse if it runs and isn't to be stopped, StoreError,
+    InputError.
     """
-    failed = [error for part in (_remove_service, _remove_from_desktop) if (error := _tried(part)) is not None]
+    if service.installed() and service.state_of(units.SERVICE) in service.RUNS:
+        asking.say("Copybara runs in the background. It is stopped now, and calls that are up end.")
+    failed = [_tried(_remove_service)]
+    _stop(home, asking)
+    failed.append(_tried(_remove_from_desktop))
     found = own_files(home.folder)
     if not found:
         asking.say(f"There is nothing of Copybara's in {home.folder}.")
@@ -64,11 +76,41 @@ def uninstall(home: Home, asking: Asking) -> int:
     asking.say(
         "",
         "To remove the program: pipx uninstall copybara-relay",
-        "To remove the overlay's node, if nothing else uses it: sudo apt remove yggdrasil",
+        f"To remove the overlay's node, if nothing else uses it: {as_root('apt remove yggdrasil')}",
     )
-    for error in failed:
+    errors = [error for error in failed if error is not None]
+    for error in errors:
         asking.say("", error.sentence, error.hint)
-    return 1 if failed else 0
+    return 1 if errors else 0
+
+
+def _stop(home: Home, asking: Asking) -> None:
+    """End the program that runs with the home, if the person says so. Raises HomeInUse if it goes on."""
+    if (running := _running(home)) is None:
+        return
+    question = f"Copybara is running (process {running.process}). Stop it? Calls that are up end."
+    if running.process is None or not asking.yes(question, default=False, what="stop"):
+        running.sentence = "Copybara is running, so nothing was removed."
+        running.hint = "Stop it: press Ctrl-C in the window where it runs. Then run `copybara uninstall` again."
+        raise running
+    os.kill(running.process, signal.SIGTERM)
+    until = time.monotonic() + STOP_SECONDS
+    while (running := _running(home)) is not None:
+        if time.monotonic() > until:
+            raise running
+        time.sleep(0.05)
+    asking.say("It has ended.")
+
+
+def _running(home: Home) -> HomeInUse | None:
+    """What says that a program runs with the home."""
+    if not home.lock.exists():
+        return None
+    try:
+        with HomeLock(home):
+            return None
+    except HomeInUse as error:
+        return error
 
 
 def _remove_service() -> None:

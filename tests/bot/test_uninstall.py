@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bot.desktop.places import Places
 from bot.home import Home, HomeLock
 from shared.errors import HomeInUse
 from shared.store import Store
+from tests.bot.console import people
 from tests.programs import need
 
 pytestmark = pytest.mark.usefixtures("no_service")
@@ -80,6 +82,24 @@ def test_a_home_that_is_in_use_is_left_alone(home: Home) -> None:
     with HomeLock(home), pytest.raises(HomeInUse):
         removing(home, "yes")
     assert home.sealing_key.read_bytes() == before
+
+
+async def test_a_running_program_is_stopped_if_the_person_says_so_and_else_nothing_is_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with people(tmp_path, "anna") as (anna,):
+        home = Home(anna.home)
+        install(Places.of_user(), "/usr/bin/copybara", str(home.folder), starts_at_login=True)
+        code, out, err = await anna.cli("uninstall", "--shred-keys")
+        assert (code, out) == (1, "")
+        assert err.startswith("error: Copybara is running, so nothing was removed.\nhint:  Stop it: press Ctrl-C")
+        assert anna.running
+        assert anything_installed(Places.of_user())
+        asking = Asking(Answers({"shred": "yes", "stop": "yes"}))
+        assert await asyncio.to_thread(uninstall, home, asking) == 0
+        assert await anna.gone() == 0
+    assert "It has ended." in capsys.readouterr().out
+    assert not home.folder.exists()
 
 
 def test_without_a_home_there_is_nothing_to_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
