@@ -16,6 +16,7 @@ from bot.assistant.assistant import Assistant
 from bot.command_replies import CommandReplies
 from bot.command_socket import listening
 from bot.conversation import Messenger
+from bot.ending import Ending
 from bot.home import Home, HomeLock
 from bot.known_node import has_moved
 from bot.makers import (
@@ -42,18 +43,16 @@ from bot.page.no_overlay import until_there
 from bot.page.own_devices import OwnDevices
 from bot.service_manager import READY, STOPPING, ServiceManager
 from bot.settings import settings
-from bot.streams import write_aside
+from bot.streams import only_the_user_reads, print_text, write_aside
 from bot.texts.chat import moved_notice, overlay_notice, part_restarted, restored_notice
 from bot.texts.devices import LAN_GIVES_UP
+from bot.texts.terminal import ENDED
 from bot.uncollected import keep_for_good
 from peer.media import AUTO
 from shared.config.schema import Config
 from shared.errors import InputError, first_error
 from shared.kept_running import Part, kept_running
 from shared.store import Store, StoreThread
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"Ctrl-C, a service that is stopped, a terminal that is closed: each ends all calls with a word to the other side."
 
 
 def run(
@@ -106,20 +105,26 @@ def run(
                     looks_again=looks_again,
                 )
             try:
-                asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
+                ended_by = asyncio.run(_run(config, thread, Chats(messengers), page or (lambda stopping: find())))
             except BaseExceptionGroup as group:
                 raise first_error(group) from group
+    if ended_by in (signal.SIGINT, signal.SIGTERM) and only_the_user_reads() and not as_json:
+        print_text(ENDED)
     return 0
 
 
 async def _run(
     config: Config, thread: StoreThread, chats: Chats, find: Callable[[asyncio.Event], Awaitable[Node | None]]
-) -> None:
-    """`find` gives this node, or None if the event is set before there is one. Raises CopybaraError."""
-    stopping = _stopped_by_signal()
-    node = await find(stopping)
+) -> signal.Signals | None:
+    """Which signal ended it, if one did. `find` gives this node, or None if the event is set before there is one.
+
+    Raises CopybaraError.
+    """
+    ending = Ending()
+    stopping = ending.wanted
+    node = await ending.unless_wanted(find(stopping))
     if node is None:
-        return
+        return ending.signal
     talk = Talk.in_chats(chats, thread)
 
     # Those that listen, what carries calls, those that command.
@@ -172,15 +177,7 @@ async def _run(
         async with kept_running(watching, echoing, living, *reading, *desktop.parts(assistant.act, handset)):
             await stopping.wait()
         manager.tell(STOPPING)
-
-
-def _stopped_by_signal() -> asyncio.Event:
-    """Set by the first of ENDING that isn't ignored, as nohup does with SIGHUP."""
-    stopping = asyncio.Event()
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return stopping
+    return ending.signal
 
 
 async def _until_over(messenger: Messenger, assistant: Assistant, stopping: asyncio.Event) -> None:

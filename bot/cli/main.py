@@ -1,6 +1,6 @@
 """`copybara`: runs one command, and says what went wrong.
 
-Exit codes: 0 done, 1 it didn't work (`error:` and `hint:` on stderr), 2 wrong usage.
+Exit codes: 0 done, 1 it didn't work (`error:` and `hint:` on stderr), 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.give_up_stdout()
         return 1
     except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            sys.stderr.write("\nStopped.\n")
+            sys.stderr.flush()
         return 130
     except OSError as error:  # stdout is full or closed
         streams.give_up_stdout()

@@ -39,6 +39,8 @@ def demo_handset(*, as_json: bool, opens: bool) -> int:
     """Run until Ctrl-C. Raises DemoFailed when a program doesn't start, or ends before that."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(as_json=as_json, opens=opens))
+    if not as_json:
+        _print("The demo has ended, and nothing of it is left.\n")
     return 0
 
 
@@ -60,9 +62,7 @@ async def _demo(*, as_json: bool, opens: bool) -> None:
                 await asyncio.to_thread(open_page, once.page)
             await _until_stopped(chat)
         finally:
-            for person in chat.people:
-                if person.started:
-                    await person.stop()
+            await asyncio.gather(*(person.stop() for person in chat.people if person.started))
 
 
 class _Chat:
@@ -127,12 +127,7 @@ async def _until_stopped(chat: _Chat) -> None:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     if stopped not in done:
-        # Ctrl-C reaches all programs of a terminal at once, and ours may be the last to hear of it.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await stopping.wait()
-        if not stopping.is_set():
-            raise DemoFailed("One of the programs ended unexpectedly.")
+        raise DemoFailed("One of the programs ended unexpectedly.")
 
 
 def _say(address: str, as_json: bool) -> None:

@@ -87,6 +87,7 @@ class DemoNode:
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             limit=READ_LIMIT,
+            start_new_session=True,  # a terminal's Ctrl-C is the demo's, which ends its programs itself
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 

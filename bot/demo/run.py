@@ -190,7 +190,7 @@ async def _run(screen: DemoScreen) -> list[dict[str, Any]]:
                 results.append({"name": name, "scene": heading, **await scene()})
                 screen.check()
         finally:
-            codes = [await person.stop() for person in people if person.started]
+            codes = await asyncio.gather(*(person.stop() for person in people if person.started))
         if any(codes):
             raise DemoFailed("A program didn't end as it should.")
         return results

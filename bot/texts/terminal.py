@@ -21,6 +21,11 @@ NO_PAGE = "There is no page: `enabled` under [handset] is false."
 
 STAYS = "Leave this window open. Ctrl-C ends Copybara."
 
+ENDED = "Copybara has ended. Everything is saved."
+"After Ctrl-C. What became of calls that were up was said before that."
+
+AT_ONCE = "Copybara was stopped at once. The next start takes up the calls that were up, and says so."
+
 RUNS_ALREADY = Sentence(Kind.READY, "Copybara is running already.")
 
 WHERE_THE_PAGE_IS = Sentence(Kind.HANDSET_PAGE, "The address of the handset page: copybara status")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 import time
 
+import pytest
 from rich.console import Console
 
 from bot.demo.screen import TABLE_COLUMNS, lines, table
-from tests.bot.console import cli
+from tests.bot.console import cli, environment_of_a_person
+from tests.programs import need
 
 SECONDS = 30
 
@@ -93,3 +100,40 @@ async def test_people_read_the_chat_and_see_the_same_words_on_both_sides() -> No
     ):
         assert text in out
     assert out.count("copybara:") >= 6
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "word"), [((), 130, "Stopped."), (("--handset", "--no-open"), 0, "nothing of it is left.")]
+)
+def test_ctrl_c_ends_a_demo_with_one_word(command: tuple[str, ...], code: int, word: str) -> None:
+    need("setsid", packages="util-linux")
+    ours, theirs = pty.openpty()
+    # A terminal of its own, so that Ctrl-C reaches all that a shell's would.
+    with subprocess.Popen(
+        ["setsid", "--ctty", "--wait", sys.executable, "-m", "bot.cli", "demo", *command],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment_of_a_person(),
+    ) as process:
+        os.close(theirs)
+        shown = _read_until(ours, "Starting ")
+        os.write(ours, b"\x03")
+        before = time.monotonic()
+        shown += _read_until(ours, "")
+        assert process.wait() == code
+    os.close(ours)
+    assert time.monotonic() - before < 3.0
+    assert shown.replace("\r", "").endswith(f"{word}\n")
+    assert shown.count(word) == 1
+    assert "error" not in shown
+    assert "Traceback" not in shown
+
+
+def _read_until(terminal: int, wanted: str) -> str:
+    """What it shows until there is that text, or until its end."""
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
+        while not wanted or wanted.encode() not in shown:
+            shown += os.read(terminal, 4096)
+    return shown.decode()

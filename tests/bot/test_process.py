@@ -16,14 +16,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.ending import INTERRUPTED
 from bot.kinds import Kind
+from bot.texts.terminal import AT_ONCE
 from tests.bot.console import SECONDS, Person, cli, connect, environment_of_a_person, hang_up, people, ring
+from tests.peer.overlay.staex_service import listening
 from tests.peer.sockets import sockets_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STOP_SECONDS = 2.0
 "What the end of a program may take."
+
+GOODBYE_SECONDS = 1.2
+"Less than what a program waits for somebody who doesn't answer its goodbye, see peer/calls/switchboard.py."
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -165,6 +171,53 @@ async def test_pressing_ctrl_c_twice_does_no_harm(pair: list[Person]) -> None:
     bob.process.send_signal(signal.SIGINT)
     await ends(bob, signal.SIGINT)
     await anna.call("ended", reason="remote-hung-up")
+
+
+async def test_whoever_presses_ctrl_c_again_does_not_wait_for_the_goodbye(pair: list[Person]) -> None:
+    anna, bob = pair
+    await connect(anna, bob)
+    anna.process.send_signal(signal.SIGSTOP)  # bob would wait until she has heard that he hangs up
+    try:
+        before = time.monotonic()
+        async with asyncio.timeout(SECONDS):
+            while bob.process.returncode is None:
+                bob.process.send_signal(signal.SIGINT)
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - before < GOODBYE_SECONDS
+        assert await bob.gone() == INTERRUPTED
+        assert AT_ONCE in bob.errors
+    finally:
+        anna.process.send_signal(signal.SIGCONT)
+    await bob.begin()
+    assert "anna" in await bob.told(kind=Kind.REJOINING)
+
+
+@pytest.mark.parametrize(("command", "code"), [("run", 0), ("card", INTERRUPTED)])
+async def test_ctrl_c_ends_the_wait_for_an_overlay_that_says_nothing(tmp_path: Path, command: str, code: int) -> None:
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    async with listening(say_nothing) as api:
+        (home / "copybara.toml").write_text(f'overlay = "staex"\n[staex]\napi = "{api}"\n')
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot.cli", "--home", str(home), command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment_of_a_person(),
+        )
+        async with asyncio.timeout(SECONDS):
+            await asked.wait()
+            before = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            out, err = await process.communicate()
+    assert time.monotonic() - before < STOP_SECONDS
+    assert (process.returncode, out, err.decode()) == (code, b"", "\nStopped.\n" if code else "")
 
 
 @pytest.mark.parametrize("file", ["copybara.pid", "copybara.db", "control.sock"])

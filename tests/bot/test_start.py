@@ -133,6 +133,7 @@ async def test_start_opens_the_page_by_an_address_that_works_once_and_holds_no_k
         assert address.partition("#")[0] in shown
         async with page_at(address) as (_, hello):
             assert hello["name"] == "Anna"
+    assert program.last[-1] == says.ENDED
 
 
 async def test_a_second_start_opens_the_page_of_the_first(tmp_path: Path) -> None:
