@@ -55,7 +55,8 @@ def invitation(card: Card, overlay: str, source: str) -> Sentence:
         "  copybara start",
         "",
         "A page opens in your browser. Paste my card there (under Call someone) and save it. Then click the camera "
-        "beside my name, and send me the link that the page shows, in this chat. My card:",
+        "beside my name, and send me the link that the page shows, in this chat. I answer with a link too: paste it "
+        "where your page asks for the answer, and we are talking. My card:",
         "",
         as_copybara(card.token),
     ]
