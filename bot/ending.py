@@ -57,7 +57,7 @@ class Ending:
             self.signal, self._asked = number, now
             self.wanted.set()
         elif number is signal.SIGINT and now - self._asked > SAME_PRESS_SECONDS:
-            # As if killed: the database is whole, and the next start takes up the calls that were up.
+            # As if killed, which the database and both sides of a call survive.
             with contextlib.suppress(OSError):
                 os.write(2, f"\n{AT_ONCE}\n".encode())
             os._exit(INTERRUPTED)

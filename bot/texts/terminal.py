@@ -24,7 +24,7 @@ STAYS = "Leave this window open. Ctrl-C ends Copybara."
 ENDED = "Copybara has ended. Everything is saved."
 "After Ctrl-C. What became of calls that were up was said before that."
 
-AT_ONCE = "Copybara was stopped at once. The next start takes up the calls that were up, and says so."
+AT_ONCE = "Copybara was stopped at once. The other side of a call may not have heard yet that it is over."
 
 RUNS_ALREADY = Sentence(Kind.READY, "Copybara is running already.")
 

@@ -112,8 +112,8 @@ async def running(home: Path, *arguments: str, browser: str = "", terminal: bool
         yield (program := Running(process, reader))
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(SECONDS):
-            assert await process.wait() == 0
             program.last = await program.rest()
+            assert await process.wait() == 0
     finally:
         if process.returncode is None:
             process.kill()
