@@ -29,7 +29,7 @@ class Ending:
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
-        "Set by the first of SIGNALS that isn't ignored, as nohup does with SIGHUP; or by whoever ends the program."
+        "Set by the first of SIGNALS that isn't ignored, as nohup does with SIGHUP; or from inside."
 
         self.signal: signal.Signals | None = None
         "The first of them."

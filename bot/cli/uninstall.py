@@ -42,7 +42,7 @@ OWN = (
 "What Copybara makes in a home, as patterns. Recordings, and files that others sent, are the person's own."
 
 STOP_SECONDS = 15.0
-"How long a program that is told to end may take for that."
+"How long a program may take to end."
 
 CHUNK = 1 << 20
 "Bytes that are overwritten at once."
