@@ -12,16 +12,11 @@ from collections import deque
 from typing import Any, TypeVar
 
 from peer.transport.connections import MAX_DATAGRAM
-from peer.transport.profile import AUDIO_PAYLOAD_TYPE
 
 P = TypeVar("P", bound=asyncio.DatagramProtocol)
 
 MEDIA = range(128, 192)
 "What SRTP and SRTCP begin with (RFC 7983, section 7)."
-
-ALONE = frozenset({AUDIO_PAYLOAD_TYPE, *range(0x80, 0x100)})
-"""Second bytes of media that nothing follows at once: sound, the end of a picture (the marker bit; RFC 7741, section
-4.1), and RTCP. Not to look in vain after them saves a relay two or three hundredths."""
 
 AT_ONCE = 32
 "Datagrams that are read before others of the event loop have a turn."
@@ -106,7 +101,7 @@ class BurstTransport(asyncio.DatagramTransport):
                 return
             received(data, address)
             # What a check or a record sets off in the event loop comes before the next datagram.
-            if self._closing or len(data) < 2 or data[0] not in MEDIA or data[1] in ALONE:
+            if self._closing or not data or data[0] not in MEDIA:
                 return
 
     def _write(self) -> None:

@@ -8,13 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from peer.transport.bursts import BurstTransport
 from tests.peer.pair import PATIENCE
 
-MEDIA, RECORD, CHECK = b"\x80\x60", b"\x16\xfe", b"\0\1"
-SOUND, END_OF_PICTURE, RTCP = b"\x80\x6f", b"\x80\xe0", b"\x80\xc8"
+MEDIA, RECORD, CHECK = b"\x80\x6f", b"\x16\xfe", b"\0\1"
 
 
 class Heard(asyncio.DatagramProtocol):
@@ -64,21 +61,6 @@ async def test_media_is_read_together_and_everything_else_one_a_turn(tmp_path: P
     assert [data for _, data in came] == sent
     assert came[0][0] == came[2][0] < came[3][0]
     assert came[3][0] < came[4][0] == came[5][0] < came[6][0]
-
-
-@pytest.mark.parametrize("alone", [SOUND, END_OF_PICTURE, RTCP, MEDIA[:1]])
-async def test_nobody_looks_for_more_after_what_comes_alone_and_what_is_there_comes_all_the_same(
-    tmp_path: Path, alone: bytes
-) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        async with listening(tmp_path / "one") as (heard, _):
-            sent = [MEDIA, alone, MEDIA]
-            for datagram in sent:
-                sender.sendto(datagram, str(tmp_path / "one"))
-            async with asyncio.timeout(PATIENCE):
-                came = [await heard.came.get() for _ in sent]
-    assert [data for _, data in came] == sent
-    assert came[0][0] == came[1][0] < came[2][0]
 
 
 async def test_after_so_much_media_others_have_a_turn(tmp_path: Path) -> None:
