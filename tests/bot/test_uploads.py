@@ -156,6 +156,19 @@ async def test_a_file_has_no_number_that_one_of_an_earlier_run_had(tmp_path: Pat
                 given = numbers
 
 
+async def test_a_run_that_gives_very_many_numbers_leaves_none_of_them_to_the_next(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.db") as store:
+        async with StoreThread(store) as thread:
+            first, second = (FileShelf(tmp_path / "files", LIMITS, thread) for _ in range(2))
+            await first.sweep()
+            given = set()
+            for _ in range(2_500):
+                given.add(first.next_number())
+                await first.see_to_numbers()
+            await second.sweep()
+            assert not given & {second.next_number() for _ in range(900)}
+
+
 class Sending(Notes):
     """Takes files as the program does, but what offers them waits."""
 

@@ -558,6 +558,7 @@ class CallFiles:
     def _enter(self, kept: KeptFile, state: FileState) -> FileEntry:
         path = kept.path if kept.ours and not kept.spooled else None
         number = self._shelf.next_number()
+        self._jobs.put_nowait(self._shelf.see_to_numbers)
         transfer = Transfer(number, kept.ours, kept.name, kept.size, state, path=path, voice=kept.voice)
         entry = self._entries[kept.ours, kept.digest] = FileEntry(kept, transfer)
         return entry

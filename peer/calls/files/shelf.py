@@ -13,7 +13,7 @@ from pathlib import Path
 from peer.calls.files.folder import FilesFolder
 from peer.calls.files.part_file import part_name
 from peer.calls.files.room import DiskRoom, FileLimits, Promise
-from shared.errors import CopybaraError, FileRefused
+from shared.errors import CopybaraError, FileRefused, StoreError
 from shared.files.offers import VOICE_TAKEN
 from shared.files.records import KEPT_SECONDS, KeptFile
 from shared.in_thread import in_thread_to_its_end
@@ -30,6 +30,9 @@ LAST_NUMBER = 9_999
 
 NUMBERS_OF_A_RUN = 1_000
 "An answer that was typed for a file before the program began again takes no other."
+
+FEW_NUMBERS = 100
+"With no more than these left, a run takes as many again."
 
 NUMBERED = "files.numbered"
 "The fact with the number up to which earlier runs may have come."
@@ -63,13 +66,26 @@ class FileShelf:
         self._writes = writes
         self._clock = clock
         self._number = 0
+        self._numbers_left = 0
         self._messages: dict[NodeId, Bucket] = {}
         "Of contacts, whose number is bounded."
 
     def next_number(self) -> int:
         """For the next transfer: one that this run has given to none, nor the runs before it not long ago."""
         self._number = self._number % LAST_NUMBER + 1
+        self._numbers_left -= 1
         return self._number
+
+    async def see_to_numbers(self) -> None:
+        """Keep that this run gives more numbers, before it has given those that are kept. After `next_number`."""
+        if self._numbers_left > FEW_NUMBERS:
+            return
+        self._numbers_left += NUMBERS_OF_A_RUN
+        try:
+            await self._writes.write(_numbers_for_a_run)
+        except StoreError as error:
+            self._numbers_left -= NUMBERS_OF_A_RUN
+            logger.warning("which numbers files have can't be kept: %s", error.sentence)
 
     def now(self) -> int:
         """Unix seconds."""
@@ -120,6 +136,7 @@ class FileShelf:
         now = self.now()
         try:
             self._number = await self._writes.write(_numbers_for_a_run)
+            self._numbers_left = NUMBERS_OF_A_RUN
             await self._writes.write(lambda store: store.forget_old_files(now))
             kept = self._writes.store.kept_files()
             await in_thread_to_its_end(lambda: self._keep_only(kept))
