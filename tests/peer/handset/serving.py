@@ -33,7 +33,6 @@ class Notes:
         link = Link("token", "copybara:token", "data:image/svg+xml,")
         return Hello(
             version="0",
-            run="first",
             node="node",
             name="",
             overlay=Overlay("Loopback", "127.0.0.2"),
