@@ -202,7 +202,13 @@ def make_devices(node: Node, talk: Talk) -> DeviceBook:
     places: list[ServingPlaces] = [OverlayPlaces(node.watch)]
     if lan := node.config.devices.lan:
         places.append(LocalPlaces(ip_address(lan), lambda: node.overlay.interface))
-    return DeviceBook(node.thread, node.pages, tell_visit, places)
+    return DeviceBook(
+        node.thread,
+        node.pages,
+        tell_visit,
+        places,
+        tell_erased=lambda device: talk.posting.everywhere(device_texts.erased(device)),
+    )
 
 
 def make_assistant(
@@ -262,4 +268,4 @@ def make_handset(
     serving = [
         DeviceServing(devices, door, node.pages, requests, node.thread, device_port) for door in devices.doors.values()
     ]
-    return open_handset(node.pages, presenter, requests, serving, port=port, key=key)
+    return open_handset(node.pages, presenter, requests, devices, serving, port=port, key=key)

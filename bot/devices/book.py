@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -17,10 +20,15 @@ from peer.handset.proof import KEY_BYTES
 from peer.overlay import Address
 from peer.overlay.interfaces import Network
 from shared.contacts import check_name, name_key
-from shared.errors import InputError, NoDevice, NoPairing
+from shared.errors import InputError, NoDevice, NoPairing, StoreError
 from shared.nearest import did_you_mean
 from shared.paired_device import DeviceWay, PairedDevice
-from shared.store import StoreThread
+from shared.store import Store, StoreThread
+
+logger = logging.getLogger(__name__)
+
+ERASE_AGAIN_SECONDS = 1.0
+"How soon to try again to erase a device that is locked out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,21 @@ class DeviceBook:
         pages: Pages,
         tell_visit: Callable[[OpenPairing], None],
         places: Sequence[ServingPlaces],
+        tell_erased: Callable[[PairedDevice], None],
     ) -> None:
-        """`tell_visit` tells the owner that a device shows a code; `places` are the ways by which devices may come."""
+        """`tell_visit` tells the owner that a device shows a code; `places` are the ways by which devices may come.
+
+        `tell_erased` tells them that a device is erased at last, which couldn't be when they removed it.
+        """
         self._writes = writes
         self._pages = pages
         self._tell_visit = tell_visit
+        self._tell_erased = tell_erased
         self._known: dict[Address, PairedDevice] | None = None
+        self._locked_out: dict[bytes, PairedDevice] = {}
+        "Removed and not erased yet, by key."
+        self._to_erase = asyncio.Event()
+        "Set when nobody waits for one of these to be erased."
         self.doors = {each.way: Door(each, self._by_address, self._visited, self._seen) for each in places}
         "What is open to them, by way."
 
@@ -97,7 +114,7 @@ class DeviceBook:
         and why devices can't be served: OverlayError, HandsetError.
         """
         name = check_name(name)
-        if any(name_key(each.name) == name_key(name) for each in self.listed()):
+        if self._of_name(name, self._locked_out.values()) or self._of_name(name, self.listed()):
             raise InputError(*texts.name_taken(name))
         way, expected, network = await self._way_to(where)
         self.cancel()
@@ -160,16 +177,44 @@ class DeviceBook:
         return [door.close() for door in self.doors.values()].count(True) > 0
 
     async def remove(self, name: str) -> PairedDevice:
-        """The device is none any more, and what it has open ends at once. Raises NoDevice, StoreError."""
-        known = next((each for each in self.listed() if name_key(each.name) == name_key(name)), None)
+        """The device is none any more, and what it has open ends at once, before anything is written. Raises NoDevice.
+
+        Raises StoreError if its key couldn't be erased yet; `erase_removed` goes on trying.
+        """
+        known = self._of_name(name, self.listed()) or self._of_name(name, self._locked_out.values())
         if known is None:
             raise NoDevice(hint=did_you_mean(name, [each.name for each in self.listed()]))
-        await self._writes.write(lambda store: store.remove_device(known.name))
+        self._locked_out[known.key] = known
         self.reload()
         door = self.doors.get(known.way)
         if door is not None and door.served is not None:
             door.served.end(ip_address(known.address))
+        try:
+            await self._writes.write(_erasing(known))
+            self._erased(known)
+        except StoreError as error:
+            raise StoreError(*texts.not_erased(known, error)) from error
+        finally:
+            if self._locked_out:
+                self._to_erase.set()
         return known
+
+    async def erase_removed(self) -> None:
+        """Erase the devices that couldn't be erased when they were removed, until cancelled."""
+        while True:
+            await self._to_erase.wait()
+            self._to_erase.clear()
+            for device in tuple(self._locked_out.values()):
+                try:
+                    await self._writes.write(_erasing(device), patience=math.inf)
+                except StoreError as error:
+                    logger.warning("a removed device isn't erased yet: %s", error.sentence)
+                    self._to_erase.set()
+                else:
+                    if self._erased(device):
+                        self._tell_erased(device)
+            if self._to_erase.is_set():
+                await asyncio.sleep(ERASE_AGAIN_SECONDS)
 
     async def _way_to(self, where: str | None) -> tuple[DeviceWay, Address | None, Network | None]:
         """By which way a device comes, its address if that is known, and the network that it is in."""
@@ -198,8 +243,30 @@ class DeviceBook:
 
     def _by_address(self) -> dict[Address, PairedDevice]:
         if self._known is None:
-            self._known = {ip_address(each.address): each for each in self._writes.store.devices()}
+            stored = self._writes.store.devices()
+            self._known = {ip_address(each.address): each for each in stored if each.key not in self._locked_out}
         return self._known
+
+    def _erased(self, device: PairedDevice) -> bool:
+        """It is off the disk. Returns whether that is news."""
+        known = self._locked_out.pop(device.key, None)
+        self.reload()
+        return known is not None
+
+    @staticmethod
+    def _of_name(name: str, devices: Iterable[PairedDevice]) -> PairedDevice | None:
+        return next((each for each in devices if name_key(each.name) == name_key(name)), None)
+
+
+def _erasing(device: PairedDevice) -> Callable[[Store], None]:
+    """Erases that device, and no other one that has its name by now."""
+
+    def erase(store: Store) -> None:
+        stored = store.device_named(device.name)
+        if stored is not None and stored.key == device.key:
+            store.remove_device(device.name)
+
+    return erase
 
 
 def _address(text: str) -> Address:

@@ -7,6 +7,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from bot.devices.book import DeviceBook
 from bot.devices.serving import DeviceServing
 from bot.page.presenter import Presenter
 from bot.page.requests import PageRequests
@@ -24,12 +25,14 @@ class HandsetService:
         self,
         presenter: Presenter,
         server: LateServer,
+        book: DeviceBook,
         devices: Sequence[DeviceServing],
         notices: list[str],
         *,
         lasts: bool,
     ) -> None:
         self._presenter = presenter
+        self._book = book
         self._devices = devices
         self.lasts = lasts
         "Whether the next run is at the same address."
@@ -55,8 +58,9 @@ class HandsetService:
     async def running(self) -> AsyncIterator[None]:
         """Serve the page for the length of the block."""
         telling = Part("Telling the page", self._presenter.run)
+        erasing = Part("Erasing removed devices", self._book.erase_removed)
         serving = [Part(each.what, each.run) for each in self._devices]
-        async with self._server.running(), kept_running(telling, *serving):
+        async with self._server.running(), kept_running(telling, erasing, *serving):
             yield
 
 
@@ -64,6 +68,7 @@ def open_handset(
     pages: Pages,
     presenter: Presenter,
     requests: PageRequests,
+    book: DeviceBook,
     devices: Sequence[DeviceServing],
     *,
     port: int,
@@ -77,7 +82,7 @@ def open_handset(
     # Any other port may be anybody's at the next run, and with it what the browser allows and keeps for this address.
     lasts = port != 0 and not notices
     server = LateServer(pages, requests, listening, key)
-    return HandsetService(presenter, server, devices, notices, lasts=lasts)
+    return HandsetService(presenter, server, book, devices, notices, lasts=lasts)
 
 
 def listening_at(port: int) -> tuple[socket.socket, list[str]]:

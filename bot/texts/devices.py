@@ -147,6 +147,21 @@ def removed(device: PairedDevice) -> Sentence:
     return Sentence(Kind.DEVICE_REMOVED, f"Removed {device.name}: it is locked out, and what it had open has ended.")
 
 
+def not_erased(device: PairedDevice, error: CopybaraError) -> tuple[str, str]:
+    """It is locked out, and its key is still on the disk."""
+    return (
+        f"{device.name} is locked out, and what it had open has ended, but its key is still on the disk. "
+        f"{error.sentence}",
+        "I keep trying to erase it, and tell you when it is erased. Don't stop me before that: the next start would "
+        f"let {device.name} in again. {error.hint}".strip(),
+    )
+
+
+def erased(device: PairedDevice) -> Sentence:
+    """What couldn't be done when it was removed."""
+    return Sentence(Kind.DEVICE_REMOVED, f"The key of {device.name}, which you removed, is erased now.")
+
+
 def ringing(devices: Sequence[tuple[str, bool]]) -> str:
     """Beside a call that rings: on which devices it rings, and what to do on the others, which have no page open.
 

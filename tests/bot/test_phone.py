@@ -20,6 +20,7 @@ from peer.handset.devices.authority import Authority
 from peer.handset.protocol import CLOSE_UNPROVEN
 from tests.bot.console import SECONDS, Person, people
 from tests.bot.phone import Phone, has_cookie, trusting
+from tests.bot.test_locked_database import locked
 from tests.peer.handset.wire import wire_page
 
 PHONE, OTHER = "127.90.0.1", "127.90.0.2"
@@ -126,6 +127,31 @@ async def test_a_removed_phone_is_out_at_once_and_its_open_page_ends(tmp_path: P
             async with asyncio.timeout(1.5):
                 await phone.get("/")
         assert [each["name"] for each in (await anna.status())["devices"]] == ["tablet"]
+
+
+async def test_a_phone_is_out_at_once_also_while_another_process_has_the_database(tmp_path: Path) -> None:
+    async with anna_alone(tmp_path) as anna:
+        phone, tablet = await paired(anna), await paired(anna, OTHER, "tablet")
+        async with phone.page() as (sock, first), tablet.page() as (kept, other):
+            assert first is not None
+            assert other is not None
+            with locked(anna):
+                anna.write("/devices remove phone")
+                # Before the database has given way, or nobody waits for it any more.
+                assert await phone.until_closed(sock) in (CLOSE_UNPROVEN, 1006, None)
+                said = await anna.told("phone is locked out", kind="error.store")
+                assert "its key is still on the disk" in said
+                assert [each["name"] for each in (await anna.status())["devices"]] == ["tablet"]
+                with pytest.raises((TimeoutError, aiohttp.ClientError)):
+                    async with asyncio.timeout(1.5):
+                        await phone.get("/")
+                await kept.send_json({"type": "explain", "id": 1, "text": "x"})
+                assert (await tablet.next(kept, "explained", "problem"))["type"]
+                await anna.asked("/devices add phone", kind="error.input")
+            assert "is erased now" in await anna.told(kind="device.removed")
+        with anna.store() as store:
+            assert [each.name for each in store.devices()] == ["tablet"]
+        await anna.asked("/devices remove phone", kind="error.no-device")
 
 
 async def test_a_device_needs_its_address_its_cookie_and_its_key(tmp_path: Path) -> None:
