@@ -15,7 +15,7 @@ KEPT = 512
 
 SHARE, MOST_CREDIT = 0.25, 32 * 1024
 """Of the bytes of pictures, the part that may be sent again, and how many of them at once. Where more than that is lost
-the path is full, and sound has to pass it too."""
+the path is full, and sound has to pass it too: then only the page is asked, and notices."""
 
 RTPFB, GENERIC_NACK = 205, 1
 "RTCP packet type and format (RFC 4585, sections 6.1 and 6.2.1)."
@@ -42,21 +42,21 @@ class SentLately:
         """What is to be sent again because a decrypted RTCP packet asks for it, and what else the packet says."""
         again: list[bytes] = []
         left: list[bytes] = []
-        answered = False
         for part in parts(packet):
             if len(part) < HEADER or part[1] != RTPFB or part[0] & 0x1F != GENERIC_NACK:
                 left.append(part)
                 continue
             wanted = dict.fromkeys(_named(part))
             here = [datagram for number in wanted if (datagram := self._kept(part[8:12], number))]
-            for datagram in here:
-                if len(datagram) <= self._credit:
-                    self._credit -= len(datagram)
-                    again.append(datagram)
+            size = sum(map(len, here))
+            if size > self._credit:
+                left.append(part)
+                continue
+            self._credit -= size
+            again += here
             if len(here) < len(wanted):
                 left.append(part)
-            answered = answered or bool(here)
-        return again, b"".join(left) if answered else packet
+        return again, b"".join(left) if again else packet
 
     def _kept(self, ssrc: bytes, number: int) -> bytes:
         datagram = self._datagrams[number % KEPT]

@@ -3,6 +3,9 @@
 const MAX_BITRATE = 1_500_000;
 // Milliseconds. Pictures are reported once a second, sound less often.
 const REPORTED = 3000;
+// Of a second's packets of the picture, the part that was sent before: with more of them the path is full of copies.
+const MOSTLY = 0.5;
+const SOME_PACKETS = 10;
 
 // One leg to the program. Its offer has the fixed profile; no server is asked for anything, no candidate is sent. It may
 // be offered again, when the program knows more about what comes.
@@ -14,6 +17,8 @@ export class Leg extends EventTarget {
   #offer = "";
   // Seconds there and back.
   #least = Infinity;
+  // Packets of the picture until the last look: all, and those that were sent again.
+  #counted = { packetsSent: 0, retransmittedPacketsSent: 0 };
   // What the path carries, see slow_path.js.
   #fits = { picture: true, most: null, divisor: 1, sound: null };
 
@@ -87,12 +92,13 @@ export class Leg extends EventTarget {
     const seen = { available: null, lost: null, late: 0, pictured: Boolean(this.#sending.picture), arrived: 0 };
     const found = await this.#connection.getStats();
     const lost = {};
-    let sound = false;
+    let [again, sound] = [0, false];
     for (const each of found.values()) {
       // There are pairs that were tried before, with what was believed of them then.
       if (each.type === "transport") seen.available = found.get(each.selectedCandidatePairId)?.availableOutgoingBitrate ?? null;
       if (each.type === "inbound-rtp") seen.arrived += each.packetsReceived ?? 0;
       if (each.type === "outbound-rtp" && each.kind === "audio") sound = each.packetsSent > 0;
+      if (each.type === "outbound-rtp" && each.kind === "video") again = this.#again(each);
       // What the other side has reported lately, of sound or picture; of one that is paused it reports nothing more.
       if (each.type !== "remote-inbound-rtp" || performance.timeOrigin + performance.now() - each.timestamp > REPORTED) continue;
       lost[each.kind] = each.fractionLost ?? 0;
@@ -102,7 +108,16 @@ export class Leg extends EventTarget {
     }
     // Of a small picture a second has few packets, and what is sent again counts as arrived: the sound's tell more.
     seen.lost = lost.audio ?? (sound ? null : lost.video ?? null);
+    if (again > MOSTLY) seen.lost = Math.max(seen.lost, again);
     return seen;
+  }
+
+  // The part of the picture's packets since the last look that were sent again.
+  #again(now) {
+    const grown = (name) => (now[name] ?? 0) - this.#counted[name];
+    const [all, again] = [grown("packetsSent"), grown("retransmittedPacketsSent")];
+    this.#counted = { packetsSent: now.packetsSent ?? 0, retransmittedPacketsSent: now.retransmittedPacketsSent ?? 0 };
+    return all >= SOME_PACKETS ? again / all : 0;
   }
 
   // Send what fits from now on.
