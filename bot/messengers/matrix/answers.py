@@ -1,17 +1,20 @@
 """Answers that hold what anybody has written: each piece is decoded alone, and of a bomb the content is left out.
 
 64 KiB of JSON, which a server takes for an event, can be twenty thousand empty objects: a megabyte in memory and some
-milliseconds of the event loop. Nothing that we read is so. Pure.
+milliseconds of the event loop. Nothing that we read is so. And an answer can hold a million pieces: those of a sync are
+decoded when their reader comes to them, so that everything else gets its turn in between. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from bot.messengers.matrix.canonical import Json
+from bot.messengers.matrix.people import MOST_DEVICES
 from shared.not_json import NOT_JSON
 
 MOST_BYTES = 128 * 1024
@@ -19,6 +22,34 @@ MOST_BYTES = 128 * 1024
 
 MOST_PARTS = 1000
 "Objects and lists in one piece; those that we read have some ten."
+
+MOST_COMMAS = 3000
+"In one piece: they bound its keys, strings and numbers. Prose of 64 KiB has a thousand."
+
+MOST_OBJECTS = 250_000
+"In the rooms of one answer: as many events as fit into a large one have half of that."
+
+MOST_INVITATIONS = 1000
+"Of one answer; far fewer are accepted."
+
+MOST_PEOPLE = 1000
+"Whose keys are read of one answer; we ask for fewer."
+
+
+class TooMany(Exception):
+    """An answer has more in it than can be looked at in one go."""
+
+
+class Pieces:
+    """What others have written, in a list. Each piece is decoded as often as it is looked at, and doesn't stay."""
+
+    def __init__(self, raws: list[msgspec.Raw]) -> None:
+        self._raws = raws
+
+    def __iter__(self) -> Iterator[Any]:
+        for each in self._raws:
+            if (value := _decoded(each) or _head(each)) is not None:
+                yield value
 
 
 class _Head(msgspec.Struct, omit_defaults=True):
@@ -51,9 +82,9 @@ class _InvitedRoom(msgspec.Struct):
 
 
 class _SyncedRooms(msgspec.Struct):
-    join: dict[str, _JoinedRoom] = {}
-    invite: dict[str, _InvitedRoom] = {}
-    leave: dict[str, msgspec.Raw] = {}
+    join: msgspec.Raw = msgspec.Raw(b"{}")
+    invite: msgspec.Raw = msgspec.Raw(b"{}")
+    leave: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _SyncAnswer(msgspec.Struct):
@@ -84,56 +115,70 @@ class _MembersAnswer(msgspec.Struct):
 
 
 def members_answer(raw: bytes) -> Json:
-    """Who is in a room (GET /rooms/{roomId}/members); nothing else of it is read. Raises what NOT_JSON lists."""
+    """Who is in a room (GET /rooms/{roomId}/members); no more of it is read. Raises TooMany, what NOT_JSON lists."""
+    if raw.count(b"{") > MOST_OBJECTS:
+        raise TooMany
     answer = msgspec.json.decode(raw, type=_MembersAnswer)
     return {"members": [each.state_key for each in answer.chunk if each.state_key]}
 
 
 def sync_answer(raw: bytes) -> Json:
-    """The answer to a sync (specification, GET /sync). Raises what NOT_JSON lists."""
+    """The answer to a sync (specification, GET /sync), its lists of events as Pieces.
+
+    Invitations and rooms that we have left are read up to a number. Raises TooMany, what NOT_JSON lists.
+    """
     answer = msgspec.json.decode(raw, type=_SyncAnswer)
+    if _objects(answer.rooms.join) > MOST_OBJECTS:
+        raise TooMany
     join = {
         name: {
-            "state": {"events": _read(room.state.events)},
+            "state": {"events": Pieces(room.state.events)},
             "timeline": {
-                "events": _read(room.timeline.events),
+                "events": Pieces(room.timeline.events),
                 "limited": room.timeline.limited,
                 "prev_batch": room.timeline.prev_batch,
             },
         }
-        for name, room in answer.rooms.join.items()
+        for name, room in msgspec.json.decode(answer.rooms.join, type=dict[str, _JoinedRoom]).items()
     }
     invite = {
-        name: {"invite_state": {"events": _read(room.invite_state.events)}}
-        for name, room in answer.rooms.invite.items()
+        name: {"invite_state": {"events": Pieces(msgspec.json.decode(room, type=_InvitedRoom).invite_state.events)}}
+        for name, room in _first(answer.rooms.invite, MOST_INVITATIONS)
     }
     return {
         "next_batch": answer.next_batch,
-        "to_device": {"events": _read(answer.to_device.events)},
+        "to_device": {"events": Pieces(answer.to_device.events)},
         "device_lists": answer.device_lists,
         "device_one_time_keys_count": answer.device_one_time_keys_count,
-        "rooms": {"join": join, "invite": invite, "leave": dict.fromkeys(answer.rooms.leave)},
+        "rooms": {"join": join, "invite": invite, "leave": dict.fromkeys(dict(_first(answer.rooms.leave)))},
     }
 
 
 def messages_answer(raw: bytes) -> Json:
-    """A page of a room (GET /rooms/{roomId}/messages). Raises what NOT_JSON lists."""
+    """A page of a room (GET /rooms/{roomId}/messages), its events as Pieces. Raises what NOT_JSON lists."""
     answer = msgspec.json.decode(raw, type=_MessagesAnswer)
-    return {"chunk": _read(answer.chunk), "end": answer.end, "more": bool(answer.chunk)}
+    return {"chunk": Pieces(answer.chunk), "end": answer.end, "more": bool(answer.chunk)}
 
 
 def keys_answer(raw: bytes) -> Json:
     """People's keys (POST /keys/query). Raises what NOT_JSON lists."""
     answer = msgspec.json.decode(raw, type=_KeysAnswer)
     return {
-        "device_keys": {user: _good_of(named) for user, named in answer.device_keys.items()},
-        "master_keys": _good_of(answer.master_keys),
-        "self_signing_keys": _good_of(answer.self_signing_keys),
+        "device_keys": {user: _good_of(named, MOST_DEVICES) for user, named in answer.device_keys.items()},
+        "master_keys": _good_of(answer.master_keys, MOST_PEOPLE),
+        "self_signing_keys": _good_of(answer.self_signing_keys, MOST_PEOPLE),
     }
 
 
-def _read(events: Iterable[msgspec.Raw]) -> list[Any]:
-    return [value for each in events if (value := _decoded(each) or _head(each)) is not None]
+def _objects(piece: msgspec.Raw) -> int:
+    return bytes(piece).count(b"{")
+
+
+def _first(piece: msgspec.Raw, most: int | None = None) -> list[tuple[str, msgspec.Raw]]:
+    """The first parts of an object; none of one that has too many objects in it."""
+    if _objects(piece) > MOST_OBJECTS:
+        return []
+    return list(itertools.islice(msgspec.json.decode(piece, type=dict[str, msgspec.Raw]).items(), most))
 
 
 def _head(event: msgspec.Raw) -> Any:
@@ -143,14 +188,17 @@ def _head(event: msgspec.Raw) -> Any:
         return None
 
 
-def _good_of(named: dict[str, msgspec.Raw]) -> Json:
-    return {name: value for name, each in named.items() if (value := _decoded(each)) is not None}
+def _good_of(named: dict[str, msgspec.Raw], most: int) -> Json:
+    first = itertools.islice(named.items(), most)
+    return {name: value for name, each in first if (value := _decoded(each)) is not None}
 
 
 def _decoded(piece: msgspec.Raw) -> Any:
     """What a piece holds; None for a bomb, and for what is none."""
     raw = bytes(piece)
     if len(raw) > MOST_BYTES or raw.count(b"{") + raw.count(b"[") > MOST_PARTS:
+        return None
+    if raw.count(b",") > MOST_COMMAS:
         return None
     try:
         return msgspec.json.decode(raw)

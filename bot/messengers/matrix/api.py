@@ -16,7 +16,7 @@ import msgspec
 from bot.http_answers import AS_IT_IS, NoCookies, TooLong, Unreadable
 from bot.http_answers import read as read_answer
 from bot.messengers.clock import Clock, http_date
-from bot.messengers.matrix.answers import keys_answer, members_answer, messages_answer, sync_answer
+from bot.messengers.matrix.answers import TooMany, keys_answer, members_answer, messages_answer, sync_answer
 from bot.messengers.matrix.canonical import Json, items, number, text
 from shared.bounded_http import bounded
 from shared.not_json import NOT_JSON
@@ -227,13 +227,16 @@ class MatrixApi:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # Its class says enough, and its text may hold the address.
             raise Unreachable(type(error).__name__) from None
-        answer = _decoded(raw, read if good else None)
+        try:
+            answer = _decoded(raw, read if good else None)
+        except TooMany:
+            raise TooLarge("more than is looked at in one answer") from None
         if response.status_code == httpx.codes.OK and answer is not None:
             if (date := http_date(response.headers.get("date", ""))) is not None:
                 self.clock.server_said(date, received)
             return answer
         after = _seconds(response.headers.get("retry-after", ""))
-        if answer is None or not (text(answer, "errcode") or items(answer, "flows")):
+        if answer is None or not (text(answer, "errcode") or any(items(answer, "flows"))):
             raise Unreachable(f"an answer that isn't a homeserver's: status {response.status_code}", after)
         raise ServerRefusal(response.status_code, answer, after)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import vodozemac
@@ -61,13 +61,14 @@ def part(value: object, *path: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def items(value: object, *path: str) -> list[Json]:
-    """The objects of a list deep in an object; empty if there is none."""
+def items(value: object, *path: str) -> Iterator[Json]:
+    """The objects of a list deep in an object, each when it is asked for; none if there is no list."""
     for name in path:
         if not isinstance(value, dict):
-            return []
+            return
         value = value.get(name)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    if isinstance(value, Iterable) and not isinstance(value, str | dict):
+        yield from (each for each in value if isinstance(each, dict))
 
 
 def number(value: object, *path: str) -> int:

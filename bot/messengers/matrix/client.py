@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from bot.messengers.long_work import LongWork
 from bot.messengers.matrix.account_file import MatrixAccount
 from bot.messengers.matrix.api import ROOM_EVENTS, MatrixApi, ServerRefusal, TooLarge, Unreachable
 from bot.messengers.matrix.canonical import Json, items, part, text
@@ -25,7 +26,7 @@ from bot.messengers.matrix.olm import Olm
 from bot.messengers.matrix.own_device import OwnDevice
 from bot.messengers.matrix.people import Contacts, People
 from bot.messengers.matrix.ranks import Ranks
-from bot.messengers.matrix.reading import Reader, Sync
+from bot.messengers.matrix.reading import AT_ONCE, Reader, Sync
 from bot.messengers.matrix.rooms import Room, Rooms
 from bot.messengers.matrix.vault import Vault
 from bot.messengers.matrix.writing import Writer
@@ -160,7 +161,7 @@ class Client:
     async def _left_out(self, answer: Json, since: str) -> tuple[dict[str, list[Json]], bool]:
         """What a sync has left out of rooms that we know, in its order; and whether there was more than we fetch."""
         found: dict[str, list[Json]] = {}
-        unread, left = False, MOST_LEFT_OUT
+        unread, left, work = False, MOST_LEFT_OUT, LongWork(AT_ONCE)
         rooms = part(answer, "rooms", "join")
         for room in sorted(rooms, key=self._is_strangers):
             timeline = part(rooms[room], "timeline")
@@ -177,6 +178,7 @@ class Client:
                         raise
                     break
                 for event in items(page, "chunk"):
+                    await work.pause()
                     left -= len(msgspec.json.encode(event))
                     events.append(event)
                 place = text(page, "end", most=4096) if page.get("more") is True else ""

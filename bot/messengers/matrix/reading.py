@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -163,8 +164,9 @@ class Reader:
         work = LongWork(AT_ONCE)
         for room, value in part(answer, "rooms", "join").items():
             for event in items(value, "state", "events"):
+                await work.pause()
                 self._seen(room, event, sync)
-            for event in [*earlier.get(room, []), *items(value, "timeline", "events")]:
+            for event in itertools.chain(earlier.get(room, []), items(value, "timeline", "events")):
                 await work.pause()
                 self._seen(room, event, sync)
                 type_ = text(event, "type")
@@ -172,6 +174,7 @@ class Reader:
                     found.append((room, event))
         for room, value in part(answer, "rooms", "invite").items():
             for event in items(value, "invite_state", "events"):
+                await work.pause()
                 mine = text(event, "state_key") == self._own_user and text(event, "type") == "m.room.member"
                 if mine and text(event, "content", "membership") == "invite":
                     sync.invitations.append((room, text(event, "sender")))
